@@ -1,0 +1,80 @@
+"""One step of a batch as data: how an instance is built, with its sources and rendered SQL.
+
+``plan`` prints it, the registry keeps it, ``build`` runs it, tests assert on it. Since the SQL is rendered here, whoever
+builds a step needs neither the model nor an SQL library. Only attempt numbers are unknown when a plan is made; they stand
+as tokens inside quoted names and are put in by `BuildStep.create_statement`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TARGET_ATTEMPT = "__target_attempt__"
+"""Stands for the number of the attempt that builds the table."""
+
+SOURCE_ATTEMPT = "__source_attempt__"
+"""Stands for the number of the attempt that won the source instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOption:
+    """One way to fill a table.
+
+    Attributes:
+        instance_id: the instance of the same batch to derive from; None for the fact dataset and its dimensions.
+        name: the source for people: an aggregate's name, or the fact dataset's.
+        create_sql: the whole CREATE TABLE … AS statement with attempt tokens.
+    """
+
+    instance_id: str | None
+    name: str
+    create_sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStep:
+    """How one instance is built.
+
+    Attributes:
+        instance_id: the instance, status NEW when the plan is recorded.
+        definition_id: what it is an instance of.
+        aggregate: name for people, unique in the plan: ``Q2 (web_sales)``.
+        fact: the fact dataset.
+        position: 0-based place in the order; sources come before what derives from them.
+        sources: in order of preference as known when planning; the facts are always the last one.
+        table: the physical table's name with the target token, unquoted.
+        target_sql: the same, qualified and quoted for the dialect.
+        drop_sql: drops the target of an attempt; does nothing when it is not there.
+        count_sql: counts the target's rows.
+        view_statements: make the aggregate's stable view show the target; run inside one transaction where the dialect
+            has transactional DDL.
+        view: the stable view's name, unquoted.
+        estimated_rows: None when nothing is known; see ``estimate_source``.
+        estimate_source: ``sketch``, ``last build``, or empty.
+        reason: why the step stands where it stands, one sentence for people.
+    """
+
+    instance_id: str
+    definition_id: str
+    aggregate: str
+    fact: str
+    position: int
+    sources: tuple[SourceOption, ...]
+    table: str
+    target_sql: str
+    drop_sql: str
+    count_sql: str
+    view_statements: tuple[str, ...]
+    view: str
+    estimated_rows: int | None = None
+    estimate_source: str = ""
+    reason: str = ""
+
+    def create_statement(self, source: SourceOption, attempt: int, source_attempt: int | None) -> str:
+        """The statement that fills the attempt's table from a source."""
+        sql = source.create_sql.replace(TARGET_ATTEMPT, str(attempt))
+        return sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt))
+
+    def table_name(self, attempt: int) -> str:
+        """The physical table of an attempt, unquoted."""
+        return self.table.replace(TARGET_ATTEMPT, str(attempt))

@@ -1,0 +1,125 @@
+"""Aggregate definitions: what should be aggregated, by whom it was asked for, and its identity.
+
+A definition whose metrics live on several facts has one part per fact, and becomes one physical table per part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")
+
+
+class DefinitionOrigin(StrEnum):
+    """Who defined an aggregate (AtScale, "Life Cycle of Aggregate Tables": Defined)."""
+
+    USER_DEFINED = "user_defined"
+    DEMAND_DEFINED = "demand_defined"
+    PREDICTION_DEFINED = "prediction_defined"
+
+    @property
+    def is_system_defined(self) -> bool:
+        """Everything that the engine may supersede and prune by itself."""
+        return self is not DefinitionOrigin.USER_DEFINED
+
+
+def model_id(catalog: str, model: str) -> str:
+    """The ModelID: equal wherever the same SML is deployed, which makes definitions portable.
+
+    >>> model_id("retail", "sales") == model_id("retail", "sales")
+    True
+    """
+    return str(uuid.uuid5(_NAMESPACE, f"model\x00{catalog}\x00{model}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionHint:
+    """SML ``partition`` on a user-defined aggregate's attribute: ``name`` | ``key`` | ``name+key``."""
+
+    attribute: GrainAttribute
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactPart:
+    """The share of a definition that one fact dataset can compute.
+
+    Attributes:
+        fact: the dataset whose rows are aggregated; for a dimension-only aggregate the dimension's own dataset.
+        attributes: the grain as this fact reaches it, in the order of the definition.
+        measures: sorted; the row count is always among them.
+    """
+
+    fact: str
+    attributes: tuple[BoundAttribute, ...]
+    measures: tuple[StoredMeasure, ...]
+
+    def has_only_rollups(self) -> bool:
+        """True when every measure can be combined upward."""
+        return all(measure.rolls_up for measure in self.measures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateDefinition:
+    """What should be aggregated, at which grain.
+
+    Attributes:
+        model_id: see `model_id`.
+        name: ``unique_name`` in SML, or given by the engine.
+        label: for people.
+        origin: who defined it.
+        metrics: metrics and calculations asked for, as named in the model, in order.
+        parts: one per fact dataset, sorted by fact.
+        partitions: hints, in order of rank.
+        composite: True for an aggregate of a composite model.
+        where: ``file:line`` for user-defined ones.
+    """
+
+    model_id: str
+    name: str
+    label: str
+    origin: DefinitionOrigin
+    metrics: tuple[str, ...]
+    parts: tuple[FactPart, ...]
+    partitions: tuple[PartitionHint, ...] = ()
+    composite: bool = False
+    where: str = ""
+
+    @property
+    def grain(self) -> frozenset[GrainAttribute]:
+        """The attributes that rows are grouped by, by meaning."""
+        return frozenset(bound.attribute for part in self.parts for bound in part.attributes)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity by meaning: model, stored measures, grain by role and level. Names, labels and ids do not count.
+
+        32 hexadecimal digits. The duplicate test of import, and the reason why a renamed aggregate is not rebuilt.
+        """
+        grain = sorted(f"{a.role.dimension}\x00{a.role.template}\x00{a.name}" for a in self.grain)
+        measures = sorted(str(measure) for part in self.parts for measure in part.measures)
+        text = "\x02".join((self.model_id, "\x01".join(grain), "\x01".join(measures)))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def id(self) -> str:
+        """A UUID made of the fingerprint: the same meaning has the same id in every registry."""
+        return str(uuid.uuid5(_NAMESPACE, f"definition\x00{self.fingerprint}"))
+
+    def part_name(self, part: FactPart) -> str:
+        """``Q2``, or ``Q2 (web_sales)`` when there are several parts."""
+        return self.name if len(self.parts) == 1 else f"{self.name} ({part.fact})"
+
+    def has_exact_distinct(self) -> bool:
+        """True when a measure is exact only at the very grain stored."""
+        return not all(part.has_only_rollups() for part in self.parts)
+
+    def row_counts_only(self) -> bool:
+        """True for an aggregate that stores nothing but row counts: dimension-only, or attributes of one fact."""
+        return all(m.function is StoredFunction.COUNT_ROWS for part in self.parts for m in part.measures)

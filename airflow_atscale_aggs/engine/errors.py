@@ -1,0 +1,253 @@
+"""Every error of the engine, drawn as a tree.
+
+AtScaleAggsError
+├─ ModelError                     the SML must be changed; carries file and line
+│  ├─ ModelFileError              a file or folder that cannot be read
+│  ├─ UnknownNameError            a reference to nothing; carries near names
+│  └─ InvalidModelError           carries every ModelIssue found, not only the first
+├─ DefinitionError                the aggregate as asked cannot exist
+│  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
+├─ SettingError                   an unknown key or a value outside its range
+├─ RegistryError
+│  ├─ RegistryVersionError        schema older or newer than the code; names both and what to run
+│  ├─ IllegalTransitionError      a status may not move that way
+│  ├─ StaleStatusError            somebody else moved it first (compare-and-set lost)
+│  ├─ BatchHeldError              another batch of the model is under way; carries who holds the lease
+│  └─ NotRegisteredError          unknown model, definition, instance or batch; carries near names
+├─ WarehouseError                 carries dialect and SQL; the driver's error is its __cause__
+│  ├─ TransientWarehouseError     worth retrying: connection, lock, deadlock, timeout
+│  ├─ PermanentWarehouseError     the same SQL will fail again
+│  └─ UnsupportedOnDialectError   the capability row says no
+├─ BuildFailedError               one aggregate could not be built; carries attempts used and allowed
+└─ BatchFailedError               the batch ended with failed aggregates; carries their names
+
+Constructors take facts by position and hand them to ``super().__init__``; ``__str__`` composes the sentence. So two
+raise sites cannot word one error differently, the facts stay readable, and errors survive pickling between processes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.model.validation import ModelIssue
+
+
+def near_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
+    """The known names that a mistyped one may have meant, nearest first, compared without case.
+
+    >>> near_names("Store Sale", ["Store Sales", "Web Sales", "Item"])
+    ('Store Sales',)
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
+    return tuple(by_folded[folded] for folded in found)
+
+
+def _did_you_mean(near: Sequence[str]) -> str:
+    """`` Did you mean `a` or `b`?``, or nothing."""
+    return f" Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+
+
+class AtScaleAggsError(Exception):
+    """Root of every error the engine raises on purpose."""
+
+    is_transient: bool = False
+
+
+class ModelError(AtScaleAggsError):
+    """The SML must be changed."""
+
+
+class ModelFileError(ModelError):
+    """A model folder or file cannot be read. Facts: path, line (0 when unknown), reason."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path, self.line, self.reason = path, line, reason
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where}: {self.reason}"
+
+
+class UnknownNameError(ModelError):
+    """A reference to nothing. Facts: kind of thing, its name, near names."""
+
+    def __init__(self, kind: str, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(kind, name, tuple(near))
+        self.kind, self.name, self.near = kind, name, tuple(near)
+
+    def __str__(self) -> str:
+        return f"There is no {self.kind} `{self.name}`.{_did_you_mean(self.near)}"
+
+
+class InvalidModelError(ModelError):
+    """The model has errors. Facts: folder, every issue found (errors and warnings)."""
+
+    def __init__(self, folder: str, issues: Sequence[ModelIssue]) -> None:
+        super().__init__(folder, tuple(issues))
+        self.folder, self.issues = folder, tuple(issues)
+
+    def __str__(self) -> str:
+        errors = [issue for issue in self.issues if issue.is_error]
+        lines = "\n".join(f"  {issue}" for issue in errors)
+        return f"{self.folder}: {len(errors)} error{'s' if len(errors) != 1 else ''}; nothing was registered.\n{lines}"
+
+
+class DefinitionError(AtScaleAggsError):
+    """The aggregate as asked cannot exist. Facts: aggregate, reason, what to do."""
+
+    def __init__(self, aggregate: str, reason: str, remedy: str = "") -> None:
+        super().__init__(aggregate, reason, remedy)
+        self.aggregate, self.reason, self.remedy = aggregate, reason, remedy
+
+    def __str__(self) -> str:
+        return f"Aggregate `{self.aggregate}`: {self.reason}.{' ' + self.remedy if self.remedy else ''}"
+
+
+class UnsupportedMetricError(DefinitionError):
+    """This calculation method cannot be stored on this dialect."""
+
+
+class SettingError(AtScaleAggsError):
+    """A setting is unknown or its value is out of range. Facts: key, reason, near keys."""
+
+    def __init__(self, key: str, reason: str, near: Sequence[str] = ()) -> None:
+        super().__init__(key, reason, tuple(near))
+        self.key, self.reason, self.near = key, reason, tuple(near)
+
+    def __str__(self) -> str:
+        return f"Setting `{self.key}`: {self.reason}.{_did_you_mean(self.near)}"
+
+
+class RegistryError(AtScaleAggsError):
+    """Something about our own memory."""
+
+
+class RegistryVersionError(RegistryError):
+    """The registry's schema is not the code's. Facts: registry (no password), found, expected, command."""
+
+    def __init__(self, registry: str, found: str, expected: str, command: str) -> None:
+        super().__init__(registry, found, expected, command)
+        self.registry, self.found, self.expected, self.command = registry, found, expected, command
+
+    def __str__(self) -> str:
+        return (
+            f"Registry {self.registry} has schema version {self.found}, this program needs {self.expected}. "
+            f"Run: {self.command}"
+        )
+
+
+class IllegalTransitionError(RegistryError):
+    """A status may not move that way. Facts: kind, id, from, to."""
+
+    def __init__(self, kind: str, id_: str, from_: str, to: str) -> None:
+        super().__init__(kind, id_, from_, to)
+        self.kind, self.id, self.from_, self.to = kind, id_, from_, to
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} is {self.from_} and cannot become {self.to}."
+
+
+class StaleStatusError(RegistryError):
+    """A compare-and-set lost. Facts: kind, id, expected, found."""
+
+    def __init__(self, kind: str, id_: str, expected: str, found: str) -> None:
+        super().__init__(kind, id_, expected, found)
+        self.kind, self.id, self.expected, self.found = kind, id_, expected, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.id} was expected to be {self.expected} but is {self.found}: "
+            "somebody else moved it first; what this process did was discarded."
+        )
+
+
+class BatchHeldError(RegistryError):
+    """One batch of a model at a time. Facts: model, batch id, owner, lease end (ISO 8601 UTC)."""
+
+    def __init__(self, model: str, batch_id: str, owner: str, until: str) -> None:
+        super().__init__(model, batch_id, owner, until)
+        self.model, self.batch_id, self.owner, self.until = model, batch_id, owner, until
+
+    def __str__(self) -> str:
+        return (
+            f"Batch {self.batch_id} of model `{self.model}` is under way: {self.owner} holds the lease until "
+            f"{self.until}. Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
+        )
+
+
+class NotRegisteredError(RegistryError):
+    """The registry has no such thing. Facts: kind, name, near names."""
+
+    def __init__(self, kind: str, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(kind, name, tuple(near))
+        self.kind, self.name, self.near = kind, name, tuple(near)
+
+    def __str__(self) -> str:
+        return f"The registry has no {self.kind} `{self.name}`.{_did_you_mean(self.near)}"
+
+
+class WarehouseError(AtScaleAggsError):
+    """The warehouse refused. Facts: dialect, SQL (may be empty), reason."""
+
+    def __init__(self, dialect: str, sql: str, reason: str) -> None:
+        super().__init__(dialect, sql, reason)
+        self.dialect, self.sql, self.reason = dialect, sql, reason
+
+    def __str__(self) -> str:
+        return f"{self.dialect}: {self.reason}{f' [SQL: {self.sql}]' if self.sql else ''}"
+
+
+class TransientWarehouseError(WarehouseError):
+    """Worth retrying: connection, lock, deadlock, timeout."""
+
+    is_transient = True
+
+
+class PermanentWarehouseError(WarehouseError):
+    """The same SQL will fail again."""
+
+
+class UnsupportedOnDialectError(WarehouseError):
+    """The dialect's capability row says no."""
+
+
+class BuildFailedError(AtScaleAggsError):
+    """One aggregate could not be built. Facts: aggregate, instance id, attempts used, allowed, cause."""
+
+    def __init__(self, aggregate: str, instance_id: str, used: int, allowed: int, cause: str) -> None:
+        super().__init__(aggregate, instance_id, used, allowed, cause)
+        self.aggregate, self.instance_id, self.used, self.allowed, self.cause = (
+            aggregate,
+            instance_id,
+            used,
+            allowed,
+            cause,
+        )
+
+    @property
+    def may_retry(self) -> bool:
+        """True while automatic attempts are left."""
+        return self.used < self.allowed
+
+    def __str__(self) -> str:
+        return f"Aggregate `{self.aggregate}` failed (attempt {self.used} of {self.allowed}): {self.cause}"
+
+
+class BatchFailedError(AtScaleAggsError):
+    """The batch ended with more failed aggregates than allowed. Facts: model, batch id, names, failures allowed."""
+
+    def __init__(self, model: str, batch_id: str, failed: Sequence[str], allowed: int) -> None:
+        super().__init__(model, batch_id, tuple(failed), allowed)
+        self.model, self.batch_id, self.failed, self.allowed = model, batch_id, tuple(failed), allowed
+
+    def __str__(self) -> str:
+        return (
+            f"Batch {self.batch_id} of model `{self.model}` is not activated: {len(self.failed)} failed "
+            f"({', '.join(self.failed)}), `aggregates.batch.max.failures` allows {self.allowed}. The old instances keep "
+            f"serving. Repair, then run `atscale-aggs build --resume {self.batch_id}` or clear the failed tasks."
+        )

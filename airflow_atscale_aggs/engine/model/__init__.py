@@ -1,0 +1,1 @@
+"""What the SML says: reading, resolving, join paths, validation. Reads files, touches no database."""

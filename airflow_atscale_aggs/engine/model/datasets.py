@@ -1,0 +1,66 @@
+"""Datasets: the physical tables and queries that a model stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlVariant:
+    """SQL text as written in the SML, for one of its dialects.
+
+    Attributes:
+        dialect: SML's name (``Snowflake``, ``Postgresql``, ``DatabricksSQL``, ``BigQuery``, ``Iris``); None for the
+            default text, whose dialect SML does not declare.
+        sql: a SELECT-list expression for a calculated column, a query for a ``sql`` dataset.
+    """
+
+    dialect: str | None
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a dataset: physical when ``variants`` is empty, else calculated.
+
+    ``parent_column`` names the map column that a map value is taken out of; ``name`` is then the map key.
+    """
+
+    name: str
+    data_type: str | None = None
+    variants: tuple[SqlVariant, ...] = ()
+    parent_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incremental:
+    """SML ``incremental``: indicator column and grace period as written (``15d``)."""
+
+    column: str
+    grace_period: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A table, or a query when ``table`` is None and ``variants`` hold its SQL.
+
+    Attributes:
+        connection: the SML connection's ``as_connection``: the name of the warehouse connection outside SML.
+        database, schema: where a ``table`` lives; None: the warehouse's default.
+        columns: by name, as SML spells them. A column used but not listed is taken to be physical.
+        allow_aggregates: False keeps the dataset out of every aggregate (catalog or model ``dataset_properties``).
+        where: ``file:line`` of the definition, for messages.
+    """
+
+    name: str
+    connection: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    variants: tuple[SqlVariant, ...] = ()
+    columns: Mapping[str, Column]
+    incremental: Incremental | None = None
+    immutable: bool = False
+    allow_aggregates: bool = True
+    where: str = ""

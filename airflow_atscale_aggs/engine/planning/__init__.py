@@ -1,0 +1,1 @@
+"""Decide how to build. Pure: same input, same plan. Reads no clock, opens no connection."""

@@ -1,0 +1,38 @@
+"""The plan of a batch as data: ordered steps, what is refused and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPart:
+    """A part of a definition that cannot be built here, and why; it is no step of the batch."""
+
+    aggregate: str
+    definition_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """The ordered steps of one batch build of one model.
+
+    Attributes:
+        schema: where aggregate tables and views go; empty: the warehouse's default schema.
+        ordering: ``derivability`` when sources were ordered first, else why not.
+        notes: sentences for people: what was found out and decided.
+    """
+
+    model_id: str
+    deployment_id: str
+    batch_id: str
+    build_type: str
+    dialect: str
+    schema: str
+    steps: tuple[BuildStep, ...]
+    refused: tuple[RefusedPart, ...] = ()
+    ordering: str = "derivability"
+    notes: tuple[str, ...] = ()

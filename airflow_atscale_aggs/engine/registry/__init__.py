@@ -1,0 +1,1 @@
+"""Remember: models, deployments, definitions, instances, attempts, batches, settings, in our own database."""

@@ -1,0 +1,117 @@
+"""Rows of the registry as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """A model that was deployed. ``deployment_id`` is the newest deployment."""
+
+    id: str
+    catalog: str
+    name: str
+    label: str
+    deployment_id: str
+    version: int
+    deployed_at: datetime
+    connection: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionRecord:
+    """A definition and where it stands. ``status`` is ``defined`` | ``retired`` | ``blocked``.
+
+    A retired definition left the model; it and its statistics are kept for ever (law 5), it is built no more.
+    """
+
+    definition: AggregateDefinition
+    status: str
+    created_at: datetime
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRecord:
+    """One physical table of one batch.
+
+    Attributes:
+        attempt: number of the newest attempt; 0 before the first. The winning one when DONE or ACTIVE.
+        failures: failed attempts within the current allowance.
+        source: what it was built from (aggregate or fact name), once DONE.
+        drop_after: a superseded table may be dropped from then on.
+    """
+
+    id: str
+    batch_id: str
+    model_id: str
+    status: InstanceStatus
+    step: BuildStep
+    attempt: int = 0
+    failures: int = 0
+    table: str | None = None
+    rows: int | None = None
+    seconds: float | None = None
+    source: str | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    activated_at: datetime | None = None
+    drop_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One attempt to build an instance; its table may exist in the warehouse unless ``dropped_at`` is set."""
+
+    instance_id: str
+    number: int
+    table: str
+    drop_sql: str
+    owner: str
+    status: AttemptStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+    dropped_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """One batch build of one model.
+
+    Attributes:
+        owner: who drives it: ``host:pid`` or an Airflow run.
+        lease_until: the owner is taken to be alive until then.
+        failures: failed attempts of all instances within the current allowance.
+        views_pending: True between activation in the registry and the switch of the stable views.
+    """
+
+    id: str
+    model_id: str
+    deployment_id: str
+    build_type: BuildType
+    status: BatchStatus
+    owner: str
+    lease_until: datetime
+    created_at: datetime
+    finished_at: datetime | None = None
+    failures: int = 0
+    views_pending: bool = False
+    schema: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to write one attempt's table, won by compare-and-set."""
+
+    instance: InstanceRecord
+    attempt: int
+    owner: str

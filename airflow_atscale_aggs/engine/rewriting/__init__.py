@@ -1,0 +1,1 @@
+"""Decide how to answer a query. Pure."""

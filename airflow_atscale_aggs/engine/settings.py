@@ -1,0 +1,113 @@
+"""Settings under the product's keys: defaults, ranges, where they may be set.
+
+A model's value wins over the environment's and Airflow's, which win over the default. Keys are matched without case,
+as the product's own pages print them both ways. Source: AtScale, "Aggregate Settings" (engine level and model level).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from airflow_atscale_aggs.engine.errors import SettingError, near_names
+
+
+def _setting(key: str, default: Any, meaning: str, *, least: int | None = None) -> Any:
+    return field(default=default, metadata={"key": key, "meaning": meaning, "least": least})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, as one value. `with_values` takes product keys."""
+
+    max_failures: int = _setting(
+        "aggregates.batch.max.failures", 0, "failed aggregates tolerated before a batch is failed", least=0
+    )
+    max_attempts_per_aggregate: int = _setting(
+        "aggregates.batch.retry.maxAttemptsPerAggregate", 3, "attempts of one aggregate within one batch", least=1
+    )
+    max_attempts_per_batch: int = _setting(
+        "aggregates.batch.retry.maxAttemptsPerBatch", 5, "failed attempts of a batch before it retries no more", least=1
+    )
+    build_from_existing: bool = _setting(
+        "aggregates.batch.buildFromExisting.enabled", True, "derive aggregates from others of the same batch"
+    )
+    build_from_existing_threshold: int = _setting(
+        "aggregates.batch.buildFromExisting.threshold",
+        100,
+        "order by derivability only when a batch has fewer aggregates than this",
+        least=0,
+    )
+    attributes_threshold: int = _setting(
+        "aggregates.batch.cube.attributes.threshold",
+        250,
+        "order by derivability only when the batch's aggregates use fewer attributes than this",
+        least=0,
+    )
+    queue_priority_mode: int = _setting(
+        "aggregate.queue.priority.mode",
+        1,
+        "0: definitions without an instance first; 1: rebuilds first; 2: by age of the definition",
+        least=0,
+    )
+    user_defined_first: bool = _setting(
+        "aggregate.queue.priority.userDefined.enabled", False, "user-defined aggregates before system-defined ones"
+    )
+    max_concurrent_builds: int = _setting(
+        "aggregates.batch.maxConcurrentBuilds", 1, "aggregates built at the same time", least=1
+    )
+    drop_delay_seconds: int = _setting(
+        "aggregates.drop.delaySeconds",
+        3600,
+        "how long a superseded table is kept; longer than the longest query",
+        least=0,
+    )
+    lease_seconds: int = _setting(
+        "aggregates.batch.leaseSeconds", 60, "how long a silent owner of a batch is taken to be alive", least=1
+    )
+
+    def with_values(self, values: Mapping[str, Any]) -> Settings:
+        """These settings with product keys overridden; text such as ``"true"`` or ``"5"`` is understood.
+
+        >>> Settings().with_values({"AGGREGATES.BATCH.MAX.FAILURES": "2"}).max_failures
+        2
+
+        Raises:
+            SettingError: unknown key (with near ones), a value that is not of the kind, or below its least.
+        """
+        changes: dict[str, Any] = {}
+        known = {spec.metadata["key"].casefold(): spec for spec in fields(self)}
+        for key, value in values.items():
+            spec = known.get(key.casefold())
+            if spec is None:
+                keys = [spec.metadata["key"] for spec in fields(self)]
+                raise SettingError(key, "there is no such setting", near_names(key, keys))
+            changes[spec.name] = _parse(spec.metadata["key"], value, type(spec.default), spec.metadata["least"])
+        return replace(self, **changes)
+
+
+def describe_settings(settings: Settings) -> list[tuple[str, Any, Any, str]]:
+    """(key, value, default, meaning) of every setting, for people."""
+    return [
+        (spec.metadata["key"], getattr(settings, spec.name), spec.default, spec.metadata["meaning"])
+        for spec in fields(settings)
+    ]
+
+
+def _parse(key: str, value: Any, kind: type, least: int | None) -> Any:
+    """A value of the setting's kind."""
+    text = str(value).strip().casefold()
+    if kind is bool:
+        if text in {"true", "1", "yes", "on"}:
+            return True
+        if text in {"false", "0", "no", "off"}:
+            return False
+        raise SettingError(key, f"`{value}` is neither true nor false")
+    try:
+        number = int(text)
+    except ValueError:
+        raise SettingError(key, f"`{value}` is not a whole number") from None
+    if least is not None and number < least:
+        raise SettingError(key, f"{number} is below its least value {least}")
+    return number

@@ -1,0 +1,66 @@
+"""The warehouse as the engine sees it: run SQL, read small results, translate the driver's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+
+Row = tuple[Any, ...]
+
+
+class WarehouseSession(Protocol):
+    """One connection, used by one thread. Outside `transaction`, each statement commits by itself."""
+
+    dialect: Dialect
+
+    def execute(self, sql: str) -> int | None:
+        """Run one statement; the number of rows written where the driver tells it, else None.
+
+        Raises:
+            TransientWarehouseError: connection, lock, deadlock, timeout: the same SQL may succeed later.
+            PermanentWarehouseError: the same SQL will fail again.
+        """
+
+    def fetch_all(self, sql: str) -> list[Row]:
+        """Run a query and read its (small) result. Raises as `execute` does."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
+
+    def columns(
+        self, tables: Sequence[tuple[str | None, str | None, str]]
+    ) -> Mapping[tuple[str | None, str | None, str], Mapping[str, str]]:
+        """Column name to type, as the warehouse spells them, for each (database, schema, table) that exists.
+
+        Keys come back as they were asked for; a table that does not exist is absent. Table names are matched exactly,
+        then without case.
+        """
+
+    def tables(self, schema: str) -> frozenset[str]:
+        """Names of the tables and views in a schema (empty: the default schema)."""
+
+    def cancel(self) -> None:
+        """Interrupt the statement that another thread runs on this session; does nothing when none runs."""
+
+    def close(self) -> None:
+        """Give the connection back. Never raises."""
+
+
+class Warehouse(Protocol):
+    """Opens sessions. Cheap to hold, safe to share between threads."""
+
+    dialect: Dialect
+    aggregate_schema: str
+
+    def session(self) -> AbstractContextManager[WarehouseSession]:
+        """A session for the calling thread, closed at the end of the block."""
+
+    def close(self) -> None:
+        """Close what sessions share. Never raises."""
+
+
+Connect = Callable[[], Any]
+RowIterator = Iterator[Row]
