@@ -75,6 +75,18 @@ class BuildStep:
         sql = source.create_sql.replace(TARGET_ATTEMPT, str(attempt))
         return sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt))
 
+    def drop_statement(self, attempt: int) -> str:
+        """Drops an attempt's table if it is there."""
+        return self.drop_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+    def count_statement(self, attempt: int) -> str:
+        """Counts the rows of an attempt's table."""
+        return self.count_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+    def view_statements_for(self, attempt: int) -> tuple[str, ...]:
+        """Make the stable view show an attempt's table."""
+        return tuple(sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in self.view_statements)
+
     def table_name(self, attempt: int) -> str:
         """The physical table of an attempt, unquoted."""
         return self.table.replace(TARGET_ATTEMPT, str(attempt))

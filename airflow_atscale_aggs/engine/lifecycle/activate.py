@@ -1,0 +1,89 @@
+"""Used from now on: all new instances of a batch go live together, or none.
+
+The registry's transaction is the switch; the stable views follow in one warehouse transaction. A process that dies between
+the two leaves ``views_pending`` behind, and whoever comes next switches the views. Old tables stay for a while: queries that
+began before the switch end on them.
+
+Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of all instances is set to Active.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+
+_BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """A batch and its instances in build order, as they stand now."""
+
+    batch: BatchRecord
+    instances: tuple[InstanceRecord, ...]
+
+
+def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: datetime) -> BatchReport:
+    """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
+
+    Calling it again after it succeeded changes nothing.
+
+    Args:
+        owner: who drives the batch; a batch taken over by somebody else is not touched.
+
+    Raises:
+        BatchFailedError: more instances are not built than ``aggregates.batch.max.failures`` allows. The batch is
+            FAILED, its DONE instances stay staged, the old instances serve on.
+        IllegalTransitionError: the batch was cancelled.
+    """
+    registry = workspace.registry
+    batch = registry.batch(batch_id)
+    if batch.status is BatchStatus.DONE:
+        return _switched(workspace, batch)
+    if batch.status is BatchStatus.CANCELLED:
+        raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
+    settings = workspace.settings_of(batch.model_id)
+    instances = registry.instances(batch_id=batch_id)
+    unbuilt = [instance.step.aggregate for instance in instances if instance.status not in _BUILT]
+    if len(unbuilt) > settings.max_failures:
+        registry.fail_batch(batch_id, owner=owner, now=now)
+        raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
+    drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
+    return _switched(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
+
+
+def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
+    """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can."""
+    active = [
+        instance
+        for instance in workspace.registry.instances(batch_id=batch.id)
+        if instance.status is InstanceStatus.ACTIVE
+    ]
+    with workspace.warehouse.session() as session, session.transaction():
+        for instance in active:
+            for sql in instance.step.view_statements_for(instance.attempt):
+                session.execute(sql)
+    workspace.registry.views_switched(batch.id)
+
+
+def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> BatchReport:
+    """Give a batch up: nothing of it goes live, the old instances serve on, `sweep` drops what it built.
+
+    Raises:
+        NotRegisteredError: no such batch.
+        IllegalTransitionError: it is DONE already.
+    """
+    batch = workspace.registry.cancel_batch(batch_id, now=now)
+    return BatchReport(batch, workspace.registry.instances(batch_id=batch_id))
+
+
+def _switched(workspace: Workspace, batch: BatchRecord) -> BatchReport:
+    if batch.views_pending:
+        switch_views(workspace, batch)
+        batch = workspace.registry.batch(batch.id)
+    return BatchReport(batch, workspace.registry.instances(batch_id=batch.id))

@@ -1,0 +1,239 @@
+"""Built and rebuilt, all aggregates of a model together: one batch build from its plan to its activation.
+
+One batch of a model at a time, held by a lease. A failed aggregate never stops the others; the old instances serve until
+all new ones go live in one registry transaction.
+
+Source: AtScale, "How Aggregate Tables Are Populated With Data": batch builds, automatic restarts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import BatchHeldError, BuildFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_views
+from airflow_atscale_aggs.engine.lifecycle.build import run_attempt
+from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.settings import Settings
+
+_TO_BUILD = frozenset({InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class BegunBatch:
+    """An open batch and its instances in build order. ``is_resumed``: it was begun before."""
+
+    batch: BatchRecord
+    instances: tuple[InstanceRecord, ...]
+    is_resumed: bool
+
+
+def begin_batch(
+    workspace: Workspace,
+    model: str,
+    *,
+    build_type: BuildType,
+    owner: str,
+    now: datetime,
+    lease: timedelta | None = None,
+) -> BegunBatch:
+    """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
+
+    The same owner asking again gets the same open batch. A batch whose owner fell silent (its lease is over, or its
+    process on this machine is gone) is taken over instead of begun anew: its New instances are created, In Progress ones
+    restarted, Done ones left, Failed ones retried while attempts are left.
+
+    Args:
+        model: name or id.
+        lease: how long a silent owner is taken to be alive; None: the setting ``aggregates.batch.leaseSeconds``.
+
+    Raises:
+        NotRegisteredError: no such model.
+        BatchHeldError: another owner is at work; names it and the end of its lease.
+    """
+    registry = workspace.registry
+    record = registry.model(model)
+    settings = workspace.settings_of(record.id)
+    lease = lease or timedelta(seconds=settings.lease_seconds)
+    for pending in registry.batches(model_id=record.id, limit=1):
+        if pending.views_pending:
+            switch_views(workspace, pending)
+    current = registry.open_batch_of(record.id)
+    if current is not None:
+        batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
+        return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=True)
+    plan = plan_batch(workspace, record.name, build_type=build_type, now=now, new_id=_new_id, estimate=False)
+    batch = registry.open_batch(
+        batch_id=plan.batch_id,
+        model_id=record.id,
+        deployment_id=plan.deployment_id,
+        build_type=build_type,
+        owner=owner,
+        lease_until=now + lease,
+        steps=plan.steps,
+        notes=(*plan.notes, *(f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)),
+        schema=plan.schema,
+        now=now,
+    )
+    return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False)
+
+
+def resume_batch(
+    workspace: Workspace, batch_id: str, *, owner: str, now: datetime, lease: timedelta | None = None
+) -> BegunBatch:
+    """Open an interrupted or failed batch again; its failed aggregates get a fresh allowance of attempts.
+
+    Raises:
+        NotRegisteredError: no such batch.
+        BatchHeldError: its owner, or the owner of another batch of the model, is at work.
+        IllegalTransitionError: it ended well, was cancelled, or a newer batch of the model was begun.
+    """
+    registry = workspace.registry
+    batch = registry.batch(batch_id)
+    lease = lease or timedelta(seconds=workspace.settings_of(batch.model_id).lease_seconds)
+    if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
+        raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
+    taken = _take_over(workspace, batch, owner=owner, now=now, lease=lease, fresh_allowance=True)
+    return BegunBatch(taken, registry.instances(batch_id=batch_id), is_resumed=True)
+
+
+def run_batch(
+    workspace: Workspace,
+    model: str,
+    *,
+    build_type: BuildType = BuildType.FULL,
+    jobs: int | None = None,
+    owner: str,
+    resume: str | None = None,
+    on_event: OnEvent = ignore_event,
+) -> BatchReport:
+    """Build all aggregates of a model and activate them: the whole batch in this process.
+
+    Args:
+        jobs: aggregates built at the same time; None: the setting ``aggregates.batch.maxConcurrentBuilds``.
+        resume: id of an interrupted or failed batch to finish instead of beginning one.
+
+    Returns:
+        The activated batch with its instances.
+
+    Raises:
+        BatchFailedError: more aggregates failed than ``aggregates.batch.max.failures`` allows; the old instances serve
+            on, what was built stays staged for a resume.
+        BatchHeldError: another batch of the model is under way.
+    """
+    now = utc_now()
+    if resume is not None:
+        begun = resume_batch(workspace, resume, owner=owner, now=now)
+    else:
+        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now)
+    settings = workspace.settings_of(begun.batch.model_id)
+    on_event(
+        BuildEvent(
+            kind="batch",
+            total=len(begun.instances),
+            text=f"{'Resumed' if begun.is_resumed else 'Begun'} batch {begun.batch.id}",
+        )
+    )
+    lease = timedelta(seconds=settings.lease_seconds)
+    with LeaseKeeper(workspace.registry, begun.batch.id, owner=owner, lease=lease):
+        run = _BatchRun(workspace, settings, owner, on_event, begun.instances)
+        run.build_all(jobs or settings.max_concurrent_builds)
+        report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
+    on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
+    return report
+
+
+def _take_over(
+    workspace: Workspace,
+    batch: BatchRecord,
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    fresh_allowance: bool = False,
+) -> BatchRecord:
+    """The same batch under this owner, unless its own owner is alive."""
+    is_open = batch.status is BatchStatus.IN_PROGRESS
+    is_alive = is_open and batch.lease_until > now and not is_dead_process(batch.owner)
+    if is_alive and batch.owner != owner:
+        model = workspace.registry.model(batch.model_id)
+        raise BatchHeldError(model.name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))
+    return workspace.registry.take_over_batch(
+        batch.id,
+        owner=owner,
+        previous_owner=batch.owner,
+        lease_until=now + lease,
+        now=now,
+        fresh_allowance=fresh_allowance,
+    )
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass
+class _BatchRun:
+    """Works through the instances of one batch with a number of threads."""
+
+    workspace: Workspace
+    settings: Settings
+    owner: str
+    on_event: OnEvent
+    instances: Sequence[InstanceRecord]
+    _waiting: list[InstanceRecord] = field(default_factory=list)
+    _unsettled: set[str] = field(default_factory=set)
+
+    def build_all(self, jobs: int) -> None:
+        """Build what is not built, in order; a derived aggregate waits while its source is not settled."""
+        self._waiting = [instance for instance in self.instances if instance.status in _TO_BUILD]
+        self._unsettled = {instance.id for instance in self._waiting}
+        if jobs == 1:
+            while self._waiting:
+                instance = self._waiting.pop(0)
+                self._settle(instance, self._attempt(instance))
+            return
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="build") as pool:
+            self._build_side_by_side(pool, jobs)
+
+    def _build_side_by_side(self, pool: ThreadPoolExecutor, jobs: int) -> None:
+        running: dict[Future[BuildFailedError | None], InstanceRecord] = {}
+        while self._waiting or running:
+            while len(running) < jobs and (ready := self._take_ready()) is not None:
+                running[pool.submit(self._attempt, ready)] = ready
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self._settle(running.pop(future), future.result())
+
+    def _take_ready(self) -> InstanceRecord | None:
+        """The first waiting instance whose sources are all built or given up."""
+        for place, instance in enumerate(self._waiting):
+            if not any(option.instance_id in self._unsettled for option in instance.step.sources):
+                return self._waiting.pop(place)
+        return None
+
+    def _attempt(self, instance: InstanceRecord) -> BuildFailedError | None:
+        claim = self.workspace.registry.claim_instance(instance.id, owner=self.owner, now=utc_now())
+        try:
+            run_attempt(
+                self.workspace, claim, settings=self.settings, on_event=self.on_event, total=len(self.instances)
+            )
+        except BuildFailedError as error:
+            return error
+        return None
+
+    def _settle(self, instance: InstanceRecord, error: BuildFailedError | None) -> None:
+        """A failed attempt with attempts left goes to the end of the queue; everything else is settled."""
+        if error is not None and error.may_retry:
+            self._waiting.append(instance)
+        else:
+            self._unsettled.discard(instance.id)

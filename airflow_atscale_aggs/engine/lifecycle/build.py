@@ -1,0 +1,181 @@
+"""Built: one aggregate instance is made by one fenced attempt.
+
+An attempt is written down before its table exists, builds a table named by instance and attempt, and is marked DONE by
+compare-and-set. Whoever loses that comparison drops its own table: a late zombie can never touch a newer attempt's.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": Built, Rebuilt; "How Aggregate Tables Are Populated With Data".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.errors import (
+    BuildFailedError,
+    IllegalTransitionError,
+    StaleStatusError,
+    WarehouseError,
+)
+from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSource:
+    """Where a table's rows come from: one of the step's options and, for an instance, its winning attempt."""
+
+    option: SourceOption
+    attempt: int | None
+    rows: int | None
+
+
+def build_instance(
+    workspace: Workspace,
+    instance_id: str,
+    *,
+    owner: str,
+    allowance: str = "",
+    rebuild: bool = False,
+    on_event: OnEvent = ignore_event,
+) -> InstanceRecord:
+    """Build one instance of an open batch, once; callers decide about further attempts.
+
+    Args:
+        owner: who holds the batch's lease; the lease is renewed while the warehouse works.
+        allowance: names the current allowance of attempts; another name than before grants a fresh one.
+        rebuild: build an instance anew that is already DONE in a batch that is still open.
+
+    Returns:
+        The instance, DONE; or as it is when it was built before and ``rebuild`` is off.
+
+    Raises:
+        BuildFailedError: the attempt failed; ``may_retry`` tells whether the limits allow another one.
+        StaleStatusError: another attempt or owner took over; what this one built was dropped.
+        IllegalTransitionError: the batch is no longer open.
+    """
+    instance = workspace.registry.instance(instance_id)
+    if instance.status in BUILT and not rebuild:
+        return instance
+    batch = workspace.registry.batch(instance.batch_id)
+    if batch.status is not BatchStatus.IN_PROGRESS:
+        raise IllegalTransitionError(
+            "Instance of a batch", instance_id, f"{instance.status}, its batch {batch.status}", "in_progress"
+        )
+    settings = workspace.settings_of(instance.model_id)
+    claim = workspace.registry.claim_instance(
+        instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance
+    )
+    lease = timedelta(seconds=settings.lease_seconds)
+    with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
+        return run_attempt(workspace, claim, settings=settings, on_event=on_event)
+
+
+def run_attempt(
+    workspace: Workspace, claim: Claim, *, settings: Settings, on_event: OnEvent = ignore_event, total: int = 0
+) -> InstanceRecord:
+    """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does."""
+    step = claim.instance.step
+    tell = _Teller(step, claim.attempt, total, on_event)
+    tell("start")
+    started = time.monotonic()
+    with workspace.warehouse.session() as session:
+        try:
+            source = choose_source(workspace, claim.instance)
+            tell("source", source=source.option.name, rows=source.rows)
+            rows = _fill(session, claim, source, tell)
+        except WarehouseError as error:
+            _drop_quietly(session, step, claim.attempt)
+            raise _failed(workspace, claim, error, settings, tell) from error
+        seconds = time.monotonic() - started
+        try:
+            done = workspace.registry.finish_attempt(
+                claim, rows=rows, seconds=seconds, source=source.option.name, now=utc_now()
+            )
+        except StaleStatusError:
+            _drop_quietly(session, step, claim.attempt)
+            raise
+    tell("done", rows=rows, seconds=seconds, source=source.option.name)
+    return done
+
+
+def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:
+    """The smallest built source of the same batch, else the facts.
+
+    Row counts are those of the built tables, not estimates; a source that failed or is not there yet is passed over.
+    """
+    options = instance.step.sources
+    facts = ChosenSource(options[-1], None, None)
+    if len(options) == 1:
+        return facts
+    wanted = {option.instance_id: option for option in options[:-1]}
+    candidates = [
+        ChosenSource(wanted[other.id], other.attempt, other.rows)
+        for other in workspace.registry.instances(batch_id=instance.batch_id)
+        if other.id in wanted and other.status in BUILT
+    ]
+    return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
+
+
+def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> int:
+    """Create the attempt's table; the number of its rows."""
+    step = claim.instance.step
+    sql = step.create_statement(source.option, claim.attempt, source.attempt)
+    tell("sql", text=sql)
+    written = session.execute(sql)
+    if written is not None and written >= 0:
+        return written
+    return int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
+
+
+def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> None:
+    """Drop an attempt's table if that is possible now; `sweep` finds what is left."""
+    with contextlib.suppress(WarehouseError):
+        session.execute(step.drop_statement(attempt))
+
+
+def _failed(
+    workspace: Workspace, claim: Claim, error: WarehouseError, settings: Settings, tell: _Teller
+) -> BuildFailedError:
+    """Record a failed attempt; the error to raise, which knows whether another attempt is allowed.
+
+    A permanent error uses up the allowance: the same SQL would fail again.
+    """
+    instance = workspace.registry.fail_attempt(claim, error=str(error), now=utc_now())
+    batch = workspace.registry.batch(instance.batch_id)
+    allowed = settings.max_attempts_per_aggregate
+    is_spent = not error.is_transient or batch.failures >= settings.max_attempts_per_batch
+    used = instance.failures
+    failure = BuildFailedError(
+        claim.instance.step.aggregate, instance.id, used, min(allowed, used) if is_spent else allowed, str(error)
+    )
+    tell("failed", text=str(failure))
+    return failure
+
+
+class _Teller:
+    """Tells what happens to one attempt, with the facts that every event repeats."""
+
+    def __init__(self, step: BuildStep, attempt: int, total: int, on_event: OnEvent) -> None:
+        self._facts: Mapping[str, object] = {
+            "aggregate": step.aggregate,
+            "instance_id": step.instance_id,
+            "position": step.position,
+            "attempt": attempt,
+            "total": total,
+        }
+        self._on_event = on_event
+
+    def __call__(self, kind: str, **facts: object) -> None:
+        self._on_event(BuildEvent(kind=kind, **self._facts, **facts))  # type: ignore[arg-type]

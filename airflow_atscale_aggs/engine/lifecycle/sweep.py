@@ -1,0 +1,69 @@
+"""Deleted: tables that nothing needs any more, known from the registry alone, never from a name pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.activate import switch_views
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptTable:
+    """A table of our own making that nothing needs. ``error`` says why it could not be dropped."""
+
+    table: str
+    schema: str
+    aggregate: str
+    why: str
+    dropped: bool
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep found, and dropped unless it was a dry run."""
+
+    found: tuple[SweptTable, ...]
+    dry_run: bool
+
+
+def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
+    """Drop the tables of failed, interrupted and cancelled attempts, and of superseded instances whose delay is over.
+
+    Never touched: ACTIVE and staged instances, tables that an owner with a live lease is writing, anything that the
+    registry did not write down before it was created.
+
+    Args:
+        dry_run: only list.
+        now: superseded tables go when their ``drop_after`` is not later.
+    """
+    registry = workspace.registry
+    if not dry_run:
+        for batch in registry.batches():
+            if batch.views_pending:
+                switch_views(workspace, batch)
+    found: list[SweptTable] = []
+    with workspace.warehouse.session() as session:
+        for unneeded in registry.tables_to_drop(now):
+            dropped, error = False, ""
+            if not dry_run:
+                try:
+                    session.execute(unneeded.attempt.drop_sql)
+                    registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
+                    dropped = True
+                except WarehouseError as refused:
+                    error = str(refused)
+            found.append(
+                SweptTable(
+                    table=unneeded.attempt.table,
+                    schema=unneeded.schema,
+                    aggregate=unneeded.aggregate,
+                    why=unneeded.why,
+                    dropped=dropped,
+                    error=error,
+                )
+            )
+    return SweepReport(found=tuple(found), dry_run=dry_run)

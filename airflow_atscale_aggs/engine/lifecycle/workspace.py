@@ -1,0 +1,97 @@
+"""What every step of the life cycle works on: a registry, a warehouse, settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Passed to every function of the life cycle; it decides nothing itself.
+
+    Attributes:
+        registry: our memory.
+        warehouse: the database with the facts.
+        settings: defaults, overridden by the environment; a model's own values come on top (`settings_of`).
+    """
+
+    registry: Registry
+    warehouse: Warehouse
+    settings: Settings
+
+    def settings_of(self, model_id: str) -> Settings:
+        """The settings in force for a model: its own values win."""
+        values = {**self.registry.settings(None), **self.registry.settings(model_id)}
+        return self.settings.with_values(values) if values else self.settings
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.warehouse.close()
+        self.registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_workspace(
+    *, registry: str, warehouse: str, aggregate_schema: str = "", settings: Mapping[str, object] | None = None
+) -> Workspace:
+    """A workspace on two database URLs.
+
+    Args:
+        registry: ``sqlite:///…`` or ``postgresql+psycopg://…``; an empty database is initialised.
+        warehouse: ``duckdb:///…``, ``postgresql+psycopg://…`` or another SQLAlchemy URL whose dialect has a capability row.
+        aggregate_schema: where aggregate tables and views go; empty: the warehouse's default schema.
+        settings: values under the product's keys.
+
+    Raises:
+        RegistryVersionError: the registry's schema is older or newer than this program.
+        SettingError: an unknown key or a value out of range.
+    """
+    values = Settings().with_values(settings or {})
+    return Workspace(open_registry(registry), open_warehouse(warehouse, aggregate_schema=aggregate_schema), values)
+
+
+def utc_now() -> datetime:
+    """The clock of the callers that have no other."""
+    return datetime.now(UTC)
+
+
+def process_owner() -> str:
+    """``host:pid:start`` of this process: who holds a lease, told apart from a later process with the same pid."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}"
+
+
+def is_dead_process(owner: str) -> bool:
+    """True when the owner was a process of this very machine that runs no more, so that its lease means nothing."""
+    host, _, rest = owner.partition(":")
+    pid, _, start = rest.partition(":")
+    if host != socket.gethostname() or not pid.isdigit() or not start:
+        return False
+    return _process_start(int(pid)) != start
+
+
+def _process_start(pid: int) -> str:
+    """When a process began, in clock ticks since boot; empty when there is no such process or no /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
