@@ -1,0 +1,259 @@
+"""From definitions to the ordered, rendered steps of a batch.
+
+What can be derived from what is decided on the lattice; which of the possible sources is taken is left to the build, which
+knows real row counts. A part that cannot be built here is refused by name and stops nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT, BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
+from airflow_atscale_aggs.engine.planning.ordering import (
+    Waiting,
+    derivability_order,
+    nearest_sources,
+    priority,
+    without_cycles,
+)
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
+from airflow_atscale_aggs.engine.sql.probes import DataFacts
+from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.sources import PhysicalTables
+from airflow_atscale_aggs.engine.sql.statements import count_rows, create_table_as, drop_table, render, table, view_statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A part of a definition that the batch may build.
+
+    Attributes:
+        defined_at: when the definition appeared.
+        last_rows: rows of its newest built instance; None before the first.
+    """
+
+    definition: AggregateDefinition
+    part: FactPart
+    defined_at: datetime
+    last_rows: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The aggregate for people, with the fact when it has several."""
+        return self.definition.part_name(self.part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningInput:
+    """Everything a plan depends on.
+
+    Attributes:
+        facts: what the data proved: unique keys, functional hierarchies.
+        estimates: rows by (definition id, fact), from sketches; empty when none were asked for.
+        new_id: gives instance ids.
+    """
+
+    model: str
+    model_id: str
+    deployment_id: str
+    batch_id: str
+    build_type: str
+    schema: str
+    candidates: Sequence[Candidate]
+    datasets: Mapping[str, Dataset]
+    physical: PhysicalTables
+    facts: DataFacts
+    dialect: Dialect
+    settings: Settings
+    new_id: Callable[[], str]
+    estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A candidate whose SQL from the facts could be composed."""
+
+    candidate: Candidate
+    instance_id: str
+    select: exp.Expression
+
+
+def make_batch_plan(given: PlanningInput) -> BatchPlan:
+    """The plan of one batch: steps in build order, each with its sources and rendered SQL.
+
+    Same input, same plan (``new_id`` aside). Sources stand before what derives from them; among free steps the queue
+    settings decide. Build-from-existing is used when ``aggregates.batch.buildFromExisting.enabled`` is on and the batch
+    is below the two thresholds of that setting's family.
+    """
+    prepared, refused = _prepare(given)
+    off = _why_no_derivation(given, prepared)
+    derivations = {} if off else _derivations(prepared, given.facts)
+    parents = without_cycles(
+        [frozenset(source for source in range(len(prepared)) if (step, source) in derivations) for step in range(len(prepared))]
+    )
+    keys = {number: priority(_waiting(one.candidate), given.settings) for number, one in enumerate(prepared)}
+    order = derivability_order(parents, keys)
+    composer = _StepComposer(given, prepared, derivations, nearest_sources(parents, lambda step, source: True), parents)
+    steps = tuple(composer.step(number, position) for position, number in enumerate(order))
+    return BatchPlan(
+        model_id=given.model_id,
+        deployment_id=given.deployment_id,
+        batch_id=given.batch_id,
+        build_type=given.build_type,
+        dialect=given.dialect.name,
+        schema=given.schema,
+        steps=steps,
+        refused=tuple(refused),
+        ordering=off or "derivability",
+        notes=given.notes,
+    )
+
+
+def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
+    prepared: list[_Prepared] = []
+    refused: list[RefusedPart] = []
+    for candidate in given.candidates:
+        try:
+            select = select_from_fact(candidate.part, given.datasets, given.physical, given.facts, given.dialect)
+        except DefinitionError as error:
+            refused.append(
+                RefusedPart(aggregate=candidate.name, definition_id=candidate.definition.id, reason=str(error))
+            )
+        else:
+            prepared.append(_Prepared(candidate=candidate, instance_id=given.new_id(), select=select))
+    return prepared, refused
+
+
+def _why_no_derivation(given: PlanningInput, prepared: Sequence[_Prepared]) -> str:
+    """Empty when aggregates may be derived from each other, else the reason."""
+    settings = given.settings
+    if not settings.build_from_existing:
+        return "queue order: aggregates.batch.buildFromExisting.enabled is off"
+    if len(prepared) >= settings.build_from_existing_threshold:
+        return (
+            f"queue order: {len(prepared)} aggregates, aggregates.batch.buildFromExisting.threshold is "
+            f"{settings.build_from_existing_threshold}"
+        )
+    attributes = {bound.attribute for one in prepared for bound in one.candidate.part.attributes}
+    if len(attributes) >= settings.attributes_threshold:
+        return (
+            f"queue order: {len(attributes)} attributes, aggregates.batch.cube.attributes.threshold is "
+            f"{settings.attributes_threshold}"
+        )
+    return ""
+
+
+def _derivations(prepared: Sequence[_Prepared], facts: DataFacts) -> dict[tuple[int, int], Derivation]:
+    """(step, source) to how the step is derived from the source, for all pairs that the lattice and the data allow."""
+    found: dict[tuple[int, int], Derivation] = {}
+    for step, child in enumerate(prepared):
+        for source, parent in enumerate(prepared):
+            if step == source or child.candidate.part.fact != parent.candidate.part.fact:
+                continue
+            way = derivation(child.candidate.part, parent.candidate.part, facts.functional)
+            if way is not None:
+                found[step, source] = way
+    return found
+
+
+def _waiting(candidate: Candidate) -> Waiting:
+    return Waiting(
+        name=candidate.name,
+        is_new=candidate.last_rows is None,
+        is_user_defined=not candidate.definition.origin.is_system_defined,
+        defined_at=candidate.defined_at,
+    )
+
+
+class _StepComposer:
+    """Renders the steps of one plan."""
+
+    def __init__(
+        self,
+        given: PlanningInput,
+        prepared: Sequence[_Prepared],
+        derivations: Mapping[tuple[int, int], Derivation],
+        nearest: Sequence[tuple[int, ...]],
+        parents: Sequence[frozenset[int]],
+    ) -> None:
+        self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
+        self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
+        self._views = view_names(given.model, [one.candidate.name for one in prepared], given.dialect)
+
+    def step(self, number: int, position: int) -> BuildStep:
+        """The step of one prepared candidate."""
+        one, dialect = self._prepared[number], self._given.dialect
+        candidate = one.candidate
+        name = instance_table(one.instance_id, candidate.name, dialect, TARGET_ATTEMPT)
+        target = table(name, self._given.schema)
+        sources = [self._from_instance(number, source, target) for source in self._nearest[number]]
+        facts_sql = render(create_table_as(target, one.select, dialect), dialect)
+        rows, estimate_source = self._estimate(candidate)
+        view = self._views[number]
+        return BuildStep(
+            instance_id=one.instance_id,
+            definition_id=candidate.definition.id,
+            aggregate=candidate.name,
+            fact=candidate.part.fact,
+            position=position,
+            sources=(*sources, SourceOption(instance_id=None, name=candidate.part.fact, create_sql=facts_sql)),
+            table=name,
+            target_sql=render(target, dialect),
+            drop_sql=render(drop_table(target), dialect),
+            count_sql=render(count_rows(target), dialect),
+            view_statements=tuple(
+                render(statement, dialect)
+                for statement in view_statements(table(view, self._given.schema), target, candidate.part, dialect)
+            ),
+            view=view,
+            estimated_rows=rows,
+            estimate_source=estimate_source,
+            reason=self._reason(number),
+        )
+
+    def _from_instance(self, number: int, source: int, target: exp.Table) -> SourceOption:
+        given, child, parent = self._given, self._prepared[number], self._prepared[source]
+        name = instance_table(parent.instance_id, parent.candidate.name, given.dialect, SOURCE_ATTEMPT)
+        select = select_from_instance(
+            child.candidate.part,
+            parent.candidate.part,
+            self._derivations[number, source],
+            table(name, given.schema),
+            given.datasets,
+            given.physical,
+            given.dialect,
+        )
+        sql = render(create_table_as(target, select, given.dialect), given.dialect)
+        return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)
+
+    def _estimate(self, candidate: Candidate) -> tuple[int | None, str]:
+        sketched = self._given.estimates.get((candidate.definition.id, candidate.part.fact))
+        if sketched is not None:
+            return sketched, "sketch"
+        return (None, "") if candidate.last_rows is None else (candidate.last_rows, "last build")
+
+    def _reason(self, number: int) -> str:
+        above, below = len(self._nearest[number]), self._derives[number]
+        if below and above:
+            return f"derives from {self._names(number)}; {below} more can be derived from it"
+        if below:
+            return f"{below} more can be derived from it, so it goes first"
+        if above:
+            return f"derives from {self._names(number)}"
+        return "by queue order: nothing derives from it, it derives from nothing"
+
+    def _names(self, number: int) -> str:
+        return " or ".join(f"`{self._prepared[source].candidate.name}`" for source in self._nearest[number])

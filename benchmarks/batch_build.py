@@ -1,0 +1,241 @@
+"""Whole batch builds against the bare SQL, against dbt, and build-from-existing against all from the facts.
+
+    python benchmarks/batch_build.py overhead --rows 30000000    whole `build` / the same statements run directly
+    python benchmarks/batch_build.py trivial --counts 30 300     per aggregate, beside bare SQL and dbt-duckdb
+    python benchmarks/batch_build.py lattice --rows 30000000     derived from others / all from the facts
+    python benchmarks/batch_build.py lattice --postgres --rows 6000000
+
+Both sides run in one go on one machine; read the ratios, not the seconds. DuckDB runs on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from star import LATTICE, create_star, write_model
+
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+
+_CLI = "from airflow_atscale_aggs.cli.main import main; main()"
+_BARE = (
+    "import sys, json, duckdb\n"
+    "statements = json.load(open(sys.argv[2]))\n"
+    "connection = duckdb.connect(sys.argv[1], config={'threads': 1})\n"
+    "for statement in statements: connection.execute(statement)\n"
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A warehouse file with the star, a registry with the model deployed, in a folder of its own."""
+
+    folder: Path
+    rows: int
+    grains: tuple[tuple[str, ...], ...]
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file with facts and dimensions."""
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def warehouse(self) -> str:
+        """Its URL; one thread, as the comparisons have."""
+        return f"duckdb:///{self.warehouse_file}?threads=1"
+
+    @property
+    def registry(self) -> str:
+        """The SQLite registry's URL."""
+        return f"sqlite:///{self.folder / 'registry.sqlite'}"
+
+    def prepare(self) -> None:
+        """Make the star and deploy the model."""
+        with contextlib.closing(duckdb.connect(str(self.warehouse_file))) as connection:
+            create_star(connection, self.rows)
+        write_model(self.folder / "model", self.grains)
+        with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
+            deploy(workspace, self.folder / "model", now=datetime.now(UTC))
+
+    def build(self) -> float:
+        """Seconds of the whole process `atscale-aggs build`."""
+        command = [sys.executable, "-c", _CLI, "--registry", self.registry, "--warehouse", self.warehouse]
+        return _seconds([*command, "build", "bench_model"])
+
+    def statements(self) -> list[str]:
+        """The CREATE TABLE statements of the last batch as they were run, under other names."""
+        with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
+            batch = workspace.registry.batches(limit=1)[0]
+            instances = workspace.registry.instances(batch_id=batch.id)
+            attempts = {instance.id: instance.attempt for instance in instances}
+            made = []
+            for instance in instances:
+                option = next(o for o in instance.step.sources if o.name == instance.source)
+                sql = instance.step.create_statement(option, instance.attempt, attempts.get(option.instance_id or ""))
+                made.append(sql.replace("as_agg_", "bare_"))
+            return made
+
+    def set_build_from_existing(self, enabled: str) -> None:
+        """Switch derivation on or off for the model."""
+        with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
+            model_id = workspace.registry.model("bench_model").id
+            workspace.registry.put_setting(model_id, "aggregates.batch.buildFromExisting.enabled", enabled)
+
+    def seconds_by_source(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Seconds and source of each aggregate in the last batch."""
+        with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
+            batch = workspace.registry.batches(limit=1)[0]
+            instances = workspace.registry.instances(batch_id=batch.id)
+        seconds = {instance.step.aggregate: instance.seconds or 0.0 for instance in instances}
+        return seconds, {instance.step.aggregate: instance.source or "" for instance in instances}
+
+
+@contextlib.contextmanager
+def _bench(rows: int, grains: tuple[tuple[str, ...], ...]) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as folder:
+        bench = Bench(Path(folder), rows, grains)
+        bench.prepare()
+        yield bench
+
+
+def _seconds(command: list[str], cwd: Path | None = None) -> float:
+    """Wall seconds of a process; its output is shown when it fails."""
+    started = time.perf_counter()
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)  # noqa: S603
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
+    return time.perf_counter() - started
+
+
+def _bare(bench: Bench, statements: list[str]) -> float:
+    """Seconds of the same statements in a bare script of Python and DuckDB; its tables are dropped afterwards."""
+    import json
+
+    listing = bench.folder / "statements.json"
+    listing.write_text(json.dumps(statements), encoding="utf-8")
+    seconds = _seconds([sys.executable, "-c", _BARE, str(bench.warehouse_file), str(listing)])
+    with contextlib.closing(duckdb.connect(str(bench.warehouse_file))) as connection:
+        tables = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'bare\\_%' ESCAPE '\\'")
+        for (table,) in tables.fetchall():
+            connection.execute(f'DROP TABLE "{table}"')
+    return seconds
+
+
+def overhead(rows: int, repeat: int) -> None:
+    """Whole `build` against its own CREATE TABLE statements run directly. Goal: at most 1.05."""
+    with _bench(rows, LATTICE) as bench:
+        builds, bares = [], []
+        for _ in range(repeat):
+            builds.append(bench.build())
+            bares.append(_bare(bench, bench.statements()))
+        build, bare = statistics.median(builds), statistics.median(bares)
+        print(f"{len(LATTICE)} aggregates of {rows:,} rows: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}")
+
+
+def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
+    """Many small aggregates: what the engine adds per aggregate. Goal: 5 ms per aggregate plus 0.4 s over bare SQL."""
+    for count in counts:
+        grains = tuple(LATTICE[number % len(LATTICE)][:1] for number in range(count))
+        with _bench(12_000, _distinct(grains, count)) as bench:
+            build = statistics.median(bench.build() for _ in range(repeat))
+            statements = bench.statements()
+            bare = statistics.median(_bare(bench, statements) for _ in range(repeat))
+            line = f"n={count}: build {build:.2f} s, bare SQL {bare:.2f} s, added {1000 * (build - bare) / count:.1f} ms/aggregate"
+            line += f" = 0.4 s + {1000 * (build - bare - 0.4) / count:.1f} ms/aggregate"
+            if with_dbt:
+                dbt = _dbt(bench, statements, repeat)
+                line += f"; dbt {dbt:.2f} s, added {1000 * (dbt - bare) / count:.1f} ms/model; ratio of what is added {(dbt - bare) / (build - bare):.1f}x"
+            print(line)
+
+
+def _distinct(grains: tuple[tuple[str, ...], ...], count: int) -> tuple[tuple[str, ...], ...]:
+    """``count`` different small grains: pairs and triples of coarse levels."""
+    import itertools
+
+    coarse = ("Year", "Quarter", "Month", "Category", "Region", "Segment", "Promotion", "Channel", "City")
+    found = [c for size in (1, 2, 3, 4) for c in itertools.combinations(coarse, size) if len({"Year", "Quarter", "Month"} & set(c)) < 2]
+    found = [c for c in found if not {"Region", "City"} <= set(c)]
+    extra = [(*c, "Store") for c in found if "City" not in c and "Region" not in c] + [(*c, "Brand") for c in found if "Category" not in c]
+    return tuple((found + extra)[:count])
+
+
+def _dbt(bench: Bench, statements: list[str], repeat: int) -> float:
+    """Seconds of `dbt run` with one table model per statement, in an environment of its own."""
+    python = _dbt_python()
+    project = bench.folder / "dbt"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: bench\nversion: '1.0'\nprofile: bench\nmodels:\n  +materialized: table\n")
+    (project / "profiles.yml").write_text(
+        f"bench:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: {bench.warehouse_file}\n      threads: 1\n      settings: {{threads: 1}}\n"
+    )
+    for number, statement in enumerate(statements):
+        (project / "models" / f"bare_m{number:03d}.sql").write_text(statement.split(" AS ", 1)[1])
+    command = [str(python.parent / "dbt"), "--no-version-check", "run", "--profiles-dir", str(project), "--quiet"]
+    _seconds(command, cwd=project)
+    return statistics.median(_seconds(command, cwd=project) for _ in range(repeat))
+
+
+def _dbt_python() -> Path:
+    """The interpreter of an environment with dbt-core and dbt-duckdb, made once in the checkout's cache."""
+    folder = Path(__file__).resolve().parents[1] / ".cache" / "dbt"
+    python = folder / "bin" / "python"
+    if not (folder / "bin" / "dbt").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "dbt-core==1.11.16", "dbt-duckdb==1.11.1"], check=True)  # noqa: S603
+    return python
+
+
+def lattice(rows: int, repeat: int) -> None:
+    """Build-from-existing against all from the facts. Goal on DuckDB: derivable part 10x, whole batch 1.8x."""
+    with _bench(rows, LATTICE) as bench:
+        wholes: dict[str, list[float]] = {"true": [], "false": []}
+        parts: dict[str, dict[str, float]] = {}
+        sources: dict[str, str] = {}
+        for _ in range(repeat):
+            for enabled in ("false", "true"):
+                bench.set_build_from_existing(enabled)
+                wholes[enabled].append(bench.build())
+                parts[enabled], by_source = bench.seconds_by_source()
+                if enabled == "true":
+                    sources = by_source
+        derived = [name for name, source in sources.items() if source != "sales"]
+        roots = [name for name in sources if name not in derived]
+        from_facts, tree = parts["false"], parts["true"]
+        print(f"{len(sources)} aggregates of {rows:,} rows, {len(derived)} derived, {len(roots)} roots")
+        for label, names in (("derivable part", derived), ("roots", roots), ("all", list(sources))):
+            slow, fast = sum(from_facts[n] for n in names), sum(tree[n] for n in names)
+            print(f"  {label:15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x")
+        slow, fast = statistics.median(wholes["false"]), statistics.median(wholes["true"])
+        print(f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x")
+
+
+def main() -> None:
+    """Read the arguments and run one comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("overhead", "trivial", "lattice"))
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--counts", type=int, nargs="+", default=[30, 300])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--without-dbt", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.what == "overhead":
+        overhead(chosen.rows, chosen.repeat)
+    elif chosen.what == "trivial":
+        trivial(chosen.counts, chosen.repeat, with_dbt=not chosen.without_dbt)
+    else:
+        lattice(chosen.rows, chosen.repeat)
+
+
+if __name__ == "__main__":
+    main()
