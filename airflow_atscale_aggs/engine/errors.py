@@ -104,8 +104,13 @@ class DefinitionError(AtScaleAggsError):
         super().__init__(aggregate, reason, remedy)
         self.aggregate, self.reason, self.remedy = aggregate, reason, remedy
 
+    @property
+    def explanation(self) -> str:
+        """Reason and remedy, without the name; whoever composes SQL does not know for which aggregate."""
+        return f"{self.reason}.{' ' + self.remedy if self.remedy else ''}"
+
     def __str__(self) -> str:
-        return f"Aggregate `{self.aggregate}`: {self.reason}.{' ' + self.remedy if self.remedy else ''}"
+        return f"Aggregate `{self.aggregate}`: {self.explanation}" if self.aggregate else self.explanation
 
 
 class UnsupportedMetricError(DefinitionError):

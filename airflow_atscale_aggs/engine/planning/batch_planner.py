@@ -16,7 +16,6 @@ from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TA
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.planning.ordering import (
     Waiting,
@@ -29,10 +28,17 @@ from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
-from airflow_atscale_aggs.engine.sql.probes import DataFacts
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
-from airflow_atscale_aggs.engine.sql.sources import PhysicalTables
-from airflow_atscale_aggs.engine.sql.statements import count_rows, create_table_as, drop_table, render, table, view_statements
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import (
+    count_rows,
+    create_table_as,
+    drop_table,
+    render,
+    table,
+    view_statements,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +78,7 @@ class PlanningInput:
     build_type: str
     schema: str
     candidates: Sequence[Candidate]
-    datasets: Mapping[str, Dataset]
-    physical: PhysicalTables
+    sources: Sources
     facts: DataFacts
     dialect: Dialect
     settings: Settings
@@ -102,7 +107,10 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
     off = _why_no_derivation(given, prepared)
     derivations = {} if off else _derivations(prepared, given.facts)
     parents = without_cycles(
-        [frozenset(source for source in range(len(prepared)) if (step, source) in derivations) for step in range(len(prepared))]
+        [
+            frozenset(source for source in range(len(prepared)) if (step, source) in derivations)
+            for step in range(len(prepared))
+        ]
     )
     keys = {number: priority(_waiting(one.candidate), given.settings) for number, one in enumerate(prepared)}
     order = derivability_order(parents, keys)
@@ -127,10 +135,10 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     refused: list[RefusedPart] = []
     for candidate in given.candidates:
         try:
-            select = select_from_fact(candidate.part, given.datasets, given.physical, given.facts, given.dialect)
+            select = select_from_fact(candidate.part, given.sources, given.facts)
         except DefinitionError as error:
             refused.append(
-                RefusedPart(aggregate=candidate.name, definition_id=candidate.definition.id, reason=str(error))
+                RefusedPart(aggregate=candidate.name, definition_id=candidate.definition.id, reason=error.explanation)
             )
         else:
             prepared.append(_Prepared(candidate=candidate, instance_id=given.new_id(), select=select))
@@ -232,9 +240,8 @@ class _StepComposer:
             parent.candidate.part,
             self._derivations[number, source],
             table(name, given.schema),
-            given.datasets,
-            given.physical,
-            given.dialect,
+            given.sources,
+            given.facts,
         )
         sql = render(create_table_as(target, select, given.dialect), given.dialect)
         return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)

@@ -1,0 +1,220 @@
+"""The SELECT of an aggregate from another aggregate's table: the same rows as from the facts, for less work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, only_value
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+_PARENT = "parent"
+
+
+def select_from_instance(
+    child: FactPart, parent: FactPart, way: Derivation, parent_table: exp.Table, sources: Sources, facts: DataFacts
+) -> exp.Select:
+    """The rows of the child's table, computed from the parent's table.
+
+    Sums, counts, least and greatest values roll up; centred squares by the parts' own squares plus the squares between
+    the parts' means. Attributes that the parent does not store are joined back through a stored key that determines them.
+
+    Args:
+        way: from `lattice.derivation`; its dependencies are proven.
+        parent_table: qualified name of the parent's table.
+    """
+    return _DerivedSelect(child, parent, sources, facts).compose(way, parent_table)
+
+
+class _DerivedSelect:
+    """One derivation being composed."""
+
+    def __init__(self, child: FactPart, parent: FactPart, sources: Sources, facts: DataFacts) -> None:
+        self._child, self._sources, self._facts = child, sources, facts
+        self._to, self._from = stored_columns(child), stored_columns(parent)
+        self._select = exp.Select()
+        self._values: dict[str, exp.Expression] = {}
+
+    def compose(self, way: Derivation, parent_table: exp.Table) -> exp.Select:
+        relation = parent_table.copy()
+        relation.set("alias", exp.TableAlias(this=_identifier(_PARENT)))
+        self._select.from_(relation, copy=False)
+        self._take_attributes(way.origins)
+        keys = list(self._values)
+        if way.is_same_grain:
+            return self._copied(keys)
+        return self._rolled_up(keys)
+
+    def _take_attributes(self, origins: Sequence[AttributeOrigin]) -> None:
+        """Where the child's attribute columns and matched flags come from, in the order of its layout."""
+        back: dict[BoundAttribute, list[BoundAttribute]] = {}
+        for origin in origins:
+            if not origin.is_stored:
+                back.setdefault(origin.source, []).append(origin.attribute)
+        joined = {source: self._join_back(source, wanted) for source, wanted in back.items()}
+        flags: dict[tuple[object, ...], exp.Expression] = {}
+        for origin in origins:
+            bound, stored = origin.attribute, self._to.attributes[origin.attribute.attribute]
+            if origin.is_stored:
+                there = self._from.attributes[bound.attribute]
+                self._values |= {to: _parent(column) for to, column in zip(stored.columns, there.columns, strict=True)}
+            else:
+                alias = joined[origin.source]
+                place = back[origin.source].index(bound)
+                self._values |= {to: _column(f"c{place}_{number}", alias) for number, to in enumerate(stored.columns)}
+                flags.setdefault(bound.steps, _column(f"f{place}", alias))
+        for path, name in self._to.matched.items():
+            own = self._from.matched.get(path)
+            zero = exp.Literal.number(0)
+            self._values[name] = _parent(own) if own else exp.Coalesce(this=flags[path], expressions=[zero])
+
+    def _join_back(self, source: BoundAttribute, wanted: Sequence[BoundAttribute]) -> str:
+        """Join one row per key of a stored attribute, with the attributes that its key determines; the alias."""
+        depth = len(source.steps)
+        beyond = [_shifted(bound, depth) for bound in wanted]
+        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        inner = exp.Select()
+        _, joined = JoinComposer(self._sources, self._facts).root(tree, inner)
+        keys = [joined.column[(), column] for column in source.key_columns]
+        for number, key in enumerate(keys):
+            inner.select(_as(key.copy(), f"k{number}"), copy=False)
+        for place, shifted in enumerate(beyond):
+            dataset = self._sources[shifted.dataset]
+            for number, column in enumerate(shifted.columns):
+                value = only_value(dataset, column, joined.column[shifted.steps, column].copy())
+                inner.select(_as(value, f"c{place}_{number}"), copy=False)
+            is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
+            inner.select(_as(exp.Min(this=is_there), f"f{place}"), copy=False)
+        inner.group_by(*(key.copy() for key in keys), copy=False)
+        alias = f"by_{self._from.attributes[source.attribute].keys[0]}"
+        on = exp.and_(
+            *(
+                exp.EQ(this=_parent(column), expression=_column(f"k{number}", alias))
+                for number, column in enumerate(self._from.attributes[source.attribute].keys)
+            ),
+            copy=False,
+        )
+        back = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(alias)))
+        self._select.join(back, on=on, join_type="left", copy=False)
+        return alias
+
+    def _copied(self, keys: Sequence[str]) -> exp.Select:
+        """The same grain: columns as they are, nothing to group."""
+        for name in keys:
+            self._select.select(_as(self._values[name], name), copy=False)
+        for measure, name in self._to.measures.items():
+            self._select.select(_as(_parent(self._from.measures[measure]), name), copy=False)
+        return self._select
+
+    def _rolled_up(self, keys: Sequence[str]) -> exp.Select:
+        if any(m.function is StoredFunction.CENTERED_SQUARES for m in self._child.measures):
+            self._add_means(keys)
+        for name in keys:
+            self._select.select(_as(self._values[name].copy(), name), copy=False)
+        for measure, name in self._to.measures.items():
+            self._select.select(_as(self._roll_up(measure), name), copy=False)
+        if keys:
+            self._select.group_by(*(self._values[name].copy() for name in keys), copy=False)
+        return self._select
+
+    def _roll_up(self, measure: StoredMeasure) -> exp.Expression:
+        column = _parent(self._from.measures[measure])
+        match measure.function:
+            case StoredFunction.COUNT_ROWS | StoredFunction.COUNT:
+                # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
+                return exp.cast(exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)]), "bigint")
+            case StoredFunction.SUM:
+                return exp.Sum(this=column)
+            case StoredFunction.MINIMUM:
+                return exp.Min(this=column)
+            case StoredFunction.MAXIMUM:
+                return exp.Max(this=column)
+            case StoredFunction.CENTERED_SQUARES:
+                return self._squares(measure, column)
+            case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
+                dialect = self._sources.dialect
+                is_distinct = measure.function is StoredFunction.DISTINCT_SKETCH
+                functions = dialect.distinct_sketch if is_distinct else dialect.percentile_sketch
+                name = functions.merge if functions else ""
+                return exp.Anonymous(this=name, expressions=[column])
+            case StoredFunction.COUNT_DISTINCT | StoredFunction.SUM_DISTINCT:
+                message = f"{measure} does not roll up; the lattice must not derive it."
+                raise AssertionError(message)
+
+    def _squares(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
+        """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""
+        count, total = self._companions(measure)
+        mean = exp.Div(
+            this=exp.cast(_parent(total), "double"),
+            expression=exp.func("NULLIF", _parent(count), exp.Literal.number(0)),
+        )
+        distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=_parent(_mean_name(total))))
+        between = exp.Mul(
+            this=exp.Mul(this=exp.cast(_parent(count), "double"), expression=distance), expression=distance.copy()
+        )
+        return exp.Sum(this=exp.Paren(this=exp.Add(this=column, expression=between)))
+
+    def _companions(self, measure: StoredMeasure) -> tuple[str, str]:
+        """The stored count and sum of the same column."""
+        count = StoredMeasure(StoredFunction.COUNT, measure.dataset, measure.column)
+        total = StoredMeasure(StoredFunction.SUM, measure.dataset, measure.column)
+        return self._from.measures[count], self._from.measures[total]
+
+    def _add_means(self, keys: Sequence[str]) -> None:
+        """Wrap what is selected so far so that each parent row knows the mean of its whole group."""
+        inner = self._select
+        for name in keys:
+            inner.select(_as(self._values[name].copy(), f"to_{name}"), copy=False)
+        partition = [self._values[name].copy() for name in keys]
+        for column in self._from.measures.values():
+            inner.select(_as(_parent(column), column), copy=False)
+        for measure in self._child.measures:
+            if measure.function is StoredFunction.CENTERED_SQUARES:
+                count, total = self._companions(measure)
+                over = [
+                    exp.Window(this=exp.Sum(this=value), partition_by=[item.copy() for item in partition])
+                    for value in (exp.cast(_parent(total), "double"), _parent(count))
+                ]
+                mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
+                inner.select(_as(mean, _mean_name(total)), copy=False)
+        self._values = {name: _parent(f"to_{name}") for name in keys}
+        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(_PARENT)))
+        self._select = exp.Select().from_(wrapped, copy=False)
+
+
+def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
+    """The attribute as reached from the dataset ``depth`` joins along its path."""
+    return BoundAttribute(
+        attribute=bound.attribute,
+        label=bound.label,
+        dataset=bound.dataset,
+        key_columns=bound.key_columns,
+        name_column=bound.name_column,
+        steps=bound.steps[depth:],
+    )
+
+
+def _mean_name(total: str) -> str:
+    return f"mean_of_{total}"
+
+
+def _parent(column: str) -> exp.Expression:
+    return _column(column, _PARENT)
+
+
+def _column(name: str, alias: str) -> exp.Column:
+    return exp.Column(this=_identifier(name), table=_identifier(alias))
+
+
+def _as(expression: exp.Expression, name: str) -> exp.Expression:
+    return exp.Alias(this=expression, alias=_identifier(name))
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=True)

@@ -1,0 +1,208 @@
+"""One capability row per warehouse dialect. Differences between warehouses are facts in this table, not subclasses.
+
+Callers read a row's fields; they never compare dialect names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
+
+
+class CreateTableStyle(StrEnum):
+    """How a table is made from a query."""
+
+    CREATE_TABLE_AS = "create_table_as"
+    SELECT_INTO = "select_into"
+    """SQL Server: SELECT … INTO target FROM …"""
+
+
+class ReplaceViewStyle(StrEnum):
+    """How a view is made to show another table."""
+
+    REPLACE = "replace"
+    """CREATE OR REPLACE VIEW may change the columns."""
+
+    DROP_CREATE = "drop_create"
+    """A replace may only add columns, so the view is dropped and made again, in one transaction."""
+
+
+class Folding(StrEnum):
+    """What an unquoted identifier becomes."""
+
+    LOWER = "lower"
+    UPPER = "upper"
+    KEEP = "keep"
+    """Kept as written and compared without case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SketchFunctions:
+    """Names of the functions that make and merge a sketch that can be stored in a column."""
+
+    make: str
+    merge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What a warehouse can do and how it says it.
+
+    Attributes:
+        name: ours; the first part of a SQLAlchemy URL's scheme names it (`dialect_of_url`).
+        sqlglot_name: the SQL parser's and printer's name.
+        schemes: URL schemes (before ``+driver``) of this dialect.
+        sml_dialects: SML's names of SQL variants that fit, best first.
+        max_identifier: longest name, in bytes of UTF-8.
+        folding: what unquoted identifiers become.
+        transactional_ddl: a transaction around CREATE, DROP and view changes takes effect as a whole or not at all.
+        create_table: how a table is made from a query.
+        replace_view: how a view is switched.
+        approx_count_distinct: the cardinality estimate's function, None when there is none.
+        distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
+        percentile_sketch: functions for percentiles that roll up, None when there are none.
+        widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
+        has_boolean_aggregate: booleans need their own MIN.
+    """
+
+    name: str
+    sqlglot_name: str
+    schemes: tuple[str, ...]
+    sml_dialects: tuple[str, ...] = ()
+    max_identifier: int = 127
+    folding: Folding = Folding.LOWER
+    transactional_ddl: bool = False
+    create_table: CreateTableStyle = CreateTableStyle.CREATE_TABLE_AS
+    replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
+    approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
+    distinct_sketch: SketchFunctions | None = None
+    percentile_sketch: SketchFunctions | None = None
+    widens_integer_sums: bool = True
+    has_boolean_aggregate: bool = True
+
+
+_ROWS = (
+    Dialect(
+        name="duckdb",
+        sqlglot_name="duckdb",
+        schemes=("duckdb",),
+        max_identifier=255,
+        folding=Folding.KEEP,
+        transactional_ddl=True,
+        replace_view=ReplaceViewStyle.REPLACE,
+    ),
+    Dialect(
+        name="postgres",
+        sqlglot_name="postgres",
+        schemes=("postgresql", "postgres"),
+        sml_dialects=("Postgresql",),
+        max_identifier=63,
+        transactional_ddl=True,
+        replace_view=ReplaceViewStyle.DROP_CREATE,
+        approx_count_distinct=None,
+    ),
+    Dialect(
+        name="snowflake",
+        sqlglot_name="snowflake",
+        schemes=("snowflake",),
+        sml_dialects=("Snowflake",),
+        max_identifier=255,
+        folding=Folding.UPPER,
+        distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
+        percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),
+    ),
+    Dialect(
+        name="bigquery",
+        sqlglot_name="bigquery",
+        schemes=("bigquery",),
+        sml_dialects=("BigQuery",),
+        max_identifier=300,
+        folding=Folding.KEEP,
+        distinct_sketch=SketchFunctions(make="HLL_COUNT.INIT", merge="HLL_COUNT.MERGE_PARTIAL"),
+    ),
+    Dialect(
+        name="databricks",
+        sqlglot_name="databricks",
+        schemes=("databricks",),
+        sml_dialects=("DatabricksSQL",),
+        max_identifier=255,
+        folding=Folding.KEEP,
+        distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
+    ),
+    Dialect(
+        name="spark",
+        sqlglot_name="spark",
+        schemes=("hive", "spark"),
+        sml_dialects=("DatabricksSQL",),
+        max_identifier=128,
+        folding=Folding.KEEP,
+        distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
+    ),
+    Dialect(
+        name="redshift",
+        sqlglot_name="redshift",
+        schemes=("redshift",),
+        sml_dialects=("Postgresql",),
+        max_identifier=127,
+        transactional_ddl=True,
+        replace_view=ReplaceViewStyle.DROP_CREATE,
+        distinct_sketch=SketchFunctions(make="HLL_CREATE_SKETCH", merge="HLL_COMBINE"),
+    ),
+    Dialect(
+        name="trino",
+        sqlglot_name="trino",
+        schemes=("trino",),
+        max_identifier=127,
+        approx_count_distinct="APPROX_DISTINCT",
+        distinct_sketch=SketchFunctions(make="APPROX_SET", merge="MERGE"),
+        percentile_sketch=SketchFunctions(make="TDIGEST_AGG", merge="MERGE"),
+    ),
+    Dialect(
+        name="tsql",
+        sqlglot_name="tsql",
+        schemes=("mssql",),
+        max_identifier=128,
+        folding=Folding.KEEP,
+        transactional_ddl=True,
+        create_table=CreateTableStyle.SELECT_INTO,
+        replace_view=ReplaceViewStyle.DROP_CREATE,
+        widens_integer_sums=False,
+        has_boolean_aggregate=False,
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = {row.name: row for row in _ROWS}
+"""Every dialect by name. DuckDB and PostgreSQL are proven by running; the others by rendering and parsing back."""
+
+
+def dialect_named(name: str) -> Dialect:
+    """The row of a dialect.
+
+    Raises:
+        UnsupportedOnDialectError: no such row; names near ones.
+    """
+    row = DIALECTS.get(name)
+    if row is None:
+        near = ", ".join(near_names(name, DIALECTS)) or ", ".join(DIALECTS)
+        raise UnsupportedOnDialectError(name, "", f"there is no capability row for this dialect; known: {near}")
+    return row
+
+
+def dialect_of_url(url: str) -> Dialect:
+    """The row for a warehouse URL.
+
+    >>> dialect_of_url("postgresql+psycopg://host/db").name
+    'postgres'
+
+    Raises:
+        UnsupportedOnDialectError: no row has this scheme.
+    """
+    scheme = url.partition(":")[0].partition("+")[0].casefold()
+    for row in _ROWS:
+        if scheme in row.schemes:
+            return row
+    known = ", ".join(scheme for row in _ROWS for scheme in row.schemes)
+    raise UnsupportedOnDialectError(scheme, "", f"no warehouse dialect has this URL scheme; known: {known}")

@@ -1,0 +1,221 @@
+"""Joins from a fact dataset to everything an aggregate needs, each role once, no fact row lost or multiplied.
+
+LEFT JOINs keep fact rows whose foreign key is NULL or leads nowhere. A target whose key the data did not prove unique is
+first brought to one row per key; a many-to-many bridge is brought to one row per key and distinct member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
+
+Path = tuple[JoinStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What the data proved at the time of planning.
+
+    Attributes:
+        unique_keys: (dataset, columns) that hold no value twice, NULL keys aside.
+        functional: dependencies that hold.
+    """
+
+    unique_keys: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    functional: frozenset[Dependency] = frozenset()
+
+
+@dataclass(slots=True)
+class JoinNode:
+    """A dataset in the join tree, with the columns that are needed of it."""
+
+    path: Path
+    dataset: str
+    columns: dict[str, None] = field(default_factory=dict)
+    children: dict[JoinStep, JoinNode] = field(default_factory=dict)
+
+    def walk(self) -> Iterable[JoinNode]:
+        """This node and all below it, parents first."""
+        yield self
+        for child in self.children.values():
+            yield from child.walk()
+
+
+@dataclass(slots=True)
+class JoinedColumns:
+    """Where the joined columns are found: expressions by (path, column), match tests by path."""
+
+    column: dict[tuple[Path, str], exp.Expression] = field(default_factory=dict)
+    is_matched: dict[Path, exp.Expression] = field(default_factory=dict)
+
+    def matched_flag(self, path: Path) -> exp.Expression:
+        """1 where a row of the path's last dataset was found, else 0."""
+        test = self.is_matched[path].copy()
+        return exp.Case(ifs=[exp.If(this=test, true=exp.Literal.number(1))], default=exp.Literal.number(0))
+
+
+def join_tree(fact: str, attributes: Iterable[BoundAttribute]) -> JoinNode:
+    """The joins that the attributes need, merged where their paths begin alike."""
+    root = JoinNode((), fact)
+    for bound in attributes:
+        node = root
+        for depth, step in enumerate(bound.steps):
+            node.columns.update(dict.fromkeys(step.from_columns))
+            child = node.children.get(step)
+            if child is None:
+                child = node.children[step] = JoinNode(bound.steps[: depth + 1], step.to_dataset)
+            node = child
+        node.columns.update(dict.fromkeys(bound.columns))
+    return root
+
+
+def key_dependency(node: JoinNode) -> Dependency:
+    """The claim that makes one row per key of a join target right: its key determines the columns that are used."""
+    step = node.path[-1]
+    others = tuple(sorted(set(node.columns) - set(step.to_columns)))
+    return Dependency(node.dataset, step.to_columns, (), others, is_join_key=True)
+
+
+def is_plain(step: JoinStep, facts: DataFacts) -> bool:
+    """True when the target's key is proven unique, so that it can be joined as it is."""
+    return step.kind is not JoinKind.BRIDGE and (step.to_dataset, step.to_columns) in facts.unique_keys
+
+
+def only_value(source: DatasetSource, column: str, expression: exp.Expression) -> exp.Expression:
+    """The one value that a column has in all rows of a group; booleans have no MIN in some warehouses."""
+    is_boolean = source.data_type(column).startswith("bool") and source.dialect.has_boolean_aggregate
+    return exp.LogicalAnd(this=expression) if is_boolean else exp.Min(this=expression)
+
+
+class JoinComposer:
+    """Adds the joins of a tree to a SELECT."""
+
+    def __init__(self, sources: Sources, facts: DataFacts) -> None:
+        self._sources, self._facts = sources, facts
+        self._aliases: set[str] = set()
+
+    def alias(self, dataset: str) -> str:
+        """The dataset's name, numbered when it is joined more than once."""
+        number, alias = 1, dataset
+        while alias in self._aliases:
+            number += 1
+            alias = f"{dataset}_{number}"
+        self._aliases.add(alias)
+        return alias
+
+    def root(self, node: JoinNode, select: exp.Select) -> tuple[str, JoinedColumns]:
+        """Put the tree's root into FROM and join everything below it; the root's alias and where columns are."""
+        alias = self.alias(node.dataset)
+        source = self._sources[node.dataset]
+        select.from_(source.relation(alias), copy=False)
+        joined = JoinedColumns()
+        for column in node.columns:
+            joined.column[node.path, column] = source.column(column, alias)
+        self.children(node, select, joined)
+        return alias, joined
+
+    def children(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        """Join everything below a node whose own columns are known."""
+        for step, child in node.children.items():
+            if step.kind is JoinKind.BRIDGE:
+                self._bridge(child, select, joined)
+            elif is_plain(step, self._facts):
+                self._plain(child, select, joined)
+            else:
+                self._one_row_per_key(child, select, joined)
+
+    def _plain(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        step, source = node.path[-1], self._sources[node.dataset]
+        alias = self.alias(node.dataset)
+        keys = [source.column(column, alias) for column in step.to_columns]
+        _left_join(select, source.relation(alias), _left_keys(node, joined), keys)
+        joined.is_matched[node.path] = _is_not_null(keys[0])
+        for column in node.columns:
+            joined.column[node.path, column] = source.column(column, alias)
+        self.children(node, select, joined)
+
+    def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        step, source = node.path[-1], self._sources[node.dataset]
+        claim = key_dependency(node)
+        if claim.columns and claim not in self._facts.functional:
+            raise DefinitionError(
+                "",
+                f"a join to dataset `{node.dataset}` on ({', '.join(step.to_columns)}) would meet rows that differ in "
+                f"({', '.join(claim.columns)}) for one key, which would multiply measures or pick values at random",
+                "Make the key unique, join at a level that determines these attributes, or leave them out.",
+            )
+        alias, inner = self.alias(node.dataset), "one_per_key"
+        keys = [source.column(column, inner) for column in step.to_columns]
+        grouped = exp.Select().from_(source.relation(inner), copy=False)
+        for number, key in enumerate(keys):
+            grouped.select(_as(key, f"k{number}"), copy=False)
+        for number, column in enumerate(claim.columns):
+            grouped.select(_as(only_value(source, column, source.column(column, inner)), f"c{number}"), copy=False)
+        grouped.group_by(*(key.copy() for key in keys), copy=False)
+        right = [_column(f"k{number}", alias) for number in range(len(keys))]
+        _left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
+        joined.is_matched[node.path] = _is_not_null(right[0])
+        names = {column: f"k{number}" for number, column in enumerate(step.to_columns)}
+        names |= {column: f"c{number}" for number, column in enumerate(claim.columns)}
+        for column in node.columns:
+            joined.column[node.path, column] = _column(names[column], alias)
+        self.children(node, select, joined)
+
+    def _bridge(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        """One row per bridge key and distinct combination of everything used beyond it."""
+        step = node.path[-1]
+        inner = JoinedColumns()
+        source, inner_alias = self._sources[node.dataset], self.alias(node.dataset)
+        members = exp.Select().from_(source.relation(inner_alias), copy=False).distinct(copy=False)
+        for column in (*node.columns, *step.to_columns):
+            inner.column[node.path, column] = source.column(column, inner_alias)
+        self.children(node, members, inner)
+        alias = self.alias(f"{node.dataset}_members")
+        for number, column in enumerate(step.to_columns):
+            members.select(_as(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
+        used = {(below.path, column) for below in node.walk() for column in below.columns} & inner.column.keys()
+        for number, (path, column) in enumerate(sorted(used, key=lambda item: (len(item[0]), item[0], item[1]))):
+            members.select(_as(inner.column[path, column].copy(), f"c{number}"), copy=False)
+            joined.column[path, column] = _column(f"c{number}", alias)
+        for number, path in enumerate(sorted(inner.is_matched)):
+            members.select(_as(inner.matched_flag(path), f"m{number}"), copy=False)
+            joined.is_matched[path] = exp.EQ(this=_column(f"m{number}", alias), expression=exp.Literal.number(1))
+        right = [_column(f"k{number}", alias) for number in range(len(step.to_columns))]
+        _left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
+        joined.is_matched[node.path] = _is_not_null(right[0])
+
+
+def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:
+    return [joined.column[node.path[:-1], column] for column in node.path[-1].from_columns]
+
+
+def _left_join(
+    select: exp.Select, relation: exp.Expression, left: list[exp.Expression], right: list[exp.Expression]
+) -> None:
+    on = exp.and_(
+        *(exp.EQ(this=one.copy(), expression=other.copy()) for one, other in zip(left, right, strict=True)), copy=False
+    )
+    select.join(relation, on=on, join_type="left", copy=False)
+
+
+def _is_not_null(expression: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=expression.copy(), expression=exp.Null()))
+
+
+def _as(expression: exp.Expression, alias: str) -> exp.Expression:
+    return exp.Alias(this=expression, alias=exp.Identifier(this=alias, quoted=True))
+
+
+def _column(name: str, alias: str) -> exp.Column:
+    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=alias, quoted=True))
+
+
+def _subquery(select: exp.Select, alias: str) -> exp.Subquery:
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.Identifier(this=alias, quoted=True)))

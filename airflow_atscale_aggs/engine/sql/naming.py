@@ -1,0 +1,155 @@
+"""Names of physical tables, stable views and stored columns: readable, within the dialect's limit, never colliding."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+
+_NOT_WORD = re.compile(r"\W+")
+_COLUMN_LIMIT = 60
+"""Stored column names fit every dialect, so that a table's layout does not depend on where it is built."""
+
+_MEASURE_PREFIX: dict[StoredFunction, str] = {
+    StoredFunction.SUM: "sum",
+    StoredFunction.COUNT: "count",
+    StoredFunction.MINIMUM: "min",
+    StoredFunction.MAXIMUM: "max",
+    StoredFunction.CENTERED_SQUARES: "squares",
+    StoredFunction.COUNT_DISTINCT: "distinct",
+    StoredFunction.SUM_DISTINCT: "sum_distinct",
+    StoredFunction.DISTINCT_SKETCH: "sketch",
+    StoredFunction.PERCENTILE_SKETCH: "percentiles",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttribute:
+    """Where an attribute's values stand in an aggregate's table; ``name`` is one of ``keys`` when key and name are one."""
+
+    keys: tuple[str, ...]
+    name: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Keys, then the name unless it is one of them."""
+        return self.keys if self.name in self.keys else (*self.keys, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredColumns:
+    """The layout of an aggregate's table: a pure function of its part.
+
+    Attributes:
+        attributes: by grain attribute, in the part's order.
+        matched: 0/1 flags by join path; tells "matched, NULL name" from "unmatched".
+        measures: by stored measure, in the part's order.
+    """
+
+    attributes: Mapping[GrainAttribute, StoredAttribute]
+    matched: Mapping[tuple[JoinStep, ...], str]
+    measures: Mapping[StoredMeasure, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns in table order."""
+        attributes = (column for stored in self.attributes.values() for column in stored.columns)
+        return (*attributes, *self.matched.values(), *self.measures.values())
+
+
+def stored_columns(part: FactPart) -> StoredColumns:
+    """The layout of a part's table: attributes, matched flags, measures."""
+    taken: set[str] = set()
+    attributes = {bound.attribute: _attribute_columns(bound, taken) for bound in part.attributes}
+    matched: dict[tuple[JoinStep, ...], str] = {}
+    for bound in part.attributes:
+        if bound.steps and bound.steps not in matched:
+            role_name = bound.attribute.role.query_name(bound.dataset)
+            matched[bound.steps] = _unique(f"{_word(role_name)}_matched", taken, _COLUMN_LIMIT)
+    measures = {measure: _unique(_measure_name(measure), taken, _COLUMN_LIMIT) for measure in part.measures}
+    return StoredColumns(attributes=attributes, matched=matched, measures=measures)
+
+
+def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_token: str) -> str:
+    """The physical table of an attempt: ``as_agg_e0bc4492_uda_color_a1``.
+
+    The first eight hexadecimal digits of the instance id and the first 14 characters of the aggregate's name, as the
+    product names its tables, then the attempt: a late zombie and a newer attempt write different tables.
+    """
+    name = _word(aggregate)[:14].strip("_")
+    fixed = f"as_agg_{instance_id.replace('-', '')[:8]}_"
+    room = dialect.max_identifier - len(fixed) - len("_a9999")
+    return f"{fixed}{_cut(name, room)}_a{attempt_token}"
+
+
+def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[str]:
+    """Stable view names ``agg_<model>_<aggregate>``, one per aggregate, unique without regard to case.
+
+    A name that is too long or meets another ends in a hash of the whole, so that it stays the same from batch to batch
+    whatever else the batch holds.
+    """
+    plain = [f"agg_{_word(model)}_{_word(aggregate)}" for aggregate in aggregates]
+    limit = dialect.max_identifier
+    return [
+        name
+        if plain.count(name) == 1 and len(name.encode()) <= limit
+        else _hashed(name, f"{model}\x00{aggregate}", limit)
+        for name, aggregate in zip(plain, aggregates, strict=True)
+    ]
+
+
+def _attribute_columns(bound: BoundAttribute, taken: set[str]) -> StoredAttribute:
+    base = _word(bound.attribute.query_name)
+    if bound.key_columns == (bound.name_column,):
+        column = _unique(base, taken, _COLUMN_LIMIT)
+        return StoredAttribute(keys=(column,), name=column)
+    keys = tuple(
+        _unique(f"{base}_key{number or ''}", taken, _COLUMN_LIMIT)
+        for number in (range(1, 1 + len(bound.key_columns)) if len(bound.key_columns) > 1 else (0,))
+    )
+    if bound.name_column in bound.key_columns:
+        return StoredAttribute(keys=keys, name=keys[bound.key_columns.index(bound.name_column)])
+    return StoredAttribute(keys=keys, name=_unique(base, taken, _COLUMN_LIMIT))
+
+
+def _measure_name(measure: StoredMeasure) -> str:
+    if measure.function is StoredFunction.COUNT_ROWS:
+        return "row_count"
+    return f"{_MEASURE_PREFIX[measure.function]}_{_word(measure.column)}"
+
+
+def _word(text: str) -> str:
+    """Lower case, runs of anything but letters and digits become one underscore; letters of any script stay.
+
+    >>> _word("Sold Calendar Year - (Größe)")
+    'sold_calendar_year_größe'
+    """
+    return _NOT_WORD.sub("_", text).strip("_").lower() or "x"
+
+
+def _unique(name: str, taken: set[str], limit: int) -> str:
+    """The name within the limit, numbered when it is taken; remembers it."""
+    chosen = _hashed(name, name, limit) if len(name.encode()) > limit else name
+    number = 2
+    while chosen in taken:
+        suffix = f"_{number}"
+        chosen = _cut(name, limit - len(suffix)) + suffix
+        number += 1
+    taken.add(chosen)
+    return chosen
+
+
+def _hashed(name: str, whole: str, limit: int) -> str:
+    suffix = "_" + hashlib.sha256(whole.encode()).hexdigest()[:6]
+    return _cut(name, limit - len(suffix)) + suffix
+
+
+def _cut(name: str, room: int) -> str:
+    """The longest start of a name that fits into ``room`` bytes of UTF-8."""
+    return name.encode()[: max(room, 0)].decode(errors="ignore")

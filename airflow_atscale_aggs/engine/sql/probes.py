@@ -1,0 +1,166 @@
+"""What must be true of the data before it is relied upon, and the SQL that finds out.
+
+A probe is a query that counts violations: 0 proves the claim. All probes of a plan go to the warehouse as one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, key_dependency
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UniqueKey:
+    """The claim that a dataset holds no value of these columns twice; NULL keys, which never join, aside."""
+
+    dataset: str
+    columns: tuple[str, ...]
+
+
+def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
+    """The keys that the parts' joins rely on. Bridges rely on none."""
+    keys = {
+        UniqueKey(step.to_dataset, step.to_columns)
+        for part in parts
+        for bound in part.attributes
+        for step in bound.steps
+        if step.kind is not JoinKind.BRIDGE
+    }
+    return tuple(sorted(keys))
+
+
+def dependencies_to_prove(parts: Sequence[FactPart], facts: DataFacts) -> tuple[Dependency, ...]:
+    """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies.
+
+    What follows from proven keys is not asked again; see `implied_dependencies`.
+    """
+    wanted = {*_coarse_keys(parts, facts), *_hierarchies(parts)}
+    return tuple(sorted(wanted - implied_dependencies(wanted, facts)))
+
+
+def implied_dependencies(claims: Iterable[Dependency], facts: DataFacts) -> set[Dependency]:
+    """The claims that need no look at the data: a unique key determines its row and what is joined to that by unique keys.
+
+    Only for keys that facts join on: another unique key may be NULL in a row that facts meet.
+    """
+    return {
+        claim
+        for claim in claims
+        if claim.is_join_key
+        and (claim.dataset, claim.key) in facts.unique_keys
+        and all((step.to_dataset, step.to_columns) in facts.unique_keys for step in claim.steps)
+    }
+
+
+def proof_statement(claims: Sequence[UniqueKey | Dependency], sources: Sources, facts: DataFacts) -> exp.Expression:
+    """One query with a row (number of the claim, number of violations) per claim; 0 violations prove it."""
+    selects = [
+        exp.select(
+            exp.Alias(this=exp.Literal.number(number), alias=exp.to_identifier("claim", quoted=True)),
+            exp.Alias(this=exp.Count(this=exp.Star()), alias=exp.to_identifier("violations", quoted=True)),
+        ).from_(_violations(claim, sources, facts), copy=False)
+        for number, claim in enumerate(claims)
+    ]
+    union: exp.Expression = selects[0]
+    for select in selects[1:]:
+        union = exp.Union(this=union, expression=select, distinct=False)
+    return union
+
+
+def with_proofs(
+    facts: DataFacts, claims: Sequence[UniqueKey | Dependency], rows: Iterable[Sequence[object]]
+) -> DataFacts:
+    """The facts plus the claims for which `proof_statement` counted no violation."""
+    proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
+    return DataFacts(
+        unique_keys=facts.unique_keys | {(c.dataset, c.columns) for c in proven if isinstance(c, UniqueKey)},
+        functional=facts.functional | {claim for claim in proven if isinstance(claim, Dependency)},
+    )
+
+
+def _coarse_keys(parts: Iterable[FactPart], facts: DataFacts) -> Iterable[Dependency]:
+    for part in parts:
+        for node in join_tree(part.fact, part.attributes).walk():
+            if node.path and node.path[-1].kind is not JoinKind.BRIDGE:
+                claim = key_dependency(node)
+                if claim.columns and (claim.dataset, claim.key) not in facts.unique_keys:
+                    yield claim
+
+
+def _hierarchies(parts: Sequence[FactPart]) -> Iterable[Dependency]:
+    """Claims between stored attributes and the attributes that other parts of the same fact ask for."""
+    by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
+    for part in parts:
+        known = by_fact.setdefault(part.fact, {})
+        known.update((bound.attribute, bound) for bound in part.attributes)
+    for known in by_fact.values():
+        for source in known.values():
+            for bound in known.values():
+                claim = None if bound is source else dependency_of(bound, source)
+                if claim is not None and not bound.is_many_to_many:
+                    yield claim
+
+
+def _violations(claim: UniqueKey | Dependency, sources: Sources, facts: DataFacts) -> exp.Expression:
+    """A derived table with one row per violated key."""
+    alias = "violations"
+    if isinstance(claim, UniqueKey):
+        source = sources[claim.dataset]
+        keys = [source.column(column, "t") for column in claim.columns]
+        select = exp.select("1").from_(source.relation("t"), copy=False)
+        for key in keys:
+            select.where(exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())), copy=False)
+        select.group_by(*keys, copy=False)
+        select.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)), copy=False)
+    else:
+        select = _dependency_violations(claim, sources, facts)
+    select.set("expressions", [exp.Alias(this=exp.Literal.number(1), alias=exp.to_identifier("one", quoted=True))])
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+
+
+def _dependency_violations(claim: Dependency, sources: Sources, facts: DataFacts) -> exp.Select:
+    """Keys with two values, with a value and a NULL, or that are NULL themselves where facts can meet them."""
+    target = claim.steps[-1].to_dataset if claim.steps else claim.dataset
+    bound = BoundAttribute(
+        attribute=_NOBODY,
+        label="",
+        dataset=target,
+        key_columns=claim.columns,
+        name_column=claim.columns[0],
+        steps=claim.steps,
+    )
+    tree = join_tree(claim.dataset, [bound])
+    tree.columns.update(dict.fromkeys(claim.key))
+    select = exp.Select()
+    _, joined = JoinComposer(sources, facts).root(tree, select)
+    keys = [joined.column[(), column] for column in claim.key]
+    nulls: list[exp.Expression] = [exp.Is(this=key.copy(), expression=exp.Null()) for key in keys]
+    if claim.is_join_key:
+        select.where(*(exp.Not(this=test) for test in nulls), copy=False)
+    tests = [] if claim.is_join_key else nulls
+    for column in claim.columns:
+        value = joined.column[claim.steps, column]
+        count = exp.Count(this=value.copy())
+        several = exp.GT(
+            this=exp.Count(this=exp.Distinct(expressions=[value.copy()])), expression=exp.Literal.number(1)
+        )
+        partly = exp.and_(
+            exp.GT(this=count, expression=exp.Literal.number(0)),
+            exp.LT(this=count.copy(), expression=exp.Count(this=exp.Star())),
+        )
+        tests += [several, exp.Paren(this=partly)]
+    select.group_by(*(key.copy() for key in keys), copy=False)
+    select.having(exp.or_(*tests, copy=False), copy=False)
+    return select
+
+
+_NOBODY = GrainAttribute(Role(""), "")
+"""Stands for an attribute where only its columns matter."""

@@ -1,0 +1,108 @@
+"""The SELECT of an aggregate from its fact dataset.
+
+    fact rows            aggregate by city (amount summed)
+    city   amount        city   matched  sum_amount  row_count
+    North  1             North  1        3           2
+    North  2             NULL   1        4           1          the shop is there, its city is NULL
+    NULL   4  (shop 4)   NULL   0        8           1          the shop is not there, or the key is NULL
+    -      8  (no shop)
+
+Source: DESIGN "Unknown members", "Keys and names"; SML, ``calculation_method``.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
+
+_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "tinyint", "long", "bigint", "int8"})
+
+
+def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.Select:
+    """The rows of a part's table, computed from its fact dataset and the dimensions.
+
+    Every fact row counts in exactly one group (in one per member of a many-to-many attribute), also rows whose foreign
+    keys are NULL or lead nowhere. An empty grain gives one row, also for an empty fact.
+
+    Raises:
+        DefinitionError: a column or table is not there, or a join would multiply rows.
+        UnsupportedMetricError: a measure cannot be stored on this dialect.
+    """
+    layout = stored_columns(part)
+    tree = join_tree(part.fact, part.attributes)
+    select = exp.Select()
+    alias, joined = JoinComposer(sources, facts).root(tree, select)
+    group: list[exp.Expression] = []
+    for bound in part.attributes:
+        stored = layout.attributes[bound.attribute]
+        names = dict(zip(bound.key_columns, stored.keys, strict=True)) | {bound.name_column: stored.name}
+        for column in bound.columns:
+            _add(select, joined.column[bound.steps, column].copy(), names[column], group)
+    for path, flag in layout.matched.items():
+        _add(select, joined.matched_flag(path), flag, group)
+    source = sources[part.fact]
+    for measure, name in layout.measures.items():
+        _add(select, _measure(measure, source, alias), name, None)
+    if group:
+        select.group_by(*group, copy=False)
+    return select
+
+
+def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[exp.Expression] | None) -> None:
+    select.select(exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True)), copy=False)
+    if group is not None:
+        group.append(expression.copy())
+
+
+def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.Expression:
+    """The aggregate expression of a stored measure over the fact's alias."""
+    function = measure.function
+    if function is StoredFunction.COUNT_ROWS:
+        return exp.Count(this=exp.Star())
+    column = source.column(measure.column, alias)
+    match function:
+        case StoredFunction.SUM:
+            return exp.Sum(this=_widened(column, source, measure.column))
+        case StoredFunction.COUNT:
+            return exp.Count(this=column)
+        case StoredFunction.MINIMUM:
+            return exp.Min(this=column)
+        case StoredFunction.MAXIMUM:
+            return exp.Max(this=column)
+        case StoredFunction.CENTERED_SQUARES:
+            spread = exp.VariancePop(this=exp.cast(column, "double"))
+            return exp.Mul(this=spread, expression=exp.Count(this=column.copy()))
+        case StoredFunction.COUNT_DISTINCT:
+            return exp.Count(this=exp.Distinct(expressions=[column]))
+        case StoredFunction.SUM_DISTINCT:
+            distinct = exp.Distinct(expressions=[_widened(column, source, measure.column)])
+            return exp.Sum(this=distinct)
+        case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
+            return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
+
+
+def _widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
+    """An integer column as BIGINT where the warehouse's SUM would overflow at 32 bits."""
+    if source.dialect.widens_integer_sums or source.data_type(name) not in _INTEGERS:
+        return column
+    return exp.cast(column, "bigint")
+
+
+def _sketch_function(measure: StoredMeasure, source: DatasetSource) -> str:
+    dialect = source.dialect
+    is_distinct = measure.function is StoredFunction.DISTINCT_SKETCH
+    functions = dialect.distinct_sketch if is_distinct else dialect.percentile_sketch
+    if functions is None:
+        method = "estimated count distinct" if is_distinct else "percentile"
+        reason = (
+            f"`{method}` of {measure.dataset}.{measure.column} cannot be stored on {dialect.name}, which has no sketch"
+        )
+        remedy = "Use an exact `count distinct` at this grain." if is_distinct else "Leave the metric out."
+        raise UnsupportedMetricError("", reason, remedy)
+    return functions.make

@@ -1,0 +1,205 @@
+"""Datasets as SQL: a FROM item and its columns, matched to what the warehouse really has.
+
+SML spells names as somebody typed them; warehouses fold case. A column is looked up exactly, then without case. Calculated
+columns and query datasets are taken in the variant that fits the dialect, or in SML's default text, which declares no
+dialect and is read as PostgreSQL's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlglot
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
+from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
+
+TableKey = tuple[str | None, str | None, str]
+"""(database, schema, table) as SML spells them; None: the warehouse's default."""
+
+PhysicalTables = Mapping[TableKey, Mapping[str, str]]
+"""Column name to type, as the warehouse spells them, of each table that exists."""
+
+_DEFAULT_TEXT_DIALECT = "postgres"
+
+
+def table_key(dataset: Dataset) -> TableKey | None:
+    """Where a table dataset lives; None for a query dataset."""
+    return None if dataset.table is None else (dataset.database, dataset.schema, dataset.table)
+
+
+class Sources:
+    """The datasets of a model on one warehouse. Parses each text once; hands out fresh expressions."""
+
+    def __init__(self, datasets: Mapping[str, Dataset], physical: PhysicalTables, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._datasets, self._physical = datasets, physical
+        self._made: dict[str, DatasetSource] = {}
+
+    def __getitem__(self, name: str) -> DatasetSource:
+        source = self._made.get(name)
+        if source is None:
+            dataset = self._datasets.get(name)
+            if dataset is None:
+                raise DefinitionError("", f"the model has no dataset `{name}`")
+            source = self._made[name] = DatasetSource(dataset, self._physical, self.dialect)
+        return source
+
+
+class DatasetSource:
+    """One dataset as a FROM item with columns."""
+
+    def __init__(self, dataset: Dataset, physical: PhysicalTables, dialect: Dialect) -> None:
+        self.dataset, self.dialect = dataset, dialect
+        self._query: exp.Expression | None = None
+        self._parsed: dict[str, exp.Expression] = {}
+        key = table_key(dataset)
+        if key is None:
+            self._query = _parse_query(dataset, dialect)
+            self._columns = _query_columns(self._query)
+        else:
+            if key not in physical:
+                known = [name for _, _, name in physical]
+                raise _not_there(dataset, f"table `{'.'.join(part for part in key if part)}`", known)
+            self._columns = {name: kind for name, kind in physical[key].items()}
+        self._by_folded = {name.casefold(): name for name in self._columns}
+
+    def relation(self, alias: str) -> exp.Expression:
+        """The dataset under an alias, to stand in FROM or JOIN."""
+        if self._query is not None:
+            return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=_identifier(alias)))
+        dataset = self.dataset
+        made = exp.Table(this=_identifier(str(dataset.table)), alias=exp.TableAlias(this=_identifier(alias)))
+        if dataset.schema:
+            made.set("db", _identifier(dataset.schema))
+            if dataset.database:
+                made.set("catalog", _identifier(dataset.database))
+        return made
+
+    def column(self, name: str, alias: str) -> exp.Expression:
+        """A column of the dataset, physical or calculated, over an alias of `relation`.
+
+        Raises:
+            DefinitionError: the warehouse's table has no such column, or its calculation cannot be said here.
+        """
+        declared = self.dataset.columns.get(name)
+        if declared is not None and declared.variants:
+            expression = self._calculated(declared).copy()
+            return _qualify(expression, alias)
+        if declared is not None and declared.parent_column:
+            reason = f"column `{name}` of dataset `{self.dataset.name}` is taken out of map column `{declared.parent_column}`"
+            raise DefinitionError("", reason, "Map columns cannot be aggregated; add a calculated column.")
+        return exp.Column(this=_identifier(self._physical_name(name)), table=_identifier(alias))
+
+    def data_type(self, name: str) -> str:
+        """The column's type in lower case: the warehouse's, else SML's, else empty."""
+        declared = self.dataset.columns.get(name)
+        if declared is None or not declared.variants:
+            found = self._by_folded.get(name.casefold())
+            if found and self._columns[found]:
+                return self._columns[found].casefold()
+        return (declared.data_type or "").casefold() if declared else ""
+
+    def _physical_name(self, name: str) -> str:
+        if name in self._columns:
+            return name
+        found = self._by_folded.get(name.casefold())
+        if found is not None:
+            return found
+        if self._query is not None and "*" in self._columns:
+            return _fold(name, self.dialect)
+        raise _not_there(self.dataset, f"column `{name}`", self._columns)
+
+    def _calculated(self, column: Column) -> exp.Expression:
+        """The calculated column's expression with physical, quoted, unqualified columns."""
+        if column.name not in self._parsed:
+            self._parsed[column.name] = self._resolve(column, frozenset({column.name}))
+        return self._parsed[column.name]
+
+    def _resolve(self, column: Column, above: frozenset[str]) -> exp.Expression:
+        variant = _choose(column.variants, self.dialect)
+        what = f"calculated column `{column.name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
+        root = exp.Paren(this=_parse(variant, what))
+        for reference in list(root.find_all(exp.Column)):
+            reference.replace(self._reference(reference.name, above))
+        for quarter in list(root.find_all(exp.Quarter)):
+            # QUARTER(x) is no function of PostgreSQL; EXTRACT is understood everywhere.
+            quarter.replace(exp.Extract(this=exp.var("QUARTER"), expression=quarter.this))
+        return root.this if isinstance(root.this, (exp.Column, exp.Func)) else root
+
+    def _reference(self, name: str, above: frozenset[str]) -> exp.Expression:
+        """A name inside a calculation: a physical column, or another calculated column."""
+        if name.casefold() in self._by_folded:
+            return exp.Column(this=_identifier(self._physical_name(name)))
+        for other in self.dataset.columns.values():
+            if other.name.casefold() == name.casefold() and other.variants and other.name not in above:
+                return self._resolve(other, above | {other.name})
+        return exp.Column(this=_identifier(self._physical_name(name)))
+
+
+def _qualify(expression: exp.Expression, alias: str) -> exp.Expression:
+    for reference in expression.find_all(exp.Column):
+        reference.set("table", _identifier(alias))
+    return expression
+
+
+def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
+    """A query dataset's SQL with every identifier folded as the target folds it, and quoted."""
+    if not dataset.variants:
+        raise DefinitionError("", f"dataset `{dataset.name}` ({dataset.where}) has neither a table nor SQL")
+    variant = _choose(dataset.variants, dialect)
+    query = _parse(variant, f"dataset `{dataset.name}` ({dataset.where})")
+    for identifier in query.find_all(exp.Identifier):
+        if not identifier.quoted:
+            identifier.set("this", _fold(identifier.name, dialect))
+            identifier.set("quoted", True)  # noqa: FBT003
+    return query
+
+
+def _query_columns(query: exp.Expression) -> dict[str, str]:
+    names = query.named_selects if isinstance(query, exp.Query) else []
+    return {name: "" for name in names}
+
+
+def _choose(variants: tuple[SqlVariant, ...], dialect: Dialect) -> SqlVariant:
+    """The variant written for the dialect, else SML's default text, else the first."""
+    by_dialect = {variant.dialect: variant for variant in variants}
+    for name in dialect.sml_dialects:
+        if name in by_dialect:
+            return by_dialect[name]
+    return by_dialect.get(None, variants[0])
+
+
+def _parse(variant: SqlVariant, what: str) -> exp.Expression:
+    read = _DEFAULT_TEXT_DIALECT
+    for row in DIALECTS.values():
+        if variant.dialect in row.sml_dialects:
+            read = row.sqlglot_name
+            break
+    try:
+        return sqlglot.parse_one(variant.sql, read=read)
+    except sqlglot.ParseError as error:
+        raise DefinitionError("", f"the SQL of {what} cannot be read: {_first_line(error)}") from error
+
+
+def _fold(name: str, dialect: Dialect) -> str:
+    if dialect.folding is Folding.LOWER:
+        return name.lower()
+    return name.upper() if dialect.folding is Folding.UPPER else name
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=True)
+
+
+def _not_there(dataset: Dataset, what: str, known: Mapping[str, str] | list[str]) -> DefinitionError:
+    wanted = what.split("`")[1].rpartition(".")[2]
+    near = near_names(wanted, known)
+    remedy = f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "Correct the dataset."
+    return DefinitionError("", f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse", remedy)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

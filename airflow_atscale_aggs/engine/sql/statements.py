@@ -1,0 +1,54 @@
+"""Whole statements around a SELECT: create, drop, count, stable views. ASTs; rendered by `render`."""
+
+from __future__ import annotations
+
+from sqlglot import ErrorLevel, exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
+
+
+def render(expression: exp.Expression, dialect: Dialect) -> str:
+    """SQL text, every identifier quoted.
+
+    Raises:
+        sqlglot.UnsupportedError: something in it cannot be said in the dialect; never translated by guess (law 7).
+    """
+    return expression.sql(dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE)
+
+
+def table(name: str, schema: str = "") -> exp.Table:
+    """A table or view by name, in a schema unless that is empty."""
+    made = exp.Table(this=exp.Identifier(this=name, quoted=True))
+    if schema:
+        made.set("db", exp.Identifier(this=schema, quoted=True))
+    return made
+
+
+def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect) -> exp.Expression:
+    """CREATE TABLE target AS select, or SELECT … INTO target where the dialect says it so."""
+    if dialect.create_table is CreateTableStyle.SELECT_INTO:
+        made = select.copy()
+        made.set("into", exp.Into(this=target.copy()))
+        return made
+    return exp.Create(this=target.copy(), kind="TABLE", expression=select)
+
+
+def drop_table(target: exp.Table) -> exp.Expression:
+    """DROP TABLE that does nothing when the table is not there."""
+    return exp.Drop(this=target.copy(), kind="TABLE", exists=True)
+
+
+def count_rows(target: exp.Table) -> exp.Expression:
+    """SELECT COUNT(*) of a table."""
+    return exp.select(exp.Count(this=exp.Star())).from_(target.copy())
+
+
+def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect) -> list[exp.Expression]:
+    """Statements that make a stable view show a table, its columns named one by one."""
+    columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
+    select = exp.select(*columns).from_(target.copy())
+    is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
+    create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
+    return [create] if is_replace else [exp.Drop(this=view.copy(), kind="VIEW", exists=True), create]
