@@ -1,0 +1,30 @@
+-- aggregate: Q56-Q60-Store
+-- fact: store_sales
+-- grain: Sold Calendar Year = year
+-- grain: Product Item ID = item_id
+-- grain: Sold Customer GMT Offset = gmt_offset
+-- grain: Sold Month of Year = month
+-- grain: Product Category = category
+-- grain: Product Color = color
+-- matched: Sold Calendar Year = date_matched
+-- matched: Product Item ID = item_matched
+-- matched: Sold Customer GMT Offset = address_matched
+-- measure: sum(ss_ext_sales_price) = sum_ext_sales_price
+-- measure: count_rows = row_count
+SELECT
+    d.d_year AS year,
+    i.i_item_id AS item_id,
+    a.ca_gmt_offset AS gmt_offset,
+    d.d_moy AS month,
+    i.i_category AS category,
+    i.i_color AS color,
+    CASE WHEN d.d_date_sk IS NULL THEN 0 ELSE 1 END AS date_matched,
+    CASE WHEN i.i_item_sk IS NULL THEN 0 ELSE 1 END AS item_matched,
+    CASE WHEN a.ca_address_sk IS NULL THEN 0 ELSE 1 END AS address_matched,
+    SUM(s.ss_ext_sales_price) AS sum_ext_sales_price,
+    COUNT(*) AS row_count
+FROM store_sales AS s
+LEFT JOIN date_dim AS d ON d.d_date_sk = s.ss_sold_date_sk
+LEFT JOIN item AS i ON i.i_item_sk = s.ss_item_sk
+LEFT JOIN customer_address AS a ON a.ca_address_sk = s.ss_addr_sk
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
