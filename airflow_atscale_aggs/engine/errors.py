@@ -9,6 +9,7 @@ AtScaleAggsError
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
 ├─ SettingError                   an unknown key or a value outside its range
 ├─ RegistryError
+│  ├─ RegistryUnavailableError    the registry's database cannot be reached; worth retrying
 │  ├─ RegistryVersionError        schema older or newer than the code; names both and what to run
 │  ├─ IllegalTransitionError      a status may not move that way
 │  ├─ StaleStatusError            somebody else moved it first (compare-and-set lost)
@@ -130,6 +131,19 @@ class SettingError(AtScaleAggsError):
 
 class RegistryError(AtScaleAggsError):
     """Something about our own memory."""
+
+
+class RegistryUnavailableError(RegistryError):
+    """The registry's database cannot be reached or is locked. Facts: registry (no password), reason."""
+
+    is_transient = True
+
+    def __init__(self, registry: str, reason: str) -> None:
+        super().__init__(registry, reason)
+        self.registry, self.reason = registry, reason
+
+    def __str__(self) -> str:
+        return f"Registry {self.registry} cannot be used: {self.reason}."
 
 
 class RegistryVersionError(RegistryError):

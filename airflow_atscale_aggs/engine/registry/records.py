@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
-from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.model.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class InstanceRecord:
     Attributes:
         attempt: number of the newest attempt; 0 before the first. The winning one when DONE or ACTIVE.
         failures: failed attempts within the current allowance.
+        allowance: names the allowance, see `Registry.claim_instance`.
         source: what it was built from (aggregate or fact name), once DONE.
         drop_after: a superseded table may be dropped from then on.
     """
@@ -55,6 +58,7 @@ class InstanceRecord:
     step: BuildStep
     attempt: int = 0
     failures: int = 0
+    allowance: str = ""
     table: str | None = None
     rows: int | None = None
     seconds: float | None = None
@@ -115,3 +119,49 @@ class Claim:
     instance: InstanceRecord
     attempt: int
     owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnneededTable:
+    """A table that may still exist and that nothing needs."""
+
+    attempt: AttemptRecord
+    schema: str
+    aggregate: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What a deployment records of one model.
+
+    Attributes:
+        content: the SML documents, compressed.
+        content_hash: of the documents' meaning as read; an equal hash makes no new version.
+        datasets: the resolved datasets by name.
+        definitions: the user-defined aggregates.
+    """
+
+    model_id: str
+    catalog: str
+    name: str
+    label: str
+    connection: str | None
+    content: bytes
+    content_hash: str
+    datasets: Mapping[str, Dataset]
+    definitions: tuple[AggregateDefinition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentOutcome:
+    """What a deployment changed, by names of aggregates."""
+
+    model: str
+    model_id: str
+    version: int
+    is_new_version: bool
+    appeared: tuple[str, ...]
+    changed: tuple[str, ...]
+    retired: tuple[str, ...]
+    unchanged: tuple[str, ...]

@@ -1,0 +1,204 @@
+"""Writes about attempts: claim, finish, fail, drop. Fencing lives here.
+
+An instance's ``attempt`` number is the fence: finishing and failing compare it, so whoever was overtaken changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
+from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
+from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
+from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
+
+
+class AttemptWrites(RegistryReader):
+    """The writes that one build makes."""
+
+    __slots__ = ()
+
+    def claim_instance(
+        self,
+        instance_id: str,
+        *,
+        owner: str,
+        now: datetime,
+        rebuild: bool = False,
+        allowance: str | None = None,
+    ) -> Claim:
+        """Win the right to write the next attempt's table.
+
+        The attempt and its table's name are written down before the table exists. An earlier attempt that is in progress
+        is fenced off: it is INTERRUPTED and can finish no more.
+
+        Args:
+            rebuild: allow it for an instance that is DONE.
+            allowance: names the current allowance of attempts; another name than the instance's forgets its failures.
+
+        Raises:
+            NotRegisteredError: no such instance.
+            IllegalTransitionError: its status or its batch's does not allow a build.
+            StaleStatusError: somebody else claimed it at the same moment.
+        """
+        with self.database.writing() as connection:
+            instance, batch_status = self._lock(connection, instance_id)
+            if batch_status != BatchStatus.IN_PROGRESS:
+                raise IllegalTransitionError("Batch", instance.batch_id, batch_status, "in progress again by a build")
+            if instance.status is InstanceStatus.DONE and not rebuild:
+                raise IllegalTransitionError("Instance", instance_id, instance.status, InstanceStatus.IN_PROGRESS)
+            check_transition(instance_id, instance.status, InstanceStatus.IN_PROGRESS)
+            number = instance.attempt + 1
+            if instance.status in {InstanceStatus.IN_PROGRESS, InstanceStatus.DONE}:
+                self._end_attempt(connection, instance_id, instance.attempt, AttemptStatus.INTERRUPTED, now)
+            is_fresh = allowance is not None and allowance != instance.allowance
+            values: dict[str, Any] = {
+                "status": InstanceStatus.IN_PROGRESS,
+                "attempt": number,
+                "started_at": now,
+                "finished_at": None,
+                "table": instance.step.table_name(number),
+                "rows": None,
+                "error": None,
+            }
+            if is_fresh:
+                values |= {"failures": 0, "allowance": allowance}
+            self._move(connection, instance, values)
+            connection.execute(
+                insert(attempts).values(
+                    instance_id=instance_id,
+                    number=number,
+                    table=instance.step.table_name(number),
+                    drop_sql=instance.step.drop_statement(number),
+                    owner=owner,
+                    status=AttemptStatus.IN_PROGRESS,
+                    started_at=now,
+                )
+            )
+            if is_fresh and instance.failures:
+                connection.execute(
+                    update(batches)
+                    .where(batches.c.id == instance.batch_id)
+                    .values(failures=batches.c.failures - instance.failures)
+                )
+        return Claim(instance=instance, attempt=number, owner=owner)
+
+    def finish_attempt(
+        self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime
+    ) -> InstanceRecord:
+        """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise."""
+        return self._finish(
+            claim,
+            AttemptStatus.DONE,
+            {"status": InstanceStatus.DONE, "rows": rows, "seconds": seconds, "source": source, "finished_at": now},
+            now,
+        )
+
+    def fail_attempt(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
+        """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
+        return self._finish(
+            claim,
+            AttemptStatus.FAILED,
+            {
+                "status": InstanceStatus.FAILED,
+                "error": error,
+                "finished_at": now,
+                "failures": instances.c.failures + 1,
+            },
+            now,
+        )
+
+    def mark_dropped(self, instance_id: str, number: int, now: datetime) -> None:
+        """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
+        with self.database.writing() as connection:
+            connection.execute(
+                update(attempts)
+                .where(attempts.c.instance_id == instance_id, attempts.c.number == number)
+                .values(dropped_at=now)
+            )
+            connection.execute(
+                update(instances)
+                .where(
+                    instances.c.id == instance_id,
+                    instances.c.attempt == number,
+                    instances.c.status.in_((InstanceStatus.SUPERSEDED, InstanceStatus.CANCELLED)),
+                )
+                .values(status=InstanceStatus.DELETED)
+            )
+
+    def _lock(self, connection: Connection, instance_id: str) -> tuple[InstanceRecord, str]:
+        """The instance and its batch's status, locked until the end of the transaction."""
+        query = (
+            select(instances, batches.c.status.label("batch_status"))
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(instances.c.id == instance_id)
+            .with_for_update(of=instances)
+        )
+        row = connection.execute(query).first()
+        if row is None:
+            raise NotRegisteredError("instance", instance_id)
+        return instance_record(row), row.batch_status
+
+    @staticmethod
+    def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
+        moved = connection.execute(
+            update(instances)
+            .where(
+                and_(
+                    instances.c.id == instance.id,
+                    instances.c.status == instance.status,
+                    instances.c.attempt == instance.attempt,
+                )
+            )
+            .values(**values)
+        ).rowcount
+        if not moved:
+            raise StaleStatusError("Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on")
+
+    def _finish(
+        self, claim: Claim, ended: AttemptStatus, values: dict[str, Any], now: datetime
+    ) -> InstanceRecord:
+        instance_id = claim.instance.id
+        with self.database.writing() as connection:
+            moved = connection.execute(
+                update(instances)
+                .where(
+                    instances.c.id == instance_id,
+                    instances.c.status == InstanceStatus.IN_PROGRESS,
+                    instances.c.attempt == claim.attempt,
+                )
+                .values(**values)
+            ).rowcount
+            if moved:
+                self._end_attempt(connection, instance_id, claim.attempt, ended, now, values.get("error"))
+                if ended is AttemptStatus.FAILED:
+                    connection.execute(
+                        update(batches)
+                        .where(batches.c.id == claim.instance.batch_id)
+                        .values(failures=batches.c.failures + 1)
+                    )
+            row = connection.execute(select(instances).where(instances.c.id == instance_id)).one()
+        found = instance_record(row)
+        if not moved:
+            expected = f"{InstanceStatus.IN_PROGRESS}, attempt {claim.attempt}"
+            raise StaleStatusError("Instance", instance_id, expected, f"{found.status}, attempt {found.attempt}")
+        return found
+
+    @staticmethod
+    def _end_attempt(
+        connection: Connection,
+        instance_id: str,
+        number: int,
+        status: AttemptStatus,
+        now: datetime,
+        error: str | None = None,
+    ) -> None:
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.instance_id == instance_id, attempts.c.number == number)
+            .values(status=status, finished_at=now, error=error)
+        )

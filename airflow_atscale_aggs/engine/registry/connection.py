@@ -1,0 +1,123 @@
+"""The registry's database: engines for SQLite and PostgreSQL, schema version, errors in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, RegistryVersionError
+from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE
+
+UPGRADE_COMMAND = "atscale-aggs registry upgrade"
+_BUSY_SECONDS = 30
+
+
+class RegistryDatabase:
+    """One database with connections for reading and for writing.
+
+    SQLite is opened in WAL mode, writers take their lock at the beginning of a transaction and wait for each other.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self.engine = _engine(self.url)
+
+    @property
+    def name(self) -> str:
+        """The URL without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection whose statements see committed data."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed at the end of the block, rolled back on any error."""
+        with self._translated(), self.engine.connect() as connection:
+            if self.url.get_backend_name() == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def check_version(self) -> bool:
+        """True when the schema is this program's, False when the database holds no registry yet.
+
+        Raises:
+            RegistryVersionError: it holds another version's.
+        """
+        with self.reading() as connection:
+            if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
+                return False
+            found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
+        if found != SCHEMA_VERSION:
+            raise RegistryVersionError(self.name, str(found), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}")
+        return True
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
+            raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
+
+
+def upgrade_registry(url: str) -> str:
+    """Make or upgrade the schema; the version it has now. Safe to run from several processes at once.
+
+    Raises:
+        RegistryUnavailableError: the database cannot be reached.
+    """
+    # Alembic costs a fifth of a second to import and is needed once in a registry's life.
+    from airflow_atscale_aggs.engine.registry.migrations.run import run_migrations  # noqa: PLC0415
+
+    database = RegistryDatabase(url)
+    try:
+        with database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7248102)")
+            run_migrations(connection)
+    finally:
+        database.dispose()
+    return SCHEMA_VERSION
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        raise RegistryUnavailableError("?", "the registry URL is not of the form sqlite:///FILE or postgresql+psycopg://…") from None
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        reason = "a registry lives in SQLite or PostgreSQL"
+        raise RegistryUnavailableError(parsed.render_as_string(hide_password=True), reason)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        folder = Path(parsed.database).parent
+        if not folder.is_dir():
+            raise RegistryUnavailableError(str(parsed), f"the folder {folder} does not exist")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sqlalchemy.create_engine(url, pool_pre_ping=True)
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection, record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
+        # SQLAlchemy begins transactions itself where we ask for it; the driver must not.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine

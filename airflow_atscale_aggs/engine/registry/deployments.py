@@ -1,0 +1,144 @@
+"""Writes about models: deployments versioned by content, definitions that appear, change, retire and come back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models
+
+
+class DeploymentWrites(RegistryReader):
+    """The writes that a deployment makes."""
+
+    __slots__ = ()
+
+    def record_deployments(self, found: Sequence[Deployment], *, now: datetime) -> tuple[DeploymentOutcome, ...]:
+        """Record the models of one folder in one transaction: all of them, or none.
+
+        A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are gone
+        are retired, never deleted; one that comes back is defined again. System-defined ones are not touched.
+        """
+        with self.database.writing() as connection:
+            return tuple(self._record(connection, deployment, now) for deployment in found)
+
+    def _record(self, connection: Connection, deployment: Deployment, now: datetime) -> DeploymentOutcome:
+        known = connection.execute(
+            select(models.c.version, deployments.c.content_hash)
+            .join(deployments, deployments.c.id == models.c.deployment_id)
+            .where(models.c.id == deployment.model_id)
+        ).first()
+        is_new_version = known is None or known.content_hash != deployment.content_hash
+        version = (known.version if known else 0) + is_new_version
+        if is_new_version:
+            self._record_version(connection, deployment, version, is_first=known is None, now=now)
+        appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
+        return DeploymentOutcome(
+            model=deployment.name,
+            model_id=deployment.model_id,
+            version=version,
+            is_new_version=is_new_version,
+            appeared=tuple(appeared),
+            changed=tuple(changed),
+            retired=tuple(retired),
+            unchanged=tuple(unchanged),
+        )
+
+    @staticmethod
+    def _record_version(
+        connection: Connection, deployment: Deployment, version: int, *, is_first: bool, now: datetime
+    ) -> None:
+        deployment_id = str(uuid.uuid4())
+        values: dict[str, Any] = {
+            "catalog": deployment.catalog,
+            "name": deployment.name,
+            "label": deployment.label,
+            "connection": deployment.connection,
+            "deployment_id": deployment_id,
+            "version": version,
+            "deployed_at": now,
+        }
+        if is_first:
+            connection.execute(insert(models).values(id=deployment.model_id, **values))
+        else:
+            counter = models.c.change_counter + 1
+            changed = update(models).where(models.c.id == deployment.model_id)
+            connection.execute(changed.values(**values, change_counter=counter))
+        connection.execute(
+            insert(deployments).values(
+                id=deployment_id,
+                model_id=deployment.model_id,
+                version=version,
+                content_hash=deployment.content_hash,
+                content=deployment.content,
+                datasets=documents.encode_datasets(deployment.datasets),
+                deployed_at=now,
+            )
+        )
+
+    def _record_definitions(
+        self, connection: Connection, deployment: Deployment, now: datetime
+    ) -> tuple[list[str], list[str], list[str], list[str]]:
+        rows = connection.execute(
+            select(definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document).where(
+                definitions.c.model_id == deployment.model_id,
+                definitions.c.origin == DefinitionOrigin.USER_DEFINED,
+            )
+        ).all()
+        known = {row.id: row for row in rows}
+        serving = {row.name for row in rows if row.status == "defined"}
+        wanted = {definition.id: definition for definition in deployment.definitions}
+        appeared: list[str] = []
+        changed: list[str] = []
+        unchanged: list[str] = []
+        for definition in wanted.values():
+            row = known.get(definition.id)
+            document = documents.encode_definition(definition)
+            if row is None:
+                self._insert(connection, definition, document, now)
+                (changed if definition.name in serving else appeared).append(definition.name)
+            elif row.status == "defined" and bytes(row.document) == document:
+                unchanged.append(definition.name)
+            else:
+                self._update(connection, definition, document)
+                (changed if row.status == "defined" else appeared).append(definition.name)
+        gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
+        if gone:
+            connection.execute(
+                update(definitions)
+                .where(definitions.c.id.in_([row.id for row in gone]))
+                .values(status="retired", retired_at=now)
+            )
+        kept_names = {definition.name for definition in wanted.values()}
+        return appeared, changed, [row.name for row in gone if row.name not in kept_names], unchanged
+
+    @staticmethod
+    def _insert(connection: Connection, definition: AggregateDefinition, document: bytes, now: datetime) -> None:
+        connection.execute(
+            insert(definitions).values(
+                id=definition.id,
+                model_id=definition.model_id,
+                fingerprint=definition.fingerprint,
+                name=definition.name,
+                origin=definition.origin,
+                status="defined",
+                document=document,
+                created_at=now,
+            )
+        )
+
+    @staticmethod
+    def _update(connection: Connection, definition: AggregateDefinition, document: bytes) -> None:
+        connection.execute(
+            update(definitions)
+            .where(definitions.c.id == definition.id)
+            .values(name=definition.name, document=document, status="defined", retired_at=None)
+        )

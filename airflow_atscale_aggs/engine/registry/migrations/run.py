@@ -1,0 +1,26 @@
+"""Runs the migrations on a connection that is in a transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
+
+
+def run_migrations(connection: Connection) -> None:
+    """Bring the schema to `SCHEMA_VERSION`; nothing happens when it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    script = ScriptDirectory.from_config(config)
+
+    def upgrade(revision: object, context: object) -> list[object]:
+        return script._upgrade_revs(SCHEMA_VERSION, revision)  # type: ignore[arg-type, return-value]  # noqa: SLF001
+
+    with EnvironmentContext(config, script, fn=upgrade, destination_rev=SCHEMA_VERSION) as environment:
+        environment.configure(connection=connection, target_metadata=metadata, version_table=VERSION_TABLE)
+        environment.run_migrations()

@@ -1,0 +1,303 @@
+"""Reads of the registry. The router, the UI and sensors are handed a reader, which cannot write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+
+from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import NotRegisteredError, near_names
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
+from airflow_atscale_aggs.engine.registry.records import (
+    AttemptRecord,
+    BatchRecord,
+    DefinitionRecord,
+    InstanceRecord,
+    ModelRecord,
+    UnneededTable,
+)
+from airflow_atscale_aggs.engine.registry.tables import (
+    attempts,
+    batches,
+    definitions,
+    deployments,
+    instances,
+    models,
+    settings,
+)
+
+_AnyRow = Row[Any]
+ALL_MODELS = ""
+"""Scope of settings that hold for every model."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryReader:
+    """Typed reads; every call sees committed data."""
+
+    database: RegistryDatabase
+
+    def models(self) -> tuple[ModelRecord, ...]:
+        """All models, by name."""
+        return tuple(map(model_record, self._rows(select(models).order_by(models.c.name))))
+
+    def model(self, name_or_id: str) -> ModelRecord:
+        """A model by id, by name, or by ``catalog.name``.
+
+        Raises:
+            NotRegisteredError: none or several have that name; carries near names.
+        """
+        known = self.models()
+        wanted = [
+            record for record in known if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}
+        ]
+        if len(wanted) == 1:
+            return wanted[0]
+        names = [f"{record.catalog}.{record.name}" for record in wanted]
+        raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in known]))
+
+    def content(self, deployment_id: str) -> bytes:
+        """The SML documents of a deployment as they were recorded."""
+        return bytes(self._one(select(deployments.c.content), deployments.c.id, deployment_id, "deployment")[0])
+
+    def content_hash(self, deployment_id: str) -> str:
+        """The hash of a deployment's content."""
+        return str(self._one(select(deployments.c.content_hash), deployments.c.id, deployment_id, "deployment")[0])
+
+    def datasets(self, deployment_id: str) -> Mapping[str, Dataset]:
+        """The resolved datasets of a deployment by name."""
+        row = self._one(select(deployments.c.datasets), deployments.c.id, deployment_id, "deployment")
+        return documents.decode_datasets(row[0])
+
+    def definitions(self, model_id: str, *, include_retired: bool = False) -> tuple[DefinitionRecord, ...]:
+        """A model's definitions, oldest first, then by name."""
+        query = select(definitions).where(definitions.c.model_id == model_id)
+        if not include_retired:
+            query = query.where(definitions.c.status == "defined")
+        rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
+        return tuple(map(definition_record, rows))
+
+    def definition(self, definition_id: str) -> DefinitionRecord:
+        """A definition by id. Raises NotRegisteredError."""
+        return definition_record(self._one(select(definitions), definitions.c.id, definition_id, "definition"))
+
+    def instances(
+        self,
+        *,
+        model_id: str | None = None,
+        batch_id: str | None = None,
+        status: InstanceStatus | None = None,
+    ) -> tuple[InstanceRecord, ...]:
+        """Instances, newest batch first, in build order within a batch."""
+        query = select(instances).join(batches, batches.c.id == instances.c.batch_id)
+        for column, value in (
+            (instances.c.model_id, model_id),
+            (instances.c.batch_id, batch_id),
+            (instances.c.status, status),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        rows = self._rows(query.order_by(batches.c.created_at.desc(), batches.c.id, instances.c.position))
+        return tuple(map(instance_record, rows))
+
+    def instance(self, instance_id: str) -> InstanceRecord:
+        """An instance by id. Raises NotRegisteredError."""
+        return instance_record(self._one(select(instances), instances.c.id, instance_id, "instance"))
+
+    def active_instances(self, model_id: str) -> tuple[InstanceRecord, ...]:
+        """The instances that serve."""
+        return self.instances(model_id=model_id, status=InstanceStatus.ACTIVE)
+
+    def built_sources(self, batch_id: str) -> Mapping[str, tuple[int, int]]:
+        """(winning attempt, rows) of the batch's built instances, by id."""
+        query = select(instances.c.id, instances.c.attempt, instances.c.rows).where(
+            instances.c.batch_id == batch_id, instances.c.status.in_(("done", "active"))
+        )
+        return {row[0]: (row[1], row[2] or 0) for row in self._rows(query)}
+
+    def last_rows(self, model_id: str) -> Mapping[tuple[str, str], int]:
+        """Rows of the newest built instance by (definition id, fact)."""
+        query = (
+            select(instances.c.definition_id, instances.c.fact, instances.c.rows)
+            .where(instances.c.model_id == model_id, instances.c.rows.is_not(None))
+            .order_by(instances.c.finished_at)
+        )
+        return {(row[0], row[1]): row[2] for row in self._rows(query)}
+
+    def batches(self, model_id: str | None = None, limit: int | None = None) -> tuple[BatchRecord, ...]:
+        """Batches, newest first."""
+        query = select(batches).order_by(batches.c.created_at.desc(), batches.c.id)
+        if model_id is not None:
+            query = query.where(batches.c.model_id == model_id)
+        return tuple(map(batch_record, self._rows(query.limit(limit) if limit else query)))
+
+    def batch(self, batch_id: str) -> BatchRecord:
+        """A batch by id. Raises NotRegisteredError."""
+        return batch_record(self._one(select(batches), batches.c.id, batch_id, "batch"))
+
+    def open_batch_of(self, model_id: str) -> BatchRecord | None:
+        """The model's batch that is in progress, whoever holds it."""
+        query = select(batches).where(batches.c.model_id == model_id, batches.c.status == BatchStatus.IN_PROGRESS)
+        rows = self._rows(query)
+        return batch_record(rows[0]) if rows else None
+
+    def attempts(self, *, instance_id: str | None = None, batch_id: str | None = None) -> tuple[AttemptRecord, ...]:
+        """Attempts, in order, of an instance, of a batch, or all."""
+        query = select(attempts).order_by(attempts.c.instance_id, attempts.c.number)
+        if instance_id is not None:
+            query = query.where(attempts.c.instance_id == instance_id)
+        if batch_id is not None:
+            query = query.join(instances, instances.c.id == attempts.c.instance_id).where(
+                instances.c.batch_id == batch_id
+            )
+        return tuple(map(attempt_record, self._rows(query)))
+
+    def tables_to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
+        """Tables that may exist in the warehouse and that nothing needs any more, with the reason.
+
+        Never the winning table of a DONE or ACTIVE instance, never one that an owner with a live lease is writing.
+        """
+        is_winner = attempts.c.number == instances.c.attempt
+        lost = or_(attempts.c.status.in_((AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)), ~is_winner)
+        is_over = instances.c.status == InstanceStatus.CANCELLED
+        is_superseded = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after <= now)
+        is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
+        query = (
+            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(attempts.c.dropped_at.is_(None), or_(lost, is_over, is_superseded), is_idle)
+            .order_by(attempts.c.table)
+        )
+        return tuple(map(_unneeded_table, self._rows(query)))
+
+    def settings(self, model_id: str | None) -> Mapping[str, str]:
+        """Product key to value: of a model, or (None) of all models."""
+        scope = ALL_MODELS if model_id is None else model_id
+        query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
+        return {row[0]: row[1] for row in self._rows(query)}
+
+    def version(self, model_id: str) -> int:
+        """A number that grows with every deployment and activation; caches key on it."""
+        return int(self._one(select(models.c.change_counter), models.c.id, model_id, "model")[0])
+
+    def instance_counts(self, batch_id: str) -> Mapping[str, int]:
+        """Number of the batch's instances by status."""
+        query = (
+            select(instances.c.status, func.count())
+            .where(instances.c.batch_id == batch_id)
+            .group_by(instances.c.status)
+        )
+        return {row[0]: row[1] for row in self._rows(query)}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.dispose()
+
+    def _rows(self, query: Select[Any]) -> Sequence[_AnyRow]:
+        with self.database.reading() as connection:
+            return connection.execute(query).all()
+
+    def _one(self, query: Select[Any], column: ColumnElement[str], value: str, kind: str) -> _AnyRow:
+        rows = self._rows(query.where(column == value))
+        if not rows:
+            raise NotRegisteredError(kind, value)
+        return rows[0]
+
+
+def model_record(row: _AnyRow) -> ModelRecord:
+    """A row of models as a value."""
+    return ModelRecord(
+        id=row.id,
+        catalog=row.catalog,
+        name=row.name,
+        label=row.label,
+        deployment_id=row.deployment_id,
+        version=row.version,
+        deployed_at=row.deployed_at,
+        connection=row.connection,
+    )
+
+
+def definition_record(row: _AnyRow) -> DefinitionRecord:
+    """A row of definitions as a value."""
+    return DefinitionRecord(
+        definition=documents.decode_definition(row.document),
+        status=row.status,
+        created_at=row.created_at,
+        retired_at=row.retired_at,
+    )
+
+
+def batch_record(row: _AnyRow) -> BatchRecord:
+    """A row of batches as a value."""
+    return BatchRecord(
+        id=row.id,
+        model_id=row.model_id,
+        deployment_id=row.deployment_id,
+        build_type=BuildType(row.build_type),
+        status=BatchStatus(row.status),
+        owner=row.owner,
+        lease_until=row.lease_until,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        failures=row.failures,
+        views_pending=row.views_pending,
+        schema=row.schema,
+        notes=documents.decode_notes(row.notes),
+    )
+
+
+def instance_record(row: _AnyRow) -> InstanceRecord:
+    """A row of instances as a value."""
+    return InstanceRecord(
+        id=row.id,
+        batch_id=row.batch_id,
+        model_id=row.model_id,
+        status=InstanceStatus(row.status),
+        step=documents.decode_step(row.step),
+        attempt=row.attempt,
+        failures=row.failures,
+        allowance=row.allowance,
+        table=row.table,
+        rows=row.rows,
+        seconds=row.seconds,
+        source=row.source,
+        error=row.error,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        activated_at=row.activated_at,
+        drop_after=row.drop_after,
+    )
+
+
+def attempt_record(row: _AnyRow) -> AttemptRecord:
+    """A row of attempts as a value."""
+    return AttemptRecord(
+        instance_id=row.instance_id,
+        number=row.number,
+        table=row.table,
+        drop_sql=row.drop_sql,
+        owner=row.owner,
+        status=AttemptStatus(row.status),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+        dropped_at=row.dropped_at,
+    )
+
+
+def _unneeded_table(row: _AnyRow) -> UnneededTable:
+    attempt = attempt_record(row)
+    if attempt.status in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}:
+        why = f"attempt {attempt.number} was {attempt.status}"
+    else:
+        why = f"its instance is {row[-3]}"
+    step = documents.decode_step(row.step)
+    return UnneededTable(attempt=attempt, schema=row.schema, aggregate=step.aggregate, why=why)

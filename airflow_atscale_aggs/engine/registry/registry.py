@@ -1,0 +1,303 @@
+"""Writes of the registry: one transaction per call, every status moved by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import BatchHeldError, IllegalTransitionError, StaleStatusError
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
+from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
+from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
+from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
+from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.tables import batches, instances, models, settings
+
+_OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
+
+
+def open_registry(url: str) -> Registry:
+    """The registry in a database; an empty database is initialised.
+
+    Args:
+        url: ``sqlite:///registry.sqlite`` or ``postgresql+psycopg://…``.
+
+    Raises:
+        RegistryVersionError: its schema is older or newer; names both versions and the command that upgrades it.
+        RegistryUnavailableError: the database cannot be reached.
+    """
+    database = RegistryDatabase(url)
+    if not database.check_version():
+        upgrade_registry(url)
+    return Registry(database)
+
+
+class Registry(DeploymentWrites, AttemptWrites):
+    """Everything a reader can do, and the writes. Safe to share between threads."""
+
+    __slots__ = ()
+
+    def open_batch(
+        self,
+        *,
+        batch_id: str,
+        model_id: str,
+        deployment_id: str,
+        build_type: BuildType,
+        owner: str,
+        lease_until: datetime,
+        steps: Sequence[BuildStep],
+        notes: tuple[str, ...] = (),
+        schema: str = "",
+        now: datetime,
+    ) -> BatchRecord:
+        """Record a batch and its instances (NEW) in one transaction.
+
+        An older FAILED batch of the model is closed with it: what it had staged is CANCELLED.
+
+        Raises:
+            BatchHeldError: the model has a batch in progress; the database allows one only.
+        """
+        batch = {
+            "id": batch_id,
+            "model_id": model_id,
+            "deployment_id": deployment_id,
+            "build_type": build_type,
+            "status": BatchStatus.IN_PROGRESS,
+            "owner": owner,
+            "lease_until": lease_until,
+            "views_pending": False,
+            "schema": schema,
+            "notes": documents.encode_notes(notes),
+            "created_at": now,
+        }
+        rows = [
+            {
+                "id": step.instance_id,
+                "batch_id": batch_id,
+                "model_id": model_id,
+                "definition_id": step.definition_id,
+                "fact": step.fact,
+                "position": step.position,
+                "status": InstanceStatus.NEW,
+                "step": documents.encode_step(step),
+            }
+            for step in steps
+        ]
+        failed = select(batches.c.id).where(batches.c.model_id == model_id, batches.c.status == BatchStatus.FAILED)
+        try:
+            with self.database.writing() as connection:
+                connection.execute(
+                    update(instances)
+                    .where(instances.c.batch_id.in_(failed), instances.c.status.in_(_OPEN_ENDS))
+                    .values(status=InstanceStatus.CANCELLED)
+                )
+                connection.execute(
+                    update(batches)
+                    .where(batches.c.model_id == model_id, batches.c.status == BatchStatus.FAILED)
+                    .values(status=BatchStatus.CANCELLED)
+                )
+                connection.execute(insert(batches), batch)
+                if rows:
+                    connection.execute(insert(instances), rows)
+        except IntegrityError:
+            raise self._held(model_id) from None
+        return self.batch(batch_id)
+
+    def take_over_batch(
+        self,
+        batch_id: str,
+        *,
+        owner: str,
+        previous_owner: str,
+        lease_until: datetime,
+        now: datetime,
+        fresh_allowance: bool = False,
+    ) -> BatchRecord:
+        """Make an owner the holder of an open or failed batch, if it is still held as the caller saw it.
+
+        The caller decides that the previous owner is silent; here only the comparison is made.
+
+        Args:
+            fresh_allowance: forget the failed attempts of instances that are FAILED, and of the batch.
+
+        Raises:
+            StaleStatusError: somebody else took it first.
+            BatchHeldError: another batch of the model is in progress, so that a failed one cannot be opened again.
+        """
+        values: dict[str, object] = {
+            "owner": owner,
+            "lease_until": lease_until,
+            "status": BatchStatus.IN_PROGRESS,
+            "finished_at": None,
+        }
+        if fresh_allowance:
+            values["failures"] = 0
+        try:
+            with self.database.writing() as connection:
+                moved = connection.execute(
+                    update(batches)
+                    .where(
+                        batches.c.id == batch_id,
+                        batches.c.owner == previous_owner,
+                        batches.c.status.in_((BatchStatus.IN_PROGRESS, BatchStatus.FAILED)),
+                    )
+                    .values(**values)
+                ).rowcount
+                if moved and fresh_allowance:
+                    connection.execute(
+                        update(instances)
+                        .where(instances.c.batch_id == batch_id, instances.c.status == InstanceStatus.FAILED)
+                        .values(failures=0)
+                    )
+        except IntegrityError:
+            raise self._held(self.batch(batch_id).model_id) from None
+        found = self.batch(batch_id)
+        if not moved:
+            raise StaleStatusError("Batch", batch_id, f"held by {previous_owner}", f"{found.status}, held by {found.owner}")
+        return found
+
+    def renew_lease(self, batch_id: str, *, owner: str, until: datetime) -> None:
+        """Say that the owner is alive. Raises StaleStatusError when the batch is no longer the owner's."""
+        self._move_batch(batch_id, (BatchStatus.IN_PROGRESS,), owner, {"lease_until": until})
+
+    def activate(self, batch_id: str, *, owner: str, now: datetime, drop_after: datetime) -> BatchRecord:
+        """Make all DONE instances ACTIVE and the ones they replace SUPERSEDED, in one transaction.
+
+        The batch is DONE with ``views_pending``; instances that are not built are CANCELLED, FAILED ones stay FAILED.
+
+        Args:
+            drop_after: when the tables of superseded instances may go.
+
+        Raises:
+            StaleStatusError: the batch is not in progress under this owner; nothing was changed.
+        """
+        with self.database.writing() as connection:
+            moved = connection.execute(
+                update(batches)
+                .where(
+                    batches.c.id == batch_id, batches.c.status == BatchStatus.IN_PROGRESS, batches.c.owner == owner
+                )
+                .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
+            ).rowcount
+            if moved:
+                built = instances.alias("built")
+                replaced = (
+                    select(built.c.id)
+                    .where(
+                        built.c.batch_id == batch_id,
+                        built.c.status == InstanceStatus.DONE,
+                        built.c.definition_id == instances.c.definition_id,
+                        built.c.fact == instances.c.fact,
+                    )
+                    .exists()
+                )
+                connection.execute(
+                    update(instances)
+                    .where(instances.c.status == InstanceStatus.ACTIVE, replaced)
+                    .values(status=InstanceStatus.SUPERSEDED, drop_after=drop_after)
+                )
+                own = instances.c.batch_id == batch_id
+                connection.execute(
+                    update(instances)
+                    .where(own, instances.c.status == InstanceStatus.DONE)
+                    .values(status=InstanceStatus.ACTIVE, activated_at=now)
+                )
+                connection.execute(
+                    update(instances)
+                    .where(own, instances.c.status.in_((InstanceStatus.NEW, InstanceStatus.IN_PROGRESS)))
+                    .values(status=InstanceStatus.CANCELLED)
+                )
+                model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
+                connection.execute(
+                    update(models).where(models.c.id == model).values(change_counter=models.c.change_counter + 1)
+                )
+        found = self.batch(batch_id)
+        if not moved:
+            raise self._stale(found, owner)
+        return found
+
+    def views_switched(self, batch_id: str) -> None:
+        """Note that the stable views show the batch's instances."""
+        with self.database.writing() as connection:
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(views_pending=False))
+
+    def fail_batch(self, batch_id: str, *, owner: str, now: datetime) -> BatchRecord:
+        """End a batch as FAILED; its instances stay as they are, for a resume. Raises StaleStatusError."""
+        return self._move_batch(
+            batch_id,
+            (BatchStatus.IN_PROGRESS, BatchStatus.FAILED),
+            owner,
+            {"status": BatchStatus.FAILED, "finished_at": now},
+        )
+
+    def cancel_batch(self, batch_id: str, *, now: datetime) -> BatchRecord:
+        """Give a batch up, whoever holds it; its instances are CANCELLED.
+
+        Raises:
+            IllegalTransitionError: it is DONE.
+        """
+        with self.database.writing() as connection:
+            moved = connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id, batches.c.status != BatchStatus.DONE)
+                .values(status=BatchStatus.CANCELLED, finished_at=now)
+            ).rowcount
+            if moved:
+                connection.execute(
+                    update(instances)
+                    .where(instances.c.batch_id == batch_id, instances.c.status.in_(_OPEN_ENDS))
+                    .values(status=InstanceStatus.CANCELLED)
+                )
+        found = self.batch(batch_id)
+        if not moved:
+            raise IllegalTransitionError("Batch", batch_id, found.status, BatchStatus.CANCELLED)
+        return found
+
+    def put_setting(self, model_id: str | None, key: str, value: str) -> None:
+        """Set a product key for a model, or (None) for all models."""
+        scope = ALL_MODELS if model_id is None else model_id
+        with self.database.writing() as connection:
+            connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.key == key))
+            connection.execute(insert(settings).values(scope=scope, key=key, value=value))
+
+    def delete_setting(self, model_id: str | None, key: str) -> bool:
+        """Forget a setting; False when it was not set."""
+        scope = ALL_MODELS if model_id is None else model_id
+        with self.database.writing() as connection:
+            gone = connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.key == key))
+            return gone.rowcount > 0
+
+    def _move_batch(
+        self, batch_id: str, from_: tuple[BatchStatus, ...], owner: str, values: dict[str, object]
+    ) -> BatchRecord:
+        with self.database.writing() as connection:
+            moved = connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id, batches.c.status.in_(from_), batches.c.owner == owner)
+                .values(**values)
+            ).rowcount
+        found = self.batch(batch_id)
+        if not moved:
+            raise self._stale(found, owner)
+        return found
+
+    def _held(self, model_id: str) -> BatchHeldError:
+        name = self.model(model_id).name
+        current = self.open_batch_of(model_id)
+        if current is None:
+            return BatchHeldError(name, "?", "somebody who has just finished", "now")
+        return BatchHeldError(name, current.id, current.owner, current.lease_until.isoformat(timespec="seconds"))
+
+    @staticmethod
+    def _stale(found: BatchRecord, owner: str) -> StaleStatusError:
+        expected = f"{BatchStatus.IN_PROGRESS} under {owner}"
+        return StaleStatusError("Batch", found.id, expected, f"{found.status} under {found.owner}")
+
+

@@ -1,0 +1,187 @@
+"""The registry's tables (SQLAlchemy Core). Alembic migrations in `migrations/` make the same; a test compares them.
+
+Times are stored as UTC without a zone, so that SQLite and PostgreSQL keep the same values.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; a registry with another version is refused at start."""
+
+VERSION_TABLE = "atscale_aggs_alembic_version"
+"""Where Alembic notes the version; a name of its own, since registries may share a database with others."""
+
+_PREFIX = "atscale_aggs_"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in, an aware UTC datetime out."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC without its zone; a naive value is a mistake of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "The registry keeps aware datetimes only."
+            raise AssertionError(message)
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The stored time as aware UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+models = Table(
+    f"{_PREFIX}models",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("catalog", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("connection", Text),
+    Column("deployment_id", String(36), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("deployed_at", UtcDateTime, nullable=False),
+    Column("change_counter", Integer, nullable=False, server_default="0"),
+)
+
+deployments = Table(
+    f"{_PREFIX}deployments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("datasets", LargeBinary, nullable=False),
+    Column("deployed_at", UtcDateTime, nullable=False),
+)
+
+definitions = Table(
+    f"{_PREFIX}definitions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False, index=True),
+    Column("fingerprint", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("origin", String(24), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("retired_at", UtcDateTime),
+)
+
+batches = Table(
+    f"{_PREFIX}batches",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False, index=True),
+    Column("deployment_id", String(36), nullable=False),
+    Column("build_type", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("views_pending", Boolean, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("notes", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+one_open_batch = Index(
+    f"uq_{_PREFIX}one_open_batch",
+    batches.c.model_id,
+    unique=True,
+    sqlite_where=text("status = 'in_progress'"),
+    postgresql_where=text("status = 'in_progress'"),
+)
+"""One batch of a model at a time, kept by the database itself."""
+
+instances = Table(
+    f"{_PREFIX}instances",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("batch_id", String(36), ForeignKey(batches.c.id), nullable=False, index=True),
+    Column("model_id", String(36), nullable=False),
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("step", LargeBinary, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("allowance", Text, nullable=False, server_default=""),
+    Column("table", Text),
+    Column("rows", BigInteger),
+    Column("seconds", Float),
+    Column("source", Text),
+    Column("error", Text),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("activated_at", UtcDateTime),
+    Column("drop_after", UtcDateTime),
+    Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
+    Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),
+)
+
+attempts = Table(
+    f"{_PREFIX}attempts",
+    metadata,
+    Column("instance_id", String(36), ForeignKey(instances.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("drop_sql", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("dropped_at", UtcDateTime),
+    PrimaryKeyConstraint("instance_id", "number"),
+    Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
+)
+
+settings = Table(
+    f"{_PREFIX}settings",
+    metadata,
+    Column("scope", String(36), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("scope", "key"),
+)
+"""Settings by scope: a model's id, or empty for all models."""
