@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -58,9 +58,8 @@ class Warehouse(Protocol):
     def session(self) -> AbstractContextManager[WarehouseSession]:
         """A session for the calling thread, closed at the end of the block."""
 
+    def cancel_all(self) -> None:
+        """Interrupt the statements that run on all open sessions."""
+
     def close(self) -> None:
         """Close what sessions share. Never raises."""
-
-
-Connect = Callable[[], Any]
-RowIterator = Iterator[Row]

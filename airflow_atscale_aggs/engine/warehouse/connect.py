@@ -1,0 +1,56 @@
+"""From a URL to a warehouse. Drivers are imported when they are needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
+
+_LOCK_TIMEOUT = "lock_timeout"
+
+
+def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
+    """The warehouse behind a URL; nothing is connected before the first session needs it.
+
+    Args:
+        url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
+            DuckDB's settings and ``lock_timeout`` (seconds) as parameters. ``postgresql+psycopg://user:password@host/db``.
+            Any other SQLAlchemy URL whose dialect has a capability row.
+        aggregate_schema: where aggregate tables go; made when it is not there.
+
+    Raises:
+        UnsupportedOnDialectError: no dialect has this scheme.
+        PermanentWarehouseError: the driver is not installed; names what to install.
+    """
+    dialect = dialect_of_url(url)
+    if dialect.name == "duckdb":
+        return _duckdb(url, aggregate_schema)
+    if dialect.name == "postgres":
+        scheme, _, rest = url.partition("://")
+        dsn = f"{scheme.partition('+')[0]}://{rest}"
+        return _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
+    return _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
+
+
+def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
+    parts = urlsplit(url)
+    path = unquote(parts.path)[1:] or ":memory:"
+    config = dict(parse_qsl(parts.query, keep_blank_values=True))
+    room = _driver_room("duckdb")
+    lock_timeout = float(config.pop(_LOCK_TIMEOUT, room.DEFAULT_LOCK_TIMEOUT_SECONDS))
+    return room.open_duckdb(path, config=config, lock_timeout=lock_timeout, aggregate_schema=aggregate_schema)
+
+
+def _driver_room(name: str) -> Any:
+    """One of this room's files, with its driver."""
+    try:
+        return importlib.import_module(f"airflow_atscale_aggs.engine.warehouse.{name}")
+    except ModuleNotFoundError as error:
+        what = "the driver" if name == "sqlalchemy_urls" else f"`pip install airflow-atscale-aggs[{name}]`"
+        raise PermanentWarehouseError(name, "", f"module {error.name} is not installed; install {what}") from error

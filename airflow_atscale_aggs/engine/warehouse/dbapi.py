@@ -1,0 +1,206 @@
+"""A warehouse over any DB-API driver. What differs between drivers is a few functions, given as a `Driver`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.warehouse.base import Row
+
+TableKey = tuple[str | None, str | None, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """How a DB-API driver is used.
+
+    Attributes:
+        connect: opens a connection in autocommit mode; may raise the driver's errors.
+        errors: the driver's exception classes to translate.
+        is_transient: whether a driver's error is worth retrying.
+        rows_written: rows that the statement on a cursor has written; None when the driver does not tell.
+        interrupt: stops the statement that runs on a connection.
+        is_lost: whether an error means that the connection is gone.
+        cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
+    """
+
+    connect: Callable[[], Any]
+    errors: tuple[type[BaseException], ...]
+    is_transient: Callable[[BaseException], bool]
+    rows_written: Callable[[Any], int | None]
+    interrupt: Callable[[Any], None]
+    is_lost: Callable[[BaseException], bool] = field(default=lambda error: False)
+    cursors_are_connections: bool = False
+
+
+class DbApiSession:
+    """One connection of one thread. See `base.WarehouseSession`."""
+
+    def __init__(self, driver: Driver, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._driver = driver
+        self._connection: Any = None
+        self._is_in_transaction = False
+
+    def execute(self, sql: str) -> int | None:
+        """Run one statement; rows written where the driver tells."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql)
+            return self._driver.rows_written(cursor)
+
+    def fetch_all(self, sql: str) -> list[Row]:
+        """Run a query and read its result."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements of the block, or none; only where the dialect has transactional DDL."""
+        if not self.dialect.transactional_ddl:
+            yield
+            return
+        self.execute("BEGIN")
+        self._is_in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self._is_in_transaction = False
+            with contextlib.suppress(WarehouseError):
+                self.execute("ROLLBACK")
+            raise
+        self._is_in_transaction = False
+        self.execute("COMMIT")
+
+    def columns(self, tables: Sequence[TableKey]) -> Mapping[TableKey, Mapping[str, str]]:
+        """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
+        if not tables:
+            return {}
+        names = ", ".join(sorted({_literal(name.lower()) for _, _, name in tables}))
+        rows = self.fetch_all(
+            "SELECT table_catalog, table_schema, table_name, column_name, data_type, "
+            "table_schema = current_schema(), table_catalog = current_catalog "
+            f"FROM information_schema.columns WHERE LOWER(table_name) IN ({names}) ORDER BY ordinal_position"  # noqa: S608
+        )
+        found = ((key, _best_table(key, rows)) for key in tables)
+        return {key: columns for key, columns in found if columns}
+
+    def tables(self, schema: str) -> frozenset[str]:
+        """Names of the tables and views in a schema (empty: the default schema)."""
+        where = _literal(schema) if schema else "current_schema()"
+        rows = self.fetch_all(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {where}")  # noqa: S608
+        return frozenset(row[0] for row in rows)
+
+    def cancel(self) -> None:
+        """Interrupt what another thread runs here."""
+        if self._connection is not None:
+            with contextlib.suppress(*self._driver.errors):
+                self._driver.interrupt(self._connection)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    @contextlib.contextmanager
+    def _cursor(self, sql: str) -> Iterator[Any]:
+        cursor: Any = None
+        try:
+            if self._connection is None:
+                self._connection = self._driver.connect()
+            cursor = self._connection if self._driver.cursors_are_connections else self._connection.cursor()
+            yield cursor
+        except self._driver.errors as error:
+            if self._driver.is_lost(error) and not self._is_in_transaction:
+                self.close()
+            kind = TransientWarehouseError if self._driver.is_transient(error) else PermanentWarehouseError
+            raise kind(self.dialect.name, sql, _reason(error)) from error
+        finally:
+            if cursor is not None and not self._driver.cursors_are_connections:
+                with contextlib.suppress(*self._driver.errors):
+                    cursor.close()
+
+
+class DbApiWarehouse:
+    """Opens sessions on one database. See `base.Warehouse`."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        dialect: Dialect,
+        *,
+        aggregate_schema: str = "",
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.dialect = dialect
+        self.aggregate_schema = aggregate_schema
+        self._driver, self._close = driver, close
+        self._sessions: set[DbApiSession] = set()
+        self._lock = threading.Lock()
+        self._is_schema_there = not aggregate_schema
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[DbApiSession]:
+        """A session for the calling thread; the aggregate schema is made when it is not there."""
+        session = DbApiSession(self._driver, self.dialect)
+        with self._lock:
+            self._sessions.add(session)
+        try:
+            if not self._is_schema_there:
+                self._make_schema(session)
+            yield session
+        finally:
+            with self._lock:
+                self._sessions.discard(session)
+            session.close()
+
+    def cancel_all(self) -> None:
+        """Interrupt the statements that run on all open sessions."""
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.cancel()
+
+    def close(self) -> None:
+        """Close what sessions share."""
+        self._close()
+
+    def _make_schema(self, session: DbApiSession) -> None:
+        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {_literal(self.aggregate_schema)}"  # noqa: S608
+        if not session.fetch_all(query):
+            quoted = self.aggregate_schema.replace('"', '""')
+            session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')
+        self._is_schema_there = True
+
+
+def _best_table(key: TableKey, rows: Sequence[Row]) -> dict[str, str]:
+    """The columns of the table that is meant: the exact name first, then without case; the default schema if none is named."""
+    database, schema, name = key
+    by_table: dict[tuple[str, str, str], dict[str, str]] = {}
+    for catalog, in_schema, table, column, kind, is_current, is_current_database in rows:
+        same_schema = is_current if schema is None else in_schema.casefold() == schema.casefold()
+        same_database = is_current_database if database is None else catalog.casefold() == database.casefold()
+        if table.casefold() == name.casefold() and same_schema and same_database:
+            by_table.setdefault((catalog, in_schema, table), {})[column] = kind
+    wanted = (database or "", schema or "", name)
+    exact = [columns for found, columns in by_table.items() if _agrees(found, wanted)]
+    return (exact or list(by_table.values()) or [{}])[0]
+
+
+def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
+    return all(not part or part == other for part, other in zip(wanted, found, strict=True))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,95 @@
+"""What only DuckDB needs: one process holds the file, its threads share the database."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
+
+DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
+
+_TRANSIENT = (
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.InterruptException,
+    duckdb.ConnectionException,
+    duckdb.OutOfMemoryException,
+)
+
+
+class _Database:
+    """The file, opened when the first session asks for it; sessions are cursors on it."""
+
+    def __init__(self, path: str, config: Mapping[str, str], lock_timeout: float) -> None:
+        self._path, self._config, self._lock_timeout = path, dict(config), lock_timeout
+        self._connection: Any = None
+        self._lock = threading.Lock()
+
+    def connect(self) -> Any:
+        """A cursor of its own transaction context."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._open()
+            return self._connection.cursor()
+
+    def close(self) -> None:
+        """Release the file for other processes."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> Any:
+        """Open the file; wait a while for another process that holds it."""
+        folder = os.path.dirname(self._path)
+        if folder and not os.path.isdir(folder):
+            message = f"the folder {folder} of DuckDB file {self._path} does not exist"
+            raise duckdb.CatalogException(message)
+        deadline = time.monotonic() + self._lock_timeout
+        pause = 0.01
+        while True:
+            try:
+                return duckdb.connect(self._path, config=self._config)
+            except duckdb.IOException as error:
+                if "lock" not in str(error).casefold() or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+
+
+def open_duckdb(
+    path: str, *, config: Mapping[str, str], lock_timeout: float, aggregate_schema: str
+) -> DbApiWarehouse:
+    """A DuckDB file as a warehouse.
+
+    Args:
+        path: of the file; ``:memory:`` for a database that lives as long as the warehouse.
+        config: DuckDB's own settings (``threads``, ``memory_limit``, …).
+        lock_timeout: seconds to wait while another process holds the file.
+    """
+    database = _Database(path, config, lock_timeout)
+    driver = Driver(
+        connect=database.connect,
+        errors=(duckdb.Error,),
+        is_transient=lambda error: isinstance(error, _TRANSIENT),
+        rows_written=_rows_written,
+        interrupt=lambda connection: connection.interrupt(),
+        cursors_are_connections=True,
+    )
+    return DbApiWarehouse(driver, dialect_named("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
+
+
+def _rows_written(cursor: Any) -> int | None:
+    """CREATE TABLE AS and INSERT answer with one row that holds the count."""
+    description = cursor.description
+    if not description or description[0][0] != "Count":
+        return None
+    row = cursor.fetchone()
+    return int(row[0]) if row else None
