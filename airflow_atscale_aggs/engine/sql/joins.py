@@ -138,7 +138,8 @@ class JoinComposer:
         _left_join(select, source.relation(alias), _left_keys(node, joined), keys)
         joined.is_matched[node.path] = _is_not_null(keys[0])
         for column in node.columns:
-            joined.column[node.path, column] = source.column(column, alias)
+            value = source.column(column, alias)
+            joined.column[node.path, column] = _of_member(value, joined.is_matched[node.path])
         self.children(node, select, joined)
 
     def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
@@ -203,6 +204,11 @@ def _left_join(
         *(exp.EQ(this=one.copy(), expression=other.copy()) for one, other in zip(left, right, strict=True)), copy=False
     )
     select.join(relation, on=on, join_type="left", copy=False)
+
+
+def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Expression:
+    """A calculation such as CASE … ELSE 'Other' would give a value for a member that is not there: NULL instead."""
+    return value if isinstance(value, exp.Column) else exp.Case(ifs=[exp.If(this=is_matched.copy(), true=value)])
 
 
 def _is_not_null(expression: exp.Expression) -> exp.Expression:
