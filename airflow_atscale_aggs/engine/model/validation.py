@@ -1,0 +1,77 @@
+"""What is wrong with a model, as values: collected, never thrown one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_atscale_aggs.engine.errors import near_names
+
+
+class Severity(StrEnum):
+    """Errors stop a deployment; warnings are told and do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ModelIssue:
+    """One thing found in a model.
+
+    Attributes:
+        code: kind of issue, stable, for grouping: ``unknown-key``, ``unresolved-reference``, ….
+        file: relative to the model folder; line: 1-based, 0 when unknown.
+    """
+
+    file: str
+    line: int
+    severity: Severity
+    code: str
+    message: str
+
+    @property
+    def is_error(self) -> bool:
+        """True when a deployment must stop."""
+        return self.severity is Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+class IssueList:
+    """Collects the issues of one folder."""
+
+    def __init__(self) -> None:
+        self._issues: dict[ModelIssue, None] = {}
+
+    def error(self, where: str, code: str, message: str) -> None:
+        """Note an error at ``file:line``."""
+        self._add(where, Severity.ERROR, code, message)
+
+    def warning(self, where: str, code: str, message: str) -> None:
+        """Note a warning at ``file:line``."""
+        self._add(where, Severity.WARNING, code, message)
+
+    def unresolved(
+        self, where: str, kind: str, name: str, known: Iterable[str], *, is_needed: bool = True, wanted_by: str = ""
+    ) -> None:
+        """Note a reference to nothing, with near names; an error when a build needs it."""
+        near = near_names(name, known)
+        hint = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        message = f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
+        self._add(where, Severity.ERROR if is_needed else Severity.WARNING, "unresolved-reference", message)
+
+    def all(self) -> tuple[ModelIssue, ...]:
+        """Every issue once: errors first, then by file and line."""
+        return tuple(sorted(self._issues, key=lambda issue: (not issue.is_error, issue)))
+
+    def _add(self, where: str, severity: Severity, code: str, message: str) -> None:
+        file, _, line = where.rpartition(":")
+        issue = (
+            ModelIssue(file, int(line), severity, code, message)
+            if line.isdigit() and file
+            else ModelIssue(where, 0, severity, code, message)
+        )
+        self._issues[issue] = None
