@@ -55,10 +55,6 @@ _STORED_BY_METHOD: dict[str, tuple[StoredFunction, ...]] = {
     },
 }
 
-CALCULATION_METHODS: frozenset[str] = frozenset(_STORED_BY_METHOD)
-"""Every ``calculation_method`` of SML 1.6."""
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class StoredMeasure:
     """One stored column of an aggregate, by meaning: two metrics that need the same piece share it.
@@ -89,7 +85,7 @@ def stored_measures(calculation_method: str, dataset: str, column: str) -> tuple
     ['sum(sales.price)', 'count(sales.price)']
 
     Raises:
-        KeyError: the method is none of CALCULATION_METHODS; readers of SML report it before.
+        KeyError: the method is none of `sml.CALCULATION_METHODS`; the reader of SML reports it before.
     """
     return tuple(StoredMeasure(function, dataset, column) for function in _STORED_BY_METHOD[calculation_method])
 

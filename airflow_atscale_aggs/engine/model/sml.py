@@ -98,6 +98,25 @@ OBJECT_TYPES = frozenset(
 )
 """Values of ``object_type``."""
 
+CALCULATION_METHODS = frozenset(
+    {
+        "sum",
+        "count non-null",
+        "minimum",
+        "maximum",
+        "average",
+        "stddev_samp",
+        "stddev_pop",
+        "var_samp",
+        "var_pop",
+        "count distinct",
+        "sum distinct",
+        "estimated count distinct",
+        "percentile",
+    }
+)
+"""Values of ``calculation_method``."""
+
 _OBSOLETE = {("aggregate", "target_connection")}
 
 

@@ -1,0 +1,206 @@
+"""Documents of datasets, dimensions and metrics to values. References are checked by `resolving`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
+from airflow_atscale_aggs.engine.model.reader import Document
+from airflow_atscale_aggs.engine.model.semantic_model import (
+    Attribute,
+    DegenerateColumns,
+    Dimension,
+    DimensionRelationship,
+    Hierarchy,
+    Metric,
+)
+from airflow_atscale_aggs.engine.model.validation import IssueList
+from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
+
+PLAIN = "{0}"
+
+
+def template_of(text: object) -> str:
+    """A role-play template; text without ``{0}`` is a prefix.
+
+    >>> template_of("Sold")
+    'Sold {0}'
+    """
+    if not text:
+        return PLAIN
+    return str(text) if PLAIN in str(text) else f"{text} {PLAIN}"
+
+
+def dataset_of(
+    document: Document, connections: Mapping[str, Document], allowed: bool, issues: IssueList
+) -> Dataset:
+    """A dataset document as a value. An unknown connection is an error; neither table nor SQL is one, too."""
+    value = document.value
+    connection = connections.get(str(value.get("connection_id")))
+    if connection is None and value.get("connection_id"):
+        issues.unresolved(
+            document.where, "connection", str(value["connection_id"]), connections, wanted_by=f"dataset `{document.name}`"
+        )
+    if not value.get("table") and not value.get("sql") and not value.get("dialects"):
+        issues.error(document.where, "no-source", f"dataset `{document.name}` has neither `table` nor `sql`")
+    settings = connection.value if connection is not None else SmlMapping()
+    incremental = value.get("incremental")
+    return Dataset(
+        name=document.name,
+        connection=_text(settings.get("as_connection")),
+        database=_text(settings.get("database")),
+        schema=_text(settings.get("schema")),
+        table=_text(value.get("table")),
+        variants=_variants(value),
+        columns={column.name: column for column in map(_column, _list(value, "columns"))},
+        incremental=incremental
+        and Incremental(column=str(incremental["column"]), grace_period=str(incremental["grace_period"])),
+        immutable=value.get("immutable") is True,
+        allow_aggregates=allowed,
+        where=document.where,
+    )
+
+
+def dimension_of(document: Document) -> Dimension:
+    """A dimension document as a value."""
+    value = document.value
+    attributes: dict[str, Attribute] = {}
+    for level in _list(value, "level_attributes"):
+        attributes[str(level["unique_name"])] = _level_attribute(level, document.file)
+    hierarchies = []
+    for hierarchy in _list(value, "hierarchies"):
+        levels = _list(hierarchy, "levels")
+        hierarchies.append(
+            Hierarchy(
+                name=str(hierarchy["unique_name"]),
+                levels=tuple(str(level["unique_name"]) for level in levels),
+                filter_empty=str(hierarchy.get("filter_empty") or "yes"),
+            )
+        )
+        for level in levels:
+            for kind, key in (("secondary", "secondary_attributes"), ("alias", "aliases")):
+                for attribute in _list(level, key):
+                    made = _hanging_attribute(attribute, kind, str(level["unique_name"]), document.file)
+                    attributes.setdefault(made.name, made)
+    return Dimension(
+        name=document.name,
+        label=str(value.get("label") or document.name),
+        is_degenerate=value.get("is_degenerate") is True,
+        hierarchies=tuple(hierarchies),
+        attributes=attributes,
+        relationships=tuple(
+            _relationship(one, document) for one in _list(value, "relationships") if not one["to"].get("row_security")
+        ),
+        where=document.where,
+    )
+
+
+def metrical_attributes(document: Document) -> list[Metric]:
+    """Metrics that a dimension carries on its levels."""
+    return [
+        metric_of(metric, document.file, dimension=document.name)
+        for hierarchy in _list(document.value, "hierarchies")
+        for level in _list(hierarchy, "levels")
+        for metric in _list(level, "metrics")
+    ]
+
+
+def metric_of(value: SmlMapping, file: str, *, dimension: str = "") -> Metric:
+    """A metric's mapping as a value."""
+    compression = value.get("compression")
+    return Metric(
+        name=str(value["unique_name"]),
+        label=str(value.get("label") or value["unique_name"]),
+        calculation_method=" ".join(str(value["calculation_method"]).split()).casefold(),
+        dataset=str(value["dataset"]),
+        column=str(value["column"]),
+        is_semi_additive=bool(value.get("semi_additive")),
+        dimension=dimension,
+        unrelated_dimensions_handling=str(value.get("unrelated_dimensions_handling") or ""),
+        compression=int(compression) if isinstance(compression, int) else None,
+        where=f"{file}:{value.line}",
+    )
+
+
+def _level_attribute(value: SmlMapping, file: str) -> Attribute:
+    shared = tuple(
+        DegenerateColumns(
+            dataset=str(one["dataset"]),
+            key_columns=_texts(one, "key_columns"),
+            name_column=str(one.get("name_column") or one["key_columns"][0]),
+        )
+        for one in _list(value, "shared_degenerate_columns")
+    )
+    name = str(value["unique_name"])
+    return _attribute(value, "level", name, file, shared)
+
+
+def _hanging_attribute(value: SmlMapping, kind: str, level: str, file: str) -> Attribute:
+    return _attribute(value, kind, level, file, ())
+
+
+def _attribute(
+    value: SmlMapping, kind: str, level: str, file: str, shared: tuple[DegenerateColumns, ...]
+) -> Attribute:
+    name_column = str(value.get("name_column") or "")
+    keys = _texts(value, "key_columns") or ((name_column,) if name_column else ())
+    return Attribute(
+        name=str(value["unique_name"]),
+        label=str(value.get("label") or value["unique_name"]),
+        kind=kind,
+        level=level,
+        dataset=str(value.get("dataset") or ""),
+        key_columns=keys,
+        name_column=name_column or (keys[0] if keys else ""),
+        is_unique_key=value.get("is_unique_key") is True,
+        shared=shared,
+        exclude_from_dim_agg=value.get("exclude_from_dim_agg") is True,
+        exclude_from_fact_agg=value.get("exclude_from_fact_agg") is True,
+        where=f"{file}:{value.line}",
+    )
+
+
+def _relationship(value: SmlMapping, document: Document) -> DimensionRelationship:
+    origin, target = value["from"], value["to"]
+    kind = str(value["type"])
+    return DimensionRelationship(
+        name=str(value.get("unique_name") or ""),
+        kind=kind,
+        from_dataset=str(origin["dataset"]),
+        from_columns=_texts(origin, "join_columns") or _texts(origin, "columns"),
+        from_level=str(origin.get("level") or ""),
+        dimension=str(target.get("dimension") or document.name),
+        level=str(target.get("level") or ""),
+        template=template_of(value.get("role_play")),
+        is_many_to_many=value.get("m2m") is True,
+        where=f"{document.file}:{value.line}",
+    )
+
+
+def _column(value: SmlMapping) -> Column:
+    return Column(
+        name=str(value["name"]),
+        data_type=_text(value.get("data_type")),
+        variants=_variants(value),
+        parent_column=_text(value.get("parent_column")),
+    )
+
+
+def _variants(value: SmlMapping) -> tuple[SqlVariant, ...]:
+    """The default text first, then the dialects' own."""
+    found = [SqlVariant(dialect=None, sql=str(value["sql"]))] if value.get("sql") else []
+    found += [SqlVariant(dialect=str(one["dialect"]), sql=str(one["sql"])) for one in _list(value, "dialects")]
+    return tuple(found)
+
+
+def _list(value: Mapping[str, Any], key: str) -> list[SmlMapping]:
+    return value.get(key) or []
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(item) for item in value.get(key) or ())
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

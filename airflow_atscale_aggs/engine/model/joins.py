@@ -1,0 +1,191 @@
+"""How each fact dataset reaches attributes: roles merged, joins shared, shortest path first.
+
+    fact ── relationship (role) ──▶ level of a dimension
+                                      ├─ the level and all coarser ones, in the hierarchies that hold it
+                                      ├─ snowflake: other datasets of the same dimension
+                                      └─ embedded: other dimensions, roles nested inner first
+
+Source: SML reference: relationships, role play, m2m; DESIGN "Roles".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
+from airflow_atscale_aggs.engine.model.semantic_model import Attribute, Dimension, DimensionRelationship, SemanticModel
+
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Arrival at a level of a dimension: the role, and the joins that led to where the foreign key is."""
+
+    role: Role
+    level: str
+    from_dataset: str
+    from_columns: tuple[str, ...]
+    steps: tuple[JoinStep, ...]
+
+
+class JoinPaths:
+    """The attributes that the facts of one model reach. Each fact is worked out once."""
+
+    def __init__(self, model: SemanticModel) -> None:
+        self._model = model
+        self._by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
+        self._determined: dict[tuple[str, str], frozenset[str]] = {}
+
+    def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
+        """Every attribute that rows of a dataset reach, by role and name.
+
+        Where several paths lead to one attribute of one role, the shortest wins, then the order of the relationships.
+        """
+        if fact not in self._by_fact:
+            found: dict[GrainAttribute, BoundAttribute] = {}
+            for bound in self._walk(fact):
+                known = found.get(bound.attribute)
+                if known is None or len(bound.steps) < len(known.steps):
+                    found[bound.attribute] = bound
+            self._by_fact[fact] = found
+        return self._by_fact[fact]
+
+    def roles_of(self, fact: str, dimension: str, attribute: str) -> tuple[Role, ...]:
+        """The roles in which a fact reaches an attribute, sorted."""
+        reached = self.attributes_of(fact)
+        return tuple(sorted(one.role for one in reached if one.role.dimension == dimension and one.name == attribute))
+
+    def _walk(self, fact: str) -> Iterable[BoundAttribute]:
+        for name in self._model.degenerate_dimensions:
+            yield from self._degenerate(self._model.dimensions[name], fact)
+        for relationship in self._model.relationships:
+            if relationship.from_dataset == fact:
+                role = Role(relationship.dimension, relationship.template)
+                yield from self._explore(_Entry(role, relationship.level, fact, relationship.from_columns, ()), ())
+        yield from self._own_dimensions(fact)
+
+    def _degenerate(self, dimension: Dimension, fact: str) -> Iterable[BoundAttribute]:
+        for attribute in dimension.attributes.values():
+            here = next((one for one in attribute.shared if one.dataset == fact), None)
+            if here is not None:
+                attribute = replace(  # noqa: PLW2901 - the same attribute, as this fact has it
+                    attribute, dataset=fact, key_columns=here.key_columns, name_column=here.name_column
+                )
+            if attribute.dataset == fact:
+                yield self._bound(Role(dimension.name), dimension, attribute, ())
+
+    def _own_dimensions(self, fact: str) -> Iterable[BoundAttribute]:
+        """A dimension's dataset reaches its own dimension: dimension-only aggregates and metrical attributes."""
+        for dimension in self._model.dimensions.values():
+            leaves = dict.fromkeys(hierarchy.levels[-1] for hierarchy in dimension.hierarchies if hierarchy.levels)
+            for leaf in leaves:
+                attribute = dimension.attributes.get(leaf)
+                if attribute is not None and attribute.dataset == fact and not dimension.is_degenerate:
+                    yield from self._explore(_Entry(Role(dimension.name), leaf, fact, attribute.key_columns, ()), ())
+
+    def _explore(self, entry: _Entry, above: tuple[str, ...]) -> Iterable[BoundAttribute]:
+        """Everything reached from an arrival at a level."""
+        dimension = self._model.dimensions.get(entry.role.dimension)
+        target = dimension.attributes.get(entry.level) if dimension else None
+        if dimension is None or target is None or not target.dataset or len(above) > _DEEPEST:
+            return
+        levels = _levels_from(dimension, entry.level)
+        reached = _datasets_from(dimension, target, self._arrive(entry, dimension, target))
+        for attribute in dimension.attributes.values():
+            if attribute.level in levels and attribute.dataset in reached:
+                yield self._bound(entry.role, dimension, attribute, reached[attribute.dataset])
+        for edge in dimension.relationships:
+            is_open = not edge.from_level or edge.from_level in levels
+            if edge.kind == "embedded" and is_open and edge.from_dataset in reached and edge.dimension not in above:
+                yield from self._explore(
+                    _Entry(
+                        role=entry.role.embedded(edge.dimension, edge.template),
+                        level=edge.level,
+                        from_dataset=edge.from_dataset,
+                        from_columns=edge.from_columns,
+                        steps=_as_bridge(reached[edge.from_dataset], edge),
+                    ),
+                    (*above, dimension.name),
+                )
+
+    @staticmethod
+    def _arrive(entry: _Entry, dimension: Dimension, target: Attribute) -> tuple[JoinStep, ...]:
+        """The joins to the target level's dataset; a dataset that is fact and dimension at once joins itself to nothing."""
+        if entry.from_dataset == target.dataset and entry.from_columns == target.key_columns:
+            return entry.steps
+        step = JoinStep(
+            _kind(dimension, target), entry.from_dataset, entry.from_columns, target.dataset, target.key_columns
+        )
+        return (*entry.steps, step)
+
+    def _bound(
+        self, role: Role, dimension: Dimension, attribute: Attribute, steps: tuple[JoinStep, ...]
+    ) -> BoundAttribute:
+        hierarchies = dimension.hierarchies_of(attribute.level)
+        return BoundAttribute(
+            attribute=GrainAttribute(role, attribute.name),
+            label=role.query_name(attribute.label),
+            dataset=attribute.dataset,
+            key_columns=attribute.key_columns,
+            name_column=attribute.name_column,
+            steps=steps,
+            determines=self._determines(dimension, attribute),
+            filter_empty=hierarchies[0].filter_empty if hierarchies else "yes",
+        )
+
+    def _determines(self, dimension: Dimension, attribute: Attribute) -> frozenset[str]:
+        """What the model claims a level's key to determine: its own and coarser levels with all that hangs on them."""
+        if attribute.kind != "level":
+            return frozenset()
+        key = (dimension.name, attribute.name)
+        if key not in self._determined:
+            levels = _levels_from(dimension, attribute.name)
+            self._determined[key] = frozenset(
+                other.name for other in dimension.attributes.values() if other.level in levels
+            ) - {attribute.name}
+        return self._determined[key]
+
+
+def _levels_from(dimension: Dimension, level: str) -> frozenset[str]:
+    """The level and the coarser ones, in every hierarchy that holds it."""
+    return frozenset(
+        name for hierarchy in dimension.hierarchies_of(level) for name in hierarchy.levels[: hierarchy.levels.index(level) + 1]
+    ) | {level}
+
+
+def _datasets_from(
+    dimension: Dimension, target: Attribute, steps: tuple[JoinStep, ...]
+) -> dict[str, tuple[JoinStep, ...]]:
+    """The dimension's datasets by the joins that lead to them, along snowflake edges, nearest first."""
+    reached = {target.dataset: steps}
+    pending = [target.dataset]
+    while pending:
+        dataset = pending.pop(0)
+        for edge in dimension.relationships:
+            to = dimension.attributes.get(edge.level)
+            if edge.kind != "snowflake" or edge.from_dataset != dataset or to is None or to.dataset in reached:
+                continue
+            step = JoinStep(_kind(dimension, to), dataset, edge.from_columns, to.dataset, to.key_columns)
+            reached[to.dataset] = (*reached[dataset], step)
+            pending.append(to.dataset)
+    return reached
+
+
+def _kind(dimension: Dimension, target: Attribute) -> JoinKind:
+    """Whether the target's dataset is finer than the level joined at."""
+    if target.is_unique_key:
+        return JoinKind.UNIQUE_KEY
+    for hierarchy in dimension.hierarchies_of(target.name):
+        finer = hierarchy.levels[hierarchy.levels.index(target.name) + 1 :]
+        if any(name in dimension.attributes and dimension.attributes[name].dataset == target.dataset for name in finer):
+            return JoinKind.COARSE_KEY
+    return JoinKind.UNIQUE_KEY
+
+
+def _as_bridge(steps: tuple[JoinStep, ...], edge: DimensionRelationship) -> tuple[JoinStep, ...]:
+    """Through a many-to-many edge the join into the bridge dataset meets several rows per key."""
+    if not edge.is_many_to_many or not steps:
+        return steps
+    return (*steps[:-1], replace(steps[-1], kind=JoinKind.BRIDGE))

@@ -1,0 +1,335 @@
+"""From documents to a semantic model: references looked up, every problem noted with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.dimensions import (
+    dataset_of,
+    dimension_of,
+    metric_of,
+    metrical_attributes,
+    template_of,
+)
+from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder
+from airflow_atscale_aggs.engine.model.semantic_model import (
+    Calculation,
+    DeclaredAggregate,
+    DeclaredAttribute,
+    Dimension,
+    Metric,
+    Relationship,
+    RowSecurity,
+    SemanticModel,
+)
+from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
+from airflow_atscale_aggs.engine.model.validation import IssueList
+from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
+
+
+def model_names(folder: ModelFolder) -> tuple[str, ...]:
+    """Models and composite models to deploy, sorted; ``hidden_models`` of the catalog are left out."""
+    hidden = {str(name) for catalog in folder.of_type("catalog").values() for name in catalog.value.get("hidden_models") or ()}
+    return tuple(sorted(({*folder.of_type("model"), *folder.of_type("composite_model")}) - hidden))
+
+
+class ModelResolver:
+    """Resolves the models of one folder; what they share is made once. Issues go to the folder's list."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder, self._issues = folder, folder.issues
+        self._catalog = self._only_catalog()
+        self._dimensions = {name: dimension_of(document) for name, document in folder.of_type("dimension").items()}
+        self._metrics = {
+            name: metric_of(document.value, document.file) for name, document in folder.of_type("metric").items()
+        }
+        self._metrical: dict[str, Metric] = {}
+        for document in folder.of_type("dimension").values():
+            self._metrical.update((metric.name, metric) for metric in metrical_attributes(document))
+        self._calculations = {
+            name: Calculation(
+                name=name,
+                label=str(document.value.get("label") or name),
+                expression=str(document.value["expression"]),
+                where=document.where,
+            )
+            for name, document in folder.of_type("metric_calc").items()
+        }
+        self._check_dimensions()
+
+    def resolve(self, name: str) -> SemanticModel:
+        """The model or composite model of that name; unresolved references are issues of the folder."""
+        composite = self._folder.of_type("composite_model").get(name)
+        document = composite or self._folder.of_type("model")[name]
+        members = [document] if composite is None else self._members(composite)
+        datasets = self._datasets(members)
+        relationships = self._relationships(members, datasets)
+        degenerate = self._degenerate(members)
+        metrics, calculations = self._listed_metrics([*members, document] if composite else members)
+        reachable = self._reachable({one.dimension for one in relationships if one.dimension} | set(degenerate))
+        for metric in self._metrical.values():
+            if metric.dimension in reachable:
+                metrics.setdefault(metric.name, metric)
+        self._check_metrics(metrics, datasets)
+        value = document.value
+        return SemanticModel(
+            catalog=self._catalog.name if self._catalog else name,
+            name=name,
+            label=str(value.get("label") or name),
+            connection=_main_connection(metrics.values(), datasets),
+            datasets=datasets,
+            dimensions=reachable,
+            metrics=metrics,
+            calculations=calculations,
+            relationships=tuple(relationships),
+            degenerate_dimensions=degenerate,
+            aggregates=tuple(_aggregate(one, document.file) for one in value.get("aggregates") or ()),
+            row_securities=self._row_securities(),
+            query_names={key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one},
+            is_composite=composite is not None,
+            build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
+            raw={key: value.get(key) for key in ("perspectives", "partitions", "drillthroughs") if value.get(key)},
+            where=document.where,
+        )
+
+    def _only_catalog(self) -> Document | None:
+        catalogs = list(self._folder.of_type("catalog").values())
+        if not catalogs:
+            self._issues.warning(self._folder.folder, "no-catalog", "there is no catalog; the model's name stands for it")
+            return None
+        for other in catalogs[1:]:
+            message = f"a second catalog `{other.name}`; `{catalogs[0].name}` at {catalogs[0].where} is used"
+            self._issues.warning(other.where, "second-catalog", message)
+        return catalogs[0]
+
+    def _members(self, composite: Document) -> list[Document]:
+        models = self._folder.of_type("model")
+        members = []
+        for name in composite.value["models"]:
+            if name in models:
+                members.append(models[name])
+            else:
+                self._issues.unresolved(
+                    composite.where, "model", str(name), models, wanted_by=f"composite model `{composite.name}`"
+                )
+        return members
+
+    def _datasets(self, members: Iterable[Document]) -> dict[str, Dataset]:
+        properties: dict[str, Any] = {}
+        for document in (self._catalog, *members):
+            properties |= (document.value.get("dataset_properties") or {}) if document else {}
+        allowed = {name: (one or {}).get("allow_aggregates") is not False for name, one in properties.items()}
+        connections = self._folder.of_type("connection")
+        found = self._folder.of_type("dataset")
+        for name in allowed:
+            if name not in found:
+                where = self._catalog.where if self._catalog else self._folder.folder
+                self._issues.unresolved(where, "dataset", name, found, is_needed=False, wanted_by="`dataset_properties`")
+        return {
+            name: dataset_of(document, connections, allowed.get(name, True), self._issues)
+            for name, document in found.items()
+        }
+
+    def _relationships(self, members: Iterable[Document], datasets: Mapping[str, Dataset]) -> list[Relationship]:
+        found: dict[str, Relationship] = {}
+        for document in members:
+            for value in document.value.get("relationships") or ():
+                relationship = _relationship(value, document.file)
+                if relationship.row_security:
+                    continue
+                if self._is_sound(relationship, datasets):
+                    found.setdefault(relationship.name, relationship)
+        return list(found.values())
+
+    def _is_sound(self, relationship: Relationship, datasets: Mapping[str, Dataset]) -> bool:
+        """Dataset, dimension and level exist and the columns pair up."""
+        who, where = f"relationship `{relationship.name}`", relationship.where
+        if relationship.from_dataset not in datasets:
+            self._issues.unresolved(where, "dataset", relationship.from_dataset, datasets, wanted_by=who)
+            return False
+        dimension = self._dimensions.get(relationship.dimension)
+        if dimension is None:
+            self._issues.unresolved(where, "dimension", relationship.dimension, self._dimensions, wanted_by=who)
+            return False
+        return self._is_sound_level(who, where, dimension, relationship.level, relationship.from_columns)
+
+    def _is_sound_level(
+        self, who: str, where: str, dimension: Dimension, level: str, columns: tuple[str, ...]
+    ) -> bool:
+        attribute = dimension.attributes.get(level)
+        if attribute is None or attribute.kind != "level":
+            levels = [name for name, one in dimension.attributes.items() if one.kind == "level"]
+            self._issues.unresolved(where, f"level of dimension `{dimension.name}`", level, levels, wanted_by=who)
+            return False
+        if attribute.key_columns and len(columns) != len(attribute.key_columns):
+            message = (
+                f"{who} joins {len(columns)} column(s) to level `{level}`, whose key has {len(attribute.key_columns)}: "
+                f"({', '.join(attribute.key_columns)})"
+            )
+            self._issues.error(where, "key-mismatch", message)
+            return False
+        return True
+
+    def _degenerate(self, members: Iterable[Document]) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        for document in members:
+            for name in document.value.get("dimensions") or ():
+                if name in self._dimensions:
+                    names[str(name)] = None
+                else:
+                    self._issues.unresolved(
+                        document.where, "dimension", str(name), self._dimensions, wanted_by=f"model `{document.name}`"
+                    )
+        return tuple(names)
+
+    def _listed_metrics(self, documents: Iterable[Document]) -> tuple[dict[str, Metric], dict[str, Calculation]]:
+        metrics: dict[str, Metric] = {}
+        calculations: dict[str, Calculation] = {}
+        known = {**self._metrics, **self._calculations, **self._metrical}
+        for document in documents:
+            for reference in document.value.get("metrics") or ():
+                name = str(reference["unique_name"])
+                if name in self._metrics:
+                    metrics[name] = self._metrics[name]
+                elif name in self._calculations:
+                    calculations[name] = self._calculations[name]
+                elif name not in self._metrical:
+                    where = f"{document.file}:{reference.line}"
+                    self._issues.unresolved(where, "metric", name, known, wanted_by=f"model `{document.name}`")
+        # Calculations may stand on metrics that the model does not list.
+        for name, metric in self._metrics.items():
+            metrics.setdefault(name, metric)
+        for name, calculation in self._calculations.items():
+            calculations.setdefault(name, calculation)
+        return metrics, calculations
+
+    def _reachable(self, names: set[str]) -> dict[str, Dimension]:
+        """The dimensions and what they embed, however deep."""
+        found: dict[str, Dimension] = {}
+        pending = sorted(names)
+        while pending:
+            name = pending.pop()
+            dimension = self._dimensions.get(name)
+            if dimension is None or name in found:
+                continue
+            found[name] = dimension
+            pending += [edge.dimension for edge in dimension.relationships if edge.kind == "embedded"]
+        return found
+
+    def _check_metrics(self, metrics: Mapping[str, Metric], datasets: Mapping[str, Dataset]) -> None:
+        for metric in metrics.values():
+            if metric.dataset not in datasets:
+                who = f"metric `{metric.name}`"
+                self._issues.unresolved(metric.where, "dataset", metric.dataset, datasets, wanted_by=who)
+            if metric.calculation_method not in CALCULATION_METHODS:
+                message = f"metric `{metric.name}` has the unknown calculation method `{metric.calculation_method}`"
+                self._issues.error(metric.where, "unknown-method", message)
+
+    def _check_dimensions(self) -> None:
+        for dimension in self._dimensions.values():
+            for hierarchy in dimension.hierarchies:
+                for level in hierarchy.levels:
+                    attribute = dimension.attributes.get(level)
+                    if attribute is None or attribute.kind != "level":
+                        who = f"hierarchy `{hierarchy.name}`"
+                        self._issues.unresolved(
+                            dimension.where, "level attribute", level, dimension.attributes, wanted_by=who
+                        )
+            for attribute in dimension.attributes.values():
+                if attribute.dataset and attribute.dataset not in self._folder.of_type("dataset"):
+                    known = self._folder.of_type("dataset")
+                    who = f"attribute `{attribute.name}`"
+                    self._issues.unresolved(attribute.where, "dataset", attribute.dataset, known, wanted_by=who)
+            self._check_edges(dimension)
+        self._check_cycles()
+
+    def _check_edges(self, dimension: Dimension) -> None:
+        for edge in dimension.relationships:
+            who = f"relationship `{edge.name}`" if edge.name else f"a relationship of dimension `{dimension.name}`"
+            if edge.kind not in {"embedded", "snowflake"}:
+                message = f"{who} has the unknown type `{edge.kind}`; it is ignored"
+                self._issues.warning(edge.where, "unknown-relationship-type", message)
+                continue
+            target = self._dimensions.get(edge.dimension)
+            if target is None:
+                self._issues.unresolved(edge.where, "dimension", edge.dimension, self._dimensions, wanted_by=who)
+                continue
+            self._is_sound_level(who, edge.where, target, edge.level, edge.from_columns)
+
+    def _check_cycles(self) -> None:
+        """Dimensions that embed each other would give endless roles."""
+        state: dict[str, int] = {}
+
+        def visit(name: str, above: tuple[str, ...]) -> None:
+            if name in above:
+                cycle = " → ".join((*above[above.index(name) :], name))
+                where = self._dimensions[name].where
+                self._issues.error(where, "embedding-cycle", f"dimensions embed each other in a cycle: {cycle}")
+                return
+            if state.get(name) or name not in self._dimensions:
+                return
+            for edge in self._dimensions[name].relationships:
+                if edge.kind == "embedded":
+                    visit(edge.dimension, (*above, name))
+            state[name] = 1
+
+        for name in sorted(self._dimensions):
+            visit(name, ())
+
+    def _row_securities(self) -> dict[str, RowSecurity]:
+        return {
+            name: RowSecurity(
+                name=name,
+                dataset=str(document.value["dataset"]),
+                filter_key_column=str(document.value["filter_key_column"]),
+                scope=str(document.value.get("scope") or ""),
+                secure_totals=document.value.get("secure_totals") is not False,
+            )
+            for name, document in self._folder.of_type("row_security").items()
+        }
+
+
+def _relationship(value: SmlMapping, file: str) -> Relationship:
+    origin, target = value["from"], value["to"]
+    columns = origin.get("join_columns") or origin.get("columns") or ()
+    return Relationship(
+        name=str(value["unique_name"]),
+        from_dataset=str(origin["dataset"]),
+        from_columns=tuple(str(column) for column in columns),
+        dimension=str(target.get("dimension") or ""),
+        level=str(target.get("level") or ""),
+        template=template_of(value.get("role_play")),
+        row_security=str(target.get("row_security") or ""),
+        where=f"{file}:{value.line}",
+    )
+
+
+def _aggregate(value: SmlMapping, file: str) -> DeclaredAggregate:
+    return DeclaredAggregate(
+        name=str(value["unique_name"]),
+        label=str(value.get("label") or value["unique_name"]),
+        metrics=tuple(str(name) for name in value.get("metrics") or ()),
+        attributes=tuple(
+            DeclaredAttribute(
+                name=str(one["name"]),
+                dimension=str(one.get("dimension") or ""),
+                path=tuple(str(step) for step in one.get("relationships_path") or ()),
+                partition=str(one.get("partition") or ""),
+                row_security=str(one.get("row_security") or ""),
+            )
+            for one in value.get("attributes") or ()
+        ),
+        where=f"{file}:{value.line}",
+    )
+
+
+def _main_connection(metrics: Iterable[Metric], datasets: Mapping[str, Dataset]) -> str | None:
+    """The connection that most metrics' datasets name."""
+    votes: dict[str, int] = {}
+    for metric in metrics:
+        dataset = datasets.get(metric.dataset)
+        if dataset is not None and dataset.connection:
+            votes[dataset.connection] = votes.get(dataset.connection, 0) + 1
+    return max(sorted(votes), key=lambda name: votes[name], default=None)

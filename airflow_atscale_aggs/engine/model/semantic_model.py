@@ -1,0 +1,200 @@
+"""The resolved model: immutable values whose references have been looked up. Made by `resolving.resolve_model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegenerateColumns:
+    """Columns of one fact dataset behind a shared degenerate attribute."""
+
+    dataset: str
+    key_columns: tuple[str, ...]
+    name_column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A level attribute, secondary attribute or alias of a dimension.
+
+    Attributes:
+        kind: ``level`` | ``secondary`` | ``alias``.
+        level: the level it hangs on; its own name for a level attribute.
+        is_unique_key: SML's claim that a key stands in one row only.
+        shared: one entry per fact for shared degenerate attributes; dataset and columns are then empty.
+    """
+
+    name: str
+    label: str
+    kind: str
+    level: str
+    dataset: str = ""
+    key_columns: tuple[str, ...] = ()
+    name_column: str = ""
+    is_unique_key: bool = False
+    shared: tuple[DegenerateColumns, ...] = ()
+    exclude_from_dim_agg: bool = False
+    exclude_from_fact_agg: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hierarchy:
+    """Levels from coarse to fine. ``filter_empty``: ``yes`` | ``no`` | ``always``."""
+
+    name: str
+    levels: tuple[str, ...]
+    filter_empty: str = "yes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimensionRelationship:
+    """An edge inside a dimension (``snowflake``) or to another one (``embedded``).
+
+    Attributes:
+        from_level: the level whose rows carry the foreign key; empty when SML does not say.
+        dimension: the target of an embedded edge; the dimension itself for a snowflake edge.
+        template: role-play template, ``{0}`` when none.
+    """
+
+    name: str
+    kind: str
+    from_dataset: str
+    from_columns: tuple[str, ...]
+    from_level: str
+    dimension: str
+    level: str
+    template: str
+    is_many_to_many: bool
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """A dimension with all its attributes by name."""
+
+    name: str
+    label: str
+    is_degenerate: bool
+    hierarchies: tuple[Hierarchy, ...]
+    attributes: Mapping[str, Attribute]
+    relationships: tuple[DimensionRelationship, ...]
+    where: str = ""
+
+    def hierarchies_of(self, level: str) -> tuple[Hierarchy, ...]:
+        """The hierarchies that contain a level."""
+        return tuple(hierarchy for hierarchy in self.hierarchies if level in hierarchy.levels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric, or a metrical attribute of a dimension (``dimension`` is then set)."""
+
+    name: str
+    label: str
+    calculation_method: str
+    dataset: str
+    column: str
+    is_semi_additive: bool = False
+    dimension: str = ""
+    unrelated_dimensions_handling: str = ""
+    compression: int | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calculation:
+    """A calculated metric: never stored; its base metrics are."""
+
+    name: str
+    label: str
+    expression: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relationship:
+    """From a fact dataset to a level of a dimension, in a role; to a row security object when that is set."""
+
+    name: str
+    from_dataset: str
+    from_columns: tuple[str, ...]
+    dimension: str
+    level: str
+    template: str
+    row_security: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAttribute:
+    """An attribute as a user-defined aggregate names it."""
+
+    name: str
+    dimension: str
+    path: tuple[str, ...]
+    partition: str
+    row_security: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAggregate:
+    """A user-defined aggregate as written in the model."""
+
+    name: str
+    label: str
+    metrics: tuple[str, ...]
+    attributes: tuple[DeclaredAttribute, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSecurity:
+    """A row security object: who sees which rows."""
+
+    name: str
+    dataset: str
+    filter_key_column: str
+    scope: str
+    secure_totals: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticModel:
+    """One model, or composite model, with everything it refers to.
+
+    Attributes:
+        connection: ``as_connection`` of the SML connection that most of its facts use: the warehouse connection's name.
+        metrics: all that the model lists, and metrical attributes of its dimensions.
+        degenerate_dimensions: dimensions on fact columns, listed in the model.
+        query_names: SML ``overrides``: unique name to the name on the query surface.
+        raw: what later stages read by themselves: perspectives, partitions, drillthroughs, calculation groups.
+    """
+
+    catalog: str
+    name: str
+    label: str
+    connection: str | None
+    datasets: Mapping[str, Dataset]
+    dimensions: Mapping[str, Dimension]
+    metrics: Mapping[str, Metric]
+    calculations: Mapping[str, Calculation]
+    relationships: tuple[Relationship, ...]
+    degenerate_dimensions: tuple[str, ...]
+    aggregates: tuple[DeclaredAggregate, ...]
+    row_securities: Mapping[str, RowSecurity] = field(default_factory=dict)
+    query_names: Mapping[str, str] = field(default_factory=dict)
+    is_composite: bool = False
+    build_speculative_aggs: bool = False
+    raw: Mapping[str, object] = field(default_factory=dict)
+    where: str = ""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Datasets that relationships start from or that metrics live on, sorted."""
+        own = {metric.dataset for metric in self.metrics.values() if not metric.dimension}
+        return tuple(sorted({relationship.from_dataset for relationship in self.relationships} | own))
