@@ -16,7 +16,7 @@ import pytest
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 
-_FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 60")
+_FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
 @pytest.fixture(scope="session")
