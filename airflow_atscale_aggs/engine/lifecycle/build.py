@@ -119,11 +119,9 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
     facts = ChosenSource(options[-1], None, None)
     if len(options) == 1:
         return facts
-    wanted = {option.instance_id: option for option in options[:-1]}
+    built = workspace.registry.built_sources(instance.batch_id)
     candidates = [
-        ChosenSource(wanted[other.id], other.attempt, other.rows)
-        for other in workspace.registry.instances(batch_id=instance.batch_id)
-        if other.id in wanted and other.status in BUILT
+        ChosenSource(option, *built[option.instance_id]) for option in options[:-1] if option.instance_id in built
     ]
     return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
 

@@ -6,18 +6,28 @@ and, when estimates are wanted, how many groups each grain has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
-from airflow_atscale_aggs.engine.sql.probes import DataFacts, facts_from, probe_sql, required_probes
-from airflow_atscale_aggs.engine.sql.sources import PhysicalTables
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+    proof_statement,
+    with_proofs,
+)
+from airflow_atscale_aggs.engine.sql.sources import PhysicalTables, Sources, table_key
+from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 
@@ -45,14 +55,13 @@ def plan_batch(
     """
     registry = workspace.registry
     record = registry.model(model)
-    settings = workspace.settings_of(record.id)
     datasets = registry.datasets(record.deployment_id)
     candidates = _candidates(registry.definitions(record.id), registry.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
-        physical = read_physical_tables(session, datasets, parts)
-        facts = prove(session, parts, datasets, physical)
-        estimates = _estimates(session, candidates, datasets, physical, facts) if estimate else {}
+        sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
+        facts = prove(session, parts, sources)
+        estimates = estimate_rows(session, candidates, sources, facts) if estimate else {}
     return make_batch_plan(
         PlanningInput(
             model=record.name,
@@ -62,13 +71,63 @@ def plan_batch(
             build_type=build_type,
             schema=workspace.warehouse.aggregate_schema,
             candidates=candidates,
-            datasets=datasets,
-            physical=physical,
+            sources=sources,
             facts=facts,
-            dialect=workspace.warehouse.dialect,
-            settings=settings,
+            settings=workspace.settings_of(record.id),
             new_id=new_id,
             estimates=estimates,
             notes=_notes(build_type, parts, datasets),
         )
     )
+
+
+def read_physical_tables(
+    session: WarehouseSession, datasets: Mapping[str, Dataset], parts: Sequence[FactPart]
+) -> PhysicalTables:
+    """Columns of the tables behind the datasets that the parts use, in one round trip."""
+    used = {part.fact for part in parts}
+    used |= {step.to_dataset for part in parts for bound in part.attributes for step in bound.steps}
+    keys = {table_key(datasets[name]) for name in used if name in datasets}
+    return session.columns([key for key in sorted(keys, key=str) if key is not None])
+
+
+def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> DataFacts:
+    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
+    facts = _with_proven(session, DataFacts(), keys_to_prove(parts), sources)
+    wanted = dependencies_wanted(parts, facts)
+    implied = implied_dependencies(wanted, facts)
+    facts = DataFacts(unique_keys=facts.unique_keys, functional=implied)
+    return _with_proven(session, facts, sorted(wanted - implied), sources)
+
+
+def _with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[Claim], sources: Sources) -> DataFacts:
+    asked, statement = proof_statement(claims, sources, facts)
+    if statement is None:
+        return facts
+    return with_proofs(facts, asked, session.fetch_all(render(statement, sources.dialect)))
+
+
+def _candidates(
+    records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]
+) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            definition=record.definition,
+            part=part,
+            defined_at=record.created_at,
+            last_rows=last_rows.get((record.definition.id, part.fact)),
+        )
+        for record in records
+        for part in record.definition.parts
+    )
+
+
+def _notes(build_type: BuildType, parts: Sequence[FactPart], datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
+    """Why an incremental build is a full one: no other kind of rebuild exists yet."""
+    if build_type is BuildType.FULL:
+        return ()
+    facts = sorted({part.fact for part in parts})
+    flagged = [fact for fact in facts if fact in datasets and datasets[fact].incremental]
+    if not flagged:
+        return ("Built in full: no fact dataset of the model has an incremental indicator.",)
+    return (f"Built in full: increments of {', '.join(flagged)} are not supported by this version.",)

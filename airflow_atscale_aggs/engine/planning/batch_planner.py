@@ -26,7 +26,6 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 )
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
@@ -80,7 +79,6 @@ class PlanningInput:
     candidates: Sequence[Candidate]
     sources: Sources
     facts: DataFacts
-    dialect: Dialect
     settings: Settings
     new_id: Callable[[], str]
     estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -121,7 +119,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
         deployment_id=given.deployment_id,
         batch_id=given.batch_id,
         build_type=given.build_type,
-        dialect=given.dialect.name,
+        dialect=given.sources.dialect.name,
         schema=given.schema,
         steps=steps,
         refused=tuple(refused),
@@ -199,11 +197,11 @@ class _StepComposer:
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
-        self._views = view_names(given.model, [one.candidate.name for one in prepared], given.dialect)
+        self._views = view_names(given.model, [one.candidate.name for one in prepared], given.sources.dialect)
 
     def step(self, number: int, position: int) -> BuildStep:
         """The step of one prepared candidate."""
-        one, dialect = self._prepared[number], self._given.dialect
+        one, dialect = self._prepared[number], self._given.sources.dialect
         candidate = one.candidate
         name = instance_table(one.instance_id, candidate.name, dialect, TARGET_ATTEMPT)
         target = table(name, self._given.schema)
@@ -234,7 +232,7 @@ class _StepComposer:
 
     def _from_instance(self, number: int, source: int, target: exp.Table) -> SourceOption:
         given, child, parent = self._given, self._prepared[number], self._prepared[source]
-        name = instance_table(parent.instance_id, parent.candidate.name, given.dialect, SOURCE_ATTEMPT)
+        name = instance_table(parent.instance_id, parent.candidate.name, given.sources.dialect, SOURCE_ATTEMPT)
         select = select_from_instance(
             child.candidate.part,
             parent.candidate.part,
@@ -243,7 +241,7 @@ class _StepComposer:
             given.sources,
             given.facts,
         )
-        sql = render(create_table_as(target, select, given.dialect), given.dialect)
+        sql = render(create_table_as(target, select, given.sources.dialect), given.sources.dialect)
         return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)
 
     def _estimate(self, candidate: Candidate) -> tuple[int | None, str]:

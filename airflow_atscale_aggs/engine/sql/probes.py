@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, key_dependency
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -23,6 +24,9 @@ class UniqueKey:
 
     dataset: str
     columns: tuple[str, ...]
+
+
+Claim = UniqueKey | Dependency
 
 
 def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
@@ -37,46 +41,51 @@ def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
     return tuple(sorted(keys))
 
 
-def dependencies_to_prove(parts: Sequence[FactPart], facts: DataFacts) -> tuple[Dependency, ...]:
-    """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies.
-
-    What follows from proven keys is not asked again; see `implied_dependencies`.
-    """
-    wanted = {*_coarse_keys(parts, facts), *_hierarchies(parts)}
-    return tuple(sorted(wanted - implied_dependencies(wanted, facts)))
+def dependencies_wanted(parts: Sequence[FactPart], facts: DataFacts) -> frozenset[Dependency]:
+    """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies."""
+    return frozenset({*_coarse_keys(parts, facts), *_hierarchies(parts)})
 
 
-def implied_dependencies(claims: Iterable[Dependency], facts: DataFacts) -> set[Dependency]:
+def implied_dependencies(claims: Iterable[Dependency], facts: DataFacts) -> frozenset[Dependency]:
     """The claims that need no look at the data: a unique key determines its row and what is joined to that by unique keys.
 
     Only for keys that facts join on: another unique key may be NULL in a row that facts meet.
     """
-    return {
+    return frozenset(
         claim
         for claim in claims
         if claim.is_join_key
         and (claim.dataset, claim.key) in facts.unique_keys
         and all((step.to_dataset, step.to_columns) in facts.unique_keys for step in claim.steps)
-    }
+    )
 
 
-def proof_statement(claims: Sequence[UniqueKey | Dependency], sources: Sources, facts: DataFacts) -> exp.Expression:
-    """One query with a row (number of the claim, number of violations) per claim; 0 violations prove it."""
-    selects = [
-        exp.select(
-            exp.Alias(this=exp.Literal.number(number), alias=exp.to_identifier("claim", quoted=True)),
+def proof_statement(
+    claims: Iterable[Claim], sources: Sources, facts: DataFacts
+) -> tuple[tuple[Claim, ...], exp.Expression | None]:
+    """The claims that can be asked, and one query with a row (number of the claim, number of violations) for each.
+
+    0 violations prove a claim. A claim about a table or column that is not there cannot be asked and stays unproven;
+    whatever needs it will say what is missing. The query is None when nothing can be asked.
+    """
+    asked: list[Claim] = []
+    union: exp.Expression | None = None
+    for claim in claims:
+        try:
+            violations = _violations(claim, sources, facts)
+        except DefinitionError:
+            continue
+        select = exp.select(
+            exp.Alias(this=exp.Literal.number(len(asked)), alias=exp.to_identifier("claim", quoted=True)),
             exp.Alias(this=exp.Count(this=exp.Star()), alias=exp.to_identifier("violations", quoted=True)),
-        ).from_(_violations(claim, sources, facts), copy=False)
-        for number, claim in enumerate(claims)
-    ]
-    union: exp.Expression = selects[0]
-    for select in selects[1:]:
-        union = exp.Union(this=union, expression=select, distinct=False)
-    return union
+        ).from_(violations, copy=False)
+        union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
+        asked.append(claim)
+    return tuple(asked), union
 
 
 def with_proofs(
-    facts: DataFacts, claims: Sequence[UniqueKey | Dependency], rows: Iterable[Sequence[object]]
+    facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
 ) -> DataFacts:
     """The facts plus the claims for which `proof_statement` counted no violation."""
     proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
@@ -109,7 +118,7 @@ def _hierarchies(parts: Sequence[FactPart]) -> Iterable[Dependency]:
                     yield claim
 
 
-def _violations(claim: UniqueKey | Dependency, sources: Sources, facts: DataFacts) -> exp.Expression:
+def _violations(claim: Claim, sources: Sources, facts: DataFacts) -> exp.Expression:
     """A derived table with one row per violated key."""
     alias = "violations"
     if isinstance(claim, UniqueKey):

@@ -37,7 +37,7 @@ def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect)
 
 def drop_table(target: exp.Table) -> exp.Expression:
     """DROP TABLE that does nothing when the table is not there."""
-    return exp.Drop(this=target.copy(), kind="TABLE", exists=True)
+    return exp.Drop(tables=[target.copy()], kind="TABLE", exists=True)
 
 
 def count_rows(target: exp.Table) -> exp.Expression:
@@ -51,4 +51,4 @@ def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect:
     select = exp.select(*columns).from_(target.copy())
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
     create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
-    return [create] if is_replace else [exp.Drop(this=view.copy(), kind="VIEW", exists=True), create]
+    return [create] if is_replace else [exp.Drop(tables=[view.copy()], kind="VIEW", exists=True), create]

@@ -1,0 +1,86 @@
+"""Defined: a folder of SML is deployed; its user-defined aggregates appear, change, or retire.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-defined tables).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from airflow_atscale_aggs.engine.aggregates.definition import model_id
+from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
+from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
+from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class DeployReport:
+    """What a deployment did.
+
+    Attributes:
+        models: one outcome per model, by name.
+        issues: the warnings; errors were raised.
+    """
+
+    folder: str
+    models: tuple[DeploymentOutcome, ...]
+    issues: tuple[ModelIssue, ...]
+
+
+def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now: datetime) -> DeployReport:
+    """Read a folder of SML, check it, and register its models with their user-defined aggregates.
+
+    All models are registered in one transaction, or nothing is. The same content again makes no new version. The
+    warehouse is not asked.
+
+    Args:
+        model: deploy only this one; None: every model and composite model that the catalog does not hide.
+
+    Raises:
+        ModelFileError: the folder is not there or holds no YAML.
+        InvalidModelError: the SML has errors; carries every issue found.
+        UnknownNameError: there is no model of that name; carries near names.
+    """
+    found = read_model_folder(folder)
+    deployments = _deployments(found, model)
+    issues = found.issues.all()
+    if any(issue.is_error for issue in issues):
+        raise InvalidModelError(str(folder), issues)
+    outcomes = workspace.registry.record_deployments(deployments, now=now)
+    return DeployReport(str(folder), outcomes, issues)
+
+
+def _deployments(found: ModelFolder, model: str | None) -> list[Deployment]:
+    names = model_names(found)
+    if model is not None and model not in names:
+        if not names and any(issue.is_error for issue in found.issues.all()):
+            raise InvalidModelError(found.folder, found.issues.all())
+        raise UnknownNameError("model", model, near_names(model, names))
+    resolver = ModelResolver(found)
+    content, content_hash = found.to_bytes(), found.content_hash()
+    deployments = []
+    for name in names if model is None else (model,):
+        resolved = resolver.resolve(name)
+        deployments.append(
+            Deployment(
+                model_id=model_id(resolved.catalog, resolved.name),
+                catalog=resolved.catalog,
+                name=resolved.name,
+                label=resolved.label,
+                connection=resolved.connection,
+                content=content,
+                content_hash=content_hash,
+                datasets=resolved.datasets,
+                definitions=define_user_aggregates(resolved, JoinPaths(resolved), found.issues),
+            )
+        )
+    if not names:
+        found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")
+    return deployments
