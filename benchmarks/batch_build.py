@@ -126,7 +126,9 @@ def _bare(bench: Bench, statements: list[str]) -> float:
     listing.write_text(json.dumps(statements), encoding="utf-8")
     seconds = _seconds([sys.executable, "-c", _BARE, str(bench.warehouse_file), str(listing)])
     with contextlib.closing(duckdb.connect(str(bench.warehouse_file))) as connection:
-        tables = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'bare\\_%' ESCAPE '\\'")
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'bare\\_%' ESCAPE '\\'"
+        )
         for (table,) in tables.fetchall():
             connection.execute(f'DROP TABLE "{table}"')
     return seconds
@@ -140,7 +142,9 @@ def overhead(rows: int, repeat: int) -> None:
             builds.append(bench.build())
             bares.append(_bare(bench, bench.statements()))
         build, bare = statistics.median(builds), statistics.median(bares)
-        print(f"{len(LATTICE)} aggregates of {rows:,} rows: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}")
+        print(
+            f"{len(LATTICE)} aggregates of {rows:,} rows: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
+        )
 
 
 def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
@@ -164,9 +168,16 @@ def _distinct(grains: tuple[tuple[str, ...], ...], count: int) -> tuple[tuple[st
     import itertools
 
     coarse = ("Year", "Quarter", "Month", "Category", "Region", "Segment", "Promotion", "Channel", "City")
-    found = [c for size in (1, 2, 3, 4) for c in itertools.combinations(coarse, size) if len({"Year", "Quarter", "Month"} & set(c)) < 2]
+    found = [
+        c
+        for size in (1, 2, 3, 4)
+        for c in itertools.combinations(coarse, size)
+        if len({"Year", "Quarter", "Month"} & set(c)) < 2
+    ]
     found = [c for c in found if not {"Region", "City"} <= set(c)]
-    extra = [(*c, "Store") for c in found if "City" not in c and "Region" not in c] + [(*c, "Brand") for c in found if "Category" not in c]
+    extra = [(*c, "Store") for c in found if "City" not in c and "Region" not in c] + [
+        (*c, "Brand") for c in found if "Category" not in c
+    ]
     return tuple((found + extra)[:count])
 
 
@@ -175,7 +186,9 @@ def _dbt(bench: Bench, statements: list[str], repeat: int) -> float:
     python = _dbt_python()
     project = bench.folder / "dbt"
     (project / "models").mkdir(parents=True)
-    (project / "dbt_project.yml").write_text("name: bench\nversion: '1.0'\nprofile: bench\nmodels:\n  +materialized: table\n")
+    (project / "dbt_project.yml").write_text(
+        "name: bench\nversion: '1.0'\nprofile: bench\nmodels:\n  +materialized: table\n"
+    )
     (project / "profiles.yml").write_text(
         f"bench:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: {bench.warehouse_file}\n      threads: 1\n      settings: {{threads: 1}}\n"
     )
@@ -192,7 +205,9 @@ def _dbt_python() -> Path:
     python = folder / "bin" / "python"
     if not (folder / "bin" / "dbt").exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "dbt-core==1.11.16", "dbt-duckdb==1.11.1"], check=True)  # noqa: S603
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", "dbt-core==1.11.16", "dbt-duckdb==1.11.1"], check=True
+        )  # noqa: S603
     return python
 
 
@@ -217,7 +232,9 @@ def lattice(rows: int, repeat: int) -> None:
             slow, fast = sum(from_facts[n] for n in names), sum(tree[n] for n in names)
             print(f"  {label:15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x")
         slow, fast = statistics.median(wholes["false"]), statistics.median(wholes["true"])
-        print(f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x")
+        print(
+            f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x"
+        )
 
 
 def main() -> None:

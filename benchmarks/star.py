@@ -94,7 +94,9 @@ def create_star(connection: Any, rows: int) -> None:
 def write_model(folder: Path, grains: Iterable[Sequence[str]], *, metrics: Sequence[str] | None = None) -> Path:
     """Write the star's SML model with one user-defined aggregate per grain; the folder."""
     chosen = tuple(metrics or METRICS)
-    _write(folder / "catalog.yml", {"unique_name": "bench", "object_type": "catalog", "label": "Bench", "version": "1.6"})
+    _write(
+        folder / "catalog.yml", {"unique_name": "bench", "object_type": "catalog", "label": "Bench", "version": "1.6"}
+    )
     _write(
         folder / "connection.yml",
         {"unique_name": "warehouse", "object_type": "connection", "label": "w", "as_connection": "warehouse"},
@@ -159,7 +161,9 @@ def _dimension(name: str, levels: Sequence[str], key: str) -> dict[str, Any]:
         "object_type": "dimension",
         "label": name,
         "type": "standard",
-        "hierarchies": [{"unique_name": f"{name} levels", "label": name, "levels": [{"unique_name": x} for x in levels]}],
+        "hierarchies": [
+            {"unique_name": f"{name} levels", "label": name, "levels": [{"unique_name": x} for x in levels]}
+        ],
         "level_attributes": [attribute(level) for level in levels],
     }
 

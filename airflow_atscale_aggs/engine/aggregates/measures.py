@@ -49,11 +49,12 @@ _STORED_BY_METHOD: dict[str, tuple[StoredFunction, ...]] = {
     "sum distinct": (StoredFunction.SUM_DISTINCT,),
     "estimated count distinct": (StoredFunction.DISTINCT_SKETCH,),
     "percentile": (StoredFunction.PERCENTILE_SKETCH,),
-    **{
-        method: (StoredFunction.COUNT, StoredFunction.SUM, StoredFunction.CENTERED_SQUARES)
-        for method in ("stddev_samp", "stddev_pop", "var_samp", "var_pop")
-    },
+    **dict.fromkeys(
+        ("stddev_samp", "stddev_pop", "var_samp", "var_pop"),
+        (StoredFunction.COUNT, StoredFunction.SUM, StoredFunction.CENTERED_SQUARES),
+    ),
 }
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class StoredMeasure:

@@ -25,7 +25,9 @@ from airflow_atscale_aggs.engine.model.semantic_model import DeclaredAggregate, 
 from airflow_atscale_aggs.engine.model.validation import IssueList
 
 
-def define_user_aggregates(model: SemanticModel, paths: JoinPaths, issues: IssueList) -> tuple[AggregateDefinition, ...]:
+def define_user_aggregates(
+    model: SemanticModel, paths: JoinPaths, issues: IssueList
+) -> tuple[AggregateDefinition, ...]:
     """The definitions of all user-defined aggregates of a model, in the model's order.
 
     What cannot be resolved becomes an error in ``issues``; of two aggregates with one meaning the first is kept.

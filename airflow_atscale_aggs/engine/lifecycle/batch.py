@@ -172,7 +172,6 @@ def _take_over(
         owner=owner,
         previous_owner=batch.owner,
         lease_until=now + lease,
-        now=now,
         fresh_allowance=fresh_allowance,
     )
 

@@ -121,7 +121,9 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
         return facts
     built = workspace.registry.built_sources(instance.batch_id)
     candidates = [
-        ChosenSource(option, *built[option.instance_id]) for option in options[:-1] if option.instance_id in built
+        ChosenSource(option, *built[option.instance_id])
+        for option in options[:-1]
+        if option.instance_id is not None and option.instance_id in built
     ]
     return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
 

@@ -36,7 +36,7 @@ def plan_batch(
     model: str,
     *,
     build_type: BuildType = BuildType.FULL,
-    now: datetime,
+    now: datetime,  # noqa: ARG001 - bounds of increments will need it
     new_id: Callable[[], str],
     estimate: bool = False,
 ) -> BatchPlan:
@@ -107,9 +107,7 @@ def _with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[C
     return with_proofs(facts, asked, session.fetch_all(render(statement, sources.dialect)))
 
 
-def _candidates(
-    records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]
-) -> tuple[Candidate, ...]:
+def _candidates(records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(
             definition=record.definition,

@@ -36,9 +36,18 @@ class BaseMetrics:
         return tuple(found), tuple(missing), tuple(cycles)
 
     def _expand(
-        self, name: str, above: tuple[str, ...], found: dict[str, None], missing: dict[str, None], cycles: dict[str, None]
+        self,
+        name: str,
+        above: tuple[str, ...],
+        found: dict[str, None],
+        missing: dict[str, None],
+        cycles: dict[str, None],
     ) -> None:
-        known = name if name in self._model.metrics or name in self._model.calculations else self._by_folded.get(name.casefold())
+        known = (
+            name
+            if name in self._model.metrics or name in self._model.calculations
+            else self._by_folded.get(name.casefold())
+        )
         if known is None:
             missing[name] = None
         elif known in above:

@@ -32,15 +32,17 @@ def template_of(text: object) -> str:
     return str(text) if PLAIN in str(text) else f"{text} {PLAIN}"
 
 
-def dataset_of(
-    document: Document, connections: Mapping[str, Document], allowed: bool, issues: IssueList
-) -> Dataset:
+def dataset_of(document: Document, connections: Mapping[str, Document], issues: IssueList, *, allowed: bool) -> Dataset:
     """A dataset document as a value. An unknown connection is an error; neither table nor SQL is one, too."""
     value = document.value
     connection = connections.get(str(value.get("connection_id")))
     if connection is None and value.get("connection_id"):
         issues.unresolved(
-            document.where, "connection", str(value["connection_id"]), connections, wanted_by=f"dataset `{document.name}`"
+            document.where,
+            "connection",
+            str(value["connection_id"]),
+            connections,
+            wanted_by=f"dataset `{document.name}`",
         )
     if not value.get("table") and not value.get("sql") and not value.get("dialects"):
         issues.error(document.where, "no-source", f"dataset `{document.name}` has neither `table` nor `sql`")
@@ -140,9 +142,7 @@ def _hanging_attribute(value: SmlMapping, kind: str, level: str, file: str) -> A
     return _attribute(value, kind, level, file, ())
 
 
-def _attribute(
-    value: SmlMapping, kind: str, level: str, file: str, shared: tuple[DegenerateColumns, ...]
-) -> Attribute:
+def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tuple[DegenerateColumns, ...]) -> Attribute:
     name_column = str(value.get("name_column") or "")
     keys = _texts(value, "key_columns") or ((name_column,) if name_column else ())
     return Attribute(

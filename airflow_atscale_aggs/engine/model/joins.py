@@ -151,7 +151,9 @@ class JoinPaths:
 def _levels_from(dimension: Dimension, level: str) -> frozenset[str]:
     """The level and the coarser ones, in every hierarchy that holds it."""
     return frozenset(
-        name for hierarchy in dimension.hierarchies_of(level) for name in hierarchy.levels[: hierarchy.levels.index(level) + 1]
+        name
+        for hierarchy in dimension.hierarchies_of(level)
+        for name in hierarchy.levels[: hierarchy.levels.index(level) + 1]
     ) | {level}
 
 

@@ -205,9 +205,7 @@ def _keep(document: Document, found: ModelFolder) -> None:
     documents[document.name] = document
 
 
-def _packages(
-    document: Document, root: Path, seen: set[str], issues: IssueList
-) -> list[tuple[str, str]]:
+def _packages(document: Document, root: Path, seen: set[str], issues: IssueList) -> list[tuple[str, str]]:
     """Texts of the packages that are folders on this machine."""
     texts: list[tuple[str, str]] = []
     for package in document.value["packages"]:

@@ -25,13 +25,14 @@ from airflow_atscale_aggs.engine.model.semantic_model import (
     SemanticModel,
 )
 from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
-from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
 
 def model_names(folder: ModelFolder) -> tuple[str, ...]:
     """Models and composite models to deploy, sorted; ``hidden_models`` of the catalog are left out."""
-    hidden = {str(name) for catalog in folder.of_type("catalog").values() for name in catalog.value.get("hidden_models") or ()}
+    hidden = {
+        str(name) for catalog in folder.of_type("catalog").values() for name in catalog.value.get("hidden_models") or ()
+    }
     return tuple(sorted(({*folder.of_type("model"), *folder.of_type("composite_model")}) - hidden))
 
 
@@ -97,7 +98,9 @@ class ModelResolver:
     def _only_catalog(self) -> Document | None:
         catalogs = list(self._folder.of_type("catalog").values())
         if not catalogs:
-            self._issues.warning(self._folder.folder, "no-catalog", "there is no catalog; the model's name stands for it")
+            self._issues.warning(
+                self._folder.folder, "no-catalog", "there is no catalog; the model's name stands for it"
+            )
             return None
         for other in catalogs[1:]:
             message = f"a second catalog `{other.name}`; `{catalogs[0].name}` at {catalogs[0].where} is used"
@@ -126,9 +129,11 @@ class ModelResolver:
         for name in allowed:
             if name not in found:
                 where = self._catalog.where if self._catalog else self._folder.folder
-                self._issues.unresolved(where, "dataset", name, found, is_needed=False, wanted_by="`dataset_properties`")
+                self._issues.unresolved(
+                    where, "dataset", name, found, is_needed=False, wanted_by="`dataset_properties`"
+                )
         return {
-            name: dataset_of(document, connections, allowed.get(name, True), self._issues)
+            name: dataset_of(document, connections, self._issues, allowed=allowed.get(name, True))
             for name, document in found.items()
         }
 
@@ -155,9 +160,7 @@ class ModelResolver:
             return False
         return self._is_sound_level(who, where, dimension, relationship.level, relationship.from_columns)
 
-    def _is_sound_level(
-        self, who: str, where: str, dimension: Dimension, level: str, columns: tuple[str, ...]
-    ) -> bool:
+    def _is_sound_level(self, who: str, where: str, dimension: Dimension, level: str, columns: tuple[str, ...]) -> bool:
         attribute = dimension.attributes.get(level)
         if attribute is None or attribute.kind != "level":
             levels = [name for name, one in dimension.attributes.items() if one.kind == "level"]

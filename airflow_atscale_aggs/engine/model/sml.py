@@ -94,7 +94,17 @@ _TEXT: dict[str, str] = {
 }
 
 OBJECT_TYPES = frozenset(
-    {"catalog", "connection", "dataset", "dimension", "metric", "metric_calc", "model", "composite_model", "row_security"}
+    {
+        "catalog",
+        "connection",
+        "dataset",
+        "dimension",
+        "metric",
+        "metric_calc",
+        "model",
+        "composite_model",
+        "row_security",
+    }
 )
 """Values of ``object_type``."""
 

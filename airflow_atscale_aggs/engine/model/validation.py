@@ -60,7 +60,9 @@ class IssueList:
         """Note a reference to nothing, with near names; an error when a build needs it."""
         near = near_names(name, known)
         hint = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
-        message = f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
+        message = (
+            f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
+        )
         self._add(where, Severity.ERROR if is_needed else Severity.WARNING, "unresolved-reference", message)
 
     def all(self) -> tuple[ModelIssue, ...]:

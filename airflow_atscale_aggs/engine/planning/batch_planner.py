@@ -26,8 +26,8 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 )
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -112,7 +112,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
     )
     keys = {number: priority(_waiting(one.candidate), given.settings) for number, one in enumerate(prepared)}
     order = derivability_order(parents, keys)
-    composer = _StepComposer(given, prepared, derivations, nearest_sources(parents, lambda step, source: True), parents)
+    composer = _StepComposer(given, prepared, derivations, nearest_sources(parents), parents)
     steps = tuple(composer.step(number, position) for position, number in enumerate(order))
     return BatchPlan(
         model_id=given.model_id,

@@ -8,7 +8,7 @@ from are given higher priority) and the queue priority settings.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,24 +37,21 @@ def priority(step: Waiting, settings: Settings) -> tuple[bool, bool, datetime, s
     return (settings.user_defined_first and not step.is_user_defined, later_class, step.defined_at, step.name)
 
 
-def nearest_sources(parents: Sequence[frozenset[int]], can_follow: Callable[[int, int], bool]) -> list[tuple[int, ...]]:
+def nearest_sources(parents: Sequence[frozenset[int]]) -> list[tuple[int, ...]]:
     """For each step the sources worth keeping: those that no other source of it lies between.
 
     A source P is passed over when the step also derives from P2 and P2 derives from P: P2 has at most P's rows.
 
     Args:
         parents: for each step the steps it can be derived from; free of cycles.
-        can_follow: (step, source) -> False to leave a pair out.
 
-    >>> nearest_sources([frozenset(), frozenset({0}), frozenset({0, 1})], lambda step, source: True)
+    >>> nearest_sources([frozenset(), frozenset({0}), frozenset({0, 1})])
     [(), (0,), (1,)]
     """
-    kept: list[tuple[int, ...]] = []
-    for step, sources in enumerate(parents):
-        usable = {source for source in sources if can_follow(step, source)}
-        passed_over = {p for p in usable for between in usable if between != p and p in parents[between]}
-        kept.append(tuple(sorted(usable - passed_over)))
-    return kept
+    return [
+        tuple(sorted(p for p in sources if not any(p in parents[between] for between in sources)))
+        for sources in parents
+    ]
 
 
 def without_cycles(parents: Sequence[frozenset[int]]) -> list[frozenset[int]]:

@@ -87,9 +87,7 @@ class AttemptWrites(RegistryReader):
                 )
         return Claim(instance=instance, attempt=number, owner=owner)
 
-    def finish_attempt(
-        self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime
-    ) -> InstanceRecord:
+    def finish_attempt(self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime) -> InstanceRecord:
         """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise."""
         return self._finish(
             claim,
@@ -157,11 +155,11 @@ class AttemptWrites(RegistryReader):
             .values(**values)
         ).rowcount
         if not moved:
-            raise StaleStatusError("Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on")
+            raise StaleStatusError(
+                "Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on"
+            )
 
-    def _finish(
-        self, claim: Claim, ended: AttemptStatus, values: dict[str, Any], now: datetime
-    ) -> InstanceRecord:
+    def _finish(self, claim: Claim, ended: AttemptStatus, values: dict[str, Any], now: datetime) -> InstanceRecord:
         instance_id = claim.instance.id
         with self.database.writing() as connection:
             moved = connection.execute(

@@ -56,9 +56,11 @@ class RegistryDatabase:
         with self.reading() as connection:
             if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
                 return False
-            found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
+            found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
         if found != SCHEMA_VERSION:
-            raise RegistryVersionError(self.name, str(found), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}")
+            raise RegistryVersionError(
+                self.name, str(found), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}"
+            )
         return True
 
     def dispose(self) -> None:
@@ -97,7 +99,9 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except sqlalchemy.exc.ArgumentError:
-        raise RegistryUnavailableError("?", "the registry URL is not of the form sqlite:///FILE or postgresql+psycopg://…") from None
+        raise RegistryUnavailableError(
+            "?", "the registry URL is not of the form sqlite:///FILE or postgresql+psycopg://…"
+        ) from None
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         reason = "a registry lives in SQLite or PostgreSQL"
         raise RegistryUnavailableError(parsed.render_as_string(hide_password=True), reason)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import NotRegisteredError, near_names
@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.registry.tables import (
     settings,
 )
 
-_AnyRow = Row[Any]
+_AnyRow = Any
 ALL_MODELS = ""
 """Scope of settings that hold for every model."""
 

@@ -117,7 +117,6 @@ class Registry(DeploymentWrites, AttemptWrites):
         owner: str,
         previous_owner: str,
         lease_until: datetime,
-        now: datetime,
         fresh_allowance: bool = False,
     ) -> BatchRecord:
         """Make an owner the holder of an open or failed batch, if it is still held as the caller saw it.
@@ -160,7 +159,9 @@ class Registry(DeploymentWrites, AttemptWrites):
             raise self._held(self.batch(batch_id).model_id) from None
         found = self.batch(batch_id)
         if not moved:
-            raise StaleStatusError("Batch", batch_id, f"held by {previous_owner}", f"{found.status}, held by {found.owner}")
+            raise StaleStatusError(
+                "Batch", batch_id, f"held by {previous_owner}", f"{found.status}, held by {found.owner}"
+            )
         return found
 
     def renew_lease(self, batch_id: str, *, owner: str, until: datetime) -> None:
@@ -181,9 +182,7 @@ class Registry(DeploymentWrites, AttemptWrites):
         with self.database.writing() as connection:
             moved = connection.execute(
                 update(batches)
-                .where(
-                    batches.c.id == batch_id, batches.c.status == BatchStatus.IN_PROGRESS, batches.c.owner == owner
-                )
+                .where(batches.c.id == batch_id, batches.c.status == BatchStatus.IN_PROGRESS, batches.c.owner == owner)
                 .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
             ).rowcount
             if moved:
@@ -299,5 +298,3 @@ class Registry(DeploymentWrites, AttemptWrites):
     def _stale(found: BatchRecord, owner: str) -> StaleStatusError:
         expected = f"{BatchStatus.IN_PROGRESS} under {owner}"
         return StaleStatusError("Batch", found.id, expected, f"{found.status} under {found.owner}")
-
-

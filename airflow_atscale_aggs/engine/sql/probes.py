@@ -84,9 +84,7 @@ def proof_statement(
     return tuple(asked), union
 
 
-def with_proofs(
-    facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
-) -> DataFacts:
+def with_proofs(facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequence[object]]) -> DataFacts:
     """The facts plus the claims for which `proof_statement` counted no violation."""
     proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
     return DataFacts(

@@ -60,7 +60,7 @@ def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[
         group.append(expression.copy())
 
 
-def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.Expression:
+def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.Expression:  # noqa: PLR0911 - one a function
     """The aggregate expression of a stored measure over the fact's alias."""
     function = measure.function
     if function is StoredFunction.COUNT_ROWS:

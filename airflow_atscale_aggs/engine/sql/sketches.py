@@ -99,9 +99,9 @@ def _registers(select: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> 
         ).from_(exp.to_identifier("hashes", quoted=True))
         one.group_by(_register(column), copy=False)
         union = one if union is None else exp.Union(this=union, expression=one, distinct=False)
-    message = "There is nothing to estimate."
     if not isinstance(union, exp.Query):
-        raise AssertionError(message)
+        message = "There is nothing to estimate."
+        raise AssertionError(message)  # noqa: TRY004 - a mistake of ours, not of a type
     return union.with_(exp.to_identifier("hashes", quoted=True), as_=select)
 
 
@@ -113,9 +113,7 @@ def _rank(column: exp.Expression) -> exp.Expression:
     """1 + number of leading zeros of the hash's upper 52 bits: 52 - floor(log2(w)), or 53 for w = 0."""
     width = _HASH_BITS - _PRECISION
     shifted = exp.BitwiseRightShift(this=column.copy(), expression=exp.Literal.number(_PRECISION))
-    word = exp.Paren(
-        this=exp.BitwiseAnd(this=exp.Paren(this=shifted), expression=exp.Literal.number((1 << width) - 1))
-    )
+    word = exp.Paren(this=exp.BitwiseAnd(this=exp.Paren(this=shifted), expression=exp.Literal.number((1 << width) - 1)))
     log = exp.Floor(this=exp.func("LOG", exp.Literal.number(2), exp.cast(word, "decimal")))
     found = exp.Sub(this=exp.Literal.number(width), expression=exp.cast(log, "int"))
     is_zero = exp.EQ(this=word.copy(), expression=exp.Literal.number(0))

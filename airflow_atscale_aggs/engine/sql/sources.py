@@ -63,7 +63,7 @@ class DatasetSource:
             if key not in physical:
                 known = [name for _, _, name in physical]
                 raise _not_there(dataset, f"table `{'.'.join(part for part in key if part)}`", known)
-            self._columns = {name: kind for name, kind in physical[key].items()}
+            self._columns = dict(physical[key])
         self._by_folded = {name.casefold(): name for name in self._columns}
 
     def relation(self, alias: str) -> exp.Expression:
@@ -154,13 +154,13 @@ def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
     for identifier in query.find_all(exp.Identifier):
         if not identifier.quoted:
             identifier.set("this", _fold(identifier.name, dialect))
-            identifier.set("quoted", True)  # noqa: FBT003
+            identifier.set("quoted", True)
     return query
 
 
 def _query_columns(query: exp.Expression) -> dict[str, str]:
     names = query.named_selects if isinstance(query, exp.Query) else []
-    return {name: "" for name in names}
+    return dict.fromkeys(names, "")
 
 
 def _choose(variants: tuple[SqlVariant, ...], dialect: Dialect) -> SqlVariant:

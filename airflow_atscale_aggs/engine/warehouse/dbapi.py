@@ -34,7 +34,7 @@ class Driver:
     is_transient: Callable[[BaseException], bool]
     rows_written: Callable[[Any], int | None]
     interrupt: Callable[[Any], None]
-    is_lost: Callable[[BaseException], bool] = field(default=lambda error: False)
+    is_lost: Callable[[BaseException], bool] = field(default=lambda _: False)
     cursors_are_connections: bool = False
 
 
@@ -85,7 +85,7 @@ class DbApiSession:
         rows = self.fetch_all(
             "SELECT table_catalog, table_schema, table_name, column_name, data_type, "
             "table_schema = current_schema(), table_catalog = current_catalog "
-            f"FROM information_schema.columns WHERE LOWER(table_name) IN ({names}) ORDER BY ordinal_position"  # noqa: S608
+            f"FROM information_schema.columns WHERE LOWER(table_name) IN ({names}) ORDER BY ordinal_position"
         )
         found = ((key, _best_table(key, rows)) for key in tables)
         return {key: columns for key, columns in found if columns}
@@ -93,7 +93,7 @@ class DbApiSession:
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
         where = _literal(schema) if schema else "current_schema()"
-        rows = self.fetch_all(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {where}")  # noqa: S608
+        rows = self.fetch_all(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {where}")
         return frozenset(row[0] for row in rows)
 
     def cancel(self) -> None:
@@ -173,7 +173,7 @@ class DbApiWarehouse:
         self._close()
 
     def _make_schema(self, session: DbApiSession) -> None:
-        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {_literal(self.aggregate_schema)}"  # noqa: S608
+        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {_literal(self.aggregate_schema)}"
         if not session.fetch_all(query):
             quoted = self.aggregate_schema.replace('"', '""')
             session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -48,8 +48,8 @@ class _Database:
 
     def _open(self) -> Any:
         """Open the file; wait a while for another process that holds it."""
-        folder = os.path.dirname(self._path)
-        if folder and not os.path.isdir(folder):
+        folder = Path(self._path).parent
+        if not folder.is_dir():
             message = f"the folder {folder} of DuckDB file {self._path} does not exist"
             raise duckdb.CatalogException(message)
         deadline = time.monotonic() + self._lock_timeout
@@ -64,9 +64,7 @@ class _Database:
             pause = min(pause * 1.5, 0.25)
 
 
-def open_duckdb(
-    path: str, *, config: Mapping[str, str], lock_timeout: float, aggregate_schema: str
-) -> DbApiWarehouse:
+def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, aggregate_schema: str) -> DbApiWarehouse:
     """A DuckDB file as a warehouse.
 
     Args:

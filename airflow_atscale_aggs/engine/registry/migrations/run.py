@@ -18,8 +18,8 @@ def run_migrations(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     script = ScriptDirectory.from_config(config)
 
-    def upgrade(revision: object, context: object) -> list[object]:
-        return script._upgrade_revs(SCHEMA_VERSION, revision)  # type: ignore[arg-type, return-value]  # noqa: SLF001
+    def upgrade(revision: object, context: object) -> list[object]:  # noqa: ARG001
+        return script._upgrade_revs(SCHEMA_VERSION, revision)  # noqa: SLF001
 
     with EnvironmentContext(config, script, fn=upgrade, destination_rev=SCHEMA_VERSION) as environment:
         environment.configure(connection=connection, target_metadata=metadata, version_table=VERSION_TABLE)

@@ -96,7 +96,9 @@ def upgrade() -> None:
         sa.Column("drop_after", sa.DateTime),
     )
     op.create_index("ix_atscale_aggs_instances_batch_id", "atscale_aggs_instances", ["batch_id"])
-    op.create_index("ix_atscale_aggs_instances_definition", "atscale_aggs_instances", ["definition_id", "fact", "status"])
+    op.create_index(
+        "ix_atscale_aggs_instances_definition", "atscale_aggs_instances", ["definition_id", "fact", "status"]
+    )
     op.create_index("ix_atscale_aggs_instances_model", "atscale_aggs_instances", ["model_id", "status"])
     op.create_table(
         "atscale_aggs_attempts",

@@ -1,0 +1,45 @@
+# Everything a newcomer needs: `make test` and `make demo` build their own environment from python3 alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FUZZ_EXAMPLES ?= 2000
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint unit fuzz demo bench clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+test: $(STAMP) lint ## Check style, types, layers and run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(STAMP) ## Check style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(STAMP) ## Run the fast tests only
+	$(BIN)/python -m pytest -q tests/unit tests/architecture
+
+fuzz: $(STAMP) ## Run the property and kill tests with many examples (FUZZ_EXAMPLES=2000)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py
+
+demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
+	$(BIN)/python dags/demo/run_demo.py
+
+bench: $(STAMP) ## Run the benchmarks (minutes)
+	$(BIN)/python benchmarks/batch_build.py trivial
+	$(BIN)/python benchmarks/batch_build.py overhead
+	$(BIN)/python benchmarks/batch_build.py lattice
+
+clean: ## Remove the environment, the demo and caches
+	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
