@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+class TableColumns(dict[str, str]):
+    """Column name to type of a table that exists, as the warehouse spells them.
+
+    Attributes:
+        spelled: (database, schema, table) as the warehouse spells them, which SML may do in another case.
+    """
+
+    def __init__(self, columns: Mapping[str, str], spelled: tuple[str, str, str]) -> None:
+        super().__init__(columns)
+        self.spelled = spelled
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlVariant:
     """SQL text as written in the SML, for one of its dialects.

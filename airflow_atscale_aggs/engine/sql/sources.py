@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
-from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
+from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant, TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
 
 TableKey = tuple[str | None, str | None, str]
@@ -55,6 +55,7 @@ class DatasetSource:
         self.dataset, self.dialect = dataset, dialect
         self._query: exp.Expression | None = None
         self._parsed: dict[str, exp.Expression] = {}
+        self._spelled: TableKey = (None, None, "")
         key = table_key(dataset)
         if key is None:
             self._query = _parse_query(dataset, dialect)
@@ -63,19 +64,22 @@ class DatasetSource:
             if key not in physical:
                 known = [name for _, _, name in physical]
                 raise _not_there(dataset, f"table `{'.'.join(part for part in key if part)}`", known)
-            self._columns = dict(physical[key])
+            found = physical[key]
+            self._columns = dict(found)
+            self._spelled = found.spelled if isinstance(found, TableColumns) else key
         self._by_folded = {name.casefold(): name for name in self._columns}
 
     def relation(self, alias: str) -> exp.Expression:
         """The dataset under an alias, to stand in FROM or JOIN."""
         if self._query is not None:
             return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=_identifier(alias)))
-        dataset = self.dataset
-        made = exp.Table(this=_identifier(str(dataset.table)), alias=exp.TableAlias(this=_identifier(alias)))
-        if dataset.schema:
-            made.set("db", _identifier(dataset.schema))
-            if dataset.database:
-                made.set("catalog", _identifier(dataset.database))
+        database, schema, name = self._spelled
+        made = exp.Table(this=_identifier(name), alias=exp.TableAlias(this=_identifier(alias)))
+        # What SML leaves to the warehouse's defaults stays there.
+        if schema and self.dataset.schema:
+            made.set("db", _identifier(schema))
+            if database and self.dataset.database:
+                made.set("catalog", _identifier(database))
         return made
 
     def column(self, name: str, alias: str) -> exp.Expression:

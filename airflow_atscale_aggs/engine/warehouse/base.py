@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 Row = tuple[Any, ...]
@@ -32,7 +33,7 @@ class WarehouseSession(Protocol):
 
     def columns(
         self, tables: Sequence[tuple[str | None, str | None, str]]
-    ) -> Mapping[tuple[str | None, str | None, str], Mapping[str, str]]:
+    ) -> Mapping[tuple[str | None, str | None, str], TableColumns]:
         """Column name to type, as the warehouse spells them, for each (database, schema, table) that exists.
 
         Keys come back as they were asked for; a table that does not exist is absent. Table names are matched exactly,

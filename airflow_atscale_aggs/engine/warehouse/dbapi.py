@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.warehouse.base import Row
 
@@ -77,7 +78,7 @@ class DbApiSession:
         self._is_in_transaction = False
         self.execute("COMMIT")
 
-    def columns(self, tables: Sequence[TableKey]) -> Mapping[TableKey, Mapping[str, str]]:
+    def columns(self, tables: Sequence[TableKey]) -> Mapping[TableKey, TableColumns]:
         """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
         if not tables:
             return {}
@@ -180,18 +181,19 @@ class DbApiWarehouse:
         self._is_schema_there = True
 
 
-def _best_table(key: TableKey, rows: Sequence[Row]) -> dict[str, str]:
+def _best_table(key: TableKey, rows: Sequence[Row]) -> TableColumns | None:
     """The columns of the table that is meant: the exact name first, then without case; the default schema if none is named."""
     database, schema, name = key
-    by_table: dict[tuple[str, str, str], dict[str, str]] = {}
+    by_table: dict[tuple[str, str, str], TableColumns] = {}
     for catalog, in_schema, table, column, kind, is_current, is_current_database in rows:
         same_schema = is_current if schema is None else in_schema.casefold() == schema.casefold()
         same_database = is_current_database if database is None else catalog.casefold() == database.casefold()
         if table.casefold() == name.casefold() and same_schema and same_database:
-            by_table.setdefault((catalog, in_schema, table), {})[column] = kind
+            spelled = (catalog, in_schema, table)
+            by_table.setdefault(spelled, TableColumns({}, spelled))[column] = kind
     wanted = (database or "", schema or "", name)
     exact = [columns for found, columns in by_table.items() if _agrees(found, wanted)]
-    return (exact or list(by_table.values()) or [{}])[0]
+    return next(iter(exact or by_table.values()), None)
 
 
 def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
