@@ -91,12 +91,16 @@ class Worker:
 
 @dataclass(frozen=True)
 class Ending:
-    """What two ends of a batch are compared by: all but ids and times."""
+    """What two ends of a batch are compared by: all but ids and times.
+
+    A build that is asked for after the activation but before its answer begins another batch; so ``remains`` of older
+    batches counts only what is not DELETED.
+    """
 
     batch: str
     views_pending: bool
     newest: Mapping[str, tuple[str, int | None, str | None]]
-    older: frozenset[str]
+    remains: frozenset[str]
     contents: Contents
     views: Contents
     relations: int
@@ -292,7 +296,7 @@ def ending(workspace: Workspace) -> Ending:
             batch=newest.status,
             views_pending=any(batch.views_pending for batch in registry.batches()),
             newest={record.step.aggregate: (record.status, record.rows, record.source) for record in of_newest},
-            older=frozenset(str(record.status) for record in instances if record.batch_id != newest.id),
+            remains=frozenset(str(record.status) for record in instances if record.batch_id != newest.id) - {"deleted"},
             contents=read(session, active),
             views=read(session, view_names()),
             relations=len(session.tables(SCHEMA)),

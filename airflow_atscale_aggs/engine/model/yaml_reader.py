@@ -29,7 +29,7 @@ class SmlMapping(dict[str, Any]):
 class _SmlLoader(_Loader):
     """libyaml with the JSON schema's resolvers only."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
 
 
 for _tag, _pattern, _first in (

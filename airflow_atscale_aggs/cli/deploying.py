@@ -1,0 +1,88 @@
+"""``deploy``: a folder of SML becomes models with definitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.define import DeployReport
+    from airflow_atscale_aggs.engine.model.validation import ModelIssue
+
+_MOST_WARNINGS = 10
+
+
+@click.command(short_help="Read a folder of SML and register its models with their aggregates.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--model", metavar="NAME", help="Deploy this model only.")
+@click.option("--verbose", is_flag=True, help="Show every warning.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_options
+@click.pass_context
+def deploy(
+    ctx: click.Context, folder: Path, model: str | None, *, verbose: bool, as_json: bool, **connection: str | None
+) -> None:
+    """Read a folder of SML, check it, register its models with their user-defined aggregates.
+
+    Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
+    everything as it was, and all errors are shown at once. The warehouse is not asked.
+
+    \b
+    Example:
+      atscale-aggs deploy models/retail --model retail
+    """
+    from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    with workspace(ctx, connection) as place:
+        report = run(place, folder, model=model, now=utc_now())
+    if as_json:
+        print_json(_document(report))
+        return
+    _show_warnings(report.issues, verbose=verbose)
+    for outcome in report.models:
+        state = f"version {outcome.version}" if outcome.is_new_version else f"version {outcome.version}, nothing new"
+        click.echo(f"{outcome.model} ({state})")
+        for word in ("appeared", "changed", "retired", "unchanged"):
+            names = getattr(outcome, word)
+            if names:
+                click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+
+
+def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
+    shown = issues if verbose else issues[:_MOST_WARNINGS]
+    for issue in shown:
+        say(f"warning: {issue}")
+    if len(issues) > len(shown):
+        rest = Counter(issue.code for issue in issues[len(shown) :])
+        counts = ", ".join(f"{number} {code}" for code, number in rest.most_common())
+        say(f"warning: {len(issues) - len(shown)} more ({counts}); --verbose shows them")
+
+
+def _document(report: DeployReport) -> dict[str, object]:
+    return {
+        "folder": report.folder,
+        "models": [
+            {
+                "model": outcome.model,
+                "model_id": outcome.model_id,
+                "version": outcome.version,
+                "is_new_version": outcome.is_new_version,
+                "appeared": outcome.appeared,
+                "changed": outcome.changed,
+                "retired": outcome.retired,
+                "unchanged": outcome.unchanged,
+            }
+            for outcome in report.models
+        ],
+        "warnings": [
+            {"file": issue.file, "line": issue.line, "code": issue.code, "message": issue.message}
+            for issue in report.issues
+        ],
+    }

@@ -1,0 +1,63 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output; datetimes as ISO 8601 in UTC."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", right: Sequence[str] = ()
+) -> None:
+    """A table on standard output; as wide as its content when that is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    width = None if sys.stdout.isatty() else 10_000
+    Console(file=sys.stdout, width=width, soft_wrap=width is not None, highlight=False).print(table)
+
+
+def seconds(value: float | None) -> str:
+    """Seconds for people.
+
+    >>> seconds(0.01234)
+    '0.012'
+    """
+    return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004
+
+
+def when(value: datetime | None) -> str:
+    """A time for people: UTC, to the second."""
+    return "" if value is None else value.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error, so that output can be piped."""
+    click.echo(text, err=True)
+
+
+def _cell(value: object) -> Any:
+    from rich.text import Text
+
+    if value is None:
+        return ""
+    return Text(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,93 @@
+"""Progress of a batch: bars on a terminal, lines in a log, nothing for programs."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_atscale_aggs.cli.output import say, seconds
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+
+
+class BuildProgress:
+    """Listens to build events. Safe to be called from several threads."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self._is_silent = is_silent
+        self._bars: Any = None
+        self._whole: Any = None
+        self._running: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bars down."""
+        bars, self._bars = self._bars, None
+        if bars is not None:
+            bars.stop()
+
+    def __call__(self, event: BuildEvent) -> None:
+        """Show one event."""
+        if self._is_silent:
+            return
+        if sys.stderr.isatty():
+            self._show_bars(event)
+        else:
+            self._show_line(event)
+
+    def _show_line(self, event: BuildEvent) -> None:
+        place = f"[{event.position + 1}/{event.total}]"
+        match event.kind:
+            case "batch":
+                say(f"{event.text}: {event.total} aggregates")
+            case "done":
+                say(f"{place} {event.aggregate}: {event.rows:,} rows in {seconds(event.seconds)} s from {event.source}")
+            case "failed":
+                say(f"{place} {event.text}")
+
+    def _show_bars(self, event: BuildEvent) -> None:
+        if self._bars is None:
+            self._bars = _make_bars()
+            self._bars.start()
+        match event.kind:
+            case "batch":
+                self._whole = self._bars.add_task("all aggregates", total=event.total, note=event.text)
+            case "start":
+                self._running[event.instance_id] = self._bars.add_task(event.aggregate, total=None, note="")
+            case "source":
+                self._bars.update(self._running[event.instance_id], note=f"from {event.source}")
+            case "done":
+                self._bars.remove_task(self._running.pop(event.instance_id))
+                self._bars.console.print(
+                    f"{event.aggregate}: {event.rows:,} rows in {seconds(event.seconds)} s from {event.source}",
+                    markup=False,
+                    highlight=False,
+                )
+                self._bars.advance(self._whole)
+            case "failed":
+                self._bars.remove_task(self._running.pop(event.instance_id))
+                self._bars.console.print(event.text, style="red", markup=False, highlight=False)
+
+
+def _make_bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
