@@ -21,9 +21,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import duckdb  # noqa: F401
-import psycopg  # noqa: F401
 import sqlalchemy
+import sqlalchemy.dialects.postgresql.psycopg
+import sqlalchemy.dialects.sqlite.pysqlite
+import sqlglot.dialects.duckdb
+import sqlglot.dialects.postgres  # noqa: F401
 from sqlalchemy import event
 
 from airflow_atscale_aggs.engine.errors import (
@@ -37,6 +39,8 @@ from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
+from airflow_atscale_aggs.engine.warehouse import duckdb as _duckdb  # noqa: F401
+from airflow_atscale_aggs.engine.warehouse import postgres as _postgres  # noqa: F401
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 NO_POINT = -1

@@ -31,6 +31,7 @@ _INCREMENTAL = click.option(
 @click.pass_context
 def plan(
     ctx: click.Context,
+    /,
     model: str,
     build_type: str,
     *,
@@ -39,7 +40,7 @@ def plan(
     as_json: bool,
     **connection: str | None,
 ) -> None:
-    """Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
+    r"""Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
 
     Rows are sketched in the warehouse, one scan per fact table.
 
@@ -97,6 +98,7 @@ def plan(
 @click.pass_context
 def build(
     ctx: click.Context,
+    /,
     model: str,
     build_type: str,
     resume: str | None,
@@ -105,7 +107,7 @@ def build(
     as_json: bool,
     **connection: str | None,
 ) -> int:
-    """Build or rebuild all aggregates of a model, in one batch, and activate them together.
+    r"""Build or rebuild all aggregates of a model, in one batch, and activate them together.
 
     What others derive from comes first. The old instances serve until all new ones are ready; if too many fail, they go
     on serving and what was built stays staged for `--resume`. An interrupted batch is taken up again by the next build.
@@ -168,8 +170,8 @@ def build(
 @click.argument("batch_id")
 @connection_options
 @click.pass_context
-def cancel(ctx: click.Context, batch_id: str, **connection: str | None) -> None:
-    """Give a batch up: nothing of it goes live, the old instances keep serving, `sweep` drops what it built.
+def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> None:
+    r"""Give a batch up: nothing of it goes live, the old instances keep serving, `sweep` drops what it built.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say
 
 @click.group(short_help="Show, set or unset settings, for all models or one.")
 def settings() -> None:
-    """Settings under the product's keys; a model's own value wins over the one for all models.
+    r"""Settings under the product's keys; a model's own value wins over the one for all models.
 
     \b
     Example:
@@ -23,8 +23,8 @@ def settings() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
-def list_settings(ctx: click.Context, model: str | None, *, as_json: bool, **connection: str | None) -> None:
-    """Show every setting with its value and default.
+def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **connection: str | None) -> None:
+    r"""Show every setting with its value and default.
 
     \b
     Example:
@@ -49,8 +49,8 @@ def list_settings(ctx: click.Context, model: str | None, *, as_json: bool, **con
 @click.option("--model", metavar="M", help="For this model only.")
 @connection_options
 @click.pass_context
-def set_setting(ctx: click.Context, key: str, value: str, model: str | None, **connection: str | None) -> None:
-    """Set a setting for all models, or for one.
+def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, **connection: str | None) -> None:
+    r"""Set a setting for all models, or for one.
 
     \b
     Example:
@@ -69,8 +69,8 @@ def set_setting(ctx: click.Context, key: str, value: str, model: str | None, **c
 @click.option("--model", metavar="M", help="Of this model only.")
 @connection_options
 @click.pass_context
-def unset_setting(ctx: click.Context, key: str, model: str | None, **connection: str | None) -> None:
-    """Forget a setting; the default, or the value for all models, is in force again.
+def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connection: str | None) -> None:
+    r"""Forget a setting; the default, or the value for all models, is in force again.
 
     \b
     Example:
@@ -83,7 +83,7 @@ def unset_setting(ctx: click.Context, key: str, model: str | None, **connection:
 
 @click.group(short_help="Show or upgrade the registry's schema version.")
 def registry() -> None:
-    """The registry is our own memory, in SQLite or PostgreSQL.
+    r"""The registry is our own memory, in SQLite or PostgreSQL.
 
     \b
     Example:
@@ -94,8 +94,8 @@ def registry() -> None:
 @registry.command("upgrade")
 @connection_options
 @click.pass_context
-def upgrade(ctx: click.Context, **connection: str | None) -> None:
-    """Make the schema, or bring it to this program's version; nothing is lost.
+def upgrade(ctx: click.Context, /, **connection: str | None) -> None:
+    r"""Make the schema, or bring it to this program's version; nothing is lost.
 
     \b
     Example:
@@ -110,8 +110,8 @@ def upgrade(ctx: click.Context, **connection: str | None) -> None:
 @registry.command("version")
 @connection_options
 @click.pass_context
-def version(ctx: click.Context, **connection: str | None) -> None:
-    """Show the schema version; an error when it is not this program's.
+def version(ctx: click.Context, /, **connection: str | None) -> None:
+    r"""Show the schema version; an error when it is not this program's.
 
     \b
     Example:
@@ -128,7 +128,7 @@ def version(ctx: click.Context, **connection: str | None) -> None:
     click.echo(SCHEMA_VERSION if is_there else "empty")
 
 
-def _registry_url(ctx: click.Context, connection: dict[str, str | None]) -> str:
+def _registry_url(ctx: click.Context, /, connection: dict[str, str | None]) -> str:
     import os
 
     remember_connection(ctx, connection)

@@ -26,9 +26,9 @@ _MOST_WARNINGS = 10
 @connection_options
 @click.pass_context
 def deploy(
-    ctx: click.Context, folder: Path, model: str | None, *, verbose: bool, as_json: bool, **connection: str | None
+    ctx: click.Context, /, folder: Path, model: str | None, *, verbose: bool, as_json: bool, **connection: str | None
 ) -> None:
-    """Read a folder of SML, check it, register its models with their user-defined aggregates.
+    r"""Read a folder of SML, check it, register its models with their user-defined aggregates.
 
     Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
     everything as it was, and all errors are shown at once. The warehouse is not asked.

@@ -53,8 +53,8 @@ class LazyVerbs(click.Group):
 @click.option("--debug", is_flag=True, envvar="ATSCALE_AGGS_DEBUG", help="Show tracebacks.")
 @click.version_option(__version__, prog_name="atscale-aggs")
 @click.pass_context
-def cli(ctx: click.Context, *, debug: bool, **connection: str | None) -> None:
-    """Aggregate tables for star schemas.
+def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None:
+    r"""Aggregate tables for star schemas.
 
     A first run, with a DuckDB file warehouse.duckdb that holds the facts:
 
@@ -89,7 +89,7 @@ def run(arguments: list[str] | None = None) -> int:
         # The reader of our output went away: nothing is left to say, also not at interpreter shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last one to see it; defects are raised again
         return _report(error, arguments if arguments is not None else sys.argv[1:])
     return result if isinstance(result, int) else 0
 

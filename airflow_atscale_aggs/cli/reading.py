@@ -30,8 +30,8 @@ _MODEL = click.option("--model", metavar="M", help="Only this model, by name or 
 
 @click.command(short_help="List the deployed models.")
 @_reading
-def models(ctx: click.Context, *, as_json: bool, **connection: str | None) -> None:
-    """List the deployed models.
+def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -> None:
+    r"""List the deployed models.
 
     \b
     Example:
@@ -54,9 +54,9 @@ def models(ctx: click.Context, *, as_json: bool, **connection: str | None) -> No
 )
 @_reading
 def definitions(
-    ctx: click.Context, model: str | None, *, include_retired: bool, as_json: bool, **connection: str | None
+    ctx: click.Context, /, model: str | None, *, include_retired: bool, as_json: bool, **connection: str | None
 ) -> None:
-    """List aggregate definitions: what should be aggregated, at which grain.
+    r"""List aggregate definitions: what should be aggregated, at which grain.
 
     \b
     Example:
@@ -94,6 +94,7 @@ def definitions(
 @_reading
 def instances(
     ctx: click.Context,
+    /,
     model: str | None,
     batch_id: str | None,
     *,
@@ -101,7 +102,7 @@ def instances(
     as_json: bool,
     **connection: str | None,
 ) -> None:
-    """List aggregate instances: one physical table each, with rows, seconds and where it was built from.
+    r"""List aggregate instances: one physical table each, with rows, seconds and where it was built from.
 
     \b
     Example:
@@ -125,8 +126,8 @@ def instances(
 @_MODEL
 @click.option("--limit", default=20, show_default=True, help="How many at the most.")
 @_reading
-def batches(ctx: click.Context, model: str | None, limit: int, *, as_json: bool, **connection: str | None) -> None:
-    """List batch builds, newest first: who drives them, how they ended, how many instances stand where.
+def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bool, **connection: str | None) -> None:
+    r"""List batch builds, newest first: who drives them, how they ended, how many instances stand where.
 
     \b
     Example:

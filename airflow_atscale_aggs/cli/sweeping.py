@@ -16,8 +16,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
 @click.pass_context
-def sweep(ctx: click.Context, *, dry_run: bool, yes: bool, as_json: bool, **connection: str | None) -> int:
-    """Drop the tables of failed, interrupted, cancelled and superseded builds.
+def sweep(ctx: click.Context, /, *, dry_run: bool, yes: bool, as_json: bool, **connection: str | None) -> int:
+    r"""Drop the tables of failed, interrupted, cancelled and superseded builds.
 
     Only tables that the registry wrote down before they were made; never one that serves, is staged, or is being
     written. Without a terminal and without --yes it only lists.

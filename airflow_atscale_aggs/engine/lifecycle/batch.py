@@ -48,7 +48,7 @@ def begin_batch(
 ) -> BegunBatch:
     """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
 
-    The same owner asking again gets the same open batch. A batch whose owner fell silent (its lease is over, or its
+    The same owner asking again gets the same batch, opened again when it had failed. A batch whose owner fell silent (its lease is over, or its
     process on this machine is gone) is taken over instead of begun anew: its New instances are created, In Progress ones
     restarted, Done ones left, Failed ones retried while attempts are left.
 
@@ -64,9 +64,11 @@ def begin_batch(
     record = registry.model(model)
     settings = workspace.settings_of(record.id)
     lease = lease or timedelta(seconds=settings.lease_seconds)
-    for pending in registry.batches(model_id=record.id, limit=1):
-        if pending.views_pending:
-            switch_views(workspace, pending)
+    for last in registry.batches(model_id=record.id, limit=1):
+        if last.views_pending:
+            switch_views(workspace, last)
+        if last.status is BatchStatus.FAILED and last.owner == owner:
+            return resume_batch(workspace, last.id, owner=owner, now=now, lease=lease)
     current = registry.open_batch_of(record.id)
     if current is not None:
         batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
@@ -194,7 +196,10 @@ class _BatchRun:
 
     def build_all(self, jobs: int) -> None:
         """Build what is not built, in order; a derived aggregate waits while its source is not settled."""
-        self._waiting = [instance for instance in self.instances if instance.status in _TO_BUILD]
+        most = self.settings.max_attempts_per_aggregate
+        self._waiting = [
+            instance for instance in self.instances if instance.status in _TO_BUILD and instance.failures < most
+        ]
         self._unsettled = {instance.id for instance in self._waiting}
         if jobs == 1:
             while self._waiting:

@@ -46,8 +46,9 @@ def build_instance(
     instance_id: str,
     *,
     owner: str,
-    allowance: str = "",
+    allowance: str | None = None,
     rebuild: bool = False,
+    lease: timedelta | None = None,
     on_event: OnEvent = ignore_event,
 ) -> InstanceRecord:
     """Build one instance of an open batch, once; callers decide about further attempts.
@@ -55,6 +56,7 @@ def build_instance(
     Args:
         owner: who holds the batch's lease; the lease is renewed while the warehouse works.
         allowance: names the current allowance of attempts; another name than before grants a fresh one.
+        lease: as `begin_batch` was given it.
         rebuild: build an instance anew that is already DONE in a batch that is still open.
 
     Returns:
@@ -77,9 +79,25 @@ def build_instance(
     claim = workspace.registry.claim_instance(
         instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance
     )
-    lease = timedelta(seconds=settings.lease_seconds)
+    lease = lease or timedelta(seconds=settings.lease_seconds)
     with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
         return run_attempt(workspace, claim, settings=settings, on_event=on_event)
+
+
+def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | None) -> bool:
+    """True while a source of the instance is being built, or ``most`` others of its batch are.
+
+    Only for callers that build side by side without knowing of each other, such as Airflow tasks.
+    """
+    if instance.status in BUILT:
+        return False
+    sources = {option.instance_id for option in instance.step.sources}
+    running = [
+        other
+        for other in workspace.registry.instances(batch_id=instance.batch_id, status=InstanceStatus.IN_PROGRESS)
+        if other.id != instance.id
+    ]
+    return any(other.id in sources for other in running) or (most is not None and len(running) >= most)
 
 
 def run_attempt(

@@ -1,0 +1,81 @@
+"""A batch-build DAG in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param
+
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.task_group import add_batch_build_tasks
+
+
+def aggregates_asset(model: str) -> Asset:
+    """The asset that an activation of the model's aggregates updates; schedule dashboards and exports on it."""
+    return Asset(f"aggregates_of_{model}")
+
+
+def batch_build_dag(
+    model: str,
+    *,
+    dag_id: str | None = None,
+    schedule: Any = None,
+    aggs_conn_id: str = AggregatesHook.default_conn_name,
+    models_folder: str | None = None,
+    max_concurrent_builds: int = 1,
+    tags: Sequence[str] = ("aggregates",),
+    **dag_options: Any,
+) -> DAG:
+    """The DAG that builds all aggregates of a model: one visible, retryable, clearable task per aggregate.
+
+    Its runs take ``build_type`` and ``max_concurrent_builds`` from a form; one run at a time.
+
+    Args:
+        model: name or id of the model.
+        dag_id: None: ``batch_build_<model>``.
+        schedule: anything Airflow takes: an asset that the ETL emits, a cron expression, None.
+        aggs_conn_id: connection of type ``atscale_aggs``.
+        models_folder: a folder of SML to deploy at the beginning of every run.
+        max_concurrent_builds: upper bound of aggregates built at the same time, and the form's default.
+        dag_options: further arguments of the DAG.
+
+    Returns:
+        The DAG; assign it to a module-level name.
+
+    Example:
+        dag = batch_build_dag("retail", schedule=[Asset("retail_facts_loaded")], aggs_conn_id="retail_aggs")
+    """
+    params = {
+        "build_type": Param(
+            "full",
+            type="string",
+            enum=["full", "incremental"],
+            title="Build type",
+            description="Full or by increments.",
+        ),
+        "max_concurrent_builds": Param(
+            max_concurrent_builds,
+            type="integer",
+            minimum=1,
+            maximum=max_concurrent_builds,
+            title="Concurrent builds",
+            description="How many aggregates are built at the same time in this run.",
+        ),
+    }
+    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
+    with DAG(
+        dag_id or f"batch_build_{model}",
+        schedule=schedule,
+        params=params,
+        tags=list(tags),
+        **{**options, **dag_options},
+    ) as dag:
+        add_batch_build_tasks(
+            model,
+            aggs_conn_id=aggs_conn_id,
+            models_folder=models_folder,
+            max_concurrent_builds=max_concurrent_builds,
+            outlets=[aggregates_asset(model)],
+        )
+    return dag

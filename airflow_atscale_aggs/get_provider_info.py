@@ -1,0 +1,82 @@
+"""What Airflow's provider manager reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_SECRET: dict[str, Any] = {"type": ["string", "null"], "format": "password"}
+
+_SETTINGS = {
+    "max_failures": ("integer", "0", "Failed aggregates tolerated before a batch is failed."),
+    "max_attempts_per_aggregate": ("integer", "3", "Attempts of one aggregate within one batch."),
+    "max_attempts_per_batch": ("integer", "5", "Failed attempts of a batch before it retries no more."),
+    "build_from_existing": ("boolean", "true", "Derive aggregates from others of the same batch."),
+    "build_from_existing_threshold": ("integer", "100", "Order by derivability only below this number of aggregates."),
+    "attributes_threshold": ("integer", "250", "Order by derivability only below this number of attributes."),
+    "queue_priority_mode": ("integer", "1", "0: new definitions first; 1: rebuilds first; 2: by age."),
+    "user_defined_first": ("boolean", "false", "User-defined aggregates before system-defined ones."),
+    "drop_delay_seconds": ("integer", "3600", "How long a superseded table is kept."),
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Connection type, hooks, operators and configuration of this provider."""
+    return {
+        "package-name": "airflow-atscale-aggs",
+        "name": "Aggregate tables",
+        "description": "Aggregate tables for star schemas: defined, built, and kept up to date by Airflow.",
+        "integrations": [
+            {
+                "integration-name": "Aggregate tables",
+                "external-doc-url": "https://airflow.apache.org/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [
+            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.hooks.aggregates"]}
+        ],
+        "operators": [
+            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.operators.aggregates"]}
+        ],
+        "connection-types": [_connection_type()],
+        "config": {
+            "atscale_aggs": {
+                "description": "Settings of the aggregate engine; a model's own values win over them.",
+                "options": {
+                    name: {
+                        "description": description,
+                        "version_added": "0.1.0",
+                        "type": kind,
+                        "example": None,
+                        "default": default,
+                    }
+                    for name, (kind, default, description) in _SETTINGS.items()
+                },
+            }
+        },
+    }
+
+
+def _connection_type() -> dict[str, Any]:
+    fields = {
+        "registry_url": ("Registry URL", "sqlite:///… or postgresql+psycopg://…; may hold a password", _SECRET),
+        "registry_conn_id": ("Registry connection", "Instead of a URL: id of a PostgreSQL connection", _TEXT),
+        "warehouse_url": ("Warehouse URL", "duckdb:///… or postgresql+psycopg://…; may hold a password", _SECRET),
+        "warehouse_conn_id": ("Warehouse connection", "Instead of a URL: id of an SQL connection", _TEXT),
+        "aggregate_schema": ("Aggregate schema", "Where aggregate tables and views go; empty: default schema", _TEXT),
+    }
+    return {
+        "connection-type": "atscale_aggs",
+        "hook-class-name": "airflow_atscale_aggs.hooks.aggregates.AggregatesHook",
+        "hook-name": "Aggregate tables",
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "schema", "login", "password", "port", "extra"],
+            "relabeling": {},
+            "placeholders": {},
+        },
+        "conn-fields": {
+            name: {"label": label, "description": description, "schema": schema}
+            for name, (label, description, schema) in fields.items()
+        },
+    }

@@ -1,0 +1,1 @@
+"""The only seam between Airflow and the engine: connections and configuration become a workspace."""

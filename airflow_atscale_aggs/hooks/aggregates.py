@@ -1,0 +1,153 @@
+"""From an Airflow connection to the engine's workspace, and from the engine's errors to Airflow's.
+
+The engine is imported inside methods: a DAG file that imports operators must not pay for SQL libraries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+    from airflow_atscale_aggs.engine.settings import Settings
+    from airflow_atscale_aggs.engine.warehouse.base import Warehouse
+
+CONFIG_SECTION = "atscale_aggs"
+
+_POSTGRES_TYPES = frozenset({"postgres", "postgresql"})
+
+
+class AggregatesHook(BaseHook):
+    """Connection type ``atscale_aggs``: where the registry and the warehouse are.
+
+    Args:
+        aggs_conn_id: the connection. Its extra fields:
+            ``registry_url`` or ``registry_conn_id`` (a PostgreSQL connection): our own memory;
+            ``warehouse_url`` or ``warehouse_conn_id`` (any SQL connection whose dialect has a capability row);
+            ``aggregate_schema``: where aggregate tables go.
+    """
+
+    conn_name_attr = "aggs_conn_id"
+    default_conn_name = "atscale_aggs_default"
+    conn_type = "atscale_aggs"
+    hook_name = "Aggregate tables"
+
+    def __init__(self, aggs_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.aggs_conn_id = aggs_conn_id
+
+    def get_conn(self) -> Workspace:
+        """The workspace; close it, or use it in a ``with`` block.
+
+        Raises:
+            AirflowFailException: the connection does not say where registry or warehouse are.
+            AtScaleAggsError: either cannot be opened.
+        """
+        from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+        from airflow_atscale_aggs.engine.registry.registry import open_registry
+
+        connection = self.get_connection(self.aggs_conn_id)
+        extra = connection.extra_dejson
+        registry = extra.get("registry_url") or self._url_of(extra.get("registry_conn_id"), "registry")
+        settings = read_settings()
+        return Workspace(open_registry(registry), self._warehouse(connection), settings)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Open both databases; used by the Test button."""
+        from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+
+        try:
+            with self.get_conn() as workspace:
+                workspace.registry.models()
+                with workspace.warehouse.session() as session:
+                    session.fetch_all("SELECT 1")
+        except (AtScaleAggsError, AirflowFailException) as error:
+            return False, str(error)
+        return True, "Registry and warehouse answer."
+
+    def _warehouse(self, connection: Connection) -> Warehouse:
+        from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
+        from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+
+        extra = connection.extra_dejson
+        schema = extra.get("aggregate_schema") or ""
+        conn_id = extra.get("warehouse_conn_id")
+        if extra.get("warehouse_url"):
+            return open_warehouse(extra["warehouse_url"], aggregate_schema=schema)
+        if conn_id and self.get_connection(conn_id).conn_type not in _POSTGRES_TYPES:
+            from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine
+
+            engine = self.get_connection(conn_id).get_hook().get_sqlalchemy_engine()
+            dialect = dialect_of_url(f"{engine.dialect.name}://")
+            return open_engine(engine.execution_options(isolation_level="AUTOCOMMIT"), dialect, aggregate_schema=schema)
+        return open_warehouse(self._url_of(conn_id, "warehouse"), aggregate_schema=schema)
+
+    def _url_of(self, conn_id: str | None, what: str) -> str:
+        """The SQLAlchemy URL of a PostgreSQL connection."""
+        if not conn_id:
+            message = (
+                f"Connection `{self.aggs_conn_id}` does not say where the {what} is: fill in `{what}_url`, or "
+                f"`{what}_conn_id` with the id of another Airflow connection."
+            )
+            raise AirflowFailException(message)
+        connection = self.get_connection(conn_id)
+        if connection.conn_type not in _POSTGRES_TYPES:
+            message = (
+                f"Connection `{conn_id}` is a {connection.conn_type} connection; the {what} needs PostgreSQL here."
+            )
+            raise AirflowFailException(message)
+        return "postgresql+psycopg://" + connection.get_uri().partition("://")[2]
+
+
+def read_settings() -> Settings:
+    """The engine's settings from Airflow's configuration section ``[atscale_aggs]``.
+
+    Raises:
+        SettingError: an unknown option (with near names), or a value out of range.
+    """
+    from dataclasses import fields
+
+    from airflow.sdk.configuration import conf
+
+    from airflow_atscale_aggs.engine.errors import SettingError, near_names
+    from airflow_atscale_aggs.engine.settings import Settings
+
+    keys = {spec.name: spec.metadata["key"] for spec in fields(Settings)}
+    section: dict[str, Any] = conf.getsection(CONFIG_SECTION) or {}
+    for option in section:
+        if option not in keys:
+            raise SettingError(f"[{CONFIG_SECTION}] {option}", "there is no such option", near_names(option, keys))
+    return Settings().with_values({keys[option]: value for option, value in section.items() if value not in {None, ""}})
+
+
+@contextlib.contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Decides in one place what Airflow does about an error of the engine.
+
+    Worth retrying (connection, lock, deadlock, another batch under way, attempts left): raised as it is, Airflow retries.
+    Everything else would fail again: AirflowFailException with the same sentence, no retry.
+    """
+    from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+
+    try:
+        yield
+    except AtScaleAggsError as error:
+        if is_worth_retrying(error):
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+def is_worth_retrying(error: Exception) -> bool:
+    """Whether Airflow's next try may end better."""
+    from airflow_atscale_aggs.engine.errors import BatchHeldError, BuildFailedError
+
+    if isinstance(error, BuildFailedError):
+        return error.may_retry
+    return isinstance(error, BatchHeldError) or bool(getattr(error, "is_transient", False))

@@ -1,0 +1,1 @@
+"""Thin operators: parameters in, one engine call, result out."""

@@ -1,0 +1,92 @@
+"""A batch build as a task group inside anybody's DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TaskGroup
+
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.operators.aggregates import (
+    ActivateBatchOperator,
+    AttemptsOfAggregate,
+    BuildAggregateOperator,
+    DeployModelOperator,
+    PlanBatchBuildOperator,
+    ReportBatchOperator,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+
+_TRIES = 30
+"""Retries of a build task. The engine's own limits end it earlier; interruptions, which do not count there, use these."""
+
+
+def add_batch_build_tasks(
+    model: str,
+    *,
+    aggs_conn_id: str = AggregatesHook.default_conn_name,
+    models_folder: str | None = None,
+    max_concurrent_builds: int = 1,
+    outlets: Sequence[Asset] = (),
+) -> None:
+    """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
+
+    Args:
+        model: name or id of the model.
+        aggs_conn_id: connection of type ``atscale_aggs``.
+        models_folder: a folder of SML to deploy first, in every run; None: the model is deployed by other means.
+        max_concurrent_builds: upper bound of aggregates built at the same time; a run may ask for less.
+        outlets: assets that an activation updates.
+    """
+    common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id}
+    plan = PlanBatchBuildOperator(
+        task_id="plan",
+        model=model,
+        build_type="{{ params.get('build_type', 'full') }}",
+        retries=10,
+        retry_delay=timedelta(seconds=30),
+        **common,
+    )
+    build = BuildAggregateOperator.partial(
+        task_id="build",
+        max_concurrent_builds="{{ params.get('max_concurrent_builds', '') }}",
+        retries=_TRIES,
+        retry_delay=timedelta(seconds=5),
+        retry_policy=AttemptsOfAggregate(),
+        max_active_tis_per_dagrun=max_concurrent_builds,
+        map_index_template="{{ task.aggregate }}",
+        **common,
+    ).expand_kwargs(plan.output)
+    activate = ActivateBatchOperator(
+        task_id="activate", model=model, outlets=list(outlets), retries=5, retry_delay=timedelta(seconds=10), **common
+    )
+    report = ReportBatchOperator(task_id="report", model=model, retries=1, **common)
+    build >> [activate, report]
+    if models_folder is not None:
+        deploy = DeployModelOperator(task_id="deploy", folder=models_folder, model=model, retries=3, **common)
+        deploy >> plan
+
+
+class BatchBuildTaskGroup(TaskGroup):
+    """Plan, build, activate and report as one group of a DAG.
+
+    The DAG's run parameters ``build_type`` and ``max_concurrent_builds`` are honoured when it has them.
+
+    Args:
+        model: name or id of the model.
+        group_id: name of the group.
+        options: as of `add_batch_build_tasks`.
+
+    Example:
+        with DAG("nightly"):
+            load_facts() >> BatchBuildTaskGroup("retail", aggs_conn_id="retail_aggs")
+    """
+
+    def __init__(self, model: str, *, group_id: str = "batch_build", tooltip: str = "", **options: Any) -> None:
+        super().__init__(group_id=group_id, tooltip=tooltip)
+        with self:
+            add_batch_build_tasks(model, **options)
