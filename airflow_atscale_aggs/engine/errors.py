@@ -7,6 +7,7 @@ AtScaleAggsError
 │  └─ InvalidModelError           carries every ModelIssue found, not only the first
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
+├─ AggregatesRefusedError         a batch was not begun: too many aggregates cannot be built; carries why
 ├─ SettingError                   an unknown key or a value outside its range
 ├─ RegistryError
 │  ├─ RegistryUnavailableError    the registry's database cannot be reached; worth retrying
@@ -116,6 +117,21 @@ class DefinitionError(AtScaleAggsError):
 
 class UnsupportedMetricError(DefinitionError):
     """This calculation method cannot be stored on this dialect."""
+
+
+class AggregatesRefusedError(AtScaleAggsError):
+    """A batch was not begun. Facts: model, (aggregate, reason) pairs, how many are tolerated."""
+
+    def __init__(self, model: str, refused: Sequence[tuple[str, str]], allowed: int) -> None:
+        super().__init__(model, tuple(refused), allowed)
+        self.model, self.refused, self.allowed = model, tuple(refused), allowed
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  {aggregate}: {reason}" for aggregate, reason in self.refused)
+        return (
+            f"Model `{self.model}`: {len(self.refused)} aggregates cannot be built, `aggregates.batch.max.failures` allows "
+            f"{self.allowed}; no batch was begun and the old instances keep serving.\n{lines}"
+        )
 
 
 class SettingError(AtScaleAggsError):

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces
-from tests.tiny_star import SETUP_SQL, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
@@ -28,6 +26,8 @@ from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.tiny_star import SETUP_SQL, write_model
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
@@ -279,7 +279,7 @@ def view_names() -> dict[str, str]:
 def read(session: WarehouseSession, relations: Mapping[str, str]) -> Contents:
     """What tables or views hold, by aggregate."""
     return {
-        name: Counter(session.fetch_all(f'SELECT {STORED_AND_TRUE[name][0]} FROM {SCHEMA}."{relation}"'))  # noqa: S608
+        name: Counter(session.fetch_all(f'SELECT {STORED_AND_TRUE[name][0]} FROM {SCHEMA}."{relation}"'))
         for name, relation in relations.items()
     }
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hand_written import Built, Case
-from tests.tpc_data import generate, load_duckdb, load_postgres
 
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
+from tests.hand_written import Built, Case
+from tests.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = "0.01"
 SCHEMA = "tpch"

@@ -15,13 +15,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
-from airflow_atscale_aggs.engine.errors import BatchHeldError, BuildFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.errors import (
+    AggregatesRefusedError,
+    BatchHeldError,
+    BuildFailedError,
+    IllegalTransitionError,
+)
 from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_views
 from airflow_atscale_aggs.engine.lifecycle.build import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
+from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings
 
@@ -59,6 +65,7 @@ def begin_batch(
     Raises:
         NotRegisteredError: no such model.
         BatchHeldError: another owner is at work; names it and the end of its lease.
+        AggregatesRefusedError: more aggregates cannot be built than may fail; nothing was begun.
     """
     registry = workspace.registry
     record = registry.model(model)
@@ -74,6 +81,7 @@ def begin_batch(
         batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
         return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=True)
     plan = plan_batch(workspace, record.name, build_type=build_type, now=now, new_id=_new_id, estimate=False)
+    _refuse_if_broken(plan, record.name, settings)
     batch = registry.open_batch(
         batch_id=plan.batch_id,
         model_id=record.id,
@@ -152,6 +160,13 @@ def run_batch(
         report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
     on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
     return report
+
+
+def _refuse_if_broken(plan: BatchPlan, model: str, settings: Settings) -> None:
+    """Missing tables and columns count as failures, before anything is begun."""
+    failures = [(refused.aggregate, refused.reason) for refused in plan.refused if refused.is_failure]
+    if len(failures) > settings.max_failures or (failures and not plan.steps):
+        raise AggregatesRefusedError(model, failures, settings.max_failures)
 
 
 def _take_over(

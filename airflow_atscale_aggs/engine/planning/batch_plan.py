@@ -9,11 +9,15 @@ from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPart:
-    """A part of a definition that cannot be built here, and why; it is no step of the batch."""
+    """A part of a definition that cannot be built here, and why; it is no step of the batch.
+
+    ``is_failure`` is False where the warehouse can never store it (no sketches), so that nothing is wrong with the data.
+    """
 
     aggregate: str
     definition_id: str
     reason: str
+    is_failure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

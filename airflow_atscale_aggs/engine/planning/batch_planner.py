@@ -15,7 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
-from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.planning.ordering import (
     Waiting,
@@ -136,7 +136,12 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
             select = select_from_fact(candidate.part, given.sources, given.facts)
         except DefinitionError as error:
             refused.append(
-                RefusedPart(aggregate=candidate.name, definition_id=candidate.definition.id, reason=error.explanation)
+                RefusedPart(
+                    aggregate=candidate.name,
+                    definition_id=candidate.definition.id,
+                    reason=error.explanation,
+                    is_failure=not isinstance(error, UnsupportedMetricError),
+                )
             )
         else:
             prepared.append(_Prepared(candidate=candidate, instance_id=given.new_id(), select=select))
