@@ -55,8 +55,7 @@ STORED_AND_TRUE = {
     ),
     "by_day_and_shop": (
         f"day_key, day, shop_key, shop, day_matched, shop_matched, {_ALL_STORED}",
-        f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL} FROM {_JOINED} "
-        "GROUP BY 1, 2, 3, 4, 5, 6",
+        f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL} FROM {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6",
     ),
     "by_month": (
         f"month, day_matched, {_ALL_STORED}",

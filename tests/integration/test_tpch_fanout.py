@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.errors import AggregatesRefusedError
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
@@ -239,6 +240,9 @@ def _build(warehouse: str, sample_models: Path, folder: Path) -> Iterator[Built]
     registry = f"sqlite:///{folder / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
         (deployed,) = deploy(workspace, model, now=utc_now()).models
+        with pytest.raises(AggregatesRefusedError, match="orders by line number"):
+            run_batch(workspace, deployed.model, owner=process_owner())
+        workspace.registry.put_setting(deployed.model_id, "aggregates.batch.max.failures", "1")
         yield Built.of(workspace, run_batch(workspace, deployed.model, owner=process_owner()))
 
 

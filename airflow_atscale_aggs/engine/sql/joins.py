@@ -34,11 +34,15 @@ class DataFacts:
 
 @dataclass(slots=True)
 class JoinNode:
-    """A dataset in the join tree, with the columns that are needed of it."""
+    """A dataset in the join tree, with the columns that are needed of it.
+
+    ``shown`` are those of its columns that attributes are made of; the others are needed for joins only.
+    """
 
     path: Path
     dataset: str
     columns: dict[str, None] = field(default_factory=dict)
+    shown: dict[str, None] = field(default_factory=dict)
     children: dict[JoinStep, JoinNode] = field(default_factory=dict)
 
     def walk(self) -> Iterable[JoinNode]:
@@ -73,6 +77,7 @@ def join_tree(fact: str, attributes: Iterable[BoundAttribute]) -> JoinNode:
                 child = node.children[step] = JoinNode(bound.steps[: depth + 1], step.to_dataset)
             node = child
         node.columns.update(dict.fromkeys(bound.columns))
+        node.shown.update(dict.fromkeys(bound.columns))
     return root
 
 
@@ -170,7 +175,10 @@ class JoinComposer:
         self.children(node, select, joined)
 
     def _bridge(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
-        """One row per bridge key and distinct combination of everything used beyond it."""
+        """One row per bridge key and distinct combination of the attributes beyond it.
+
+        Columns that only join must not stand in the DISTINCT: two members that show the same are one here.
+        """
         step = node.path[-1]
         inner = JoinedColumns()
         source, inner_alias = self._sources[node.dataset], self.alias(node.dataset)
@@ -181,11 +189,12 @@ class JoinComposer:
         alias = self.alias(f"{node.dataset}_members")
         for number, column in enumerate(step.to_columns):
             members.select(_as(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
-        used = {(below.path, column) for below in node.walk() for column in below.columns} & inner.column.keys()
+        used = {(below.path, column) for below in node.walk() for column in below.shown} & inner.column.keys()
         for number, (path, column) in enumerate(sorted(used, key=lambda item: (len(item[0]), item[0], item[1]))):
             members.select(_as(inner.column[path, column].copy(), f"c{number}"), copy=False)
             joined.column[path, column] = _column(f"c{number}", alias)
-        for number, path in enumerate(sorted(inner.is_matched)):
+        ends = sorted(below.path for below in node.walk() if below.shown and below.path in inner.is_matched)
+        for number, path in enumerate(ends):
             members.select(_as(inner.matched_flag(path), f"m{number}"), copy=False)
             joined.is_matched[path] = exp.EQ(this=_column(f"m{number}", alias), expression=exp.Literal.number(1))
         right = [_column(f"k{number}", alias) for number in range(len(step.to_columns))]
