@@ -1,0 +1,130 @@
+"""The demo behind `make demo`: generated data, a real Airflow, the ETL DAG, the batch it starts, the table of aggregates.
+
+WAIT=0 exits when the aggregates are active; otherwise the UI stays up until Ctrl-C. SCALE=0.1 is the size of the data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from airflow_processes import AirflowFailedError, LocalAirflow, terminated_by_signals
+
+from airflow_atscale_aggs.cli.reading import print_instances
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+
+_ROOT = Path(__file__).resolve().parents[2]
+_DEMO = _ROOT / ".demo"
+_MODEL = "retail"
+_BATCH_DAG = f"batch_build_{_MODEL}"
+_BATCH_SECONDS = 240
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    started = time.monotonic()
+    data = _generate(os.environ.get("SCALE", "0.1"))
+    warehouse, registry = f"duckdb:///{_DEMO / 'warehouse.duckdb'}", f"sqlite:///{_DEMO / 'registry.sqlite'}"
+    connection = {"registry_url": registry, "warehouse_url": warehouse, "aggregate_schema": "aggregates"}
+    environment = {
+        "AIRFLOW_CONN_RETAIL_AGGS": json.dumps({"conn_type": "atscale_aggs", "extra": connection}),
+        "RETAIL_DATA_FOLDER": str(data),
+    }
+    _say("Starting Airflow: API server, scheduler, dag processor, triggerer ...")
+    with terminated_by_signals(), LocalAirflow(_DEMO / "airflow", _ROOT / "dags", environment) as airflow:
+        _say(f"Airflow is up: {airflow.url}")
+        airflow.unpause(_BATCH_DAG)
+        etl_run = airflow.trigger("etl_retail")
+        airflow.wait_for(lambda: _ended(airflow, "etl_retail", etl_run), "the ETL run", 120)
+        _say("The ETL DAG has loaded the facts and emitted its asset, which starts the batch DAG.")
+        run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
+        _follow(airflow, run_id)
+        with open_workspace(registry=registry, warehouse=warehouse) as workspace:
+            active = workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
+        print_instances(list(active), title=f"Aggregates of {_MODEL}")
+        url = f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}"
+        _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")
+        if os.environ.get("WAIT") != "0":
+            _say("The UI stays up until Ctrl-C.")
+            _sleep_until_interrupted()
+    return 0
+
+
+def _generate(scale: str) -> Path:
+    """TPC-DS tables as Parquet files, made once per scale."""
+    folder = _DEMO / f"tpcds-{scale}"
+    shutil.rmtree(_DEMO / "airflow", ignore_errors=True)
+    for left_over in (
+        "warehouse.duckdb",
+        "warehouse.duckdb.wal",
+        "registry.sqlite",
+        "registry.sqlite-wal",
+        "registry.sqlite-shm",
+    ):
+        (_DEMO / left_over).unlink(missing_ok=True)
+    if not (folder / "warehouse.parquet").exists():
+        _say(f"Generating TPC-DS data at scale {scale} ...")
+        folder.mkdir(parents=True, exist_ok=True)
+        generator = Path(sys.executable).parent / "tpcgen-cli"
+        command = [str(generator), "tpcds", "parquet", "-s", scale, "--output-dir", str(folder), "-q"]
+        subprocess.run(command, check=True)
+    return folder
+
+
+def _ended(airflow: LocalAirflow, dag_id: str, run_id: str) -> bool:
+    state = airflow.run_state(dag_id, run_id)
+    if state == "failed":
+        raise AirflowFailedError(f"run {run_id} of {dag_id} failed; the logs are in {airflow.home / 'logs'}")
+    return state == "success"
+
+
+def _run_after_etl(airflow: LocalAirflow) -> str | None:
+    runs = airflow.call("GET", f"dags/{_BATCH_DAG}/dagRuns?order_by=-run_after&limit=1")["dag_runs"]
+    return runs[0]["dag_run_id"] if runs else None
+
+
+def _follow(airflow: LocalAirflow, run_id: str) -> None:
+    """One line per aggregate as it is built, until the run ends."""
+    seen: set[int] = set()
+
+    def tell() -> bool:
+        instances = airflow.task_instances(_BATCH_DAG, run_id)
+        builds = [one for one in instances if one["task_id"] == "build" and one["map_index"] >= 0]
+        for one in sorted(builds, key=lambda one: int(one["map_index"])):
+            if one["state"] == "success" and one["map_index"] not in seen:
+                seen.add(one["map_index"])
+                _say(f"[{len(seen)}/{len(builds)}] built {_name(one)}")
+        return _ended(airflow, _BATCH_DAG, run_id)
+
+    airflow.wait_for(tell, "the batch to be active", _BATCH_SECONDS, pause=1)
+
+
+def _name(task_instance: dict[str, Any]) -> str:
+    return str(task_instance.get("rendered_map_index") or task_instance["map_index"])
+
+
+def _sleep_until_interrupted() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        _say("Stopping Airflow ...")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except AirflowFailedError as failure:
+        sys.exit(f"The demo failed: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
