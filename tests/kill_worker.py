@@ -3,10 +3,11 @@
 Started once with everything imported, it forks one child per job, so that a job costs what the batch costs. Jobs come as JSON
 lines on standard input, answers go as JSON lines to standard output. Every statement that the child sends to the warehouse
 or to the registry, and every commit of the registry, is a point before and a point after; at the chosen one the child
-kills itself with SIGKILL, or the statement is reported as failed.
+kills itself with SIGKILL, or the statement is reported as failed. ``kill_after_sql`` is a point by content: after the first
+statement of the warehouse that contains it.
 
     {"registry": URL, "warehouse": URL, "aggregate_schema": "aggs", "model": "tiny_sales",
-     "kill_at": 17, "fail_at": null, "kill_after_ms": null, "resume": null, "jobs": 1}
+     "kill_at": 17, "fail_at": null, "kill_after_ms": null, "kill_after_sql": "", "resume": null, "jobs": 1}
     {"signal": 9, "points": 17, "error": ""}
 """
 
@@ -49,18 +50,23 @@ NO_POINT = -1
 class Trap:
     """Counts points; at one of them the process dies, or the statement is said to have failed."""
 
-    def __init__(self, kill_at: int, fail_at: int, told: Callable[[int], None]) -> None:
-        self._kill_at, self._fail_at, self._told = kill_at, fail_at, told
+    def __init__(self, job: dict[str, Any], told: Callable[[int], None]) -> None:
+        self._kill_at, self._fail_at = job.get("kill_at") or NO_POINT, job.get("fail_at") or NO_POINT
+        self._kill_after_sql = job.get("kill_after_sql", "")
+        self._told = told
         self.points = 0
 
     def point(self, failure: Exception) -> None:
         """One more point; raises ``failure`` at the chosen one."""
         self.points += 1
         if self.points == self._kill_at:
-            self._told(self.points)
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._die()
         if self.points == self._fail_at:
             raise failure
+
+    def _die(self) -> None:
+        self._told(self.points)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def set_in_warehouse(self) -> None:
         """Points around every statement of every warehouse session, BEGIN and COMMIT included."""
@@ -75,6 +81,8 @@ class Trap:
             self.point(failure)
             answer = original(session, sql)
             self.point(failure)
+            if self._kill_after_sql and self._kill_after_sql in sql:
+                self._die()
             return answer
 
         return with_points
@@ -136,7 +144,7 @@ def _run_child(job: dict[str, Any], descriptor: int) -> None:
     def tell(points: int, error: str = "") -> None:
         os.write(descriptor, json.dumps({"points": points, "error": error}).encode())
 
-    trap = Trap(job.get("kill_at") or NO_POINT, job.get("fail_at") or NO_POINT, tell)
+    trap = Trap(job, tell)
     trap.set_in_warehouse()
     trap.set_in_registry()
     error = ""

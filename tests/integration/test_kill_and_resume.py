@@ -260,6 +260,26 @@ def test_a_batch_with_a_failed_statement_can_be_finished(scene: Scene) -> None:
             scene.check_end(place, same_sources=False)
 
 
+def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(scene: Scene) -> None:
+    """A server goes on with the statement of a killed client: its table appears when the batch is long over."""
+    with scene.places.copy() as place:
+        scene.worker.run(place, kill_after_sql="CREATE TABLE")
+        scene.worker.run(place)
+        with workspace_of(place) as workspace:
+            lost = [one for one in workspace.registry.attempts() if one.status == "interrupted"]
+            assert [bool(one.dropped_at) for one in lost] == [True]
+            with workspace.warehouse.session() as session:
+                session.execute(f'CREATE TABLE {SCHEMA}."{lost[0].table}" AS SELECT 1 AS one')
+                session.execute(f'CREATE TABLE {SCHEMA}."as_agg_0_of_somebody_else_a1" AS SELECT 1 AS one')
+
+            swept = sweep(workspace, dry_run=False, now=utc_now())
+
+            assert [(one.table, one.dropped) for one in swept.found] == [(lost[0].table, True)]
+            with workspace.warehouse.session() as session:
+                session.execute(f'DROP TABLE {SCHEMA}."as_agg_0_of_somebody_else_a1"')
+        scene.check_end(place)
+
+
 def workspace_of(place: Place) -> Workspace:
     """A workspace of the test's own process."""
     return open_workspace(registry=place.registry, warehouse=place.warehouse, aggregate_schema=SCHEMA)

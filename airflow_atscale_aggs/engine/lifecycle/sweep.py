@@ -8,6 +8,9 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.activate import switch_views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import UnneededTable
+from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,9 @@ class SweepReport:
 def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
     """Drop the tables of failed, interrupted and cancelled attempts, and of superseded instances whose delay is over.
 
+    A table that was swept before and is there again, because a server finished what a killed client had asked for, is
+    dropped again.
+
     Never touched: ACTIVE and staged instances, tables that an owner with a live lease is writing, anything that the
     registry did not write down before it was created.
 
@@ -45,25 +51,32 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
         for batch in registry.batches():
             if batch.views_pending:
                 switch_views(workspace, batch)
-    found: list[SweptTable] = []
     with workspace.warehouse.session() as session:
-        for unneeded in registry.tables_to_drop(now):
-            dropped, error = False, ""
-            if not dry_run:
-                try:
-                    session.execute(unneeded.attempt.drop_sql)
-                    registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
-                    dropped = True
-                except WarehouseError as refused:
-                    error = str(refused)
-            found.append(
-                SweptTable(
-                    table=unneeded.attempt.table,
-                    schema=unneeded.schema,
-                    aggregate=unneeded.aggregate,
-                    why=unneeded.why,
-                    dropped=dropped,
-                    error=error,
-                )
-            )
+        back = registry.tables_that_came_back(session.tables(workspace.warehouse.aggregate_schema))
+        found = [
+            _swept(registry, session, unneeded, dry_run=dry_run, now=now)
+            for unneeded in (*registry.tables_to_drop(now), *back)
+        ]
     return SweepReport(found=tuple(found), dry_run=dry_run)
+
+
+def _swept(
+    registry: Registry, session: WarehouseSession, unneeded: UnneededTable, *, dry_run: bool, now: datetime
+) -> SweptTable:
+    """One table, dropped unless it is a dry run."""
+    dropped, error = False, ""
+    if not dry_run:
+        try:
+            session.execute(unneeded.attempt.drop_sql)
+            registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
+            dropped = True
+        except WarehouseError as refused:
+            error = str(refused)
+    return SweptTable(
+        table=unneeded.attempt.table,
+        schema=unneeded.schema,
+        aggregate=unneeded.aggregate,
+        why=unneeded.why,
+        dropped=dropped,
+        error=error,
+    )

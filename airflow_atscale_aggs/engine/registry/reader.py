@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -173,6 +174,27 @@ class RegistryReader:
             .join(instances, instances.c.id == attempts.c.instance_id)
             .join(batches, batches.c.id == instances.c.batch_id)
             .where(attempts.c.dropped_at.is_(None), or_(lost, is_over, is_superseded), is_idle)
+            .order_by(attempts.c.table)
+        )
+        return tuple(map(_unneeded_table, self._rows(query)))
+
+    def tables_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededTable, ...]:
+        """Tables that were dropped, or found absent, and are there again.
+
+        A database server goes on with a statement whose client was killed; what it creates may appear after the sweep.
+
+        Args:
+            existing: names of the tables in the warehouse now.
+        """
+        dropped = attempts.c.dropped_at.is_not(None)
+        back = [row[0] for row in self._rows(select(attempts.c.table).where(dropped)) if row[0] in existing]
+        if not back:
+            return ()
+        query = (
+            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(dropped, attempts.c.table.in_(back))
             .order_by(attempts.c.table)
         )
         return tuple(map(_unneeded_table, self._rows(query)))
