@@ -121,6 +121,11 @@ class Scene:
     points: int
     random: random.Random = field(default_factory=lambda: random.Random(SEED))
 
+    @property
+    def examples(self) -> int:
+        """How many trials: a first build is the simpler case, and so tried less."""
+        return EXAMPLES if self.before is not None else 1 + EXAMPLES // 5
+
     @contextmanager
     def trial(self, story: list[str]) -> Iterator[Place]:
         """A copy to work on; a failure tells the story and the seed."""
@@ -220,7 +225,7 @@ def scene(
 def test_a_batch_killed_at_any_statement_resumes_to_the_same_end(scene: Scene) -> None:
     """SIGKILL before or after a statement of the warehouse or the registry, the resumed build killed as well."""
     points = range(1, scene.points + 1)
-    for first in scene.random.sample(points, min(EXAMPLES, scene.points)):
+    for first in scene.random.sample(points, min(scene.examples, scene.points)):
         kills = [first, *(scene.random.choice(points) for _ in range(scene.random.choice((0, 0, 1, 2))))]
         story: list[str] = []
         with scene.trial(story) as place:
@@ -236,7 +241,7 @@ def test_a_batch_killed_at_any_statement_resumes_to_the_same_end(scene: Scene) -
 
 def test_a_batch_killed_in_the_middle_of_a_statement_resumes_to_the_same_end(scene: Scene) -> None:
     """SIGKILL from outside after a random time; a server may still be working on the last statement."""
-    for _ in range(EXAMPLES):
+    for _ in range(scene.examples):
         milliseconds = scene.random.uniform(5, 250)
         story = [f"kill after {milliseconds:.1f} ms"]
         with scene.trial(story) as place:
@@ -248,7 +253,7 @@ def test_a_batch_killed_in_the_middle_of_a_statement_resumes_to_the_same_end(sce
 def test_a_batch_with_a_failed_statement_can_be_finished(scene: Scene) -> None:
     """A statement fails, or took effect and its answer was lost; the process ends as it will, then somebody resumes."""
     points = range(1, scene.points + 1)
-    for fail_at in scene.random.sample(points, min(EXAMPLES, scene.points)):
+    for fail_at in scene.random.sample(points, min(scene.examples, scene.points)):
         story: list[str] = []
         with scene.trial(story) as place:
             answer = scene.worker.run(place, fail_at=fail_at)
