@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _PROCESSES = ("scheduler", "dag-processor", "triggerer", "api-server")
 _START_SECONDS = 120
@@ -146,7 +146,7 @@ class LocalAirflow:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000"
         return list(self.call("GET", path)["task_instances"])
 
-    def __enter__(self) -> LocalAirflow:
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:

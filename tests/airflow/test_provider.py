@@ -1,0 +1,112 @@
+"""What Airflow reads of the provider: its info, its classes, the cost of importing them, its DAG files."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from airflow_atscale_aggs.get_provider_info import _SETTINGS, get_provider_info
+
+pytestmark = pytest.mark.airflow
+
+_ROOT = Path(__file__).parents[2]
+_HEAVY = ("sqlglot", "sqlalchemy", "duckdb", "pydantic", "psycopg", "msgspec", "alembic")
+_COUNT_IMPORTS = """\
+import sys, json
+import airflow.sdk
+from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, Param, RetryPolicy, TaskGroup
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+before = set(sys.modules)
+exec({code!r})
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_provider_info_is_valid() -> None:
+    """It agrees with the schema that ships with Airflow."""
+    airflow = importlib.import_module("airflow")
+    schema = json.loads((Path(airflow.__path__[0]) / "provider_info.schema.json").read_text())
+
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_every_named_class_and_module_can_be_imported() -> None:
+    """Hook classes and modules in the info exist."""
+    info = get_provider_info()
+    modules = [module for kind in ("hooks", "operators") for one in info[kind] for module in one["python-modules"]]
+    hooks = [one["hook-class-name"] for one in info["connection-types"]]
+
+    for module in modules:
+        importlib.import_module(module)
+    for path in hooks:
+        module, _, name = path.rpartition(".")
+        hook = getattr(importlib.import_module(module), name)
+        assert hook.conn_type == "atscale_aggs"
+
+
+def test_config_options_are_settings_with_their_defaults() -> None:
+    """An option of [atscale_aggs] is a field of Settings, and its default the field's."""
+    from airflow_atscale_aggs.engine.settings import Settings
+
+    for name, (_, default, _) in _SETTINGS.items():
+        assert str(getattr(Settings(), name)).lower() == default
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from airflow_atscale_aggs.dag_factory import batch_build_dag",
+        "from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator",
+        "import runpy; runpy.run_path('dags/batch_build_retail.py')",
+        "import runpy; runpy.run_path('dags/etl_retail.py')",
+    ],
+    ids=["factory", "operators", "batch DAG file", "ETL DAG file"],
+)
+def test_dag_files_import_nothing_heavy(code: str) -> None:
+    """Every task parses the DAG file again; SQL libraries and the engine are imported inside execute() only."""
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNT_IMPORTS.format(code=code)], cwd=_ROOT, capture_output=True, text=True, check=True
+    )
+    added = json.loads(done.stdout.splitlines()[-1])
+
+    assert [name for name in added if name.split(".")[0] in _HEAVY] == []
+    assert [name for name in added if name.startswith("airflow_atscale_aggs.engine")] == []
+
+
+def test_example_dags_can_be_parsed() -> None:
+    """No import errors, the expected DAGs, and no cycle."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(_ROOT / "dags"))
+
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"batch_build_retail", "etl_retail"}
+    batch = bag.dags["batch_build_retail"]
+    assert set(batch.task_dict) == {"deploy", "plan", "build", "activate", "report"}
+    assert batch.max_active_runs == 1
+    assert set(batch.params) == {"build_type", "max_concurrent_builds"}
+
+
+def test_the_task_group_fits_into_anybodys_dag() -> None:
+    """The same tasks, prefixed by the group, with the user's own tasks before and after."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.sdk import DAG
+
+    from airflow_atscale_aggs.task_group import BatchBuildTaskGroup
+
+    with DAG("nightly", schedule=None) as dag:
+        before, after = EmptyOperator(task_id="before"), EmptyOperator(task_id="after")
+        before >> BatchBuildTaskGroup("retail", aggs_conn_id="retail_aggs") >> after
+
+    assert set(dag.task_dict) == {
+        *("before", "after"),
+        *(f"batch_build.{name}" for name in ("plan", "build", "activate", "report")),
+    }
+    assert dag.task_dict["before"].downstream_task_ids == {"batch_build.plan"}
+    assert dag.task_dict["after"].upstream_task_ids == {"batch_build.activate", "batch_build.report"}

@@ -1,0 +1,128 @@
+"""The house keeps its own rules: layers, sizes, empty `__init__` files, documents that agree with the tree."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGE = _ROOT / "airflow_atscale_aggs"
+_FILES = sorted(_PACKAGE.rglob("*.py"))
+_MOST_FILE_LINES, _MOST_FUNCTION_LINES, _MOST_PARAMETERS = 500, 40, 6
+
+_LONG_FUNCTIONS = {
+    "registry/migrations/versions/v0001_initial.py:upgrade": "a migration lists its tables once and never changes",
+    "registry/registry.py:open_batch": "one transaction; two thirds of it are the columns of its rows",
+    "registry/registry.py:activate": "one transaction of four updates that must be read together",
+    "registry/attempts.py:claim_instance": "one transaction; splitting it would hide the order of its comparisons",
+    "cli/building.py:build": "a click command: options, one call, output",
+}
+_MANY_PARAMETERS = {
+    "registry/registry.py:open_batch": "the columns of a batch, by keyword",
+    "lifecycle/build.py:build_instance": "options by keyword",
+    "lifecycle/batch.py:run_batch": "options by keyword",
+    "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
+}
+
+
+def _functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for file in _FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield f"{file.relative_to(_PACKAGE)}:{node.name}", node
+
+
+def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the body without the docstring."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def _is_listed(name: str, listed: dict[str, str]) -> bool:
+    return any(name.endswith(known) for known in listed)
+
+
+def test_layers() -> None:
+    """The import contracts of pyproject.toml hold."""
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(config_filename=str(_ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: str(file.relative_to(_PACKAGE)))
+def test_no_file_is_crowded(file: Path) -> None:
+    """A room that gets crowded is redesigned."""
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= _MOST_FILE_LINES
+
+
+def test_functions_are_short() -> None:
+    """At most forty lines of code; exceptions carry a reason, and are needed."""
+    long = {name for name, node in _functions() if _code_lines(node) > _MOST_FUNCTION_LINES}
+
+    assert {name for name in long if not _is_listed(name, _LONG_FUNCTIONS)} == set()
+    assert {known for known in _LONG_FUNCTIONS if not any(name.endswith(known) for name in long)} == set()
+
+
+def test_functions_take_few_parameters() -> None:
+    """At most six besides self; exceptions carry a reason, and are needed."""
+
+    def count(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+        arguments = node.args
+        names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        return len([name for name in names if name not in {"self", "cls", "ctx"}])
+
+    many = {name for name, node in _functions() if count(node) > _MOST_PARAMETERS}
+
+    assert {name for name in many if not _is_listed(name, _MANY_PARAMETERS)} == set()
+    assert {known for known in _MANY_PARAMETERS if not any(name.endswith(known) for name in many)} == set()
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in _FILES if f.name == "__init__.py"], ids=lambda f: str(f.relative_to(_PACKAGE))
+)
+def test_init_files_hold_a_docstring_only(file: Path) -> None:
+    """People import from the module that defines the thing; the root adds the version and imports nothing."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    allowed = 2 if file.parent == _PACKAGE else 1
+
+    assert ast.get_docstring(tree)
+    assert len(tree.body) <= allowed
+    assert not any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in tree.body)
+
+
+def test_architecture_names_every_room() -> None:
+    """docs/architecture.md and the tree agree on the rooms."""
+    text = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {p.name for p in (*_PACKAGE.iterdir(), *(_PACKAGE / "engine").iterdir()) if (p / "__init__.py").exists()}
+
+    assert {room for room in rooms if f"`{room}/`" not in text} == set()
+
+
+def test_every_public_thing_is_explained() -> None:
+    """Public modules, classes and functions of the engine have a docstring."""
+    for file in _FILES:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), file
+        for scope in (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))):
+            for node in scope.body:
+                is_public = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+                assert not is_public or ast.get_docstring(node), f"{file}: {node.name}"
+
+
+def test_the_wheel_is_complete(tmp_path: Path) -> None:
+    """Migrations and the typing marker are in the wheel."""
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel; it is part of the development environment")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
+    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+
+    assert {
+        "airflow_atscale_aggs/py.typed",
+        "airflow_atscale_aggs/engine/registry/migrations/versions/v0001_initial.py",
+    } <= names
