@@ -8,13 +8,57 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
 from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
+
+# The statements of every build are made once: making them costs more than running them.
+_SELECT_LOCKED = (
+    select(instances, batches.c.status.label("batch_status"))
+    .join(batches, batches.c.id == instances.c.batch_id)
+    .where(instances.c.id == bindparam("instance"))
+    .with_for_update(of=instances)
+)
+_SELECT_ONE = select(instances).where(instances.c.id == bindparam("instance"))
+_FINISH = (
+    update(instances)
+    .where(
+        instances.c.id == bindparam("instance"),
+        instances.c.status == InstanceStatus.IN_PROGRESS,
+        instances.c.attempt == bindparam("expected_attempt"),
+    )
+    .values(
+        status=InstanceStatus.DONE,
+        rows=bindparam("new_rows"),
+        seconds=bindparam("new_seconds"),
+        source=bindparam("new_source"),
+        finished_at=bindparam("now"),
+    )
+)
+_FAIL = (
+    update(instances)
+    .where(
+        instances.c.id == bindparam("instance"),
+        instances.c.status == InstanceStatus.IN_PROGRESS,
+        instances.c.attempt == bindparam("expected_attempt"),
+    )
+    .values(
+        status=InstanceStatus.FAILED,
+        error=bindparam("new_error"),
+        finished_at=bindparam("now"),
+        failures=instances.c.failures + 1,
+    )
+)
+_END_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.instance_id == bindparam("instance"), attempts.c.number == bindparam("attempt_number"))
+    .values(status=bindparam("new_status"), finished_at=bindparam("now"), error=bindparam("new_error"))
+)
+_INSERT_ATTEMPT = insert(attempts)
 
 
 class AttemptWrites(RegistryReader):
@@ -68,17 +112,16 @@ class AttemptWrites(RegistryReader):
             if is_fresh:
                 values |= {"failures": 0, "allowance": allowance}
             self._move(connection, instance, values)
-            connection.execute(
-                insert(attempts).values(
-                    instance_id=instance_id,
-                    number=number,
-                    table=instance.step.table_name(number),
-                    drop_sql=instance.step.drop_statement(number),
-                    owner=owner,
-                    status=AttemptStatus.IN_PROGRESS,
-                    started_at=now,
-                )
-            )
+            attempt = {
+                "instance_id": instance_id,
+                "number": number,
+                "table": instance.step.table_name(number),
+                "drop_sql": instance.step.drop_statement(number),
+                "owner": owner,
+                "status": AttemptStatus.IN_PROGRESS,
+                "started_at": now,
+            }
+            connection.execute(_INSERT_ATTEMPT, attempt)
             if is_fresh and instance.failures:
                 connection.execute(
                     update(batches)
@@ -89,26 +132,12 @@ class AttemptWrites(RegistryReader):
 
     def finish_attempt(self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime) -> InstanceRecord:
         """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise."""
-        return self._finish(
-            claim,
-            AttemptStatus.DONE,
-            {"status": InstanceStatus.DONE, "rows": rows, "seconds": seconds, "source": source, "finished_at": now},
-            now,
-        )
+        values = {"new_rows": rows, "new_seconds": seconds, "new_source": source}
+        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now)
 
     def fail_attempt(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
-        return self._finish(
-            claim,
-            AttemptStatus.FAILED,
-            {
-                "status": InstanceStatus.FAILED,
-                "error": error,
-                "finished_at": now,
-                "failures": instances.c.failures + 1,
-            },
-            now,
-        )
+        return self._finish(claim, AttemptStatus.FAILED, _FAIL, {"new_error": error}, now)
 
     def mark_dropped(self, instance_id: str, number: int, now: datetime) -> None:
         """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
@@ -130,13 +159,7 @@ class AttemptWrites(RegistryReader):
 
     def _lock(self, connection: Connection, instance_id: str) -> tuple[InstanceRecord, str]:
         """The instance and its batch's status, locked until the end of the transaction."""
-        query = (
-            select(instances, batches.c.status.label("batch_status"))
-            .join(batches, batches.c.id == instances.c.batch_id)
-            .where(instances.c.id == instance_id)
-            .with_for_update(of=instances)
-        )
-        row = connection.execute(query).first()
+        row = connection.execute(_SELECT_LOCKED, {"instance": instance_id}).first()
         if row is None:
             raise NotRegisteredError("instance", instance_id)
         return instance_record(row), row.batch_status
@@ -159,30 +182,26 @@ class AttemptWrites(RegistryReader):
                 "Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on"
             )
 
-    def _finish(self, claim: Claim, ended: AttemptStatus, values: dict[str, Any], now: datetime) -> InstanceRecord:
-        instance_id = claim.instance.id
+    def _finish(
+        self, claim: Claim, ended: AttemptStatus, statement: Update, values: dict[str, Any], now: datetime
+    ) -> InstanceRecord:
+        instance_id, number = claim.instance.id, claim.attempt
         with self.database.writing() as connection:
             moved = connection.execute(
-                update(instances)
-                .where(
-                    instances.c.id == instance_id,
-                    instances.c.status == InstanceStatus.IN_PROGRESS,
-                    instances.c.attempt == claim.attempt,
-                )
-                .values(**values)
+                statement, {"instance": instance_id, "expected_attempt": number, "now": now, **values}
             ).rowcount
             if moved:
-                self._end_attempt(connection, instance_id, claim.attempt, ended, now, values.get("error"))
+                self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
                         update(batches)
                         .where(batches.c.id == claim.instance.batch_id)
                         .values(failures=batches.c.failures + 1)
                     )
-            row = connection.execute(select(instances).where(instances.c.id == instance_id)).one()
+            row = connection.execute(_SELECT_ONE, {"instance": instance_id}).one()
         found = instance_record(row)
         if not moved:
-            expected = f"{InstanceStatus.IN_PROGRESS}, attempt {claim.attempt}"
+            expected = f"{InstanceStatus.IN_PROGRESS}, attempt {number}"
             raise StaleStatusError("Instance", instance_id, expected, f"{found.status}, attempt {found.attempt}")
         return found
 
@@ -195,8 +214,5 @@ class AttemptWrites(RegistryReader):
         now: datetime,
         error: str | None = None,
     ) -> None:
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.instance_id == instance_id, attempts.c.number == number)
-            .values(status=status, finished_at=now, error=error)
-        )
+        values = {"new_status": status, "now": now, "new_error": error}
+        connection.execute(_END_ATTEMPT, {"instance": instance_id, "attempt_number": number, **values})

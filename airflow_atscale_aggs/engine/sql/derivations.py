@@ -42,6 +42,7 @@ class _DerivedSelect:
         self._values: dict[str, exp.Expression] = {}
 
     def compose(self, way: Derivation, parent_table: exp.Table) -> exp.Select:
+        """The SELECT; to be called once."""
         relation = parent_table.copy()
         relation.set("alias", exp.TableAlias(this=_identifier(_PARENT)))
         self._select.from_(relation, copy=False)
@@ -101,7 +102,7 @@ class _DerivedSelect:
             copy=False,
         )
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(alias)))
-        self._select.join(back, on=on, join_type="left", copy=False)
+        self._select.append("joins", exp.Join(this=back, side="LEFT", on=on))
         return alias
 
     def _copied(self, keys: Sequence[str]) -> exp.Select:

@@ -212,7 +212,8 @@ def _left_join(
     on = exp.and_(
         *(exp.EQ(this=one.copy(), expression=other.copy()) for one, other in zip(left, right, strict=True)), copy=False
     )
-    select.join(relation, on=on, join_type="left", copy=False)
+    # Select.join would parse the join type again for every join.
+    select.append("joins", exp.Join(this=relation, side="LEFT", on=on))
 
 
 def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Expression:
