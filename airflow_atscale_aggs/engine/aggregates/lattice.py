@@ -10,11 +10,13 @@ Populated With Data", build from existing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 
 
@@ -102,10 +104,11 @@ def why_not_derivable(child: FactPart, parent: FactPart, proven: AbstractSet[Dep
 def _derive(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) -> Derivation | NotDerivable:
     if child.fact != parent.fact:
         return NotDerivable.OTHER_FACT
-    if not set(child.measures) <= set(parent.measures):
-        return NotDerivable.MEASURE_NOT_STORED
     stored = {bound.attribute: bound for bound in parent.attributes}
     is_same_grain = {bound.attribute for bound in child.attributes} == stored.keys()
+    needed = set(child.measures) if is_same_grain else _needed(child.measures)
+    if not needed <= set(parent.measures):
+        return NotDerivable.MEASURE_NOT_STORED
     if not is_same_grain:
         if not child.has_only_rollups():
             return NotDerivable.NOT_ADDITIVE
@@ -129,6 +132,15 @@ def _determining(bound: BoundAttribute, parent: FactPart, proven: AbstractSet[De
         if claim is not None and claim in proven:
             return source
     return None
+
+
+def _needed(measures: Iterable[StoredMeasure]) -> set[StoredMeasure]:
+    """The measures, and the counts and sums without which centred squares cannot be combined."""
+    needed = set(measures)
+    for measure in measures:
+        if measure.function is StoredFunction.CENTERED_SQUARES:
+            needed |= {replace(measure, function=function) for function in (StoredFunction.COUNT, StoredFunction.SUM)}
+    return needed
 
 
 def _many_to_many(part: FactPart) -> frozenset[object]:

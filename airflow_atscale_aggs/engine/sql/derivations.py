@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, only_value
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 _PARENT = "parent"
@@ -131,7 +132,7 @@ class _DerivedSelect:
                 # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
                 return exp.cast(exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)]), "bigint")
             case StoredFunction.SUM:
-                return exp.Sum(this=column)
+                return self._sum_of_sums(measure, column)
             case StoredFunction.MINIMUM:
                 return exp.Min(this=column)
             case StoredFunction.MAXIMUM:
@@ -148,6 +149,13 @@ class _DerivedSelect:
                 message = f"{measure} does not roll up; the lattice must not derive it."
                 raise AssertionError(message)
 
+    def _sum_of_sums(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
+        """The sum, of the type that the sum over the facts has."""
+        source = self._sources[measure.dataset]
+        is_small = source.data_type(measure.column) in SMALL_INTEGERS
+        total = exp.Sum(this=column)
+        return exp.cast(total, "bigint") if is_small and source.dialect.bigint_sums_widen else total
+
     def _squares(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
         """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""
         count, total = self._companions(measure)
@@ -155,11 +163,15 @@ class _DerivedSelect:
             this=exp.cast(_parent(total), "double"),
             expression=exp.func("NULLIF", _parent(count), exp.Literal.number(0)),
         )
-        distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=_parent(_mean_name(total))))
+        distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=_parent(self._mean_name(total))))
         between = exp.Mul(
             this=exp.Mul(this=exp.cast(_parent(count), "double"), expression=distance), expression=distance.copy()
         )
         return exp.Sum(this=exp.Paren(this=exp.Add(this=column, expression=between)))
+
+    def _mean_name(self, total: str) -> str:
+        """Short and different from all stored columns, whose measures have a function in front."""
+        return f"mean_{list(self._from.measures.values()).index(total)}"
 
     def _companions(self, measure: StoredMeasure) -> tuple[str, str]:
         """The stored count and sum of the same column."""
@@ -170,8 +182,8 @@ class _DerivedSelect:
     def _add_means(self, keys: Sequence[str]) -> None:
         """Wrap what is selected so far so that each parent row knows the mean of its whole group."""
         inner = self._select
-        for name in keys:
-            inner.select(_as(self._values[name].copy(), f"to_{name}"), copy=False)
+        for number, name in enumerate(keys):
+            inner.select(_as(self._values[name].copy(), f"to_{number}"), copy=False)
         partition = [self._values[name].copy() for name in keys]
         for column in self._from.measures.values():
             inner.select(_as(_parent(column), column), copy=False)
@@ -183,8 +195,8 @@ class _DerivedSelect:
                     for value in (exp.cast(_parent(total), "double"), _parent(count))
                 ]
                 mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
-                inner.select(_as(mean, _mean_name(total)), copy=False)
-        self._values = {name: _parent(f"to_{name}") for name in keys}
+                inner.select(_as(mean, self._mean_name(total)), copy=False)
+        self._values = {name: _parent(f"to_{number}") for number, name in enumerate(keys)}
         wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(_PARENT)))
         self._select = exp.Select().from_(wrapped, copy=False)
 
@@ -199,10 +211,6 @@ def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
         name_column=bound.name_column,
         steps=bound.steps[depth:],
     )
-
-
-def _mean_name(total: str) -> str:
-    return f"mean_of_{total}"
 
 
 def _parent(column: str) -> exp.Expression:

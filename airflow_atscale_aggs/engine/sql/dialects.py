@@ -65,7 +65,9 @@ class Dialect:
         distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
         percentile_sketch: functions for percentiles that roll up, None when there are none.
         widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
-        has_boolean_aggregate: booleans need their own MIN.
+        has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
+        variance_pop: the population variance's function where it is not the one that the SQL printer knows.
+        bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
     """
 
     name: str
@@ -82,6 +84,8 @@ class Dialect:
     percentile_sketch: SketchFunctions | None = None
     widens_integer_sums: bool = True
     has_boolean_aggregate: bool = True
+    variance_pop: str | None = None
+    bigint_sums_widen: bool = False
 
 
 _ROWS = (
@@ -103,6 +107,7 @@ _ROWS = (
         transactional_ddl=True,
         replace_view=ReplaceViewStyle.DROP_CREATE,
         approx_count_distinct=None,
+        bigint_sums_widen=True,
     ),
     Dialect(
         name="snowflake",
@@ -150,6 +155,7 @@ _ROWS = (
         transactional_ddl=True,
         replace_view=ReplaceViewStyle.DROP_CREATE,
         distinct_sketch=SketchFunctions(make="HLL_CREATE_SKETCH", merge="HLL_COMBINE"),
+        bigint_sums_widen=True,
     ),
     Dialect(
         name="trino",
@@ -171,6 +177,7 @@ _ROWS = (
         replace_view=ReplaceViewStyle.DROP_CREATE,
         widens_integer_sums=False,
         has_boolean_aggregate=False,
+        variance_pop="VARP",
     ),
 )
 

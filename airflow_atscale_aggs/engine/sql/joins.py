@@ -18,6 +18,9 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 Path = tuple[JoinStep, ...]
 
+_LONGEST_ALIAS = 50
+"""Bytes; leaves room for a number within every dialect's limit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
@@ -94,9 +97,12 @@ def is_plain(step: JoinStep, facts: DataFacts) -> bool:
 
 
 def only_value(source: DatasetSource, column: str, expression: exp.Expression) -> exp.Expression:
-    """The one value that a column has in all rows of a group; booleans have no MIN in some warehouses."""
-    is_boolean = source.data_type(column).startswith("bool") and source.dialect.has_boolean_aggregate
-    return exp.LogicalAnd(this=expression) if is_boolean else exp.Min(this=expression)
+    """The one value that a column has in all rows of a group; booleans have no MIN in most warehouses."""
+    if not source.data_type(column).startswith(("bool", "bit")):
+        return exp.Min(this=expression)
+    if source.dialect.has_boolean_aggregate:
+        return exp.LogicalAnd(this=expression)
+    return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
 
 
 class JoinComposer:
@@ -107,12 +113,16 @@ class JoinComposer:
         self._aliases: set[str] = set()
 
     def alias(self, dataset: str) -> str:
-        """The dataset's name, numbered when it is joined more than once."""
-        number, alias = 1, dataset
-        while alias in self._aliases:
+        """The dataset's name, shortened when long, numbered when it is joined more than once.
+
+        Some warehouses compare even quoted aliases without case, and cut long ones silently.
+        """
+        start = dataset.encode()[:_LONGEST_ALIAS].decode(errors="ignore")
+        number, alias = 1, start
+        while alias.casefold() in self._aliases:
             number += 1
-            alias = f"{dataset}_{number}"
-        self._aliases.add(alias)
+            alias = f"{start}_{number}"
+        self._aliases.add(alias.casefold())
         return alias
 
     def root(self, node: JoinNode, select: exp.Select) -> tuple[str, JoinedColumns]:
@@ -131,10 +141,14 @@ class JoinComposer:
         for step, child in node.children.items():
             if step.kind is JoinKind.BRIDGE:
                 self._bridge(child, select, joined)
-            elif is_plain(step, self._facts):
+            elif is_plain(step, self._facts) and self._tells_matches(step):
                 self._plain(child, select, joined)
             else:
                 self._one_row_per_key(child, select, joined)
+
+    def _tells_matches(self, step: JoinStep) -> bool:
+        """True when the target's first key column is NULL exactly where no row is met; a calculation may not be."""
+        return self._sources[step.to_dataset].is_physical(step.to_columns[0])
 
     def _plain(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
         step, source = node.path[-1], self._sources[node.dataset]
@@ -150,7 +164,7 @@ class JoinComposer:
     def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
         step, source = node.path[-1], self._sources[node.dataset]
         claim = key_dependency(node)
-        if claim.columns and claim not in self._facts.functional:
+        if claim.columns and not is_plain(step, self._facts) and claim not in self._facts.functional:
             raise DefinitionError(
                 "",
                 f"a join to dataset `{node.dataset}` on ({', '.join(step.to_columns)}) would meet rows that differ in "

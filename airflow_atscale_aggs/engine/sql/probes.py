@@ -164,6 +164,10 @@ def _dependency_violations(claim: Dependency, sources: Sources, facts: DataFacts
             exp.LT(this=count.copy(), expression=exp.Count(this=exp.Star())),
         )
         tests += [several, exp.Paren(this=partly)]
+    if claim.steps:
+        # Met with NULLs and not met look alike in the columns, but not in an aggregate's flag.
+        met = joined.matched_flag(claim.steps)
+        tests.append(exp.NEQ(this=exp.Min(this=met), expression=exp.Max(this=met.copy())))
     select.group_by(*(key.copy() for key in keys), copy=False)
     select.having(exp.or_(*tests, copy=False), copy=False)
     return select

@@ -17,11 +17,15 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
-_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "tinyint", "long", "bigint", "int8"})
+SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyint"})
+"""Types of at most 32 bits, as warehouses and SML spell them."""
+
+_INTEGERS = SMALL_INTEGERS | {"long", "bigint", "int8"}
 
 
 def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.Select:
@@ -64,27 +68,33 @@ def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.E
     """The aggregate expression of a stored measure over the fact's alias."""
     function = measure.function
     if function is StoredFunction.COUNT_ROWS:
-        return exp.Count(this=exp.Star())
+        return exp.Count(this=exp.Star(), big_int=True)
     column = source.column(measure.column, alias)
     match function:
         case StoredFunction.SUM:
             return exp.Sum(this=_widened(column, source, measure.column))
         case StoredFunction.COUNT:
-            return exp.Count(this=column)
+            return exp.Count(this=column, big_int=True)
         case StoredFunction.MINIMUM:
             return exp.Min(this=column)
         case StoredFunction.MAXIMUM:
             return exp.Max(this=column)
         case StoredFunction.CENTERED_SQUARES:
-            spread = exp.VariancePop(this=exp.cast(column, "double"))
-            return exp.Mul(this=spread, expression=exp.Count(this=column.copy()))
+            return exp.Mul(this=_variance(column, source.dialect), expression=exp.Count(this=column.copy()))
         case StoredFunction.COUNT_DISTINCT:
-            return exp.Count(this=exp.Distinct(expressions=[column]))
+            return exp.Count(this=exp.Distinct(expressions=[column]), big_int=True)
         case StoredFunction.SUM_DISTINCT:
             distinct = exp.Distinct(expressions=[_widened(column, source, measure.column)])
             return exp.Sum(this=distinct)
         case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
             return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
+
+
+def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
+    value = exp.cast(column, "double")
+    if dialect.variance_pop is None:
+        return exp.VariancePop(this=value)
+    return exp.Anonymous(this=dialect.variance_pop, expressions=[value])
 
 
 def _widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:

@@ -97,6 +97,11 @@ class DatasetSource:
             raise DefinitionError("", reason, "Map columns cannot be aggregated; add a calculated column.")
         return exp.Column(this=_identifier(self._physical_name(name)), table=_identifier(alias))
 
+    def is_physical(self, name: str) -> bool:
+        """True for a column of the table or query, False for a calculation on top of it."""
+        declared = self.dataset.columns.get(name)
+        return declared is None or not declared.variants
+
     def data_type(self, name: str) -> str:
         """The column's type in lower case: the warehouse's, else SML's, else empty."""
         declared = self.dataset.columns.get(name)

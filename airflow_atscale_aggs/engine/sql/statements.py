@@ -42,7 +42,7 @@ def drop_table(target: exp.Table) -> exp.Expression:
 
 def count_rows(target: exp.Table) -> exp.Expression:
     """SELECT COUNT(*) of a table."""
-    return exp.select(exp.Count(this=exp.Star())).from_(target.copy())
+    return exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(target.copy())
 
 
 def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect) -> list[exp.Expression]:

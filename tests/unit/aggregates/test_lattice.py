@@ -1,0 +1,111 @@
+"""What derives from what, and the reason when something does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from composed_statements import (
+    CITY_LEVEL,
+    COARSE,
+    DAY_LEVEL,
+    EXACT,
+    FINE,
+    MONTH,
+    OPEN,
+    REASON_LEVEL,
+    ROLLING,
+    SHOP_LEVEL,
+    TOTAL,
+    all_facts,
+    part,
+)
+
+from airflow_atscale_aggs.engine.aggregates.lattice import (
+    NotDerivable,
+    dependency_of,
+    derivation,
+    why_not_derivable,
+)
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.model.paths import Role
+
+PROVEN = all_facts().functional
+NOTHING = frozenset()
+
+
+def test_a_coarser_grain_derives_by_rolling_up_and_joining_back():
+    way = derivation(COARSE, FINE, PROVEN)
+
+    assert way is not None
+    assert not way.is_same_grain
+    assert {origin.attribute.label: origin.source.label for origin in way.origins} == {
+        "Month": "Day",
+        "Open": "Day",
+        "Kind": "Day",
+        "Quarter": "Day",
+        "City": "Shop",
+        "Reason": "Reason",
+    }
+
+
+def test_everything_without_many_to_many_derives_to_the_total():
+    assert derivation(TOTAL, part(DAY_LEVEL), NOTHING) is not None
+
+
+def test_the_same_grain_in_another_order_is_a_copy_even_of_exact_distinct_counts():
+    parent = part(DAY_LEVEL, SHOP_LEVEL, measures=(*ROLLING, *EXACT))
+    child = part(SHOP_LEVEL, DAY_LEVEL, measures=EXACT)
+
+    way = derivation(child, parent, NOTHING)
+
+    assert way is not None
+    assert way.is_same_grain
+
+
+@pytest.mark.parametrize(
+    ("child", "parent", "reason"),
+    [
+        (replace(TOTAL, fact="other"), part(DAY_LEVEL), NotDerivable.OTHER_FACT),
+        (part(measures=ROLLING), part(DAY_LEVEL, measures=ROLLING[:1]), NotDerivable.MEASURE_NOT_STORED),
+        (part(measures=EXACT), part(DAY_LEVEL, measures=EXACT), NotDerivable.NOT_ADDITIVE),
+        (part(DAY_LEVEL), part(DAY_LEVEL, REASON_LEVEL), NotDerivable.MANY_TO_MANY),
+        (part(DAY_LEVEL, REASON_LEVEL), part(DAY_LEVEL, SHOP_LEVEL), NotDerivable.MANY_TO_MANY),
+        (part(DAY_LEVEL), part(MONTH), NotDerivable.ATTRIBUTE_NOT_DETERMINED),
+        (part(CITY_LEVEL), part(DAY_LEVEL), NotDerivable.ATTRIBUTE_NOT_DETERMINED),
+    ],
+    ids=["other fact", "measure", "distinct", "drops m2m", "needs m2m", "finer", "other dimension"],
+)
+def test_the_reason_against_a_derivation_is_told(child, parent, reason):
+    assert why_not_derivable(child, parent, PROVEN) is reason
+    assert derivation(child, parent, PROVEN) is None
+
+
+def test_a_hierarchy_that_the_data_did_not_prove_is_not_used():
+    claim = dependency_of(MONTH, DAY_LEVEL)
+    assert claim in PROVEN
+
+    reason = why_not_derivable(part(MONTH), part(DAY_LEVEL), PROVEN - {claim})
+
+    assert reason is NotDerivable.ATTRIBUTE_NOT_DETERMINED
+
+
+def test_another_role_of_the_same_dimension_determines_nothing():
+    """Sold Day says nothing about Shipped Month."""
+    shipped = replace(DAY_LEVEL, attribute=replace(DAY_LEVEL.attribute, role=Role("day", "Shipped {0}")))
+
+    assert dependency_of(MONTH, shipped) is None
+
+
+def test_a_coarser_attribute_does_not_determine_a_finer_one():
+    assert dependency_of(DAY_LEVEL, MONTH) is None
+    assert dependency_of(OPEN, MONTH) is None
+
+
+def test_centred_squares_need_counts_and_sums_to_be_combined_but_not_to_be_copied():
+    squares = (StoredMeasure(StoredFunction.CENTERED_SQUARES, "sales", "price"),)
+
+    assert why_not_derivable(part(measures=squares), part(DAY_LEVEL, measures=squares), PROVEN) is (
+        NotDerivable.MEASURE_NOT_STORED
+    )
+    assert derivation(part(DAY_LEVEL, measures=squares), part(DAY_LEVEL, measures=squares), PROVEN) is not None
