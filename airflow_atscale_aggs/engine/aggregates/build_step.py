@@ -49,6 +49,7 @@ class BuildStep:
         view_statements: make the aggregate's stable view show the target; run inside one transaction where the dialect
             has transactional DDL.
         view: the stable view's name, unquoted.
+        drop_view_sql: drops the stable view if it is there, for when the aggregate has left the model.
         estimated_rows: None when nothing is known; see ``estimate_source``.
         estimate_source: ``sketch``, ``last build``, or empty.
         reason: why the step stands where it stands, one sentence for people.
@@ -66,6 +67,7 @@ class BuildStep:
     count_sql: str
     view_statements: tuple[str, ...]
     view: str
+    drop_view_sql: str = ""
     estimated_rows: int | None = None
     estimate_source: str = ""
     reason: str = ""

@@ -58,16 +58,21 @@ def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: date
 
 
 def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
-    """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can."""
-    active = [
-        instance
-        for instance in workspace.registry.instances(batch_id=batch.id)
-        if instance.status is InstanceStatus.ACTIVE
-    ]
+    """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
+
+    The views of aggregates that have left the model go.
+    """
+    active = workspace.registry.active_instances(batch.model_id)
+    superseded = workspace.registry.instances(model_id=batch.model_id, status=InstanceStatus.SUPERSEDED)
+    kept = {instance.step.view for instance in active}
+    gone = {instance.step.drop_view_sql for instance in superseded if instance.step.view not in kept}
     with workspace.warehouse.session() as session, session.transaction():
+        for sql in sorted(gone - {""}):
+            session.execute(sql)
         for instance in active:
-            for sql in instance.step.view_statements_for(instance.attempt):
-                session.execute(sql)
+            if instance.batch_id == batch.id:
+                for sql in instance.step.view_statements_for(instance.attempt):
+                    session.execute(sql)
     workspace.registry.views_switched(batch.id)
 
 

@@ -34,6 +34,7 @@ from airflow_atscale_aggs.engine.sql.statements import (
     count_rows,
     create_table_as,
     drop_table,
+    drop_view,
     render,
     table,
     view_statements,
@@ -225,6 +226,7 @@ class _StepComposer:
             target_sql=render(target, dialect),
             drop_sql=render(drop_table(target), dialect),
             count_sql=render(count_rows(target), dialect),
+            drop_view_sql=render(drop_view(table(view, self._given.schema)), dialect),
             view_statements=tuple(
                 render(statement, dialect)
                 for statement in view_statements(table(view, self._given.schema), target, candidate.part, dialect)

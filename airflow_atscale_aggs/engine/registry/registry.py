@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, up
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
-from airflow_atscale_aggs.engine.registry.tables import batches, instances, models, settings
+from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
 
 _OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
 
@@ -171,6 +171,8 @@ class Registry(DeploymentWrites, AttemptWrites):
     def activate(self, batch_id: str, *, owner: str, now: datetime, drop_after: datetime) -> BatchRecord:
         """Make all DONE instances ACTIVE and the ones they replace SUPERSEDED, in one transaction.
 
+        Instances of definitions that left the model are SUPERSEDED as well.
+
         The batch is DONE with ``views_pending``; instances that are not built are CANCELLED, FAILED ones stay FAILED.
 
         Args:
@@ -197,9 +199,15 @@ class Registry(DeploymentWrites, AttemptWrites):
                     )
                     .exists()
                 )
+                model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
+                # Nobody rebuilds what left the model: it would serve rows that grow old.
+                retired = select(definitions.c.id).where(
+                    definitions.c.model_id == model, definitions.c.status == "retired"
+                )
+                is_retired = instances.c.definition_id.in_(retired)
                 connection.execute(
                     update(instances)
-                    .where(instances.c.status == InstanceStatus.ACTIVE, replaced)
+                    .where(instances.c.status == InstanceStatus.ACTIVE, or_(replaced, is_retired))
                     .values(status=InstanceStatus.SUPERSEDED, drop_after=drop_after)
                 )
                 own = instances.c.batch_id == batch_id
@@ -213,7 +221,6 @@ class Registry(DeploymentWrites, AttemptWrites):
                     .where(own, instances.c.status.in_((InstanceStatus.NEW, InstanceStatus.IN_PROGRESS)))
                     .values(status=InstanceStatus.CANCELLED)
                 )
-                model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
                 connection.execute(
                     update(models).where(models.c.id == model).values(change_counter=models.c.change_counter + 1)
                 )

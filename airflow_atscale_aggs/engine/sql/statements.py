@@ -45,10 +45,15 @@ def count_rows(target: exp.Table) -> exp.Expression:
     return exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(target.copy())
 
 
+def drop_view(view: exp.Table) -> exp.Expression:
+    """DROP VIEW that does nothing when the view is not there."""
+    return exp.Drop(tables=[view.copy()], kind="VIEW", exists=True)
+
+
 def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect) -> list[exp.Expression]:
     """Statements that make a stable view show a table, its columns named one by one."""
     columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
     select = exp.select(*columns).from_(target.copy())
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
     create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
-    return [create] if is_replace else [exp.Drop(tables=[view.copy()], kind="VIEW", exists=True), create]
+    return [create] if is_replace else [drop_view(view), create]
