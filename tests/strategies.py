@@ -186,27 +186,33 @@ _ROLLING = tuple(measure for measure in ALL_MEASURES if measure.rolls_up)
 @st.composite
 def aggregates_of(draw: st.DrawFn, star: Star) -> tuple[FactPart, ...]:
     """Two to four aggregates; the first is the finest, the others are mostly derivable from it."""
-    pool = st.sampled_from(star.attributes)
-    finest = draw(st.lists(pool, unique=True, max_size=5, min_size=draw(st.sampled_from([0, 2, 3]))))
+    roles = sorted({bound.attribute.role for bound in star.attributes})
+    # Few roles at a time, so that hierarchies meet each other.
+    chosen = draw(st.lists(st.sampled_from(roles), min_size=1, max_size=2)) if draw(st.integers(0, 3)) else roles
+    pool = st.sampled_from([bound for bound in star.attributes if bound.attribute.role in chosen])
+    finest = draw(st.lists(pool, unique=True, max_size=5, min_size=draw(st.sampled_from([0, 1, 2]))))
     parts = [star.part(tuple(finest), draw(st.sampled_from([_ROLLING, ALL_MEASURES])))]
     for _ in range(draw(st.integers(1, 3))):
-        kept = draw(st.lists(st.sampled_from(finest), unique=True)) if finest else []
-        coarser = [
-            bound
-            for bound in star.attributes
-            if any(
-                bound.attribute.name in source.determines and bound.attribute.role == source.attribute.role
-                for source in finest
-            )
-        ]
-        if coarser:
-            kept += draw(st.lists(st.sampled_from(coarser), unique=True, max_size=3))
-        if draw(st.booleans()):
-            kept += [bound for bound in finest if bound.is_many_to_many]
+        keeps_members = draw(st.integers(0, 7)) > 0
+        kept = [one for bound in finest for one in draw(_fate(star, bound, keeps_members=keeps_members))]
         columns = draw(st.sets(st.sampled_from(["quantity", "amount", "weight", "DEG"])))
         measures = tuple(measure for measure in _ROLLING if measure.column in columns)
         parts.append(star.part(tuple(dict.fromkeys(kept)), measures))
     return tuple(parts)
+
+
+@st.composite
+def _fate(draw: st.DrawFn, star: Star, bound: BoundAttribute, *, keeps_members: bool) -> list[BoundAttribute]:
+    """What a coarser aggregate has of an attribute: itself, nothing, or something that it is said to determine."""
+    if bound.is_many_to_many and keeps_members:
+        return [bound]
+    determined = [
+        other
+        for other in star.attributes
+        if other.attribute.role == bound.attribute.role and other.attribute.name in bound.determines
+    ]
+    fates = [[bound], [], *([one] for one in determined)]
+    return draw(st.sampled_from(fates))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +271,8 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
     """A dimension's table and the outrigger behind it."""
     key = draw(st.sampled_from([("id",), ("id",), ("id", "part")]))
     outer_types = {"out_key": INT, "out_name": TEXT, "grp": TEXT}
-    outer_rows = draw(_rows([_id, _maybe_text, _maybe_text], most=6, key=1))
+    group = draw(st.sampled_from([_maybe_text, _one_of("a", null=0.7)]))
+    outer_rows = draw(_rows([_id, _maybe_text, group], most=6, key=1))
     outer_rows += outer_rows[:1] if draw(st.booleans()) else []
     outer = _table(f"{name}_out", outer_types, outer_rows, {}, is_query=draw(st.booleans()))
     table = _table(name, _MEMBER_TYPES, draw(_members(key)), _CALCULATED, is_query=draw(st.booleans()))
@@ -295,9 +302,11 @@ def _members(draw: st.DrawFn, key: tuple[str, ...]) -> list[tuple[Value, ...]]:
     part = _one_of("a", "b")
     cells = [_id, part, _maybe_text, middle, _maybe_text, _maybe_text, _maybe_text, _one_of(True, False, null=0.2)]
     rows = draw(_rows([*cells, _foreign_id], most=10, key=len(key)))
-    if draw(st.integers(0, 3)):
+    functional = draw(st.sampled_from(["all", "all", "all but the outrigger", "none"]))
+    if functional != "none":
         names = draw(_rows([_maybe_text, _maybe_text, _foreign_id], most=4))
-        rows = [_made_functional(row, names) for row in rows]
+        made = [_made_functional(row, names) for row in rows]
+        rows = made if functional == "all" else [(*new[:-1], row[-1]) for new, row in zip(made, rows, strict=True)]
     if rows and draw(st.integers(0, 3)) == 0:
         twin = draw(st.sampled_from(rows))
         rows.append(twin if draw(st.booleans()) else (*twin[:2], "twin", *twin[3:]))
