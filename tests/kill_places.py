@@ -31,6 +31,9 @@ class Places(Protocol):
     def copy(self) -> contextlib.AbstractContextManager[Place]:
         """A copy, thrown away after the block."""
 
+    def empty(self) -> contextlib.AbstractContextManager[Place]:
+        """A place with nothing in it, thrown away after the block."""
+
 
 @dataclass
 class FilePlaces:
@@ -60,6 +63,14 @@ class FilePlaces:
         """See `Places.copy`."""
         folder = self.folder / f"copy_{next(self._numbers)}"
         shutil.copytree(self.folder / "original", folder)
+        yield self._place(folder)
+        shutil.rmtree(folder)
+
+    @contextlib.contextmanager
+    def empty(self) -> Iterator[Place]:
+        """See `Places.empty`."""
+        folder = self.folder / f"empty_{next(self._numbers)}"
+        folder.mkdir()
         yield self._place(folder)
         shutil.rmtree(folder)
 
@@ -95,8 +106,19 @@ class PostgresPlaces:
     @contextlib.contextmanager
     def copy(self) -> Iterator[Place]:
         """See `Places.copy`."""
+        with self._database(f"TEMPLATE {_ORIGINAL}") as place:
+            yield place
+
+    @contextlib.contextmanager
+    def empty(self) -> Iterator[Place]:
+        """See `Places.empty`."""
+        with self._database("") as place:
+            yield place
+
+    @contextlib.contextmanager
+    def _database(self, template: str) -> Iterator[Place]:
         name = f"kill_copy_{next(self._numbers)}"
-        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {_ORIGINAL}")
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} {template}")
         try:
             yield self._place(name)
         finally:

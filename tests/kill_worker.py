@@ -9,6 +9,8 @@ statement of the warehouse that contains it.
     {"registry": URL, "warehouse": URL, "aggregate_schema": "aggs", "model": "tiny_sales",
      "kill_at": 17, "fail_at": null, "kill_after_ms": null, "kill_after_sql": "", "resume": null, "jobs": 1}
     {"signal": 9, "points": 17, "error": ""}
+
+A job with ``"deploy": FOLDER`` deploys a model instead of building one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -37,6 +40,7 @@ from airflow_atscale_aggs.engine.errors import (
     TransientWarehouseError,
 )
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
@@ -149,11 +153,17 @@ def _run_child(job: dict[str, Any], descriptor: int) -> None:
     trap.set_in_registry()
     error = ""
     try:
-        _build_and_sweep(job)
+        _deploy(job) if job.get("deploy") else _build_and_sweep(job)
     except AtScaleAggsError as found:
         error = f"{type(found).__name__}: {found}"
     tell(trap.points, error)
     os._exit(0)
+
+
+def _deploy(job: dict[str, Any]) -> None:
+    """Make the registry if it is not there, and register the model."""
+    with open_workspace(registry=job["registry"], warehouse=job["warehouse"]) as workspace:
+        deploy(workspace, Path(job["deploy"]), now=utc_now())
 
 
 def _build_and_sweep(job: dict[str, Any]) -> None:

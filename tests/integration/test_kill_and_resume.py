@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -266,6 +267,27 @@ def test_a_batch_with_a_failed_statement_can_be_finished(scene: Scene) -> None:
             if answer["error"]:
                 story.append(f"resume: {scene.worker.run(place, resume=failed_batch(place))}")
             scene.check_end(place, same_sources=False)
+
+
+def test_a_deployment_killed_anywhere_leaves_nothing_half_registered(
+    places: Places, worker: Worker, tmp_path: Path
+) -> None:
+    """Migrations of an empty registry included: the next deployment finds nothing or everything."""
+    folder = str(write_model(tmp_path / "model"))
+    draw = random.Random(SEED)
+    with places.empty() as place:
+        points = range(1, worker.run(place, deploy=folder)["points"] + 1)
+    for kill_at in draw.sample(points, min(1 + EXAMPLES // 3, len(points))):
+        with places.empty() as place:
+            answer = worker.run(place, deploy=folder, kill_at=kill_at)
+            again = worker.run(place, deploy=folder)
+
+            assert (answer["signal"], again["error"]) == (signal.SIGKILL, ""), f"FUZZ_SEED={SEED}"
+            with open_workspace(registry=place.registry, warehouse=place.warehouse) as workspace:
+                model = workspace.registry.model(MODEL)
+                names = [record.definition.name for record in workspace.registry.definitions(model.id)]
+            assert model.version == 1
+            assert sorted(names) == sorted(STORED_AND_TRUE)
 
 
 def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(scene: Scene) -> None:
