@@ -140,6 +140,6 @@ def _aggregates(aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) 
     text = "aggregates:\n"
     for name, (attributes, metrics) in aggregates.items():
         text += f"  - unique_name: {name}\n    label: {name}\n    attributes:\n"
-        text += "".join(f"      - name: {a}\n        dimension: {_DIMENSION_OF[a]}\n" for a in attributes)
+        text += "".join(f"      - name: {a}\n        dimension: {_DIMENSION_OF.get(a, 'Shops')}\n" for a in attributes)
         text += "    metrics:\n" + "".join(f"      - {metric}\n" for metric in metrics)
     return text

@@ -1,0 +1,390 @@
+"""Batches through the public life cycle, on DuckDB with SQLite and on PostgreSQL: failures, attempts, jobs, views."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import (
+    AggregatesRefusedError,
+    BatchFailedError,
+    BatchHeldError,
+    BuildFailedError,
+    IllegalTransitionError,
+    InvalidModelError,
+    PermanentWarehouseError,
+    TransientWarehouseError,
+)
+from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, resume_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build import build_instance
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, open_workspace, process_owner
+
+_MODEL = "tiny_sales"
+_TOTALS = "SELECT COUNT(*), SUM(amount) FROM sales"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _workspace(folder: Path, url: str | None) -> Workspace:
+    registry = url or f"sqlite:///{folder / 'registry.sqlite'}"
+    return open_workspace(
+        registry=registry, warehouse=url or f"duckdb:///{folder / 'w.duckdb'}", aggregate_schema="aggs"
+    )
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """A tiny star with its model deployed."""
+    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    with _workspace(tmp_path, url) as made:
+        with made.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(made, tiny_star.write_model(tmp_path / "model"), now=_now())
+        yield made
+
+
+def _sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
+    with workspace.warehouse.session() as session:
+        for statement in statements[:-1]:
+            session.execute(statement)
+        if statements[-1].startswith("SELECT"):
+            return session.fetch_all(statements[-1])
+        session.execute(statements[-1])
+    return []
+
+
+def _break(workspace: Workspace) -> None:
+    """Shops cannot be read any more, in a way that only a build notices."""
+    failing = (
+        "error('broken')" if workspace.warehouse.dialect.name == "duckdb" else "CAST(shop_name AS INTEGER)::VARCHAR"
+    )
+    _sql(
+        workspace,
+        "ALTER TABLE shop RENAME TO shop_table",
+        f"CREATE VIEW shop AS SELECT shop_id, shop_name, CASE WHEN shop_id > 0 THEN {failing} END AS city FROM shop_table",
+    )
+
+
+def _mend(workspace: Workspace) -> None:
+    _sql(workspace, "DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop")
+
+
+def _statuses(workspace: Workspace, batch_id: str) -> dict[str, str]:
+    return {one.step.aggregate: one.status.value for one in workspace.registry.instances(batch_id=batch_id)}
+
+
+def test_views_show_the_new_totals_after_each_build(workspace: Workspace) -> None:
+    """Old instances serve until activation; the views' totals equal the facts'."""
+    run_batch(workspace, _MODEL, owner="me")
+    first = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+    _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 100.00)")
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
+    for instance in begun.instances:
+        build_instance(workspace, instance.id, owner="me")
+    before = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+    activate_batch(workspace, begun.batch.id, owner="me", now=_now())
+    after = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+
+    assert before == first
+    assert after == _sql(workspace, _TOTALS)
+    assert after != before
+
+
+def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) -> None:
+    """The batch is FAILED, built ones stay staged, a resume builds only what is missing."""
+    run_batch(workspace, _MODEL, owner="me")
+    serving = {one.table for one in workspace.registry.active_instances(workspace.registry.model(_MODEL).id)}
+    _break(workspace)
+    with pytest.raises(BatchFailedError) as caught:
+        run_batch(workspace, _MODEL, owner="me")
+    batch_id = caught.value.batch_id
+
+    assert set(caught.value.failed) == {"by_city", "by_month_and_city"}
+    assert _statuses(workspace, batch_id) == {
+        "by_day_and_shop": "done",
+        "by_month": "done",
+        "by_month_and_city": "failed",
+        "by_city": "failed",
+    }
+    assert {one.table for one in workspace.registry.active_instances(workspace.registry.model(_MODEL).id)} == serving
+    assert workspace.registry.batch(batch_id).status is BatchStatus.FAILED
+
+    _mend(workspace)
+    report = run_batch(workspace, _MODEL, owner="you", resume=batch_id)
+    assert report.batch.status is BatchStatus.DONE
+    assert {one.step.aggregate: one.attempt for one in report.instances} == {
+        "by_day_and_shop": 1,
+        "by_month": 1,
+        "by_month_and_city": 2,
+        "by_city": 2,
+    }
+
+
+def test_max_failures_tolerates_some(workspace: Workspace) -> None:
+    """The others go live; the failed ones' old instances serve on."""
+    run_batch(workspace, _MODEL, owner="me")
+    workspace.registry.put_setting(None, "aggregates.batch.max.failures", "2")
+    _break(workspace)
+    report = run_batch(workspace, _MODEL, owner="me")
+    _mend(workspace)
+
+    active = workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
+    assert report.batch.status is BatchStatus.DONE
+    assert {one.step.aggregate for one in active} == set(tiny_star.AGGREGATES)
+    assert len({one.batch_id for one in active}) == 2
+
+
+class _Flaky:
+    """A warehouse whose first builds of one aggregate fail as if a connection was lost."""
+
+    def __init__(self, workspace: Workspace, times: int) -> None:
+        self._times = times
+        inner = workspace.warehouse.session
+        outer = self
+
+        class _Warehouse(type(workspace.warehouse)):  # type: ignore[misc]
+            def session(self):  # type: ignore[no-untyped-def]
+                return _Session(inner())
+
+        class _Session:
+            def __init__(self, context) -> None:  # type: ignore[no-untyped-def]
+                self._context = context
+
+            def __enter__(self):  # type: ignore[no-untyped-def]
+                self._session = self._context.__enter__()
+                return self
+
+            def __exit__(self, *error: object):  # type: ignore[no-untyped-def]
+                return self._context.__exit__(*error)
+
+            def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
+                return getattr(self._session, name)
+
+            def execute(self, sql: str) -> int | None:
+                if sql.startswith("CREATE TABLE") and re.search(r"_by_month_a\d", sql) and outer._times > 0:
+                    outer._times -= 1
+                    raise TransientWarehouseError("duckdb", sql, "connection lost")
+                return self._session.execute(sql)
+
+        self.warehouse = object.__new__(_Warehouse)
+        self.warehouse.__dict__.update(workspace.warehouse.__dict__)
+
+
+@pytest.mark.parametrize(("times", "is_built"), [(2, True), (3, False)])
+def test_transient_failures_are_tried_up_to_the_limit(workspace: Workspace, times: int, is_built: bool) -> None:
+    """Three attempts by default; each failed one counts."""
+    flaky = Workspace(workspace.registry, _Flaky(workspace, times).warehouse, workspace.settings)
+
+    if is_built:
+        report = run_batch(flaky, _MODEL, owner="me")
+        found = {one.step.aggregate: (one.attempt, one.failures) for one in report.instances}
+        assert found["by_month"] == (3, 2)
+    else:
+        with pytest.raises(BatchFailedError, match="by_month"):
+            run_batch(flaky, _MODEL, owner="me")
+
+
+def test_the_batch_limit_ends_retries_too(workspace: Workspace) -> None:
+    """maxAttemptsPerBatch counts the failures of all aggregates."""
+    workspace.registry.put_setting(None, "aggregates.batch.retry.maxAttemptsPerBatch", "1")
+    flaky = Workspace(workspace.registry, _Flaky(workspace, 1).warehouse, workspace.settings)
+
+    with pytest.raises(BatchFailedError):
+        run_batch(flaky, _MODEL, owner="me")
+
+
+def test_permanent_failures_are_not_tried_again(workspace: Workspace) -> None:
+    """The same SQL would fail again."""
+    _break(workspace)
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
+    city = next(one for one in begun.instances if one.step.aggregate == "by_month_and_city")
+
+    with pytest.raises(BuildFailedError) as caught:
+        build_instance(workspace, city.id, owner="me")
+
+    assert not caught.value.may_retry
+    assert isinstance(caught.value.__cause__, PermanentWarehouseError)
+
+
+def test_the_second_of_two_builds_is_told_who_holds_the_lease(workspace: Workspace) -> None:
+    """And the same owner gets its own batch back."""
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="airflow:dag/run", now=_now())
+
+    with pytest.raises(BatchHeldError, match="airflow:dag/run holds the lease until"):
+        run_batch(workspace, _MODEL, owner="me")
+    again = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="airflow:dag/run", now=_now())
+    assert (again.batch.id, again.is_resumed) == (begun.batch.id, True)
+    assert [one.id for one in again.instances] == [one.id for one in begun.instances]
+
+
+def test_an_expired_lease_is_taken_over(workspace: Workspace) -> None:
+    """What was built is kept; in progress ones are restarted without counting as failures."""
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="gone", now=_now() - timedelta(hours=1))
+    build_instance(workspace, begun.instances[0].id, owner="gone", lease=timedelta(seconds=-60))
+    zombie = workspace.registry.claim_instance(begun.instances[1].id, owner="gone", now=_now())
+
+    report = run_batch(workspace, _MODEL, owner="me")
+
+    assert report.batch.id == begun.batch.id
+    assert [(one.attempt, one.failures) for one in report.instances] == [(1, 0), (2, 0), (1, 0), (1, 0)]
+    assert zombie.attempt == 1
+
+
+def test_a_dead_process_holds_no_lease(workspace: Workspace) -> None:
+    """Its successor on the same machine need not wait."""
+    host, pid, _ = process_owner().rsplit(":", 2)
+    dead = f"{host}:{pid}:1"
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner=dead, now=_now())
+
+    assert is_dead_process(dead)
+    assert not is_dead_process(process_owner())
+    assert run_batch(workspace, _MODEL, owner="me").batch.id == begun.batch.id
+
+
+def test_several_jobs_give_the_same_result_and_wait_for_sources(workspace: Workspace) -> None:
+    """Derived aggregates still come from their sources."""
+    report = run_batch(workspace, _MODEL, owner="me", jobs=3)
+
+    assert {one.step.aggregate: one.source for one in report.instances} == {
+        "by_day_and_shop": "sales",
+        "by_month_and_city": "by_day_and_shop",
+        "by_city": "by_month_and_city",
+        "by_month": "by_month_and_city",
+    }
+    assert _sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_city") == [(tiny_star.FACT_ROWS,)]
+
+
+def test_a_source_that_failed_is_passed_over(workspace: Workspace) -> None:
+    """The next source, or the facts, stand in."""
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
+    by_name = {one.step.aggregate: one for one in begun.instances}
+
+    built = build_instance(workspace, by_name["by_city"].id, owner="me")
+
+    assert built.source == "sales"
+
+
+def test_cancelling_leaves_the_old_ones(workspace: Workspace) -> None:
+    """Nothing of the batch goes live, a new one can begin, sweep drops what it had built."""
+    run_batch(workspace, _MODEL, owner="me")
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
+    built = build_instance(workspace, begun.instances[0].id, owner="me")
+    cancel_batch(workspace, begun.batch.id, now=_now())
+
+    with pytest.raises(IllegalTransitionError):
+        activate_batch(workspace, begun.batch.id, owner="me", now=_now())
+    with pytest.raises(IllegalTransitionError):
+        resume_batch(workspace, begun.batch.id, owner="me", now=_now())
+    listed = sweep(workspace, dry_run=True, now=_now())
+    assert [(one.table, one.dropped) for one in listed.found] == [(built.table, False)]
+    assert [(one.table, one.dropped) for one in sweep(workspace, dry_run=False, now=_now()).found] == [
+        (built.table, True)
+    ]
+    assert sweep(workspace, dry_run=False, now=_now()).found == ()
+
+
+def test_superseded_tables_stay_for_the_drop_delay(workspace: Workspace) -> None:
+    """Then they go, and nothing else does."""
+    run_batch(workspace, _MODEL, owner="me")
+    run_batch(workspace, _MODEL, owner="me")
+    with workspace.warehouse.session() as session:
+        before = session.tables("aggs")
+
+    assert sweep(workspace, dry_run=False, now=_now()).found == ()
+    swept = sweep(workspace, dry_run=False, now=_now() + timedelta(hours=2)).found
+    with workspace.warehouse.session() as session:
+        after = session.tables("aggs")
+    assert {one.table for one in swept} == before - after
+    assert len(swept) == len(tiny_star.AGGREGATES)
+    assert all(one.dropped for one in swept)
+    assert _sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_month") == [(tiny_star.FACT_ROWS,)]
+
+
+def test_a_missing_table_refuses_the_batch_before_it_begins(workspace: Workspace) -> None:
+    """Every aggregate that needs it is named; nothing changes."""
+    run_batch(workspace, _MODEL, owner="me")
+    _sql(workspace, "ALTER TABLE shop RENAME TO shops")
+
+    with pytest.raises(AggregatesRefusedError) as caught:
+        run_batch(workspace, _MODEL, owner="me")
+
+    assert {name for name, _ in caught.value.refused} == {"by_city", "by_day_and_shop", "by_month_and_city"}
+    assert len(workspace.registry.batches()) == 1
+
+
+def test_a_broken_model_registers_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    """All errors at once; the old deployment stays."""
+    folder = tiny_star.write_model(tmp_path / "broken", {"a": (("City",), ("Amuont",)), "b": (("Citty",), ("Amount",))})
+
+    with pytest.raises(InvalidModelError) as caught:
+        deploy(workspace, folder, now=_now())
+
+    assert len([issue for issue in caught.value.issues if issue.is_error]) == 2
+    assert workspace.registry.model(_MODEL).version == 1
+
+
+def test_plans_estimate_rows_and_write_nothing(workspace: Workspace) -> None:
+    """Sketched rows are near the truth; the order needs no estimate."""
+    numbers = iter(range(1000))
+    plan = plan_batch(workspace, _MODEL, now=_now(), new_id=lambda: f"{next(numbers):036d}", estimate=True)
+    built = {one.step.aggregate: one.rows for one in run_batch(workspace, _MODEL, owner="me").instances}
+
+    assert [step.aggregate for step in plan.steps] == ["by_day_and_shop", "by_month_and_city", "by_city", "by_month"]
+    assert all(step.estimate_source == "sketch" for step in plan.steps)
+    for step in plan.steps:
+        # A sketch counts groups of keys and names; the matched flags can split a group of NULLs once more.
+        assert abs((step.estimated_rows or 0) - (built[step.aggregate] or 0)) <= max(
+            4, 0.1 * (built[step.aggregate] or 0)
+        )
+
+
+def test_build_from_existing_can_be_switched_off(workspace: Workspace) -> None:
+    """By setting, and by the thresholds; the plan says why."""
+    for key, value in (
+        ("aggregates.batch.buildFromExisting.enabled", "false"),
+        ("aggregates.batch.buildFromExisting.threshold", "4"),
+        ("aggregates.batch.cube.attributes.threshold", "4"),
+    ):
+        workspace.registry.put_setting(None, key, value)
+        plan = plan_batch(workspace, _MODEL, now=_now(), new_id=lambda: "0" * 36)
+        workspace.registry.delete_setting(None, key)
+        assert key in plan.ordering
+        assert all(len(step.sources) == 1 for step in plan.steps)
+
+
+def test_events_tell_the_whole_story(workspace: Workspace) -> None:
+    """Batch, then start, source, SQL and done of each aggregate, then activation."""
+    events: list[BuildEvent] = []
+    run_batch(workspace, _MODEL, owner="me", on_event=events.append)
+
+    assert events[0].kind == "batch"
+    assert events[-1].kind == "activated"
+    assert [one.kind for one in events if one.aggregate == "by_city"] == ["start", "source", "sql", "done"]
+    assert threading.active_count() < 10
+
+
+def test_a_done_aggregate_can_be_rebuilt_while_its_batch_is_open(workspace: Workspace) -> None:
+    """The newer attempt wins; the older table is swept."""
+    begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
+    first = build_instance(workspace, begun.instances[0].id, owner="me")
+    same = build_instance(workspace, begun.instances[0].id, owner="me")
+    again = build_instance(workspace, begun.instances[0].id, owner="me", rebuild=True)
+
+    assert same.table == first.table
+    assert (again.status, again.attempt) == (InstanceStatus.DONE, 2)
+    assert [one.table for one in sweep(workspace, dry_run=False, now=_now()).found] == [first.table]

@@ -1,0 +1,245 @@
+"""DuckDB and PostgreSQL as warehouses: transactions, catalogues, errors in our words, locks, cancelling."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+
+from airflow_atscale_aggs.engine.errors import (
+    PermanentWarehouseError,
+    TransientWarehouseError,
+    UnsupportedOnDialectError,
+    WarehouseError,
+)
+from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
+from airflow_atscale_aggs.engine.warehouse.duckdb import _TRANSIENT
+from airflow_atscale_aggs.engine.warehouse.postgres import is_transient
+
+_SLOW_SQL = {
+    "duckdb": "SELECT COUNT(*) FROM range(100000) a, range(100000) b WHERE (a.range * b.range) % 7 = 3",
+    "postgres": "SELECT pg_sleep(60)",
+}
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DbApiWarehouse]:
+    """An empty warehouse of either kind, with an aggregate schema."""
+    url = (
+        f"duckdb:///{tmp_path / 'w.duckdb'}"
+        if request.param == "duckdb"
+        else str(request.getfixturevalue("postgres_url"))
+    )
+    made = open_warehouse(url, aggregate_schema="aggs")
+    yield made
+    made.close()
+
+
+def test_rows_written_are_told(warehouse: DbApiWarehouse) -> None:
+    """CREATE TABLE AS answers with its number of rows."""
+    with warehouse.session() as session:
+        assert session.execute("CREATE TABLE aggs.t AS SELECT 1 AS a UNION ALL SELECT 2") == 2
+        assert session.fetch_all("SELECT SUM(a) FROM aggs.t") == [(3,)]
+
+
+def test_a_transaction_is_all_or_nothing(warehouse: DbApiWarehouse) -> None:
+    """Also for tables and views."""
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE aggs.old AS SELECT 1 AS a")
+        with pytest.raises(PermanentWarehouseError), session.transaction():
+            session.execute("CREATE TABLE aggs.new AS SELECT 1 AS a")
+            session.execute("DROP TABLE aggs.old")
+            session.execute("SELECT nonsense FROM nowhere")
+        assert session.tables("aggs") == {"old"}
+        with session.transaction():
+            session.execute("CREATE TABLE aggs.new AS SELECT 1 AS a")
+            session.execute("DROP TABLE aggs.old")
+        assert session.tables("aggs") == {"new"}
+
+
+def test_other_sessions_see_only_what_is_committed(warehouse: DbApiWarehouse) -> None:
+    """Sessions of one warehouse have transactions of their own."""
+    with warehouse.session() as one, warehouse.session() as other:
+        one.execute("CREATE TABLE aggs.t (a INTEGER)")
+        with one.transaction():
+            one.execute("INSERT INTO aggs.t VALUES (1)")
+            assert other.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(0,)]
+        assert other.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(1,)]
+
+
+def test_columns_are_found_exactly_then_without_case(warehouse: DbApiWarehouse) -> None:
+    """One round trip for many tables; a table that is not there is absent."""
+    default = "main" if warehouse.dialect.name == "duckdb" else "public"
+    with warehouse.session() as session:
+        session.execute('CREATE TABLE aggs."Mixed" ("Key" INTEGER, name VARCHAR(5))')
+        session.execute("CREATE TABLE plain (a INTEGER)")
+        found = session.columns(
+            [(None, "aggs", "mixed"), (None, None, "PLAIN"), (None, default, "plain"), (None, "aggs", "plain")]
+        )
+
+    assert {key: list(columns) for key, columns in found.items()} == {
+        (None, "aggs", "mixed"): ["Key", "name"],
+        (None, None, "PLAIN"): ["a"],
+        (None, default, "plain"): ["a"],
+    }
+
+
+def test_errors_carry_dialect_and_sql(warehouse: DbApiWarehouse) -> None:
+    """The driver's error is the cause."""
+    with warehouse.session() as session, pytest.raises(PermanentWarehouseError) as caught:
+        session.execute("SELECT a FROM not_there")
+
+    assert caught.value.sql == "SELECT a FROM not_there"
+    assert "not_there" in caught.value.reason
+    assert isinstance(caught.value.__cause__, (duckdb.Error, psycopg.Error))
+
+
+def test_another_thread_can_cancel(warehouse: DbApiWarehouse) -> None:
+    """cancel_all interrupts what runs; the interruption is transient."""
+    started = threading.Event()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        with warehouse.session() as session:
+            session.fetch_all("SELECT 1")
+            started.set()
+            try:
+                session.fetch_all(_SLOW_SQL[warehouse.dialect.name])
+            except WarehouseError as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    while thread.is_alive():
+        warehouse.cancel_all()
+        thread.join(timeout=0.05)
+
+    assert [type(error) for error in errors] == [TransientWarehouseError]
+
+
+def test_a_duckdb_file_that_another_process_holds(tmp_path: Path) -> None:
+    """Waits, then says so; the file is free again when the other one ends."""
+    file = tmp_path / "w.duckdb"
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    with open_warehouse(f"duckdb:///{file}?lock_timeout=0.2").session() as session:
+        with pytest.raises(TransientWarehouseError, match="lock"):
+            session.execute("SELECT 1")
+        holder.communicate()
+        assert session.fetch_all("SELECT 1") == [(1,)]
+
+
+def test_duckdb_settings_come_from_the_url(tmp_path: Path) -> None:
+    """Threads, memory; a setting that does not exist is refused."""
+    with open_warehouse(f"duckdb:///{tmp_path / 'w.duckdb'}?threads=1").session() as session:
+        assert session.fetch_all("SELECT current_setting('threads')") == [(1,)]
+    with (
+        open_warehouse(f"duckdb:///{tmp_path / 'x.duckdb'}?thraeds=1").session() as session,
+        pytest.raises(WarehouseError),
+    ):
+        session.execute("SELECT 1")
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_is_transient_and_comes_back(postgres_url: str) -> None:
+    """The session connects again for the next statement."""
+    warehouse = open_warehouse(postgres_url)
+    with warehouse.session() as session, warehouse.session() as killer:
+        pid = session.fetch_all("SELECT pg_backend_pid()")[0][0]
+        killer.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(TransientWarehouseError):
+            session.fetch_all("SELECT 1")
+        assert session.fetch_all("SELECT 1") == [(1,)]
+
+
+@pytest.mark.postgres
+def test_a_deadlock_is_transient(postgres_url: str) -> None:
+    """One of two that wait for each other is told to try again."""
+    warehouse = open_warehouse(postgres_url)
+    errors: list[WarehouseError] = []
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE t AS SELECT 1 AS id, 0 AS n UNION ALL SELECT 2, 0")
+    barrier = threading.Barrier(2)
+
+    def work(first: int, second: int) -> None:
+        try:
+            with warehouse.session() as session, session.transaction():
+                session.execute(f"UPDATE t SET n = n + 1 WHERE id = {first}")
+                barrier.wait()
+                session.execute(f"UPDATE t SET n = n + 1 WHERE id = {second}")
+        except WarehouseError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=ids) for ids in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [type(error) for error in errors] == [TransientWarehouseError]
+
+
+_PERMANENT_PSYCOPG = {"22", "23", "42", "21", "0A", "28", "3D", "3F"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [one for _, one in inspect.getmembers(psycopg.errors, inspect.isclass) if getattr(one, "sqlstate", None)],
+    ids=lambda one: one.__name__,
+)
+def test_every_postgres_error_is_told_apart(kind: type[psycopg.Error]) -> None:
+    """By SQLSTATE class: what may pass by itself is transient, what the SQL or the data cause is not."""
+    state = str(kind.sqlstate)
+    expected = state[:2] in {"08", "40", "53", "57", "58"} or state == "55P03"
+
+    assert is_transient(kind("x")) is expected
+    assert not (expected and state[:2] in _PERMANENT_PSYCOPG)
+
+
+def test_every_duckdb_error_is_told_apart() -> None:
+    """What a retry may mend is listed; syntax, binding, catalogue, constraint and conversion errors are not."""
+    for name in (
+        "ParserException",
+        "BinderException",
+        "CatalogException",
+        "ConstraintException",
+        "ConversionException",
+    ):
+        assert not issubclass(getattr(duckdb, name), _TRANSIENT)
+    for name in ("IOException", "TransactionException", "InterruptException"):
+        assert issubclass(getattr(duckdb, name), _TRANSIENT)
+
+
+def test_an_unknown_scheme_names_the_known_ones() -> None:
+    """Oracle has no row."""
+    with pytest.raises(UnsupportedOnDialectError, match=r"no warehouse dialect has this URL scheme; known: duckdb"):
+        open_warehouse("oracle://host/db")
+
+
+def test_opening_imports_no_driver() -> None:
+    """Whoever only deploys needs none."""
+    code = (
+        "import sys; import airflow_atscale_aggs.engine.warehouse.connect; "
+        "print([m for m in ('duckdb', 'psycopg', 'sqlalchemy', 'sqlglot') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
