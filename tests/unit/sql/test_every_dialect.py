@@ -6,11 +6,12 @@ import duckdb
 import psycopg
 import pytest
 import sqlglot
-from composed_statements import physical, statements, target_and_source
+from composed_statements import COARSE, physical, statements, target_and_source
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.statements import render
 
 
@@ -80,3 +81,26 @@ def test_everything_runs_on_postgres(postgres_url):
             connection.execute(statement)
 
         assert connection.execute('SELECT COUNT(*) FROM "aggs"."agg_sales_fine"').fetchone() == (0,)
+
+
+@pytest.mark.postgres
+def test_derived_measures_have_the_types_of_those_from_facts_on_postgres(postgres_url):
+    """SUM of INTEGER is BIGINT there, but SUM of BIGINT is NUMERIC."""
+    dialect = DIALECTS["postgres"]
+    measures = set(stored_columns(COARSE).measures.values())
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        for statement in _setup_and_all(dialect):
+            connection.execute(statement)
+        connection.execute('DROP VIEW "aggs"."agg_sales_fine"')
+        types = []
+        for name in ("from facts: coarse", "derived: coarse"):
+            composed = statements(dialect)
+            connection.execute(render(composed["drop"], dialect).replace(TARGET_ATTEMPT, "1"))
+            connection.execute(render(composed[name], dialect).replace(TARGET_ATTEMPT, "1"))
+            found = connection.execute(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name LIKE 'as_agg_e0bc4492%'"
+            )
+            types.append({column: kind for column, kind in found if column in measures})
+
+    assert types[0] == types[1]
+    assert types[0]["sum_qty"] == "bigint"
