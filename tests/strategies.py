@@ -282,7 +282,7 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
         coarse = frozenset({"Mid", "Top", "Sec", "New", "Calc", "Out", "Group"})
         made = (
             _bound(role, "Leaf", name, key, "name", steps, coarse),
-            _bound(role, "Mid", name, ("mid",), "mid_name", steps, frozenset({"Top", "Out", "Group", "Sec"})),
+            _bound(role, "Mid", name, ("mid",), "mid_name", steps, frozenset({"Top", "Out", "Group", "Sec", "Calc"})),
             _bound(role, "Top", name, ("top",), "top", steps, frozenset()),
             _bound(role, "Sec", name, ("sec",), "sec", steps, frozenset({"Calc"})),
             _bound(role, "New", name, ("is_new",), "is_new", steps, frozenset()),

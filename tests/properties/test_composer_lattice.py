@@ -1,0 +1,64 @@
+"""`derivation` is a partial order on aggregates, with hierarchies as the generated data proves them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import duckdb
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from strategies import aggregates_of, stars
+
+from airflow_atscale_aggs.engine.aggregates.lattice import derivation, why_not_derivable
+from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_derivability_is_a_partial_order(data):
+    """Reflexive, transitive, and mutual only between aggregates of one grain with the same measures."""
+    star = data.draw(stars())
+    parts = tuple(dict.fromkeys((*data.draw(aggregates_of(star)), *data.draw(aggregates_of(star)))))
+    proven = _proven(star, parts)
+
+    derives = {(a, b) for a in parts for b in parts if derivation(a, b, proven) is not None}
+
+    assert all((part, part) in derives for part in parts)
+    for a, b, c in itertools.product(parts, repeat=3):
+        if (a, b) in derives and (b, c) in derives:
+            event("chain" if len({a, b, c}) == 3 else "trivial chain")
+            assert (a, c) in derives, why_not_derivable(a, c, proven)
+    for a, b in derives:
+        if (b, a) in derives:
+            assert {bound.attribute for bound in a.attributes} == {bound.attribute for bound in b.attributes}
+            assert a.measures == b.measures
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_derivation_or_a_reason_never_both(data):
+    star = data.draw(stars())
+    child, parent, *_ = data.draw(aggregates_of(star))
+
+    for proven in (frozenset(), _proven(star, (child, parent))):
+        is_derivable = derivation(child, parent, proven) is not None
+
+        assert is_derivable == (why_not_derivable(child, parent, proven) is None)
+
+
+def _proven(star, parts):
+    with duckdb.connect(config={"threads": "1"}) as connection:
+        for table in star.tables.values():
+            for statement in table.setup_sql():
+                connection.execute(statement)
+
+        class Session:
+            def fetch_all(self, sql):
+                return connection.execute(sql).fetchall()
+
+        return prove(Session(), parts, Sources(star.datasets(), star.physical(), dialect_named("duckdb"))).functional
