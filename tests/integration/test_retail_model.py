@@ -1,0 +1,102 @@
+"""Our own retail model on TPC-DS data: what is derived from other aggregates equals what is built from the facts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from tests.tpc_data import generate, load_duckdb, load_postgres
+
+SCALE = os.environ.get("TPCDS_SCALE", "0.01")
+MODEL_FOLDER = Path(__file__).parents[2] / "dags" / "models" / "retail"
+SCHEMA = "retail"
+TABLES = (
+    "catalog_sales",
+    "customer",
+    "customer_address",
+    "date_dim",
+    "inventory",
+    "item",
+    "promotion",
+    "store",
+    "store_sales",
+    "time_dim",
+    "warehouse",
+    "web_sales",
+)
+RELATIVE_TOLERANCE = 1e-9
+"""Of squared deviations, which are floating point and come out of another order of additions."""
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated TPC-DS data."""
+    return generate("tpcds", SCALE, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def workspace(
+    request: pytest.FixtureRequest, parquet: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
+    """The data loaded and the model deployed."""
+    folder = tmp_path_factory.mktemp("retail")
+    registry = f"sqlite:///{folder / 'registry.sqlite'}"
+    if request.param == "duckdb":
+        load_duckdb(parquet, folder / "warehouse.duckdb", SCHEMA)
+        with open_workspace(
+            registry=registry, warehouse=f"duckdb:///{folder / 'warehouse.duckdb'}", aggregate_schema="aggs"
+        ) as found:
+            yield found
+        return
+    with request.getfixturevalue("postgres_database")("retail") as url:
+        load_postgres(parquet, url, SCHEMA, TABLES, folder)
+        with open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs") as found:
+            yield found
+
+
+def test_derived_aggregates_equal_those_built_from_the_facts(workspace: Workspace) -> None:
+    """Twenty and more aggregates, at least ten of them derived; every table, group by group."""
+    (model,) = deploy(workspace, MODEL_FOLDER, now=utc_now()).models
+    derived = run_batch(workspace, model.model, owner=process_owner(), jobs=2).instances
+    workspace.registry.put_setting(model.model_id, "aggregates.batch.buildFromExisting.enabled", "false")
+    direct = {one.step.aggregate: one for one in run_batch(workspace, model.model, owner=process_owner()).instances}
+
+    assert len(derived) == len(direct) >= 20
+    assert all(one.source == one.step.fact for one in direct.values())
+    assert len([one for one in derived if one.source != one.step.fact]) >= 10
+    with workspace.warehouse.session() as session:
+        for one in derived:
+            assert one.rows == direct[one.step.aggregate].rows, one.step.aggregate
+            assert _differences(session, one, direct[one.step.aggregate]) == [], (
+                f"{one.step.aggregate} from {one.source}"
+            )
+
+
+def _differences(session: WarehouseSession, one: InstanceRecord, other: InstanceRecord) -> list[object]:
+    """Some of the rows that only one of two tables has; squared deviations may differ a little."""
+    tables = [("aggs", str(instance.table)) for instance in (one, other)]
+    (columns,) = session.columns([(None, *tables[0])]).values()
+    squares = [name for name in columns if name.startswith("squares_")]
+    exact = [name for name in columns if name not in squares]
+    listed = ", ".join(f'"{name}"' for name in exact)
+    left, right = (f'"{schema}"."{table}"' for schema, table in tables)
+    found: list[object] = []
+    for here, there in ((left, right), (right, left)):
+        found += session.fetch_all(f"SELECT {listed} FROM {here} EXCEPT SELECT {listed} FROM {there} LIMIT 3")
+    listed_squares = ", ".join(f'"{name}"' for name in squares)
+    for name in squares:
+        both = " UNION ALL ".join(f"SELECT {listed}, {listed_squares} FROM {table}" for table in (left, right))
+        far = f'MAX("{name}") - MIN("{name}") > {RELATIVE_TOLERANCE} * (1 + MAX("{name}"))'
+        found += session.fetch_all(
+            f"SELECT {listed} FROM ({both}) AS rows_of_both GROUP BY {listed} "
+            f'HAVING {far} OR COUNT("{name}") NOT IN (0, 2) LIMIT 3'
+        )
+    return found
