@@ -104,7 +104,8 @@ class Trap:
             # A commit that took effect and whose answer was lost.
             self.point(RegistryUnavailableError(database.name, "the test says so"))
 
-        RegistryDatabase.writing = writing  # type: ignore[method-assign]
+        patched: Any = RegistryDatabase
+        patched.writing = writing
         for moment in ("before_cursor_execute", "after_cursor_execute"):
             event.listen(sqlalchemy.Engine, moment, lambda *_: self.point(broken))
 
