@@ -112,7 +112,7 @@ def _bench(rows: int, grains: tuple[tuple[str, ...], ...]) -> Iterator[Bench]:
 def _seconds(command: list[str], cwd: Path | None = None) -> float:
     """Wall seconds of a process; its output is shown when it fails."""
     started = time.perf_counter()
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)  # noqa: S603
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
     return time.perf_counter() - started
@@ -204,10 +204,10 @@ def _dbt_python() -> Path:
     folder = Path(__file__).resolve().parents[1] / ".cache" / "dbt"
     python = folder / "bin" / "python"
     if not (folder / "bin" / "dbt").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         subprocess.run(
             [str(python), "-m", "pip", "install", "-q", "dbt-core==1.11.16", "dbt-duckdb==1.11.1"], check=True
-        )  # noqa: S603
+        )
     return python
 
 

@@ -87,7 +87,7 @@ def create_star(connection: Any, rows: int) -> None:
     connection.execute(
         f"""CREATE TABLE sales AS SELECT CAST(i * 1096 // {rows} AS INTEGER) AS day_id, {keys},
         CAST(1 + hash(i, 6) % 9 AS INTEGER) AS quantity, CAST((hash(i, 7) % 100000) / 100.0 AS DECIMAL(9, 2)) AS amount,
-        CAST((hash(i, 8) % 5000) / 100.0 AS DECIMAL(9, 2)) AS discount FROM range({rows}) t(i)"""  # noqa: S608
+        CAST((hash(i, 8) % 5000) / 100.0 AS DECIMAL(9, 2)) AS discount FROM range({rows}) t(i)"""
     )
 
 

@@ -1,0 +1,240 @@
+"""The command line as people use it: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+import tiny_star
+
+_VERBS = ("deploy", "models", "definitions", "instances", "batches", "plan", "build", "cancel", "sweep")
+
+
+def _start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("ATSCALE_AGGS")}
+    command = [sys.executable, "-m", "airflow_atscale_aggs.cli.main", *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**variables, **environment}
+    )
+
+
+def _run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    process = _start(folder, *arguments, **environment)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a star in warehouse.duckdb and its model in m/."""
+    tiny_star.write_model(tmp_path / "m")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        for statement in tiny_star.SETUP_SQL:
+            connection.execute(statement)
+    return tmp_path
+
+
+def test_from_deployment_to_aggregates(folder: Path) -> None:
+    """The four commands of the help text, with defaults in the current folder."""
+    assert _run(folder, "deploy", "m")[:2] == (
+        0,
+        "tiny_sales (version 1)\n  appeared     4  by_city, by_day_and_shop, by_month, by_month_and_city\n",
+    )
+    code, out, err = _run(folder, "plan", "tiny_sales", "--sql")
+    assert code == 0
+    assert 'CREATE TABLE "as_agg_' in out
+    assert "4 steps, ordered by derivability. Nothing was built." in err
+    code, out, err = _run(folder, "build", "tiny_sales")
+    assert code == 0
+    assert "[2/4] by_month_and_city: 16 rows" in err
+    assert "Activated 4 aggregates with 84 rows" in err
+    code, out, _ = _run(folder, "instances", "--json")
+    assert {one["aggregate"]: (one["status"], one["source"]) for one in json.loads(out)} == {
+        "by_day_and_shop": ("active", "sales"),
+        "by_month_and_city": ("active", "by_day_and_shop"),
+        "by_city": ("active", "by_month_and_city"),
+        "by_month": ("active", "by_month_and_city"),
+    }
+
+
+@pytest.mark.parametrize("verb", ["models", "definitions", "instances", "batches"])
+def test_reads_have_json_and_tables(folder: Path, verb: str) -> None:
+    """One JSON document on standard output; a table otherwise; nothing on standard error."""
+    _run(folder, "deploy", "m")
+    _run(folder, "build", "tiny_sales")
+
+    code, out, err = _run(
+        folder,
+        verb,
+        "--json",
+        "--model" if verb != "models" else "--json",
+        *(["tiny_sales"] if verb != "models" else []),
+    )
+    table = _run(folder, verb)[1]
+
+    assert (code, err) == (0, "")
+    assert isinstance(json.loads(out), list)
+    assert len(table.splitlines()) == len(json.loads(out)) + 1
+
+
+def test_build_as_json_is_one_document(folder: Path) -> None:
+    """No progress, no summary."""
+    _run(folder, "deploy", "m", "--json")
+    code, out, err = _run(folder, "build", "tiny_sales", "--json", "--jobs", "2")
+
+    assert (code, err) == (0, "")
+    assert [one["status"] for one in json.loads(out)["instances"]] == ["active"] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part_of_message"),
+    [
+        (("deploy", "nowhere"), 1, "nowhere: there is no such folder"),
+        (("deploy", "m", "--model", "tiny_sale"), 1, "Did you mean `tiny_sales`"),
+        (("plan", "tiny"), 1, "The registry has no model `tiny`"),
+        (("build", "tiny_sales", "--resume", "x"), 1, "The registry has no batch `x`"),
+        (("build", "tiny_sales", "--jobs", "0"), 2, "0 is not in the range x>=1"),
+        (("biuld", "tiny_sales"), 2, "No such command 'biuld'"),
+        (("build",), 2, "Missing argument 'MODEL'"),
+        (("settings", "set", "aggregates.batch.max.failuers", "1"), 1, "Did you mean `aggregates.batch.max.failures`"),
+        (("settings", "set", "aggregates.batch.max.failures", "many"), 1, "`many` is not a whole number"),
+        (("models", "--registry", "mysql://me:hunter2@h/x"), 1, "a registry lives in SQLite or PostgreSQL"),
+        (("build", "tiny_sales", "--warehouse", "oracle://h/x"), 1, "no warehouse dialect has this URL scheme"),
+    ],
+)
+def test_errors_are_one_sentence(folder: Path, arguments: tuple[str, ...], code: int, part_of_message: str) -> None:
+    """Exit code 1 or 2, what is wrong and near names on standard error, no traceback, no password."""
+    _run(folder, "deploy", "m")
+
+    found, out, err = _run(folder, *arguments)
+
+    assert (found, out) == (code, "")
+    assert part_of_message in err
+    assert "Traceback" not in err
+    assert "hunter2" not in err
+
+
+def test_a_broken_model_shows_all_errors(folder: Path) -> None:
+    """With file and line; nothing is registered."""
+    tiny_star.write_model(folder / "bad", {"a": (("City",), ("Amuont",)), "b": (("Citty",), ("Amount",))})
+
+    code, _, err = _run(folder, "deploy", "bad")
+
+    assert code == 1
+    assert "2 errors; nothing was registered" in err
+    assert err.count("model.yml:") == 2
+    assert json.loads(_run(folder, "models", "--json")[1]) == []
+
+
+def test_a_failed_build_says_how_to_go_on(folder: Path) -> None:
+    """The failed aggregate, its error, and the command that resumes; then that command works."""
+    _run(folder, "deploy", "m")
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("ALTER TABLE shop RENAME TO shop_table")
+        connection.execute(
+            "CREATE VIEW shop AS SELECT shop_id, shop_name, CASE WHEN shop_id > 0 THEN error('gone') END AS city FROM shop_table"
+        )
+    code, _, err = _run(folder, "build", "tiny_sales")
+    batch = json.loads(_run(folder, "batches", "--json")[1])[0]["id"]
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("DROP VIEW shop")
+        connection.execute("ALTER TABLE shop_table RENAME TO shop")
+
+    assert code == 1
+    assert "failed: by_month_and_city: duckdb:" in err
+    assert f"--resume {batch}" in err
+    assert _run(folder, "build", "tiny_sales", "--resume", batch)[0] == 0
+
+
+def test_sweep_lists_before_it_drops(folder: Path) -> None:
+    """Without a terminal and without --yes nothing is dropped."""
+    _run(folder, "deploy", "m")
+    _run(folder, "settings", "set", "aggregates.drop.delaySeconds", "0")
+    _run(folder, "build", "tiny_sales")
+    _run(folder, "build", "tiny_sales")
+
+    listed = _run(folder, "sweep")
+    dropped = _run(folder, "sweep", "--yes", "--json")
+    empty = _run(folder, "sweep", "--dry-run", "--json")
+
+    assert "4 tables; nothing was dropped (--yes drops them)" in listed[2]
+    assert [one["dropped"] for one in json.loads(dropped[1])["tables"]] == [True] * 4
+    assert json.loads(empty[1])["tables"] == []
+
+
+def test_options_stand_before_or_after_the_verb_or_in_the_environment(folder: Path) -> None:
+    """After wins over before, before over the environment."""
+    other = f"sqlite:///{folder / 'other.sqlite'}"
+    _run(folder, "deploy", "m", ATSCALE_AGGS_REGISTRY=other)
+
+    assert len(json.loads(_run(folder, "--registry", other, "models", "--json")[1])) == 1
+    assert len(json.loads(_run(folder, "models", "--json", "--registry", other)[1])) == 1
+    assert json.loads(_run(folder, "models", "--json")[1]) == []
+
+
+def test_ctrl_c_says_how_to_go_on(folder: Path) -> None:
+    """The statement is interrupted, what was built is kept, the next build goes on."""
+    _run(folder, "deploy", "m")
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("ALTER TABLE day RENAME TO day_table")
+        connection.execute(
+            "CREATE VIEW day AS SELECT day_id, month, CASE WHEN (SELECT COUNT(*) FROM range(100000) a, range(1000000) b "
+            "WHERE (a.range * b.range) % 7 = day_id) > 0 THEN day_name END AS day_name FROM day_table"
+        )
+    process = _start(folder, "build", "tiny_sales")
+    assert process.stderr is not None
+    assert "Begun batch" in process.stderr.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "go on with: atscale-aggs build tiny_sales --resume" in err
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("DROP VIEW day")
+        connection.execute("ALTER TABLE day_table RENAME TO day")
+    code, _, err = _run(folder, "build", "tiny_sales")
+    assert code == 0
+    assert "Resumed batch" in err
+
+
+def test_every_verb_teaches(folder: Path) -> None:
+    """--help of each verb has a sentence and an example."""
+    for verb in _VERBS:
+        code, out, _ = _run(folder, verb, "--help")
+        assert code == 0
+        assert f"atscale-aggs {verb}" in out.split("Example:")[1]
+
+
+def test_help_is_quick_because_it_imports_little(folder: Path) -> None:
+    """No SQL library, no database driver, no rich."""
+    code = (
+        "import sys; from airflow_atscale_aggs.cli.main import run; run(['--help']); "
+        "print([m for m in ('sqlalchemy', 'sqlglot', 'duckdb', 'rich', 'airflow', 'msgspec') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_closed_pipe_is_no_error(folder: Path) -> None:
+    """`… | head -1` ends quietly."""
+    _run(folder, "deploy", "m")
+    _run(folder, "build", "tiny_sales")
+    done = subprocess.run(
+        f"{sys.executable} -m airflow_atscale_aggs.cli.main instances --json | head -1",
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stderr == ""
