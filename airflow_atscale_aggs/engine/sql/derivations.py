@@ -10,7 +10,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, only_value
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, only_value
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -93,7 +93,7 @@ class _DerivedSelect:
                 inner.select(_as(value, f"c{place}_{number}"), copy=False)
             is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
             inner.select(_as(exp.Min(this=is_there), f"f{place}"), copy=False)
-        inner.group_by(*(key.copy() for key in keys), copy=False)
+        inner.group_by(*groupable(keys), copy=False)
         alias = f"by_{self._from.attributes[source.attribute].keys[0]}"
         on = exp.and_(
             *(

@@ -105,6 +105,11 @@ def only_value(source: DatasetSource, column: str, expression: exp.Expression) -
     return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
 
 
+def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
+    """Copies of the keys for GROUP BY, without constants: there, warehouses take them for positions or refuse them."""
+    return [key.copy() for key in keys if key.find(exp.Column) is not None]
+
+
 class JoinComposer:
     """Adds the joins of a tree to a SELECT."""
 
@@ -178,7 +183,7 @@ class JoinComposer:
             grouped.select(_as(key, f"k{number}"), copy=False)
         for number, column in enumerate(claim.columns):
             grouped.select(_as(only_value(source, column, source.column(column, inner)), f"c{number}"), copy=False)
-        grouped.group_by(*(key.copy() for key in keys), copy=False)
+        grouped.group_by(*groupable(keys), copy=False)
         right = [_column(f"k{number}", alias) for number in range(len(keys))]
         _left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])

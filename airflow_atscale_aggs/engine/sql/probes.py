@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree, key_dependency
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, key_dependency
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -125,7 +125,7 @@ def _violations(claim: Claim, sources: Sources, facts: DataFacts) -> exp.Express
         select = exp.select("1").from_(source.relation("t"), copy=False)
         for key in keys:
             select.where(exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())), copy=False)
-        select.group_by(*keys, copy=False)
+        select.group_by(*groupable(keys), copy=False)
         select.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)), copy=False)
     else:
         select = _dependency_violations(claim, sources, facts)
@@ -168,7 +168,7 @@ def _dependency_violations(claim: Dependency, sources: Sources, facts: DataFacts
         # Met with NULLs and not met look alike in the columns, but not in an aggregate's flag.
         met = joined.matched_flag(claim.steps)
         tests.append(exp.NEQ(this=exp.Min(this=met), expression=exp.Max(this=met.copy())))
-    select.group_by(*(key.copy() for key in keys), copy=False)
+    select.group_by(*groupable(keys), copy=False)
     select.having(exp.or_(*tests, copy=False), copy=False)
     return select
 

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
@@ -53,15 +53,20 @@ def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.
     source = sources[part.fact]
     for measure, name in layout.measures.items():
         _add(select, _measure(measure, source, alias), name, None)
-    if group:
-        select.group_by(*group, copy=False)
+    keys = groupable(group)
+    if keys:
+        select.group_by(*keys, copy=False)
+    elif group:
+        # All keys are constants: one group, or none over no rows.
+        rows = exp.Count(this=exp.Star(), big_int=True)
+        select.having(exp.GT(this=rows, expression=exp.Literal.number(0)), copy=False)
     return select
 
 
 def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[exp.Expression] | None) -> None:
     select.select(exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True)), copy=False)
     if group is not None:
-        group.append(expression.copy())
+        group.append(expression)
 
 
 def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.Expression:  # noqa: PLR0911 - one a function

@@ -324,3 +324,19 @@ def test_a_derived_table_has_the_types_of_one_made_from_facts(world, kind):
     one, other = (world.fetch_all(f"DESCRIBE {render(select, DUCKDB)}") for select in selects)
 
     assert one == other
+
+
+@pytest.mark.parametrize("constant", ["'All'", "1", "NULL", "7.5"])
+def test_a_constant_attribute_is_one_group(world, constant):
+    """GROUP BY would take 1 for a position and refuse a text on PostgreSQL."""
+    world.add("sales", "shop_id amount", "1, 1", "2, 2", calculated={"everything": constant})
+    world.add("shop", "shop_id city:varchar", "1, 'N'")
+    whole = _bound("everything", "sales", "everything", "everything")
+
+    assert [row[1:] for row in world.rows(_part(whole))] == [(2, 3)]
+    assert [row[1:] for row in world.rows(_part(whole, CITY))] == [("N", 1, 1, 1), (None, 0, 1, 2)]
+    assert world.derived(_part(whole), _part(whole, CITY)) == world.rows(_part(whole))
+
+    world.connection.execute("DELETE FROM sales")
+
+    assert world.rows(_part(whole)) == []
