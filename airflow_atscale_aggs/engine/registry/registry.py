@@ -171,7 +171,8 @@ class Registry(DeploymentWrites, AttemptWrites):
     def activate(self, batch_id: str, *, owner: str, now: datetime, drop_after: datetime) -> BatchRecord:
         """Make all DONE instances ACTIVE and the ones they replace SUPERSEDED, in one transaction.
 
-        Instances of definitions that left the model are SUPERSEDED as well.
+        Instances of definitions that left the model are SUPERSEDED as well, and serve no more; unless an aggregate of the
+        same name has taken their place, their tables stay until a person deletes them (AtScale, "Life Cycle of Aggregate Tables": Deleted, user-defined tables).
 
         The batch is DONE with ``views_pending``; instances that are not built are CANCELLED, FAILED ones stay FAILED.
 
@@ -204,12 +205,21 @@ class Registry(DeploymentWrites, AttemptWrites):
                 retired = select(definitions.c.id).where(
                     definitions.c.model_id == model, definitions.c.status == "retired"
                 )
-                is_retired = instances.c.definition_id.in_(retired)
-                connection.execute(
-                    update(instances)
-                    .where(instances.c.status == InstanceStatus.ACTIVE, or_(replaced, is_retired))
-                    .values(status=InstanceStatus.SUPERSEDED, drop_after=drop_after)
+                heirs = definitions.alias("heirs")
+                has_heir = (
+                    select(heirs.c.id)
+                    .where(heirs.c.model_id == model, heirs.c.status == "defined", heirs.c.name == definitions.c.name)
+                    .exists()
                 )
+                is_changed = instances.c.definition_id.in_(retired.where(has_heir))
+                is_gone = instances.c.definition_id.in_(retired.where(~has_heir))
+                is_active = instances.c.status == InstanceStatus.ACTIVE
+                for which, when in ((or_(replaced, is_changed), drop_after), (is_gone, None)):
+                    connection.execute(
+                        update(instances)
+                        .where(is_active, which)
+                        .values(status=InstanceStatus.SUPERSEDED, drop_after=when)
+                    )
                 own = instances.c.batch_id == batch_id
                 connection.execute(
                     update(instances)
