@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
+    from airflow_atscale_aggs.cli.interrupting import Interruptible
+    from airflow_atscale_aggs.cli.progress import BuildProgress
+    from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
+    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 
@@ -20,7 +25,7 @@ _INCREMENTAL = click.option(
 )
 
 
-@click.command(short_help="Show what a build would do: order, sources, estimated rows, SQL.")
+@click.command(cls=Verb, example="atscale-aggs plan retail --sql")
 @click.argument("model")
 @_FULL
 @_INCREMENTAL
@@ -40,13 +45,9 @@ def plan(
     as_json: bool,
     **connection: str | None,
 ) -> None:
-    r"""Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
+    """Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
 
-    Rows are sketched in the warehouse, one scan per fact table.
-
-    \b
-    Example:
-      atscale-aggs plan retail --sql
+    Use it before a build, to see what derives from what and what will not be built. Rows are sketched in the warehouse, one scan per fact table.
     """
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
@@ -87,7 +88,7 @@ def plan(
             click.echo(f"{step.create_statement(step.sources[0], 1, 1)};")
 
 
-@click.command(short_help="Build or rebuild all aggregates of a model and activate them together.")
+@click.command(cls=Verb, example="atscale-aggs build retail --jobs 2")
 @click.argument("model")
 @_FULL
 @_INCREMENTAL
@@ -107,25 +108,27 @@ def build(
     as_json: bool,
     **connection: str | None,
 ) -> int:
-    r"""Build or rebuild all aggregates of a model, in one batch, and activate them together.
+    """Build or rebuild all aggregates of a model, in one batch, and activate them together.
 
-    What others derive from comes first. The old instances serve until all new ones are ready; if too many fail, they go
+    Use it after each load of the facts. What others derive from comes first. The old instances serve until all new ones are ready; if too many fail, they go
     on serving and what was built stays staged for `--resume`. An interrupted batch is taken up again by the next build.
-
-    \b
-    Example:
-      atscale-aggs build retail --jobs 2
     """
+    from airflow_atscale_aggs.cli.interrupting import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
-    from airflow_atscale_aggs.cli.reading import batch_document, instance_document, print_instances
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.errors import BatchFailedError
     from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
     from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import process_owner
 
-    with workspace(ctx, connection) as place, BuildProgress(is_silent=as_json) as progress:
+    with (
+        workspace(ctx, connection) as place,
+        BuildProgress(is_silent=as_json) as progress,
+        Interruptible(place.warehouse.cancel_all) as interruptible,
+    ):
         failure: BatchFailedError | None = None
+        if resume:
+            _check_model_of(place, model, resume)
         try:
             report = run_batch(
                 place,
@@ -134,13 +137,15 @@ def build(
                 jobs=jobs,
                 owner=process_owner(),
                 resume=resume,
-                on_event=progress,
+                on_event=lambda event: _on_event(event, interruptible, progress),
             )
-        except KeyboardInterrupt:
-            place.warehouse.cancel_all()
+        except (Exception, KeyboardInterrupt) as error:
             progress.stop()
-            return _interrupted(place, model)
-        except BatchFailedError as error:
+            if interruptible.signal_number:
+                _say_interrupted(place, model)
+                return 128 + interruptible.signal_number
+            if not isinstance(error, BatchFailedError):
+                raise
             failure = error
             report = BatchReport(
                 place.registry.batch(error.batch_id), place.registry.instances(batch_id=error.batch_id)
@@ -148,35 +153,19 @@ def build(
         progress.stop()
         name = place.registry.model(report.batch.model_id).name
         counts = dict(place.registry.instance_counts(report.batch.id))
-    if as_json:
-        instances = [instance_document(one) for one in report.instances]
-        print_json({**batch_document(report.batch, name, counts), "instances": instances})
-    else:
-        print_instances(list(report.instances))
-        for note in report.batch.notes:
-            say(note)
+    _show_report(report, name, counts, as_json=as_json)
     if failure is not None:
-        for one in report.instances:
-            if one.error:
-                say(f"failed: {one.step.aggregate}: {one.error}")
         say(f"Error: {failure}")
         return 1
-    if not as_json:
-        _say_summary(report)
     return 0
 
 
-@click.command(short_help="Give a batch up; the old instances keep serving.")
+@click.command(cls=Verb, example="atscale-aggs cancel 6f1c6a52-2d1e-4a8a-9f0f-3d6e0b9a7c11")
 @click.argument("batch_id")
 @connection_options
 @click.pass_context
 def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> None:
-    r"""Give a batch up: nothing of it goes live, the old instances keep serving, `sweep` drops what it built.
-
-    \b
-    Example:
-      atscale-aggs cancel 6f1c6a52-2d1e-4a8a-9f0f-3d6e0b9a7c11
-    """
+    """Give a batch up: nothing of it goes live, the old instances keep serving, `sweep` drops what it built."""
     from airflow_atscale_aggs.engine.lifecycle.activate import cancel_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
@@ -185,19 +174,52 @@ def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> No
     say(f"Batch {report.batch.id} is cancelled.")
 
 
-def _interrupted(place: Workspace, model: str) -> int:
-    batch = place.registry.open_batch_of(place.registry.model(model).id)
-    if batch is not None:
-        say(f"Interrupted. Built aggregates are kept; go on with: atscale-aggs build {model} --resume {batch.id}")
-    return 130
+def _check_model_of(place: Workspace, model: str, batch_id: str) -> None:
+    """A batch id pasted from elsewhere must not build another model than the one that is named."""
+    wanted, found = place.registry.model(model).id, place.registry.batch(batch_id).model_id
+    if wanted != found:
+        raise click.UsageError(f"Batch {batch_id} is of model `{place.registry.model(found).name}`, not `{model}`.")
 
 
-def _say_summary(report: Any) -> None:
+def _on_event(event: BuildEvent, interruptible: Interruptible, progress: BuildProgress) -> None:
+    """Show it; nothing new is begun after Ctrl-C."""
+    if event.kind == "start":
+        interruptible.check()
+    progress(event)
+
+
+def _say_interrupted(place: Workspace, model: str) -> None:
+    last = place.registry.batches(place.registry.model(model).id, 1)
+    if last and last[0].status in {"in_progress", "failed"}:
+        say(
+            "Interrupted. What was built is kept, the old instances keep serving; go on with: "
+            f"atscale-aggs build {model} --resume {last[0].id}"
+        )
+    else:
+        say("Interrupted; no batch is open.")
+
+
+def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_json: bool) -> None:
+    """The final table and a summary, or the document; failed aggregates with their errors."""
+    from airflow_atscale_aggs.cli.reading import batch_document, instance_document, print_instances
+
     batch = report.batch
-    total = sum(one.rows or 0 for one in report.instances)
+    if as_json:
+        instances = [instance_document(one, model) for one in report.instances]
+        print_json({**batch_document(batch, model, counts), "instances": instances})
+    else:
+        print_instances(report.instances)
+        for note in batch.notes:
+            say(note)
+    for one in report.instances:
+        if one.error and one.status == "failed":
+            say(f"failed: {one.step.aggregate}: {one.error}")
+    if batch.finished_at is None or batch.status != "done" or as_json:
+        return
+    active = [one for one in report.instances if one.status == "active"]
+    total = sum(one.rows or 0 for one in active)
     took = (batch.finished_at - batch.created_at).total_seconds()
-    active = sum(one.status == "active" for one in report.instances)
-    say(f"Activated {active} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")
+    say(f"Activated {len(active)} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")
 
 
 def _plan_document(made: BatchPlan) -> dict[str, object]:

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import DEFAULT_REGISTRY, connection_options, remember_connection, workspace
+from airflow_atscale_aggs.cli.connecting import connection_options, registry_url, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.teaching import Verb, VerbGroup
 
 
-@click.group(short_help="Show, set or unset settings, for all models or one.")
+@click.group(cls=VerbGroup, example="atscale-aggs settings set aggregates.batch.max.failures 2 --model retail")
 def settings() -> None:
-    r"""Settings under the product's keys; a model's own value wins over the one for all models.
+    """Settings under the product's keys; a model's own value wins over the one for all models.
 
-    \b
-    Example:
-      atscale-aggs settings set aggregates.batch.max.failures 2 --model retail
+    Use them to change how batches are built: attempts, failures tolerated, builds at the same time, queue order.
     """
 
 
-@settings.command("list")
+@settings.command("list", cls=Verb, example="atscale-aggs settings list --model retail")
 @click.option("--model", metavar="M", help="The values in force for this model.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
 def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **connection: str | None) -> None:
-    r"""Show every setting with its value and default.
+    """Show every setting with its value and default.
 
-    \b
-    Example:
-      atscale-aggs settings list --model retail
+    Use it to find the key to set, and to see what is in force for a model.
     """
     from airflow_atscale_aggs.engine.settings import describe_settings
 
@@ -43,94 +40,93 @@ def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **
     print_table(("key", "value", "default", "meaning"), [(k, str(v), str(d), m) for k, v, d, m in rows])
 
 
-@settings.command("set")
+@settings.command("set", cls=Verb, example="atscale-aggs settings set aggregates.batch.maxConcurrentBuilds 2")
 @click.argument("key")
 @click.argument("value")
 @click.option("--model", metavar="M", help="For this model only.")
 @connection_options
 @click.pass_context
 def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, **connection: str | None) -> None:
-    r"""Set a setting for all models, or for one.
+    """Set a setting for all models, or for one.
 
-    \b
-    Example:
-      atscale-aggs settings set aggregates.batch.maxConcurrentBuilds 2
+    Use it when the default does not suit; it is kept in the registry and is in force from the next batch on.
     """
     from airflow_atscale_aggs.engine.settings import Settings
 
+    key = _known_key(key)
     Settings().with_values({key: value})
     with workspace(ctx, connection) as place:
         place.registry.put_setting(place.registry.model(model).id if model else None, key, value)
     say(f"{key} is {value}{f' for model {model}' if model else ''}.")
 
 
-@settings.command("unset")
+@settings.command("unset", cls=Verb, example="atscale-aggs settings unset aggregates.batch.maxConcurrentBuilds")
 @click.argument("key")
 @click.option("--model", metavar="M", help="Of this model only.")
 @connection_options
 @click.pass_context
 def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connection: str | None) -> None:
-    r"""Forget a setting; the default, or the value for all models, is in force again.
+    """Forget a setting; the default, or the value for all models, is in force again.
 
-    \b
-    Example:
-      atscale-aggs settings unset aggregates.batch.maxConcurrentBuilds
+    Use it to take `settings set` back.
     """
+    key = _known_key(key)
     with workspace(ctx, connection) as place:
         was_set = place.registry.delete_setting(place.registry.model(model).id if model else None, key)
     say(f"{key} {'is unset' if was_set else 'was not set'}.")
 
 
-@click.group(short_help="Show or upgrade the registry's schema version.")
+@click.group(cls=VerbGroup, example="atscale-aggs registry upgrade")
 def registry() -> None:
-    r"""The registry is our own memory, in SQLite or PostgreSQL.
+    """The registry is our own memory, in SQLite or PostgreSQL.
 
-    \b
-    Example:
-      atscale-aggs registry upgrade
+    Use it after an upgrade of this program, when a command says that the schema version is not the one it needs.
     """
 
 
-@registry.command("upgrade")
+@registry.command("upgrade", cls=Verb, example="atscale-aggs registry upgrade --registry sqlite:///atscale_aggs.sqlite")
 @connection_options
 @click.pass_context
 def upgrade(ctx: click.Context, /, **connection: str | None) -> None:
-    r"""Make the schema, or bring it to this program's version; nothing is lost.
+    """Make the schema, or bring it to this program's version; nothing is lost.
 
-    \b
-    Example:
-      atscale-aggs registry upgrade --registry sqlite:///atscale_aggs.sqlite
+    Use it once after an upgrade of this program. An empty registry is made by any verb.
     """
     from airflow_atscale_aggs.engine.registry.connection import upgrade_registry
 
-    version = upgrade_registry(_registry_url(ctx, connection))
+    version = upgrade_registry(registry_url(ctx, connection))
     say(f"The registry has schema version {version}.")
 
 
-@registry.command("version")
+@registry.command("version", cls=Verb, example="atscale-aggs registry version")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
-def version(ctx: click.Context, /, **connection: str | None) -> None:
-    r"""Show the schema version; an error when it is not this program's.
+def version(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -> None:
+    """Show the schema version; an error when it is not this program's.
 
-    \b
-    Example:
-      atscale-aggs registry version
+    Use it in scripts, to check a registry before a deployment.
     """
     from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
     from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION
 
-    database = RegistryDatabase(_registry_url(ctx, connection))
+    database = RegistryDatabase(registry_url(ctx, connection))
     try:
         is_there = database.check_version()
     finally:
         database.dispose()
+    if as_json:
+        print_json({"registry": database.name, "version": SCHEMA_VERSION if is_there else None})
+        return
     click.echo(SCHEMA_VERSION if is_there else "empty")
 
 
-def _registry_url(ctx: click.Context, /, connection: dict[str, str | None]) -> str:
-    import os
+def _known_key(given: str) -> str:
+    """The key as the product spells it; SettingError with near keys for one that nobody knows."""
+    from airflow_atscale_aggs.engine.errors import SettingError, near_names
+    from airflow_atscale_aggs.engine.settings import Settings, describe_settings
 
-    remember_connection(ctx, connection)
-    chosen = ctx.find_root().obj.get("registry")
-    return chosen or os.environ.get("ATSCALE_AGGS_REGISTRY") or DEFAULT_REGISTRY
+    keys = {key.casefold(): key for key, *_ in describe_settings(Settings())}
+    if given.casefold() not in keys:
+        raise SettingError(given, "there is no such setting", near_names(given, keys.values()))
+    return keys[given.casefold()]

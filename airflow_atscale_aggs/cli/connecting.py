@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import click
+
+from airflow_atscale_aggs.cli.output import say
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 DEFAULT_REGISTRY = "sqlite:///atscale_aggs.sqlite"
 DEFAULT_WAREHOUSE = "duckdb:///warehouse.duckdb"
+
+_SECRET = re.compile(
+    r"://[^:/?#]*:(?P<password>.+)@|[?&][^=&]*(?:pass|token|secret|key)[^=&]*=(?P<value>[^&]+)", re.IGNORECASE
+)
+_LEAST_SECRET = 3
+"""Shorter ones are not looked for: they would be found in every word."""
 
 _OPTIONS = (
     click.option(
@@ -39,21 +51,49 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def remember_connection(ctx: click.Context, given: dict[str, str | None]) -> None:
+def remember_connection(ctx: click.Context, given: Mapping[str, str | None]) -> None:
     """Keep what was given; options after the verb win over options before it."""
-    ctx.find_root().obj.update({key: value for key, value in given.items() if value})
+    ctx.find_root().ensure_object(dict).update({key: value for key, value in given.items() if value})
 
 
-def workspace(ctx: click.Context, given: dict[str, str | None]) -> Workspace:
+def registry_url(ctx: click.Context, given: Mapping[str, str | None]) -> str:
+    """The registry that options and environment name; says so when it is a new file."""
+    remember_connection(ctx, given)
+    url = _chosen(ctx.find_root().obj, "registry") or DEFAULT_REGISTRY
+    scheme, _, file = url.partition(":///")
+    if scheme == "sqlite" and file and file != ":memory:" and not Path(file).exists() and Path(file).parent.is_dir():
+        say(f"A new registry: {file}")
+    return url
+
+
+def workspace(ctx: click.Context, given: Mapping[str, str | None]) -> Workspace:
     """The workspace that options and environment name."""
-    import os
-
     from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
-    remember_connection(ctx, given)
-    chosen = ctx.find_root().obj
+    registry = registry_url(ctx, given)
+    state = ctx.find_root().obj
     return open_workspace(
-        registry=chosen.get("registry") or os.environ.get("ATSCALE_AGGS_REGISTRY") or DEFAULT_REGISTRY,
-        warehouse=chosen.get("warehouse") or os.environ.get("ATSCALE_AGGS_WAREHOUSE") or DEFAULT_WAREHOUSE,
-        aggregate_schema=chosen.get("schema") or os.environ.get("ATSCALE_AGGS_SCHEMA") or "",
+        registry=registry,
+        warehouse=_chosen(state, "warehouse") or DEFAULT_WAREHOUSE,
+        aggregate_schema=_chosen(state, "schema"),
     )
+
+
+def hide_secrets(text: str, state: Mapping[str, Any]) -> str:
+    """A text without the passwords and tokens of the URLs in use, which drivers like to repeat.
+
+    >>> hide_secrets("no route for me:hunter2", {"registry": "postgresql://me:hunter2@db/x"})
+    'no route for me:***'
+    """
+    for name in ("registry", "warehouse"):
+        for found in _SECRET.finditer(_chosen(state, name)):
+            secret = found["password"] or found["value"]
+            for written in (secret, unquote(secret)):
+                if len(written) >= _LEAST_SECRET:
+                    text = text.replace(written, "***")
+    return text
+
+
+def _chosen(state: Mapping[str, Any], name: str) -> str:
+    """An option, or the environment's value; empty when there is neither."""
+    return str(state.get(name) or os.environ.get(f"ATSCALE_AGGS_{name.upper()}") or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,16 @@ import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, say
+from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.define import DeployReport
     from airflow_atscale_aggs.engine.model.validation import ModelIssue
 
-_MOST_WARNINGS = 10
+_MOST_LINES = 10
 
 
-@click.command(short_help="Read a folder of SML and register its models with their aggregates.")
+@click.command(cls=Verb, example="atscale-aggs deploy models/retail --model retail")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--model", metavar="NAME", help="Deploy this model only.")
 @click.option("--verbose", is_flag=True, help="Show every warning.")
@@ -28,14 +28,10 @@ _MOST_WARNINGS = 10
 def deploy(
     ctx: click.Context, /, folder: Path, model: str | None, *, verbose: bool, as_json: bool, **connection: str | None
 ) -> None:
-    r"""Read a folder of SML, check it, register its models with their user-defined aggregates.
+    """Read a folder of SML, check it, register its models with their user-defined aggregates.
 
     Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
     everything as it was, and all errors are shown at once. The warehouse is not asked.
-
-    \b
-    Example:
-      atscale-aggs deploy models/retail --model retail
     """
     from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -53,16 +49,23 @@ def deploy(
             names = getattr(outcome, word)
             if names:
                 click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+        if not (outcome.appeared or outcome.changed or outcome.unchanged):
+            click.echo("  no user-defined aggregates")
 
 
 def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
-    shown = issues if verbose else issues[:_MOST_WARNINGS]
-    for issue in shown:
-        say(f"warning: {issue}")
-    if len(issues) > len(shown):
-        rest = Counter(issue.code for issue in issues[len(shown) :])
-        counts = ", ".join(f"{number} {code}" for code, number in rest.most_common())
-        say(f"warning: {len(issues) - len(shown)} more ({counts}); --verbose shows them")
+    """All of them if they are few; otherwise how many there are of each kind, with the first of it."""
+    if verbose or len(issues) <= _MOST_LINES:
+        for issue in issues:
+            say(f"warning: {issue}")
+        return
+    kinds: dict[str, list[ModelIssue]] = {}
+    for issue in issues:
+        kinds.setdefault(issue.code, []).append(issue)
+    by_number = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    for code, found in by_number[: _MOST_LINES - 1]:
+        say(f"warning: {len(found)} {code}, {'the first' if len(found) > 1 else 'namely'}: {found[0]}")
+    say(f"warning: {len(issues)} warnings of {len(kinds)} kinds; --verbose shows all")
 
 
 def _document(report: DeployReport) -> dict[str, object]:

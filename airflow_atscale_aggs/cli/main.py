@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any
 
 import click
 
 from airflow_atscale_aggs import __version__
-from airflow_atscale_aggs.cli.connecting import connection_options, remember_connection
+from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, remember_connection
+from airflow_atscale_aggs.cli.teaching import VerbGroup
 
 _VERBS = {
     "deploy": ("deploying", "Read a folder of SML and register its models with their aggregates."),
@@ -26,8 +26,14 @@ _VERBS = {
     "registry": ("configuring", "Show or upgrade the registry's schema version."),
 }
 
+_FIRST_RUN = """\
+atscale-aggs deploy models/retail   read the model, register its aggregates
+atscale-aggs plan retail            see what a build would do
+atscale-aggs build retail           build all aggregates, activate them together
+atscale-aggs instances              see rows, seconds and sources"""
 
-class LazyVerbs(click.Group):
+
+class LazyVerbs(VerbGroup):
     """Imports a verb's module when the verb is used, so that ``--help`` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -35,7 +41,7 @@ class LazyVerbs(click.Group):
         return list(_VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The verb's command; None for an unknown verb, which click reports with near names."""
+        """The verb's command; None for an unknown verb."""
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"airflow_atscale_aggs.cli.{_VERBS[cmd_name][0]}")
@@ -48,23 +54,25 @@ class LazyVerbs(click.Group):
             formatter.write_dl([(name, sentence) for name, (_, sentence) in _VERBS.items()])
 
 
-@click.group(cls=LazyVerbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyVerbs,
+    example=_FIRST_RUN,
+    example_title="A first run, with a DuckDB file warehouse.duckdb that holds the facts",
+    invoke_without_command=True,
+    subcommand_metavar="VERB [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @connection_options
-@click.option("--debug", is_flag=True, envvar="ATSCALE_AGGS_DEBUG", help="Show tracebacks.")
+@click.option("--debug", is_flag=True, envvar="ATSCALE_AGGS_DEBUG", help="Show tracebacks.  [env ATSCALE_AGGS_DEBUG]")
 @click.version_option(__version__, prog_name="atscale-aggs")
 @click.pass_context
 def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None:
-    r"""Aggregate tables for star schemas.
+    """Aggregate tables for star schemas: define, plan, build, activate.
 
-    A first run, with a DuckDB file warehouse.duckdb that holds the facts:
-
-    \b
-      atscale-aggs deploy models/retail      read the model, register its aggregates
-      atscale-aggs plan retail               see what a build would do
-      atscale-aggs build retail              build all aggregates, activate them together
-      atscale-aggs instances                 see rows, seconds and sources
+    `atscale-aggs VERB --help` tells when to use a verb, with an example. Results go to standard output, everything
+    else to standard error; exit codes are 0 ok, 1 failed, 2 usage, 130 interrupted.
     """
-    ctx.obj = {"debug": debug}
+    ctx.ensure_object(dict)["debug"] = debug
     remember_connection(ctx, connection)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -76,32 +84,36 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code: 0 ok, 1 failed, 2 usage, 130 interrupted."""
+    """Run the command line; the exit code: 0 ok, 1 failed, 2 usage, 130 interrupted.
+
+    A reader of our output that went away (``… | head -1``) ends the process without a word, by click's SystemExit.
+    """
+    state: dict[str, Any] = {}
     try:
-        result: Any = cli.main(args=arguments, prog_name="atscale-aggs", standalone_mode=False)
+        result: Any = cli.main(args=arguments, prog_name="atscale-aggs", standalone_mode=False, obj=state)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader of our output went away: nothing is left to say, also not at interpreter shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001 - the last one to see it; defects are raised again
-        return _report(error, arguments if arguments is not None else sys.argv[1:])
+    except Exception as error:  # noqa: BLE001 - the last one to see it
+        click.echo(hide_secrets(_told(error, is_debugging=state.get("debug", False)), state), err=True)
+        return 1
     return result if isinstance(result, int) else 0
 
 
-def _report(error: Exception, arguments: list[str]) -> int:
-    """One sentence for an error of ours; anything else is a defect and keeps its traceback."""
+def _told(error: Exception, *, is_debugging: bool) -> str:
+    """One sentence; all of it for those who debug."""
+    if is_debugging:
+        import traceback
+
+        return "".join(traceback.format_exception(error)).rstrip()
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 
-    if not isinstance(error, AtScaleAggsError) or "--debug" in arguments or os.environ.get("ATSCALE_AGGS_DEBUG"):
-        raise error
-    click.echo(f"Error: {error}", err=True)
-    return 1
+    if isinstance(error, (AtScaleAggsError, OSError)):
+        return f"Error: {error}"
+    return f"Error: {type(error).__name__}: {error} (not foreseen: a defect of atscale-aggs; --debug shows where)"
 
 
 if __name__ == "__main__":

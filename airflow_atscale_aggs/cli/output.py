@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,17 +12,17 @@ import click
 
 def print_json(value: object) -> None:
     """One JSON document on standard output; datetimes as ISO 8601 in UTC."""
+    import json
+
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", right: Sequence[str] = ()
-) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """A table on standard output; as wide as its content when that is no terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -43,7 +42,7 @@ def seconds(value: float | None) -> str:
 
 def when(value: datetime | None) -> str:
     """A time for people: UTC, to the second."""
-    return "" if value is None else value.strftime("%Y-%m-%d %H:%M:%SZ")
+    return "" if value is None else _utc(value).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def say(text: str) -> None:
@@ -60,4 +59,9 @@ def _cell(value: object) -> Any:
 
 
 def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return _utc(value).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _utc(value: datetime) -> datetime:
+    """A time without a zone is in UTC already; a driver may answer in its session's zone."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, seconds, when
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, seconds, when
+from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
@@ -28,14 +29,12 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
 _MODEL = click.option("--model", metavar="M", help="Only this model, by name or id.")
 
 
-@click.command(short_help="List the deployed models.")
+@click.command(cls=Verb, example="atscale-aggs models --json")
 @_reading
 def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -> None:
-    r"""List the deployed models.
+    """List the deployed models, with the version of each.
 
-    \b
-    Example:
-      atscale-aggs models --json
+    Use it to see what is deployed here, and under which names the other verbs know it.
     """
     with workspace(ctx, connection) as place:
         found = place.registry.models()
@@ -43,11 +42,12 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
         names = ("id", "catalog", "name", "label", "version", "deployed_at", "connection")
         print_json([{name: getattr(one, name) for name in names} for one in found])
         return
+    _hint(found, "No model is deployed here; begin with: atscale-aggs deploy DIR")
     rows = [(one.name, one.catalog, one.version, when(one.deployed_at), one.connection, one.id) for one in found]
     print_table(("model", "catalog", "version", "deployed", "connection", "id"), rows, right=("version",))
 
 
-@click.command(short_help="List aggregate definitions: what should be aggregated.")
+@click.command(cls=Verb, example="atscale-aggs definitions --model retail")
 @_MODEL
 @click.option(
     "--all", "include_retired", is_flag=True, help="Also retired ones: they left the model, their tables stay."
@@ -56,11 +56,9 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
 def definitions(
     ctx: click.Context, /, model: str | None, *, include_retired: bool, as_json: bool, **connection: str | None
 ) -> None:
-    r"""List aggregate definitions: what should be aggregated, at which grain.
+    """List aggregate definitions: what should be aggregated, at which grain.
 
-    \b
-    Example:
-      atscale-aggs definitions --model retail
+    Use it after `deploy`, to see what a build will make.
     """
     with workspace(ctx, connection) as place:
         chosen = [place.registry.model(model)] if model else place.registry.models()
@@ -72,6 +70,7 @@ def definitions(
     if as_json:
         print_json([_definition(name, record) for name, record in found])
         return
+    _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
     rows = [
         (
             record.definition.name,
@@ -87,7 +86,7 @@ def definitions(
     print_table(("aggregate", "model", "origin", "status", "facts", "attributes", "metrics"), rows)
 
 
-@click.command(short_help="List aggregate instances: the tables, and where each stands.")
+@click.command(cls=Verb, example="atscale-aggs instances --model retail")
 @_MODEL
 @click.option("--batch", "batch_id", metavar="BATCH_ID", help="Only this batch.")
 @click.option("--all", "include_gone", is_flag=True, help="Also superseded, cancelled and deleted ones.")
@@ -102,14 +101,13 @@ def instances(
     as_json: bool,
     **connection: str | None,
 ) -> None:
-    r"""List aggregate instances: one physical table each, with rows, seconds and where it was built from.
+    """List aggregate instances: one physical table each, with rows, seconds and where it was built from.
 
-    \b
-    Example:
-      atscale-aggs instances --model retail
+    Use it to see which tables serve now (status active), and after a failed build which ones failed, and why (--json).
     """
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
+        names = {one.id: one.name for one in place.registry.models()}
         model_id = place.registry.model(model).id if model else None
         found = [
             one
@@ -117,21 +115,20 @@ def instances(
             if include_gone or batch_id or one.status not in gone
         ]
     if as_json:
-        print_json([instance_document(one) for one in found])
+        print_json([instance_document(one, names[one.model_id]) for one in found])
         return
-    print_instances(found)
+    _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
+    print_instances(found, names)
 
 
-@click.command(short_help="List batch builds, newest first.")
+@click.command(cls=Verb, example="atscale-aggs batches --model retail --json")
 @_MODEL
-@click.option("--limit", default=20, show_default=True, help="How many at the most.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many at the most.")
 @_reading
 def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bool, **connection: str | None) -> None:
-    r"""List batch builds, newest first: who drives them, how they ended, how many instances stand where.
+    """List batch builds, newest first: who drives them, how they ended, how many instances stand where.
 
-    \b
-    Example:
-      atscale-aggs batches --model retail --json
+    Use it to find the id to resume or cancel.
     """
     with workspace(ctx, connection) as place:
         names = {one.id: one.name for one in place.registry.models()}
@@ -141,6 +138,7 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
     if as_json:
         print_json([batch_document(one, names[one.model_id], counts[one.id]) for one in found])
         return
+    _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
     rows = [
         (
             one.id,
@@ -159,17 +157,27 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
     print_table(columns, rows, right=("failures",))
 
 
-def print_instances(found: list[InstanceRecord], *, title: str = "") -> None:
-    """The instances as a table, in the order given."""
+def print_instances(found: Sequence[InstanceRecord], models: Mapping[str, str] | None = None) -> None:
+    """The instances as a table, in the order given; with their models if the names are given by id."""
     rows = [
-        (one.step.aggregate, one.status, one.rows, seconds(one.seconds), one.source, one.attempt, one.table)
+        (
+            one.step.aggregate,
+            *([models[one.model_id]] if models is not None else []),
+            one.status,
+            one.rows,
+            seconds(one.seconds),
+            one.source,
+            one.attempt,
+            one.table,
+        )
         for one in found
     ]
-    columns = ("aggregate", "status", "rows", "seconds", "built from", "attempt", "table")
-    print_table(columns, rows, title=title, right=("rows", "seconds", "attempt"))
+    with_model = ["model"] if models is not None else []
+    columns = ("aggregate", *with_model, "status", "rows", "seconds", "built from", "attempt", "table")
+    print_table(columns, rows, right=("rows", "seconds", "attempt"))
 
 
-def instance_document(one: InstanceRecord) -> dict[str, object]:
+def instance_document(one: InstanceRecord, model: str) -> dict[str, object]:
     """An instance for programs."""
     names = (
         "id",
@@ -187,12 +195,19 @@ def instance_document(one: InstanceRecord) -> dict[str, object]:
     times = ("started_at", "finished_at", "activated_at", "drop_after")
     return {
         "aggregate": one.step.aggregate,
+        "model": model,
         "definition_id": one.step.definition_id,
         "fact": one.step.fact,
         "view": one.step.view,
         "position": one.step.position,
         **{name: getattr(one, name) for name in (*names, *times)},
     }
+
+
+def _hint(found: Sequence[object], hint: str) -> None:
+    """What to do when there is nothing to list."""
+    if not found:
+        say(hint)
 
 
 def batch_document(one: BatchRecord, model: str, counts: dict[str, int]) -> dict[str, object]:

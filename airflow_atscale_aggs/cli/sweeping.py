@@ -8,30 +8,29 @@ import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.teaching import Verb
 
 
-@click.command(short_help="Drop tables that nothing needs any more; lists them first.")
+@click.command(cls=Verb, example="atscale-aggs sweep --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only list.")
 @click.option("--yes", is_flag=True, help="Drop without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
 @click.pass_context
 def sweep(ctx: click.Context, /, *, dry_run: bool, yes: bool, as_json: bool, **connection: str | None) -> int:
-    r"""Drop the tables of failed, interrupted, cancelled and superseded builds.
+    """Drop the tables of failed, interrupted, cancelled and superseded builds.
 
-    Only tables that the registry wrote down before they were made; never one that serves, is staged, or is being
+    Use it now and then, or after a build that failed for good. Only tables that the registry wrote down before they were made; never one that serves, is staged, or is being
     written. Without a terminal and without --yes it only lists.
-
-    \b
-    Example:
-      atscale-aggs sweep --dry-run
     """
     from airflow_atscale_aggs.engine.lifecycle.sweep import sweep as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
+    # One moment for both: what is dropped is what was listed.
+    now = utc_now()
     with workspace(ctx, connection) as place:
-        report = run(place, dry_run=True, now=utc_now())
-        if not as_json:
+        report = run(place, dry_run=True, now=now)
+        if report.found and not as_json:
             print_table(
                 ("table", "schema", "aggregate", "why"),
                 [(one.table, one.schema, one.aggregate, one.why) for one in report.found],
@@ -39,8 +38,9 @@ def sweep(ctx: click.Context, /, *, dry_run: bool, yes: bool, as_json: bool, **c
         is_wanted = yes or (not as_json and sys.stdin.isatty() and bool(report.found))
         if is_wanted and not dry_run and report.found:
             if not yes and not click.confirm(f"Drop these {len(report.found)} tables?", err=True):
+                say("Nothing was dropped.")
                 return 0
-            report = run(place, dry_run=False, now=utc_now())
+            report = run(place, dry_run=False, now=now)
     if as_json:
         fields = ("table", "schema", "aggregate", "why", "dropped", "error")
         found = [{name: getattr(one, name) for name in fields} for one in report.found]
@@ -49,8 +49,10 @@ def sweep(ctx: click.Context, /, *, dry_run: bool, yes: bool, as_json: bool, **c
     for one in report.found:
         if one.error:
             say(f"not dropped: {one.table}: {one.error}")
-    if report.dry_run and not as_json:
+    if not report.found:
+        say("Nothing to drop.")
+    elif report.dry_run:
         say(f"{len(report.found)} tables; nothing was dropped{'' if dry_run else ' (--yes drops them)'}.")
-    elif not as_json:
+    else:
         say(f"Dropped {dropped} of {len(report.found)} tables.")
     return 1 if any(one.error for one in report.found) else 0

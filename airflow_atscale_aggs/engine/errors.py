@@ -284,5 +284,5 @@ class BatchFailedError(AtScaleAggsError):
         return (
             f"Batch {self.batch_id} of model `{self.model}` is not activated: {len(self.failed)} failed "
             f"({', '.join(self.failed)}), `aggregates.batch.max.failures` allows {self.allowed}. The old instances keep "
-            f"serving. Repair, then run `atscale-aggs build --resume {self.batch_id}` or clear the failed tasks."
+            f"serving. Repair, then run `atscale-aggs build {self.model} --resume {self.batch_id}` or clear the failed tasks."
         )

@@ -73,6 +73,11 @@ class RegistryDatabase:
             yield
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
+        except sqlalchemy.exc.DatabaseError as error:
+            # SQLite's plain one: the file is no database, or is damaged. Broken constraints are for the callers.
+            if type(error) is not sqlalchemy.exc.DatabaseError:
+                raise
+            raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
 
 
 def upgrade_registry(url: str) -> str:
@@ -98,7 +103,7 @@ def upgrade_registry(url: str) -> str:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         raise RegistryUnavailableError(
             "?", "the registry URL is not of the form sqlite:///FILE or postgresql+psycopg://…"
         ) from None
@@ -114,7 +119,11 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return sqlalchemy.create_engine(url, pool_pre_ping=True)
+        try:
+            return sqlalchemy.create_engine(url, pool_pre_ping=True)
+        except (sqlalchemy.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+            reason = f"{error}; the driver is psycopg: postgresql+psycopg://…"
+            raise RegistryUnavailableError(url.render_as_string(hide_password=True), reason) from error
     engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

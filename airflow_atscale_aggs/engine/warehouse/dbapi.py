@@ -122,7 +122,9 @@ class DbApiSession:
             if self._driver.is_lost(error) and not self._is_in_transaction:
                 self.close()
             kind = TransientWarehouseError if self._driver.is_transient(error) else PermanentWarehouseError
-            raise kind(self.dialect.name, sql, _reason(error)) from error
+            # Without a connection the statement was not sent, and has nothing to do with it.
+            sent = "" if self._connection is None and cursor is None else sql
+            raise kind(self.dialect.name, sent, _reason(error)) from error
         finally:
             if cursor is not None and not self._driver.cursors_are_connections:
                 with contextlib.suppress(*self._driver.errors):

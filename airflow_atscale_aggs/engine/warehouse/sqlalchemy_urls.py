@@ -6,13 +6,23 @@ from typing import Any
 
 import sqlalchemy
 
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 
 def open_url(url: str, dialect: Dialect, *, aggregate_schema: str) -> DbApiWarehouse:
-    """A warehouse over the DB-API driver that SQLAlchemy finds for the URL, in autocommit mode."""
-    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    """A warehouse over the DB-API driver that SQLAlchemy finds for the URL, in autocommit mode.
+
+    Raises:
+        PermanentWarehouseError: the driver or its SQLAlchemy dialect is not installed, or the URL cannot be read.
+    """
+    try:
+        engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    except (sqlalchemy.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
+        raise PermanentWarehouseError(
+            dialect.name, "", f"{error}; install the SQLAlchemy dialect of {dialect.name}, or correct the URL"
+        ) from error
     return open_engine(engine, dialect, aggregate_schema=aggregate_schema)
 
 

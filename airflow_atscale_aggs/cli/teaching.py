@@ -1,0 +1,57 @@
+"""Commands whose help teaches: a sentence, when to use it, an example to copy; mistyped verbs get near names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+class Verb(click.Command):
+    """A command whose help shows an example."""
+
+    def __init__(self, *args: Any, example: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.example = example
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, then the options."""
+        write_example(formatter, "Example", self.example)
+        super().format_options(ctx, formatter)
+
+
+class VerbGroup(click.Group):
+    """A command with sub-commands, whose help shows an example and which knows near names."""
+
+    def __init__(self, *args: Any, example: str, example_title: str = "Example", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.example, self.example_title = example, example_title
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, then options and sub-commands."""
+        write_example(formatter, self.example_title, self.example)
+        super().format_options(ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The sub-command that is meant.
+
+        Raises:
+            click.UsageError: there is none of that name; tells near ones.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from airflow_atscale_aggs.engine.errors import near_names
+
+            near = near_names(args[0], self.list_commands(ctx))
+            hint = f" Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
+
+
+def write_example(formatter: click.HelpFormatter, title: str, example: str) -> None:
+    """Lines as they are: wrapped commands cannot be copied."""
+    with formatter.section(title):
+        for line in example.splitlines():
+            formatter.write(f"{' ' * formatter.current_indent}{line}\n")
