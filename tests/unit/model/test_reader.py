@@ -66,9 +66,7 @@ def test_scalars_follow_the_json_schema(text: str, value: object) -> None:
     assert (found, type(found)) == (value, type(value))
 
 
-@pytest.mark.parametrize(
-    "text", ["a: [1", "a: b: c", "\t- x", "a: *nowhere", "--- 1\n--- 2", "&x [*x]"], ids=repr
-)
+@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\t- x", "a: *nowhere", "--- 1\n--- 2", "&x [*x]"], ids=repr)
 def test_broken_yaml_is_an_error_with_a_line(text: str) -> None:
     """Unclosed lists, wrong nesting, tabs, unknown aliases, several documents, a structure that holds itself."""
     with pytest.raises(YamlError) as caught:
