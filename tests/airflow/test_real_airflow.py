@@ -7,7 +7,8 @@ the UI's Clear dialog does, rebuilds only it, and the batch activates.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,8 @@ import tiny_star
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+
+PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
@@ -42,7 +45,7 @@ def _many_aggregates() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 class _Place:
     """A star, its model, a registry, and an Airflow that builds it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, metadata: str) -> None:
         self.warehouse_file = folder / "warehouse.duckdb"
         self.registry = f"sqlite:///{folder / 'registry.sqlite'}"
         self.warehouse = f"duckdb:///{self.warehouse_file}"
@@ -52,7 +55,7 @@ class _Place:
         (folder / "dags" / "tiny.py").write_text(_DAG_FILE.format(folder=str(folder / "model")))
         extra = {"registry_url": self.registry, "warehouse_url": self.warehouse, "aggregate_schema": "aggs"}
         variables = {"AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
-        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables)
+        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables, database=metadata)
 
     def run_sql(self, *statements: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.warehouse_file)) as connection:
@@ -86,10 +89,11 @@ class _Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
-    made = _Place(tmp_path_factory.mktemp("airflow"))
-    with made.airflow:
-        yield made
+def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresDatabase) -> Iterator[_Place]:
+    with postgres_database("airflow_metadata") as metadata:
+        made = _Place(tmp_path_factory.mktemp("airflow"), metadata)
+        with made.airflow:
+            yield made
 
 
 def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> None:
