@@ -38,6 +38,11 @@ ALL_MODELS = ""
 """Scope of settings that hold for every model."""
 
 
+def deployed_scope(model_id: str) -> str:
+    """Scope of the settings that came with a model's SML, replaced by every deployment."""
+    return f"sml:{model_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryReader:
     """Typed reads; every call sees committed data."""
@@ -204,6 +209,10 @@ class RegistryReader:
         scope = ALL_MODELS if model_id is None else model_id
         query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
         return {row[0]: row[1] for row in self._rows(query)}
+
+    def deployed_settings(self, model_id: str) -> Mapping[str, str]:
+        """Product key to value, as the model's SML folder says."""
+        return self.settings(deployed_scope(model_id))
 
     def version(self, model_id: str) -> int:
         """A number that grows with every deployment and activation; caches key on it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -140,6 +140,7 @@ class Deployment:
         content_hash: of the documents' meaning as read; an equal hash makes no new version.
         datasets: the resolved datasets by name.
         definitions: the user-defined aggregates.
+        settings: product keys and values that the SML folder holds for the model.
     """
 
     model_id: str
@@ -151,6 +152,7 @@ class Deployment:
     content_hash: str
     datasets: Mapping[str, Dataset]
     definitions: tuple[AggregateDefinition, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
