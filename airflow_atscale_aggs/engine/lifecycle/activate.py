@@ -9,6 +9,7 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,13 +29,17 @@ class BatchReport:
     instances: tuple[InstanceRecord, ...]
 
 
-def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: datetime) -> BatchReport:
+def activate_batch(
+    workspace: Workspace, batch_id: str, *, owner: str, now: datetime, given_up: Collection[str] = ()
+) -> BatchReport:
     """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
 
     Calling it again after it succeeded changes nothing.
 
     Args:
         owner: who drives the batch; a batch taken over by somebody else is not touched.
+        given_up: ids of instances that a person gave up: what is not built of them counts as no failure, is recorded,
+            and their old instances serve on.
 
     Raises:
         BatchFailedError: more instances are not built than ``aggregates.batch.max.failures`` allows. The batch is
@@ -49,7 +54,8 @@ def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: date
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
     settings = workspace.settings_of(batch.model_id)
     instances = registry.instances(batch_id=batch_id)
-    unbuilt = [instance.step.aggregate for instance in instances if instance.status not in _BUILT]
+    registry.give_up([one.id for one in instances if one.id in given_up and one.status not in _BUILT])
+    unbuilt = [one.step.aggregate for one in instances if one.status not in _BUILT and one.id not in given_up]
     if len(unbuilt) > settings.max_failures:
         registry.fail_batch(batch_id, owner=owner, now=now)
         raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)

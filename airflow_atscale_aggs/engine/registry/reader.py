@@ -282,6 +282,7 @@ def batch_record(row: _AnyRow) -> BatchRecord:
         views_pending=row.views_pending,
         schema=row.schema,
         notes=documents.decode_notes(row.notes),
+        aggregates=documents.decode_notes(row.aggregates) if row.aggregates else (),
     )
 
 

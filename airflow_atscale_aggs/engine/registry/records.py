@@ -95,6 +95,7 @@ class BatchRecord:
         lease_until: the owner is taken to be alive until then.
         failures: failed attempts of all instances within the current allowance.
         views_pending: True between activation in the registry and the switch of the stable views.
+        aggregates: names of the aggregates it was asked to build; empty: all of the model.
     """
 
     id: str
@@ -110,6 +111,7 @@ class BatchRecord:
     views_pending: bool = False
     schema: str = ""
     notes: tuple[str, ...] = ()
+    aggregates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
