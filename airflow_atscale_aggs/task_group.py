@@ -11,15 +11,15 @@ from airflow.sdk import TaskGroup
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,
-    AttemptsOfAggregate,
     BuildAggregateOperator,
     DeployModelOperator,
     PlanBatchBuildOperator,
     ReportBatchOperator,
 )
+from airflow_atscale_aggs.operators.base import AttemptsOfAggregate
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset
+    from airflow.sdk import Asset, AssetAlias
 
 _TRIES = 30
 """Retries of a build task. The engine's own limits end it earlier; interruptions, which do not count there, use these."""
@@ -31,7 +31,7 @@ def add_batch_build_tasks(
     aggs_conn_id: str = AggregatesHook.default_conn_name,
     models_folder: str | None = None,
     max_concurrent_builds: int = 1,
-    outlets: Sequence[Asset] = (),
+    outlets: Sequence[Asset | AssetAlias] = (),
 ) -> None:
     """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
 
@@ -47,6 +47,7 @@ def add_batch_build_tasks(
         task_id="plan",
         model=model,
         build_type="{{ params.get('build_type', 'full') }}",
+        aggregates="{{ (params.get('aggregates') or []) | join('\n') }}",
         retries=10,
         retry_delay=timedelta(seconds=30),
         **common,

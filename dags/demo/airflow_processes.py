@@ -112,6 +112,12 @@ class LocalAirflow:
             time.sleep(1)
         return json.loads(text) if text else None
 
+    def page(self, url: str) -> str:
+        """A page of this Airflow, as a signed-in user sees it."""
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._token}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode())
+
     def wait_for(self, is_so: Callable[[], Any], what: str, seconds: float, pause: float = 0.5) -> Any:
         """Ask until the answer is true; the answer.
 

@@ -39,7 +39,12 @@ def test_provider_info_is_valid() -> None:
 def test_every_named_class_and_module_can_be_imported() -> None:
     """Hook classes and modules in the info exist."""
     info = get_provider_info()
-    modules = [module for kind in ("hooks", "operators") for one in info[kind] for module in one["python-modules"]]
+    modules = [
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for one in info[kind]
+        for module in one["python-modules"]
+    ]
     hooks = [one["hook-class-name"] for one in info["connection-types"]]
 
     for module in modules:
@@ -90,7 +95,7 @@ def test_example_dags_can_be_parsed() -> None:
     batch = bag.dags["batch_build_retail"]
     assert set(batch.task_dict) == {"deploy", "plan", "build", "activate", "report"}
     assert batch.max_active_runs == 1
-    assert set(batch.params) == {"build_type", "max_concurrent_builds"}
+    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates"}
 
 
 def test_the_task_group_fits_into_anybodys_dag() -> None:

@@ -20,6 +20,7 @@ _LONG_FUNCTIONS = {
     "registry/migrations/versions/v0001_initial.py:upgrade": "a migration lists its tables once and never changes",
     "registry/registry.py:open_batch": "one transaction; two thirds of it are the columns of its rows",
     "registry/registry.py:activate": "one transaction of four updates that must be read together",
+    "get_provider_info.py:get_provider_info": "one document",
     "cli/building.py:build": "a click command: options, one call, output",
 }
 _MANY_PARAMETERS = {
@@ -28,6 +29,7 @@ _MANY_PARAMETERS = {
     "lifecycle/batch.py:begin_batch": "options by keyword",
     "lifecycle/batch.py:run_batch": "options by keyword",
     "lifecycle/plan.py:plan_batch": "options by keyword",
+    "operators/aggregates.py:__init__": "the options of an operator, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
 }
 

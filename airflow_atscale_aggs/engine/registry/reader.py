@@ -210,6 +210,17 @@ class RegistryReader:
         query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
         return {row[0]: row[1] for row in self._rows(query)}
 
+    def batch_of_owner(self, model_id: str, owner: str) -> BatchRecord | None:
+        """The newest batch of a model that an owner drives."""
+        query = (
+            select(batches)
+            .where(batches.c.model_id == model_id, batches.c.owner == owner)
+            .order_by(batches.c.created_at.desc())
+            .limit(1)
+        )
+        rows = self._rows(query)
+        return batch_record(rows[0]) if rows else None
+
     def deployed_settings(self, model_id: str) -> Mapping[str, str]:
         """Product key to value, as the model's SML folder says."""
         return self.settings(deployed_scope(model_id))
