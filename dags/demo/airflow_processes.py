@@ -83,6 +83,15 @@ class LocalAirflow:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    @property
+    def process_names(self) -> tuple[str, ...]:
+        """The processes that run, or should."""
+        return tuple(self._running)
+
+    def pid(self, name: str) -> int:
+        """The process id of one of them."""
+        return self._running[name].pid
+
     def stop(self) -> None:
         """Stop everything."""
         for name in list(self._running):
