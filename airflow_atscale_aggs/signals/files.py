@@ -34,12 +34,14 @@ class FileStat:
     Attributes:
         modified: microseconds since 1970 by the clock of the storage, 0 when unknown; compared, never measured against ours.
         etag: empty where the storage has none.
+        inode: 0 where there is none. Only a hint for logs; no part of the identity.
     """
 
     url: str
     size: int
     modified: int
     etag: str
+    inode: int = 0
 
     @property
     def identity(self) -> str:
@@ -157,7 +159,7 @@ class Place:
             if info.get("type") != "directory":
                 url = self.entry if info["name"] == self.path else self._prefix + info["name"]
                 etag = next((str(info[key]) for key in _ETAG if info.get(key)), "")
-                stats.append(FileStat(url, int(info.get("size") or 0), _microseconds(info), etag))
+                stats.append(FileStat(url, int(info.get("size") or 0), _microseconds(info), etag, info.get("ino") or 0))
         return sorted(stats, key=lambda stat: stat.url)
 
     @contextlib.contextmanager

@@ -10,7 +10,6 @@ from airflow_atscale_aggs.signals.files import CHUNK_BYTES
 from airflow_atscale_aggs.signals.pattern import LinePattern
 
 WINDOW_BYTES = 1024
-HEAD_BYTES = 256
 MOST_LINE_BYTES = 64 << 10
 """What is judged of a line; the rest of a longer one is skipped."""
 

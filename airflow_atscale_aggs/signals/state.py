@@ -20,8 +20,7 @@ class Stream:
         offset: the first byte not judged yet; always greater than 0.
         is_inside: whether the offset stands inside a line that was judged already.
         window: digest of the bytes just before the offset.
-        head_bytes: how many of its first bytes ``head`` is the digest of.
-        head: digest of its first bytes.
+        inode: of the file, 0 where there is none; tells two logs with the same bytes apart.
     """
 
     url: str
@@ -29,8 +28,7 @@ class Stream:
     offset: int
     is_inside: bool
     window: str
-    head_bytes: int
-    head: str
+    inode: int = 0
 
 
 @dataclass(slots=True)
@@ -41,14 +39,14 @@ class EntryState:
         is_begun: whether it was looked at before.
         marks: URL to identity of the file that was signalled last; without a pattern.
         streams: logs that are read; with a pattern.
-        heads: first bytes of logs that are not to be read: those that were there before us, those that were given up.
+        passed: rotated logs that are not to be read: those that were there before us, those that were read long ago.
         next_generation: number of the next log.
     """
 
     is_begun: bool = False
     marks: dict[str, str] = field(default_factory=dict)
     streams: list[Stream] = field(default_factory=list)
-    heads: list[tuple[int, str]] = field(default_factory=list)
+    passed: list[Stream] = field(default_factory=list)
     next_generation: int = 0
 
 
@@ -83,7 +81,7 @@ class WatchState:
                 is_begun=one["is_begun"],
                 marks=dict(one["marks"]),
                 streams=[Stream(**stream) for stream in one["streams"]],
-                heads=[(int(count), str(head)) for count, head in one["heads"]],
+                passed=[Stream(**stream) for stream in one["passed"]],
                 next_generation=one["next_generation"],
             )
             for name, one in value["entries"].items()

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_atscale_aggs.signals.files import FileStat, Place
+from airflow_atscale_aggs.signals.files import CHUNK_BYTES, FileStat, Place
 from airflow_atscale_aggs.signals.pattern import LinePattern
 from airflow_atscale_aggs.signals.reading import (
-    HEAD_BYTES,
     Budget,
     Progress,
     digest_bytes,
@@ -31,7 +30,7 @@ from airflow_atscale_aggs.signals.state import EntryState, Stream
 _MOST_ROTATED = 3
 """Rotated logs that are still read: their writer may not have noticed yet."""
 
-_MOST_HEADS = 200
+_MOST_PASSED = 200
 
 
 @dataclass(slots=True)
@@ -69,9 +68,10 @@ class Tail:
         rotated = [self.place.stat(one.url) for one in state.streams if one.url not in {stat.url for stat in live}]
         stats = [*live, *(stat for stat in rotated if stat)]
         is_same = all(self._read.get(stat.url) == stat.identity for stat in stats) and None not in rotated
-        if is_same and not self._must_list:
+        if is_same and live and not self._must_list:
             return [], bool(live)
-        self._must_list, must_list = False, self._must_list
+        # Without a log, one may have come and been rotated away since.
+        self._must_list, must_list = False, self._must_list or not live
         streams, fresh = self._assign(state, live, {stat.url: stat for stat in stats}, must_list=must_list)
         signals: list[Signal] = []
         kept: list[Stream] = []
@@ -86,16 +86,19 @@ class Tail:
     def _begin(self, state: EntryState, live: Sequence[FileStat], *, has_existing: bool) -> None:
         """Remember what is there already and does not count."""
         state.is_begun = True
-        for sibling in self.place.siblings(stat.url for stat in live)[-_MOST_HEADS:]:
-            self._remember(state, sibling)
+        state.passed = [
+            self._at_end(stat, -1) for stat in self.place.siblings(stat.url for stat in live)[-_MOST_PASSED:]
+        ]
         for stat in live:
             if not has_existing and stat.size:
-                with self.place.open(stat.url) as stream:
-                    progress = find_end(stream, stat.size)
-                    if progress.offset:
-                        head = read_exactly(stream, 0, min(HEAD_BYTES, progress.offset))
-                        state.streams.append(_stream(stat.url, state.next_generation, progress, head))
-                        state.next_generation += 1
+                stream = self._at_end(stat, state.next_generation)
+                if stream.offset:
+                    state.streams.append(stream)
+                    state.next_generation += 1
+
+    def _at_end(self, stat: FileStat, generation: int) -> Stream:
+        with self.place.open(stat.url) as file:
+            return _stream(stat, generation, find_end(file, stat.size))
 
     def _assign(
         self, state: EntryState, live: Sequence[FileStat], stats: dict[str, FileStat], *, must_list: bool
@@ -105,25 +108,28 @@ class Tail:
         displaced: list[Stream] = []
         for stream in sorted(state.streams, key=lambda one: -one.generation):
             stat = stats.get(stream.url)
-            if stat and stat.url not in held and self._holds(stat, stream):
+            if stat and stat.url not in held and stat.inode == stream.inode and self._holds(stat, stream):
                 held[stat.url] = (stat, stream)
             else:
                 displaced.append(stream)
-        new_live = [stat for stat in live if stat.url not in held]
         fresh: list[FileStat] = []
-        if displaced or new_live or must_list:
+        if displaced or must_list or any(stat.url not in held for stat in live):
             siblings = self.place.siblings(stat.url for stat in live)
             for stream in displaced:
-                candidates = (one for one in [*new_live, *reversed(siblings)] if one.url not in held)
-                stat = next((one for one in candidates if self._holds(one, stream)), None)
+                stat = self._find(stream, [one for one in [*live, *reversed(siblings)] if one.url not in held])
                 if stat:
-                    held[stat.url] = (stat, replace(stream, url=stat.url))
+                    held[stat.url] = (stat, replace(stream, url=stat.url, inode=stat.inode))
                 else:
-                    self._give_up(state, stream)
-            heads = [*state.heads, *((stream.head_bytes, stream.head) for _, stream in held.values())]
-            fresh = [one for one in siblings if one.url not in held and not self._is_known(one, heads)]
-        new_live = sorted((one for one in new_live if one.url not in held), key=lambda one: (one.modified, one.url))
+                    self._give_up(stream)
+            of_live = [held[stat.url][0] for stat in live if stat.url in held]
+            fresh = [one for one in siblings if one.url not in held and self._is_new(one, state.passed, of_live)]
+        new_live = sorted((one for one in live if one.url not in held), key=lambda one: (one.modified, one.url))
         return sorted(held.values(), key=lambda one: one[1].generation), [*fresh, *new_live]
+
+    def _find(self, stream: Stream, candidates: Sequence[FileStat]) -> FileStat | None:
+        """The file that a log is now: the same inode first, the same name second, then any that holds its bytes."""
+        likely = sorted(candidates, key=lambda one: (one.inode != stream.inode, one.url != stream.url))
+        return next((one for one in likely if self._holds(one, stream)), None)
 
     def _read_one(
         self, stat: FileStat, stream: Stream | None, state: EntryState, budget: Budget, now: float
@@ -143,7 +149,6 @@ class Tail:
                     return stream, []
                 progress = Progress(stream.offset if stream else 0, bool(stream and stream.is_inside), tail)
                 read_lines(file, progress, self.pattern, budget, is_settled=is_settled)
-                head = read_exactly(file, 0, min(HEAD_BYTES, progress.offset))
         except FileNotFoundError:
             self._must_list = True
             return stream, []
@@ -157,7 +162,7 @@ class Tail:
         else:
             generation = stream.generation
         found = [line_signal(self.place.entry, stat.url, generation, at, text) for at, text in progress.lines]
-        return _stream(stat.url, generation, progress, head), found
+        return _stream(stat, generation, progress), found
 
     def _holds(self, stat: FileStat, stream: Stream) -> bool:
         """Whether the file is the log that was read: the bytes before the offset are the same."""
@@ -172,39 +177,35 @@ class Tail:
             self._must_list = True
             return False
 
-    def _is_known(self, stat: FileStat, heads: Sequence[tuple[int, str]]) -> bool:
-        """Whether a sibling begins like a log that was read or passed over: it is that log, or a copy of it."""
+    def _is_new(self, stat: FileStat, passed: Sequence[Stream], live: Sequence[FileStat]) -> bool:
+        """Whether a sibling is a log that came and was rotated away unseen: nothing passed over, no copy of a live one."""
+        if not stat.size or any(one.inode == stat.inode and self._holds(stat, one) for one in passed):
+            return False
+        return not any(stat.size <= one.size and self._is_copy(stat, one) for one in live)
+
+    def _is_copy(self, stat: FileStat, of: FileStat) -> bool:
+        """Whether a file begins and ends as another one does up to the same byte."""
         try:
-            with self.place.open(stat.url) as file:
-                start = read_exactly(file, 0, HEAD_BYTES)
+            with self.place.open(stat.url) as one, self.place.open(of.url) as other:
+                same_start = read_exactly(one, 0, CHUNK_BYTES) == read_exactly(other, 0, min(stat.size, CHUNK_BYTES))
+                return same_start and read_window(one, stat.size) == read_window(other, stat.size)
         except FileNotFoundError:
             self._must_list = True
             return True
-        return not start or any(count <= len(start) and digest_bytes(start[:count]) == head for count, head in heads)
-
-    def _remember(self, state: EntryState, stat: FileStat) -> None:
-        try:
-            with self.place.open(stat.url) as file:
-                start = read_exactly(file, 0, HEAD_BYTES)
-        except FileNotFoundError:
-            return
-        if start:
-            state.heads.append((len(start), digest_bytes(start)))
 
     def _retained(self, state: EntryState, streams: list[Stream], live: set[str]) -> list[Stream]:
         """The streams to follow on: those of live logs and the newest rotated ones."""
         rotated = sorted((one for one in streams if one.url not in live), key=lambda one: one.generation)
         dropped = [one for one in rotated[:-_MOST_ROTATED] if one.url in self._read]
-        state.heads = [*state.heads, *((one.head_bytes, one.head) for one in dropped)][-_MOST_HEADS:]
+        state.passed = [*state.passed, *dropped][-_MOST_PASSED:]
         return [one for one in streams if one not in dropped]
 
-    def _give_up(self, state: EntryState, stream: Stream) -> None:
-        state.heads = [*state.heads, (stream.head_bytes, stream.head)][-_MOST_HEADS:]
+    def _give_up(self, stream: Stream) -> None:
         self.notes.append(
-            f"{without_password(stream.url)} was truncated or replaced: what followed its byte {stream.offset} is not there any more; reading "
-            "what is there from the beginning."
+            f"{without_password(stream.url)} was truncated or replaced: what followed its byte {stream.offset} is not "
+            "there any more; reading what is there from the beginning."
         )
 
 
-def _stream(url: str, generation: int, progress: Progress, head: bytes) -> Stream:
-    return Stream(url, generation, progress.offset, progress.is_inside, progress.window, len(head), digest_bytes(head))
+def _stream(stat: FileStat, generation: int, progress: Progress) -> Stream:
+    return Stream(stat.url, generation, progress.offset, progress.is_inside, progress.window, stat.inode)
