@@ -21,7 +21,7 @@ _SETTINGS = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Connection type, hooks, operators and configuration of this provider."""
+    """Connection type, hooks, operators, sensors, triggers and configuration of this provider."""
     return {
         "package-name": "airflow-atscale-aggs",
         "name": "Aggregate tables",
@@ -38,6 +38,15 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": [
             {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.operators.aggregates"]}
+        ],
+        "sensors": [
+            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.sensors.completion_file"]}
+        ],
+        "triggers": [
+            {
+                "integration-name": "Aggregate tables",
+                "python-modules": ["airflow_atscale_aggs.triggers.completion_file"],
+            }
         ],
         "connection-types": [_connection_type()],
         "config": {

@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_atscale_aggs.signals.errors import PathDeniedError, SignalError, WatchError
+from airflow_atscale_aggs.signals.errors import SignalError, WatchError
 from airflow_atscale_aggs.signals.files import FileStat, OpenFilesystem, Place, has_magic
 from airflow_atscale_aggs.signals.pattern import compile_pattern
 from airflow_atscale_aggs.signals.reading import Budget
@@ -84,7 +84,7 @@ class Look:
         is_changed: whether the state must be written down.
         is_more: whether more waits to be read; look again soon.
         missing: entries of which there is no file.
-        denied: entries that we may not read.
+        hopeless: what only a person can change: no permission, nothing installed for a URL.
         problems: (entry, what went wrong) for what may pass by itself: a network that is down.
         notes: sentences about rotation and the like.
     """
@@ -93,7 +93,7 @@ class Look:
     is_changed: bool = False
     is_more: bool = False
     missing: list[str] = field(default_factory=list)
-    denied: list[PathDeniedError] = field(default_factory=list)
+    hopeless: list[SignalError] = field(default_factory=list)
     problems: list[tuple[str, Exception]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -133,9 +133,6 @@ class Watcher:
 
         Args:
             now: seconds of any clock that only goes forward.
-
-        Raises:
-            NoFilesystemError: nothing is installed for a URL.
         """
         look, budget = Look(), self._new_budget()
         found: list[tuple[str, Signal]] = []
@@ -144,12 +141,10 @@ class Watcher:
             after = deepcopy(before)
             try:
                 signals, is_there = self._look_at(entry, after, budget, now)
-            except PathDeniedError as error:
+            except SignalError as error:
                 self._tails.pop(entry, None)
-                look.denied.append(error)
+                look.hopeless.append(error)
                 continue
-            except SignalError:
-                raise
             except Exception as error:  # noqa: BLE001 - each storage has its own errors; one path must not stop the others
                 # What the tail read of an entry whose state does not move would be forgotten: begin it anew.
                 self._tails.pop(entry, None)

@@ -1,0 +1,126 @@
+"""Signals in files in a real Airflow whose triggerer is killed: each of 1,000 lines is told, as one signal."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_processes import LocalAirflow
+
+from airflow_atscale_aggs.signals.signal import read_signals
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+
+_LINES, _KILLS = 1000, 3
+_DAG_FILE = """\
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset, AssetWatcher
+
+from airflow_atscale_aggs.sensors.completion_file import CompletionFileSensor
+from airflow_atscale_aggs.triggers.completion_file import CompletionFileTrigger
+
+trigger = CompletionFileTrigger({log!r}, pattern=r"ETL finished .* status=0", poll_seconds=0.5, settle_seconds=1)
+finished = Asset("etl_finished", watchers=[AssetWatcher(name="log", trigger=trigger)])
+
+with DAG("answer", schedule=[finished], max_active_runs=1):
+    EmptyOperator(task_id="answer")
+
+with DAG("wait", schedule=None):
+    CompletionFileSensor(task_id="marker", paths={marker!r}, poke_interval=1, settle_seconds=1, timeout=60)
+"""
+
+
+class _Place:
+    def __init__(self, folder: Path) -> None:
+        self.log, self.marker = folder / "etl.log", folder / "_SUCCESS"
+        (folder / "dags").mkdir()
+        (folder / "dags" / "signals.py").write_text(_DAG_FILE.format(log=str(self.log), marker=str(self.marker)))
+        quick = {
+            # A killed triggerer is noticed after five seconds instead of thirty.
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
+            "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        }
+        self.airflow = LocalAirflow(folder / "home", folder / "dags", quick)
+
+    def payloads(self) -> list[dict[str, Any]]:
+        """Of all events of the asset, oldest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.airflow.call("GET", f"assets/events?limit=100&offset={len(found)}&order_by=id")["asset_events"]
+            found += page
+            if len(page) < 100:
+                return [one["extra"]["payload"] | {"at": one["timestamp"]} for one in found]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
+    made = _Place(tmp_path_factory.mktemp("signals"))
+    with made.airflow:
+        yield made
+
+
+def test_no_line_is_lost_or_told_as_two_when_the_triggerer_is_killed(place: _Place) -> None:
+    """Lines come all the time, the log is rotated, the triggerer is killed at three places and started again."""
+    place.log.write_text("ETL finished before anybody watched status=0\n")
+    place.airflow.unpause("answer")
+    log = place.airflow.home / "triggerer.log"
+    place.airflow.wait_for(lambda: "starting" in log.read_text(errors="replace"), "the watcher to start", 30)
+    time.sleep(2)
+    expected = []
+    for number in range(_LINES):
+        with place.log.open("a") as file:
+            text = f"ETL finished job={number:04d} status=0"
+            file.write(f"{text}\nETL finished job={number:04d} status=1\n")
+        expected.append(text)
+        if number % 400 == 399:
+            place.log.rename(place.log.with_name(f"etl.log.{number}"))
+        if number % (_LINES // _KILLS) == 150:
+            place.airflow.stop_process("triggerer", signal.SIGKILL)
+            place.airflow.start_process("triggerer")
+        time.sleep(0.02)
+
+    place.airflow.wait_for(lambda: len(read_signals(place.payloads())) >= _LINES, "all signals to be told", 60)
+
+    payloads = place.payloads()
+    signals = read_signals(payloads)
+    assert sorted(one.text for one in signals) == expected
+    told = sum(len(one["signals"]) for one in payloads)
+    print(f"{told} told, {len(signals)} signals, {len(payloads)} events")
+    last = max(one["at"] for one in payloads)
+    place.airflow.wait_for(
+        lambda: [
+            run for run in place.airflow.call("GET", "dags/answer/dagRuns?limit=100")["dag_runs"] if run["run_after"] >= last
+        ],
+        "a run after the last signal",
+        20,
+    )
+
+
+def test_a_sensor_succeeds_once_for_each_signal(place: _Place) -> None:
+    """The second run waits for the marker to be written again, although it is there."""
+    place.marker.write_text("")
+    first = place.airflow.trigger("wait")
+    assert _state_at_end(place, first) == "success"
+
+    second = place.airflow.trigger("wait")
+    time.sleep(6)
+    assert place.airflow.run_state("wait", second) == "running"
+    place.marker.write_text("again")
+    assert _state_at_end(place, second) == "success"
+    told = [
+        place.airflow.call("GET", f"dags/wait/dagRuns/{run}/taskInstances/marker/xcomEntries/return_value?deserialize=true")
+        for run in (first, second)
+    ]
+    assert len(read_signals(one["value"] for one in told)) == 2
+
+
+def _state_at_end(place: _Place, run_id: str) -> str:
+    def ended() -> str | None:
+        state = place.airflow.run_state("wait", run_id)
+        return state if state in {"success", "failed"} else None
+
+    return str(place.airflow.wait_for(ended, "the run to end", 60))
