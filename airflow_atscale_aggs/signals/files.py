@@ -49,6 +49,11 @@ class FileStat:
         return digest(self.size, self.modified, self.etag)
 
     @property
+    def version(self) -> str:
+        """The identity, and which file it is."""
+        return f"{self.identity}:{self.inode}"
+
+    @property
     def text(self) -> str:
         """Size and time for people."""
         time = datetime.fromtimestamp(self.modified / 1e6, UTC).isoformat() if self.modified else "an unknown time"

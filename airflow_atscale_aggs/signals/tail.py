@@ -46,7 +46,7 @@ class Tail:
     place: Place
     pattern: LinePattern
     settling: Settling
-    _read: dict[str, str] = field(default_factory=dict)  # URL to the identity that was read to its end
+    _read: dict[str, str] = field(default_factory=dict)  # URL to the version that was read to its end
     _must_list: bool = True  # something may be left to read that no stream stands for yet
     notes: list[str] = field(default_factory=list)
 
@@ -67,7 +67,7 @@ class Tail:
             self._begin(state, live, has_existing=has_existing)
         rotated = [self.place.stat(one.url) for one in state.streams if one.url not in {stat.url for stat in live}]
         stats = [*live, *(stat for stat in rotated if stat)]
-        is_same = all(self._read.get(stat.url) == stat.identity for stat in stats) and None not in rotated
+        is_same = all(self._read.get(stat.url) == stat.version for stat in stats) and None not in rotated
         if is_same and live and not self._must_list:
             return [], bool(live)
         # Without a log, one may have come and been rotated away since.
@@ -135,7 +135,7 @@ class Tail:
         self, stat: FileStat, stream: Stream | None, state: EntryState, budget: Budget, now: float
     ) -> tuple[Stream | None, list[Signal]]:
         """Read one log on; the stream as it stands then (None when nothing of it is judged yet), its signals."""
-        if stream and self._read.get(stat.url) == stat.identity:
+        if stream and self._read.get(stat.url) == stat.version:
             return stream, []
         if budget.is_spent:
             self._must_list = True
@@ -153,7 +153,7 @@ class Tail:
             self._must_list = True
             return stream, []
         if progress.is_at_end and not progress.has_partial:
-            self._read[stat.url] = stat.identity
+            self._read[stat.url] = stat.version
             self.settling.forget(stat.url)
         if not progress.offset:
             return None, []
@@ -168,7 +168,7 @@ class Tail:
         """Whether the file is the log that was read: the bytes before the offset are the same."""
         if stat.size < stream.offset:
             return False
-        if stat.url == stream.url and self._read.get(stat.url) == stat.identity:
+        if stat.url == stream.url and self._read.get(stat.url) == stat.version:
             return True
         try:
             with self.place.open(stat.url) as file:

@@ -50,7 +50,9 @@ class _Place:
         """Of all events of the asset, oldest first."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.airflow.call("GET", f"assets/events?limit=100&offset={len(found)}&order_by=id")["asset_events"]
+            page = self.airflow.call("GET", f"assets/events?limit=100&offset={len(found)}&order_by=timestamp")[
+                "asset_events"
+            ]
             found += page
             if len(page) < 100:
                 return [one["extra"]["payload"] | {"at": one["timestamp"]} for one in found]
@@ -93,7 +95,9 @@ def test_no_line_is_lost_or_told_as_two_when_the_triggerer_is_killed(place: _Pla
     last = max(one["at"] for one in payloads)
     place.airflow.wait_for(
         lambda: [
-            run for run in place.airflow.call("GET", "dags/answer/dagRuns?limit=100")["dag_runs"] if run["run_after"] >= last
+            run
+            for run in place.airflow.call("GET", "dags/answer/dagRuns?limit=100")["dag_runs"]
+            if run["run_after"] >= last
         ],
         "a run after the last signal",
         20,
@@ -112,7 +116,9 @@ def test_a_sensor_succeeds_once_for_each_signal(place: _Place) -> None:
     place.marker.write_text("again")
     assert _state_at_end(place, second) == "success"
     told = [
-        place.airflow.call("GET", f"dags/wait/dagRuns/{run}/taskInstances/marker/xcomEntries/return_value?deserialize=true")
+        place.airflow.call(
+            "GET", f"dags/wait/dagRuns/{run}/taskInstances/marker/xcomEntries/return_value?deserialize=true"
+        )
         for run in (first, second)
     ]
     assert len(read_signals(one["value"] for one in told)) == 2
