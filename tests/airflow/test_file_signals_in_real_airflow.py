@@ -43,6 +43,9 @@ class _Place:
             # A killed triggerer is noticed after five seconds instead of thirty.
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+            # Watchers of a DAG begin when its file is parsed after it was unpaused.
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3",
         }
         self.airflow = LocalAirflow(folder / "home", folder / "dags", quick)
 
@@ -70,7 +73,7 @@ def test_no_line_is_lost_or_told_as_two_when_the_triggerer_is_killed(place: _Pla
     place.log.write_text("ETL finished before anybody watched status=0\n")
     place.airflow.unpause("answer")
     log = place.airflow.home / "triggerer.log"
-    place.airflow.wait_for(lambda: "starting" in log.read_text(errors="replace"), "the watcher to start", 30)
+    place.airflow.wait_for(lambda: "ID 1 starting" in log.read_text(errors="replace"), "the watcher to start", 60)
     time.sleep(2)
     expected = []
     for number in range(_LINES):
