@@ -16,10 +16,10 @@ MOST_LINE_BYTES = 64 << 10
 
 @dataclass(slots=True)
 class Budget:
-    """What one look may still read and find; so that a look ends soon and its event stays small."""
+    """What one look may still read and find; so that a look ends soon, its event and the state stay small."""
 
     read_bytes: int = 32 << 20
-    signals: int = 1000
+    signals: int = 200
 
     @property
     def is_spent(self) -> bool:

@@ -211,12 +211,12 @@ def test_a_log_of_five_gigabytes(tmp_path: Path) -> None:
 
 
 def test_a_backlog_is_read_in_several_looks(tmp_path: Path) -> None:
-    """A look ends after 1,000 signals and says that there is more."""
+    """A look ends after 200 signals and says that there is more."""
     log = tmp_path / "etl.log"
-    log.write_text("".join(f"{_DONE} {number}\n" for number in range(2500)))
+    log.write_text("".join(f"{_DONE} {number}\n" for number in range(450)))
     eyes = _Eyes(log, pattern=_PATTERN, existing=True)
     looks = [eyes.look() for _ in range(4)]
-    assert [len(look.signals) for look in looks] == [1000, 1000, 500, 0]
+    assert [len(look.signals) for look in looks] == [200, 200, 50, 0]
     assert [look.is_more for look in looks] == [True, True, False, False]
 
 
