@@ -33,21 +33,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.hooks.aggregates"]}
-        ],
-        "operators": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.operators.aggregates"]}
-        ],
-        "sensors": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.sensors.completion_file"]}
-        ],
-        "triggers": [
-            {
-                "integration-name": "Aggregate tables",
-                "python-modules": ["airflow_atscale_aggs.triggers.completion_file"],
-            }
-        ],
+        "hooks": _module("hooks.aggregates"),
+        "operators": _module("operators.aggregates"),
+        "sensors": _module("sensors.completion_file"),
+        "triggers": _module("triggers.completion_file"),
         "connection-types": [_connection_type()],
         "config": {
             "atscale_aggs": {
@@ -65,6 +54,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+def _module(name: str) -> list[dict[str, Any]]:
+    return [{"integration-name": "Aggregate tables", "python-modules": [f"airflow_atscale_aggs.{name}"]}]
 
 
 def _connection_type() -> dict[str, Any]:

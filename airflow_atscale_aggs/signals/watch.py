@@ -137,26 +137,7 @@ class Watcher:
         look, budget = Look(), self._new_budget()
         found: list[tuple[str, Signal]] = []
         for entry in self.watch.paths:
-            before = self.state.entries.get(entry, EntryState())
-            after = deepcopy(before)
-            try:
-                signals, is_there = self._look_at(entry, after, budget, now)
-            except SignalError as error:
-                self._tails.pop(entry, None)
-                look.hopeless.append(error)
-                continue
-            except Exception as error:  # noqa: BLE001 - each storage has its own errors; one path must not stop the others
-                # What the tail read of an entry whose state does not move would be forgotten: begin it anew.
-                self._tails.pop(entry, None)
-                self._places.pop(entry, None)
-                look.problems.append((without_password(entry), error))
-                continue
-            if not is_there:
-                look.missing.append(entry)
-            if after != before:
-                self.state.entries[entry] = after
-                look.is_changed = True
-            found += [(entry, signal) for signal in signals]
+            found += [(entry, signal) for signal in self._look_safely(entry, look, budget, now)]
         for tail in self._tails.values():
             look.notes += tail.notes
             tail.notes.clear()
@@ -187,6 +168,28 @@ class Watcher:
         signals = list({signal.id: signal for _, signal in found}.values())
         known = {signal.id for signal in self.state.untold}
         self.state.untold += [signal for signal in signals if signal.id not in known]
+        return signals
+
+    def _look_safely(self, entry: str, look: Look, budget: Budget, now: float) -> list[Signal]:
+        """One entry's signals; when it cannot be looked at, its state stays as it is and the others go on."""
+        before = self.state.entries.get(entry, EntryState())
+        after = deepcopy(before)
+        try:
+            signals, is_there = self._look_at(entry, after, budget, now)
+        except Exception as error:  # noqa: BLE001 - each storage has its own errors; one path must not stop the others
+            # What the tail read of an entry whose state does not move would be forgotten: begin it anew.
+            self._tails.pop(entry, None)
+            self._places.pop(entry, None)
+            if isinstance(error, SignalError):
+                look.hopeless.append(error)
+            else:
+                look.problems.append((without_password(entry), error))
+            return []
+        if not is_there:
+            look.missing.append(entry)
+        if after != before:
+            self.state.entries[entry] = after
+            look.is_changed = True
         return signals
 
     def _look_at(self, entry: str, state: EntryState, budget: Budget, now: float) -> tuple[list[Signal], bool]:

@@ -27,6 +27,8 @@ _MANY_PARAMETERS = {
     "lifecycle/build.py:build_instance": "options by keyword",
     "lifecycle/batch.py:run_batch": "options by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
+    "sensors/completion_file.py:__init__": "the options of a task, by keyword",
+    "triggers/completion_file.py:__init__": "the options of a task, by keyword",
 }
 
 
