@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from airflow_atscale_aggs.signals.errors import NoFilesystemError
 from airflow_atscale_aggs.signals.signal import without_password
 
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs"})
+
 
 def open_filesystem(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it.
@@ -29,6 +31,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         if has_fs(scheme):
             path = ObjectStoragePath(url if "://" in url else f"file://{url}")
             return path.fs, path.fs._strip_protocol(path.path)  # noqa: SLF001 - how fsspec names its own paths
+        if scheme in _BUCKETS and "@" in urlsplit(url).netloc:
+            # fsspec would take the connection for a part of the bucket's name and wait for ever.
+            raise NoFilesystemError(without_password(url), "no installed Airflow provider reads the connection in it")
         filesystem, path_in_it = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise NoFilesystemError(without_password(url), str(error)) from error

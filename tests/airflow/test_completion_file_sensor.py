@@ -127,12 +127,13 @@ def test_a_timeout_says_what_was_missing(tmp_path: Path) -> None:
         _sensor(gone, soft_fail=True).resume_execution("execute_complete", {"event": event}, context)
 
 
-def test_what_only_a_person_can_change_fails_at_once() -> None:
-    """Nothing installed for the URL: no use waiting."""
+@pytest.mark.parametrize("url", ["nothing-like-it://x", "gs://my_connection@bucket/_SUCCESS"])
+def test_what_only_a_person_can_change_fails_at_once(url: str) -> None:
+    """Nothing installed for the URL, or for the connection in it: no use waiting."""
     started = time.monotonic()
-    sensor = CompletionFileSensor(task_id="loaded", paths="nothing-like-it://x", timeout=600)
+    sensor = CompletionFileSensor(task_id="loaded", paths=url, timeout=600)
     context = {"task_state_store": _Store(), "asset_state_store": {sensor.inlets[-1]: _Store()}}
-    with pytest.raises(SignalError, match="Install the fsspec package"):
+    with pytest.raises(SignalError, match="Install the fsspec package or the Airflow provider"):
         sensor.execute(context)
     assert time.monotonic() - started < 10
 

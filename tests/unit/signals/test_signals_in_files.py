@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -13,7 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.signals.errors import UnsafePatternError, WatchError
+from airflow_atscale_aggs.signals.errors import (
+    NoFilesystemError,
+    PathDeniedError,
+    SignalError,
+    UnsafePatternError,
+    WatchError,
+)
 from airflow_atscale_aggs.signals.files import has_magic
 from airflow_atscale_aggs.signals.pattern import compile_pattern
 from airflow_atscale_aggs.signals.state import WatchState
@@ -315,3 +322,18 @@ def test_a_file_system_in_memory() -> None:
     assert eyes.found() == []
     memory.pipe("/bucket/day=1/_SUCCESS", b"1")
     assert eyes.found() == [("overwritten", "_SUCCESS")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnsafePatternError("(", "missing )"),
+        WatchError("match", "some", "is neither"),
+        PathDeniedError("/a", "denied"),
+        NoFilesystemError("x://a", "unknown"),
+    ],
+)
+def test_errors_survive_pickling(error: SignalError) -> None:
+    """They travel between Airflow's processes."""
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.args) == (type(error), str(error), error.args)
