@@ -44,7 +44,28 @@ def batch_build_dag(
     Example:
         dag = batch_build_dag("retail", schedule=[Asset("retail_facts_loaded")], aggs_conn_id="retail_aggs")
     """
-    params = {
+    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
+    with DAG(
+        dag_id or f"batch_build_{model}",
+        schedule=schedule,
+        params=_params(max_concurrent_builds),
+        tags=list(tags),
+        **{**options, **dag_options},
+    ) as dag:
+        add_batch_build_tasks(
+            model,
+            aggs_conn_id=aggs_conn_id,
+            models_folder=models_folder,
+            max_concurrent_builds=max_concurrent_builds,
+            outlets=[aggregates_asset(model), aggregates_alias(model)],
+            is_first=True,
+        )
+    return dag
+
+
+def _params(max_concurrent_builds: int) -> dict[str, Param]:
+    """The form of a run."""
+    return {
         "build_type": Param(
             "full",
             type="string",
@@ -68,19 +89,3 @@ def batch_build_dag(
             description="Names of those to build, one per line, for a repair. Empty: all.",
         ),
     }
-    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
-    with DAG(
-        dag_id or f"batch_build_{model}",
-        schedule=schedule,
-        params=params,
-        tags=list(tags),
-        **{**options, **dag_options},
-    ) as dag:
-        add_batch_build_tasks(
-            model,
-            aggs_conn_id=aggs_conn_id,
-            models_folder=models_folder,
-            max_concurrent_builds=max_concurrent_builds,
-            outlets=[aggregates_asset(model), aggregates_alias(model)],
-        )
-    return dag

@@ -33,18 +33,10 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.hooks.aggregates"]}
-        ],
-        "operators": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.operators.aggregates"]}
-        ],
-        "sensors": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.sensors.batch_build"]}
-        ],
-        "triggers": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.triggers.batch_build"]}
-        ],
+        "hooks": _modules("hooks.aggregates"),
+        "operators": _modules("operators.aggregates"),
+        "sensors": _modules("sensors.batch_build", "sensors.completion_file"),
+        "triggers": _modules("triggers.batch_build", "triggers.completion_file"),
         "extra-links": [
             "airflow_atscale_aggs.operators.links.AggregateInstanceLink",
             "airflow_atscale_aggs.operators.links.BatchRunLink",
@@ -66,6 +58,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_atscale_aggs.{name}" for name in names]
+    return [{"integration-name": "Aggregate tables", "python-modules": modules}]
 
 
 def _connection_type() -> dict[str, Any]:

@@ -32,6 +32,7 @@ def add_batch_build_tasks(
     models_folder: str | None = None,
     max_concurrent_builds: int = 1,
     outlets: Sequence[Asset | AssetAlias] = (),
+    is_first: bool = False,
 ) -> None:
     """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
 
@@ -41,6 +42,7 @@ def add_batch_build_tasks(
         models_folder: a folder of SML to deploy first, in every run; None: the model is deployed by other means.
         max_concurrent_builds: upper bound of aggregates built at the same time; a run may ask for less.
         outlets: assets that an activation updates.
+        is_first: the DAG loads no facts before; as of `PlanBatchBuildOperator`.
     """
     common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id}
     plan = PlanBatchBuildOperator(
@@ -48,6 +50,7 @@ def add_batch_build_tasks(
         model=model,
         build_type="{{ params.get('build_type', 'full') }}",
         aggregates="{{ (params.get('aggregates') or []) | join('\n') }}",
+        is_first=is_first,
         retries=10,
         retry_delay=timedelta(seconds=30),
         **common,

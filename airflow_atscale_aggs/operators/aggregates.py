@@ -51,7 +51,7 @@ def signals_of_run(context: Context) -> tuple[str, ...]:
     ]
     for payload in payloads:
         for signal in (payload.get("signals") if isinstance(payload, dict) else None) or ():
-            found[str(signal["identity"] if isinstance(signal, dict) else signal)] = None
+            found[str(signal["id"] if isinstance(signal, dict) else signal)] = None
     return tuple(found)
 
 
@@ -100,6 +100,8 @@ class PlanBatchBuildOperator(AggregatesOperator):
         model: name or id of a deployed model.
         build_type: ``full`` or ``incremental``.
         aggregates: names of those to build, for a repair, or a text with one per line; empty: all.
+        is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when the
+            run was; otherwise when the task began.
 
     Returns:
         ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to be mapped over. The
@@ -109,21 +111,35 @@ class PlanBatchBuildOperator(AggregatesOperator):
     template_fields: Sequence[str] = ("model", "build_type", "aggregates")
 
     def __init__(
-        self, *, model: str, build_type: str = "full", aggregates: Sequence[str] | str | None = None, **kwargs: Any
+        self,
+        *,
+        model: str,
+        build_type: str = "full",
+        aggregates: Sequence[str] | str | None = None,
+        is_first: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.build_type, self.aggregates = model, build_type, aggregates
+        self.model, self.build_type, self.aggregates, self.is_first = model, build_type, aggregates, is_first
 
-    def execute(self, context: Context, event: Any = None) -> list[dict[str, str]]:  # noqa: ARG002 - given after a deferral
+    def execute(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - given after a deferral
+        asked_at: str = "",
+    ) -> list[dict[str, str]]:
         """Plan, or find what was planned, or what makes planning needless."""
+        began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
+        requested_at = context["dag_run"].run_after if self.is_first else began_at
         from airflow_atscale_aggs.engine.errors import BatchHeldError
 
         with airflow_errors(), self._workspace() as workspace:
             try:
-                begun = self._begin(workspace, context)
+                begun = self._begin(workspace, context, requested_at)
             except BatchHeldError as error:
                 self.log.info("Waiting: %s", error)
-                self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute")
+                kwargs = {"asked_at": began_at.isoformat()}
+                self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute", kwargs=kwargs)
         if begun.is_coalesced:
             self.log.info("Nothing to do: batch %s of %s answers this run.", begun.batch.id, begun.batch.owner)
             context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)
@@ -140,7 +156,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
             for one in begun.instances
         ]
 
-    def _begin(self, workspace: Workspace, context: Context) -> BegunBatch:
+    def _begin(self, workspace: Workspace, context: Context, requested_at: datetime) -> BegunBatch:
         from airflow_atscale_aggs.engine.aggregates.instance import BuildType
         from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -148,7 +164,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
         chosen = self.aggregates.splitlines() if isinstance(self.aggregates, str) else self.aggregates or ()
         request = BatchRequest(
             aggregates=tuple(name for name in chosen if name),
-            requested_at=context["dag_run"].run_after,
+            requested_at=requested_at,
             signals=signals_of_run(context),
         )
         return begin_batch(

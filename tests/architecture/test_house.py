@@ -31,6 +31,8 @@ _MANY_PARAMETERS = {
     "lifecycle/plan.py:plan_batch": "options by keyword",
     "operators/aggregates.py:__init__": "the options of an operator, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
+    "sensors/completion_file.py:__init__": "the options of a task, by keyword",
+    "triggers/completion_file.py:__init__": "the options of a task, by keyword",
 }
 
 
