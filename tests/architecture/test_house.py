@@ -20,7 +20,6 @@ _LONG_FUNCTIONS = {
     "registry/migrations/versions/v0001_initial.py:upgrade": "a migration lists its tables once and never changes",
     "registry/registry.py:open_batch": "one transaction; two thirds of it are the columns of its rows",
     "registry/registry.py:activate": "one transaction of four updates that must be read together",
-    "get_provider_info.py:get_provider_info": "one document",
     "cli/building.py:build": "a click command: options, one call, output",
 }
 _MANY_PARAMETERS = {

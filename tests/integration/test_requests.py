@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 import tiny_star
 
@@ -163,3 +166,31 @@ def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> No
     assert {name for name in before if before[name] == after[name]} == {"by_city"}
     assert workspace.registry.instance(left.id).status == "failed"
     assert str(workspace.registry.instance(left.id).error).startswith("given up by a person")
+
+
+@pytest.mark.postgres
+def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Path) -> None:
+    """A reader that holds one view and then asks for another neither dies of a deadlock nor waits behind the switch."""
+    with open_workspace(registry=postgres_url, warehouse=postgres_url, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=_at(0))
+        run_batch(workspace, _MODEL, owner="a")
+        begun = _begin(workspace, "b", _at(9e6), BatchRequest())
+        for instance in begun.instances:
+            build_instance(workspace, instance.id, owner="b", lease=timedelta(hours=1))
+        views = sorted(instance.step.view for instance in begun.instances)
+        switch = threading.Thread(
+            target=activate_batch, args=(workspace, begun.batch.id), kwargs={"owner": "b", "now": _at(9e6)}
+        )
+        with psycopg.connect(postgres_url.replace("+psycopg", "", 1)) as reader:
+            for number, view in enumerate(reversed(views)):
+                reader.execute(f'SELECT COUNT(*) FROM aggs."{view}"')
+                if number == 0:
+                    switch.start()
+                    time.sleep(1.5)
+        switch.join(timeout=30)
+
+        assert not switch.is_alive()
+        assert not workspace.registry.batch(begun.batch.id).views_pending

@@ -13,10 +13,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
-from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError, TransientWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+
+_SWITCH_SECONDS = 600
+"""How long readers that hold a view are waited for."""
 
 _BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 
@@ -66,19 +71,35 @@ def activate_batch(
 def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
     """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
 
-    The views of aggregates that have left the model go.
+    The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives way
+    and tries again.
+
+    Raises:
+        TransientWarehouseError: readers held a view for ten minutes; the registry remembers that views are to be switched.
     """
     active = workspace.registry.active_instances(batch.model_id)
     superseded = workspace.registry.instances(model_id=batch.model_id, status=InstanceStatus.SUPERSEDED)
     kept = {instance.step.view for instance in active}
     gone = {instance.step.drop_view_sql for instance in superseded if instance.step.view not in kept}
-    with workspace.warehouse.session() as session, session.transaction():
-        for sql in sorted(gone - {""}):
-            session.execute(sql)
-        for instance in active:
-            if instance.batch_id == batch.id:
-                for sql in instance.step.view_statements_for(instance.attempt):
-                    session.execute(sql)
+    statements = [
+        *workspace.warehouse.dialect.before_switch,
+        *sorted(gone - {""}),
+        *(
+            sql
+            for instance in active
+            if instance.batch_id == batch.id
+            for sql in instance.step.view_statements_for(instance.attempt)
+        ),
+    ]
+    for attempt in Retrying(
+        retry=retry_if_exception_type(TransientWarehouseError),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        stop=stop_after_delay(_SWITCH_SECONDS),
+        reraise=True,
+    ):
+        with attempt, workspace.warehouse.session() as session, session.transaction():
+            for sql in statements:
+                session.execute(sql)
     workspace.registry.views_switched(batch.id)
 
 
