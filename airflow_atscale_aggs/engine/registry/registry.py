@@ -192,12 +192,16 @@ class Registry(DeploymentWrites, AttemptWrites, SignalMemory):
             drop_after: when the tables of superseded instances may go.
 
         Raises:
-            StaleStatusError: the batch is not in progress under this owner; nothing was changed.
+            StaleStatusError: the batch is neither in progress nor failed under this owner; nothing was changed.
         """
         with self.database.writing() as connection:
             moved = connection.execute(
                 update(batches)
-                .where(batches.c.id == batch_id, batches.c.status == BatchStatus.IN_PROGRESS, batches.c.owner == owner)
+                .where(
+                    batches.c.id == batch_id,
+                    batches.c.status.in_((BatchStatus.IN_PROGRESS, BatchStatus.FAILED)),
+                    batches.c.owner == owner,
+                )
                 .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
             ).rowcount
             if moved:
