@@ -66,6 +66,11 @@ class AggregatesHook(BaseHook):
         finally:
             registry.close()
 
+    def warehouse_url(self) -> str:
+        """The warehouse's URL, which may hold a password."""
+        extra = self.get_connection(self.aggs_conn_id).extra_dejson
+        return str(extra.get("warehouse_url") or self.get_connection(extra["warehouse_conn_id"]).get_uri())
+
     def test_connection(self) -> tuple[bool, str]:
         """Open both databases; used by the Test button."""
         from airflow_atscale_aggs.engine.errors import AtScaleAggsError

@@ -220,6 +220,7 @@ class BuildAggregateOperator(AggregatesOperator):
         self.planned_at = planned_at
         self.instance_id, self.aggregate, self.max_concurrent_builds = instance_id, aggregate, max_concurrent_builds
         self._open: Workspace | None = None
+        self._lineage: dict[str, Any] = {}
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build, log what is done, return rows, seconds and source."""
@@ -246,6 +247,7 @@ class BuildAggregateOperator(AggregatesOperator):
                 lease=LEASE,
                 on_event=self._log_event,
             )
+            self._remember_lineage(workspace, built)
         self.log.info(
             "%s is %s: %s rows in %.3f s from %s",
             built.step.aggregate,
@@ -255,6 +257,21 @@ class BuildAggregateOperator(AggregatesOperator):
             built.source,
         )
         return {"aggregate": built.step.aggregate, "rows": built.rows, "seconds": built.seconds, "source": built.source}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - OpenLineage's signature
+        """What was read and made, when this try built it; asked by Airflow's OpenLineage provider."""
+        from airflow_atscale_aggs.operators.lineage import build_lineage
+
+        if "sql" not in self._lineage:
+            return None
+        return build_lineage(url=self._hook().warehouse_url(), **self._lineage)
+
+    def _remember_lineage(self, workspace: Workspace, built: InstanceRecord) -> None:
+        schema = workspace.registry.batch(built.batch_id).schema
+        names = [name for name in (built.table, built.step.view) if name]
+        self._lineage["outputs"] = [f"{schema}.{name}" if schema else name for name in names]
+        self._lineage["rows"] = built.rows
+        self._lineage["dialect"] = workspace.warehouse.dialect.sqlglot_name
 
     def on_kill(self) -> None:
         """Interrupt the warehouse; the attempt stays In Progress and the next one restarts it."""
@@ -292,6 +309,7 @@ class BuildAggregateOperator(AggregatesOperator):
             case "source":
                 self.log.info("Source: %s", event.source)
             case "sql":
+                self._lineage["sql"] = event.text
                 self.log.info("SQL: %s", event.text)
             case "done":
                 self.log.info("%s rows in %.3f s", event.rows, event.seconds or 0)

@@ -53,8 +53,11 @@ class AggregatesOperator(BaseOperator):
         super().__init__(**kwargs)
         self.aggs_conn_id = aggs_conn_id
 
+    def _hook(self) -> AggregatesHook:
+        return AggregatesHook(self.aggs_conn_id)
+
     def _workspace(self) -> Workspace:
-        return AggregatesHook(self.aggs_conn_id).get_conn()
+        return self._hook().get_conn()
 
     @staticmethod
     def _batch_of_run(workspace: Workspace, model: str, context: Context) -> BatchRecord:

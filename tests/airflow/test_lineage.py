@@ -1,0 +1,49 @@
+"""What OpenLineage is told of a build, from a real build on DuckDB."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator
+from airflow_atscale_aggs.operators.base import LEASE
+
+pytestmark = pytest.mark.airflow
+
+
+def test_a_build_tells_what_it_read_and_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts and dimensions of the one built from the facts; the parent of the derived one; SQL and rows."""
+    registry, warehouse = f"sqlite:///{tmp_path / 'r.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}"
+    extra = {"registry_url": registry, "warehouse_url": warehouse, "aggregate_schema": "aggs"}
+    monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
+    run = SimpleNamespace(dag_id="d", run_id="r")
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(workspace, tiny_star.write_model(tmp_path / "m"), now=utc_now())
+        begun = begin_batch(
+            workspace, "tiny_sales", build_type=BuildType.FULL, owner="airflow:d/r", now=utc_now(), lease=LEASE
+        )
+    found = {}
+    for instance in begun.instances:
+        operator = BuildAggregateOperator(task_id="build", instance_id=instance.id, aggs_conn_id="tiny")
+        operator.execute({"dag_run": run, "ti": SimpleNamespace(max_tries=0)})  # type: ignore[typeddict-item]
+        found[instance.step.aggregate] = operator.get_openlineage_facets_on_complete(None)
+
+    namespace = f"duckdb://{tmp_path / 'w.duckdb'}"
+    root, derived = found["by_day_and_shop"], found["by_month_and_city"]
+    assert {one.name for one in root.inputs} == {"sales", "shop", "day"}
+    assert {one.namespace for one in (*root.inputs, *root.outputs)} == {namespace}
+    assert root.outputs[1].name == "aggs.agg_tiny_sales_by_day_and_shop"
+    assert root.outputs[0].name in {one.name for one in derived.inputs}
+    assert root.job_facets["sql"].query.startswith("CREATE TABLE")
+    assert root.outputs[0].outputFacets["outputStatistics"].rowCount > 0
