@@ -72,7 +72,7 @@ class Settings:
     max_concurrent_builds: int = _setting(
         "aggregates.batch.maxConcurrentBuilds", 1, "aggregates built at the same time", least=1
     )
-    verify: VerificationLevel = _setting(
+    verify: VerificationLevel = _setting(  # noqa: RUF009 - a field as the others are
         "aggregates.batch.verify",
         VerificationLevel.TOTALS,
         "how each new aggregate is compared with its facts before it may serve: off, totals, sample, full",

@@ -246,6 +246,10 @@ class BuildAggregateOperator(AggregatesOperator):
                 self.log.info("Source: %s", event.source)
             case "sql":
                 self.log.info("SQL: %s", event.text)
+            case "verified":
+                self.log.info("Agrees with its facts at %s (%.3f s)", event.text, event.seconds or 0)
+            case "undecided":
+                self.log.warning("Not verified: %s", event.text)
             case "done":
                 self.log.info("%s rows in %.3f s", event.rows, event.seconds or 0)
 

@@ -163,17 +163,19 @@ def tolerance(rows: int, roundoff: float) -> float:
 
 def differences(verification: Verification, facts: Totals, table: Totals) -> tuple[Difference, ...]:
     """The measures whose total over the table is not that over the facts, the row count first."""
-    rows, found_rows = facts[verification.rows], table[verification.rows]
-    if rows not in {None, "0"} and table[TABLE_ROWS] == "0":
-        return (Difference(verification.rows, "", str(rows), "0, the table is empty"),)
-    names = [name for name in verification.table.names if name != TABLE_ROWS]
-    names.sort(key=lambda name: name != verification.rows)
-    most = max(_whole(rows), _whole(found_rows))
+    rows = facts[verification.rows]
+    if rows != "0" and table[TABLE_ROWS] == "0":
+        return (Difference(verification.rows, "", shown(rows), "0, the table is empty"),)
     return tuple(
         Difference(name, "", shown(facts[name]), shown(table[name]))
-        for name in names
-        if not _agree(facts[name], table[name], facts.get(scale_of(name)), verification.roundoff.get(name), most)
+        for name in _differing(verification, facts, table, [n for n in verification.table.names if n != TABLE_ROWS])
     )
+
+
+def have_changed(verification: Verification, before: Totals, after: Totals) -> bool:
+    """True when the totals of the facts are not what they were."""
+    names = [name for name in verification.facts.names if not name.startswith(scale_of(""))]
+    return bool(_differing(verification, before, after, names))
 
 
 def undecidable(verification: Verification, facts: Totals) -> tuple[str, ...]:
@@ -191,7 +193,9 @@ def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_
     found: list[Difference] = []
     width = len(query.keys)
     for row in rows:
-        group = ", ".join(f"{key} = {shown(as_text(value))}" for key, value in zip(query.keys, row[:width], strict=True))
+        group = ", ".join(
+            f"{key} = {shown(as_text(value))}" for key, value in zip(query.keys, row[:width], strict=True)
+        )
         group = group or "all rows"
         in_table, in_facts = int(str(row[width])), int(str(row[width + 1]))
         triples = [row[width + 2 + 3 * number : width + 5 + 3 * number] for number in range(len(query.measures))]
@@ -214,6 +218,16 @@ def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_
 def shown(text: str | None) -> str:
     """A total for people."""
     return "NULL" if text is None else text.removeprefix(_FLOATING)
+
+
+def _differing(verification: Verification, facts: Totals, others: Totals, names: Sequence[str]) -> list[str]:
+    """The names under which two totals disagree, the row count first."""
+    most = max(_whole(facts[verification.rows]), _whole(others[verification.rows]))
+    return [
+        name
+        for name in sorted(names, key=lambda name: name != verification.rows)
+        if not _agree(facts[name], others[name], facts.get(scale_of(name)), verification.roundoff.get(name), most)
+    ]
 
 
 def _agree(expected: str | None, found: str | None, scale: str | None, roundoff: float | None, rows: int) -> bool:

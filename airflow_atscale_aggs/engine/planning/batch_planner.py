@@ -205,9 +205,7 @@ class _StepComposer:
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
-        self._verifications = VerificationComposer(
-            [one.candidate.part for one in prepared], given.sources, given.facts
-        )
+        self._verifications = VerificationComposer([one.candidate.part for one in prepared], given.sources, given.facts)
         self._views = view_names(given.model, [one.candidate.name for one in prepared], given.sources.dialect)
 
     def step(self, number: int, position: int) -> BuildStep:

@@ -233,9 +233,7 @@ class AttemptWrites(RegistryReader):
             "new_key": verified.facts_key if verified.totals is not None else None,
             "new_verified": documents.encode_verified(verified),
         }
-        connection.execute(
-            _VERIFY_ATTEMPT, {"instance": claim.instance.id, "attempt_number": claim.attempt, **values}
-        )
+        connection.execute(_VERIFY_ATTEMPT, {"instance": claim.instance.id, "attempt_number": claim.attempt, **values})
 
     @staticmethod
     def _end_attempt(

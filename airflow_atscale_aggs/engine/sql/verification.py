@@ -302,7 +302,9 @@ class _GroupsComposer:
                 this=exp.Literal.number(repr(LEAST_TOLERANCE)),
                 expression=exp.Mul(this=unit, expression=_column(f"f{counted}")),
             )
-            apart = exp.Abs(this=exp.Sub(this=exp.cast(ours.copy(), "double"), expression=exp.cast(theirs.copy(), "double")))
+            apart = exp.Abs(
+                this=exp.Sub(this=exp.cast(ours.copy(), "double"), expression=exp.cast(theirs.copy(), "double"))
+            )
             far = exp.GT(this=apart, expression=exp.Mul(this=exp.Paren(this=most), expression=_column(f"s{place}")))
             # Unequal first: where NaN equals NaN, their distance is NaN and greater than everything.
             differ = exp.Paren(this=exp.And(this=differ, expression=far))
