@@ -202,7 +202,7 @@ def _build_from(
         return _Built(_fill(session, claim, source, tell), source, Verified(level=VerificationLevel.OFF))
     known = _known_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot() as is_snapshot:
-        if known is None and not is_snapshot:
+        if known is None and not is_snapshot and source.option.instance_id is None:
             # Taken before the table is made: facts that are the same afterwards were the same meanwhile.
             known = take_totals(session, verification.facts)
         rows = _fill(session, claim, source, tell)

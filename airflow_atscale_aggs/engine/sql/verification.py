@@ -33,6 +33,8 @@ SAMPLED_GROUPS = 100
 """About so many groups are compared at level ``sample``, spread evenly over the table in the order of its keys."""
 
 _MOST_DIFFERENCES = 5
+_STORED = "stored"
+_SAMPLED = "sampled"
 _EXACT_TYPES = ("int", "bigint", "smallint", "tinyint", "long", "hugeint", "dec", "num", "uint", "ubigint", "byteint")
 _SINGLE_TYPES = ("real", "float4")
 _COUNTS = frozenset({StoredFunction.COUNT_ROWS, StoredFunction.COUNT})
@@ -110,13 +112,13 @@ def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
 
 
 def _table_totals(part: FactPart, target: exp.Table, source: DatasetSource) -> TotalsQuery:
-    select = exp.Select().from_(target.copy(), copy=False)
+    select = _from(target)
     names = [TABLE_ROWS]
     _add(select, exp.Count(this=exp.Star(), big_int=True), "t1")
     for measure, column in stored_columns(part).measures.items():
         if measure.function not in _TOTALLED:
             continue
-        stored: exp.Expression = _column(column)
+        stored: exp.Expression = _column(column, _STORED)
         if measure.function in _EXTREMES:
             is_least = measure.function is StoredFunction.MINIMUM
             value: exp.Expression = exp.Min(this=stored) if is_least else exp.Max(this=stored)
@@ -166,7 +168,7 @@ class _GroupsComposer:
         both = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
         compared = self._differing(self._side_by_side(both))
         if sample is not None:
-            compared = compared.with_(_identifier("sampled"), as_=sample, copy=False)
+            compared = compared.with_(_identifier(_SAMPLED), as_=sample, copy=False)
         return GroupsQuery(
             sql=render(compared, self._source.dialect),
             keys=tuple(self._keys),
@@ -177,11 +179,12 @@ class _GroupsComposer:
     def _sample(self, target: exp.Table) -> exp.Select:
         """Keys of every n-th group in the order of the keys."""
         over = exp.Window(
-            this=exp.RowNumber(), order=exp.Order(expressions=[exp.Ordered(this=_column(key)) for key in self._keys])
+            this=exp.RowNumber(),
+            order=exp.Order(expressions=[exp.Ordered(this=_column(key, _STORED)) for key in self._keys]),
         )
-        inner = exp.Select().from_(target.copy(), copy=False)
+        inner = _from(target)
         for place, key in enumerate(self._keys):
-            _add(inner, _column(key), f"k{place}")
+            _add(inner, _column(key, _STORED), f"k{place}")
         _add(inner, over, "place")
         _add(inner, exp.Window(this=exp.Count(this=exp.Star(), big_int=True)), "number")
         step = exp.Add(
@@ -196,16 +199,16 @@ class _GroupsComposer:
 
     def _of_table(self, target: exp.Table, sample: exp.Select | None) -> exp.Select:
         """The table's groups."""
-        side = exp.Select().from_(target.copy(), copy=False)
+        side = _from(target)
         for place, key in enumerate(self._keys):
-            _add(side, _column(key), f"k{place}")
+            _add(side, _column(key, _STORED), f"k{place}")
         _add(side, exp.Literal.number(0), "of_facts")
         for place, measure in enumerate(self._measures):
-            _add(side, _column(self._layout.measures[measure]), f"m{place}")
+            _add(side, _column(self._layout.measures[measure], _STORED), f"m{place}")
         for place, _ in self._scaled():
             _add(side, exp.cast(exp.Null(), "double"), f"s{place}")
         if sample is not None:
-            self._restrict(side, {key: _column(key) for key in self._keys})
+            self._restrict(side, {key: _column(key, _STORED) for key in self._keys})
         return side
 
     def _of_facts(self, sample: exp.Select | None) -> exp.Select:
@@ -237,7 +240,7 @@ class _GroupsComposer:
         for place, name in enumerate(self._keys):
             if name not in tested or keys[name].find(exp.Column) is None:
                 continue
-            known = exp.select(_column(f"k{place}")).from_(_identifier("sampled"))
+            known = exp.select(_column(f"k{place}", _SAMPLED)).from_(_identifier(_SAMPLED))
             is_known = exp.In(this=keys[name].copy(), query=exp.Subquery(this=known))
             is_null = exp.Is(this=keys[name].copy(), expression=exp.Null())
             select.where(exp.Paren(this=exp.Or(this=is_known, expression=is_null)), copy=False)
@@ -275,14 +278,14 @@ class _GroupsComposer:
         tests = [self._differs(place, scaled) for place in range(len(self._measures))]
         chosen = exp.Select().from_(_subquery(groups, "groups"), copy=False)
         for place in range(len(self._keys)):
-            _add(chosen, exp.cast(_column(f"k{place}"), "text"), f"k{place}")
+            _add(chosen, exp.cast(_column(f"k{place}"), "text"), f"key_{place}")
         for name in ("in_table", "in_facts"):
             chosen.select(_column(name), copy=False)
         for place, test in enumerate(tests):
             one, zero = exp.Literal.number(1), exp.Literal.number(0)
-            _add(chosen, exp.Case(ifs=[exp.If(this=test.copy(), true=one)], default=zero), f"d{place}")
-            for side in ("f", "t"):
-                _add(chosen, exp.cast(_column(f"{side}{place}"), "text"), f"{side}{place}")
+            _add(chosen, exp.Case(ifs=[exp.If(this=test.copy(), true=one)], default=zero), f"differs_{place}")
+            for side, name in (("f", "of_facts"), ("t", "of_table")):
+                _add(chosen, exp.cast(_column(f"{side}{place}"), "text"), f"{name}_{place}")
         number = exp.Literal.number
         stands = exp.NEQ(this=_column("in_table"), expression=number(1))
         meets = exp.NEQ(this=_column("in_facts"), expression=number(1))
@@ -336,8 +339,15 @@ def _add(select: exp.Select, expression: exp.Expression, name: str) -> None:
     select.select(exp.Alias(this=expression, alias=_identifier(name)), copy=False)
 
 
-def _column(name: str) -> exp.Column:
-    return exp.Column(this=_identifier(name))
+def _column(name: str, alias: str = "") -> exp.Column:
+    return exp.Column(this=_identifier(name), table=_identifier(alias) if alias else None)
+
+
+def _from(relation: exp.Table) -> exp.Select:
+    """A SELECT from an aggregate's table; its columns are named with the alias, since ours may be called alike."""
+    stored = relation.copy()
+    stored.set("alias", exp.TableAlias(this=_identifier(_STORED)))
+    return exp.Select().from_(stored, copy=False)
 
 
 def _identifier(name: str) -> exp.Identifier:
