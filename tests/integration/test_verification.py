@@ -333,16 +333,22 @@ def _without_snapshots(workspace: Workspace) -> Workspace:
 def test_without_snapshots_changed_facts_are_undecided(
     duckdb_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row arrives between a build and its comparison: it is said that nothing can be said, also of what derives."""
+    """A row arrives before a build and one after it: it is said that nothing can be said, also of what derives."""
     workspace = _without_snapshots(duckdb_workspace)
-    _plant(monkeypatch, _ROOT, "INSERT INTO sales VALUES (1, 1, 1, 1.00)")
+    row = "INSERT INTO sales VALUES (1, 1, 1, 1.00)"
+    _plant(monkeypatch, _ROOT, row)
     events: list[BuildEvent] = []
 
-    report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
+    def load(event: BuildEvent) -> None:
+        events.append(event)
+        if event.kind == "sql":
+            _sql(workspace, row)
+
+    report = run_batch(workspace, _MODEL, owner="me", on_event=load)
 
     told = {one.aggregate: one.text for one in events if one.kind == "undecided"}
     assert told[_ROOT] == (
-        "`count_rows(sales)` should be 61 but is 60, but the facts may have changed since `sales` was read, and this "
+        "`count_rows(sales)` should be 62 but is 61, but the facts may have changed since `sales` was read, and this "
         "warehouse has no snapshots"
     )
     assert told.keys() == set(tiny_star.AGGREGATES)

@@ -26,8 +26,8 @@ from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import DefinitionError, VerificationError
 from airflow_atscale_aggs.engine.lifecycle.comparing import Comparison, compare
 from airflow_atscale_aggs.engine.lifecycle.plan import prove
-from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import stored_columns

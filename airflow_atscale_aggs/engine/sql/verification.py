@@ -178,10 +178,9 @@ class _GroupsComposer:
 
     def _sample(self, target: exp.Table) -> exp.Select:
         """Keys of every n-th group in the order of the keys."""
-        over = exp.Window(
-            this=exp.RowNumber(),
-            order=exp.Order(expressions=[exp.Ordered(this=_column(key, _STORED)) for key in self._keys]),
-        )
+        # Said outright, because warehouses disagree on where NULLs stand.
+        keys = [exp.Ordered(this=_column(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
+        over = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=keys))
         inner = _from(target)
         for place, key in enumerate(self._keys):
             _add(inner, _column(key, _STORED), f"k{place}")
