@@ -194,7 +194,9 @@ class _GroupsComposer:
             this=exp.Mod(this=_column("place"), expression=exp.cast(step, "bigint")), expression=exp.Literal.number(0)
         )
         outer = exp.Select().from_(_subquery(inner, "numbered"), copy=False).where(chosen, copy=False)
-        return outer.select(*(_column(f"k{place}") for place in range(len(self._keys))), copy=False)
+        for place in range(len(self._keys)):
+            _add(outer, _column(f"k{place}"), f"k{place}")
+        return outer
 
     def _of_table(self, target: exp.Table, sample: exp.Select | None) -> exp.Select:
         """The table's groups."""
