@@ -18,7 +18,6 @@ from airflow_atscale_aggs.engine.errors import (
     BatchFailedError,
     BuildFailedError,
     NotRegisteredError,
-    PermanentWarehouseError,
     SettingError,
     VerificationError,
 )
@@ -373,31 +372,47 @@ def test_without_snapshots_unchanged_facts_decide(duckdb_workspace: Workspace, m
     assert isinstance(failure.__cause__, VerificationError)
 
 
-def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", ["REAL", "DOUBLE PRECISION"])
+def test_floating_amounts_raise_no_false_alarm(workspace: Workspace, kind: str) -> None:
+    """Thirds, amounts that cancel, and then NaN, at the level that looks at everything."""
+    _level(workspace, "full")
+    _sql(
+        workspace,
+        f"ALTER TABLE sales ALTER COLUMN amount TYPE {kind}",
+        "UPDATE sales SET amount = amount / 3 - 10",
+        "INSERT INTO sales VALUES (1, 1, 1, 1e15), (2, 1, 1, -1e15), (7, 3, 1, 1e15), (9, 2, 1, -1e15)",
+    )
+    run_batch(workspace, _MODEL, owner="me")
+    _sql(workspace, "INSERT INTO sales VALUES (3, 1, 1, 'NaN')")
+
+    report = run_batch(workspace, _MODEL, owner="me")
+
+    verified = [workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+    assert [one.undecided if one else None for one in verified] == [()] * 4
+    found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
+    assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
+
+
+@pytest.mark.postgres
+def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_url: str, tmp_path: Path) -> None:
     """A total out of range where each group is in range: built from the facts without the comparison, and told."""
-    original = DbApiSession.fetch_all
-
-    def fetch_all(session: DbApiSession, sql: str) -> list[tuple[object, ...]]:
-        if 'SUM("stored"."sum_amount")' in sql:
-            try:
-                return original(session, sql.replace('SUM("stored"."sum_amount")', "CAST('out of range' AS INTEGER)"))
-            except PermanentWarehouseError as error:
-                raise PermanentWarehouseError(error.dialect, error.sql, "out of range") from error
-        return original(session, sql)
-
-    monkeypatch.setattr(DbApiSession, "fetch_all", fetch_all)
     events: list[BuildEvent] = []
+    with _open(tmp_path, postgres_url) as workspace:
+        _sql(
+            workspace,
+            "ALTER TABLE sales ALTER COLUMN amount TYPE DOUBLE PRECISION",
+            "INSERT INTO sales VALUES (1, 1, 1, 1.5e308), (6, 3, 1, 1.5e308)",
+        )
 
-    report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
+        report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
+        verified = [workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+        found = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
+    reason = "the comparison failed: value out of range: overflow"
     assert {one.status.value for one in report.instances} == {"active"}
-    told = [one.text for one in events if one.kind == "undecided" and one.aggregate == _ROOT]
-    assert told == ["Built from sales: the comparison failed: out of range"]
-    verified = workspace.registry.verified(report.instances[0].id, 1)
-    assert verified is not None
-    assert (verified.totals, verified.undecided) == (None, ("the comparison failed: out of range",))
+    assert f"Built from sales: {reason}" in {one.text for one in events if one.kind == "undecided"}
+    assert [(one.totals, one.undecided) if one else None for one in verified] == [(None, (reason,))] * 4
+    assert [(one.finding, one.undecided) for one in found.instances] == [(Finding.UNDECIDED, (reason,))] * 4
 
 
 def test_a_key_that_lost_its_uniqueness_is_caught(workspace: Workspace) -> None:
