@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Param
 
+from airflow_atscale_aggs.assets.activated import aggregates_alias, aggregates_asset
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.task_group import add_batch_build_tasks
-
-
-def aggregates_asset(model: str) -> Asset:
-    """The asset that an activation of the model's aggregates updates; schedule dashboards and exports on it."""
-    return Asset(f"aggregates_of_{model}")
 
 
 def batch_build_dag(
@@ -29,7 +25,9 @@ def batch_build_dag(
 ) -> DAG:
     """The DAG that builds all aggregates of a model: one visible, retryable, clearable task per aggregate.
 
-    Its runs take ``build_type`` and ``max_concurrent_builds`` from a form; one run at a time.
+    Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form; one run at a time, and runs that
+    were asked for while one was under way become one further batch. An activation updates the asset ``aggregates_of_<model>`` and one asset per
+    aggregate (`airflow_atscale_aggs.assets.activated`).
 
     Args:
         model: name or id of the model.
@@ -46,7 +44,28 @@ def batch_build_dag(
     Example:
         dag = batch_build_dag("retail", schedule=[Asset("retail_facts_loaded")], aggs_conn_id="retail_aggs")
     """
-    params = {
+    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
+    with DAG(
+        dag_id or f"batch_build_{model}",
+        schedule=schedule,
+        params=_params(max_concurrent_builds),
+        tags=list(tags),
+        **{**options, **dag_options},
+    ) as dag:
+        add_batch_build_tasks(
+            model,
+            aggs_conn_id=aggs_conn_id,
+            models_folder=models_folder,
+            max_concurrent_builds=max_concurrent_builds,
+            outlets=[aggregates_asset(model), aggregates_alias(model)],
+            is_first=True,
+        )
+    return dag
+
+
+def _params(max_concurrent_builds: int) -> dict[str, Param]:
+    """The form of a run."""
+    return {
         "build_type": Param(
             "full",
             type="string",
@@ -62,20 +81,11 @@ def batch_build_dag(
             title="Concurrent builds",
             description="How many aggregates are built at the same time in this run.",
         ),
+        "aggregates": Param(
+            [],
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Aggregates",
+            description="Names of those to build, one per line, for a repair. Empty: all.",
+        ),
     }
-    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": f"Builds all aggregates of `{model}`."}
-    with DAG(
-        dag_id or f"batch_build_{model}",
-        schedule=schedule,
-        params=params,
-        tags=list(tags),
-        **{**options, **dag_options},
-    ) as dag:
-        add_batch_build_tasks(
-            model,
-            aggs_conn_id=aggs_conn_id,
-            models_folder=models_folder,
-            max_concurrent_builds=max_concurrent_builds,
-            outlets=[aggregates_asset(model)],
-        )
-    return dag

@@ -22,7 +22,7 @@ _SETTINGS = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Connection type, hooks, operators and configuration of this provider."""
+    """Connection type, hooks, operators, sensors, triggers, links and configuration of this provider."""
     return {
         "package-name": "airflow-atscale-aggs",
         "name": "Aggregate tables",
@@ -34,11 +34,13 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.hooks.aggregates"]}
-        ],
-        "operators": [
-            {"integration-name": "Aggregate tables", "python-modules": ["airflow_atscale_aggs.operators.aggregates"]}
+        "hooks": _modules("hooks.aggregates"),
+        "operators": _modules("operators.aggregates"),
+        "sensors": _modules("sensors.batch_build", "sensors.completion_file"),
+        "triggers": _modules("triggers.batch_build", "triggers.completion_file"),
+        "extra-links": [
+            "airflow_atscale_aggs.operators.links.AggregateInstanceLink",
+            "airflow_atscale_aggs.operators.links.BatchRunLink",
         ],
         "connection-types": [_connection_type()],
         "config": {
@@ -57,6 +59,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_atscale_aggs.{name}" for name in names]
+    return [{"integration-name": "Aggregate tables", "python-modules": modules}]
 
 
 def _connection_type() -> dict[str, Any]:

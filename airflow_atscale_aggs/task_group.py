@@ -11,15 +11,15 @@ from airflow.sdk import TaskGroup
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,
-    AttemptsOfAggregate,
     BuildAggregateOperator,
     DeployModelOperator,
     PlanBatchBuildOperator,
     ReportBatchOperator,
 )
+from airflow_atscale_aggs.operators.base import AttemptsOfAggregate
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset
+    from airflow.sdk import Asset, AssetAlias
 
 _TRIES = 30
 """Retries of a build task. The engine's own limits end it earlier; interruptions, which do not count there, use these."""
@@ -31,7 +31,8 @@ def add_batch_build_tasks(
     aggs_conn_id: str = AggregatesHook.default_conn_name,
     models_folder: str | None = None,
     max_concurrent_builds: int = 1,
-    outlets: Sequence[Asset] = (),
+    outlets: Sequence[Asset | AssetAlias] = (),
+    is_first: bool = False,
 ) -> None:
     """Add deploy (with a folder), plan, build, activate and report to the DAG or task group that is open.
 
@@ -41,12 +42,15 @@ def add_batch_build_tasks(
         models_folder: a folder of SML to deploy first, in every run; None: the model is deployed by other means.
         max_concurrent_builds: upper bound of aggregates built at the same time; a run may ask for less.
         outlets: assets that an activation updates.
+        is_first: the DAG loads no facts before; as of `PlanBatchBuildOperator`.
     """
     common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id}
     plan = PlanBatchBuildOperator(
         task_id="plan",
         model=model,
         build_type="{{ params.get('build_type', 'full') }}",
+        aggregates="{{ (params.get('aggregates') or []) | join('\n') }}",
+        is_first=is_first,
         retries=10,
         retry_delay=timedelta(seconds=30),
         **common,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "calendar": ("Year", "Quarter", "Month", "Day"),
@@ -89,6 +92,28 @@ def create_star(connection: Any, rows: int) -> None:
         CAST(1 + hash(i, 6) % 9 AS INTEGER) AS quantity, CAST((hash(i, 7) % 100000) / 100.0 AS DECIMAL(9, 2)) AS amount,
         CAST((hash(i, 8) % 5000) / 100.0 AS DECIMAL(9, 2)) AS discount FROM range({rows}) t(i)"""
     )
+
+
+def copy_star(connection: Any, url: str) -> None:
+    """Copy the star from a DuckDB connection into an empty PostgreSQL database.
+
+    Args:
+        url: ``postgresql+psycopg://…``.
+    """
+    with (
+        psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as target,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for table in (*LEVELS, "sales"):
+            columns = connection.execute(f"DESCRIBE {table}").fetchall()
+            target.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind, *_ in columns)})")
+            text = Path(folder) / f"{table}.csv"
+            connection.execute(f"COPY {table} TO '{text}' (HEADER false)")
+            with text.open("rb") as lines, target.cursor().copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:
+                while chunk := lines.read(1 << 20):
+                    copy.write(chunk)
+            text.unlink()
+        target.execute("VACUUM ANALYZE")
 
 
 def write_model(folder: Path, grains: Iterable[Sequence[str]], *, metrics: Sequence[str] | None = None) -> Path:

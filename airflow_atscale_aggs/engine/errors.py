@@ -297,6 +297,22 @@ class BuildFailedError(AtScaleAggsError):
         return f"Aggregate `{self.aggregate}` failed (attempt {self.used} of {self.allowed}): {self.cause}"
 
 
+class BatchEndedError(AtScaleAggsError):
+    """An aggregate of a batch that has ended cannot be built any more. Facts: aggregate, batch, how it ended."""
+
+    def __init__(self, aggregate: str, batch_id: str, status: str) -> None:
+        super().__init__(aggregate, batch_id, status)
+        self.aggregate, self.batch_id, self.status = aggregate, batch_id, status
+
+    def __str__(self) -> str:
+        became = "is live" if self.status == "done" else "was cancelled or closed by a newer one"
+        return (
+            f"`{self.aggregate}` is not built again: its batch {self.batch_id} {became}. To rebuild this aggregate, begin "
+            f"a new batch for it: trigger the DAG with `aggregates` = `{self.aggregate}`, or run "
+            f"`atscale-aggs build MODEL --aggregate {self.aggregate}`."
+        )
+
+
 class BatchFailedError(AtScaleAggsError):
     """The batch ended with more failed aggregates than allowed. Facts: model, batch id, names, failures allowed."""
 

@@ -115,6 +115,21 @@ def describe_settings(settings: Settings) -> list[tuple[str, Any, Any, str]]:
     ]
 
 
+def known_key(given: str) -> str:
+    """The key as the product spells it.
+
+    >>> known_key("AGGREGATES.BATCH.MAX.FAILURES")
+    'aggregates.batch.max.failures'
+
+    Raises:
+        SettingError: nobody knows it; carries near keys.
+    """
+    keys = {spec.metadata["key"].casefold(): spec.metadata["key"] for spec in fields(Settings)}
+    if given.casefold() not in keys:
+        raise SettingError(given, "there is no such setting", near_names(given, list(keys.values())))
+    return str(keys[given.casefold()])
+
+
 def _parse(key: str, value: Any, kind: type, least: int | None) -> Any:
     """A value of the setting's kind."""
     text = str(value).strip().casefold()

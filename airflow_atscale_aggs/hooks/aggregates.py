@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+    from airflow_atscale_aggs.engine.registry.registry import Registry
     from airflow_atscale_aggs.engine.settings import Settings
     from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 
@@ -51,13 +52,19 @@ class AggregatesHook(BaseHook):
             AtScaleAggsError: either cannot be opened.
         """
         from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-        from airflow_atscale_aggs.engine.registry.registry import open_registry
 
         connection = self.get_connection(self.aggs_conn_id)
-        extra = connection.extra_dejson
-        registry = extra.get("registry_url") or self._url_of(extra.get("registry_conn_id"), "registry")
         settings = read_settings()
-        return Workspace(open_registry(registry), self._warehouse(connection), settings)
+        return Workspace(self._registry(connection), self._warehouse(connection), settings)
+
+    @contextlib.contextmanager
+    def get_registry(self) -> Iterator[Registry]:
+        """Only the registry, for those who look and do not build. Raises as `get_conn`."""
+        registry = self._registry(self.get_connection(self.aggs_conn_id))
+        try:
+            yield registry
+        finally:
+            registry.close()
 
     def test_connection(self) -> tuple[bool, str]:
         """Open both databases; used by the Test button."""
@@ -71,6 +78,12 @@ class AggregatesHook(BaseHook):
         except (AtScaleAggsError, AirflowFailException) as error:
             return False, str(error)
         return True, "Registry and warehouse answer."
+
+    def _registry(self, connection: Connection) -> Registry:
+        from airflow_atscale_aggs.engine.registry.registry import open_registry
+
+        extra = connection.extra_dejson
+        return open_registry(extra.get("registry_url") or self._url_of(extra.get("registry_conn_id"), "registry"))
 
     def _warehouse(self, connection: Connection) -> Warehouse:
         from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url

@@ -10,75 +10,49 @@ every task can be retried or cleared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseOperator, RetryPolicy
-from airflow.sdk.definitions.retry_policy import RetryDecision
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import AssetAlias, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
-from airflow_atscale_aggs.hooks.aggregates import AggregatesHook, airflow_errors
+from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
+from airflow_atscale_aggs.operators.links import AggregateInstanceLink, BatchRunLink, run_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_atscale_aggs.engine.lifecycle.batch import BegunBatch
     from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-    from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+    from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 
-LEASE = timedelta(hours=1)
-"""How long a batch of a DAG run is left alone when nothing is heard of it; each task renews it."""
+COALESCED = "coalesced_into"
+"""XCom key of a plan: id of the batch that answers the run."""
 
 _WAIT = timedelta(seconds=2)
 
-
-def batch_owner(context: Context) -> str:
-    """Who drives the batch: the DAG run."""
-    run = context["dag_run"]
-    return f"airflow:{run.dag_id}/{run.run_id}"
+_HELD = timedelta(seconds=10)
+"""How often a plan looks whether the batch that is under way has ended."""
 
 
-class AttemptsOfAggregate(RetryPolicy):
-    """Retries as long as the engine allows the aggregate another attempt; other failures follow the task's own retries."""
-
-    def evaluate(
-        self,
-        exception: BaseException,
-        try_number: int,  # noqa: ARG002 - the engine counts failed attempts itself
-        max_tries: int,  # noqa: ARG002
-        context: Context | None = None,  # noqa: ARG002
-    ) -> RetryDecision:
-        """FAIL when the limits are reached, RETRY while attempts are left."""
-        may_retry = getattr(exception, "may_retry", None)
-        if may_retry is None:
-            return RetryDecision.default()
-        return (
-            RetryDecision.retry(reason="attempts are left") if may_retry else RetryDecision.fail(reason=str(exception))
-        )
-
-
-class AggregatesOperator(BaseOperator):
-    """What all operators here share: the connection. Not used by itself."""
-
-    def __init__(self, *, aggs_conn_id: str = AggregatesHook.default_conn_name, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.aggs_conn_id = aggs_conn_id
-
-    def _workspace(self) -> Workspace:
-        return AggregatesHook(self.aggs_conn_id).get_conn()
-
-    @staticmethod
-    def _batch_of_run(workspace: Workspace, model: str, context: Context) -> BatchRecord:
-        """The newest batch that this DAG run drives."""
-        owner = batch_owner(context)
-        model_id = workspace.registry.model(model).id
-        for batch in workspace.registry.batches(model_id, 50):
-            if batch.owner == owner:
-                return batch
-        message = f"This run has planned no batch of model `{model}`; look at the log of its plan task."
-        raise AirflowFailException(message)
+def signals_of_run(context: Context) -> tuple[str, ...]:
+    """Identities of the completion signals behind a run: from its asset events and from ``signals`` in its conf."""
+    found: dict[str, None] = {}
+    payloads: list[Any] = [{"signals": (context["dag_run"].conf or {}).get("signals")}]
+    payloads += [
+        event.extra.get("payload")
+        for events in (context.get("triggering_asset_events") or {}).values()
+        for event in events
+    ]
+    for payload in payloads:
+        for signal in (payload.get("signals") if isinstance(payload, dict) else None) or ():
+            found[str(signal["id"] if isinstance(signal, dict) else signal)] = None
+    return tuple(found)
 
 
 class DeployModelOperator(AggregatesOperator):
@@ -118,72 +92,132 @@ class DeployModelOperator(AggregatesOperator):
 class PlanBatchBuildOperator(AggregatesOperator):
     """Begins the batch of this DAG run: ordered instances, NEW, recorded in one transaction.
 
+    While another batch of the model is under way the task waits deferred. When a batch that was begun after this run was
+    asked for, or one that answers the same completion signals, has done what is asked, the run has nothing to do: the list is empty,
+    ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch.
+
     Args:
         model: name or id of a deployed model.
         build_type: ``full`` or ``incremental``.
+        aggregates: names of those to build, for a repair, or a text with one per line; empty: all.
+        is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when the
+            run was; otherwise when the task began.
 
     Returns:
-        ``[{"instance_id": …, "aggregate": …}, …]`` in build order, for ``BuildAggregateOperator`` to be mapped over. The
+        ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to be mapped over. The
         same run asking again gets the same list.
     """
 
-    template_fields: Sequence[str] = ("model", "build_type")
+    template_fields: Sequence[str] = ("model", "build_type", "aggregates")
 
-    def __init__(self, *, model: str, build_type: str = "full", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        build_type: str = "full",
+        aggregates: Sequence[str] | str | None = None,
+        is_first: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.model, self.build_type = model, build_type
+        self.model, self.build_type, self.aggregates, self.is_first = model, build_type, aggregates, is_first
 
-    def execute(self, context: Context) -> list[dict[str, str]]:
-        """Plan, or find what was planned."""
-        from airflow.sdk.configuration import conf
-
-        from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-        from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch
-        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+    def execute(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - given after a deferral
+        asked_at: str = "",
+    ) -> list[dict[str, str]]:
+        """Plan, or find what was planned, or what makes planning needless."""
+        began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
+        requested_at = context["dag_run"].run_after if self.is_first else began_at
+        from airflow_atscale_aggs.engine.errors import BatchHeldError
 
         with airflow_errors(), self._workspace() as workspace:
-            begun = begin_batch(
-                workspace,
-                self.model,
-                build_type=BuildType(self.build_type),
-                owner=batch_owner(context),
-                now=utc_now(),
-                lease=LEASE,
-            )
-        most = conf.getint("core", "max_map_length")
-        if len(begun.instances) > most:
-            message = (
-                f"The batch has {len(begun.instances)} aggregates, Airflow maps at most {most} tasks. Raise "
-                "[core] max_map_length."
-            )
-            raise AirflowFailException(message)
+            try:
+                begun = self._begin(workspace, context, requested_at)
+            except BatchHeldError as error:
+                self.log.info("Waiting: %s", error)
+                kwargs = {"asked_at": began_at.isoformat()}
+                self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute", kwargs=kwargs)
+        if begun.is_coalesced:
+            self.log.info("Nothing to do: batch %s of %s answers this run.", begun.batch.id, begun.batch.owner)
+            context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)
+            return []
+        self._check_length(len(begun.instances))
         for note in begun.batch.notes:
             self.log.info("%s", note)
         self.log.info("Batch %s: %s aggregates", begun.batch.id, len(begun.instances))
         for instance in begun.instances:
             self.log.info("%3d. %s: %s", instance.step.position + 1, instance.step.aggregate, instance.step.reason)
-        return [{"instance_id": instance.id, "aggregate": instance.step.aggregate} for instance in begun.instances]
+        planned_at = datetime.now(UTC).isoformat()
+        return [
+            {"instance_id": one.id, "aggregate": one.step.aggregate, "planned_at": planned_at}
+            for one in begun.instances
+        ]
+
+    def _begin(self, workspace: Workspace, context: Context, requested_at: datetime) -> BegunBatch:
+        from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+        from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        chosen = self.aggregates.splitlines() if isinstance(self.aggregates, str) else self.aggregates or ()
+        request = BatchRequest(
+            aggregates=tuple(name for name in chosen if name),
+            requested_at=requested_at,
+            signals=signals_of_run(context),
+        )
+        return begin_batch(
+            workspace,
+            self.model,
+            build_type=BuildType(self.build_type),
+            owner=batch_owner(context),
+            now=utc_now(),
+            lease=LEASE,
+            request=request,
+        )
+
+    @staticmethod
+    def _check_length(count: int) -> None:
+        from airflow.sdk.configuration import conf
+
+        most = conf.getint("core", "max_map_length")
+        if count > most:
+            message = (
+                f"The batch has {count} aggregates, Airflow maps at most {most} tasks. Raise [core] max_map_length."
+            )
+            raise AirflowFailException(message)
 
 
 class BuildAggregateOperator(AggregatesOperator):
     """Builds one aggregate of the run's batch. Mapped over what ``PlanBatchBuildOperator`` returns.
 
-    Clearing the task gives the aggregate a fresh allowance of attempts; a batch that had failed is opened again, an
-    aggregate that was built is built anew while its batch is open.
+    Clearing the task gives the aggregate a fresh allowance of attempts; a batch that had failed is opened again. An
+    aggregate that was built is built anew while its batch is open, unless the plan was cleared with it: then the run goes
+    on from the statuses and it is left. Once the batch is live the task fails and says what to do instead.
 
     Args:
         instance_id: from the plan.
+        planned_at: from the plan; tells a task that was cleared by itself from one cleared with the plan.
         aggregate: its name, shown as the map index.
         max_concurrent_builds: how many aggregates of the batch may be built at the same time in this run; a task that
             would be one too many waits deferred, without a worker slot.
     """
 
-    template_fields: Sequence[str] = ("instance_id", "aggregate", "max_concurrent_builds")
+    template_fields: Sequence[str] = ("instance_id", "aggregate", "planned_at", "max_concurrent_builds")
+    operator_extra_links = (AggregateInstanceLink(),)
 
     def __init__(
-        self, *, instance_id: str, aggregate: str = "", max_concurrent_builds: str | int | None = None, **kwargs: Any
+        self,
+        *,
+        instance_id: str,
+        aggregate: str = "",
+        planned_at: str = "",
+        max_concurrent_builds: str | int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.planned_at = planned_at
         self.instance_id, self.aggregate, self.max_concurrent_builds = instance_id, aggregate, max_concurrent_builds
         self._open: Workspace | None = None
 
@@ -192,7 +226,7 @@ class BuildAggregateOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.build import build_instance, must_wait
 
         owner = batch_owner(context)
-        allowance = str(context["ti"].max_tries - self.retries)
+        allowance = f"{self.planned_at}/{context['ti'].max_tries - self.retries}"
         with airflow_errors(), self._workspace() as workspace:
             self._open = workspace
             instance = self._reopened(workspace, owner)
@@ -200,7 +234,9 @@ class BuildAggregateOperator(AggregatesOperator):
             if must_wait(workspace, instance, most=most):
                 self.log.info("Waiting: other builds of the batch go first.")
                 self.defer(trigger=TimeDeltaTrigger(_WAIT), method_name="execute")
-            is_cleared = instance.status == "done" and instance.allowance != allowance
+            is_cleared = instance.status == "done" and self._is_cleared_alone(instance, allowance)
+            if instance.status == "done" and not is_cleared:
+                workspace.registry.keep_done(instance.id, allowance=allowance)
             built = build_instance(
                 workspace,
                 self.instance_id,
@@ -225,13 +261,24 @@ class BuildAggregateOperator(AggregatesOperator):
         if self._open is not None:
             self._open.warehouse.cancel_all()
 
+    def _is_cleared_alone(self, instance: InstanceRecord, allowance: str) -> bool:
+        """The same plan, but another round of tries than the one that built it."""
+        return instance.allowance != allowance and instance.allowance.rpartition("/")[0] == self.planned_at
+
     def _reopened(self, workspace: Workspace, owner: str) -> InstanceRecord:
-        """The instance; its batch is opened again when it had failed under this run."""
+        """The instance; its batch is opened again when it had failed under this run.
+
+        Raises:
+            BatchEndedError: the batch is live, cancelled, or was closed by a newer one.
+        """
+        from airflow_atscale_aggs.engine.errors import BatchEndedError
         from airflow_atscale_aggs.engine.lifecycle.batch import resume_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         instance = workspace.registry.instance(self.instance_id)
         batch = workspace.registry.batch(instance.batch_id)
+        if batch.status in {"done", "cancelled"}:
+            raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
         if batch.status == "failed" and batch.owner == owner:
             resume_batch(workspace, batch.id, owner=owner, now=utc_now(), lease=LEASE)
             self.log.info("Batch %s is open again.", batch.id)
@@ -258,7 +305,12 @@ class ActivateBatchOperator(AggregatesOperator):
     """Activates the run's batch: all aggregates together, or none. As a leaf it decides the run's state.
 
     Runs whatever became of the builds (trigger rule ``all_done``), since ``aggregates.batch.max.failures`` may allow some
-    to fail.
+    to fail. A build task that somebody marked as success without its aggregate being built is given up: the old instance
+    serves on, and the registry says so. Skipped when the plan found that another batch answers the run.
+
+    Args:
+        model: name or id of the model.
+        plan_task_id, build_task_id: where plan and builds are in the DAG; None: beside this task, ``plan`` and ``build``.
 
     Returns:
         Batch id and number of instances by status.
@@ -266,38 +318,76 @@ class ActivateBatchOperator(AggregatesOperator):
 
     template_fields: Sequence[str] = ("model",)
 
-    def __init__(self, *, model: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, model: str, plan_task_id: str | None = None, build_task_id: str | None = None, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("trigger_rule", "all_done")
         super().__init__(**kwargs)
         self.model = model
+        prefix = self.task_id.rpartition(".")[0]
+        beside = f"{prefix}." if prefix else ""
+        self.plan_task_id, self.build_task_id = plan_task_id or f"{beside}plan", build_task_id or f"{beside}build"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Activate, or fail with the names of what is missing; the old instances serve on then."""
         from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
+        answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+        if answered:
+            message = f"Batch {answered} answers this run."
+            raise AirflowSkipException(message)
         with airflow_errors(), self._workspace() as workspace:
             batch = self._batch_of_run(workspace, self.model, context)
-            report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now())
+            given_up = self._marked_as_success(context)
+            report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
             counts = dict(workspace.registry.instance_counts(batch.id))
+        active = [one for one in report.instances if one.status == "active"]
+        self._tell_assets(context, active)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)
         return {"batch_id": report.batch.id, **counts}
 
+    def _marked_as_success(self, context: Context) -> list[str]:
+        """Ids of the instances whose build task is green."""
+        ti = context["ti"]
+        planned = ti.xcom_pull(task_ids=self.plan_task_id) or []
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=[self.build_task_id], run_ids=[context["dag_run"].run_id]
+        )
+        of_run = states.get(context["dag_run"].run_id, {})
+        return [
+            one["instance_id"]
+            for index, one in enumerate(planned)
+            if of_run.get(f"{self.build_task_id}_{index}") == "success"
+        ]
+
+    def _tell_assets(self, context: Context, active: Sequence[InstanceRecord]) -> None:
+        """One asset event per aggregate, where the task has the alias among its outlets."""
+        alias = aggregates_alias(self.model)
+        if not any(isinstance(one, AssetAlias) and one.name == alias.name for one in self.outlets):
+            return
+        for name in sorted({one.step.aggregate for one in active}):
+            context["outlet_events"][alias].add(aggregate_asset(self.model, name))
+
 
 class ReportBatchOperator(AggregatesOperator):
-    """Logs what became of the run's batch, always; returns the number of instances by status."""
+    """Logs what became of the run's batch, or of the one that answers it, always; returns instances by status."""
 
     template_fields: Sequence[str] = ("model",)
 
-    def __init__(self, *, model: str, **kwargs: Any) -> None:
+    def __init__(self, *, model: str, plan_task_id: str | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("trigger_rule", "all_done")
         super().__init__(**kwargs)
         self.model = model
+        prefix = self.task_id.rpartition(".")[0]
+        self.plan_task_id = plan_task_id or (f"{prefix}.plan" if prefix else "plan")
 
     def execute(self, context: Context) -> dict[str, int]:
         """One line per aggregate: status, rows, seconds, source, error."""
         with airflow_errors(), self._workspace() as workspace:
-            batch = self._batch_of_run(workspace, self.model, context)
+            answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+            registry = workspace.registry
+            batch = registry.batch(answered) if answered else self._batch_of_run(workspace, self.model, context)
             instances = workspace.registry.instances(batch_id=batch.id)
             counts = dict(workspace.registry.instance_counts(batch.id))
         self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
@@ -312,3 +402,76 @@ class ReportBatchOperator(AggregatesOperator):
                 one.error or one.source or "",
             )
         return counts
+
+
+class TriggerBatchBuildOperator(BaseOperator):
+    """Starts the batch DAG of a model, as the last task of an ETL DAG for instance, and waits for its end deferred.
+
+    The task's page links to the run. The task fails when the run fails; a run that another batch answers is a success.
+    Airflow's own operator for starting runs imports the metadata models, which every task of the DAG file would pay for.
+
+    Args:
+        model: name of the model.
+        batch_dag_id: the DAG to start; None: ``batch_build_<model>``, as `batch_build_dag` names it.
+        build_type: ``full`` or ``incremental``.
+        aggregates: names of those to build; empty: all.
+        conf: further run parameters.
+        wait: wait for the end of the run.
+        poke_interval: seconds between two looks at the run.
+
+    Returns:
+        With ``wait``: what ``activate`` returned, batch id and number of instances by status; or the id of the batch that
+        answers the run.
+    """
+
+    template_fields: Sequence[str] = ("model", "batch_dag_id", "build_type", "aggregates", "conf")
+    operator_extra_links = (BatchRunLink(),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        batch_dag_id: str | None = None,
+        build_type: str = "full",
+        aggregates: Sequence[str] = (),
+        conf: dict[str, Any] | None = None,
+        wait: bool = True,
+        poke_interval: int = 5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model, self.build_type, self.aggregates, self.conf = model, build_type, list(aggregates), conf or {}
+        self.batch_dag_id = batch_dag_id or f"batch_build_{model}"
+        self.wait, self.poke_interval = wait, poke_interval
+
+    def execute(self, context: Context) -> None:
+        """Start the run; Airflow's task runner does it and defers the task."""
+        ti = context["ti"]
+        run_id = f"after_{ti.dag_id}_{ti.run_id}_{ti.task_id}_{ti.try_number}"
+        ti.xcom_push(key=BatchRunLink().xcom_key, value=run_url(self.batch_dag_id, run_id))
+        raise DagRunTriggerException(
+            trigger_dag_id=self.batch_dag_id,
+            dag_run_id=run_id,
+            conf={**self.conf, "build_type": self.build_type, "aggregates": self.aggregates},
+            reset_dag_run=False,
+            skip_when_already_exists=False,
+            wait_for_completion=self.wait,
+            allowed_states=["success"],
+            failed_states=["failed"],
+            poke_interval=self.poke_interval,
+            deferrable=self.wait,
+        )
+
+    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+        """Fail with the run, or return what it returned."""
+        (run_id,) = event[1]["run_ids"]
+        run = {"dag_id": self.batch_dag_id, "run_id": run_id}
+        if event[1].get(run_id) == "failed":
+            message = (
+                f"Run {run_id} of {self.batch_dag_id} failed; the old aggregates serve on. Repair there (clear the failed "
+                "tasks), then clear this task or mark it as success."
+            )
+            raise AirflowFailException(message)
+        result = context["ti"].xcom_pull(task_ids="activate", **run)
+        answered = None if result else context["ti"].xcom_pull(task_ids="plan", key=COALESCED, **run)
+        return result or {"batch_id": answered}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 _PROCESSES = ("scheduler", "dag-processor", "triggerer", "api-server")
+_TRIES, _SERVER_ERROR = 5, 500
 _START_SECONDS = 120
 
 
@@ -82,30 +83,49 @@ class LocalAirflow:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    @property
+    def process_names(self) -> tuple[str, ...]:
+        """The processes that run, or should."""
+        return tuple(self._running)
+
+    def pid(self, name: str) -> int:
+        """The process id of one of them."""
+        return self._running[name].pid
+
     def stop(self) -> None:
         """Stop everything."""
         for name in list(self._running):
             self.stop_process(name)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """A REST call below ``/api/v2``; the decoded answer.
+        """A REST call below ``/api/v2``; the decoded answer. A server's error is tried again: SQLite has one writer.
 
         Raises:
             AirflowFailedError: the API answered with an error.
         """
-        request = urllib.request.Request(
-            f"{self.url}/api/v2/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                text = answer.read()
-        except urllib.error.HTTPError as error:
-            message = f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')[:500]}"
-            raise AirflowFailedError(message) from error
+        for tries_left in reversed(range(_TRIES)):
+            request = urllib.request.Request(
+                f"{self.url}/api/v2/{path}",
+                method=method,
+                data=None if body is None else json.dumps(body).encode(),
+                headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    text = answer.read()
+                break
+            except urllib.error.HTTPError as error:
+                message = f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')[:500]}"
+                if error.code < _SERVER_ERROR or not tries_left:
+                    raise AirflowFailedError(message) from error
+            time.sleep(1)
         return json.loads(text) if text else None
+
+    def page(self, url: str) -> str:
+        """A page of this Airflow, as a signed-in user sees it."""
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self._token}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode())
 
     def wait_for(self, is_so: Callable[[], Any], what: str, seconds: float, pause: float = 0.5) -> Any:
         """Ask until the answer is true; the answer.
@@ -170,7 +190,7 @@ class LocalAirflow:
             "API__WORKERS": "1",
             "API__BASE_URL": self.url,
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
-            "DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{self.home / 'airflow.db'}",
+            **self._database(database),
             # The scheduler's idle second is most of the time between two short tasks.
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
@@ -186,6 +206,12 @@ class LocalAirflow:
             "PYTHONUNBUFFERED": "1",
             **{f"AIRFLOW__{name}": value for name, value in core.items()},
         }
+
+    def _database(self, url: str | None) -> dict[str, str]:
+        """The metadata database: SQLite in the home, or PostgreSQL by a psycopg URL, which serves both ways of access."""
+        if url is None:
+            return {"DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}"}
+        return {"DATABASE__SQL_ALCHEMY_CONN": url, "DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}
 
     @staticmethod
     def _command(*arguments: str) -> list[str]:

@@ -47,7 +47,7 @@ def main() -> int:
         _follow(airflow, run_id)
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             active = workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
-        print_instances(list(active), title=f"Aggregates of {_MODEL}")
+        print_instances(active)
         url = f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}"
         _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")
         if os.environ.get("WAIT") != "0":

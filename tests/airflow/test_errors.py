@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine import errors
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors, is_worth_retrying
-from airflow_atscale_aggs.operators.aggregates import AttemptsOfAggregate
+from airflow_atscale_aggs.operators.base import AttemptsOfAggregate
 
 pytestmark = pytest.mark.airflow
 
@@ -40,6 +40,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.VerificationError("Q2", "sales", (("sum(sales.amount)", "", "12.5", "12"),)), False),
         (errors.BuildFailedError("Q2", "1", 1, 3, "deadlock"), True),
         (errors.BatchFailedError("retail", "b", ("Q2",), 0), False),
+        (errors.BatchEndedError("Q2", "b", "done"), False),
     )
 }
 

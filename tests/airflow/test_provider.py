@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 
 from airflow_atscale_aggs.get_provider_info import _SETTINGS, get_provider_info
+from airflow_atscale_aggs.signals.signal import Signal
 
 pytestmark = pytest.mark.airflow
 
@@ -39,7 +41,12 @@ def test_provider_info_is_valid() -> None:
 def test_every_named_class_and_module_can_be_imported() -> None:
     """Hook classes and modules in the info exist."""
     info = get_provider_info()
-    modules = [module for kind in ("hooks", "operators") for one in info[kind] for module in one["python-modules"]]
+    modules = [
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for one in info[kind]
+        for module in one["python-modules"]
+    ]
     hooks = [one["hook-class-name"] for one in info["connection-types"]]
 
     for module in modules:
@@ -65,8 +72,12 @@ def test_config_options_are_settings_with_their_defaults() -> None:
         "from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator",
         "import runpy; runpy.run_path('dags/batch_build_retail.py')",
         "import runpy; runpy.run_path('dags/etl_retail.py')",
+        "import runpy; runpy.run_path('dags/etl_then_batch.py')",
+        "from airflow_atscale_aggs.sensors.batch_build import BatchBuildSensor",
+        "import runpy; runpy.run_path('dags/wait_for_completion_file.py')",
+        "import runpy; runpy.run_path('dags/start_from_log_line.py')",
     ],
-    ids=["factory", "operators", "batch DAG file", "ETL DAG file"],
+    ids=["factory", "operators", "batch", "ETL", "ETL then batch", "batch sensor", "file sensor", "watcher"],
 )
 def test_dag_files_import_nothing_heavy(code: str) -> None:
     """Every task parses the DAG file again; SQL libraries and the engine are imported inside execute() only."""
@@ -86,11 +97,18 @@ def test_example_dags_can_be_parsed() -> None:
     bag = DagBag(dag_folder=str(_ROOT / "dags"))
 
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"batch_build_retail", "etl_retail"}
+    assert set(bag.dags) == {
+        "batch_build_nightly",
+        "batch_build_retail",
+        "etl_retail",
+        "etl_then_batch",
+        "start_from_log_line",
+        "wait_for_completion_file",
+    }
     batch = bag.dags["batch_build_retail"]
     assert set(batch.task_dict) == {"deploy", "plan", "build", "activate", "report"}
     assert batch.max_active_runs == 1
-    assert set(batch.params) == {"build_type", "max_concurrent_builds"}
+    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates"}
 
 
 def test_the_task_group_fits_into_anybodys_dag() -> None:
@@ -110,3 +128,21 @@ def test_the_task_group_fits_into_anybodys_dag() -> None:
     }
     assert dag.task_dict["before"].downstream_task_ids == {"batch_build.plan"}
     assert dag.task_dict["after"].upstream_task_ids == {"batch_build.activate", "batch_build.report"}
+
+
+def test_the_page_about_files_shows_the_example_dags() -> None:
+    """Its blocks of code are those of the DAG files, and the last one runs."""
+    from types import SimpleNamespace
+
+    page = (_ROOT / "docs" / "starting-from-files.md").read_text()
+    *examples, last = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    files = [
+        (_ROOT / "dags" / f"{name}.py").read_text() for name in ("start_from_log_line", "wait_for_completion_file")
+    ]
+
+    assert len(examples) == len(files)
+    assert all(example in file for example, file in zip(examples, files, strict=True))
+    one = {"id": "1", "kind": "line", "url": "/etl.log", "text": "done"}
+    names: dict[str, object] = {"events": [SimpleNamespace(extra={"payload": {"signals": [one, one]}})]}
+    exec(last, names)
+    assert names["signals"] == (Signal(**one),)

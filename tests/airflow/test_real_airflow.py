@@ -7,7 +7,10 @@ the UI's Clear dialog does, rebuilds only it, and the batch activates.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -17,15 +20,29 @@ from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
+PostgresDatabase = Callable[[str], AbstractContextManager[str]]
+
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 
 _DAG_ID = "batch_build_tiny_sales"
 _ATTRIBUTES = ("Day", "Month", "Shop", "City")
 _METRICS = ("Quantity", "Amount", "Average Amount")
 _DAG_FILE = """\
+from airflow.sdk import DAG, Asset, task
+from airflow_atscale_aggs.assets.activated import aggregate_asset
 from airflow_atscale_aggs.dag_factory import batch_build_dag
+from airflow_atscale_aggs.operators.aggregates import TriggerBatchBuildOperator
+from airflow_atscale_aggs.sensors.batch_build import BatchBuildSensor
 
 dag = batch_build_dag("tiny_sales", aggs_conn_id="tiny", models_folder={folder!r})
+
+with DAG("etl", schedule=None) as etl:
+    TriggerBatchBuildOperator(task_id="trigger", model="tiny_sales", aggregates=["month_amount"], poke_interval=1)
+
+with DAG("dashboard", schedule=[aggregate_asset("tiny_sales", "month_amount")]) as dashboard:
+    BatchBuildSensor(
+        task_id="wait", model="tiny_sales", aggs_conn_id="tiny", since="2026-01-01T00:00:00+00:00", timeout=60
+    )
 """
 
 
@@ -42,7 +59,7 @@ def _many_aggregates() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 class _Place:
     """A star, its model, a registry, and an Airflow that builds it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, metadata: str) -> None:
         self.warehouse_file = folder / "warehouse.duckdb"
         self.registry = f"sqlite:///{folder / 'registry.sqlite'}"
         self.warehouse = f"duckdb:///{self.warehouse_file}"
@@ -52,7 +69,7 @@ class _Place:
         (folder / "dags" / "tiny.py").write_text(_DAG_FILE.format(folder=str(folder / "model")))
         extra = {"registry_url": self.registry, "warehouse_url": self.warehouse, "aggregate_schema": "aggs"}
         variables = {"AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
-        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables)
+        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables, database=metadata)
 
     def run_sql(self, *statements: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.warehouse_file)) as connection:
@@ -78,6 +95,26 @@ class _Place:
             for one in self.airflow.task_instances(_DAG_ID, run_id)
         }
 
+    def clear(self, run_id: str, *tasks: tuple[str, int] | str, downstream: bool = True) -> None:
+        """As the Clear dialog of a task instance does by default."""
+        self.airflow.call(
+            "POST",
+            f"dags/{_DAG_ID}/clearTaskInstances",
+            {
+                "dry_run": False,
+                "dag_run_id": run_id,
+                "include_downstream": downstream,
+                "only_failed": False,
+                "prevent_running_task": False,
+                "task_ids": [list(one) if isinstance(one, tuple) else one for one in tasks],
+            },
+        )
+
+    def log(self, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> str:
+        """The text of a task's log."""
+        path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}"
+        return json.dumps(self.airflow.call("GET", path))
+
     def active(self) -> dict[str, str]:
         """Aggregate to the physical table that serves."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
@@ -86,10 +123,11 @@ class _Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
-    made = _Place(tmp_path_factory.mktemp("airflow"))
-    with made.airflow:
-        yield made
+def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresDatabase) -> Iterator[_Place]:
+    with postgres_database("airflow_metadata") as metadata:
+        made = _Place(tmp_path_factory.mktemp("airflow"), metadata)
+        with made.airflow:
+            yield made
 
 
 def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> None:
@@ -125,7 +163,7 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
         "DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop", "ALTER TABLE shop RENAME COLUMN town TO city"
     )
     for index in failed:
-        place.airflow.call("POST", f"dags/{_DAG_ID}/clearTaskInstances", _as_the_ui_clears(failed_run, index))
+        place.clear(failed_run, ("build", index))
     assert place.wait_for_end(failed_run) == "success"
     after = place.states(failed_run)
     for key, (_, tries) in states.items():
@@ -138,13 +176,90 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     )
 
 
-def _as_the_ui_clears(run_id: str, map_index: int) -> dict[str, object]:
-    """What the Clear dialog of a mapped task instance sends by default."""
-    return {
-        "dry_run": False,
-        "dag_run_id": run_id,
-        "include_downstream": True,
-        "only_failed": False,
-        "prevent_running_task": False,
-        "task_ids": [["build", map_index]],
-    }
+def test_a_run_is_started_by_another_dag_for_one_aggregate_and_tells_its_asset(place: _Place) -> None:
+    """The task returns the batch, links to the run; the asset of the aggregate starts whoever waits for it."""
+    place.run_to_end()
+    before = place.active()
+    place.airflow.unpause("dashboard")
+    run_id = place.airflow.trigger("etl")
+    place.airflow.wait_for(lambda: place.airflow.run_state("etl", run_id) in {"success", "failed"}, "the ETL run", 120)
+    task = f"dags/etl/dagRuns/{run_id}/taskInstances/trigger"
+    result = place.airflow.call("GET", f"{task}/xcomEntries/return_value?deserialize=true")["value"]
+    link = place.airflow.call("GET", f"{task}/links")["extra_links"]["Batch run"]
+    after = place.active()
+
+    assert place.airflow.run_state("etl", run_id) == "success"
+    assert result["active"] == 1
+    assert f"/dags/{_DAG_ID}/runs/after_etl_" in link
+    assert {name for name in before if before[name] != after[name]} == {"month_amount"}
+    started = place.airflow.wait_for(
+        lambda: place.airflow.call("GET", "dags/dashboard/dagRuns")["dag_runs"], "the run of the dashboard", 60
+    )
+    dashboard = started[0]["dag_run_id"]
+    place.airflow.wait_for(
+        lambda: place.airflow.run_state("dashboard", dashboard) == "success", "the dashboard's run", 60
+    )
+
+
+def test_runs_that_are_asked_for_meanwhile_become_one_batch(place: _Place) -> None:
+    """Four at once: the first builds, the second builds once more, the others are answered by the second."""
+    place.run_to_end()
+    runs = [place.airflow.trigger(_DAG_ID) for _ in range(4)]
+    assert [place.wait_for_end(run) for run in runs] == ["success"] * 4
+    built = [any(task == "build" and index >= 0 for task, index in place.states(run)) for run in runs]
+    skipped = [place.states(run)["activate", -1][0] == "skipped" for run in runs]
+
+    assert sum(built) <= 2
+    assert [not one for one in built] == skipped
+    assert sum(skipped) >= 2
+
+
+def test_a_live_aggregate_is_not_rebuilt_in_its_old_batch(place: _Place) -> None:
+    """Clearing its task fails with a sentence that says what to do; the run as a whole may be cleared and builds anew."""
+    run_id, state = place.run_to_end()
+    before = place.active()
+    place.clear(run_id, ("build", 0))
+    place.wait_for_end(run_id)
+    tries = place.states(run_id)["build", 0][1]
+
+    assert state == "success"
+    assert place.states(run_id)["build", 0][0] == "failed"
+    assert "trigger the DAG with `aggregates`" in place.log(run_id, "build", tries, 0)
+    assert place.active() == before
+
+    place.clear(run_id, "plan")
+    assert place.wait_for_end(run_id) == "success"
+    assert not set(place.active().values()) & set(before.values())
+
+
+def test_marking_a_failed_aggregate_as_success_gives_it_up(place: _Place) -> None:
+    """The rest goes live, its old instance serves on, the registry says so; its page shows it, to signed-in users only."""
+    place.run_to_end()
+    before = place.active()
+    place.run_sql(
+        "ALTER TABLE shop RENAME TO shop_table",
+        "CREATE VIEW shop AS SELECT shop_id, CASE WHEN shop_id > 0 THEN error('no name') END AS shop_name, city FROM shop_table",
+    )
+    try:
+        run_id, state = place.run_to_end()
+    finally:
+        place.run_sql("DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop")
+    states = place.states(run_id)
+    failed = [index for (task, index), (now, _) in states.items() if task == "build" and now == "failed"]
+    assert state == "failed"
+    for index in failed:
+        path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/build/{index}"
+        place.airflow.call("PATCH", path, {"new_state": "success", "include_downstream": False})
+    place.clear(run_id, "activate")
+    assert place.wait_for_end(run_id) == "success"
+
+    after = place.active()
+    kept = {name for name in before if before[name] == after[name]}
+    assert len(kept) == len(failed) > 0
+    link = place.airflow.call("GET", f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/build/links?map_index={failed[0]}")
+    url = link["extra_links"]["Aggregate instance"]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url, timeout=30)
+    page = place.airflow.page(url)
+    assert "given up by a person" in page
+    assert "CREATE TABLE" in page

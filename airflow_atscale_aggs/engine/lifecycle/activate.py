@@ -9,13 +9,19 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
-from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError, TransientWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+
+_SWITCH_SECONDS = 600
+"""How long readers that hold a view are waited for."""
 
 _BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 
@@ -28,13 +34,17 @@ class BatchReport:
     instances: tuple[InstanceRecord, ...]
 
 
-def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: datetime) -> BatchReport:
+def activate_batch(
+    workspace: Workspace, batch_id: str, *, owner: str, now: datetime, given_up: Collection[str] = ()
+) -> BatchReport:
     """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
 
     Calling it again after it succeeded changes nothing.
 
     Args:
         owner: who drives the batch; a batch taken over by somebody else is not touched.
+        given_up: ids of instances that a person gave up: what is not built of them counts as no failure, is recorded,
+            and their old instances serve on.
 
     Raises:
         BatchFailedError: more instances are not built than ``aggregates.batch.max.failures`` allows. The batch is
@@ -49,7 +59,8 @@ def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: date
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
     settings = workspace.settings_of(batch.model_id)
     instances = registry.instances(batch_id=batch_id)
-    unbuilt = [instance.step.aggregate for instance in instances if instance.status not in _BUILT]
+    registry.give_up([one.id for one in instances if one.id in given_up and one.status not in _BUILT])
+    unbuilt = [one.step.aggregate for one in instances if one.status not in _BUILT and one.id not in given_up]
     if len(unbuilt) > settings.max_failures:
         registry.fail_batch(batch_id, owner=owner, now=now)
         raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
@@ -60,19 +71,35 @@ def activate_batch(workspace: Workspace, batch_id: str, *, owner: str, now: date
 def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
     """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
 
-    The views of aggregates that have left the model go.
+    The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives way
+    and tries again.
+
+    Raises:
+        TransientWarehouseError: readers held a view for ten minutes; the registry remembers that views are to be switched.
     """
     active = workspace.registry.active_instances(batch.model_id)
     superseded = workspace.registry.instances(model_id=batch.model_id, status=InstanceStatus.SUPERSEDED)
     kept = {instance.step.view for instance in active}
     gone = {instance.step.drop_view_sql for instance in superseded if instance.step.view not in kept}
-    with workspace.warehouse.session() as session, session.transaction():
-        for sql in sorted(gone - {""}):
-            session.execute(sql)
-        for instance in active:
-            if instance.batch_id == batch.id:
-                for sql in instance.step.view_statements_for(instance.attempt):
-                    session.execute(sql)
+    statements = [
+        *workspace.warehouse.dialect.before_switch,
+        *sorted(gone - {""}),
+        *(
+            sql
+            for instance in active
+            if instance.batch_id == batch.id
+            for sql in instance.step.view_statements_for(instance.attempt)
+        ),
+    ]
+    for attempt in Retrying(
+        retry=retry_if_exception_type(TransientWarehouseError),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        stop=stop_after_delay(_SWITCH_SECONDS),
+        reraise=True,
+    ):
+        with attempt, workspace.warehouse.session() as session, session.transaction():
+            for sql in statements:
+                session.execute(sql)
     workspace.registry.views_switched(batch.id)
 
 

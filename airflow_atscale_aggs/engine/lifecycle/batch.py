@@ -31,16 +31,46 @@ from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings
 
+_CLOCK_SKEW = timedelta(seconds=1)
+"""A request and a batch may be stamped on different machines: within this, one batch too many is begun, never one too few."""
+
+_LOOK_BACK = 50
+"""Batches that are looked at to find one that answers a request."""
+
 _TO_BUILD = frozenset({InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """What is asked for beyond a batch of all aggregates, and since when.
+
+    Attributes:
+        aggregates: names of those to build; empty: all of the model.
+        requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
+        signals: identities of completion signals behind the request; one that a batch answered has no second effect.
+    """
+
+    aggregates: tuple[str, ...] = ()
+    requested_at: datetime | None = None
+    signals: tuple[str, ...] = ()
+
+
+_EVERYTHING = BatchRequest()
 
 
 @dataclass(frozen=True, slots=True)
 class BegunBatch:
-    """An open batch and its instances in build order. ``is_resumed``: it was begun before."""
+    """An open batch and its instances in build order.
+
+    Attributes:
+        is_resumed: it was begun before.
+        is_coalesced: another owner's batch answers the request; there is nothing to do, and no instances.
+    """
 
     batch: BatchRecord
     instances: tuple[InstanceRecord, ...]
     is_resumed: bool
+    is_coalesced: bool = False
 
 
 def begin_batch(
@@ -51,12 +81,14 @@ def begin_batch(
     owner: str,
     now: datetime,
     lease: timedelta | None = None,
+    request: BatchRequest = _EVERYTHING,
 ) -> BegunBatch:
     """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
 
     The same owner asking again gets the same batch, opened again when it had failed. A batch whose owner fell silent (its lease is over, or its
     process on this machine is gone) is taken over instead of begun anew: its New instances are created, In Progress ones
-    restarted, Done ones left, Failed ones retried while attempts are left.
+    restarted, Done ones left, Failed ones retried while attempts are left. A request that another owner's batch answers
+    already begins none: requests that come while a batch runs become one further batch.
 
     Args:
         model: name or id.
@@ -66,6 +98,7 @@ def begin_batch(
         NotRegisteredError: no such model.
         BatchHeldError: another owner is at work; names it and the end of its lease.
         AggregatesRefusedError: more aggregates cannot be built than may fail; nothing was begun.
+        UnknownNameError: an aggregate is asked for that is not defined.
     """
     registry = workspace.registry
     record = registry.model(model)
@@ -80,7 +113,12 @@ def begin_batch(
     if current is not None:
         batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
         return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=True)
-    plan = plan_batch(workspace, record.name, build_type=build_type, now=now, new_id=_new_id, estimate=False)
+    answering = _answering_batch(workspace, record.id, build_type, owner, request)
+    if answering is not None:
+        return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
+    plan = plan_batch(
+        workspace, record.name, build_type=build_type, now=now, new_id=_new_id, aggregates=request.aggregates
+    )
     _refuse_if_broken(plan, record.name, settings)
     batch = registry.open_batch(
         batch_id=plan.batch_id,
@@ -92,6 +130,8 @@ def begin_batch(
         steps=plan.steps,
         notes=(*plan.notes, *(f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)),
         schema=plan.schema,
+        aggregates=request.aggregates,
+        signals=request.signals,
         now=now,
     )
     return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False)
@@ -124,6 +164,7 @@ def run_batch(
     jobs: int | None = None,
     owner: str,
     resume: str | None = None,
+    aggregates: tuple[str, ...] = (),
     on_event: OnEvent = ignore_event,
 ) -> BatchReport:
     """Build all aggregates of a model and activate them: the whole batch in this process.
@@ -131,6 +172,7 @@ def run_batch(
     Args:
         jobs: aggregates built at the same time; None: the setting ``aggregates.batch.maxConcurrentBuilds``.
         resume: id of an interrupted or failed batch to finish instead of beginning one.
+        aggregates: names of those to build; empty: all of the model.
 
     Returns:
         The activated batch with its instances.
@@ -144,7 +186,8 @@ def run_batch(
     if resume is not None:
         begun = resume_batch(workspace, resume, owner=owner, now=now)
     else:
-        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now)
+        request = BatchRequest(aggregates=aggregates)
+        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now, request=request)
     settings = workspace.settings_of(begun.batch.model_id)
     on_event(
         BuildEvent(
@@ -160,6 +203,28 @@ def run_batch(
         report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
     on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
     return report
+
+
+def _answering_batch(
+    workspace: Workspace, model_id: str, build_type: BuildType, owner: str, request: BatchRequest
+) -> BatchRecord | None:
+    """A batch of another owner that does what is asked for; also a failed one, which waits for its repair."""
+    registry = workspace.registry
+    recent = registry.batches(model_id, _LOOK_BACK)
+    if any(batch.owner == owner for batch in recent):
+        return None
+    answered = registry.batches_of_signals(model_id, request.signals)
+    if request.signals and len(answered) == len(set(request.signals)):
+        return max((registry.batch(batch_id) for batch_id in set(answered.values())), key=lambda one: one.created_at)
+    if request.requested_at is None:
+        return None
+    for batch in recent:
+        is_newer = batch.created_at >= request.requested_at + _CLOCK_SKEW
+        is_as_wide = not batch.aggregates or (request.aggregates and set(request.aggregates) <= set(batch.aggregates))
+        is_as_deep = batch.build_type in {BuildType.FULL, build_type}
+        if is_newer and is_as_wide and is_as_deep and batch.status in {BatchStatus.DONE, BatchStatus.FAILED}:
+            return batch
+    return None
 
 
 def _refuse_if_broken(plan: BatchPlan, model: str, settings: Settings) -> None:

@@ -5,19 +5,21 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-define
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.aggregates.definition import model_id
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
-from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+from airflow_atscale_aggs.engine.settings import Settings, known_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,34 @@ def _deployments(found: ModelFolder, model: str | None) -> list[Deployment]:
                 content_hash=content_hash,
                 datasets=resolved.datasets,
                 definitions=define_user_aggregates(resolved, JoinPaths(resolved), found.issues),
+                settings=_settings_of(name, found),
             )
         )
+    _check_settings(names, found)
     if not names:
         found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")
     return deployments
+
+
+def _settings_of(model: str, found: ModelFolder) -> dict[str, str]:
+    """Product keys and values that documents of type ``aggregate_settings`` hold for a model; bad ones are issues."""
+    values: dict[str, str] = {}
+    for document in found.of_type("aggregate_settings").values():
+        given = document.value["settings"]
+        if document.value["model"] != model or not isinstance(given, Mapping):
+            continue
+        for key, value in given.items():
+            try:
+                Settings().with_values({str(key): value})
+                values[known_key(str(key))] = str(value)
+            except SettingError as error:
+                found.issues.error(document.where, "setting", str(error))
+    return values
+
+
+def _check_settings(models: Sequence[str], found: ModelFolder) -> None:
+    for document in found.of_type("aggregate_settings").values():
+        if document.value["model"] not in models:
+            found.issues.unresolved(document.where, "model", str(document.value["model"]), models)
+        if not isinstance(document.value["settings"], Mapping):
+            found.issues.error(document.where, "wrong-kind", "`settings` must be a mapping of product keys to values")

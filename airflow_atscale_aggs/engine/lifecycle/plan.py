@@ -6,11 +6,12 @@ and, when estimates are wanted, how many groups each grain has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -39,6 +40,7 @@ def plan_batch(
     now: datetime,  # noqa: ARG001 - bounds of increments will need it
     new_id: Callable[[], str],
     estimate: bool = False,
+    aggregates: Collection[str] = (),
 ) -> BatchPlan:
     """The batch that a build of the model would run now.
 
@@ -48,15 +50,18 @@ def plan_batch(
         new_id: gives the batch's and the instances' ids.
         estimate: ask the warehouse for sketched row counts (one scan per fact dataset); otherwise the rows of the last
             build stand for them.
+        aggregates: names of those to build; empty: all.
 
     Raises:
         NotRegisteredError: no such model.
+        UnknownNameError: no aggregate of that name is defined; carries near names.
         WarehouseError: the warehouse could not be asked.
     """
     registry = workspace.registry
     record = registry.model(model)
     datasets = registry.datasets(record.deployment_id)
-    candidates = _candidates(registry.definitions(record.id), registry.last_rows(record.id))
+    definitions = _chosen(registry.definitions(record.id), aggregates)
+    candidates = _candidates(definitions, registry.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
@@ -105,6 +110,14 @@ def _with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[C
     if statement is None:
         return facts
     return with_proofs(facts, asked, session.fetch_all(render(statement, sources.dialect)))
+
+
+def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
+    names = {record.definition.name for record in records}
+    for name in aggregates:
+        if name not in names:
+            raise UnknownNameError("aggregate", name, near_names(name, names))
+    return [record for record in records if not aggregates or record.definition.name in aggregates]
 
 
 def _candidates(records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]) -> tuple[Candidate, ...]:

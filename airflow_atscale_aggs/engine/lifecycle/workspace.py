@@ -32,8 +32,16 @@ class Workspace:
     settings: Settings
 
     def settings_of(self, model_id: str) -> Settings:
-        """The settings in force for a model: its own values win."""
-        values = {**self.registry.settings(None), **self.registry.settings(model_id)}
+        """The settings in force for a model.
+
+        Later ones win: the environment and Airflow, values set for all models, those in the model's SML folder, values
+        set for this model by hand.
+        """
+        values = {
+            **self.registry.settings(None),
+            **self.registry.deployed_settings(model_id),
+            **self.registry.settings(model_id),
+        }
         return self.settings.with_values(values) if values else self.settings
 
     def close(self) -> None:

@@ -75,6 +75,7 @@ class ModelResolver:
                 metrics.setdefault(metric.name, metric)
         self._check_metrics(metrics, datasets)
         value = document.value
+        self._check_paths(document, {one.name for one in relationships})
         return SemanticModel(
             catalog=self._catalog.name if self._catalog else name,
             name=name,
@@ -94,6 +95,18 @@ class ModelResolver:
             raw={key: value.get(key) for key in ("perspectives", "partitions", "drillthroughs") if value.get(key)},
             where=document.where,
         )
+
+    def _check_paths(self, document: Document, relationships: set[str]) -> None:
+        """Paths of partitions; no build needs them."""
+        known = relationships | {
+            one.name for dimension in self._dimensions.values() for one in dimension.relationships if one.name
+        }
+        for partition in document.value.get("partitions") or ():
+            for step in partition.get("relationships_path") or ():
+                if str(step) not in known:
+                    where = f"{document.file}:{partition.line}"
+                    who = f"partition `{partition['unique_name']}`"
+                    self._issues.unresolved(where, "relationship", str(step), known, is_needed=False, wanted_by=who)
 
     def _only_catalog(self) -> Document | None:
         catalogs = list(self._folder.of_type("catalog").values())

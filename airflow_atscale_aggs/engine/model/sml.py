@@ -89,6 +89,7 @@ _TEXT: dict[str, str] = {
     "aggregates:[aggregate]",
     "row_security": "unique_name!! object_type!! label! dataset!! filter_key_column!! ids_column! id_type! scope! "
     "description use_filter_key:bool secure_totals:bool",
+    "aggregate_settings": "unique_name!! object_type!! model!! settings!!:any label description",
     "package_file": "version!:any packages!!:[package]",
     "package": "name!! url branch version:any",
 }
@@ -104,9 +105,10 @@ OBJECT_TYPES = frozenset(
         "model",
         "composite_model",
         "row_security",
+        "aggregate_settings",
     }
 )
-"""Values of ``object_type``."""
+"""Values of ``object_type``; ``aggregate_settings`` is ours: product settings of one model, kept beside its SML."""
 
 CALCULATION_METHODS = frozenset(
     {

@@ -152,6 +152,15 @@ class AttemptWrites(RegistryReader):
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
         return self._finish(claim, AttemptStatus.FAILED, _FAIL, {"new_error": error}, now)
 
+    def keep_done(self, instance_id: str, *, allowance: str) -> None:
+        """Note the allowance under which a DONE instance was looked at and left."""
+        with self.database.writing() as connection:
+            connection.execute(
+                update(instances)
+                .where(instances.c.id == instance_id, instances.c.status == InstanceStatus.DONE)
+                .values(allowance=allowance)
+            )
+
     def mark_dropped(self, instance_id: str, number: int, now: datetime) -> None:
         """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
         with self.database.writing() as connection:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader, deployed_scope
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
-from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models
+from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models, settings
 
 
 class DeploymentWrites(RegistryReader):
@@ -40,6 +40,7 @@ class DeploymentWrites(RegistryReader):
         version = (known.version if known else 0) + is_new_version
         if is_new_version:
             self._record_version(connection, deployment, version, is_first=known is None, now=now)
+        self._record_settings(connection, deployment)
         appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
         return DeploymentOutcome(
             model=deployment.name,
@@ -51,6 +52,13 @@ class DeploymentWrites(RegistryReader):
             retired=tuple(retired),
             unchanged=tuple(unchanged),
         )
+
+    @staticmethod
+    def _record_settings(connection: Connection, deployment: Deployment) -> None:
+        scope = deployed_scope(deployment.model_id)
+        connection.execute(delete(settings).where(settings.c.scope == scope))
+        for key, value in deployment.settings.items():
+            connection.execute(insert(settings).values(scope=scope, key=key, value=value))
 
     @staticmethod
     def _record_version(

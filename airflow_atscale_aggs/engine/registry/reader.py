@@ -39,6 +39,11 @@ ALL_MODELS = ""
 """Scope of settings that hold for every model."""
 
 
+def deployed_scope(model_id: str) -> str:
+    """Scope of the settings that came with a model's SML, replaced by every deployment."""
+    return f"sml:{model_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryReader:
     """Typed reads; every call sees committed data."""
@@ -228,6 +233,21 @@ class RegistryReader:
         query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
         return {row[0]: row[1] for row in self._rows(query)}
 
+    def batch_of_owner(self, model_id: str, owner: str) -> BatchRecord | None:
+        """The newest batch of a model that an owner drives."""
+        query = (
+            select(batches)
+            .where(batches.c.model_id == model_id, batches.c.owner == owner)
+            .order_by(batches.c.created_at.desc())
+            .limit(1)
+        )
+        rows = self._rows(query)
+        return batch_record(rows[0]) if rows else None
+
+    def deployed_settings(self, model_id: str) -> Mapping[str, str]:
+        """Product key to value, as the model's SML folder says."""
+        return self.settings(deployed_scope(model_id))
+
     def version(self, model_id: str) -> int:
         """A number that grows with every deployment and activation; caches key on it."""
         return int(self._one(select(models.c.change_counter), models.c.id, model_id, "model")[0])
@@ -296,6 +316,7 @@ def batch_record(row: _AnyRow) -> BatchRecord:
         views_pending=row.views_pending,
         schema=row.schema,
         notes=documents.decode_notes(row.notes),
+        aggregates=documents.decode_notes(row.aggregates) if row.aggregates else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -100,6 +100,7 @@ class BatchRecord:
         lease_until: the owner is taken to be alive until then.
         failures: failed attempts of all instances within the current allowance.
         views_pending: True between activation in the registry and the switch of the stable views.
+        aggregates: names of the aggregates it was asked to build; empty: all of the model.
     """
 
     id: str
@@ -115,6 +116,7 @@ class BatchRecord:
     views_pending: bool = False
     schema: str = ""
     notes: tuple[str, ...] = ()
+    aggregates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,7 @@ class Deployment:
         content_hash: of the documents' meaning as read; an equal hash makes no new version.
         datasets: the resolved datasets by name.
         definitions: the user-defined aggregates.
+        settings: product keys and values that the SML folder holds for the model.
     """
 
     model_id: str
@@ -156,6 +159,7 @@ class Deployment:
     content_hash: str
     datasets: Mapping[str, Dataset]
     definitions: tuple[AggregateDefinition, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

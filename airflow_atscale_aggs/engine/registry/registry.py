@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, up
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
 
 _OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
@@ -38,7 +39,7 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, AttemptWrites):
+class Registry(DeploymentWrites, AttemptWrites, SignalMemory):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()
@@ -55,11 +56,18 @@ class Registry(DeploymentWrites, AttemptWrites):
         steps: Sequence[BuildStep],
         notes: tuple[str, ...] = (),
         schema: str = "",
+        aggregates: tuple[str, ...] = (),
+        signals: tuple[str, ...] = (),
         now: datetime,
     ) -> BatchRecord:
         """Record a batch and its instances (NEW) in one transaction.
 
-        An older FAILED batch of the model is closed with it: what it had staged is CANCELLED.
+        An older FAILED batch of the model is closed with it: what it had staged is CANCELLED, its signals are answered
+        by the new one.
+
+        Args:
+            aggregates: names of those it was asked to build; empty: all of the model.
+            signals: identities of the completion signals that it answers.
 
         Raises:
             BatchHeldError: the model has a batch in progress; the database allows one only.
@@ -75,6 +83,7 @@ class Registry(DeploymentWrites, AttemptWrites):
             "views_pending": False,
             "schema": schema,
             "notes": documents.encode_notes(notes),
+            "aggregates": documents.encode_notes(aggregates) if aggregates else None,
             "created_at": now,
         }
         rows = [
@@ -93,6 +102,7 @@ class Registry(DeploymentWrites, AttemptWrites):
         failed = select(batches.c.id).where(batches.c.model_id == model_id, batches.c.status == BatchStatus.FAILED)
         try:
             with self.database.writing() as connection:
+                closed = [row[0] for row in connection.execute(failed)]
                 connection.execute(
                     update(instances)
                     .where(instances.c.batch_id.in_(failed), instances.c.status.in_(_OPEN_ENDS))
@@ -106,6 +116,8 @@ class Registry(DeploymentWrites, AttemptWrites):
                 connection.execute(insert(batches), batch)
                 if rows:
                     connection.execute(insert(instances), rows)
+                inherit_signals(connection, model_id, batch_id, closed)
+                record_signals(connection, model_id, batch_id, signals)
         except IntegrityError:
             raise self._held(model_id) from None
         return self.batch(batch_id)
@@ -238,6 +250,21 @@ class Registry(DeploymentWrites, AttemptWrites):
         if not moved:
             raise self._stale(found, owner)
         return found
+
+    def give_up(self, instance_ids: Sequence[str]) -> None:
+        """Note that a person gave instances up that are not built; they are FAILED, with what had failed before."""
+        if not instance_ids:
+            return
+        reason = literal("given up by a person; the old one serves on. ") + func.coalesce(instances.c.error, "")
+        with self.database.writing() as connection:
+            connection.execute(
+                update(instances)
+                .where(
+                    instances.c.id.in_(instance_ids),
+                    instances.c.status.in_((InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED)),
+                )
+                .values(status=InstanceStatus.FAILED, error=reason)
+            )
 
     def views_switched(self, batch_id: str) -> None:
         """Note that the stable views show the batch's instances."""

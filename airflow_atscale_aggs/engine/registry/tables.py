@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -119,6 +119,7 @@ batches = Table(
     Column("views_pending", Boolean, nullable=False),
     Column("schema", Text, nullable=False),
     Column("notes", LargeBinary, nullable=False),
+    Column("aggregates", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )
@@ -178,12 +179,22 @@ attempts = Table(
     Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
 )
 
+signals = Table(
+    f"{_PREFIX}signals",
+    metadata,
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("identity", String(64), nullable=False),
+    Column("batch_id", String(36), ForeignKey(batches.c.id), nullable=False),
+    PrimaryKeyConstraint("model_id", "identity"),
+)
+"""Completion signals by the hash of their identity, and the batch that answers each: a signal has one effect."""
+
 settings = Table(
     f"{_PREFIX}settings",
     metadata,
-    Column("scope", String(36), nullable=False),
+    Column("scope", String(64), nullable=False),
     Column("key", String(200), nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("scope", "key"),
 )
-"""Settings by scope: a model's id, or empty for all models."""
+"""Settings by scope: a model's id, ``sml:`` and a model's id, or empty for all models."""

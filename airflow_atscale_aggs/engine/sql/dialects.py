@@ -70,6 +70,8 @@ class Dialect:
         has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
+        before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
+            behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Dialect:
     has_boolean_aggregate: bool = True
     variance_pop: str | None = None
     bigint_sums_widen: bool = False
+    before_switch: tuple[str, ...] = ()
 
 
 _ROWS = (
@@ -113,6 +116,7 @@ _ROWS = (
         replace_view=ReplaceViewStyle.DROP_CREATE,
         approx_count_distinct=None,
         bigint_sums_widen=True,
+        before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(
         name="snowflake",

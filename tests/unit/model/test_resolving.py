@@ -604,3 +604,19 @@ def test_the_rest_of_the_language_is_kept(tmp_path: Path) -> None:
     assert [variant.dialect for variant in found.model.datasets["shop"].variants] == [None, "Snowflake"]
     assert found.model.query_names == {"Amount": "amount"}
     assert found.model.row_securities["secure"].secure_totals
+
+
+def test_a_partition_over_no_relationship_is_a_warning(tmp_path: Path) -> None:
+    """Nothing is built from it, so the model is deployed all the same."""
+    documents = _star()
+    partition = {"unique_name": "p", "dimension": "Calendar", "attribute": "Day", "type": "key"}
+    documents["model"]["partitions"] = [
+        {**partition, "relationships_path": ["sold"]},
+        {**partition, "relationships_path": ["solt"]},
+    ]
+    found = _Resolved(tmp_path, documents)
+
+    assert found.errors == []
+    assert [one.message for one in found.issues if "partition" in one.message] == [
+        "partition `p` refers to relationship `solt`, which does not exist. Did you mean `sold`?"
+    ]

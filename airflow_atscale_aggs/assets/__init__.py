@@ -1,0 +1,1 @@
+"""Assets: what a batch tells others when its aggregates go live."""

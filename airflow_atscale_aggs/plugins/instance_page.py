@@ -1,0 +1,68 @@
+"""The page of one aggregate instance: where it stands, its attempts, its SQL. For signed-in users only."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse
+
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.registry.records import AttemptRecord, InstanceRecord
+
+app = FastAPI(title="Aggregate tables", docs_url=None, redoc_url=None, openapi_url=None)
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>body{{font:15px/1.5 system-ui;margin:2rem auto;max-width:62rem;padding:0 1rem;color-scheme:light dark}}
+h1{{font-size:1.3rem}}th{{text-align:left;padding-right:1.5rem;font-weight:500;vertical-align:top}}
+pre{{white-space:pre-wrap;border:1px solid #8884;border-radius:6px;padding:.8rem}}</style>
+<h1>{title}</h1>{body}"""
+
+
+@app.get(
+    "/instances/{aggs_conn_id}/{instance_id}",
+    dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
+)
+def instance_page(aggs_conn_id: str, instance_id: str) -> HTMLResponse:
+    """The instance as HTML; 404 when the connection's registry does not know it."""
+    from airflow_atscale_aggs.engine.errors import NotRegisteredError
+
+    with AggregatesHook(aggs_conn_id).get_registry() as registry:
+        try:
+            instance = registry.instance(instance_id)
+        except NotRegisteredError as error:
+            return HTMLResponse(_PAGE.format(title="Not found", body=f"<p>{escape(str(error))}</p>"), status_code=404)
+        attempts = registry.attempts(instance_id=instance_id)
+    return HTMLResponse(_PAGE.format(title=escape(instance.step.aggregate), body=_body(instance, attempts)))
+
+
+def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
+    step = instance.step
+    facts = {
+        "status": instance.status,
+        "rows": instance.rows,
+        "seconds": instance.seconds,
+        "built from": instance.source,
+        "table": instance.table,
+        "view": step.view,
+        "batch": instance.batch_id,
+        "position": f"{step.position + 1}: {step.reason}",
+        "failed attempts": instance.failures,
+        "error": instance.error,
+    }
+    rows = "".join(
+        f"<tr><th>{name}<td>{escape(str(value))}" for name, value in facts.items() if value not in {None, ""}
+    )
+    tries = "".join(
+        f"<li>{one.number}: {escape(one.status)}, {escape(one.table)}{escape(f' - {one.error}' if one.error else '')}"
+        for one in attempts
+    )
+    sources = {option.name: option for option in step.sources}
+    chosen = sources.get(instance.source or "", step.sources[-1])
+    sql = escape(step.create_statement(chosen, instance.attempt or 1, 1))
+    return f"<table>{rows}</table><h2>Attempts</h2><ol>{tries or 'none'}</ol><h2>SQL</h2><pre>{sql}</pre>"

@@ -1,0 +1,77 @@
+"""Waits until the aggregates of a model are as fresh as a DAG run needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.triggers.batch_build import BatchBuildTrigger, finished_batch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BatchBuildSensor(BaseSensorOperator):
+    """Waits until a batch of a model that was begun since a time is live. Deferrable by default.
+
+    A failed batch is waited for as well: it may be repaired. ``timeout`` bounds the wait.
+
+    Args:
+        model: name or id of the model.
+        since: ISO time; templated. Default: the start of the run's data interval, or when the run was asked for.
+        aggs_conn_id: connection of type ``atscale_aggs``.
+        deferrable: wait in the triggerer, without a worker slot.
+
+    Returns:
+        Batch id and number of instances by status.
+    """
+
+    template_fields: Sequence[str] = ("model", "since")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        since: str = "{{ dag_run.data_interval_start or dag_run.run_after }}",
+        aggs_conn_id: str = AggregatesHook.default_conn_name,
+        deferrable: bool = True,
+        poke_interval: float = 10,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.model, self.since, self.aggs_conn_id, self.deferrable = model, since, aggs_conn_id, deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Wait deferred, or by poking."""
+        if not self.deferrable:
+            return super().execute(context)
+        found = finished_batch(self.aggs_conn_id, self.model, self._since())
+        if found is not None:
+            return found
+        trigger = BatchBuildTrigger(
+            aggs_conn_id=self.aggs_conn_id,
+            model=self.model,
+            since=self._since().isoformat(),
+            poke_interval=float(self.poke_interval),
+        )
+        return self.defer(
+            trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=float(self.timeout))
+        )
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """What the trigger found."""
+        self.log.info("Batch %s is live.", event["batch_id"])
+        return event
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+        """Look once."""
+        found = finished_batch(self.aggs_conn_id, self.model, self._since())
+        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+
+    def _since(self) -> datetime:
+        found = datetime.fromisoformat(self.since)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)

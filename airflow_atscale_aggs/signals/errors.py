@@ -1,0 +1,69 @@
+"""Every error about signals in files, drawn as a tree.
+
+SignalError
+├─ UnsafePatternError     the pattern is no RE2 expression; carries what RE2 says
+├─ WatchError             what to watch makes no sense; carries option, value, reason
+├─ PathDeniedError        there is a path, we may not read it
+└─ NoFilesystemError      nothing is installed for this kind of URL
+
+Constructors take facts by position; ``__str__`` composes the sentence, so errors survive pickling between processes.
+"""
+
+from __future__ import annotations
+
+
+class SignalError(Exception):
+    """Root of the errors about signals in files."""
+
+
+class UnsafePatternError(SignalError):
+    """The pattern is refused. Facts: pattern, RE2's reason."""
+
+    def __init__(self, pattern: str, reason: str) -> None:
+        super().__init__(pattern, reason)
+        self.pattern, self.reason = pattern, reason
+
+    def __str__(self) -> str:
+        return (
+            f"Pattern `{self.pattern}` is refused: {self.reason}. Patterns are RE2 expressions, which take time linear in "
+            "the length of the line; look-around and back-references do not exist there."
+        )
+
+
+class WatchError(SignalError):
+    """What to watch makes no sense. Facts: option, its value, reason."""
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        super().__init__(option, value, reason)
+        self.option, self.value, self.reason = option, value, reason
+
+    def __str__(self) -> str:
+        return f"`{self.option}` is {self.value!r}, which {self.reason}."
+
+
+class PathDeniedError(SignalError):
+    """We may not read. Facts: URL, what the file system says."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return (
+            f"No permission to read `{self.url}`: {self.reason}. Give the user that runs Airflow's workers and triggerer "
+            "(or the connection in the URL) the right to list its folder and to read it."
+        )
+
+
+class NoFilesystemError(SignalError):
+    """Nothing is installed for this kind of URL. Facts: URL, reason."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.url}` cannot be opened: {self.reason}. Install the fsspec package or the Airflow provider of this kind "
+            "of storage, for example `s3fs` for s3://."
+        )

@@ -1,0 +1,90 @@
+"""What a watcher remembers between two looks: plain values that survive as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from airflow_atscale_aggs.signals.signal import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How far a log was read.
+
+    Rotation renames a log, truncation empties it; so a log is known again by its bytes, not by its name.
+
+    Attributes:
+        url: where it was found last.
+        generation: its number among all logs that were read for the entry.
+        offset: the first byte not judged yet; always greater than 0.
+        is_inside: whether the offset stands inside a line that was judged already.
+        window: digest of the bytes just before the offset.
+        inode: of the file, 0 where there is none; tells two logs with the same bytes apart.
+    """
+
+    url: str
+    generation: int
+    offset: int
+    is_inside: bool
+    window: str
+    inode: int = 0
+
+
+@dataclass(slots=True)
+class EntryState:
+    """What is remembered of one watched path or glob.
+
+    Attributes:
+        is_begun: whether it was looked at before.
+        marks: URL to identity of the file that was signalled last; without a pattern.
+        streams: logs that are read; with a pattern.
+        passed: rotated logs that are not to be read: those that were there before us, those that were read long ago.
+        next_generation: number of the next log.
+    """
+
+    is_begun: bool = False
+    marks: dict[str, str] = field(default_factory=dict)
+    streams: list[Stream] = field(default_factory=list)
+    passed: list[Stream] = field(default_factory=list)
+    next_generation: int = 0
+
+
+@dataclass(slots=True)
+class WatchState:
+    """What is remembered of all entries.
+
+    Attributes:
+        sequence: grows with every change; of two states the one with the greater number is newer.
+        entries: by path or glob.
+        collected: (entry, signal): of a watch for ``all``, what waits for the other entries.
+        untold: signals that were found and whose event is not known to be stored. Written down before the event is told,
+            and told again after a restart, so none is lost.
+    """
+
+    sequence: int = 0
+    entries: dict[str, EntryState] = field(default_factory=dict)
+    collected: list[tuple[str, Signal]] = field(default_factory=list)
+    untold: list[Signal] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> WatchState:
+        """From what ``to_json`` gave, or an empty state from None."""
+        if not value:
+            return cls()
+        entries = {
+            name: EntryState(
+                is_begun=one["is_begun"],
+                marks=dict(one["marks"]),
+                streams=[Stream(**stream) for stream in one["streams"]],
+                passed=[Stream(**stream) for stream in one["passed"]],
+                next_generation=one["next_generation"],
+            )
+            for name, one in value["entries"].items()
+        }
+        collected = [(entry, Signal(**signal)) for entry, signal in value["collected"]]
+        return cls(value["sequence"], entries, collected, [Signal(**signal) for signal in value["untold"]])

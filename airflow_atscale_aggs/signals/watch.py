@@ -1,0 +1,227 @@
+"""One look at all watched paths: which signals are new.
+
+The order of events that loses nothing and tells nothing twice to whoever remembers identities:
+
+    look ──▶ write the state down, with the signals as `untold` ──▶ tell them ──▶ stored? write the state without them
+                                  └── killed from here on: the next one tells `untold` again, with the same identities
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_atscale_aggs.signals.errors import SignalError, WatchError
+from airflow_atscale_aggs.signals.files import FileStat, OpenFilesystem, Place, has_magic
+from airflow_atscale_aggs.signals.pattern import compile_pattern
+from airflow_atscale_aggs.signals.reading import Budget
+from airflow_atscale_aggs.signals.settling import Settling
+from airflow_atscale_aggs.signals.signal import Signal, digest, file_signal, without_password
+from airflow_atscale_aggs.signals.state import EntryState, WatchState
+from airflow_atscale_aggs.signals.tail import Tail
+
+_MOST_VANISHED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What to watch.
+
+    Attributes:
+        paths: local paths or URLs of fsspec file systems, exact or globs.
+        match: ``any``: a signal of one path is enough; ``all``: one of each is needed.
+        pattern: an RE2 expression; lines with it are the signals. None: the files themselves are.
+        settle_seconds: how long a file must stay the same before it counts; also how long an unfinished last line waits.
+        existing: whether what is there at the very first look counts; None: files do, lines do not.
+    """
+
+    paths: tuple[str, ...]
+    match: str = "any"
+    pattern: str | None = None
+    settle_seconds: float = 5.0
+    existing: bool | None = None
+
+    def check(self) -> None:
+        """Find mistakes before anything waits for ever.
+
+        Raises:
+            WatchError: no path, an unknown way to match, a negative time.
+            UnsafePatternError: the pattern is no RE2 expression.
+        """
+        if not self.paths or not all(isinstance(path, str) and path.strip() for path in self.paths):
+            raise WatchError("paths", list(self.paths), "names no file")
+        for path in self.paths:
+            if "://" not in path and not path.startswith("/"):
+                raise WatchError(
+                    "paths", path, "is relative, so it means another file in each process; write it in full"
+                )
+        if self.match not in {"any", "all"}:
+            raise WatchError("match", self.match, "is neither `any` nor `all`")
+        if self.settle_seconds < 0:
+            raise WatchError("settle_seconds", self.settle_seconds, "is negative")
+        if self.pattern is not None:
+            compile_pattern(self.pattern)
+
+    @property
+    def key(self) -> str:
+        """Under which name the state is kept: what changes the meaning of a signal is part of it."""
+        return digest("watch", self.match, self.pattern, *sorted(self.paths))
+
+    @property
+    def has_existing(self) -> bool:
+        """Whether what is there at the very first look counts."""
+        return self.pattern is None if self.existing is None else self.existing
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look saw.
+
+    Attributes:
+        signals: new ones; of a watch for ``all``: empty until every path has one.
+        is_changed: whether the state must be written down.
+        is_more: whether more waits to be read; look again soon.
+        missing: entries of which there is no file.
+        hopeless: what only a person can change: no permission, nothing installed for a URL.
+        problems: (entry, what went wrong) for what may pass by itself: a network that is down.
+        notes: sentences about rotation and the like.
+    """
+
+    signals: list[Signal] = field(default_factory=list)
+    is_changed: bool = False
+    is_more: bool = False
+    missing: list[str] = field(default_factory=list)
+    hopeless: list[SignalError] = field(default_factory=list)
+    problems: list[tuple[str, Exception]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Watcher:
+    """Looks at files, blocking; run it in a thread. Not for two threads at a time.
+
+    Args:
+        watch: what to watch.
+        open_filesystem: from a URL to its file system.
+        state: what was remembered; None: nothing.
+        new_budget: what one look may read and find.
+
+    Raises:
+        WatchError: the watch makes no sense.
+        UnsafePatternError: its pattern is refused.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        open_filesystem: OpenFilesystem,
+        state: WatchState | None = None,
+        new_budget: Callable[[], Budget] = Budget,
+    ) -> None:
+        watch.check()
+        self.watch, self.state = watch, state or WatchState()
+        self._open_filesystem, self._new_budget = open_filesystem, new_budget
+        self._places: dict[str, Place] = {}
+        self._tails: dict[str, Tail] = {}
+        self._settling = Settling(watch.settle_seconds)
+        for entry in set(self.state.entries) - set(watch.paths):
+            del self.state.entries[entry]
+
+    def look(self, now: float) -> Look:
+        """Look at every path once; move the state.
+
+        Args:
+            now: seconds of any clock that only goes forward.
+        """
+        look, budget = Look(), self._new_budget()
+        found: list[tuple[str, Signal]] = []
+        for entry in self.watch.paths:
+            found += [(entry, signal) for signal in self._look_safely(entry, look, budget, now)]
+        for tail in self._tails.values():
+            look.notes += tail.notes
+            tail.notes.clear()
+        look.is_more = budget.is_spent
+        look.signals = self._tell(found)
+        look.is_changed = look.is_changed or bool(found)
+        if look.is_changed:
+            self.state.sequence += 1
+        return look
+
+    def told(self, signals: Sequence[Signal]) -> None:
+        """These signals are known to be stored by whoever was told."""
+        ids = {signal.id for signal in signals}
+        self.state.untold = [signal for signal in self.state.untold if signal.id not in ids]
+        self.state.sequence += 1
+
+    def explain_missing(self, entry: str) -> str:
+        """A sentence about an entry without a file."""
+        return f"{without_password(entry)}: {self._place(entry).explain_missing()}"
+
+    def _tell(self, found: list[tuple[str, Signal]]) -> list[Signal]:
+        """What is complete, and so to be told; it is written into the state as untold."""
+        if self.watch.match == "all":
+            self.state.collected += found
+            if not set(self.watch.paths) <= {entry for entry, _ in self.state.collected}:
+                return []
+            found, self.state.collected = self.state.collected, []
+        signals = list({signal.id: signal for _, signal in found}.values())
+        known = {signal.id for signal in self.state.untold}
+        self.state.untold += [signal for signal in signals if signal.id not in known]
+        return signals
+
+    def _look_safely(self, entry: str, look: Look, budget: Budget, now: float) -> list[Signal]:
+        """One entry's signals; when it cannot be looked at, its state stays as it is and the others go on."""
+        before = self.state.entries.get(entry, EntryState())
+        after = deepcopy(before)
+        try:
+            signals, is_there = self._look_at(entry, after, budget, now)
+        except Exception as error:  # noqa: BLE001 - each storage has its own errors; one path must not stop the others
+            # What the tail read of an entry whose state does not move would be forgotten: begin it anew.
+            self._tails.pop(entry, None)
+            self._places.pop(entry, None)
+            if isinstance(error, SignalError):
+                look.hopeless.append(error)
+            else:
+                look.problems.append((without_password(entry), error))
+            return []
+        if not is_there:
+            look.missing.append(entry)
+        if after != before:
+            self.state.entries[entry] = after
+            look.is_changed = True
+        return signals
+
+    def _look_at(self, entry: str, state: EntryState, budget: Budget, now: float) -> tuple[list[Signal], bool]:
+        place = self._place(entry)
+        if self.watch.pattern is None:
+            stats = place.find()
+            return self._compare(entry, state, stats, now), bool(stats)
+        if entry not in self._tails:
+            self._tails[entry] = Tail(place, compile_pattern(self.watch.pattern), self._settling)
+        return self._tails[entry].look(state, budget, now=now, has_existing=self.watch.has_existing)
+
+    def _compare(self, entry: str, state: EntryState, stats: Sequence[FileStat], now: float) -> list[Signal]:
+        """Files that appeared or were overwritten and have settled since."""
+        signals = []
+        is_first, state.is_begun = not state.is_begun, True
+        for stat in stats:
+            mark = state.marks.get(stat.url)
+            if mark == stat.identity:
+                self._settling.forget(stat.url)
+            elif is_first and not self.watch.has_existing:
+                state.marks[stat.url] = stat.identity
+            elif self._settling.is_settled(stat.url, stat.identity, now):
+                kind: Any = "overwritten" if mark else "appeared"
+                signals.append(file_signal(kind, stat.url, stat.identity, stat.text))
+                state.marks[stat.url] = stat.identity
+        if has_magic(entry) and len(state.marks) > len(stats) + _MOST_VANISHED:
+            there = {stat.url for stat in stats}
+            state.marks = {url: mark for url, mark in state.marks.items() if url in there}
+        return signals
+
+    def _place(self, entry: str) -> Place:
+        if entry not in self._places:
+            filesystem, path = self._open_filesystem(entry)
+            self._places[entry] = Place(entry, filesystem, path)
+        return self._places[entry]

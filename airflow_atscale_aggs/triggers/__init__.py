@@ -1,0 +1,1 @@
+"""Triggers: they wait in the triggerer, without a worker slot."""

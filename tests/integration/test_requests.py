@@ -1,0 +1,196 @@
+"""Why batches begin: requests that another batch answers, signals that come twice, subsets for a repair."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.errors import BatchHeldError, UnknownNameError
+from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, BegunBatch, begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build import build_instance
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+
+_MODEL = "tiny_sales"
+_T0 = datetime(2026, 1, 1, 3, 0, tzinfo=UTC)
+
+
+def _at(minutes: float) -> datetime:
+    return _T0 + timedelta(minutes=minutes)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """A tiny star with its model deployed."""
+    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    registry, warehouse = url or f"sqlite:///{tmp_path / 'r.sqlite'}", url or f"duckdb:///{tmp_path / 'w.duckdb'}"
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
+        with made.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(made, tiny_star.write_model(tmp_path / "model"), now=_at(0))
+        yield made
+
+
+def _begin(
+    workspace: Workspace, owner: str, now: datetime, request: BatchRequest, build_type: BuildType = BuildType.FULL
+) -> BegunBatch:
+    lease = timedelta(hours=1)
+    return begin_batch(workspace, _MODEL, build_type=build_type, owner=owner, now=now, lease=lease, request=request)
+
+
+def _finish(workspace: Workspace, begun: BegunBatch, owner: str, now: datetime) -> None:
+    for instance in begun.instances:
+        build_instance(workspace, instance.id, owner=owner, lease=timedelta(hours=1))
+    activate_batch(workspace, begun.batch.id, owner=owner, now=now)
+
+
+def test_requests_while_a_batch_runs_become_one_further_batch(workspace: Workspace) -> None:
+    """One runs; four are asked for meanwhile: the first of them begins a batch, which answers the other three."""
+    first = _begin(workspace, "run 1", _at(0), BatchRequest(requested_at=_at(0)))
+    with pytest.raises(BatchHeldError):
+        _begin(workspace, "run 2", _at(2), BatchRequest(requested_at=_at(1)))
+    _finish(workspace, first, "run 1", _at(5))
+
+    second = _begin(workspace, "run 2", _at(6), BatchRequest(requested_at=_at(1)))
+    assert not second.is_coalesced
+    _finish(workspace, second, "run 2", _at(7))
+    others = [_begin(workspace, f"run {n}", _at(8), BatchRequest(requested_at=_at(n))) for n in (3, 4, 5)]
+
+    assert [(one.is_coalesced, one.batch.id, one.instances) for one in others] == [(True, second.batch.id, ())] * 3
+    assert not _begin(workspace, "run 6", _at(9), BatchRequest(requested_at=_at(8))).is_coalesced
+
+
+def test_a_clock_that_is_a_little_ahead_loses_nothing(workspace: Workspace) -> None:
+    """A batch that began less than a second after the request may have begun before it."""
+    _finish(workspace, _begin(workspace, "a", _at(1), BatchRequest()), "a", _at(2))
+
+    assert not _begin(workspace, "b", _at(3), BatchRequest(requested_at=_at(1) - timedelta(seconds=0.9))).is_coalesced
+
+
+def test_a_failed_batch_answers_and_stays_open_for_its_repair(workspace: Workspace) -> None:
+    """Otherwise each queued run would close the batch that a person is about to repair."""
+    first = _begin(workspace, "a", _at(1), BatchRequest())
+    workspace.registry.fail_batch(first.batch.id, owner="a", now=_at(2))
+
+    answer = _begin(workspace, "b", _at(3), BatchRequest(requested_at=_at(0)))
+
+    assert (answer.is_coalesced, answer.batch.id) == (True, first.batch.id)
+    assert workspace.registry.batch(first.batch.id).status is BatchStatus.FAILED
+
+
+def test_a_narrower_or_shallower_batch_answers_nothing(workspace: Workspace) -> None:
+    """A subset does not answer for all, an incremental batch does not for a full one; the other way round they do."""
+    subset = BatchRequest(aggregates=("by_month",), requested_at=_at(0))
+    whole = BatchRequest(requested_at=_at(0))
+    _finish(workspace, _begin(workspace, "a", _at(1), subset), "a", _at(2))
+    second = _begin(workspace, "b", _at(3), whole, BuildType.INCREMENTAL)
+    assert not second.is_coalesced
+    _finish(workspace, second, "b", _at(4))
+    third = _begin(workspace, "c", _at(5), whole)
+    assert not third.is_coalesced
+    _finish(workspace, third, "c", _at(6))
+
+    assert _begin(workspace, "d", _at(7), subset).batch.id == third.batch.id
+    assert _begin(workspace, "e", _at(7), whole, BuildType.INCREMENTAL).batch.id == third.batch.id
+
+
+def test_the_same_run_again_gets_its_own_batch(workspace: Workspace) -> None:
+    """A plan that is tried again, and a whole run that is cleared after it ended well, which begins anew."""
+    request = BatchRequest(requested_at=_at(0), signals=("s1",))
+    first = _begin(workspace, "a", _at(1), request)
+    again = _begin(workspace, "a", _at(2), request)
+    assert (again.is_resumed, again.batch.id) == (True, first.batch.id)
+    _finish(workspace, again, "a", _at(3))
+    cleared = _begin(workspace, "a", _at(4), request)
+
+    assert not cleared.is_coalesced
+    assert cleared.batch.id != first.batch.id
+
+
+def test_a_signal_has_one_effect(workspace: Workspace) -> None:
+    """Delivered twice, in any company, also when its batch was closed by a newer one; but not when it was cancelled."""
+    many = tuple(f"s3://bucket/{'long/' * 50}{number}" for number in range(1200))
+    first = _begin(workspace, "a", _at(1), BatchRequest(signals=many))
+    workspace.registry.fail_batch(first.batch.id, owner="a", now=_at(2))
+    second = _begin(workspace, "b", _at(3), BatchRequest(signals=("other", many[0])))
+    assert not second.is_coalesced, "one of them is new"
+    _finish(workspace, second, "b", _at(4))
+
+    assert _begin(workspace, "c", _at(5), BatchRequest(signals=many)).batch.id == second.batch.id
+    assert _begin(workspace, "c", _at(5), BatchRequest(signals=("other",))).is_coalesced
+    third = _begin(workspace, "d", _at(6), BatchRequest(signals=("third",)))
+    cancel_batch(workspace, third.batch.id, now=_at(7))
+    assert not _begin(workspace, "e", _at(8), BatchRequest(signals=("third",))).is_coalesced
+
+
+def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -> None:
+    """The others serve on; a name that is not defined is refused with near ones."""
+    run_batch(workspace, _MODEL, owner="a")
+    model_id = workspace.registry.model(_MODEL).id
+    before = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+
+    report = run_batch(workspace, _MODEL, owner="a", aggregates=("by_city",))
+
+    after = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    assert report.batch.aggregates == ("by_city",)
+    assert {name for name in before if before[name] != after[name]} == {"by_city"}
+    with pytest.raises(UnknownNameError, match="Did you mean `by_city`"):
+        run_batch(workspace, _MODEL, owner="a", aggregates=("by_citi",))
+
+
+def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> None:
+    """The batch activates without it, its old instance serves on, and the registry says so."""
+    run_batch(workspace, _MODEL, owner="a")
+    model_id = workspace.registry.model(_MODEL).id
+    before = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    begun = _begin(workspace, "b", _at(9e6), BatchRequest())
+    left = next(one for one in begun.instances if one.step.aggregate == "by_city")
+    for instance in begun.instances:
+        if instance.id != left.id:
+            build_instance(workspace, instance.id, owner="b", lease=timedelta(hours=1))
+
+    report = activate_batch(workspace, begun.batch.id, owner="b", now=_at(9e6), given_up={left.id})
+
+    after = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    assert report.batch.status is BatchStatus.DONE
+    assert {name for name in before if before[name] == after[name]} == {"by_city"}
+    assert workspace.registry.instance(left.id).status == "failed"
+    assert str(workspace.registry.instance(left.id).error).startswith("given up by a person")
+
+
+@pytest.mark.postgres
+def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Path) -> None:
+    """A reader that holds one view and then asks for another neither dies of a deadlock nor waits behind the switch."""
+    with open_workspace(registry=postgres_url, warehouse=postgres_url, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=_at(0))
+        run_batch(workspace, _MODEL, owner="a")
+        begun = _begin(workspace, "b", _at(9e6), BatchRequest())
+        for instance in begun.instances:
+            build_instance(workspace, instance.id, owner="b", lease=timedelta(hours=1))
+        views = sorted(instance.step.view for instance in begun.instances)
+        switch = threading.Thread(
+            target=activate_batch, args=(workspace, begun.batch.id), kwargs={"owner": "b", "now": _at(9e6)}
+        )
+        with psycopg.connect(postgres_url.replace("+psycopg", "", 1)) as reader:
+            for number, view in enumerate(reversed(views)):
+                reader.execute(f'SELECT COUNT(*) FROM aggs."{view}"')
+                if number == 0:
+                    switch.start()
+                    time.sleep(1.5)
+        switch.join(timeout=30)
+
+        assert not switch.is_alive()
+        assert not workspace.registry.batch(begun.batch.id).views_pending
