@@ -45,6 +45,7 @@ bench: $(STAMP) ## Run the benchmarks (minutes)
 	$(BIN)/python benchmarks/batch_build.py trivial
 	$(BIN)/python benchmarks/batch_build.py overhead
 	$(BIN)/python benchmarks/batch_build.py lattice
+	$(BIN)/python benchmarks/verification.py
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

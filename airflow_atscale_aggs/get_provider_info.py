@@ -16,6 +16,7 @@ _SETTINGS = {
     "attributes_threshold": ("integer", "250", "Order by derivability only below this number of attributes."),
     "queue_priority_mode": ("integer", "1", "0: new definitions first; 1: rebuilds first; 2: by age."),
     "user_defined_first": ("boolean", "false", "User-defined aggregates before system-defined ones."),
+    "verify": ("string", "totals", "How aggregates are compared with their facts: off, totals, sample, full."),
     "drop_delay_seconds": ("integer", "3600", "How long a superseded table is kept."),
 }
 

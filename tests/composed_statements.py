@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.sql.statements import (
     table,
     view_statements,
 )
+from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 _TYPES = {
     "sales": {"day_id": "integer", "Shop Key": "integer", "reason_id": "integer", "QTY": "integer", "price": "decimal"},
@@ -157,3 +158,17 @@ def statements(dialect: Dialect) -> dict[str, exp.Expression]:
     assert proof is not None
     assert asked == tuple(claims)
     return made | {"proof": proof, "drop": drop_table(target), "count": count_rows(target)}
+
+
+def comparisons(dialect: Dialect) -> dict[str, str]:
+    """The text of every query that compares a table with its facts; those of the fine one have a total and floats."""
+    target, _ = target_and_source(dialect)
+    composer = VerificationComposer((FINE, COARSE, TOTAL), sources(dialect), all_facts())
+    made: dict[str, str] = {}
+    for name, one in {"fine": FINE, "coarse": COARSE, "total": TOTAL}.items():
+        verification = composer.verification(one, target)
+        made |= {f"{name}: facts": verification.facts.sql, f"{name}: table": verification.table.sql}
+        for is_sample in (True, False):
+            groups = composer.groups_query(one, target, is_sample=is_sample)
+            made[f"{name}: {'sample' if is_sample else 'full'}"] = groups.sql
+    return made

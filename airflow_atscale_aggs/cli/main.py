@@ -21,6 +21,7 @@ _VERBS = {
     "plan": ("building", "Show what a build would do: order, sources, estimated rows, SQL."),
     "build": ("building", "Build or rebuild all aggregates of a model and activate them together."),
     "cancel": ("building", "Give a batch up; the old instances keep serving."),
+    "verify": ("verifying", "Compare the aggregates that serve with their facts."),
     "sweep": ("sweeping", "Drop tables that nothing needs any more; lists them first."),
     "settings": ("configuring", "Show, set or unset settings, for all models or one."),
     "registry": ("configuring", "Show or upgrade the registry's schema version."),

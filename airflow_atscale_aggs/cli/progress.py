@@ -53,6 +53,8 @@ class BuildProgress:
                 say(f"{place} {event.aggregate}: {event.rows:,} rows in {seconds(event.seconds)} s from {event.source}")
             case "failed":
                 say(f"{place} {event.text}")
+            case "undecided":
+                say(f"{place} {event.aggregate}: not verified: {event.text}")
 
     def _show_bars(self, event: BuildEvent) -> None:
         if self._bars is None:
@@ -73,6 +75,10 @@ class BuildProgress:
                     highlight=False,
                 )
                 self._bars.advance(self._whole)
+            case "undecided":
+                self._bars.console.print(
+                    f"{event.aggregate}: not verified: {event.text}", style="yellow", markup=False, highlight=False
+                )
             case "failed":
                 self._bars.remove_task(self._running.pop(event.instance_id))
                 self._bars.console.print(event.text, style="red", markup=False, highlight=False)

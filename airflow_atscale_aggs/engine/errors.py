@@ -20,6 +20,7 @@ AtScaleAggsError
 │  ├─ TransientWarehouseError     worth retrying: connection, lock, deadlock, timeout
 │  ├─ PermanentWarehouseError     the same SQL will fail again
 │  └─ UnsupportedOnDialectError   the capability row says no
+├─ VerificationError              a table does not agree with its facts; carries measure, expected and found
 ├─ BuildFailedError               one aggregate could not be built; carries attempts used and allowed
 └─ BatchFailedError               the batch ended with failed aggregates; carries their names
 
@@ -249,6 +250,29 @@ class PermanentWarehouseError(WarehouseError):
 
 class UnsupportedOnDialectError(WarehouseError):
     """The dialect's capability row says no."""
+
+
+class VerificationError(AtScaleAggsError):
+    """A new table does not agree with its facts. Facts: aggregate, fact, (measure, group, expected, found) tuples.
+
+    ``measure``, ``group`` (empty for a total), ``expected`` and ``found`` are those of the first difference.
+    """
+
+    def __init__(self, aggregate: str, fact: str, differences: Sequence[tuple[str, str, str, str]]) -> None:
+        super().__init__(aggregate, fact, tuple(differences))
+        self.aggregate, self.fact, self.differences = aggregate, fact, tuple(differences)
+        self.measure, self.group, self.expected, self.found = self.differences[0]
+
+    def __str__(self) -> str:
+        told = [
+            f"`{measure}`{f' of group ({group})' if group else ''} should be {expected} but is {found}"
+            for measure, group, expected, found in self.differences
+        ]
+        return (
+            f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: "
+            f"{'; '.join(told)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer unique, "
+            "then build again."
+        )
 
 
 class BuildFailedError(AtScaleAggsError):

@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import SettingError, near_names
+
+
+class VerificationLevel(StrEnum):
+    """How far an aggregate is compared with its facts; each level includes the ones before."""
+
+    OFF = "off"
+    TOTALS = "totals"
+    """Row count, totals, least and greatest values."""
+
+    SAMPLE = "sample"
+    """And some of its groups."""
+
+    FULL = "full"
+    """And every group."""
 
 
 def _setting(key: str, default: Any, meaning: str, *, least: int | None = None) -> Any:
@@ -56,6 +71,11 @@ class Settings:
     )
     max_concurrent_builds: int = _setting(
         "aggregates.batch.maxConcurrentBuilds", 1, "aggregates built at the same time", least=1
+    )
+    verify: VerificationLevel = _setting(  # noqa: RUF009 - a field as the others are
+        "aggregates.batch.verify",
+        VerificationLevel.TOTALS,
+        "how each new aggregate is compared with its facts before it may serve: off, totals, sample, full",
     )
     drop_delay_seconds: int = _setting(
         "aggregates.drop.delaySeconds",
@@ -119,6 +139,10 @@ def _parse(key: str, value: Any, kind: type, least: int | None) -> Any:
         if text in {"false", "0", "no", "off"}:
             return False
         raise SettingError(key, f"`{value}` is neither true nor false")
+    if issubclass(kind, StrEnum):
+        if text in list(kind):
+            return kind(text)
+        raise SettingError(key, f"`{value}` is none of {', '.join(kind)}", near_names(text, kind))
     try:
         number = int(text)
     except ValueError:

@@ -311,6 +311,10 @@ class BuildAggregateOperator(AggregatesOperator):
             case "sql":
                 self._lineage["sql"] = event.text
                 self.log.info("SQL: %s", event.text)
+            case "verified":
+                self.log.info("Agrees with its facts at %s (%.3f s)", event.text, event.seconds or 0)
+            case "undecided":
+                self.log.warning("Not verified: %s", event.text)
             case "done":
                 self.log.info("%s rows in %.3f s", event.rows, event.seconds or 0)
 

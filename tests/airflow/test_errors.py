@@ -37,6 +37,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.TransientWarehouseError("duckdb", "SELECT", "locked"), True),
         (errors.PermanentWarehouseError("duckdb", "SELEC", "syntax"), False),
         (errors.UnsupportedOnDialectError("oracle", "", "no row"), False),
+        (errors.VerificationError("Q2", "sales", (("sum(sales.amount)", "", "12.5", "12"),)), False),
         (errors.BuildFailedError("Q2", "1", 1, 3, "deadlock"), True),
         (errors.BatchFailedError("retail", "b", ("Q2",), 0), False),
         (errors.BatchEndedError("Q2", "b", "done"), False),

@@ -368,13 +368,13 @@ def test_build_from_existing_can_be_switched_off(workspace: Workspace) -> None:
 
 
 def test_events_tell_the_whole_story(workspace: Workspace) -> None:
-    """Batch, then start, source, SQL and done of each aggregate, then activation."""
+    """Batch, then start, source, SQL, verified and done of each aggregate, then activation."""
     events: list[BuildEvent] = []
     run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
     assert events[0].kind == "batch"
     assert events[-1].kind == "activated"
-    assert [one.kind for one in events if one.aggregate == "by_city"] == ["start", "source", "sql", "done"]
+    assert [one.kind for one in events if one.aggregate == "by_city"] == ["start", "source", "sql", "verified", "done"]
     assert threading.active_count() < 10
 
 

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 import tiny_star
 
-_VERBS = ("deploy", "models", "definitions", "instances", "batches", "plan", "build", "cancel", "sweep")
+_VERBS = ("deploy", "models", "definitions", "instances", "batches", "plan", "build", "cancel", "verify", "sweep")
 
 
 def _start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -100,6 +100,9 @@ def test_build_as_json_is_one_document(folder: Path) -> None:
         (("deploy", "m", "--model", "tiny_sale"), 1, "Did you mean `tiny_sales`"),
         (("plan", "tiny"), 1, "The registry has no model `tiny`"),
         (("build", "tiny_sales", "--resume", "x"), 1, "The registry has no batch `x`"),
+        (("verify", "tiny_sales", "--aggregate", "by_city"), 1, "no active instance of aggregate `by_city`"),
+        (("verify", "tiny_sales", "--level", "off"), 2, "'off' is not one of 'totals', 'sample', 'full'"),
+        (("settings", "set", "aggregates.batch.verify", "ful"), 1, "Did you mean `full`"),
         (("build", "tiny_sales", "--jobs", "0"), 2, "0 is not in the range x>=1"),
         (("biuld", "tiny_sales"), 2, "No such command 'biuld'"),
         (("build",), 2, "Missing argument 'MODEL'"),
@@ -151,6 +154,34 @@ def test_a_failed_build_says_how_to_go_on(folder: Path) -> None:
     assert "failed: by_month_and_city: duckdb:" in err
     assert f"--resume {batch}" in err
     assert _run(folder, "build", "tiny_sales", "--resume", batch)[0] == 0
+
+
+def test_verify_tells_what_is_behind_and_what_is_wrong(folder: Path) -> None:
+    """Exit code 0 when all agree, 1 on a mismatch; the measure, what it should be and what it is."""
+    _run(folder, "deploy", "m")
+    nothing = _run(folder, "verify", "tiny_sales")
+    _run(folder, "build", "tiny_sales")
+    sound = _run(folder, "verify", "tiny_sales", "--level", "full")
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
+    behind = _run(folder, "verify", "tiny_sales")
+    table = json.loads(_run(folder, "instances", "--json")[1])[0]["table"]
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute(f'UPDATE "{table}" SET sum_amount = sum_amount + 0.25')
+    wrong = _run(folder, "verify", "tiny_sales", "--aggregate", "by_day_and_shop", "--json")
+
+    assert (nothing[0], nothing[2]) == (
+        0,
+        "Nothing is active; begin with: atscale-aggs build MODEL\n0 compared at level totals.\n",
+    )
+    assert sound[0] == 0
+    assert "4 compared at level full: 4 agrees." in sound[2]
+    assert behind[0] == 1
+    assert "behind: by_city: `count_rows(sales)` should be 61 but is 60" in behind[2]
+    assert "The facts have changed since the last build; run: atscale-aggs build tiny_sales" in behind[2]
+    (one,) = json.loads(wrong[1])["aggregates"]
+    assert (wrong[0], wrong[2], one["finding"]) == (1, "", "differs")
+    assert {"measure": "sum(sales.amount)", "group": "", "expected": "2785", "found": "1800"} in one["differences"]
 
 
 def test_sweep_lists_before_it_drops(folder: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.aggregates.verification import Verification
+
 TARGET_ATTEMPT = "__target_attempt__"
 """Stands for the number of the attempt that builds the table."""
 
@@ -52,6 +54,7 @@ class BuildStep:
         drop_view_sql: drops the stable view if it is there, for when the aggregate has left the model.
         estimated_rows: None when nothing is known; see ``estimate_source``.
         estimate_source: ``sketch``, ``last build``, or empty.
+        verification: how the table is compared with the facts; None in steps of versions that did not compare.
         reason: why the step stands where it stands, one sentence for people.
     """
 
@@ -71,6 +74,7 @@ class BuildStep:
     estimated_rows: int | None = None
     estimate_source: str = ""
     reason: str = ""
+    verification: Verification | None = None
 
     def create_statement(self, source: SourceOption, attempt: int, source_attempt: int | None) -> str:
         """The statement that fills the attempt's table from a source."""
@@ -84,6 +88,10 @@ class BuildStep:
     def count_statement(self, attempt: int) -> str:
         """Counts the rows of an attempt's table."""
         return self.count_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+    def verification_of(self, attempt: int) -> Verification | None:
+        """How an attempt's table is compared with the facts."""
+        return self.verification and self.verification.with_text_replaced(TARGET_ATTEMPT, str(attempt))
 
     def view_statements_for(self, attempt: int) -> tuple[str, ...]:
         """Make the stable view show an attempt's table."""

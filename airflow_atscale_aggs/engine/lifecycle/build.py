@@ -2,6 +2,7 @@
 
 An attempt is written down before its table exists, builds a table named by instance and attempt, and is marked DONE by
 compare-and-set. Whoever loses that comparison drops its own table: a late zombie can never touch a newer attempt's.
+Before it is DONE a table is compared with its facts, in the snapshot that it was made in.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Built, Rebuilt; "How Aggregate Tables Are Populated With Data".
 """
@@ -16,17 +17,26 @@ from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import (
     BuildFailedError,
     IllegalTransitionError,
     StaleStatusError,
+    VerificationError,
     WarehouseError,
+)
+from airflow_atscale_aggs.engine.lifecycle.comparing import (
+    Comparison,
+    UndecidedError,
+    compare,
+    facts_key,
+    take_totals,
 )
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
-from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
@@ -39,6 +49,15 @@ class ChosenSource:
     option: SourceOption
     attempt: int | None
     rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What one attempt has made."""
+
+    rows: int
+    source: ChosenSource
+    verified: Verified
 
 
 def build_instance(
@@ -110,21 +129,24 @@ def run_attempt(
     started = time.monotonic()
     with workspace.warehouse.session() as session:
         try:
-            source = choose_source(workspace, claim.instance)
-            tell("source", source=source.option.name, rows=source.rows)
-            rows = _fill(session, claim, source, tell)
-        except WarehouseError as error:
+            built = _build(workspace, session, claim, settings, tell)
+        except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step, claim.attempt)
             raise _failed(workspace, claim, error, settings, tell) from error
         seconds = time.monotonic() - started
         try:
             done = workspace.registry.finish_attempt(
-                claim, rows=rows, seconds=seconds, source=source.option.name, now=utc_now()
+                claim,
+                rows=built.rows,
+                seconds=seconds,
+                source=built.source.option.name,
+                now=utc_now(),
+                verified=built.verified,
             )
         except StaleStatusError:
             _drop_quietly(session, step, claim.attempt)
             raise
-    tell("done", rows=rows, seconds=seconds, source=source.option.name)
+    tell("done", rows=built.rows, seconds=seconds, source=built.source.option.name)
     return done
 
 
@@ -146,6 +168,68 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
     return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
 
 
+def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: _Teller) -> _Built:
+    """Make the attempt's table and compare it with its facts.
+
+    What is undecided about a table from another aggregate is decided by building from the facts; what is undecided even
+    then, because the warehouse cannot compute the comparison, is told, and the table made without it.
+    """
+    chosen = choose_source(workspace, claim.instance)
+    facts = ChosenSource(claim.instance.step.sources[-1], None, None)
+    undecided = ""
+    for source in dict.fromkeys((chosen, facts)):
+        tell("source", source=source.option.name, rows=source.rows)
+        try:
+            return _build_from(workspace, session, claim, source, settings.verify, tell)
+        except UndecidedError as error:
+            undecided = str(error)
+            tell("undecided", text=f"Built from {source.option.name}: {undecided}")
+            _drop_quietly(session, claim.instance.step, claim.attempt)
+    return _Built(_fill(session, claim, facts, tell), facts, Verified(level=settings.verify, undecided=(undecided,)))
+
+
+def _build_from(
+    workspace: Workspace,
+    session: WarehouseSession,
+    claim: Claim,
+    source: ChosenSource,
+    level: VerificationLevel,
+    tell: _Teller,
+) -> _Built:
+    """Make and compare the table in one snapshot, where there are such."""
+    verification = claim.instance.step.verification_of(claim.attempt)
+    if level is VerificationLevel.OFF or verification is None:
+        return _Built(_fill(session, claim, source, tell), source, Verified(level=VerificationLevel.OFF))
+    known = _known_totals(workspace, claim, source, facts_key(verification))
+    with session.snapshot() as is_snapshot:
+        if known is None and not is_snapshot and source.option.instance_id is None:
+            # Taken before the table is made: facts that are the same afterwards were the same meanwhile.
+            known = take_totals(session, verification.facts)
+        rows = _fill(session, claim, source, tell)
+        started = time.monotonic()
+        comparison = Comparison(
+            aggregate=claim.instance.step.aggregate,
+            verification=verification,
+            level=level,
+            known=known,
+            is_derived=source.option.instance_id is not None,
+            is_snapshot=is_snapshot,
+        )
+        verified = compare(session, comparison)
+        tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
+    for reason in verified.undecided:
+        tell("undecided", text=reason)
+    return _Built(rows, source, verified)
+
+
+def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
+    """The facts' totals that the source was verified against; for a build from the facts, the last ones of the batch."""
+    if source.option.instance_id is None or source.attempt is None:
+        return workspace.registry.facts_totals(claim.instance.batch_id, key)
+    verified = workspace.registry.verified(source.option.instance_id, source.attempt)
+    return verified.totals if verified is not None and verified.facts_key == key else None
+
+
 def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> int:
     """Create the attempt's table; the number of its rows."""
     step = claim.instance.step
@@ -164,11 +248,15 @@ def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> N
 
 
 def _failed(
-    workspace: Workspace, claim: Claim, error: WarehouseError, settings: Settings, tell: _Teller
+    workspace: Workspace,
+    claim: Claim,
+    error: WarehouseError | VerificationError,
+    settings: Settings,
+    tell: _Teller,
 ) -> BuildFailedError:
     """Record a failed attempt; the error to raise, which knows whether another attempt is allowed.
 
-    A permanent error uses up the allowance: the same SQL would fail again.
+    A permanent error uses up the allowance: the same SQL would fail again, or make the same wrong table.
     """
     instance = workspace.registry.fail_attempt(claim, error=str(error), now=utc_now())
     batch = workspace.registry.batch(instance.batch_id)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
+from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.planning.ordering import (
@@ -24,7 +25,7 @@ from airflow_atscale_aggs.engine.planning.ordering import (
     priority,
     without_cycles,
 )
-from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
@@ -39,6 +40,7 @@ from airflow_atscale_aggs.engine.sql.statements import (
     table,
     view_statements,
 )
+from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,7 @@ class _StepComposer:
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
+        self._verifications = VerificationComposer([one.candidate.part for one in prepared], given.sources, given.facts)
         self._views = view_names(given.model, [one.candidate.name for one in prepared], given.sources.dialect)
 
     def step(self, number: int, position: int) -> BuildStep:
@@ -235,7 +238,16 @@ class _StepComposer:
             estimated_rows=rows,
             estimate_source=estimate_source,
             reason=self._reason(number),
+            verification=self._verification(candidate.part, target),
         )
+
+    def _verification(self, part: FactPart, target: exp.Table) -> Verification:
+        """The totals always, since the level may change before the build; groups cost more and only where asked for."""
+        level, composer = self._given.settings.verify, self._verifications
+        if level not in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
+            return composer.verification(part, target)
+        groups = composer.groups_query(part, target, is_sample=level is VerificationLevel.SAMPLE)
+        return composer.verification(part, target, groups)
 
     def _from_instance(self, number: int, source: int, target: exp.Table) -> SourceOption:
         given, child, parent = self._given, self._prepared[number], self._prepared[source]

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Update, and_, bindparam, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
+from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
+from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
 from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
@@ -57,6 +59,11 @@ _END_ATTEMPT = (
     update(attempts)
     .where(attempts.c.instance_id == bindparam("instance"), attempts.c.number == bindparam("attempt_number"))
     .values(status=bindparam("new_status"), finished_at=bindparam("now"), error=bindparam("new_error"))
+)
+_VERIFY_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.instance_id == bindparam("instance"), attempts.c.number == bindparam("attempt_number"))
+    .values(facts_key=bindparam("new_key"), verified=bindparam("new_verified"))
 )
 _INSERT_ATTEMPT = insert(attempts)
 
@@ -130,10 +137,16 @@ class AttemptWrites(RegistryReader):
                 )
         return Claim(instance=instance, attempt=number, owner=owner)
 
-    def finish_attempt(self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime) -> InstanceRecord:
-        """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise."""
+    def finish_attempt(
+        self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime, verified: Verified | None = None
+    ) -> InstanceRecord:
+        """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise.
+
+        Args:
+            verified: how the table was compared with the facts.
+        """
         values = {"new_rows": rows, "new_seconds": seconds, "new_source": source}
-        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now)
+        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, verified)
 
     def fail_attempt(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
@@ -192,7 +205,13 @@ class AttemptWrites(RegistryReader):
             )
 
     def _finish(
-        self, claim: Claim, ended: AttemptStatus, statement: Update, values: dict[str, Any], now: datetime
+        self,
+        claim: Claim,
+        ended: AttemptStatus,
+        statement: Update,
+        values: dict[str, Any],
+        now: datetime,
+        verified: Verified | None = None,
     ) -> InstanceRecord:
         instance_id, number = claim.instance.id, claim.attempt
         with self.database.writing() as connection:
@@ -201,6 +220,8 @@ class AttemptWrites(RegistryReader):
             ).rowcount
             if moved:
                 self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
+                if verified is not None:
+                    self._keep_verified(connection, claim, verified)
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
                         update(batches)
@@ -213,6 +234,15 @@ class AttemptWrites(RegistryReader):
             expected = f"{InstanceStatus.IN_PROGRESS}, attempt {number}"
             raise StaleStatusError("Instance", instance_id, expected, f"{found.status}, attempt {found.attempt}")
         return found
+
+    @staticmethod
+    def _keep_verified(connection: Connection, claim: Claim, verified: Verified) -> None:
+        """With the key only where there are totals that other builds may use."""
+        values = {
+            "new_key": verified.facts_key if verified.totals is not None else None,
+            "new_verified": documents.encode_verified(verified),
+        }
+        connection.execute(_VERIFY_ATTEMPT, {"instance": claim.instance.id, "attempt_number": claim.attempt, **values})
 
     @staticmethod
     def _end_attempt(

@@ -8,12 +8,14 @@ import msgspec
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
 _definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
+_verified_decoder = msgspec.json.Decoder(Verified)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -55,3 +57,13 @@ def encode_notes(notes: tuple[str, ...]) -> bytes:
 def decode_notes(document: bytes) -> tuple[str, ...]:
     """The notes of a document."""
     return _notes_decoder.decode(document)
+
+
+def encode_verified(verified: Verified) -> bytes:
+    """How an attempt was verified, as JSON."""
+    return _encode(verified)
+
+
+def decode_verified(document: bytes) -> Verified:
+    """How an attempt was verified."""
+    return _verified_decoder.decode(document)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.registry import documents
@@ -163,6 +164,28 @@ class RegistryReader:
                 instances.c.batch_id == batch_id
             )
         return tuple(map(attempt_record, self._rows(query)))
+
+    def verified(self, instance_id: str, number: int) -> Verified | None:
+        """How an attempt's table was compared with the facts; None when it was not, or never built."""
+        rows = self._rows(
+            select(attempts.c.verified).where(attempts.c.instance_id == instance_id, attempts.c.number == number)
+        )
+        return documents.decode_verified(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def facts_totals(self, batch_id: str, facts_key: str) -> Totals | None:
+        """The totals of a fact that a build of the batch has taken last; None before the first.
+
+        Args:
+            facts_key: as in `Verified`.
+        """
+        query = (
+            select(attempts.c.verified)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .where(instances.c.batch_id == batch_id, attempts.c.facts_key == facts_key)
+            .order_by(attempts.c.finished_at.desc())
+        )
+        rows = self._rows(query.limit(1))
+        return documents.decode_verified(rows[0][0]).totals if rows else None
 
     def tables_to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
         """Tables that may exist in the warehouse and that nothing needs any more, with the reason.
@@ -333,6 +356,7 @@ def attempt_record(row: _AnyRow) -> AttemptRecord:
         finished_at=row.finished_at,
         error=row.error,
         dropped_at=row.dropped_at,
+        verified=None if row.verified is None else documents.decode_verified(row.verified),
     )
 
 

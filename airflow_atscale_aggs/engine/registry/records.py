@@ -9,6 +9,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 
 
@@ -72,7 +73,10 @@ class InstanceRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One attempt to build an instance; its table may exist in the warehouse unless ``dropped_at`` is set."""
+    """One attempt to build an instance; its table may exist in the warehouse unless ``dropped_at`` is set.
+
+    ``verified`` tells how the table was compared with the facts, once DONE.
+    """
 
     instance_id: str
     number: int
@@ -84,6 +88,7 @@ class AttemptRecord:
     finished_at: datetime | None = None
     error: str | None = None
     dropped_at: datetime | None = None
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -173,6 +173,8 @@ attempts = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("dropped_at", UtcDateTime),
+    Column("facts_key", String(64)),
+    Column("verified", LargeBinary),
     PrimaryKeyConstraint("instance_id", "number"),
     Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
 )

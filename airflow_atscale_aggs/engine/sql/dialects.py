@@ -59,6 +59,8 @@ class Dialect:
         max_identifier: longest name, in bytes of UTF-8.
         folding: what unquoted identifiers become.
         transactional_ddl: a transaction around CREATE, DROP and view changes takes effect as a whole or not at all.
+        begin_snapshot: begins a transaction whose statements all see the data of one moment, a table made in it included;
+            None where there is no such thing or it was never tried.
         create_table: how a table is made from a query.
         replace_view: how a view is switched.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
@@ -79,6 +81,7 @@ class Dialect:
     max_identifier: int = 127
     folding: Folding = Folding.LOWER
     transactional_ddl: bool = False
+    begin_snapshot: str | None = None
     create_table: CreateTableStyle = CreateTableStyle.CREATE_TABLE_AS
     replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
     approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
@@ -99,6 +102,7 @@ _ROWS = (
         max_identifier=255,
         folding=Folding.KEEP,
         transactional_ddl=True,
+        begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
     ),
     Dialect(
@@ -108,6 +112,7 @@ _ROWS = (
         sml_dialects=("Postgresql",),
         max_identifier=63,
         transactional_ddl=True,
+        begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ",
         replace_view=ReplaceViewStyle.DROP_CREATE,
         approx_count_distinct=None,
         bigint_sums_widen=True,

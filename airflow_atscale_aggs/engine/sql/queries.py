@@ -52,7 +52,7 @@ def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.
         _add(select, joined.matched_flag(path), flag, group)
     source = sources[part.fact]
     for measure, name in layout.measures.items():
-        _add(select, _measure(measure, source, alias), name, None)
+        _add(select, measure_expression(measure, source, alias), name, None)
     keys = groupable(group)
     if keys:
         select.group_by(*keys, copy=False)
@@ -69,7 +69,9 @@ def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[
         group.append(expression)
 
 
-def _measure(measure: StoredMeasure, source: DatasetSource, alias: str) -> exp.Expression:  # noqa: PLR0911 - one a function
+def measure_expression(  # noqa: PLR0911 - one a function
+    measure: StoredMeasure, source: DatasetSource, alias: str
+) -> exp.Expression:
     """The aggregate expression of a stored measure over the fact's alias."""
     function = measure.function
     if function is StoredFunction.COUNT_ROWS:

@@ -31,6 +31,12 @@ class WarehouseSession(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
 
+    def snapshot(self) -> AbstractContextManager[bool]:
+        """A `transaction` whose statements all see the data of one moment, whatever others write meanwhile.
+
+        The block is told whether that is so; where the dialect's row knows no such thing, statements commit one by one.
+        """
+
     def columns(
         self, tables: Sequence[tuple[str | None, str | None, str]]
     ) -> Mapping[tuple[str | None, str | None, str], TableColumns]:

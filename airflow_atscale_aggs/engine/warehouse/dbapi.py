@@ -66,7 +66,22 @@ class DbApiSession:
         if not self.dialect.transactional_ddl:
             yield
             return
-        self.execute("BEGIN")
+        with self._begun("BEGIN"):
+            yield
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[bool]:
+        """The block sees the data of one moment, and is told whether it does. See `base.WarehouseSession.snapshot`."""
+        if self.dialect.begin_snapshot is None:
+            yield False
+            return
+        with self._begun(self.dialect.begin_snapshot):
+            yield True
+
+    @contextlib.contextmanager
+    def _begun(self, begin: str) -> Iterator[None]:
+        """COMMIT at the end of the block, ROLLBACK when it raises."""
+        self.execute(begin)
         self._is_in_transaction = True
         try:
             yield

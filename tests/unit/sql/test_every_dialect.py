@@ -6,7 +6,7 @@ import duckdb
 import psycopg
 import pytest
 import sqlglot
-from composed_statements import COARSE, physical, statements, target_and_source
+from composed_statements import COARSE, comparisons, physical, statements, target_and_source
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
@@ -34,6 +34,19 @@ def test_every_identifier_is_quoted(dialect):
         read = sqlglot.parse_one(render(statement, dialect), read=dialect.sqlglot_name)
 
         assert [node.name for node in read.find_all(exp.Identifier) if not node.quoted] == [], name
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_comparisons_can_be_said_too(dialect):
+    """Rendered with the plan, read back as they were; every identifier quoted, the token in a table's name."""
+    for name, text in comparisons(dialect).items():
+        read = sqlglot.parse_one(text, read=dialect.sqlglot_name)
+
+        assert render(read, dialect) == text, name
+        assert [node.name for node in read.find_all(exp.Identifier) if not node.quoted] == [], name
+        tables = [node.name for node in read.find_all(exp.Table)]
+        assert text.count(TARGET_ATTEMPT) == sum(TARGET_ATTEMPT in table for table in tables), name
+        assert name.endswith("facts") or TARGET_ATTEMPT in text, name
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -66,9 +79,18 @@ def _setup_and_all(dialect: Dialect) -> list[str]:
     return [*setup, *built, drop, fine, made["count"], *views, *views, made["proof"]]
 
 
+def _comparisons_of(name: str, dialect: Dialect) -> list[str]:
+    """What compares one of the aggregates, with the attempt that `_setup_and_all` leaves."""
+    return [
+        text.replace(TARGET_ATTEMPT, "1") for key, text in comparisons(dialect).items() if key.startswith(f"{name}:")
+    ]
+
+
 def test_everything_runs_on_duckdb():
     with duckdb.connect() as connection:
         for statement in _setup_and_all(DIALECTS["duckdb"]):
+            connection.execute(statement)
+        for statement in _comparisons_of("fine", DIALECTS["duckdb"]):
             connection.execute(statement)
 
         assert connection.execute('SELECT COUNT(*) FROM "aggs"."agg_sales_fine"').fetchone() == (0,)
@@ -78,6 +100,8 @@ def test_everything_runs_on_duckdb():
 def test_everything_runs_on_postgres(postgres_url):
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         for statement in _setup_and_all(DIALECTS["postgres"]):
+            connection.execute(statement)
+        for statement in _comparisons_of("fine", DIALECTS["postgres"]):
             connection.execute(statement)
 
         assert connection.execute('SELECT COUNT(*) FROM "aggs"."agg_sales_fine"').fetchone() == (0,)

@@ -1,0 +1,88 @@
+"""``verify``: the aggregates that serve against their facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.teaching import Verb
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.verify import VerifyReport
+
+
+@click.command(cls=Verb, example="atscale-aggs verify retail --level sample")
+@click.argument("model")
+@click.option("--aggregate", metavar="NAME", help="Only this one.")
+@click.option(
+    "--level",
+    type=click.Choice(["totals", "sample", "full"]),
+    default="totals",
+    show_default=True,
+    help="totals: row count, totals, least and greatest values; sample: some groups as well; full: every group.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_options
+@click.pass_context
+def verify(
+    ctx: click.Context, /, model: str, aggregate: str | None, level: str, *, as_json: bool, **connection: str | None
+) -> int:
+    """Compare the aggregates that serve with their facts as they are now. Changes nothing.
+
+    Use it when a number looks wrong, or on a schedule. An aggregate that is only behind, because the facts have changed since
+    its build, is told apart from one that is wrong; both end with exit code 1.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.verify import verify as run
+    from airflow_atscale_aggs.engine.settings import VerificationLevel
+
+    with workspace(ctx, connection) as place:
+        report = run(place, model, aggregate=aggregate, level=VerificationLevel(level))
+    if as_json:
+        print_json(_document(report))
+    else:
+        _show(report)
+    return 1 if report.has_mismatch else 0
+
+
+def _show(report: VerifyReport) -> None:
+    """A line per aggregate, then what differs and what could not be told."""
+    rows = [(one.aggregate, one.finding, one.table, ", ".join(one.not_compared)) for one in report.instances]
+    if rows:
+        print_table(("aggregate", "finding", "table", "not compared at this level"), rows)
+    else:
+        say("Nothing is active; begin with: atscale-aggs build MODEL")
+    for one in report.instances:
+        for difference in one.differences:
+            say(f"{one.finding}: {one.aggregate}: {difference}")
+        for reason in one.undecided:
+            say(f"undecided: {one.aggregate}: {reason}")
+    counts = [(sum(one.finding == name for one in report.instances), name) for name in ("agrees", "behind", "differs")]
+    told = ", ".join(f"{number} {name}" for number, name in counts if number)
+    if any(one.finding == "behind" for one in report.instances):
+        say(f"The facts have changed since the last build; run: atscale-aggs build {report.model}")
+    say(f"{len(report.instances)} compared at level {report.level}{f': {told}' if told else ''}.")
+
+
+def _document(report: VerifyReport) -> dict[str, object]:
+    return {
+        "model": report.model,
+        "level": report.level,
+        "aggregates": [
+            {
+                "aggregate": one.aggregate,
+                "instance_id": one.instance_id,
+                "table": one.table,
+                "finding": one.finding,
+                "differences": [
+                    {name: getattr(difference, name) for name in ("measure", "group", "expected", "found")}
+                    for difference in one.differences
+                ],
+                "undecided": one.undecided,
+                "not_compared": one.not_compared,
+            }
+            for one in report.instances
+        ],
+    }

@@ -1,0 +1,359 @@
+"""SQL that compares the table of an aggregate with its facts: totals of both, and the groups in which they disagree.
+
+The totals of the facts are taken without joins: an aggregate keeps every fact row in exactly one group, so a join that lost
+or multiplied rows shows. Only many-to-many attributes are joined, since there a fact row counts once per member on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.aggregates.verification import (
+    LEAST_TOLERANCE,
+    ROUNDOFF,
+    SINGLE_ROUNDOFF,
+    TABLE_ROWS,
+    GroupsQuery,
+    TotalsQuery,
+    Verification,
+    scale_of,
+)
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.queries import measure_expression, select_from_fact
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
+from airflow_atscale_aggs.engine.sql.statements import render
+
+SAMPLED_GROUPS = 100
+"""About so many groups are compared at level ``sample``, spread evenly over the table in the order of its keys."""
+
+_MOST_DIFFERENCES = 5
+_STORED = "stored"
+_SAMPLED = "sampled"
+_EXACT_TYPES = ("int", "bigint", "smallint", "tinyint", "long", "hugeint", "dec", "num", "uint", "ubigint", "byteint")
+_SINGLE_TYPES = ("real", "float4")
+_COUNTS = frozenset({StoredFunction.COUNT_ROWS, StoredFunction.COUNT})
+_EXTREMES = frozenset({StoredFunction.MINIMUM, StoredFunction.MAXIMUM})
+_SUMS = frozenset({StoredFunction.SUM})
+_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
+_TOTALLED = _COUNTS | _EXTREMES | _SUMS
+
+
+class VerificationComposer:
+    """Composes the verifications of the aggregates of one plan; the totals of a fact are composed once.
+
+    Args:
+        parts: of all aggregates that are verified together, so that one scan of a fact serves them all.
+        facts: what the data proved, as the builds rely on it.
+    """
+
+    def __init__(self, parts: Iterable[FactPart], sources: Sources, facts: DataFacts) -> None:
+        self._sources, self._facts = sources, facts
+        self._measures: dict[tuple[str, tuple[BoundAttribute, ...]], set[StoredMeasure]] = {}
+        for part in parts:
+            totalled = {measure for measure in part.measures if measure.function in _TOTALLED}
+            self._measures.setdefault((part.fact, _fanning(part)), set()).update(totalled)
+        self._totals: dict[tuple[str, tuple[BoundAttribute, ...]], TotalsQuery] = {}
+
+    def verification(self, part: FactPart, target: exp.Table, groups: GroupsQuery | None = None) -> Verification:
+        """How the table of a part is compared.
+
+        Args:
+            part: one of the composer's.
+            target: the qualified table; its name may hold the attempt token.
+            groups: from `groups_query`, if groups are compared.
+        """
+        source = self._sources[part.fact]
+        return Verification(
+            fact=part.fact,
+            rows=str(row_count(part.fact)),
+            facts=self._facts_totals(part),
+            table=_table_totals(part, target, source),
+            roundoff={
+                str(measure): roundoff
+                for measure in part.measures
+                if measure.function in _SUMS and (roundoff := _roundoff(source, measure.column)) is not None
+            },
+            groups=groups,
+        )
+
+    def groups_query(self, part: FactPart, target: exp.Table, *, is_sample: bool) -> GroupsQuery:
+        """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
+        return _GroupsComposer(part, self._sources, self._facts).compose(target, is_sample=is_sample)
+
+    def _facts_totals(self, part: FactPart) -> TotalsQuery:
+        key = part.fact, _fanning(part)
+        if key not in self._totals:
+            source, select = self._sources[part.fact], exp.Select()
+            alias, _ = JoinComposer(self._sources, self._facts).root(join_tree(*key), select)
+            names = []
+            for measure in sorted(self._measures[key]):
+                value = measure_expression(measure, source, alias)
+                if measure.function in _SUMS and _roundoff(source, measure.column) == SINGLE_ROUNDOFF:
+                    value = exp.Sum(this=exp.cast(source.column(measure.column, alias), "double"))
+                names.append(str(measure))
+                _add(select, _as_compared(measure, value), f"t{len(names)}")
+                if measure.function in _SUMS and _roundoff(source, measure.column) is not None:
+                    names.append(scale_of(str(measure)))
+                    _add(select, _absolute(source.column(measure.column, alias)), f"t{len(names)}")
+            self._totals[key] = TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
+        return self._totals[key]
+
+
+def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
+    """The attributes that multiply fact rows; sorted, so that equal sets make equal SQL."""
+    many = (bound for bound in part.attributes if bound.is_many_to_many)
+    return tuple(sorted(many, key=lambda bound: bound.attribute))
+
+
+def _table_totals(part: FactPart, target: exp.Table, source: DatasetSource) -> TotalsQuery:
+    select = _from(target)
+    names = [TABLE_ROWS]
+    _add(select, exp.Count(this=exp.Star(), big_int=True), "t1")
+    for measure, column in stored_columns(part).measures.items():
+        if measure.function not in _TOTALLED:
+            continue
+        stored: exp.Expression = _column(column, _STORED)
+        if measure.function in _EXTREMES:
+            is_least = measure.function is StoredFunction.MINIMUM
+            value: exp.Expression = exp.Min(this=stored) if is_least else exp.Max(this=stored)
+        elif measure.function in _COUNTS:
+            value = exp.Coalesce(this=exp.Sum(this=stored), expressions=[exp.Literal.number(0)])
+        else:
+            is_single = _roundoff(source, measure.column) == SINGLE_ROUNDOFF
+            value = exp.Sum(this=exp.cast(stored, "double") if is_single else stored)
+        names.append(str(measure))
+        _add(select, _as_compared(measure, value), f"t{len(names)}")
+    return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
+
+
+def _as_compared(measure: StoredMeasure, value: exp.Expression) -> exp.Expression:
+    """Least and greatest values as text: drivers cannot hold every date that warehouses know."""
+    return exp.cast(value, "text") if measure.function in _EXTREMES else value
+
+
+def _roundoff(source: DatasetSource, column: str) -> float | None:
+    """Relative error of one addition of the column; None where the warehouse says that sums are exact."""
+    kind = source.data_type(column)
+    is_told = source.dataset.table is not None and source.is_physical(column)
+    if is_told and kind.startswith(_EXACT_TYPES) and not kind.startswith("interval"):
+        return None
+    return SINGLE_ROUNDOFF if kind.startswith(_SINGLE_TYPES) or (kind == "float" and not is_told) else ROUNDOFF
+
+
+class _GroupsComposer:
+    """The comparison by group of one part.
+
+    Both sides under each other, grouped by the keys, which takes NULL for equal to NULL and needs no join: one row per
+    group with the values of both.
+    """
+
+    def __init__(self, part: FactPart, sources: Sources, facts: DataFacts) -> None:
+        self._part, self._sources = part, sources
+        self._layout = stored_columns(part)
+        self._measures = [m for m in part.measures if m.function not in _SKETCHES]
+        self._source = sources[part.fact]
+        self._select = select_from_fact(part, sources, facts)
+        names = set(self._layout.measures.values())
+        self._keys = [name for name in self._layout.names if name not in names]
+
+    def compose(self, target: exp.Table, *, is_sample: bool) -> GroupsQuery:
+        """The query; to be called once."""
+        sample = self._sample(target) if is_sample and self._keys else None
+        both = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
+        compared = self._differing(self._side_by_side(both))
+        if sample is not None:
+            compared = compared.with_(_identifier(_SAMPLED), as_=sample, copy=False)
+        return GroupsQuery(
+            sql=render(compared, self._source.dialect),
+            keys=tuple(self._keys),
+            measures=tuple(map(str, self._measures)),
+            is_sample=is_sample,
+        )
+
+    def _sample(self, target: exp.Table) -> exp.Select:
+        """Keys of every n-th group in the order of the keys."""
+        # Said outright, because warehouses disagree on where NULLs stand.
+        keys = [exp.Ordered(this=_column(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
+        over = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=keys))
+        inner = _from(target)
+        for place, key in enumerate(self._keys):
+            _add(inner, _column(key, _STORED), f"k{place}")
+        _add(inner, over, "place")
+        _add(inner, exp.Window(this=exp.Count(this=exp.Star(), big_int=True)), "number")
+        step = exp.Add(
+            this=exp.Floor(this=exp.Div(this=_column("number"), expression=exp.Literal.number(f"{SAMPLED_GROUPS}.0"))),
+            expression=exp.Literal.number(1),
+        )
+        chosen = exp.EQ(
+            this=exp.Mod(this=_column("place"), expression=exp.cast(step, "bigint")), expression=exp.Literal.number(0)
+        )
+        outer = exp.Select().from_(_subquery(inner, "numbered"), copy=False).where(chosen, copy=False)
+        for place in range(len(self._keys)):
+            _add(outer, _column(f"k{place}"), f"k{place}")
+        return outer
+
+    def _of_table(self, target: exp.Table, sample: exp.Select | None) -> exp.Select:
+        """The table's groups."""
+        side = _from(target)
+        for place, key in enumerate(self._keys):
+            _add(side, _column(key, _STORED), f"k{place}")
+        _add(side, exp.Literal.number(0), "of_facts")
+        for place, measure in enumerate(self._measures):
+            _add(side, _column(self._layout.measures[measure], _STORED), f"m{place}")
+        for place, _ in self._scaled():
+            _add(side, exp.cast(exp.Null(), "double"), f"s{place}")
+        if sample is not None:
+            self._restrict(side, {key: _column(key, _STORED) for key in self._keys})
+        return side
+
+    def _of_facts(self, sample: exp.Select | None) -> exp.Select:
+        """The facts' groups, computed as a build from the facts would."""
+        by_name = {one.alias: one.this for one in self._select.expressions}
+        if sample is not None:
+            self._restrict(self._select, {key: by_name[key] for key in self._keys})
+        alias = self._select.find(exp.From).this.alias_or_name
+        for place, measure in self._scaled():
+            column = self._source.column(measure.column, alias)
+            scale = _squares(column) if measure.function is StoredFunction.CENTERED_SQUARES else _absolute(column)
+            _add(self._select, scale, f"s{place}")
+        side = exp.Select().from_(_subquery(self._select, "facts"), copy=False)
+        for place, key in enumerate(self._keys):
+            _add(side, _column(key), f"k{place}")
+        _add(side, exp.Literal.number(1), "of_facts")
+        for place, measure in enumerate(self._measures):
+            _add(side, _column(self._layout.measures[measure]), f"m{place}")
+        for place, _ in self._scaled():
+            _add(side, _column(f"s{place}"), f"s{place}")
+        return side
+
+    def _restrict(self, select: exp.Select, keys: dict[str, exp.Expression]) -> None:
+        """Keep groups of whose keys each on its own is a sampled group's, or NULL.
+
+        These are the sampled groups and some more, the same ones on both sides, and whole: the test knows keys only.
+        """
+        tested = {key for stored in self._layout.attributes.values() for key in stored.keys}
+        for place, name in enumerate(self._keys):
+            if name not in tested or keys[name].find(exp.Column) is None:
+                continue
+            known = exp.select(_column(f"k{place}", _SAMPLED)).from_(_identifier(_SAMPLED))
+            is_known = exp.In(this=keys[name].copy(), query=exp.Subquery(this=known))
+            is_null = exp.Is(this=keys[name].copy(), expression=exp.Null())
+            select.where(exp.Paren(this=exp.Or(this=is_known, expression=is_null)), copy=False)
+
+    def _scaled(self) -> list[tuple[int, StoredMeasure]]:
+        """Places of the measures that may be floating sums."""
+        return [
+            (place, measure)
+            for place, measure in enumerate(self._measures)
+            if measure.function is StoredFunction.CENTERED_SQUARES
+            or (
+                measure.function in {StoredFunction.SUM, StoredFunction.SUM_DISTINCT}
+                and _roundoff(self._source, measure.column) is not None
+            )
+        ]
+
+    def _side_by_side(self, both: exp.Expression) -> exp.Select:
+        """One row per group: how often it stands in the table and in the facts, and the values of both."""
+        keys = [_column(f"k{place}") for place in range(len(self._keys))]
+        made = exp.Select().from_(_subquery(both, "sides"), copy=False)
+        made.select(*(key.copy() for key in keys), copy=False)
+        is_table = exp.EQ(this=_column("of_facts"), expression=exp.Literal.number(0))
+        for name, test in (("in_table", is_table), ("in_facts", exp.Not(this=is_table))):
+            _add(made, exp.Count(this=_where(test, exp.Literal.number(1)), big_int=True), name)
+        for place, _ in enumerate(self._measures):
+            for side, test in (("t", is_table), ("f", exp.Not(this=is_table))):
+                _add(made, exp.Max(this=_where(test, _column(f"m{place}"))), f"{side}{place}")
+        for place, _ in self._scaled():
+            _add(made, exp.Max(this=_column(f"s{place}")), f"s{place}")
+        return made.group_by(*keys, copy=False) if keys else made
+
+    def _differing(self, groups: exp.Select) -> exp.Select:
+        """The groups in which the two sides disagree."""
+        scaled = dict(self._scaled())
+        tests = [self._differs(place, scaled) for place in range(len(self._measures))]
+        chosen = exp.Select().from_(_subquery(groups, "groups"), copy=False)
+        for place in range(len(self._keys)):
+            _add(chosen, exp.cast(_column(f"k{place}"), "text"), f"key_{place}")
+        for name in ("in_table", "in_facts"):
+            chosen.select(_column(name), copy=False)
+        for place, test in enumerate(tests):
+            one, zero = exp.Literal.number(1), exp.Literal.number(0)
+            _add(chosen, exp.Case(ifs=[exp.If(this=test.copy(), true=one)], default=zero), f"differs_{place}")
+            for side, name in (("f", "of_facts"), ("t", "of_table")):
+                _add(chosen, exp.cast(_column(f"{side}{place}"), "text"), f"{name}_{place}")
+        number = exp.Literal.number
+        stands = exp.NEQ(this=_column("in_table"), expression=number(1))
+        meets = exp.NEQ(this=_column("in_facts"), expression=number(1))
+        chosen.where(exp.or_(stands, meets, *tests, copy=False), copy=False)
+        return chosen.limit(_MOST_DIFFERENCES, copy=False)
+
+    def _differs(self, place: int, scaled: dict[int, StoredMeasure]) -> exp.Expression:
+        """True where the values differ, one NULL and the other not included."""
+        ours, theirs = _column(f"t{place}"), _column(f"f{place}")
+        differ: exp.Expression = exp.NEQ(this=ours, expression=theirs)
+        if place in scaled:
+            measure = scaled[place]
+            single = _roundoff(self._source, measure.column) == SINGLE_ROUNDOFF
+            counted = self._measures.index(row_count(self._part.fact))
+            unit = exp.Literal.number(repr(4 * (SINGLE_ROUNDOFF if single else ROUNDOFF)))
+            most = exp.Add(
+                this=exp.Literal.number(repr(LEAST_TOLERANCE)),
+                expression=exp.Mul(this=unit, expression=_column(f"f{counted}")),
+            )
+            apart = exp.Abs(
+                this=exp.Sub(this=exp.cast(ours.copy(), "double"), expression=exp.cast(theirs.copy(), "double"))
+            )
+            far = exp.GT(this=apart, expression=exp.Mul(this=exp.Paren(this=most), expression=_column(f"s{place}")))
+            # Unequal first: where NaN equals NaN, their distance is NaN and greater than everything.
+            differ = exp.Paren(this=exp.And(this=differ, expression=far))
+        nulls = [
+            exp.Paren(this=exp.And(this=_is_null(one), expression=exp.Not(this=_is_null(other))))
+            for one, other in ((ours, theirs), (theirs, ours))
+        ]
+        return exp.Paren(this=exp.or_(differ, *nulls, copy=False))
+
+
+def _absolute(column: exp.Expression) -> exp.Expression:
+    return exp.Sum(this=exp.Abs(this=exp.cast(column, "double")))
+
+
+def _squares(column: exp.Expression) -> exp.Expression:
+    value = exp.cast(column, "double")
+    return exp.Sum(this=exp.Mul(this=value, expression=value.copy()))
+
+
+def _where(test: exp.Expression, value: exp.Expression) -> exp.Expression:
+    return exp.Case(ifs=[exp.If(this=test.copy(), true=value)])
+
+
+def _is_null(expression: exp.Expression) -> exp.Expression:
+    return exp.Is(this=expression.copy(), expression=exp.Null())
+
+
+def _add(select: exp.Select, expression: exp.Expression, name: str) -> None:
+    select.select(exp.Alias(this=expression, alias=_identifier(name)), copy=False)
+
+
+def _column(name: str, alias: str = "") -> exp.Column:
+    return exp.Column(this=_identifier(name), table=_identifier(alias) if alias else None)
+
+
+def _from(relation: exp.Table) -> exp.Select:
+    """A SELECT from an aggregate's table; its columns are named with the alias, since ours may be called alike."""
+    stored = relation.copy()
+    stored.set("alias", exp.TableAlias(this=_identifier(_STORED)))
+    return exp.Select().from_(stored, copy=False)
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=True)
+
+
+def _subquery(query: exp.Expression, alias: str) -> exp.Subquery:
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=_identifier(alias)))

@@ -1,0 +1,145 @@
+"""What totals and groups are taken for equal, and what is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from airflow_atscale_aggs.engine.aggregates.verification import (
+    ROUNDOFF,
+    SINGLE_ROUNDOFF,
+    TABLE_ROWS,
+    GroupsQuery,
+    TotalsQuery,
+    Verification,
+    as_text,
+    differences,
+    group_differences,
+    have_changed,
+    scale_of,
+    totals_of,
+    undecidable,
+)
+
+_ROWS, _SUM, _LEAST = "count_rows(sales)", "sum(sales.weight)", "minimum(sales.name)"
+_NAMES = (_ROWS, _SUM, scale_of(_SUM), _LEAST)
+
+
+def _verification(roundoff: float = ROUNDOFF) -> Verification:
+    return Verification(
+        fact="sales",
+        rows=_ROWS,
+        facts=TotalsQuery(sql="", names=_NAMES),
+        table=TotalsQuery(sql="", names=(TABLE_ROWS, _ROWS, _SUM, _LEAST)),
+        roundoff={_SUM: roundoff},
+    )
+
+
+def _compared(facts: tuple[object, ...], table: tuple[object, ...], roundoff: float = ROUNDOFF) -> list[str]:
+    verification = _verification(roundoff)
+    found = differences(verification, totals_of(verification.facts, facts), totals_of(verification.table, table))
+    return [one.measure for one in found]
+
+
+@pytest.mark.parametrize(
+    ("facts", "table"),
+    [
+        pytest.param((3, Decimal("1.50"), 9.0, "a"), (2, Decimal(3), Decimal("1.5"), "a"), id="decimals by value"),
+        pytest.param((3, 0.1 + 0.2, 0.3, "a"), (2, 3, 0.3, "a"), id="rounding"),
+        pytest.param((3, 1e-7, 2e16, "a"), (2, 3, 4.0, "a"), id="what cancels is measured by absolute values"),
+        pytest.param((3, float("nan"), float("nan"), "a"), (2, 3, float("nan"), "a"), id="NaN"),
+        pytest.param((3, float("inf"), float("inf"), "a"), (2, 3, float("inf"), "a"), id="infinity"),
+        pytest.param((3, None, None, None), (2, 3, None, None), id="NULL"),
+        pytest.param((0, None, None, None), (0, 0, None, None), id="no facts"),
+        pytest.param((3, 1, 1.0, "Größe "), (2, 3, 1, "GROSSE"), id="one of several that a collation takes for equal"),
+        pytest.param((3, 1, 1.0, "1.0"), (2, 3, 1, "1.00"), id="a least number as text"),
+    ],
+)
+def test_equal_totals(facts, table):
+    assert _compared(facts, table) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "table", "measure"),
+    [
+        pytest.param((3, 1, 1.0, "a"), (2, 2, 1, "a"), _ROWS, id="row count"),
+        pytest.param((3, 1, 1.0, "a"), (0, 0, None, None), _ROWS, id="empty"),
+        pytest.param((3, Decimal("1.50"), 9.0, "a"), (2, 3, Decimal("1.51"), "a"), _SUM, id="decimals exactly"),
+        pytest.param((3, 10**30, 1.0, "a"), (2, 3, 10**30 + 1, "a"), _SUM, id="whole numbers exactly"),
+        pytest.param((3, 1.0, 1.0, "a"), (2, 3, 1.00001, "a"), _SUM, id="floats beyond the tolerance"),
+        pytest.param((3, 1.0, 1.0, "a"), (2, 3, None, "a"), _SUM, id="NULL is no number"),
+        pytest.param((3, 1.0, 1.0, "a"), (2, 3, float("nan"), "a"), _SUM, id="NaN is no number"),
+        pytest.param((3, 1.0, 1.0, "a"), (2, 3, 1.0, "b"), _LEAST, id="least text"),
+        pytest.param((3, 1.0, 1.0, "2020-01-01"), (2, 3, 1.0, "2020-01-02"), _LEAST, id="least date"),
+    ],
+)
+def test_unequal_totals(facts, table, measure):
+    assert _compared(facts, table) == [measure]
+
+
+def test_an_empty_table_is_told_as_such():
+    """Facts have rows, the aggregate has none."""
+    verification = _verification()
+    facts, table = (60, 1.0, 1.0, "a"), (0, 0, None, None)
+
+    (found,) = differences(verification, totals_of(verification.facts, facts), totals_of(verification.table, table))
+
+    assert str(found) == f"`{_ROWS}` should be 60 but is 0, the table is empty"
+
+
+def test_single_precision_over_many_rows_decides_nothing_and_says_so():
+    """Sixteen million additions of 24 bits may be wrong by anything."""
+    facts, table = (10**7, 5.0, 5.0, "a"), (9, 10**7, 7.0, "a")
+
+    assert _compared(facts, table, SINGLE_ROUNDOFF) == []
+    assert _compared(facts, table, ROUNDOFF) == [_SUM]
+    (told,) = undecidable(_verification(SINGLE_ROUNDOFF), totals_of(_verification().facts, facts))
+    assert told.startswith(f"`{_SUM}`: floating sums over 10,000,000 rows")
+    assert undecidable(_verification(), totals_of(_verification().facts, facts)) == ()
+
+
+def test_rounding_is_no_change_of_the_facts():
+    verification = _verification()
+    before, same, after = (
+        totals_of(verification.facts, row) for row in ((3, 0.3, 0.3, "a"), (3, 0.1 + 0.2, 0.3, "a"), (4, 0.3, 0.3, "a"))
+    )
+
+    assert not have_changed(verification, before, same)
+    assert have_changed(verification, before, after)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Decimal("12345678901234567890123456789012345678.10"), Decimal("12345678901234567890123456789012345678.1")),
+        (Decimal("-0.00"), 0),
+        (
+            datetime(2020, 1, 1, 12, tzinfo=UTC),
+            datetime(2020, 1, 1, 14, tzinfo=timezone(timedelta(hours=2))),
+        ),
+    ],
+)
+def test_equal_values_have_equal_texts(one, other):
+    assert as_text(one) == as_text(other)
+
+
+def test_groups_that_disagree_are_told_by_key_and_measure():
+    """Missing, doubled, surplus and changed groups."""
+    query = GroupsQuery(sql="", keys=("city", "matched"), measures=(_ROWS, _SUM), is_sample=False)
+    rows = [
+        ("North", "1", 0, 1, 1, "3", None, 1, "5.5", None),
+        ("South", "1", 2, 1, 0, "3", "3", 0, "5.5", "5.5"),
+        ("West", "1", 1, 0, 1, None, "3", 1, None, "5.5"),
+        (None, "0", 1, 1, 0, "3", "3", 1, "5.5", "6.5"),
+    ]
+
+    told = [str(one) for one in group_differences(query, rows, _ROWS)]
+
+    assert told == [
+        f"`{_ROWS}` of group (city = North, matched = 1) should be 3 but is not there",
+        "`rows of the group` of group (city = South, matched = 1) should be 1 but is 2",
+        f"`{_ROWS}` of group (city = West, matched = 1) should be not there but is 3",
+        f"`{_SUM}` of group (city = NULL, matched = 0) should be 5.5 but is 6.5",
+    ]
