@@ -141,7 +141,8 @@ class LocalAirflow:
         while time.monotonic() < deadline:
             for name, process in self._running.items():
                 if process.poll() is not None:
-                    raise AirflowFailedError(f"airflow {name} ended; see {self.home / f'{name}.log'}")
+                    log = self.home / f"{name}.log"
+                    raise AirflowFailedError(f"airflow {name} ended; see {log}:\n{log.read_text()[-2000:]}")
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 answer = is_so()
                 if answer:

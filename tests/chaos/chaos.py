@@ -98,7 +98,7 @@ class CeleryAirflow(LocalAirflow):
         if name == "redis":
             return ["redis-server", "--port", str(self._redis_port), "--save", "", "--appendonly", "no"]
         if name.startswith("worker"):
-            return super().command("celery") + ["worker", "--celery-hostname", name, "--skip-serve-logs"]
+            return [*super().command("celery"), "worker", "--celery-hostname", name, "--skip-serve-logs"]
         return super().command(name)
 
 
