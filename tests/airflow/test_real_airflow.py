@@ -7,6 +7,8 @@ the UI's Clear dialog does, rebuilds only it, and the batch activates.
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -263,3 +265,37 @@ def test_marking_a_failed_aggregate_as_success_gives_it_up(place: _Place) -> Non
     page = place.airflow.page(url)
     assert "given up by a person" in page
     assert "CREATE TABLE" in page
+
+
+def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:
+    """The page of the failed task instance, its Clear button, the dialog's defaults; then everything is live."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    place.run_sql(
+        "ALTER TABLE shop RENAME TO shop_table",
+        "CREATE VIEW shop AS SELECT shop_id, CASE WHEN shop_id > 0 THEN error('no name') END AS shop_name, city FROM shop_table",
+    )
+    run_id, state = place.run_to_end("month_amount", "shop_amount")
+    place.run_sql("DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop")
+    failed = [
+        one["map_index"]
+        for one in place.airflow.task_instances(_DAG_ID, run_id)
+        if one["state"] == "failed" and one["task_id"] == "build"
+    ]
+    before = place.active()
+    assert (state, len(failed)) == ("failed", 1)
+
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{place.airflow.url}/dags/{_DAG_ID}/runs/{run_id}/tasks/build/mapped/{failed[0]}")
+        page.get_by_text("shop_amount").first.wait_for(timeout=60_000)
+        page.get_by_role("button", name=re.compile("clear", re.IGNORECASE)).first.click()
+        page.get_by_role("dialog").get_by_role("button", name=re.compile("confirm", re.IGNORECASE)).click()
+        place.airflow.wait_for(lambda: place.airflow.run_state(_DAG_ID, run_id) != "failed", "the run to go on", 60)
+        assert place.wait_for_end(run_id) == "success"
+        browser.close()
+    after = place.active()
+    assert {name for name in after if before.get(name) != after[name]} == {"month_amount", "shop_amount"}
