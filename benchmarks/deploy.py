@@ -1,0 +1,61 @@
+"""Deploying a model against parsing its YAML with libyaml.
+
+    python benchmarks/deploy.py [FOLDER]       default: the retail model of the examples
+
+Both sides in one process, median of the repeats. Goal for a model of 155 files: at most 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
+
+
+def main() -> None:
+    """Measure and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    retail = Path(__file__).parents[1] / "dags" / "models" / "retail"
+    parser.add_argument("folder", nargs="?", type=Path, default=retail)
+    parser.add_argument("--repeat", type=int, default=7)
+    chosen = parser.parse_args()
+    files = sorted((*chosen.folder.rglob("*.yml"), *chosen.folder.rglob("*.yaml")))
+
+    def parse() -> None:
+        for file in files:
+            yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+    def deploy_once() -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            registry = f"sqlite:///{scratch}/registry.sqlite"
+            with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
+                started = time.perf_counter()
+                deploy(workspace, chosen.folder, now=utc_now())
+                deploys.append(time.perf_counter() - started)
+
+    deploys: list[float] = []
+    parses = [_seconds(parse) for _ in range(chosen.repeat)]
+    for _ in range(chosen.repeat + 1):
+        deploy_once()
+    parsed, deployed = statistics.median(parses), statistics.median(deploys[1:])
+    print(
+        f"{len(files)} files: libyaml {1000 * parsed:.0f} ms, deploy {1000 * deployed:.0f} ms, ratio {deployed / parsed:.2f}"
+    )
+
+
+def _seconds(call: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
