@@ -81,6 +81,12 @@ def _params(max_concurrent_builds: int) -> dict[str, Param]:
             title="Concurrent builds",
             description="How many aggregates are built at the same time in this run.",
         ),
+        "grace_periods": Param(
+            {},
+            type=["null", "object"],
+            title="Grace periods",
+            description='Duration by dataset, instead of the model\'s: {"store_sales": "2d"}.',
+        ),
         "aggregates": Param(
             [],
             type=["null", "array"],

@@ -17,6 +17,8 @@ _SETTINGS = {
     "queue_priority_mode": ("integer", "1", "0: new definitions first; 1: rebuilds first; 2: by age."),
     "user_defined_first": ("boolean", "false", "User-defined aggregates before system-defined ones."),
     "verify": ("string", "totals", "How aggregates are compared with their facts: off, totals, sample, full."),
+    "grace_overrides": ("boolean", "false", "A batch may be given grace periods; needs the next one too."),
+    "grace_overrides_of_model": ("boolean", "false", "Batches of a model may be given grace periods."),
     "drop_delay_seconds": ("integer", "3600", "How long a superseded table is kept."),
 }
 

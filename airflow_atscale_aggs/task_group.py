@@ -50,6 +50,7 @@ def add_batch_build_tasks(
         model=model,
         build_type="{{ params.get('build_type', 'full') }}",
         aggregates="{{ (params.get('aggregates') or []) | join('\n') }}",
+        grace_periods="{{ (params.get('grace_periods') or {}) | tojson }}",
         is_first=is_first,
         retries=10,
         retry_delay=timedelta(seconds=30),

@@ -28,6 +28,14 @@ _AGGREGATES = click.option(
 )
 
 
+def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """``a=1 b=2`` as a mapping."""
+    found = dict(one.partition("=")[::2] for one in given)
+    if not all(found.values()):
+        raise click.BadParameter("write DATASET=DURATION, such as store_sales=2d", ctx, option)
+    return found
+
+
 @click.command(cls=Verb, example="atscale-aggs plan retail --sql")
 @click.argument("model")
 @_FULL
@@ -99,6 +107,14 @@ def plan(
 @_FULL
 @_INCREMENTAL
 @_AGGREGATES
+@click.option(
+    "--grace-period",
+    "grace_periods",
+    metavar="DATASET=DURATION",
+    multiple=True,
+    callback=_pairs,
+    help="Read this far back again, instead of what the model says; may be given several times.",
+)
 @click.option("--resume", metavar="BATCH_ID", help="Finish this interrupted or failed batch instead of beginning one.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Aggregates built at the same time.  [setting; 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end, no progress.")
@@ -110,6 +126,7 @@ def build(
     model: str,
     build_type: str,
     aggregates: tuple[str, ...],
+    grace_periods: dict[str, str],
     resume: str | None,
     jobs: int | None,
     *,
@@ -126,7 +143,7 @@ def build(
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.errors import BatchFailedError
     from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-    from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+    from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import process_owner
 
     with (
@@ -145,7 +162,7 @@ def build(
                 jobs=jobs,
                 owner=process_owner(),
                 resume=resume,
-                aggregates=aggregates,
+                request=BatchRequest(aggregates=aggregates, grace_periods=grace_periods),
                 on_event=lambda event: _on_event(event, interruptible, progress),
             )
         except (Exception, KeyboardInterrupt) as error:

@@ -146,6 +146,21 @@ class SettingError(AtScaleAggsError):
         return f"Setting `{self.key}`: {self.reason}.{_did_you_mean(self.near)}"
 
 
+class GracePeriodError(AtScaleAggsError):
+    """A grace period was given for a batch that cannot be used. Facts: dataset, value, reason."""
+
+    def __init__(self, dataset: str, value: str, reason: str) -> None:
+        super().__init__(dataset, value, reason)
+        self.dataset, self.value, self.reason = dataset, value, reason
+
+    def __str__(self) -> str:
+        return (
+            f"Grace period `{self.value}` of dataset `{self.dataset}`: {self.reason}. A grace period is a whole number and s, "
+            "m, h, d or w, for a fact dataset with `incremental` in the model; overrides need the settings "
+            "`aggregate.batch.gracePeriodOverrides.enabled` and `aggregate.batch.cube.gracePeriodOverrides.enabled`."
+        )
+
+
 class RegistryError(AtScaleAggsError):
     """Something about our own memory."""
 

@@ -77,6 +77,14 @@ class Settings:
         VerificationLevel.TOTALS,
         "how each new aggregate is compared with its facts before it may serve: off, totals, sample, full",
     )
+    grace_overrides: bool = _setting(
+        "aggregate.batch.gracePeriodOverrides.enabled",
+        False,
+        "a batch may be given grace periods; needs the next one too",
+    )
+    grace_overrides_of_model: bool = _setting(
+        "aggregate.batch.cube.gracePeriodOverrides.enabled", False, "batches of this model may be given grace periods"
+    )
     drop_delay_seconds: int = _setting(
         "aggregates.drop.delaySeconds",
         3600,

@@ -40,6 +40,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.VerificationError("Q2", "sales", (("sum(sales.amount)", "", "12.5", "12"),)), False),
         (errors.BuildFailedError("Q2", "1", 1, 3, "deadlock"), True),
         (errors.BatchFailedError("retail", "b", ("Q2",), 0), False),
+        (errors.GracePeriodError("sales", "2 days", "it is not of the form 12h"), False),
         (errors.BatchEndedError("Q2", "b", "done"), False),
     )
 }

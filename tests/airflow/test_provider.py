@@ -108,7 +108,7 @@ def test_example_dags_can_be_parsed() -> None:
     batch = bag.dags["batch_build_retail"]
     assert set(batch.task_dict) == {"deploy", "plan", "build", "activate", "report"}
     assert batch.max_active_runs == 1
-    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates"}
+    assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates", "grace_periods"}
 
 
 def test_the_task_group_fits_into_anybodys_dag() -> None:

@@ -23,12 +23,13 @@ _LONG_FUNCTIONS = {
     "cli/building.py:build": "a click command: options, one call, output",
 }
 _MANY_PARAMETERS = {
+    "cli/building.py:build": "the options of a verb",
     "registry/registry.py:open_batch": "the columns of a batch, by keyword",
     "lifecycle/build.py:build_instance": "options by keyword",
     "lifecycle/batch.py:begin_batch": "options by keyword",
     "lifecycle/batch.py:run_batch": "options by keyword",
     "lifecycle/plan.py:plan_batch": "options by keyword",
-    "operators/aggregates.py:__init__": "the options of an operator, by keyword",
+    "operators/triggering.py:__init__": "the options of an operator, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
     "sensors/completion_file.py:__init__": "the options of a task, by keyword",
     "triggers/completion_file.py:__init__": "the options of a task, by keyword",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
-from airflow_atscale_aggs.engine.errors import BatchHeldError, UnknownNameError
+from airflow_atscale_aggs.engine.errors import AtScaleAggsError, BatchHeldError, UnknownNameError
 from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
 from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, BegunBatch, begin_batch, run_batch
 from airflow_atscale_aggs.engine.lifecycle.build import build_instance
@@ -139,13 +140,13 @@ def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -
     model_id = workspace.registry.model(_MODEL).id
     before = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
 
-    report = run_batch(workspace, _MODEL, owner="a", aggregates=("by_city",))
+    report = run_batch(workspace, _MODEL, owner="a", request=BatchRequest(aggregates=("by_city",)))
 
     after = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
     assert report.batch.aggregates == ("by_city",)
     assert {name for name in before if before[name] != after[name]} == {"by_city"}
     with pytest.raises(UnknownNameError, match="Did you mean `by_city`"):
-        run_batch(workspace, _MODEL, owner="a", aggregates=("by_citi",))
+        run_batch(workspace, _MODEL, owner="a", request=BatchRequest(aggregates=("by_citi",)))
 
 
 def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> None:
@@ -194,3 +195,44 @@ def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Pat
 
         assert not switch.is_alive()
         assert not workspace.registry.batch(begun.batch.id).views_pending
+
+
+@pytest.mark.parametrize(
+    ("overrides", "is_on", "expected"),
+    [
+        ({"sales": "2d"}, False, "switched off"),
+        ({"salez": "2d"}, True, "Did you mean `sales`"),
+        ({"shop": "2d"}, True, "no incremental indicator"),
+        ({"sales": "two days"}, True, "not of the form"),
+    ],
+)
+def test_grace_periods_that_cannot_be_meant_are_refused(
+    workspace: Workspace, overrides: dict[str, str], is_on: bool, expected: str
+) -> None:
+    """Before a batch is begun; both settings must allow them."""
+    _make_incremental(workspace, is_on=is_on)
+
+    with pytest.raises(AtScaleAggsError, match=expected):
+        _begin(workspace, "a", _at(1), BatchRequest(grace_periods=overrides))
+
+    assert workspace.registry.batches() == ()
+
+
+def test_a_grace_period_is_noted_with_the_batch(workspace: Workspace) -> None:
+    """Also that it changes nothing as long as the batch is built in full."""
+    _make_incremental(workspace, is_on=True)
+
+    begun = _begin(workspace, "a", _at(1), BatchRequest(grace_periods={"sales": "2d"}))
+
+    assert any("sales: 2d instead of 7d; without effect" in note for note in begun.batch.notes)
+
+
+def _make_incremental(workspace: Workspace, *, is_on: bool) -> None:
+    model = workspace.registry.model(_MODEL)
+    for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):
+        workspace.registry.put_setting(model.id, key, str(is_on))
+    with tempfile.TemporaryDirectory() as folder:
+        written = tiny_star.write_model(Path(folder))
+        file = next(one for one in written.rglob("*.yml") if "unique_name: sales\n" in one.read_text())
+        file.write_text(file.read_text() + "incremental: {column: day_id, grace_period: 7d}\n")
+        deploy(workspace, written, now=_at(0))

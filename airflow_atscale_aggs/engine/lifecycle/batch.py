@@ -9,7 +9,7 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": batch builds, a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_views
 from airflow_atscale_aggs.engine.lifecycle.build import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.grace import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
@@ -48,11 +49,13 @@ class BatchRequest:
         aggregates: names of those to build; empty: all of the model.
         requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
+        grace_periods: durations by dataset, instead of the model's; see `grace.check_grace_periods`.
     """
 
     aggregates: tuple[str, ...] = ()
     requested_at: datetime | None = None
     signals: tuple[str, ...] = ()
+    grace_periods: Mapping[str, str] = field(default_factory=dict)
 
 
 _EVERYTHING = BatchRequest()
@@ -116,6 +119,7 @@ def begin_batch(
     answering = _answering_batch(workspace, record.id, build_type, owner, request)
     if answering is not None:
         return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
+    grace = check_grace_periods(request.grace_periods, registry.datasets(record.deployment_id), settings)
     plan = plan_batch(
         workspace, record.name, build_type=build_type, now=now, new_id=_new_id, aggregates=request.aggregates
     )
@@ -128,7 +132,11 @@ def begin_batch(
         owner=owner,
         lease_until=now + lease,
         steps=plan.steps,
-        notes=(*plan.notes, *(f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)),
+        notes=(
+            *plan.notes,
+            *grace,
+            *(f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused),
+        ),
         schema=plan.schema,
         aggregates=request.aggregates,
         signals=request.signals,
@@ -164,7 +172,7 @@ def run_batch(
     jobs: int | None = None,
     owner: str,
     resume: str | None = None,
-    aggregates: tuple[str, ...] = (),
+    request: BatchRequest = _EVERYTHING,
     on_event: OnEvent = ignore_event,
 ) -> BatchReport:
     """Build all aggregates of a model and activate them: the whole batch in this process.
@@ -172,7 +180,7 @@ def run_batch(
     Args:
         jobs: aggregates built at the same time; None: the setting ``aggregates.batch.maxConcurrentBuilds``.
         resume: id of an interrupted or failed batch to finish instead of beginning one.
-        aggregates: names of those to build; empty: all of the model.
+        request: a subset of aggregates, other grace periods.
 
     Returns:
         The activated batch with its instances.
@@ -186,7 +194,6 @@ def run_batch(
     if resume is not None:
         begun = resume_batch(workspace, resume, owner=owner, now=now)
     else:
-        request = BatchRequest(aggregates=aggregates)
         begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now, request=request)
     settings = workspace.settings_of(begun.batch.model_id)
     on_event(

@@ -1,0 +1,152 @@
+"""Builds one aggregate of the run's batch: the task that is mapped, retried and cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
+from airflow_atscale_aggs.operators.links import AggregateInstanceLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+    from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+
+_WAIT = timedelta(seconds=2)
+
+
+class BuildAggregateOperator(AggregatesOperator):
+    """Builds one aggregate of the run's batch. Mapped over what ``PlanBatchBuildOperator`` returns.
+
+    Clearing the task gives the aggregate a fresh allowance of attempts; a batch that had failed is opened again. An
+    aggregate that was built is built anew while its batch is open, unless the plan was cleared with it: then the run goes
+    on from the statuses and it is left. Once the batch is live the task fails and says what to do instead.
+
+    Args:
+        instance_id: from the plan.
+        planned_at: from the plan; tells a task that was cleared by itself from one cleared with the plan.
+        aggregate: its name, shown as the map index.
+        max_concurrent_builds: how many aggregates of the batch may be built at the same time in this run; a task that
+            would be one too many waits deferred, without a worker slot.
+    """
+
+    template_fields: Sequence[str] = ("instance_id", "aggregate", "planned_at", "max_concurrent_builds")
+    operator_extra_links = (AggregateInstanceLink(),)
+
+    def __init__(
+        self,
+        *,
+        instance_id: str,
+        aggregate: str = "",
+        planned_at: str = "",
+        max_concurrent_builds: str | int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.planned_at = planned_at
+        self.instance_id, self.aggregate, self.max_concurrent_builds = instance_id, aggregate, max_concurrent_builds
+        self._open: Workspace | None = None
+        self._lineage: dict[str, Any] = {}
+
+    def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
+        """Build, log what is done, return rows, seconds and source."""
+        from airflow_atscale_aggs.engine.lifecycle.build import build_instance, must_wait
+
+        owner = batch_owner(context)
+        allowance = f"{self.planned_at}/{context['ti'].max_tries - self.retries}"
+        with airflow_errors(), self._workspace() as workspace:
+            self._open = workspace
+            instance = self._reopened(workspace, owner)
+            most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None
+            if must_wait(workspace, instance, most=most):
+                self.log.info("Waiting: other builds of the batch go first.")
+                self.defer(trigger=TimeDeltaTrigger(_WAIT), method_name="execute")
+            is_cleared = instance.status == "done" and self._is_cleared_alone(instance, allowance)
+            if instance.status == "done" and not is_cleared:
+                workspace.registry.keep_done(instance.id, allowance=allowance)
+            built = build_instance(
+                workspace,
+                self.instance_id,
+                owner=owner,
+                allowance=allowance,
+                rebuild=is_cleared,
+                lease=LEASE,
+                on_event=self._log_event,
+            )
+            self._remember_lineage(workspace, built)
+        self.log.info(
+            "%s is %s: %s rows in %.3f s from %s",
+            built.step.aggregate,
+            built.status,
+            built.rows,
+            built.seconds or 0,
+            built.source,
+        )
+        return {"aggregate": built.step.aggregate, "rows": built.rows, "seconds": built.seconds, "source": built.source}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - OpenLineage's signature
+        """What was read and made, when this try built it; asked by Airflow's OpenLineage provider."""
+        from airflow_atscale_aggs.operators.lineage import build_lineage
+
+        if "sql" not in self._lineage:
+            return None
+        return build_lineage(url=self._hook().warehouse_url(), **self._lineage)
+
+    def _remember_lineage(self, workspace: Workspace, built: InstanceRecord) -> None:
+        schema = workspace.registry.batch(built.batch_id).schema
+        names = [name for name in (built.table, built.step.view) if name]
+        self._lineage["outputs"] = [f"{schema}.{name}" if schema else name for name in names]
+        self._lineage["rows"] = built.rows
+        self._lineage["dialect"] = workspace.warehouse.dialect.sqlglot_name
+
+    def on_kill(self) -> None:
+        """Interrupt the warehouse; the attempt stays In Progress and the next one restarts it."""
+        if self._open is not None:
+            self._open.warehouse.cancel_all()
+
+    def _is_cleared_alone(self, instance: InstanceRecord, allowance: str) -> bool:
+        """The same plan, but another round of tries than the one that built it."""
+        return instance.allowance != allowance and instance.allowance.rpartition("/")[0] == self.planned_at
+
+    def _reopened(self, workspace: Workspace, owner: str) -> InstanceRecord:
+        """The instance; its batch is opened again when it had failed under this run.
+
+        Raises:
+            BatchEndedError: the batch is live, cancelled, or was closed by a newer one.
+        """
+        from airflow_atscale_aggs.engine.errors import BatchEndedError
+        from airflow_atscale_aggs.engine.lifecycle.batch import resume_batch
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        instance = workspace.registry.instance(self.instance_id)
+        batch = workspace.registry.batch(instance.batch_id)
+        if batch.status in {"done", "cancelled"}:
+            raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
+        if batch.status == "failed" and batch.owner == owner:
+            resume_batch(workspace, batch.id, owner=owner, now=utc_now(), lease=LEASE)
+            self.log.info("Batch %s is open again.", batch.id)
+            return workspace.registry.instance(self.instance_id)
+        return instance
+
+    def _log_event(self, event: BuildEvent) -> None:
+        match event.kind:
+            case "start":
+                self.log.info("Building %s, attempt %s", event.aggregate, event.attempt)
+            case "source":
+                self.log.info("Source: %s", event.source)
+            case "sql":
+                self._lineage["sql"] = event.text
+                self.log.info("SQL: %s", event.text)
+            case "verified":
+                self.log.info("Agrees with its facts at %s (%.3f s)", event.text, event.seconds or 0)
+            case "undecided":
+                self.log.warning("Not verified: %s", event.text)
+            case "done":
+                self.log.info("%s rows in %.3f s", event.rows, event.seconds or 0)

@@ -1,0 +1,47 @@
+"""Deploys models from a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import AggregatesOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class DeployModelOperator(AggregatesOperator):
+    """Reads a folder of SML and registers its models with their user-defined aggregates.
+
+    Args:
+        folder: the SML folder, readable by the worker.
+        model: deploy only this one; None: all.
+
+    Returns:
+        By model: version and the names that appeared, changed, retired.
+    """
+
+    template_fields: Sequence[str] = ("folder", "model")
+
+    def __init__(self, *, folder: str, model: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.folder, self.model = folder, model
+
+    def execute(self, context: Context) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """Deploy; errors in the SML fail the task without a retry and are all in its log."""
+        from airflow_atscale_aggs.engine.lifecycle.define import deploy
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        with airflow_errors(), self._workspace() as workspace:
+            report = deploy(workspace, Path(self.folder), model=self.model, now=utc_now())
+        for issue in report.issues:
+            self.log.warning("%s", issue)
+        result = {}
+        for outcome in report.models:
+            changes = {word: list(getattr(outcome, word)) for word in ("appeared", "changed", "retired")}
+            self.log.info("%s is at version %s: %s", outcome.model, outcome.version, changes)
+            result[outcome.model] = {"version": outcome.version, **changes}
+        return result

@@ -1,0 +1,122 @@
+"""Ends the run's batch: all aggregates go live together or none, and a report tells what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import AssetAlias
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import AggregatesOperator, batch_owner
+from airflow_atscale_aggs.operators.planning import COALESCED
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+
+
+class ActivateBatchOperator(AggregatesOperator):
+    """Activates the run's batch: all aggregates together, or none. As a leaf it decides the run's state.
+
+    Runs whatever became of the builds (trigger rule ``all_done``), since ``aggregates.batch.max.failures`` may allow some
+    to fail. A build task that somebody marked as success without its aggregate being built is given up: the old instance
+    serves on, and the registry says so. Skipped when the plan found that another batch answers the run.
+
+    Args:
+        model: name or id of the model.
+        plan_task_id, build_task_id: where plan and builds are in the DAG; None: beside this task, ``plan`` and ``build``.
+
+    Returns:
+        Batch id and number of instances by status.
+    """
+
+    template_fields: Sequence[str] = ("model",)
+
+    def __init__(
+        self, *, model: str, plan_task_id: str | None = None, build_task_id: str | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.model = model
+        prefix = self.task_id.rpartition(".")[0]
+        beside = f"{prefix}." if prefix else ""
+        self.plan_task_id, self.build_task_id = plan_task_id or f"{beside}plan", build_task_id or f"{beside}build"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Activate, or fail with the names of what is missing; the old instances serve on then."""
+        from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+        if answered:
+            message = f"Batch {answered} answers this run."
+            raise AirflowSkipException(message)
+        with airflow_errors(), self._workspace() as workspace:
+            batch = self._batch_of_run(workspace, self.model, context)
+            given_up = self._marked_as_success(context)
+            report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
+            counts = dict(workspace.registry.instance_counts(batch.id))
+        active = [one for one in report.instances if one.status == "active"]
+        self._tell_assets(context, active)
+        self.log.info("Activated batch %s: %s", report.batch.id, counts)
+        return {"batch_id": report.batch.id, **counts}
+
+    def _marked_as_success(self, context: Context) -> list[str]:
+        """Ids of the instances whose build task is green."""
+        ti = context["ti"]
+        planned = ti.xcom_pull(task_ids=self.plan_task_id) or []
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=[self.build_task_id], run_ids=[context["dag_run"].run_id]
+        )
+        of_run = states.get(context["dag_run"].run_id, {})
+        return [
+            one["instance_id"]
+            for index, one in enumerate(planned)
+            if of_run.get(f"{self.build_task_id}_{index}") == "success"
+        ]
+
+    def _tell_assets(self, context: Context, active: Sequence[InstanceRecord]) -> None:
+        """One asset event per aggregate, where the task has the alias among its outlets."""
+        alias = aggregates_alias(self.model)
+        if not any(isinstance(one, AssetAlias) and one.name == alias.name for one in self.outlets):
+            return
+        for name in sorted({one.step.aggregate for one in active}):
+            context["outlet_events"][alias].add(aggregate_asset(self.model, name))
+
+
+class ReportBatchOperator(AggregatesOperator):
+    """Logs what became of the run's batch, or of the one that answers it, always; returns instances by status."""
+
+    template_fields: Sequence[str] = ("model",)
+
+    def __init__(self, *, model: str, plan_task_id: str | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.model = model
+        prefix = self.task_id.rpartition(".")[0]
+        self.plan_task_id = plan_task_id or (f"{prefix}.plan" if prefix else "plan")
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """One line per aggregate: status, rows, seconds, source, error."""
+        with airflow_errors(), self._workspace() as workspace:
+            answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
+            registry = workspace.registry
+            batch = registry.batch(answered) if answered else self._batch_of_run(workspace, self.model, context)
+            instances = workspace.registry.instances(batch_id=batch.id)
+            counts = dict(workspace.registry.instance_counts(batch.id))
+        self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
+        for one in instances:
+            took = "" if one.seconds is None else f"{one.seconds:.3f} s"
+            self.log.info(
+                "%-40s %-12s %12s %10s  %s",
+                one.step.aggregate,
+                one.status,
+                one.rows,
+                took,
+                one.error or one.source or "",
+            )
+        return counts

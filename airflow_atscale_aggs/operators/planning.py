@@ -1,0 +1,149 @@
+"""Begins the batch of a DAG run, once whoever holds the model has ended and unless another batch answers the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_atscale_aggs.engine.lifecycle.batch import BegunBatch
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
+COALESCED = "coalesced_into"
+"""XCom key of a plan: id of the batch that answers the run."""
+
+_HELD = timedelta(seconds=10)
+"""How often a plan looks whether the batch that is under way has ended."""
+
+
+def signals_of_run(context: Context) -> tuple[str, ...]:
+    """Identities of the completion signals behind a run: from its asset events and from ``signals`` in its conf."""
+    found: dict[str, None] = {}
+    payloads: list[Any] = [{"signals": (context["dag_run"].conf or {}).get("signals")}]
+    payloads += [
+        event.extra.get("payload")
+        for events in (context.get("triggering_asset_events") or {}).values()
+        for event in events
+    ]
+    for payload in payloads:
+        for signal in (payload.get("signals") if isinstance(payload, dict) else None) or ():
+            found[str(signal["id"] if isinstance(signal, dict) else signal)] = None
+    return tuple(found)
+
+
+class PlanBatchBuildOperator(AggregatesOperator):
+    """Begins the batch of this DAG run: ordered instances, NEW, recorded in one transaction.
+
+    While another batch of the model is under way the task waits deferred. When a batch that was begun after this run was
+    asked for, or one that answers the same completion signals, has done what is asked, the run has nothing to do: the list is empty,
+    ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch.
+
+    Args:
+        model: name or id of a deployed model.
+        build_type: ``full`` or ``incremental``.
+        aggregates: names of those to build, for a repair, or a text with one per line; empty: all.
+        grace_periods: durations by dataset, also as JSON, instead of the model's.
+        is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when the
+            run was; otherwise when the task began.
+
+    Returns:
+        ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to be mapped over. The
+        same run asking again gets the same list.
+    """
+
+    template_fields: Sequence[str] = ("model", "build_type", "aggregates", "grace_periods")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        build_type: str = "full",
+        aggregates: Sequence[str] | str | None = None,
+        grace_periods: Mapping[str, str] | str | None = None,
+        is_first: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model, self.build_type, self.aggregates, self.is_first = model, build_type, aggregates, is_first
+        self.grace_periods = grace_periods
+
+    def execute(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002 - given after a deferral
+        asked_at: str = "",
+    ) -> list[dict[str, str]]:
+        """Plan, or find what was planned, or what makes planning needless."""
+        began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
+        requested_at = context["dag_run"].run_after if self.is_first else began_at
+        from airflow_atscale_aggs.engine.errors import BatchHeldError
+
+        with airflow_errors(), self._workspace() as workspace:
+            try:
+                begun = self._begin(workspace, context, requested_at)
+            except BatchHeldError as error:
+                self.log.info("Waiting: %s", error)
+                kwargs = {"asked_at": began_at.isoformat()}
+                self.defer(trigger=TimeDeltaTrigger(_HELD), method_name="execute", kwargs=kwargs)
+        if begun.is_coalesced:
+            self.log.info("Nothing to do: batch %s of %s answers this run.", begun.batch.id, begun.batch.owner)
+            context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)
+            return []
+        self._check_length(len(begun.instances))
+        for note in begun.batch.notes:
+            self.log.info("%s", note)
+        self.log.info("Batch %s: %s aggregates", begun.batch.id, len(begun.instances))
+        for instance in begun.instances:
+            self.log.info("%3d. %s: %s", instance.step.position + 1, instance.step.aggregate, instance.step.reason)
+        planned_at = datetime.now(UTC).isoformat()
+        return [
+            {"instance_id": one.id, "aggregate": one.step.aggregate, "planned_at": planned_at}
+            for one in begun.instances
+        ]
+
+    def _begin(self, workspace: Workspace, context: Context, requested_at: datetime) -> BegunBatch:
+        from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+        from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        chosen = self.aggregates.splitlines() if isinstance(self.aggregates, str) else self.aggregates or ()
+        request = BatchRequest(
+            aggregates=tuple(name for name in chosen if name),
+            requested_at=requested_at,
+            signals=signals_of_run(context),
+            grace_periods=self._grace_periods(),
+        )
+        return begin_batch(
+            workspace,
+            self.model,
+            build_type=BuildType(self.build_type),
+            owner=batch_owner(context),
+            now=utc_now(),
+            lease=LEASE,
+            request=request,
+        )
+
+    def _grace_periods(self) -> Mapping[str, str]:
+        given = json.loads(self.grace_periods or "{}") if isinstance(self.grace_periods, str) else self.grace_periods
+        return {str(dataset): str(duration) for dataset, duration in (given or {}).items()}
+
+    @staticmethod
+    def _check_length(count: int) -> None:
+        from airflow.sdk.configuration import conf
+
+        most = conf.getint("core", "max_map_length")
+        if count > most:
+            message = (
+                f"The batch has {count} aggregates, Airflow maps at most {most} tasks. Raise [core] max_map_length."
+            )
+            raise AirflowFailException(message)

@@ -1,0 +1,88 @@
+"""Starts batches from other DAGs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
+
+from airflow_atscale_aggs.operators.links import BatchRunLink, run_url
+from airflow_atscale_aggs.operators.planning import COALESCED
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class TriggerBatchBuildOperator(BaseOperator):
+    """Starts the batch DAG of a model, as the last task of an ETL DAG for instance, and waits for its end deferred.
+
+    The task's page links to the run. The task fails when the run fails; a run that another batch answers is a success.
+    Airflow's own operator for starting runs imports the metadata models, which every task of the DAG file would pay for.
+
+    Args:
+        model: name of the model.
+        batch_dag_id: the DAG to start; None: ``batch_build_<model>``, as `batch_build_dag` names it.
+        build_type: ``full`` or ``incremental``.
+        aggregates: names of those to build; empty: all.
+        conf: further run parameters.
+        wait: wait for the end of the run.
+        poke_interval: seconds between two looks at the run.
+
+    Returns:
+        With ``wait``: what ``activate`` returned, batch id and number of instances by status; or the id of the batch that
+        answers the run.
+    """
+
+    template_fields: Sequence[str] = ("model", "batch_dag_id", "build_type", "aggregates", "conf")
+    operator_extra_links = (BatchRunLink(),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        batch_dag_id: str | None = None,
+        build_type: str = "full",
+        aggregates: Sequence[str] = (),
+        conf: dict[str, Any] | None = None,
+        wait: bool = True,
+        poke_interval: int = 5,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model, self.build_type, self.aggregates, self.conf = model, build_type, list(aggregates), conf or {}
+        self.batch_dag_id = batch_dag_id or f"batch_build_{model}"
+        self.wait, self.poke_interval = wait, poke_interval
+
+    def execute(self, context: Context) -> None:
+        """Start the run; Airflow's task runner does it and defers the task."""
+        ti = context["ti"]
+        run_id = f"after_{ti.dag_id}_{ti.run_id}_{ti.task_id}_{ti.try_number}"
+        ti.xcom_push(key=BatchRunLink().xcom_key, value=run_url(self.batch_dag_id, run_id))
+        raise DagRunTriggerException(
+            trigger_dag_id=self.batch_dag_id,
+            dag_run_id=run_id,
+            conf={**self.conf, "build_type": self.build_type, "aggregates": self.aggregates},
+            reset_dag_run=False,
+            skip_when_already_exists=False,
+            wait_for_completion=self.wait,
+            allowed_states=["success"],
+            failed_states=["failed"],
+            poke_interval=self.poke_interval,
+            deferrable=self.wait,
+        )
+
+    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+        """Fail with the run, or return what it returned."""
+        (run_id,) = event[1]["run_ids"]
+        run = {"dag_id": self.batch_dag_id, "run_id": run_id}
+        if event[1].get(run_id) == "failed":
+            message = (
+                f"Run {run_id} of {self.batch_dag_id} failed; the old aggregates serve on. Repair there (clear the failed "
+                "tasks), then clear this task or mark it as success."
+            )
+            raise AirflowFailException(message)
+        result = context["ti"].xcom_pull(task_ids="activate", **run)
+        answered = None if result else context["ti"].xcom_pull(task_ids="plan", key=COALESCED, **run)
+        return result or {"batch_id": answered}
