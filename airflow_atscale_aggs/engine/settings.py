@@ -66,6 +66,12 @@ class Settings:
     lease_seconds: int = _setting(
         "aggregates.batch.leaseSeconds", 60, "how long a silent owner of a batch is taken to be alive", least=1
     )
+    proof_seconds: int = _setting(
+        "query.proofs.maxAgeSeconds",
+        300,
+        "how long queries rely on keys and hierarchies that the data has proven; activation and deployment end it at once",
+        least=0,
+    )
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:
         """These settings with product keys overridden; text such as ``"true"`` or ``"5"`` is understood.

@@ -1,0 +1,321 @@
+"""Used: queries on a model are answered from its aggregates, or from the facts when none can be proven to serve.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to an aggregate table that satisfies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlglot import UnsupportedError, exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import (
+    DefinitionError,
+    NotRegisteredError,
+    PermanentWarehouseError,
+    UnreadableQueryError,
+    UnsupportedQueryError,
+)
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, nearness
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.statements import ModelTable, Statement, read_statement
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
+from airflow_atscale_aggs.engine.sql.statements import render, table
+
+DEFAULT_DIALECT = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSource:
+    """What one part of a query is answered from.
+
+    Attributes:
+        fact: the fact dataset, or a dimension's own for a query on members.
+        aggregate: None when it is the facts.
+        rows: of the aggregate.
+    """
+
+    model: str
+    fact: str
+    aggregate: str | None = None
+    instance_id: str | None = None
+    rows: int | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPlan:
+    """How a query would be answered now.
+
+    Attributes:
+        sql: for the warehouse, in its dialect.
+        sources: one per part.
+        candidates: by part: the other aggregates with the reason against each, nearest first.
+    """
+
+    sql: str
+    sources: tuple[PartSource, ...]
+    candidates: tuple[tuple[Candidate, ...], ...] = ()
+
+    @property
+    def uses_aggregates(self) -> bool:
+        """True when at least one part is answered from an aggregate."""
+        return any(source.aggregate is not None for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The rows, and where they really came from.
+
+    Attributes:
+        plan: what was run in the end.
+        planned: the sources that were meant; other than ``plan.sources`` after a fallback.
+        fallback_reason: why the aggregate that was meant could not be read; empty when all went as planned.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    plan: QueryPlan
+    planned: tuple[PartSource, ...]
+    fallback_reason: str = ""
+
+
+def answer(
+    workspace: Workspace,
+    sql: str,
+    *,
+    model: str | None = None,
+    dialect: str = DEFAULT_DIALECT,
+    use_aggregates: bool = True,
+    max_staleness: timedelta | None = None,
+) -> Answer:
+    """Run a query on a model.
+
+    Args:
+        sql: one query whose FROM names deployed models: ``SELECT … FROM catalog.model …``.
+        model: the model that is meant where the query names none that is deployed.
+        dialect: the SQL that the query is written in, by sqlglot's name.
+        use_aggregates: False: from the facts.
+        max_staleness: aggregates whose build began longer ago are not used; None: all are.
+
+    Raises:
+        QueryError: the query cannot be answered as asked; says which clause.
+        NotRegisteredError: no such model.
+        WarehouseError: the warehouse refused.
+    """
+    router = QueryRouter(workspace)
+    return router.answer(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+
+
+def explain(
+    workspace: Workspace,
+    sql: str,
+    *,
+    model: str | None = None,
+    dialect: str = DEFAULT_DIALECT,
+    max_staleness: timedelta | None = None,
+) -> QueryPlan:
+    """How a query would be answered, and why no other aggregate would answer it. Runs nothing. Raises as `answer` does."""
+    router = QueryRouter(workspace)
+    return router.plan(sql, model=model, dialect=dialect, max_staleness=max_staleness, with_candidates=True)
+
+
+class QueryRouter:
+    """Answers many queries of one workspace; keeps what it knows of models between them. For one thread."""
+
+    def __init__(self, workspace: Workspace, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._workspace, self._clock = workspace, clock
+        self._known: dict[str, ModelKnowledge] = {}
+
+    def answer(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+    ) -> Answer:
+        """See `answer`."""
+        plan = self.plan(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+        try:
+            columns, rows = self._fetch(plan.sql)
+        except PermanentWarehouseError as error:
+            if not plan.uses_aggregates:
+                raise
+            from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
+            columns, rows = self._fetch(from_facts.sql)
+            return Answer(
+                columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=error.reason
+            )
+        return Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
+
+    def plan(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+        with_candidates: bool = False,
+    ) -> QueryPlan:
+        """See `explain`."""
+        statement = read_statement(sql, dialect=_known_dialect(sql, dialect))
+        now = self._clock()
+        since = now - max_staleness if max_staleness is not None else None
+        composed: list[exp.Query] = []
+        sources: list[PartSource] = []
+        candidates: list[tuple[Candidate, ...]] = []
+        for select, named in zip(statement.selects, statement.tables, strict=True):
+            planner = _SelectPlanner(self._workspace, self._knowledge(named, model, now), since)
+            composed.append(planner.plan(statement, select, use_aggregates=use_aggregates))
+            sources += planner.sources
+            if with_candidates:
+                candidates += planner.candidates()
+        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources), candidates=tuple(candidates))
+
+    def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
+        try:
+            return render(statement.answered_by(composed), self._workspace.warehouse.dialect)
+        except UnsupportedError as error:
+            reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
+            raise UnsupportedQueryError(statement.sql, reason) from error
+
+    def _fetch(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        with self._workspace.warehouse.session() as session:
+            return session.fetch_named(sql)
+
+    def _knowledge(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
+        """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
+        record = _model_of(self._workspace, named, default)
+        known = self._known.get(record.id)
+        if known is not None and known.version == self._workspace.registry.version(record.id):
+            longest = timedelta(seconds=self._workspace.settings_of(record.id).proof_seconds)
+            if now - known.known_at <= longest:
+                return known
+        self._known[record.id] = made = know_model(self._workspace, record, now=now)
+        return made
+
+
+class _SelectPlanner:
+    """Plans one SELECT on one model."""
+
+    def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
+        self._workspace, self._known, self._since = workspace, knowledge, since
+        self._query: ModelQuery | None = None
+        self._parts: tuple[QueryPart, ...] = ()
+        self._matches: list[Match | None] = []
+        self.sources: list[PartSource] = []
+
+    def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
+        """The SELECT on tables."""
+        known = self._known
+        query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
+        self._query, self._parts = query, split_by_fact(query, known.model, known.paths)
+        self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]
+        try:
+            rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
+            made = compose(query, list(zip(self._parts, rows, strict=True)))
+        except DefinitionError as error:
+            if not any(self._matches):
+                raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
+            # What an aggregate lacks could not be joined back to it after all.
+            return self.plan(statement, select, use_aggregates=False)
+        self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
+        return made
+
+    def candidates(self) -> list[tuple[Candidate, ...]]:
+        """By part: what does not answer it, and why."""
+        query, known = self._query, self._known
+        if query is None:
+            return []
+        found = []
+        for part in self._parts:
+            self._prove_with(part, known.index.claimed(part))
+            proven = known.proofs.facts.functional
+            others = [one for one in known.not_serving if one.fact == part.fact]
+            others += known.index.misses(query, part, proven, since=self._since)
+            found.append(tuple(sorted(others, key=nearness)))
+        return found
+
+    def _match(self, query: ModelQuery, part: QueryPart) -> Match | None:
+        known = self._known
+        wanted = known.index.wanted(query, part, known.proofs.facts.functional)
+        self._prove_with(part, wanted)
+        return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
+
+    def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
+        known = self._known
+        if match is None:
+            self._prove(part.needed)
+            return FactRows(part.needed, known.sources, known.proofs.facts)
+        instance = match.instance
+        place = table(instance.table, instance.schema)
+        context = (known.sources, known.proofs.facts)
+        return AggregateRows(part.needed, instance.part, match.way, place, context)
+
+    def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
+        """Ask the data whether the keys of stored attributes determine what the part needs."""
+        if sources:
+            attributes = tuple(dict.fromkeys((*part.needed.attributes, *sources)))
+            self._prove(FactPart(fact=part.fact, attributes=attributes, measures=()))
+
+    def _prove(self, part: FactPart) -> None:
+        with self._workspace.warehouse.session() as session:
+            self._known.proofs.add(session, [part])
+
+    def _source(self, part: QueryPart, match: Match | None) -> PartSource:
+        model = self._known.record.name
+        if match is None:
+            return PartSource(model=model, fact=part.fact)
+        one = match.instance
+        return PartSource(
+            model=model,
+            fact=part.fact,
+            aggregate=one.aggregate,
+            instance_id=one.id,
+            rows=one.rows,
+            as_of=one.as_of,
+        )
+
+
+def _known_dialect(sql: str, dialect: str) -> str:
+    try:
+        SqlDialect.get_or_raise(dialect)
+    except ValueError as error:
+        raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
+    return dialect
+
+
+def _model_of(workspace: Workspace, named: ModelTable, default: str | None) -> ModelRecord:
+    """The deployed model that FROM names, exactly or without case; else the default."""
+    records = workspace.registry.models()
+    for fold in (str, str.casefold):
+        found = [
+            one
+            for one in records
+            if fold(one.name) == fold(named.name) and (not named.catalog or fold(one.catalog) == fold(named.catalog))
+        ]
+        if len(found) == 1:
+            return found[0]
+    if default is not None and not found:
+        return workspace.registry.model(default)
+    name = f"{named.catalog}.{named.name}" if named.catalog else named.name
+    try:
+        return workspace.registry.model(name)
+    except NotRegisteredError as error:
+        near = error.near or tuple(f"{one.catalog}.{one.name}" for one in records)[:3]
+        raise NotRegisteredError("model", name, near) from error
