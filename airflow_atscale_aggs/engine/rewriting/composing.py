@@ -59,7 +59,7 @@ class _Group:
         if part.where is not None:
             rows.select.where(substitute(part.where, attributes), copy=False)
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
-        members = [substitute(one.this, attributes) for one in query.members]
+        members = [substitute(_argument(one), attributes) for one in query.members]
         found = rows.prepared(keys, members)
         self._keys = dict(zip(part.keys, found, strict=False))
         self._members = found[len(keys) :]
@@ -86,8 +86,14 @@ class _Group:
 
     def _member(self, place: int) -> exp.Expression:
         made = self._query.members[place].copy()
-        made.set("this", self._members[place].copy())
+        _argument(made).replace(self._members[place].copy())
         return made
+
+
+def _argument(function: exp.Expression) -> exp.Expression:
+    """What a member aggregate is of, without DISTINCT."""
+    argument: exp.Expression = function.this
+    return argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
 
 
 def _show(query: ModelQuery, select: exp.Select, values: _Values) -> None:
