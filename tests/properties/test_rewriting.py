@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import psycopg
@@ -143,10 +143,26 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
         match = InstanceIndex([instance]).find(query, part, facts.functional)
         assert (match is not None) == (why_not(query, part, instance, facts.functional).miss is Miss.DEARER)
         if match is None:
-            event(f"no match: {why_not(query, part, instance, facts.functional).miss}")
+            _check_change(query, part, instance, facts)
             continue
         _check_match(database, asked, (query, part), match, base, (sources, facts))
     _check_index(query, part, instances, facts)
+
+
+def _check_change(query: ModelQuery, part: QueryPart, instance: ServingInstance, facts: DataFacts) -> None:
+    """The smallest change that is named would make the aggregate match."""
+    why = why_not(query, part, instance, facts.functional)
+    event(f"no match: {why.miss}")
+    if why.change.startswith("add "):
+        wider = FactPart(
+            fact=part.fact,
+            attributes=(*instance.part.attributes, *why.lacking),
+            measures=tuple(sorted({*instance.part.measures, *part.needed.measures})),
+        )
+        assert InstanceIndex([replace(instance, part=wider)]).find(query, part, facts.functional) is not None, why
+    elif why.change:
+        exact = replace(instance, part=part.needed)
+        assert InstanceIndex([exact]).find(query, part, facts.functional) is not None, why
 
 
 def _check_match(

@@ -6,7 +6,7 @@ Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,12 +26,13 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, nearness
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import ModelTable, Statement, read_statement
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
+from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
 from airflow_atscale_aggs.engine.sql.statements import render, table
 
 DEFAULT_DIALECT = "postgres"
@@ -68,6 +69,18 @@ class QueryPlan:
     sql: str
     sources: tuple[PartSource, ...]
     candidates: tuple[tuple[Candidate, ...], ...] = ()
+
+    def verdict(self, number: int) -> str:
+        """Why a part is answered from where it is, in one sentence; needs ``candidates``."""
+        source = self.sources[number]
+        if source.aggregate is not None:
+            return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+        misses = {one.miss for one in self.candidates[number]}
+        if not misses:
+            return f"The facts `{source.fact}` answer: no aggregate is defined for them."
+        if misses <= {Miss.NOT_BUILT}:
+            return f"The facts `{source.fact}` answer: aggregates are defined for them, but not built."
+        return f"The facts `{source.fact}` answer: aggregates are built, but none of them matches."
 
     @property
     def uses_aggregates(self) -> bool:
@@ -126,10 +139,18 @@ def explain(
     model: str | None = None,
     dialect: str = DEFAULT_DIALECT,
     max_staleness: timedelta | None = None,
+    estimate: bool = True,
 ) -> QueryPlan:
-    """How a query would be answered, and why no other aggregate would answer it. Runs nothing. Raises as `answer` does."""
+    """How a query would be answered, and why no other aggregate would answer it. Does not run it.
+
+    Args:
+        estimate: sketch in the warehouse how many rows the smallest change of the nearest aggregate would add, by one
+            scan of the fact.
+
+    Raises as `answer` does.
+    """
     router = QueryRouter(workspace)
-    return router.plan(sql, model=model, dialect=dialect, max_staleness=max_staleness, with_candidates=True)
+    return router.explain(sql, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
 
 
 class QueryRouter:
@@ -170,22 +191,43 @@ class QueryRouter:
         dialect: str = DEFAULT_DIALECT,
         use_aggregates: bool = True,
         max_staleness: timedelta | None = None,
-        with_candidates: bool = False,
+    ) -> QueryPlan:
+        """What `answer` would run, without reasons."""
+        statement, planners = self._planners(sql, model, dialect, max_staleness)
+        composed = [
+            planner.plan(statement, select, use_aggregates=use_aggregates)
+            for planner, select in zip(planners, statement.selects, strict=True)
+        ]
+        sources = [source for planner in planners for source in planner.sources]
+        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources))
+
+    def explain(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        max_staleness: timedelta | None = None,
+        estimate: bool = True,
     ) -> QueryPlan:
         """See `explain`."""
+        statement, planners = self._planners(sql, model, dialect, max_staleness)
+        composed = [
+            planner.plan(statement, select, use_aggregates=True)
+            for planner, select in zip(planners, statement.selects, strict=True)
+        ]
+        sources = [source for planner in planners for source in planner.sources]
+        candidates = [found for planner in planners for found in planner.candidates(estimate=estimate)]
+        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources), candidates=tuple(candidates))
+
+    def _planners(
+        self, sql: str, model: str | None, dialect: str, max_staleness: timedelta | None
+    ) -> tuple[Statement, list[_SelectPlanner]]:
         statement = read_statement(sql, dialect=_known_dialect(sql, dialect))
         now = self._clock()
         since = now - max_staleness if max_staleness is not None else None
-        composed: list[exp.Query] = []
-        sources: list[PartSource] = []
-        candidates: list[tuple[Candidate, ...]] = []
-        for select, named in zip(statement.selects, statement.tables, strict=True):
-            planner = _SelectPlanner(self._workspace, self._knowledge(named, model, now), since)
-            composed.append(planner.plan(statement, select, use_aggregates=use_aggregates))
-            sources += planner.sources
-            if with_candidates:
-                candidates += planner.candidates()
-        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources), candidates=tuple(candidates))
+        known = [self._knowledge(named, model, now) for named in statement.tables]
+        return statement, [_SelectPlanner(self._workspace, one, since) for one in known]
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:
@@ -237,19 +279,39 @@ class _SelectPlanner:
         self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
         return made
 
-    def candidates(self) -> list[tuple[Candidate, ...]]:
-        """By part: what does not answer it, and why."""
+    def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
+        """By part: what does not answer it, and why, nearest first."""
         query, known = self._query, self._known
+        found: list[tuple[Candidate, ...]] = []
         if query is None:
-            return []
-        found = []
-        for part in self._parts:
+            return found
+        for part, match in zip(self._parts, self._matches, strict=True):
             self._prove_with(part, known.index.claimed(part))
-            proven = known.proofs.facts.functional
             others = [one for one in known.not_serving if one.fact == part.fact]
-            others += known.index.misses(query, part, proven, since=self._since)
-            found.append(tuple(sorted(others, key=nearness)))
+            others += known.index.misses(query, part, known.proofs.facts.functional, since=self._since)
+            others.sort(key=nearness)
+            if estimate and match is None and others:
+                others[0] = self._estimated(others[0])
+            found.append(tuple(others))
         return found
+
+    def _estimated(self, candidate: Candidate) -> Candidate:
+        """With the rows that its change would add, where it adds attributes."""
+        known = self._known
+        instance = next((one for one in known.index.instances if one.aggregate == candidate.aggregate), None)
+        if not candidate.lacking or instance is None:
+            return candidate
+        wider = FactPart(fact=candidate.fact, attributes=(*instance.part.attributes, *candidate.lacking), measures=())
+        self._prove(wider)
+        try:
+            statement = estimate_statement([wider], known.sources, known.proofs.facts)
+        except DefinitionError:
+            return candidate
+        with self._workspace.warehouse.session() as session:
+            rows = session.fetch_all(render(statement, known.sources.dialect))
+        are_registers = known.sources.dialect.approx_count_distinct is None
+        (wide,) = read_estimates(rows, 1, are_registers=are_registers)
+        return replace(candidate, extra_rows=max(wide - instance.rows, 0))
 
     def _match(self, query: ModelQuery, part: QueryPart) -> Match | None:
         known = self._known

@@ -10,7 +10,7 @@ Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -79,6 +79,8 @@ class Candidate:
     Attributes:
         missing: names of the attributes and metrics that stand against it.
         change: the smallest change that would make it match; empty when no change of it would.
+        lacking: the attributes that this change adds.
+        extra_rows: estimated rows that the change adds; None when nobody has estimated them.
     """
 
     aggregate: str
@@ -87,6 +89,8 @@ class Candidate:
     missing: tuple[str, ...] = ()
     change: str = ""
     rows: int | None = None
+    lacking: tuple[BoundAttribute, ...] = ()
+    extra_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +183,11 @@ class InstanceIndex:
         *,
         since: datetime | None = None,
     ) -> list[Candidate]:
-        """Every instance that does not answer the part, or answers it dearer, nearest first."""
+        """Every instance of the fact that does not answer the part, or answers it dearer, nearest first."""
         taken = self.find(query, part, proven, since=since)
         found = []
         for instance in self.instances:
-            if taken is None or instance is not taken.instance:
+            if instance.part.fact == part.fact and (taken is None or instance is not taken.instance):
                 why = why_not(query, part, instance, proven)
                 is_stale = why.miss is Miss.DEARER and not instance.is_fresh(since)
                 found.append(replace(why, miss=Miss.STALE) if is_stale else why)
@@ -230,57 +234,74 @@ def why_not(
     query: ModelQuery, part: QueryPart, instance: ServingInstance, proven: AbstractSet[Dependency]
 ) -> Candidate:
     """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
-    needed, stored = part.needed, instance.part
-
-    def told(miss: Miss, missing: Sequence[str] = (), change: str = "") -> Candidate:
-        return Candidate(
-            aggregate=instance.aggregate,
-            fact=stored.fact,
-            miss=miss,
-            missing=tuple(missing),
-            change=change,
-            rows=instance.rows,
-        )
-
-    if stored.fact != needed.fact:
-        return told(Miss.OTHER_FACT)
-    metrics = [
-        metric for metric in part.metrics.values() if not set(pieces_of(metric, part.fact)) <= set(stored.measures)
-    ]
-    lacking = _lacking(part, stored, proven)
-    additions = [f"attribute `{bound.attribute.query_name}`" for bound, _ in lacking]
-    additions += [f"metric `{metric.name}`" for metric in metrics if metric is not None]
-    change = f"add {', '.join(additions)} to `{instance.aggregate}`" if additions else ""
-    many = {bound.attribute for bound in needed.attributes if bound.is_many_to_many}
-    own_many = {bound.attribute for bound in stored.attributes if bound.is_many_to_many}
+    stored = instance.part
+    answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
+    if stored.fact != part.fact:
+        return replace(answers, miss=Miss.OTHER_FACT)
+    many, own_many = (
+        frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
+    )
     if many != own_many:
-        return told(Miss.MANY_TO_MANY, sorted(one.query_name for one in many ^ own_many))
-    if lacking:
-        kept = _key_attributes(query, part)
-        miss = lacking[0][1]
-        if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
-            miss = Miss.FILTER_NOT_STORED
-        return told(miss, [bound.attribute.query_name for bound, _ in lacking], change)
-    if metrics:
-        return told(Miss.METRIC_NOT_STORED, [metric.name for metric in metrics if metric is not None], change)
-    return _why_not_measures(query, part, instance, told(Miss.DEARER))
+        return replace(
+            answers, miss=Miss.MANY_TO_MANY, missing=tuple(sorted(one.query_name for one in many ^ own_many))
+        )
+    lacking = _lacking(part, stored, proven)
+    metrics = tuple(
+        metric.name
+        for metric in part.metrics.values()
+        if metric is not None and not set(pieces_of(metric, part.fact)) <= set(stored.measures)
+    )
+    if not lacking and not metrics:
+        return _why_not_measures(query, part, instance, answers)
+    names = tuple(bound.attribute.query_name for bound, _ in lacking)
+    miss = lacking[0][1] if lacking else Miss.METRIC_NOT_STORED
+    kept = _key_attributes(query, part)
+    if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
+        miss = Miss.FILTER_NOT_STORED
+    found = replace(answers, miss=miss, missing=names or metrics)
+    together = {bound.attribute for bound in stored.attributes} | {bound.attribute for bound, _ in lacking}
+    is_grain = together == {bound.attribute for bound in part.attributes.values()}
+    if _fragile(part) and (not is_grain or not_single_rows(query, part)):
+        return replace(found, change=_exactly(query, part))
+    additions = [f"attribute `{name}`" for name in names] + [f"metric `{name}`" for name in metrics]
+    return replace(
+        found,
+        change=f"add {', '.join(additions)} to `{instance.aggregate}`",
+        lacking=tuple(bound for bound, _ in lacking),
+        extra_rows=None if lacking else 0,
+    )
 
 
 def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInstance, answers: Candidate) -> Candidate:
-    fragile = [m.name for m in part.metrics.values() if m and not all(p.rolls_up for p in pieces_of(m, part.fact))]
-    sketched = [
-        m.name for m in part.metrics.values() if m and any(p.function in _SKETCHES for p in pieces_of(m, part.fact))
-    ]
+    fragile = _fragile(part)
+    sketched = tuple(
+        metric.name
+        for metric in part.metrics.values()
+        if metric is not None and any(piece.function in _SKETCHES for piece in pieces_of(metric, part.fact))
+    )
     is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
-    against: tuple[Miss, tuple[str, ...], str] | None = None
     if sketched:
-        against = Miss.SKETCH, tuple(sketched), ""
-    elif fragile and (not is_same or not_single_rows(query, part)):
-        names = ", ".join(f"`{one.attribute.query_name}`" for one in part.attributes.values()) or "no attributes"
-        against = Miss.NOT_ADDITIVE, tuple(fragile), f"define an aggregate with exactly {names}"
-    if against is None:
-        return answers
-    return replace(answers, miss=against[0], missing=against[1], change=against[2])
+        return replace(answers, miss=Miss.SKETCH, missing=sketched)
+    if fragile and (not is_same or not_single_rows(query, part)):
+        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
+    return answers
+
+
+def _fragile(part: QueryPart) -> tuple[str, ...]:
+    """Metrics that are exact only at the grain at which they are stored."""
+    return tuple(
+        metric.name
+        for metric in part.metrics.values()
+        if metric is not None and not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
+    )
+
+
+def _exactly(query: ModelQuery, part: QueryPart) -> str:
+    """The definition that a query with such metrics needs; none when no aggregate's rows are its groups."""
+    if not_single_rows(query, part):
+        return ""
+    names = ", ".join(f"`{one.attribute.query_name}`" for one in part.attributes.values()) or "no attributes"
+    return f"define an aggregate with exactly {names} and its metrics"
 
 
 def nearness(candidate: Candidate) -> tuple[int, int, int]:
