@@ -46,6 +46,8 @@ class InstanceRows:
     ) -> None:
         self._child, self._sources, self._facts, self._alias = child, sources, facts, alias
         self._to, self._from = stored_columns(child), stored_columns(parent)
+        self._composer = JoinComposer(sources, facts)
+        self._composer.alias(alias)
         self.select = exp.Select()
         self.values: dict[str, exp.Expression] = {}
 
@@ -62,27 +64,49 @@ class InstanceRows:
         for origin in origins:
             if not origin.is_stored:
                 back.setdefault(origin.source, []).append(origin.attribute)
-        joined = {source: self._join_back(source, wanted) for source, wanted in back.items()}
+        found: dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]] = {}
+        for source, wanted in back.items():
+            found |= self._beside(source, wanted) if self._is_key(source) else self._join_back(source, wanted)
         flags: dict[tuple[object, ...], exp.Expression] = {}
         for origin in origins:
             bound, stored = origin.attribute, self._to.attributes[origin.attribute.attribute]
             if origin.is_stored:
                 there = self._from.attributes[bound.attribute]
-                self.values |= {
-                    to: self._parent(column) for to, column in zip(stored.columns, there.columns, strict=True)
-                }
+                columns = [self._parent(column) for column in there.columns]
             else:
-                alias = joined[origin.source]
-                place = back[origin.source].index(bound)
-                self.values |= {to: _column(f"c{place}_{number}", alias) for number, to in enumerate(stored.columns)}
-                flags.setdefault(bound.steps, _column(f"f{place}", alias))
+                columns, flag = found[bound]
+                flags.setdefault(bound.steps, flag)
+            self.values |= dict(zip(stored.columns, columns, strict=True))
         for path, name in self._to.matched.items():
             own = self._from.matched.get(path)
-            zero = exp.Literal.number(0)
-            self.values[name] = self._parent(own) if own else exp.Coalesce(this=flags[path], expressions=[zero])
+            self.values[name] = self._parent(own) if own else flags[path]
 
-    def _join_back(self, source: BoundAttribute, wanted: Sequence[BoundAttribute]) -> str:
-        """Join one row per key of a stored attribute, with the attributes that its key determines; the alias."""
+    def _is_key(self, source: BoundAttribute) -> bool:
+        """True when a stored key stands in one row of its dataset only, and tells by itself that the row is there."""
+        is_physical = self._sources[source.dataset].is_physical(source.key_columns[0])
+        return is_physical and (source.dataset, source.key_columns) in self._facts.unique_keys
+
+    def _beside(
+        self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
+    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+        """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
+        depth = len(source.steps)
+        beyond = [_shifted(bound, depth) for bound in wanted]
+        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
+        joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
+        return {
+            bound: (
+                [joined.column[shifted.steps, column].copy() for column in shifted.columns],
+                joined.matched_flag(shifted.steps),
+            )
+            for bound, shifted in zip(wanted, beyond, strict=True)
+        }
+
+    def _join_back(
+        self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
+    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+        """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
         tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
@@ -99,7 +123,7 @@ class InstanceRows:
             is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
             inner.select(_as(exp.Min(this=is_there), f"f{place}"), copy=False)
         inner.group_by(*groupable(keys), copy=False)
-        alias = f"by_{self._from.attributes[source.attribute].keys[0]}"
+        alias = self._composer.alias(f"by_{self._from.attributes[source.attribute].keys[0]}")
         on = exp.and_(
             *(
                 exp.EQ(this=self._parent(column), expression=_column(f"k{number}", alias))
@@ -109,7 +133,14 @@ class InstanceRows:
         )
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(alias)))
         self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
-        return alias
+        zero = exp.Literal.number(0)
+        return {
+            bound: (
+                [_column(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
+                exp.Coalesce(this=_column(f"f{place}", alias), expressions=[zero]),
+            )
+            for place, bound in enumerate(wanted)
+        }
 
     def copied(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
