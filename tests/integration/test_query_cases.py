@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from query_oracle import same_rows
+from query_cases import CASES_FOLDER, QueryCase
 
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
@@ -21,50 +20,6 @@ from tests.integration.test_tpcds_aggregates import TABLES as TPCDS_TABLES
 from tests.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = os.environ.get("TPCDS_SCALE", "0.01")
-_CASES = Path(__file__).parents[1] / "cases" / "queries"
-
-
-@dataclass(frozen=True)
-class QueryCase:
-    """A query on a model and what it must equal. See the folder's README."""
-
-    name: str
-    source: str
-    query: str
-    equals: str
-    is_ordered: bool
-
-    @classmethod
-    def read(cls, model: str) -> list[QueryCase]:
-        """All cases of a file."""
-        text = (_CASES / f"{model}.sql").read_text(encoding="utf-8")
-        return [cls.parse(block) for block in text.split("-- case: ")[1:]]
-
-    @classmethod
-    def parse(cls, block: str) -> QueryCase:
-        """One block of the file."""
-        name, _, rest = block.partition("\n")
-        source, _, rest = rest.removeprefix("-- from: ").partition("\n")
-        is_ordered = "-- ordered equals\n" in rest
-        query, _, equals = rest.partition("-- ordered equals\n" if is_ordered else "-- equals\n")
-        return cls(name, source, query.strip(), equals.strip(), is_ordered)
-
-    def check(self, router: QueryRouter, workspace: Workspace, schema: str) -> None:
-        """Base answer, routed answer and the SELECT agree; the answer comes from where the case says."""
-        with workspace.warehouse.session() as session:
-            session.execute(f"SET search_path = '{schema}'")
-            wanted = session.fetch_all(self.equals)
-        base = router.answer(self.query, use_aggregates=False)
-        routed = router.answer(self.query)
-
-        assert same_rows(base.rows, wanted) == "", base.plan.sql
-        assert same_rows(routed.rows, wanted) == "", routed.plan.sql
-        assert routed.fallback_reason == ""
-        if self.is_ordered:
-            assert [row[0] for row in routed.rows] == [row[0] for row in wanted] == [row[0] for row in base.rows]
-        if self.source != "any":
-            found = ", ".join(source.aggregate or "facts" for source in routed.plan.sources)
-            assert found == self.source, routed.plan.sql
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +74,16 @@ def test_retail(retail: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
     case.check(router, workspace, "retail")
 
 
+@pytest.mark.parametrize("case", QueryCase.read("tpcds_sample"), ids=lambda case: case.name)
+def test_tpcds_sample(tpcds_sample: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
+    """The TPC-DS sample model."""
+    workspace, router = tpcds_sample
+
+    case.check(router, workspace, "tpcds")
+
+
 def test_the_cases_are_enough() -> None:
     """At least sixty, and no name twice."""
-    names = [case.name for file in sorted(_CASES.glob("*.sql")) for case in QueryCase.read(file.stem)]
+    names = [case.name for file in sorted(CASES_FOLDER.glob("*.sql")) for case in QueryCase.read(file.stem)]
 
-    assert len(names) == len(set(names)) >= 40
+    assert len(names) == len(set(names)) >= 60

@@ -1,5 +1,5 @@
 -- case: a total counts all rows, orphans included
--- from: store_year_category
+-- from: store_total
 SELECT "Store Revenue" FROM retail_demo.retail
 -- equals
 SELECT SUM(ss_ext_sales_price) FROM store_sales
@@ -44,8 +44,8 @@ SELECT category, SUM("store revenue") AS total FROM retail_demo.retail GROUP BY 
 SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk
 GROUP BY i_category HAVING SUM(ss_ext_sales_price) > 0
 
--- case: a coarser level is joined back to the stored one
--- from: store_month_store
+-- case: a coarser level is joined back to the stored day, since months do not determine quarters in this data
+-- from: store_day_article
 SELECT "Sold Year", "Store City", "Store Discount" FROM retail_demo.retail WHERE "Sold Quarter" LIKE '%Q1'
 -- equals
 SELECT d_year, s_city, SUM(ss_ext_discount_amt) FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk
