@@ -26,6 +26,7 @@ _MANY_PARAMETERS = {
     "registry/registry.py:open_batch": "the columns of a batch, by keyword",
     "lifecycle/build.py:build_instance": "options by keyword",
     "lifecycle/batch.py:run_batch": "options by keyword",
+    "lifecycle/use.py:answer": "options by keyword",
     "cli/querying.py:query": "a click command: its options, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
 }

@@ -122,7 +122,11 @@ def _instances(
     serving: list[ServingInstance] = []
     others: list[Candidate] = []
     active = registry.active_instances(record.id)
+    blocked = {key for key, one in current.items() if one.status == "blocked"}
     for instance in active:
+        if instance.step.definition_id in blocked:
+            others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
+            continue
         part = _as_of_now(history.part(instance), history.datasets(instance), model, paths)
         if part is None:
             step = instance.step

@@ -5,10 +5,13 @@ Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlglot import UnsupportedError, exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
@@ -21,10 +24,11 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
+from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
 from airflow_atscale_aggs.engine.rewriting.composing import compose
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
@@ -52,6 +56,7 @@ class PartSource:
     fact: str
     aggregate: str | None = None
     instance_id: str | None = None
+    definition_id: str | None = None
     rows: int | None = None
     as_of: datetime | None = None
 
@@ -63,11 +68,21 @@ class QueryPlan:
     Attributes:
         sql: for the warehouse, in its dialect.
         sources: one per part.
+        model_id: of the first model that it asks.
+        fingerprint: of the query without its values.
+        shape: the query as the log keeps it: without its values, unless a setting keeps them.
+        keys, metrics, predicates: names of what it groups by, measures and filters by.
         candidates: by part: the other aggregates with the reason against each, nearest first.
     """
 
     sql: str
     sources: tuple[PartSource, ...]
+    model_id: str
+    fingerprint: str = ""
+    shape: str = ""
+    keys: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    predicates: tuple[str, ...] = ()
     candidates: tuple[tuple[Candidate, ...], ...] = ()
 
     def verdict(self, number: int) -> str:
@@ -113,6 +128,7 @@ def answer(
     dialect: str = DEFAULT_DIALECT,
     use_aggregates: bool = True,
     max_staleness: timedelta | None = None,
+    user: str = "",
 ) -> Answer:
     """Run a query on a model.
 
@@ -122,14 +138,17 @@ def answer(
         dialect: the SQL that the query is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
+        user: who asks, for the log.
 
     Raises:
         QueryError: the query cannot be answered as asked; says which clause.
         NotRegisteredError: no such model.
         WarehouseError: the warehouse refused.
     """
-    router = QueryRouter(workspace)
-    return router.answer(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+    with QueryRouter(workspace, user=user) as router:
+        return router.answer(
+            sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
+        )
 
 
 def explain(
@@ -154,10 +173,15 @@ def explain(
 
 
 class QueryRouter:
-    """Answers many queries of one workspace; keeps what it knows of models between them. For one thread."""
+    """Answers many queries of one workspace; keeps what it knows of models between them. For one thread.
 
-    def __init__(self, workspace: Workspace, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._workspace, self._clock = workspace, clock
+    Args:
+        user: who asks, for the log.
+    """
+
+    def __init__(self, workspace: Workspace, *, user: str = "", clock: Callable[[], datetime] = utc_now) -> None:
+        self._workspace, self._user, self._clock = workspace, user, clock
+        self._history = QueryHistory(workspace.registry)
         self._known: dict[str, ModelKnowledge] = {}
 
     def answer(
@@ -171,17 +195,55 @@ class QueryRouter:
     ) -> Answer:
         """See `answer`."""
         plan = self.plan(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+        begun = time.perf_counter()
         try:
             columns, rows = self._fetch(plan.sql)
+            found = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
         except PermanentWarehouseError as error:
             if not plan.uses_aggregates:
                 raise
             from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
             columns, rows = self._fetch(from_facts.sql)
-            return Answer(
-                columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=error.reason
-            )
-        return Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
+            reason = error.reason
+            found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
+        self._remember(found, time.perf_counter() - begun)
+        return found
+
+    def close(self) -> None:
+        """Write what the log has not got yet. The workspace stays open."""
+        self._history.write(self._workspace.settings, now=self._clock())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _remember(self, found: Answer, seconds: float) -> None:
+        plan, now = found.plan, self._clock()
+        settings = self._workspace.settings_of(plan.model_id)
+        if not settings.history:
+            return
+        record = QueryRecord(
+            model_id=plan.model_id,
+            fingerprint=plan.fingerprint,
+            asked_at=now,
+            shape=plan.shape,
+            keys=plan.keys,
+            metrics=plan.metrics,
+            predicates=plan.predicates,
+            planned=_remembered(found.planned),
+            actual=_remembered(plan.sources),
+            rows=len(found.rows),
+            seconds=seconds,
+            fallback_reason=found.fallback_reason,
+            user=self._user,
+        )
+        self._history.add(record)
+        if self._history.is_due(now):
+            self._history.write(settings, now=now)
 
     def plan(
         self,
@@ -198,8 +260,7 @@ class QueryRouter:
             planner.plan(statement, select, use_aggregates=use_aggregates)
             for planner, select in zip(planners, statement.selects, strict=True)
         ]
-        sources = [source for planner in planners for source in planner.sources]
-        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources))
+        return self._plan(statement, planners, composed)
 
     def explain(
         self,
@@ -216,9 +277,26 @@ class QueryRouter:
             planner.plan(statement, select, use_aggregates=True)
             for planner, select in zip(planners, statement.selects, strict=True)
         ]
-        sources = [source for planner in planners for source in planner.sources]
         candidates = [found for planner in planners for found in planner.candidates(estimate=estimate)]
-        return QueryPlan(sql=self._rendered(statement, composed), sources=tuple(sources), candidates=tuple(candidates))
+        return replace(self._plan(statement, planners, composed), candidates=tuple(candidates))
+
+    def _plan(
+        self, statement: Statement, planners: Sequence[_SelectPlanner], composed: Sequence[exp.Query]
+    ) -> QueryPlan:
+        queries = [planner.query for planner in planners if planner.query is not None]
+        model_id = planners[0].model_id
+        with_literals = self._workspace.settings_of(model_id).history_literals
+        plain = statement.shape(with_literals=False)
+        return QueryPlan(
+            sql=self._rendered(statement, composed),
+            sources=tuple(source for planner in planners for source in planner.sources),
+            model_id=model_id,
+            fingerprint=hashlib.sha256(f"{model_id}\x00{plain}".encode()).hexdigest()[:32],
+            shape=statement.shape(with_literals=True) if with_literals else plain,
+            keys=tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
+            metrics=tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+            predicates=tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
+        )
 
     def _planners(
         self, sql: str, model: str | None, dialect: str, max_staleness: timedelta | None
@@ -257,16 +335,21 @@ class _SelectPlanner:
 
     def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
         self._workspace, self._known, self._since = workspace, knowledge, since
-        self._query: ModelQuery | None = None
+        self.query: ModelQuery | None = None
         self._parts: tuple[QueryPart, ...] = ()
         self._matches: list[Match | None] = []
         self.sources: list[PartSource] = []
+
+    @property
+    def model_id(self) -> str:
+        """The model that is asked."""
+        return self._known.record.id
 
     def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
         """The SELECT on tables."""
         known = self._known
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
-        self._query, self._parts = query, split_by_fact(query, known.model, known.paths)
+        self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
         self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]
         try:
             rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
@@ -281,7 +364,7 @@ class _SelectPlanner:
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         """By part: what does not answer it, and why, nearest first."""
-        query, known = self._query, self._known
+        query, known = self.query, self._known
         found: list[tuple[Candidate, ...]] = []
         if query is None:
             return found
@@ -349,9 +432,17 @@ class _SelectPlanner:
             fact=part.fact,
             aggregate=one.aggregate,
             instance_id=one.id,
+            definition_id=one.definition_id,
             rows=one.rows,
             as_of=one.as_of,
         )
+
+
+def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
+    return tuple(
+        QuerySource(fact=one.fact, aggregate=one.aggregate or "", definition_id=one.definition_id or "")
+        for one in sources
+    )
 
 
 def _known_dialect(sql: str, dialect: str) -> str:

@@ -9,11 +9,13 @@ import msgspec
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.registry.records import QueryRecord
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
 _definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
+_query_decoder = msgspec.json.Decoder(QueryRecord)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -55,3 +57,13 @@ def encode_notes(notes: tuple[str, ...]) -> bytes:
 def decode_notes(document: bytes) -> tuple[str, ...]:
     """The notes of a document."""
     return _notes_decoder.decode(document)
+
+
+def encode_query(record: QueryRecord) -> bytes:
+    """A query of the log as JSON."""
+    return _encode(record)
+
+
+def decode_query(document: bytes) -> QueryRecord:
+    """The query of a document."""
+    return _query_decoder.decode(document)

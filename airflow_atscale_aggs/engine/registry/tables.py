@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -175,6 +175,33 @@ attempts = Table(
     PrimaryKeyConstraint("instance_id", "number"),
     Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
 )
+
+queries = Table(
+    f"{_PREFIX}queries",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("model_id", String(36), nullable=False),
+    Column("fingerprint", String(32), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("rows", BigInteger),
+    Column("seconds", Float),
+    Column("weight", Integer, nullable=False),
+    Index(f"ix_{_PREFIX}queries_asked", "model_id", "asked_at"),
+)
+"""The log of queries: kept for a while."""
+
+usages = Table(
+    f"{_PREFIX}usages",
+    metadata,
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("uses", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("definition_id", "fact"),
+)
+"""How often aggregates answered: kept for ever."""
 
 settings = Table(
     f"{_PREFIX}settings",

@@ -60,6 +60,7 @@ class Miss(StrEnum):
 
     OTHER_FACT = "other fact"
     NOT_BUILT = "defined but not built"
+    BLOCKED = "its definition is blocked"
     OTHER_VERSION = "built for another version of the model"
     STALE = "older than the query allows"
     ATTRIBUTE_NOT_STORED = "attribute not stored"
@@ -309,7 +310,13 @@ def nearness(candidate: Candidate) -> tuple[int, int, int]:
     return (_FAR.get(candidate.miss, 1), len(candidate.missing), candidate.rows or 0)
 
 
-_FAR: Mapping[Miss, int] = {Miss.DEARER: 0, Miss.MANY_TO_MANY: 2, Miss.OTHER_VERSION: 2, Miss.OTHER_FACT: 3}
+_FAR: Mapping[Miss, int] = {
+    Miss.DEARER: 0,
+    Miss.MANY_TO_MANY: 2,
+    Miss.OTHER_VERSION: 2,
+    Miss.BLOCKED: 2,
+    Miss.OTHER_FACT: 3,
+}
 
 
 def not_single_rows(query: ModelQuery, part: QueryPart) -> tuple[GrainAttribute, ...]:

@@ -79,6 +79,19 @@ class ModelQuery:
         """Names of the answer's columns."""
         return tuple(output.name for output in self.outputs)
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Query names of the attributes behind the grouping keys."""
+        places = dict.fromkeys(place for key in self.keys for place in references(key, Ref.ATTRIBUTE))
+        return tuple(self.attributes[place].query_name for place in places)
+
+    @property
+    def predicate_names(self) -> tuple[str, ...]:
+        """Query names of the attributes in WHERE."""
+        return tuple(
+            self.attributes[place].query_name for place in dict.fromkeys(references(self.where, Ref.ATTRIBUTE))
+        )
+
     def name_of_key(self, number: int) -> str:
         """The attribute's query name for a plain key, else the output that shows the key, else a number."""
         key = self.keys[number]

@@ -47,6 +47,20 @@ _OWN_FUNCTIONS: dict[str, tuple[type[exp.Expression], ...]] = {
 _REFUSED = (exp.Query, exp.Window, exp.Star, exp.Placeholder, exp.Parameter, exp.Exists, exp.Lateral, exp.Unnest)
 
 
+_KNOWN = (
+    exp.Condition,
+    exp.DataType,
+    exp.DataTypeParam,
+    exp.Identifier,
+    exp.If,
+    exp.Interval,
+    exp.IntervalSpan,
+    exp.Var,
+    exp.Tuple,
+)
+"""What expressions are made of; aggregates and columns are replaced before."""
+
+
 def read_select(
     select: exp.Select, names: SurfaceNames, calculations: CalculatedMetrics, *, dialect: str
 ) -> ModelQuery:
@@ -154,9 +168,13 @@ class _Reader:
                 self._key(expression)
         if group is None:
             return
-        if any(group.args.get(extra) for extra in ("rollup", "cube", "grouping_sets", "totals", "all")):
+        has_sets = any(True for _ in group.find_all(exp.Rollup, exp.Cube, exp.GroupingSets))
+        if has_sets or any(value for name, value in group.args.items() if name not in {"expressions", "all"}):
             self._refuse(group, "grouping sets are not answered", "Send one query per grouping.")
-        for item in group.expressions:
+        items = [
+            one for item in group.expressions for one in (item.expressions if isinstance(item, exp.Tuple) else [item])
+        ]
+        for item in items:
             expression = self._grouped(item)
             if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(expression, kind)):
                 self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
@@ -231,7 +249,7 @@ class _Reader:
                 return self._column(node, clause)
             if isinstance(node, exp.Anonymous):
                 self._refuse(node, "this function is not known, so it cannot be said in another dialect")
-            if isinstance(node, _REFUSED):
+            if isinstance(node, _REFUSED) or not isinstance(node, _KNOWN):
                 self._refuse(node, "this is not part of the SQL surface of a model", _WRAP)
             return node
 

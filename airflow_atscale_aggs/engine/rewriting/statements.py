@@ -49,6 +49,16 @@ class Statement:
         """True when nothing stands around the only SELECT."""
         return len(self.selects) == 1 and self.selects[0] is self.root
 
+    def shape(self, *, with_literals: bool) -> str:
+        """The statement in one spelling, by default without its values: queries that differ in those alone have one."""
+        if with_literals:
+            return self.root.sql(dialect=self.dialect)
+        plain = self.root.copy()
+        for literal in list(plain.find_all(exp.Literal)):
+            if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
+                literal.replace(exp.Placeholder())
+        return plain.sql(dialect=self.dialect)
+
     def answered_by(self, composed: Sequence[exp.Query]) -> exp.Query:
         """The statement with each SELECT on a model replaced by SQL on tables."""
         if self.is_plain:
