@@ -170,15 +170,15 @@ def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
     plain = AggregateRows.value
 
     def value(self: AggregateRows, bound: BoundAttribute) -> exp.Expression:
-        first = min(
-            (
-                one
-                for one in self._needed.attributes
-                if one.attribute.name == bound.attribute.name and one.dataset == bound.dataset
-            ),
-            key=lambda one: one.attribute,
-        )
-        return plain(self, first)
+        layout = self._rows._from.attributes
+        others = [
+            one
+            for one in layout
+            if one.role.dimension == bound.attribute.role.dimension and one.name == bound.attribute.name
+        ]
+        if bound.attribute not in layout or len(others) < 2:
+            return plain(self, bound)
+        return self._rows._parent(layout[next(one for one in others if one != bound.attribute)].name)
 
     patch.setattr(AggregateRows, "value", value)
 

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, UsageRecord
@@ -24,7 +26,16 @@ class QueryLog(RegistryReader):
 
         Args:
             forget_before: older queries of the log are deleted; usage stays.
+
+        Raises:
+            RegistryUnavailableError: it cannot be written, for whatever reason; nobody waits for it.
         """
+        try:
+            self._append(records, forget_before)
+        except SQLAlchemyError as error:
+            raise RegistryUnavailableError(self.database.name, f"its log of queries: {error}") from error
+
+    def _append(self, records: Sequence[QueryRecord], forget_before: datetime | None) -> None:
         used: dict[tuple[str, str], tuple[int, float, datetime]] = {}
         for record in records:
             for source in record.actual:

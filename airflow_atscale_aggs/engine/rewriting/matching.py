@@ -259,7 +259,7 @@ def why_not(
     kept = _key_attributes(query, part)
     if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
         miss = Miss.FILTER_NOT_STORED
-    found = replace(answers, miss=miss, missing=names or metrics)
+    found = replace(answers, miss=miss, missing=(*names, *metrics))
     together = {bound.attribute for bound in stored.attributes} | {bound.attribute for bound, _ in lacking}
     is_grain = together == {bound.attribute for bound in part.attributes.values()}
     if _fragile(part) and (not is_grain or not_single_rows(query, part)):
