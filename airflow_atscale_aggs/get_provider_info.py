@@ -17,6 +17,10 @@ _SETTINGS = {
     "queue_priority_mode": ("integer", "1", "0: new definitions first; 1: rebuilds first; 2: by age."),
     "user_defined_first": ("boolean", "false", "User-defined aggregates before system-defined ones."),
     "drop_delay_seconds": ("integer", "3600", "How long a superseded table is kept."),
+    "proof_seconds": ("integer", "300", "How long queries rely on keys and hierarchies that the data has proven."),
+    "history": ("boolean", "true", "Keep a log of the queries that are answered."),
+    "history_days": ("integer", "90", "How long queries stay in the log."),
+    "history_literals": ("boolean", "false", "Keep the values of conditions in the log."),
 }
 
 

@@ -1,4 +1,4 @@
-"""Operators of a batch build: deploy, plan, build (mapped), activate, report.
+"""Operators of a batch build: deploy, plan, build (mapped), activate, report; and one that asks a model.
 
     plan ──▶ build [one task instance per aggregate] ──▶ activate   decides the run's state, all or nothing
                                                      └─▶ report     always
@@ -308,3 +308,53 @@ class ReportBatchOperator(AggregatesOperator):
                 one.error or one.source or "",
             )
         return counts
+
+
+class AggregateAwareSQLOperator(AggregatesOperator):
+    """Runs a query on a model, answered from its aggregates where they are proven to serve.
+
+    Args:
+        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``.
+        model: the model that is meant where FROM names none that is deployed.
+        dialect: the SQL that the query is written in, by sqlglot's name.
+        use_aggregates: False: from the facts.
+        max_staleness: aggregates whose build began longer ago are not used; None: all are.
+
+    Returns:
+        The rows as a list of tuples, as Airflow's SQL operators return them; ``do_xcom_push=False`` for large ones.
+    """
+
+    template_fields: Sequence[str] = ("sql", "model")
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        sql: str,
+        model: str | None = None,
+        dialect: str = "postgres",
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql, self.model, self.dialect = sql, model, dialect
+        self.use_aggregates, self.max_staleness = use_aggregates, max_staleness
+
+    def execute(self, context: Context) -> list[tuple[Any, ...]]:
+        """Ask; the log says what answered."""
+        found = AggregatesHook(self.aggs_conn_id).answer(
+            self.sql,
+            model=self.model,
+            dialect=self.dialect,
+            use_aggregates=self.use_aggregates,
+            max_staleness=self.max_staleness,
+            user=f"airflow:{context['ti'].dag_id}/{context['ti'].task_id}",
+        )
+        for source in found.plan.sources:
+            where = f"aggregate `{source.aggregate}`" if source.aggregate else f"the facts `{source.fact}`"
+            self.log.info("%s rows from %s", len(found.rows), where)
+        if found.fallback_reason:
+            self.log.warning("The aggregate could not be read, so the facts answered: %s", found.fallback_reason)
+        return found.rows
