@@ -15,7 +15,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.use import Answer, PartSource, QueryPlan
+    from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
+    from airflow_atscale_aggs.engine.lifecycle.use import Answer, QueryPlan
     from airflow_atscale_aggs.engine.rewriting.matching import Candidate
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'

@@ -166,7 +166,8 @@ def test_old_aggregates_are_not_used_where_the_query_is_strict(workspace: Worksp
 
 def test_a_router_sees_what_is_activated_and_deployed(workspace: Workspace, tmp_path: Path) -> None:
     """Its knowledge ends with the registry's version."""
-    with QueryRouter(workspace) as router:
+    moments = iter(_now() + timedelta(minutes=number) for number in range(100))
+    with QueryRouter(workspace, clock=lambda: next(moments)) as router:
         before = router.plan(_BY_CITY).sources[0].instance_id
         run_batch(workspace, "tiny_sales", owner="test")
         after = router.plan(_BY_CITY).sources[0].instance_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,49 +17,30 @@ from typing import Any, Self
 from sqlglot import UnsupportedError, exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
-from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import (
-    DefinitionError,
     NotRegisteredError,
     PermanentWarehouseError,
+    QueryError,
     UnreadableQueryError,
     UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
-from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
-from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
-from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Miss
+from airflow_atscale_aggs.engine.rewriting.shapes import SHAPED_DIALECT, SqlTemplate, shape_of, template_of
 from airflow_atscale_aggs.engine.rewriting.statements import ModelTable, Statement, read_statement
-from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
-from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
-from airflow_atscale_aggs.engine.sql.statements import render, table
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.sql.statements import render
 
 DEFAULT_DIALECT = "postgres"
+LOOK_EVERY = timedelta(seconds=1)
+"""How long a router takes the registry to be as it was."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartSource:
-    """What one part of a query is answered from.
-
-    Attributes:
-        fact: the fact dataset, or a dimension's own for a query on members.
-        aggregate: None when it is the facts.
-        rows: of the aggregate.
-    """
-
-    model: str
-    fact: str
-    aggregate: str | None = None
-    instance_id: str | None = None
-    definition_id: str | None = None
-    rows: int | None = None
-    as_of: datetime | None = None
+MOST_PLANS = 1000
+"""Plans that a router keeps, by query shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +154,15 @@ def explain(
     return router.explain(sql, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
 
 
+@dataclass(frozen=True, slots=True)
+class _CachedPlan:
+    """A plan of a query shape, with what it was made from."""
+
+    plan: QueryPlan
+    template: SqlTemplate
+    known: tuple[ModelKnowledge, ...]
+
+
 class QueryRouter:
     """Answers many queries of one workspace; keeps what it knows of models between them. For one thread.
 
@@ -183,6 +174,11 @@ class QueryRouter:
         self._workspace, self._user, self._clock = workspace, user, clock
         self._history = QueryHistory(workspace.registry)
         self._known: dict[str, ModelKnowledge] = {}
+        self._records: Sequence[ModelRecord] = ()
+        self._versions: dict[str, int] = {}
+        self._settings: dict[str, Settings] = {}
+        self._looked_at: datetime | None = None
+        self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
 
     def answer(
         self,
@@ -223,7 +219,7 @@ class QueryRouter:
 
     def _remember(self, found: Answer, seconds: float) -> None:
         plan, now = found.plan, self._clock()
-        settings = self._workspace.settings_of(plan.model_id)
+        settings = self._settings_of(plan.model_id)
         if not settings.history:
             return
         record = QueryRecord(
@@ -255,12 +251,48 @@ class QueryRouter:
         max_staleness: timedelta | None = None,
     ) -> QueryPlan:
         """What `answer` would run, without reasons."""
+        options = (model, dialect, use_aggregates)
+        shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
+        if shape is None:
+            return self._new_plan(sql, options, max_staleness)[0]
+        key = (shape.key, *options)
+        cached = self._plans.get(key)
+        if cached is not None and self._holds(cached):
+            self._plans.move_to_end(key)
+            return replace(cached.plan, sql=cached.template.filled(shape.values))
+        try:
+            plan, known = self._new_plan(shape.marked, options, None)
+        except QueryError:
+            # The sentence must quote what was written.
+            return self._new_plan(sql, options, None)[0]
+        template = template_of(plan.sql, shape)
+        if template is None or self._settings_of(plan.model_id).history_literals:
+            return self._new_plan(sql, options, None)[0]
+        self._plans[key] = _CachedPlan(plan, template, known)
+        if len(self._plans) > MOST_PLANS:
+            self._plans.popitem(last=False)
+        return replace(plan, sql=template.filled(shape.values))
+
+    def forget_plans(self) -> None:
+        """Plan every query anew."""
+        self._plans.clear()
+
+    def _holds(self, cached: _CachedPlan) -> bool:
+        """Whether what a plan was made from is still true."""
+        now = self._clock()
+        self._look(now)
+        return all(self._known.get(known.record.id) is known and self._is_true(known, now) for known in cached.known)
+
+    def _new_plan(
+        self, sql: str, options: tuple[str | None, str, bool], max_staleness: timedelta | None
+    ) -> tuple[QueryPlan, tuple[ModelKnowledge, ...]]:
+        model, dialect, use_aggregates = options
         statement, planners = self._planners(sql, model, dialect, max_staleness)
         composed = [
             planner.plan(statement, select, use_aggregates=use_aggregates)
             for planner, select in zip(planners, statement.selects, strict=True)
         ]
-        return self._plan(statement, planners, composed)
+        return self._plan(statement, planners, composed), tuple(planner.known for planner in planners)
 
     def explain(
         self,
@@ -281,11 +313,11 @@ class QueryRouter:
         return replace(self._plan(statement, planners, composed), candidates=tuple(candidates))
 
     def _plan(
-        self, statement: Statement, planners: Sequence[_SelectPlanner], composed: Sequence[exp.Query]
+        self, statement: Statement, planners: Sequence[SelectPlanner], composed: Sequence[exp.Query]
     ) -> QueryPlan:
         queries = [planner.query for planner in planners if planner.query is not None]
         model_id = planners[0].model_id
-        with_literals = self._workspace.settings_of(model_id).history_literals
+        with_literals = self._settings_of(model_id).history_literals
         plain = statement.shape(with_literals=False)
         return QueryPlan(
             sql=self._rendered(statement, composed),
@@ -300,12 +332,12 @@ class QueryRouter:
 
     def _planners(
         self, sql: str, model: str | None, dialect: str, max_staleness: timedelta | None
-    ) -> tuple[Statement, list[_SelectPlanner]]:
+    ) -> tuple[Statement, list[SelectPlanner]]:
         statement = read_statement(sql, dialect=_known_dialect(sql, dialect))
         now = self._clock()
         since = now - max_staleness if max_staleness is not None else None
         known = [self._knowledge(named, model, now) for named in statement.tables]
-        return statement, [_SelectPlanner(self._workspace, one, since) for one in known]
+        return statement, [SelectPlanner(self._workspace, one, since) for one in known]
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:
@@ -320,122 +352,33 @@ class QueryRouter:
 
     def _knowledge(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
         """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
-        record = _model_of(self._workspace, named, default)
+        self._look(now)
+        record = _model_of(self._workspace, self._records, named, default)
         known = self._known.get(record.id)
-        if known is not None and known.version == self._workspace.registry.version(record.id):
-            longest = timedelta(seconds=self._workspace.settings_of(record.id).proof_seconds)
-            if now - known.known_at <= longest:
-                return known
+        if known is not None and self._is_true(known, now):
+            return known
         self._known[record.id] = made = know_model(self._workspace, record, now=now)
         return made
 
+    def _is_true(self, known: ModelKnowledge, now: datetime) -> bool:
+        key = known.record.id
+        if key not in self._versions:
+            self._versions[key] = self._workspace.registry.version(key)
+        longest = timedelta(seconds=self._settings_of(key).proof_seconds)
+        return known.version == self._versions[key] and now - known.known_at <= longest
 
-class _SelectPlanner:
-    """Plans one SELECT on one model."""
+    def _look(self, now: datetime) -> None:
+        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded."""
+        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+            self._records = self._workspace.registry.models()
+            self._versions.clear()
+            self._settings.clear()
+            self._looked_at = now
 
-    def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
-        self._workspace, self._known, self._since = workspace, knowledge, since
-        self.query: ModelQuery | None = None
-        self._parts: tuple[QueryPart, ...] = ()
-        self._matches: list[Match | None] = []
-        self.sources: list[PartSource] = []
-
-    @property
-    def model_id(self) -> str:
-        """The model that is asked."""
-        return self._known.record.id
-
-    def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
-        """The SELECT on tables."""
-        known = self._known
-        query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
-        self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
-        self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]
-        try:
-            rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
-            made = compose(query, list(zip(self._parts, rows, strict=True)))
-        except DefinitionError as error:
-            if not any(self._matches):
-                raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
-            # What an aggregate lacks could not be joined back to it after all.
-            return self.plan(statement, select, use_aggregates=False)
-        self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
-        return made
-
-    def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
-        """By part: what does not answer it, and why, nearest first."""
-        query, known = self.query, self._known
-        found: list[tuple[Candidate, ...]] = []
-        if query is None:
-            return found
-        for part, match in zip(self._parts, self._matches, strict=True):
-            self._prove_with(part, known.index.claimed(part))
-            others = [one for one in known.not_serving if one.fact == part.fact]
-            others += known.index.misses(query, part, known.proofs.facts.functional, since=self._since)
-            others.sort(key=nearness)
-            if estimate and match is None and others:
-                others[0] = self._estimated(others[0])
-            found.append(tuple(others))
-        return found
-
-    def _estimated(self, candidate: Candidate) -> Candidate:
-        """With the rows that its change would add, where it adds attributes."""
-        known = self._known
-        instance = next((one for one in known.index.instances if one.aggregate == candidate.aggregate), None)
-        if not candidate.lacking or instance is None:
-            return candidate
-        wider = FactPart(fact=candidate.fact, attributes=(*instance.part.attributes, *candidate.lacking), measures=())
-        self._prove(wider)
-        try:
-            statement = estimate_statement([wider], known.sources, known.proofs.facts)
-        except DefinitionError:
-            return candidate
-        with self._workspace.warehouse.session() as session:
-            rows = session.fetch_all(render(statement, known.sources.dialect))
-        are_registers = known.sources.dialect.approx_count_distinct is None
-        (wide,) = read_estimates(rows, 1, are_registers=are_registers)
-        return replace(candidate, extra_rows=max(wide - instance.rows, 0))
-
-    def _match(self, query: ModelQuery, part: QueryPart) -> Match | None:
-        known = self._known
-        wanted = known.index.wanted(query, part, known.proofs.facts.functional)
-        self._prove_with(part, wanted)
-        return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
-
-    def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
-        known = self._known
-        if match is None:
-            self._prove(part.needed)
-            return FactRows(part.needed, known.sources, known.proofs.facts)
-        instance = match.instance
-        place = table(instance.table, instance.schema)
-        context = (known.sources, known.proofs.facts)
-        return AggregateRows(part.needed, instance.part, match.way, place, context)
-
-    def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
-        """Ask the data whether the keys of stored attributes determine what the part needs."""
-        if sources:
-            attributes = tuple(dict.fromkeys((*part.needed.attributes, *sources)))
-            self._prove(FactPart(fact=part.fact, attributes=attributes, measures=()))
-
-    def _prove(self, part: FactPart) -> None:
-        with self._workspace.warehouse.session() as session:
-            self._known.proofs.add(session, [part])
-
-    def _source(self, part: QueryPart, match: Match | None) -> PartSource:
-        model = self._known.record.name
-        if match is None:
-            return PartSource(model=model, fact=part.fact)
-        one = match.instance
-        return PartSource(
-            model=model,
-            fact=part.fact,
-            aggregate=one.aggregate,
-            instance_id=one.id,
-            definition_id=one.definition_id,
-            rows=one.rows,
-            as_of=one.as_of,
-        )
+    def _settings_of(self, model_id: str) -> Settings:
+        if model_id not in self._settings:
+            self._settings[model_id] = self._workspace.settings_of(model_id)
+        return self._settings[model_id]
 
 
 def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
@@ -453,9 +396,10 @@ def _known_dialect(sql: str, dialect: str) -> str:
     return dialect
 
 
-def _model_of(workspace: Workspace, named: ModelTable, default: str | None) -> ModelRecord:
+def _model_of(
+    workspace: Workspace, records: Sequence[ModelRecord], named: ModelTable, default: str | None
+) -> ModelRecord:
     """The deployed model that FROM names, exactly or without case; else the default."""
-    records = workspace.registry.models()
     for fold in (str, str.casefold):
         found = [
             one
