@@ -278,6 +278,66 @@ def test_names_that_mean_several_things_are_refused(workspace: Workspace, tmp_pa
         answer(workspace, 'SELECT "Place", "Amount" FROM tiny.tiny_sales')
 
 
+def test_a_model_with_row_security_is_not_asked(workspace: Workspace, tmp_path: Path) -> None:
+    """Nobody's rows are shown to somebody else, from facts or from aggregates."""
+    (tmp_path / "model" / "own_shops.yml").write_text(
+        "unique_name: own_shops\nobject_type: row_security\nlabel: Own shops\ndataset: shop\nfilter_key_column: city\n"
+        "ids_column: shop_name\nid_type: user\nscope: all\n",
+        encoding="utf-8",
+    )
+    deploy(workspace, tmp_path / "model", now=_now())
+
+    with pytest.raises(UnsupportedQueryError, match="has row security"):
+        answer(workspace, _BY_CITY)
+
+
+def test_a_renamed_member_is_new_where_it_is_joined_back_and_old_where_it_is_stored(workspace: Workspace) -> None:
+    """A dimension that changed after the build: aggregates show it as it was until they are built again."""
+    _execute(workspace, "UPDATE shop SET city = 'West' WHERE city = 'South'")
+    stored = answer(workspace, 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'South\'')
+    joined = answer(workspace, 'SELECT "City", "Day", "Amount" FROM tiny.tiny_sales WHERE "City" = \'West\'')
+    fresh = answer(workspace, 'SELECT "City", "Amount" FROM tiny.tiny_sales', max_staleness=timedelta(0))
+
+    assert (stored.plan.sources[0].aggregate, len(stored.rows)) == ("by_city", 1)
+    assert (joined.plan.sources[0].aggregate, len(joined.rows) > 1) == ("by_day_and_shop", True)
+    assert "West" in {row[0] for row in fresh.rows}
+    run_batch(workspace, "tiny_sales", owner="test")
+    assert answer(workspace, 'SELECT "Amount" FROM tiny.tiny_sales WHERE "City" = \'South\'').rows == [(None,)]
+
+
+def test_an_empty_build_answers_as_empty_facts_do(workspace: Workspace) -> None:
+    """No groups; one row without a group, its counts 0 and its sums NULL."""
+    _execute(workspace, "DELETE FROM sales")
+    run_batch(workspace, "tiny_sales", owner="test")
+
+    for query, rows in (
+        ('SELECT "City", "Amount" FROM tiny.tiny_sales', []),
+        ('SELECT "Amount", "Average Amount", COUNT(*) FROM tiny.tiny_sales', [(None, None, 0)]),
+    ):
+        routed = answer(workspace, query)
+        assert routed.plan.uses_aggregates
+        assert routed.rows == answer(workspace, query, use_aggregates=False).rows == rows
+
+
+def test_one_plan_serves_all_values_of_a_shape(workspace: Workspace) -> None:
+    """And not where a value means something to whoever plans."""
+    with QueryRouter(workspace) as router:
+        for city in ("North", "South", "it''s", "North' OR 'a' = 'a"):
+            sql = f'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'{city}\''
+            assert router.answer(sql).rows == answer(workspace, sql).rows
+        assert len(router._plans) == 2
+        for limit in (1, 2):
+            rows = router.answer(f'SELECT "Shop", "Quantity" FROM tiny.tiny_sales ORDER BY 1 LIMIT {limit}').rows
+            assert len(rows) == limit
+        sums = [
+            router.answer(f'SELECT "Quantity" * {factor} AS q FROM tiny.tiny_sales WHERE 1 = {truth}').rows[0][0]
+            for factor, truth in ((1, 1), (2, 1), (1, 0))
+        ]
+        assert (sums[1], sums[2]) == (2 * sums[0], None)
+        with pytest.raises(UnsupportedQueryError, match='"Amount" > 12345'):
+            router.answer('SELECT "City" FROM tiny.tiny_sales WHERE "Amount" > 12345')
+
+
 def test_other_dialects_are_read(workspace: Workspace) -> None:
     """Backticks of BigQuery, brackets of T-SQL."""
     bigquery = answer(

@@ -60,6 +60,11 @@ class SelectPlanner:
     def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
         """The SELECT on tables."""
         known = self.known
+        if known.model.row_securities:
+            # Neither facts nor aggregates know who asks.
+            names = ", ".join(f"`{name}`" for name in known.model.row_securities)
+            reason = f"the model has row security ({names}), which this version does not apply"
+            raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
         self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
         self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]

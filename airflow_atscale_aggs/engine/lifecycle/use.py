@@ -51,8 +51,7 @@ class QueryPlan:
         sql: for the warehouse, in its dialect.
         sources: one per part.
         model_id: of the first model that it asks.
-        fingerprint: of the query without its values.
-        shape: the query as the log keeps it: without its values, unless a setting keeps them.
+        asked: the query, as it was parsed.
         keys, metrics, predicates: names of what it groups by, measures and filters by.
         candidates: by part: the other aggregates with the reason against each, nearest first.
     """
@@ -60,8 +59,7 @@ class QueryPlan:
     sql: str
     sources: tuple[PartSource, ...]
     model_id: str
-    fingerprint: str = ""
-    shape: str = ""
+    asked: Statement
     keys: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     predicates: tuple[str, ...] = ()
@@ -224,9 +222,9 @@ class QueryRouter:
             return
         record = QueryRecord(
             model_id=plan.model_id,
-            fingerprint=plan.fingerprint,
+            fingerprint=hashlib.sha256(f"{plan.model_id}\x00{plan.asked.shape}".encode()).hexdigest()[:32],
             asked_at=now,
-            shape=plan.shape,
+            shape=plan.asked.sql if settings.history_literals else plan.asked.shape,
             keys=plan.keys,
             metrics=plan.metrics,
             predicates=plan.predicates,
@@ -281,7 +279,12 @@ class QueryRouter:
         """Whether what a plan was made from is still true."""
         now = self._clock()
         self._look(now)
-        return all(self._known.get(known.record.id) is known and self._is_true(known, now) for known in cached.known)
+        return all(
+            self._known.get(known.record.id) is known
+            and self._is_true(known, now)
+            and not self._settings_of(known.record.id).history_literals
+            for known in cached.known
+        )
 
     def _new_plan(
         self, sql: str, options: tuple[str | None, str, bool], max_staleness: timedelta | None
@@ -317,14 +320,11 @@ class QueryRouter:
     ) -> QueryPlan:
         queries = [planner.query for planner in planners if planner.query is not None]
         model_id = planners[0].model_id
-        with_literals = self._settings_of(model_id).history_literals
-        plain = statement.shape(with_literals=False)
         return QueryPlan(
             sql=self._rendered(statement, composed),
             sources=tuple(source for planner in planners for source in planner.sources),
             model_id=model_id,
-            fingerprint=hashlib.sha256(f"{model_id}\x00{plain}".encode()).hexdigest()[:32],
-            shape=statement.shape(with_literals=True) if with_literals else plain,
+            asked=statement,
             keys=tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
             metrics=tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
             predicates=tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),

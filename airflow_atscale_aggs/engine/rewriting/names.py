@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -34,11 +34,11 @@ class SurfaceNames:
             self._labels.setdefault(metric.label, {})[metric] = None
         self._folded: list[dict[str, dict[Meaning, None]]] = [_folded(self._unique), _folded(self._labels)]
 
-    def find(self, name: str, clause: str = "") -> Meaning:
+    def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
         """What a column name means.
 
         Args:
-            clause: where it stands, for the message.
+            clause: tells where it stands, for the message.
 
         Raises:
             UnknownColumnError: nothing has that name; carries near names.
@@ -52,7 +52,7 @@ class SurfaceNames:
                     raise AmbiguousColumnError(self.model.name, name, [_told(one) for one in found])
                 return next(iter(found))
         near = near_names(name, self.all_names())
-        raise UnknownColumnError(self.model.name, name, clause, near)
+        raise UnknownColumnError(self.model.name, name, clause(), near)
 
     def has(self, name: str) -> bool:
         """True when `find` would find or be torn between meanings."""

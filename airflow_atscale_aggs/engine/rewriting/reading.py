@@ -258,7 +258,7 @@ class _Reader:
     def _column(self, column: exp.Column, clause: exp.Expression) -> exp.Expression:
         if column.table and column.table.casefold() not in self._qualifiers:
             self._refuse(column, f"`{column.table}` is not the model of this SELECT", "Name columns without a table.")
-        meaning = self._names.find(column.name, self._text(clause))
+        meaning = self._names.find(column.name, lambda: self._text(clause))
         if isinstance(meaning, Metric):
             return self._metric(meaning.name)
         if isinstance(meaning, Calculation):
@@ -279,7 +279,7 @@ class _Reader:
             return self._metric(ROW_COUNT)
         inner = argument.expressions[0] if is_distinct and len(argument.expressions) == 1 else argument
         if isinstance(inner, exp.Column) and not function.expressions:
-            meaning = self._names.find(inner.name, self._text(clause))
+            meaning = self._names.find(inner.name, lambda: self._text(clause))
             if isinstance(meaning, Metric):
                 return self._own_aggregate(function, meaning, is_distinct=is_distinct)
             if isinstance(meaning, Calculation):

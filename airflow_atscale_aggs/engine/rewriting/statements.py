@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlglot
 from sqlglot import exp
@@ -27,7 +28,7 @@ class ModelTable:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """A parsed statement.
 
@@ -49,10 +50,9 @@ class Statement:
         """True when nothing stands around the only SELECT."""
         return len(self.selects) == 1 and self.selects[0] is self.root
 
-    def shape(self, *, with_literals: bool) -> str:
-        """The statement in one spelling, by default without its values: queries that differ in those alone have one."""
-        if with_literals:
-            return self.root.sql(dialect=self.dialect)
+    @cached_property
+    def shape(self) -> str:
+        """The statement in one spelling, without its values: queries that differ in those alone have one."""
         plain = self.root.copy()
         for literal in list(plain.find_all(exp.Literal)):
             if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
