@@ -270,6 +270,9 @@ def test_queries_are_answered_and_explained(folder: Path) -> None:
     assert json.loads(out)["rows"] == [["North", 555.0], ["South", 292.5]]
     assert json.loads(out)["sources"][0]["aggregate"] is None
 
+    used = {one["name"]: one["uses"] for one in json.loads(_run(folder, "definitions", "--json")[1])}
+    assert used == {"by_city": 1, "by_day_and_shop": 0, "by_month": 0, "by_month_and_city": 0}
+
     code, out, err = _run(folder, "explain", 'SELECT "Shop", "Day", "Amount", "Month" FROM tiny_sales', "--json")
     (part,) = json.loads(out)["parts"]
     assert part["aggregate"] == "by_day_and_shop"

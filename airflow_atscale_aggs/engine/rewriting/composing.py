@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 )
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
-from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, MetricPieces
+from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, MetricPieces, add_condition
 
 _Values = Mapping[Ref, Callable[[int], exp.Expression]]
 
@@ -57,7 +57,7 @@ class _Group:
         rows.keep_members(list(part.attributes.values()))
         attributes: _Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place])}
         if part.where is not None:
-            rows.select.where(substitute(part.where, attributes), copy=False)
+            add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
         members = [substitute(_argument(one), attributes) for one in query.members]
         found = rows.prepared(keys, members)

@@ -59,6 +59,16 @@ class AnswerRows(Protocol):
         """A metric over a group of rows."""
 
 
+def add_condition(select: exp.Select, condition: exp.Expression) -> None:
+    """One more condition for the rows of a SELECT, without needless parentheses."""
+    where = select.args.get("where")
+    if where is None:
+        select.set("where", exp.Where(this=condition))
+        return
+    both = [exp.Paren(this=one) if isinstance(one, exp.Or) else one for one in (where.this, condition)]
+    where.set("this", exp.And(this=both[0], expression=both[1]))
+
+
 class FactRows:
     """A fact dataset joined to the dimensions that a query uses."""
 
@@ -80,7 +90,7 @@ class FactRows:
             test = self._joined.is_matched[path]
             join = joins.get(test.this.this.table) if isinstance(test, exp.Not) else None
             if join is None:
-                self.select.where(test.copy(), copy=False)
+                add_condition(self.select, test.copy())
                 continue
             # An inner join on a key says that the key is there.
             for depth in range(1, len(path) + 1):
@@ -159,8 +169,7 @@ class AggregateRows:
         """The matched flags."""
         for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
             flag = self._rows.values[self._layout.matched[path]]
-            test = exp.EQ(this=flag.copy(), expression=exp.Literal.number(1))
-            self.select.where(test, copy=False)
+            add_condition(self.select, exp.EQ(this=flag.copy(), expression=exp.Literal.number(1)))
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""
