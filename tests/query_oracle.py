@@ -18,27 +18,37 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 def expected_answer(star: Star, query: StarQuery) -> list[tuple[Value, ...]] | None:
     """The rows in any order; None when a join would have to guess."""
     bounds = {bound.attribute: bound for bound in star.attributes}
-    used = tuple(bounds[attribute] for attribute in query.attributes)
+    kept = tuple(bounds[attribute] for attribute in query.attributes)
+    sliced = (bounds[attribute] for _, attribute, _ in query.tuples if attribute not in query.attributes)
+    used = (*kept, *dict.fromkeys(sliced))
     part = FactPart(fact=star.fact, attributes=used, measures=())
     if _is_ambiguous(star, part):
         return None
     groups: dict[tuple[Value, ...], list[tuple[Meeting, Row]]] = {} if query.keys else {(): []}
     for row in star.tables[star.fact].rows:
-        for meeting in _met(star, part, used, row):
+        for meeting in _met(star, part, (used, kept), row):
             if query.where is None or query.where.holds(meeting) is True:
                 key = tuple(key.value(meeting[key.attribute]) for key in query.keys)
                 groups.setdefault(key, []).append((meeting, row))
     return [
-        (*key, *(_metric(name, [row for _, row in rows]) for name in query.metrics), *_members(query, rows))
+        (
+            *key,
+            *(_metric(name, [row for _, row in rows]) for name in query.metrics),
+            *_members(query, rows),
+            *_tuples(query, rows),
+        )
         for key, rows in groups.items()
         if query.least_rows is None or len(rows) >= query.least_rows
     ]
 
 
-def _met(star: Star, part: FactPart, used: Sequence[BoundAttribute], row: Row) -> Iterator[Meeting]:
-    """What a fact row meets, by attribute: names only, and only where the join rules let it stay."""
+def _met(
+    star: Star, part: FactPart, bounds: tuple[Sequence[BoundAttribute], Sequence[BoundAttribute]], row: Row
+) -> Iterator[Meeting]:
+    """What a fact row meets, by attribute: names only, and only where the join rules of those that are kept let it stay."""
+    used, kept = bounds
     for met in _meetings(star, part, (), row):
-        if all(not bound.steps or bound.filter_empty == "no" or met[bound.steps] == 1 for bound in used):
+        if all(not bound.steps or bound.filter_empty == "no" or met[bound.steps] == 1 for bound in kept):
             yield {
                 bound.attribute: met[number, bound.columns.index(bound.name_column)]
                 for number, bound in enumerate(used)
@@ -49,6 +59,11 @@ def _members(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[
     for function, attribute in query.members:
         values = {meeting[attribute] for meeting, _ in rows} - {None}
         yield len(values) if function == "count" else max(values, default=None)
+
+
+def _tuples(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[Value]:
+    for name, attribute, key in query.tuples:
+        yield _metric(name, [row for meeting, row in rows if meeting[attribute] == key])
 
 
 def _metric(name: str, rows: Sequence[Row]) -> Value:

@@ -10,8 +10,8 @@ from strategies import Star, Value
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import stored_measures
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
 
 Truth = bool | None
 Meeting = Mapping[GrainAttribute, Value]
@@ -75,6 +75,7 @@ class StarQuery:
         metrics: names in METRICS, or ``*`` for COUNT(*).
         members: (function, attribute) of MAX or COUNT(DISTINCT).
         least_rows: HAVING COUNT(*) >= this; None: no HAVING.
+        tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters by.
     """
 
     keys: tuple[Shown, ...]
@@ -82,6 +83,7 @@ class StarQuery:
     members: tuple[tuple[str, GrainAttribute], ...]
     where: Predicate | None
     least_rows: int | None
+    tuples: tuple[tuple[str, GrainAttribute, str], ...] = ()
 
     @property
     def sql(self) -> str:
@@ -89,6 +91,7 @@ class StarQuery:
         shown = [key.sql for key in self.keys]
         shown += ["COUNT(*)" if name == "*" else f'"{name}"' for name in self.metrics]
         shown += [_member_sql(function, attribute) for function, attribute in self.members]
+        shown += [f'"tuple {number}"' for number in range(len(self.tuples))]
         text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM tests.star"
         text += f" WHERE {self.where.sql}" if self.where else ""
         text += f" HAVING COUNT(*) >= {self.least_rows}" if self.least_rows is not None else ""
@@ -103,8 +106,16 @@ class StarQuery:
         return tuple(dict.fromkeys((*(key.attribute for key in self.keys), *where, *members)))
 
 
-def model_of(star: Star) -> SemanticModel:
-    """A model whose only fact is the star's."""
+def model_of(star: Star, query: StarQuery) -> SemanticModel:
+    """A model whose only fact is the star's, with the calculations that a query asks for."""
+    calculations = {
+        f"tuple {number}": Calculation(
+            name=f"tuple {number}",
+            label="",
+            expression=f"([Measures].[{metric}], [{attribute.role.dimension}].[{attribute.query_name}].&[{key}])",
+        )
+        for number, (metric, attribute, key) in enumerate(query.tuples)
+    }
     return SemanticModel(
         catalog="tests",
         name="star",
@@ -113,7 +124,7 @@ def model_of(star: Star) -> SemanticModel:
         datasets=star.datasets(),
         dimensions={},
         metrics=METRICS,
-        calculations={},
+        calculations=calculations,
         relationships=(),
         degenerate_dimensions=(),
         aggregates=(),
@@ -136,6 +147,9 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
     pool = [bound for bound in chosen.attributes for bound in _reachable(star, bound)]
     if not pool or not draw(st.integers(0, 5)):
         pool = list(star.attributes)
+    if not draw(st.integers(0, 2)):
+        role = draw(st.sampled_from(pool)).attribute.role
+        pool = [bound for bound in pool if bound.attribute.role == role]
     one = st.sampled_from(pool)
     if not draw(st.integers(0, 5)):
         return draw(_at_the_grain_of(chosen))
@@ -146,6 +160,7 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
     left = [bound for bound in many if bound not in keys]
     where = draw(_predicates(st.sampled_from(left), depth=1) if left else st.none() | _predicates(one, depth=2))
     texts = [bound.attribute for bound in pool if bound.attribute.name != "New"]
+    tuples = draw(_tuples(star, chosen, {bound.attribute.role for bound in pool})) if draw(st.booleans()) else ()
     has_members = texts and not draw(st.integers(0, 4))
     return StarQuery(
         keys=tuple(draw(_shown(bound)) for bound in keys),
@@ -153,7 +168,28 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
         members=((draw(st.sampled_from(["max", "count"])), draw(st.sampled_from(texts))),) if has_members else (),
         where=where,
         least_rows=draw(st.sampled_from([None, None, None, 1, 2])),
+        tuples=tuples,
     )
+
+
+@st.composite
+def _tuples(
+    draw: st.DrawFn, star: Star, part: FactPart, used: set[Role]
+) -> tuple[tuple[str, GrainAttribute, str], ...]:
+    """A metric of one member of a dimension that the query does not use besides."""
+    free = [
+        bound.attribute
+        for bound in (*part.attributes, *star.attributes)
+        if bound.attribute.role not in used
+        and not bound.is_many_to_many
+        and bound.key_columns == (bound.name_column,)
+        and bound.attribute.name != "New"
+    ]
+    names = [name for name, metric in METRICS.items() if not metric.calculation_method.startswith(("stddev", "var"))]
+    if not free:
+        return ()
+    key = draw(st.sampled_from(["a", "b", "it's", "Other"]))
+    return ((draw(st.sampled_from(names)), draw(st.sampled_from(free)), key),)
 
 
 @st.composite

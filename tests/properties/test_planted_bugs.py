@@ -33,7 +33,7 @@ def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
     """COUNT(*) is answered from a count of non-NULL values where one is stored."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         counts = [one for one in self._from.measures if one.function is StoredFunction.COUNT]
         if measure.function is StoredFunction.COUNT_ROWS and counts:
             return plain(self, counts[0])
@@ -66,7 +66,7 @@ def _average_of_averages(patch: pytest.MonkeyPatch) -> None:
     """Averages are averaged."""
     plain = AggregateRows.metric
 
-    def metric(self: AggregateRows, wanted: MetricPieces) -> exp.Expression:
+    def metric(self: AggregateRows, wanted: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         if wanted.method != "average":
             return plain(self, wanted)
         pieces = [
@@ -86,7 +86,7 @@ def _no_regrouping(patch: pytest.MonkeyPatch) -> None:
     """Sums are taken as they are stored, as if equal keys were one row."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         is_sum = measure.function is StoredFunction.SUM
         return exp.Max(this=self.stored(measure)) if is_sum else plain(self, measure)
 
@@ -205,7 +205,7 @@ def _a_least_is_a_sum(patch: pytest.MonkeyPatch) -> None:
     """The greatest value of an aggregate is that of any of its rows."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         is_greatest = measure.function is StoredFunction.MAXIMUM
         return exp.Min(this=self.stored(measure)) if is_greatest else plain(self, measure)
 

@@ -124,7 +124,7 @@ def _build(database: Database, parts: tuple[FactPart, ...], sources: Sources) ->
 
 
 def _ask(database: Database, star: Star, asked: StarQuery, instances: list[ServingInstance], sources: Sources) -> None:
-    model, paths = model_of(star), StarPaths(star)
+    model, paths = model_of(star, asked), StarPaths(star)
     statement = read_statement(asked.sql, dialect="postgres")
     names = SurfaceNames(model, paths)
     query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
@@ -175,6 +175,8 @@ def _check_match(
 ) -> None:
     query, part = read
     event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
+    if asked.tuples:
+        event("match: tuple")
     if any("distinct" in str(name) for name in query.metrics):
         event("match: exact distinct")
     try:

@@ -1,7 +1,8 @@
 """Calculated metrics: MDX arithmetic, comparisons, CASE, IIF and ISEMPTY as expressions over base metrics.
 
 An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty; division yields NULL where the
-divisor is 0, and is never an integer division. Tuples, members and time functions are refused by name.
+divisor is 0, and is never an integer division. A tuple of a measure and members by key, ``([Measures].[Sales],
+[Promotions].[By Mail].&[Y])``, is the measure of these members; other tuples, sets and time functions are refused by name.
 
 Source: SML reference, ``metric_calc.expression``.
 """
@@ -18,6 +19,9 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 
 _MEASURE = re.compile(r"\[\s*Measures\s*\]\s*\.\s*\[((?:[^\]]|\]\])+)\]", re.IGNORECASE)
+_ITEM = r"(?:\[[^\]]+\]\s*\.\s*)+&?\[(?:[^\]]|\]\])+\]"
+_TUPLE = re.compile(rf"\(\s*({_ITEM}(?:\s*,\s*{_ITEM})+)\s*\)")
+_MEMBER = re.compile(r"^(?:\[[^\]]+\]\s*\.\s*)*\[([^\]]+)\]\s*\.\s*&\[((?:[^\]]|\]\])+)\]$")
 _STRANGE = re.compile(r"\[[^\]]*\](?:\s*\.\s*&?\[[^\]]*\])*(?:\s*\.\s*\w+)?|\b[A-Za-z]+\s*\((?=[^()]*\[)")
 _ALLOWED = (
     exp.Column,
@@ -50,16 +54,23 @@ _ALLOWED = (
 )
 
 
+Member = tuple[str, str]
+"""(attribute as queries name it, key) of a tuple."""
+
+MakeMetric = Callable[[str, tuple[Member, ...]], exp.Expression]
+"""Puts a base metric in, for some members or for all."""
+
+
 class CalculatedMetrics:
     """Expands calculations of one model down to base metrics. Each is parsed once."""
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
-        self._parsed: dict[str, tuple[exp.Expression, tuple[str, ...]]] = {}
+        self._parsed: dict[str, tuple[exp.Expression, tuple[tuple[str, tuple[Member, ...]], ...]]] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
-    def expand(self, name: str, metric: Callable[[str], exp.Expression], above: tuple[str, ...] = ()) -> exp.Expression:
+    def expand(self, name: str, metric: MakeMetric, above: tuple[str, ...] = ()) -> exp.Expression:
         """The calculation with every base metric put in by ``metric``.
 
         Raises:
@@ -68,31 +79,40 @@ class CalculatedMetrics:
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
-        parsed, measures = self._parse(calculation)
+        if name not in self._parsed:
+            self._parsed[name] = self._read(calculation)
+        parsed, measures = self._parsed[name]
 
         def value_of(node: exp.Expression) -> exp.Expression:
             if not isinstance(node, exp.Column):
                 return node
-            other = measures[int(node.name)]
-            value = metric(other) if other in self._model.metrics else self.expand(other, metric, (*above, name))
+            other, members = measures[int(node.name)]
+            if other in self._model.metrics:
+                value = metric(other, members)
+            else:
+                # The members hold for everything below.
+                value = self.expand(other, lambda base, own: metric(base, (*members, *own)), (*above, name))
             return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
         return parsed.copy().transform(value_of, copy=False)
 
-    def _parse(self, calculation: Calculation) -> tuple[exp.Expression, tuple[str, ...]]:
-        known = self._parsed.get(calculation.name)
-        if known is None:
-            known = self._parsed[calculation.name] = self._read(calculation)
-        return known
+    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[tuple[str, tuple[Member, ...]], ...]]:
+        measures: list[tuple[str, tuple[Member, ...]]] = []
 
-    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[str, ...]]:
-        measures: list[str] = []
-
-        def column(match: re.Match[str]) -> str:
-            measures.append(self._known(calculation, match.group(1).replace("]]", "]").strip()))
+        def put(measure: str, members: tuple[Member, ...]) -> str:
+            measures.append((self._known(calculation, measure.replace("]]", "]").strip()), members))
             return f'"{len(measures) - 1}"'
 
-        text = _MEASURE.sub(column, calculation.expression)
+        def from_tuple(match: re.Match[str]) -> str:
+            items = [item.strip() for item in re.findall(_ITEM, match.group(1))]
+            wanted = [found.group(1) for item in items if (found := _MEASURE.fullmatch(item))]
+            members = [found for item in items if (found := _MEMBER.match(item))]
+            if len(wanted) != 1 or len(members) != len(items) - 1:
+                return match.group(0)
+            return put(wanted[0], tuple((found.group(1), found.group(2).replace("]]", "]")) for found in members))
+
+        text = _TUPLE.sub(from_tuple, calculation.expression)
+        text = _MEASURE.sub(lambda match: put(match.group(1), ()), text)
         strange = _STRANGE.search(text)
         if strange is not None:
             reason = f"its MDX `{_one_line(strange.group(0))}` is a tuple, member or set, which is not translated"

@@ -54,15 +54,17 @@ class _Group:
 
     def __init__(self, query: ModelQuery, part: QueryPart, rows: AnswerRows) -> None:
         self._query, self._part, self._rows = query, part, rows
-        rows.keep_members(list(part.attributes.values()))
+        rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
         attributes: _Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place])}
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
         members = [substitute(_argument(one), attributes) for one in query.members]
-        found = rows.prepared(keys, members)
+        slices = [substitute(one, attributes) for one in part.slices.values()]
+        found = rows.prepared(keys, [*members, *slices])
         self._keys = dict(zip(part.keys, found, strict=False))
         self._members = found[len(keys) :]
+        self._slices = dict(zip(part.slices, found[len(keys) + len(members) :], strict=True))
 
     @property
     def values(self) -> _Values:
@@ -82,7 +84,8 @@ class _Group:
         if place not in self._part.metrics:
             return exp.Null()
         metric = self._part.metrics[place]
-        return self._rows.metric(MetricPieces(metric.calculation_method, metric.column) if metric else ROWS)
+        pieces = MetricPieces(metric.calculation_method, metric.column) if metric else ROWS
+        return self._rows.metric(pieces, self._slices.get(place))
 
     def _member(self, place: int) -> exp.Expression:
         made = self._query.members[place].copy()

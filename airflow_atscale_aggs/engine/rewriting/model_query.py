@@ -11,7 +11,7 @@ Expressions are ASTs whose leaves are references (`Ref`), rendered nowhere befor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlglot import exp
@@ -56,6 +56,7 @@ class ModelQuery:
         attributes: every attribute that is used anywhere, once.
         keys: what rows are grouped by: attributes or expressions over A.
         metrics: base metrics by unique name, or `ROW_COUNT`.
+        slices: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
         members: MIN, MAX or COUNT(DISTINCT) over A.
         where: over A.
         having: over K, M and G.
@@ -67,6 +68,7 @@ class ModelQuery:
     metrics: tuple[str, ...]
     members: tuple[exp.Expression, ...]
     outputs: tuple[Output, ...]
+    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     where: exp.Expression | None = None
     having: exp.Expression | None = None
     order_by: tuple[OrderTerm, ...] = ()

@@ -11,7 +11,7 @@ Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -33,6 +33,8 @@ class QueryPart:
         attributes: by place in the query, as this fact reaches them; all that the part uses.
         keys: places of the grouping keys that it has.
         metrics: metrics by place in the query; None stands for the number of rows.
+        slices: by place of the metric: the condition over A of the rows that it measures.
+        sliced: places of attributes that are used by slices only: rows without a member of them stay.
         where: its share of the condition, over A.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
     """
@@ -43,6 +45,8 @@ class QueryPart:
     metrics: Mapping[int, Metric | None]
     where: exp.Expression | None
     is_repeated: bool = False
+    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    sliced: frozenset[int] = frozenset()
 
     @property
     def needed(self) -> FactPart:
@@ -74,10 +78,13 @@ class _Splitter:
     def __init__(self, query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> None:
         self._query, self._model, self._paths = query, model, paths
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
+        plain = (*query.keys, *query.members, query.where)
+        self._used = frozenset(place for one in plain for place in references(one, Ref.ATTRIBUTE))
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
     def split(self) -> tuple[QueryPart, ...]:
         """The parts, those with all keys first."""
+        self._check_slices()
         if not self._query.metrics:
             return (self._members(),)
         groups: dict[tuple[str, bool], dict[int, Metric | None]] = {}
@@ -122,7 +129,7 @@ class _Splitter:
 
     def _unreachable(self, fact: str) -> list[int]:
         reached = self._paths.attributes_of(fact)
-        return [place for place, attribute in enumerate(self._query.attributes) if attribute not in reached]
+        return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
 
     def _unrelated(self) -> list[int]:
         facts = {self._model.metrics[name].dataset for name in self._query.metrics if name != ROW_COUNT}
@@ -141,7 +148,7 @@ class _Splitter:
 
     def _part(self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool) -> QueryPart:
         reached = self._paths.attributes_of(fact)
-        here = {place for place, attribute in enumerate(self._query.attributes) if attribute in reached}
+        here = {place for place in self._used if self._query.attributes[place] in reached}
         keys = tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
         for place, behind in enumerate(self._key_attributes):
             if behind & here and not behind <= here:
@@ -149,14 +156,48 @@ class _Splitter:
         conditions = [one for one in self._conjuncts if one is not None and self._concerns(one, here, fact)]
         used = {at for key in keys for at in self._key_attributes[key]}
         used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
+        slices = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
+        sliced = {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
+        self._check_members(sliced, reached, fact)
         return QueryPart(
             fact=fact,
-            attributes={place: reached[self._query.attributes[place]] for place in sorted(used)},
+            attributes={place: reached[self._query.attributes[place]] for place in sorted(used | sliced)},
+            slices=slices,
+            sliced=frozenset(sliced - used),
             keys=keys,
             metrics=metrics,
             where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
             is_repeated=lacks and len(keys) < len(self._query.keys),
         )
+
+    def _check_slices(self) -> None:
+        """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""
+        roles = {self._query.attributes[place].role for place in self._used}
+        for place, condition in self._query.slices.items():
+            name = self._query.metrics[place]
+            for at in references(condition, Ref.ATTRIBUTE):
+                attribute = self._query.attributes[at]
+                if attribute.role in roles:
+                    reason = f"a tuple fixes `{attribute.query_name}`, whose dimension the query uses as well"
+                    raise UnsupportedQueryError(name, reason, "Leave that dimension out of the query.")
+            if self._model.metrics[name].calculation_method.startswith(("stddev", "var")):
+                reason = "deviations of a tuple's members are not answered"
+                raise UnsupportedQueryError(name, reason, "Filter by the member instead.")
+
+    def _check_members(
+        self, sliced: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
+    ) -> None:
+        for place in sliced:
+            attribute = self._query.attributes[place]
+            bound = reached.get(attribute)
+            if bound is None:
+                raise UnsupportedQueryError(attribute.query_name, f"a tuple names it, but `{fact}` does not reach it")
+            if bound.is_many_to_many:
+                reason = "a tuple names it, and rows have several members of it, which would count the others twice"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by it instead.")
+            if bound.key_columns != (bound.name_column,):
+                reason = "a tuple names its member by a key that queries do not see"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by its name instead.")
 
     def _concerns(self, condition: exp.Expression, here: set[int], fact: str) -> bool:
         """Whether a condition holds for a fact's rows; one on unrelated attributes alone does not."""

@@ -10,7 +10,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics, Member
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ROW_COUNT,
     ModelQuery,
@@ -83,7 +83,8 @@ class _Used:
     """What has been met so far, by place."""
 
     attributes: dict[GrainAttribute, int] = field(default_factory=dict)
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[tuple[str, tuple[Member, ...]], int] = field(default_factory=dict)
+    slices: dict[int, exp.Expression] = field(default_factory=dict)
     members: list[exp.Expression] = field(default_factory=list)
     keys: list[exp.Expression] = field(default_factory=list)
 
@@ -119,7 +120,8 @@ class _Reader:
         return ModelQuery(
             attributes=tuple(used.attributes),
             keys=tuple(used.keys),
-            metrics=tuple(used.metrics),
+            metrics=tuple(name for name, _ in used.metrics),
+            slices=used.slices,
             members=tuple(used.members),
             outputs=outputs,
             where=condition,
@@ -158,7 +160,7 @@ class _Reader:
             return expression.name
         found = reference_of(converted)
         if found is not None and found[0] is Ref.METRIC:
-            return tuple(self._used.metrics)[found[1]] or "count"
+            return tuple(self._used.metrics)[found[1]][0] or "count"
         return f"column_{place}"
 
     def _take_keys(self, group: exp.Group | None) -> None:
@@ -268,8 +270,22 @@ class _Reader:
     def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
         return ref(Ref.ATTRIBUTE, self._used.attributes.setdefault(attribute, len(self._used.attributes)))
 
-    def _metric(self, name: str) -> exp.Expression:
-        return ref(Ref.METRIC, self._used.metrics.setdefault(name, len(self._used.metrics)))
+    def _metric(self, name: str, members: tuple[Member, ...] = ()) -> exp.Expression:
+        """A metric, of some members only when a tuple says so."""
+        metrics = self._used.metrics
+        place = metrics.setdefault((name, members), len(metrics))
+        if members and place not in self._used.slices:
+            conditions = []
+            if len({attribute for attribute, _ in members}) < len(members):
+                raise UnsupportedQueryError(name, "a tuple inside a tuple names another member of one attribute")
+            for attribute, key in members:
+                meaning = self._names.find(attribute)
+                if not isinstance(meaning, GrainAttribute):
+                    reason = f"the tuple with `{name}` has a member of `{attribute}`, which is no attribute"
+                    raise UnsupportedQueryError(name, reason, "Correct the model.")
+                conditions.append(exp.EQ(this=self._attribute(meaning), expression=exp.Literal.string(key)))
+            self._used.slices[place] = exp.and_(*conditions, copy=False)
+        return ref(Ref.METRIC, place)
 
     def _aggregate(self, function: exp.Expression, clause: exp.Expression) -> exp.Expression:
         """COUNT(*), a metric in its own aggregate, or MIN, MAX, COUNT(DISTINCT) of an attribute."""

@@ -172,9 +172,9 @@ class InstanceRows:
         """The column that holds a stored measure."""
         return self._parent(self._from.measures[measure])
 
-    def roll_up(self, measure: StoredMeasure) -> exp.Expression:
-        """The aggregate over a group of rows that gives the measure of the whole group."""
-        column = self.stored(measure)
+    def roll_up(self, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+        """The aggregate over a group of rows that gives the measure of the whole group, or of some of its rows."""
+        column = where(self.stored(measure), only)
         match measure.function:
             case StoredFunction.COUNT_ROWS | StoredFunction.COUNT:
                 # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
@@ -257,6 +257,11 @@ class InstanceRows:
 
     def _parent(self, column: str) -> exp.Expression:
         return _column(column, self._alias)
+
+
+def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
+    """The value in rows that meet a condition, NULL in others."""
+    return value if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 
 
 def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
+from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import widened
@@ -55,8 +55,8 @@ class AnswerRows(Protocol):
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """To be called when all rows are filtered: where groups and others are found from now on, in order."""
 
-    def metric(self, metric: MetricPieces) -> exp.Expression:
-        """A metric over a group of rows."""
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+        """A metric over a group of rows, or over those of them that meet a condition."""
 
 
 def add_condition(select: exp.Select, condition: exp.Expression) -> None:
@@ -103,11 +103,11 @@ class FactRows:
         """Nothing to prepare."""
         return [*groups, *others]
 
-    def metric(self, metric: MetricPieces) -> exp.Expression:
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The aggregate function of the metric's method over its column."""
         if not metric.method:
             return exp.Count(this=exp.Star(), big_int=True)
-        column = self._source.column(metric.column, self._alias)
+        column = where(self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
             return exp.cast(exp.Avg(this=column), "double")
         if metric.method in _DEVIATIONS:
@@ -175,7 +175,7 @@ class AggregateRows:
         """Means of the groups are needed before deviations can be combined."""
         return self._rows.with_means(groups, others) if self._rows.needs_means else [*groups, *others]
 
-    def metric(self, metric: MetricPieces) -> exp.Expression:
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The metric from its stored pieces."""
         fact = self._needed.fact
         if not metric.method:
@@ -184,11 +184,11 @@ class AggregateRows:
             return self._only(metric)
         piece = _SINGLE.get(metric.method)
         if piece is not None:
-            return self._rows.roll_up(StoredMeasure(piece, fact, metric.column))
+            return self._rows.roll_up(StoredMeasure(piece, fact, metric.column), only)
         count = StoredMeasure(StoredFunction.COUNT, fact, metric.column)
-        number = exp.Sum(this=self._rows.stored(count))
+        number = exp.Sum(this=where(self._rows.stored(count), only))
         if metric.method == "average":
-            total = exp.Sum(this=self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)))
+            total = exp.Sum(this=where(self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only))
             return exp.Div(this=exp.cast(total, "double"), expression=_or_null(number))
         squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
         if metric.method.endswith("samp"):

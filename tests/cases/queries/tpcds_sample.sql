@@ -114,3 +114,33 @@ SELECT "Store Returns Count" FROM tpcds.tpcds_benchmark_model WHERE "Returns Tim
 -- equals
 SELECT SUM(1) FROM store_returns JOIN store_sales ON sr_ticket_number = ss_ticket_number AND sr_item_sk = ss_item_sk AND sr_customer_sk = ss_customer_sk
 WHERE NOT ss_sold_date_sk IS NULL AND sr_returned_date_sk - ss_sold_date_sk > 30 AND sr_returned_date_sk - ss_sold_date_sk <= 90
+
+-- case: sample: a tuple measures some members, the metric beside it all rows
+-- from: Q50
+SELECT "Store Number", "Store Returns 31 to 60 Days", "Store Returns Count" FROM tpcds.tpcds_benchmark_model
+-- equals
+SELECT ss_store_sk, COALESCE(SUM(CASE WHEN sr_returned_date_sk - ss_sold_date_sk > 30 AND sr_returned_date_sk - ss_sold_date_sk <= 60 THEN 1 END), 0), SUM(1)
+FROM store_returns JOIN store_sales ON sr_ticket_number = ss_ticket_number AND sr_item_sk = ss_item_sk AND sr_customer_sk = ss_customer_sk
+JOIN store ON ss_store_sk = s_store_sk WHERE NOT ss_sold_date_sk IS NULL GROUP BY ss_store_sk
+
+-- case: sample: tuples of hours, without a group
+-- from: Q88
+SELECT "Store Sales 08:30 to 09:00", "Store Sales 12:00 to 12:30" FROM tpcds.tpcds_benchmark_model WHERE "Vehicle Count" <= 2
+-- equals
+SELECT COALESCE(SUM(CASE WHEN t_hour = 8 AND t_minute >= 30 THEN 1 END), 0), COALESCE(SUM(CASE WHEN t_hour = 12 AND t_minute < 30 THEN 1 END), 0)
+FROM store_sales JOIN household_demographics ON ss_hdemo_sk = hd_demo_sk LEFT JOIN time_dim ON ss_sold_time_sk = t_time_sk WHERE hd_vehicle_count <= 2
+
+-- case: sample: a share of what was promoted
+-- from: any
+SELECT "Product Category", "Store Mail Email or TV Promo Ratio" FROM tpcds.tpcds_benchmark_model
+-- equals
+SELECT i_category, CAST(SUM(CASE WHEN p_channel_dmail = 'Y' OR p_channel_email = 'Y' OR p_channel_tv = 'Y' THEN ss_ext_sales_price END) AS DOUBLE PRECISION)
+/ NULLIF(SUM(ss_ext_sales_price), 0) * 100 FROM store_sales JOIN item ON ss_item_sk = i_item_sk LEFT JOIN promotion ON ss_promo_sk = p_promo_sk GROUP BY i_category
+
+-- case: sample: one quarter over the one before
+-- from: any
+SELECT "Sold Customer County", "Store Sales Q2 over Q1 2001" FROM tpcds.tpcds_benchmark_model WHERE "Sold Customer State" = 'TN'
+-- equals
+SELECT ca_county, CAST(SUM(CASE WHEN d_year = 2001 AND d_qoy = 2 THEN ss_ext_sales_price END) AS DOUBLE PRECISION)
+/ NULLIF(SUM(CASE WHEN d_year = 2001 AND d_qoy = 1 THEN ss_ext_sales_price END), 0) FROM store_sales
+JOIN customer_address ON ss_addr_sk = ca_address_sk LEFT JOIN date_dim ON ss_sold_date_sk = d_date_sk WHERE ca_state = 'TN' GROUP BY ca_county
