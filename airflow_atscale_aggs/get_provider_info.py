@@ -20,6 +20,10 @@ _SETTINGS = {
     "grace_overrides": ("boolean", "false", "A batch may be given grace periods; needs the next one too."),
     "grace_overrides_of_model": ("boolean", "false", "Batches of a model may be given grace periods."),
     "drop_delay_seconds": ("integer", "3600", "How long a superseded table is kept."),
+    "proof_seconds": ("integer", "300", "How long queries rely on keys and hierarchies that the data has proven."),
+    "history": ("boolean", "true", "Keep a log of the queries that are answered."),
+    "history_days": ("integer", "90", "How long queries stay in the log."),
+    "history_literals": ("boolean", "false", "Keep the values of conditions in the log."),
 }
 
 

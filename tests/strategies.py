@@ -154,7 +154,7 @@ def stars(draw: st.DrawFn) -> Star:
         tables |= {table.name: table for table in (dimension.table, *dimension.others)}
         kind = draw(st.sampled_from([JoinKind.UNIQUE_KEY, JoinKind.UNIQUE_KEY, JoinKind.COARSE_KEY, JoinKind.BRIDGE]))
         for role_number in range(draw(st.integers(1, 2))):
-            role = Role(f"Dim {number}", ("{0}", "Other {0}")[role_number])
+            role = Role(f"Dim {number}", (f"D{number} {{0}}", f"Other D{number} {{0}}")[role_number])
             stem = f"f{number}{role_number}"
             made = draw(_role(dimension, kind, role, stem))
             columns |= made.columns

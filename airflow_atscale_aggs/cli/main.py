@@ -20,6 +20,8 @@ _VERBS = {
     "batches": ("reading", "List batch builds, newest first."),
     "plan": ("building", "Show what a build would do: order, sources, estimated rows, SQL."),
     "build": ("building", "Build or rebuild all aggregates of a model and activate them together."),
+    "query": ("querying", "Answer a query on a model, from its aggregates where they serve."),
+    "explain": ("querying", "Show what would answer a query, and why other aggregates would not."),
     "cancel": ("building", "Give a batch up; the old instances keep serving."),
     "verify": ("verifying", "Compare the aggregates that serve with their facts."),
     "sweep": ("sweeping", "Drop tables that nothing needs any more; lists them first."),
@@ -68,7 +70,7 @@ class LazyVerbs(VerbGroup):
 @click.version_option(__version__, prog_name="atscale-aggs")
 @click.pass_context
 def cli(ctx: click.Context, /, *, debug: bool, **connection: str | None) -> None:
-    """Aggregate tables for star schemas: define, plan, build, activate.
+    """Aggregate tables for star schemas: define, plan, build, activate, use.
 
     `atscale-aggs VERB --help` tells when to use a verb, with an example. Results go to standard output, everything
     else to standard error; exit codes are 0 ok, 1 failed, 2 usage, 130 interrupted.

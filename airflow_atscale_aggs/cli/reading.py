@@ -12,6 +12,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, second
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
@@ -68,8 +70,9 @@ def definitions(
             for one in chosen
             for record in place.registry.definitions(one.id, include_retired=include_retired)
         ]
+        used = _usage(place, [one.id for one in chosen])
     if as_json:
-        print_json([_definition(name, record) for name, record in found])
+        print_json([{**_definition(name, record), **_used(record, used)} for name, record in found])
         return
     _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
     rows = [
@@ -81,10 +84,12 @@ def definitions(
             ", ".join(part.fact for part in record.definition.parts),
             ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
             ", ".join(record.definition.metrics),
+            _used(record, used)["uses"],
         )
         for name, record in found
     ]
-    print_table(("aggregate", "model", "origin", "status", "facts", "attributes", "metrics"), rows)
+    columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses")
+    print_table(columns, rows, right=("uses",))
 
 
 @click.command(cls=Verb, example="atscale-aggs instances --model retail")
@@ -241,6 +246,21 @@ def batch_document(one: BatchRecord, model: str, counts: dict[str, int]) -> dict
         "instances": counts,
         "notes": one.notes,
     }
+
+
+def _usage(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+    """(uses, last use) by definition, all facts together."""
+    found: dict[str, tuple[int, datetime]] = {}
+    for model in models:
+        for usage in place.registry.usages(model):
+            uses, last = found.get(usage.definition_id, (0, usage.last_used_at))
+            found[usage.definition_id] = (uses + usage.uses, max(last, usage.last_used_at))
+    return found
+
+
+def _used(record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]) -> dict[str, object]:
+    uses, last = used.get(record.definition.id, (0, None))
+    return {"uses": uses, "last_used_at": last}
 
 
 def _definition(model: str, record: DefinitionRecord) -> dict[str, object]:

@@ -8,6 +8,11 @@ AtScaleAggsError
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
 ├─ AggregatesRefusedError         a batch was not begun: too many aggregates cannot be built; carries why
+├─ QueryError                     a query on a model cannot be answered as asked
+│  ├─ UnreadableQueryError        not parsable, not a query, or not on a deployed model
+│  ├─ UnknownColumnError          a column that the model does not have; carries near names
+│  ├─ AmbiguousColumnError        a name that means several things; carries their names
+│  └─ UnsupportedQueryError       carries the clause, why it is not answered and what to do instead
 ├─ SettingError                   an unknown key or a value outside its range
 ├─ RegistryError
 │  ├─ RegistryUnavailableError    the registry's database cannot be reached; worth retrying
@@ -133,6 +138,55 @@ class AggregatesRefusedError(AtScaleAggsError):
             f"Model `{self.model}`: {len(self.refused)} aggregates cannot be built, `aggregates.batch.max.failures` allows "
             f"{self.allowed}; no batch was begun and the old instances keep serving.\n{lines}"
         )
+
+
+class QueryError(AtScaleAggsError):
+    """A query on a model cannot be answered as asked. "No aggregate matches" is no error."""
+
+
+class UnreadableQueryError(QueryError):
+    """Not parsable, not a query, or not on a deployed model. Facts: SQL, reason."""
+
+    def __init__(self, sql: str, reason: str) -> None:
+        super().__init__(sql, reason)
+        self.sql, self.reason = sql, reason
+
+    def __str__(self) -> str:
+        return f"The query cannot be read: {self.reason}. [SQL: {self.sql}]"
+
+
+class UnknownColumnError(QueryError):
+    """The model has no such column. Facts: model, name, clause it stands in, near names."""
+
+    def __init__(self, model: str, name: str, clause: str, near: Sequence[str] = ()) -> None:
+        super().__init__(model, name, clause, tuple(near))
+        self.model, self.name, self.clause, self.near = model, name, clause, tuple(near)
+
+    def __str__(self) -> str:
+        where = f" (in `{self.clause}`)" if self.clause else ""
+        return f"Model `{self.model}` has no attribute or metric `{self.name}`{where}.{_did_you_mean(self.near)}"
+
+
+class AmbiguousColumnError(QueryError):
+    """A name means several things. Facts: model, name, what it may mean."""
+
+    def __init__(self, model: str, name: str, meanings: Sequence[str]) -> None:
+        super().__init__(model, name, tuple(meanings))
+        self.model, self.name, self.meanings = model, name, tuple(meanings)
+
+    def __str__(self) -> str:
+        return f"`{self.name}` means several things in model `{self.model}`: {', '.join(self.meanings)}. Use a unique name."
+
+
+class UnsupportedQueryError(QueryError):
+    """A clause that is not answered. Facts: clause as written, reason, what to do instead."""
+
+    def __init__(self, clause: str, reason: str, remedy: str = "") -> None:
+        super().__init__(clause, reason, remedy)
+        self.clause, self.reason, self.remedy = clause, reason, remedy
+
+    def __str__(self) -> str:
+        return f"`{self.clause}` is not answered: {self.reason}.{' ' + self.remedy if self.remedy else ''}"
 
 
 class SettingError(AtScaleAggsError):

@@ -94,6 +94,17 @@ class Settings:
     lease_seconds: int = _setting(
         "aggregates.batch.leaseSeconds", 60, "how long a silent owner of a batch is taken to be alive", least=1
     )
+    proof_seconds: int = _setting(
+        "query.proofs.maxAgeSeconds",
+        300,
+        "how long queries rely on keys and hierarchies that the data has proven; activation and deployment end it at once",
+        least=0,
+    )
+    history: bool = _setting("query.history.enabled", True, "keep a log of the queries that are answered")
+    history_days: int = _setting("query.history.retentionDays", 90, "how long queries stay in the log", least=1)
+    history_literals: bool = _setting(
+        "query.history.literals", False, "keep the values of conditions in the log; they may be personal data"
+    )
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:
         """These settings with product keys overridden; text such as ``"true"`` or ``"5"`` is understood.

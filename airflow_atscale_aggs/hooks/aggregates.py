@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from airflow_atscale_aggs.engine.lifecycle.use import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.registry import Registry
     from airflow_atscale_aggs.engine.settings import Settings
@@ -70,6 +71,25 @@ class AggregatesHook(BaseHook):
         """The warehouse's URL, which may hold a password."""
         extra = self.get_connection(self.aggs_conn_id).extra_dejson
         return str(extra.get("warehouse_url") or self.get_connection(extra["warehouse_conn_id"]).get_uri())
+
+    def answer(self, sql: str, **options: Any) -> Answer:
+        """Run a query on a model, from its aggregates where they serve.
+
+        Args:
+            options: as `engine.lifecycle.use.answer` has them: ``model``, ``dialect``, ``use_aggregates``,
+                ``max_staleness``, ``user``.
+
+        Raises:
+            AirflowFailException: the query cannot be answered as asked; says which clause.
+        """
+        from airflow_atscale_aggs.engine.lifecycle.use import answer
+
+        with airflow_errors(), self.get_conn() as workspace:
+            return answer(workspace, sql, **options)
+
+    def get_records(self, sql: str, **options: Any) -> list[tuple[Any, ...]]:
+        """The rows of `answer`, as Airflow's SQL hooks return them."""
+        return self.answer(sql, **options).rows
 
     def test_connection(self) -> tuple[bool, str]:
         """Open both databases; used by the Test button."""

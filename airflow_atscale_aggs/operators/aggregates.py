@@ -9,6 +9,7 @@ every task can be retried or cleared.
 
 from __future__ import annotations
 
+from airflow_atscale_aggs.operators.asking import AggregateAwareSQLOperator
 from airflow_atscale_aggs.operators.building import BuildAggregateOperator
 from airflow_atscale_aggs.operators.deploying import DeployModelOperator
 from airflow_atscale_aggs.operators.finishing import ActivateBatchOperator, ReportBatchOperator
@@ -17,6 +18,7 @@ from airflow_atscale_aggs.operators.triggering import TriggerBatchBuildOperator
 
 __all__ = [
     "ActivateBatchOperator",
+    "AggregateAwareSQLOperator",
     "BuildAggregateOperator",
     "DeployModelOperator",
     "PlanBatchBuildOperator",

@@ -14,7 +14,20 @@ import duckdb
 import pytest
 import tiny_star
 
-_VERBS = ("deploy", "models", "definitions", "instances", "batches", "plan", "build", "cancel", "verify", "sweep")
+_VERBS = (
+    "deploy",
+    "models",
+    "definitions",
+    "instances",
+    "batches",
+    "plan",
+    "build",
+    "query",
+    "explain",
+    "cancel",
+    "verify",
+    "sweep",
+)
 
 
 def _start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -270,3 +283,51 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
     )
 
     assert done.stderr == ""
+
+
+def test_queries_are_answered_and_explained(folder: Path) -> None:
+    """Table, CSV and JSON; where the answer came from; why an aggregate is not used, before and after a build."""
+    _run(folder, "deploy", "m")
+    by_city = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" IS NOT NULL ORDER BY 1'
+
+    code, out, err = _run(folder, "explain", by_city)
+    assert (code, "aggregates are defined for them, but not built" in err) == (0, True)
+    _run(folder, "build", "tiny_sales")
+    code, out, err = _run(folder, "query", by_city, "--format", "csv")
+    assert (code, out) == (0, "City,Amount\nNorth,555.00\nSouth,292.50\n")
+    assert "from aggregate `by_city` (4 rows, as of " in err
+    code, out, err = _run(folder, "query", by_city, "--no-aggregates")
+    assert "2 rows from the facts `sales`" in err
+    code, out, err = _run(folder, "query", by_city, "--max-staleness", "0s", "--json")
+    assert json.loads(out)["rows"] == [["North", 555.0], ["South", 292.5]]
+    assert json.loads(out)["sources"][0]["aggregate"] is None
+
+    used = {one["name"]: one["uses"] for one in json.loads(_run(folder, "definitions", "--json")[1])}
+    assert used == {"by_city": 1, "by_day_and_shop": 0, "by_month": 0, "by_month_and_city": 0}
+
+    code, out, err = _run(folder, "explain", 'SELECT "Shop", "Day", "Amount", "Month" FROM tiny_sales', "--json")
+    (part,) = json.loads(out)["parts"]
+    assert part["aggregate"] == "by_day_and_shop"
+    code, out, err = _run(folder, "query", 'SELECT "Ctiy" FROM tiny.tiny_sales')
+    assert (code, err) == (
+        1,
+        'Error: Model `tiny_sales` has no attribute or metric `Ctiy` (in `"Ctiy"`). Did you mean `City`?\n',
+    )
+
+
+def test_a_dropped_aggregate_falls_back_to_the_facts(folder: Path) -> None:
+    """The answer is right, and it is told that the plan was not."""
+    _run(folder, "deploy", "m")
+    _run(folder, "build", "tiny_sales")
+    by_city = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'North\''
+    table = json.loads(_run(folder, "query", by_city, "--json")[1])["sql"].split('FROM "')[1].split('"')[0]
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute(f'DROP TABLE "{table}" CASCADE')
+
+    code, out, err = _run(folder, "query", by_city, "--json")
+
+    document = json.loads(out)
+    assert (code, document["rows"]) == (0, [["North", 555.0]])
+    assert document["sources"][0]["aggregate"] is None
+    assert document["planned_sources"][0]["aggregate"] == "by_city"
+    assert "so the facts answered" in err

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from tests.hand_written import Built, Case
 
@@ -455,3 +457,11 @@ def test_what_cannot_be_stored_is_refused_by_name(built: Built) -> None:
     notes = built.report.batch.notes
     assert [note for note in notes if note.startswith("estimated ") and "customerkey" in note]
     assert [note for note in notes if note.startswith("by color ") and "map column `product_info`" in note]
+
+
+@pytest.mark.parametrize("case", QueryCase.read("internet_sales_sample"), ids=lambda case: case.name)
+def test_a_query_equals_the_select_written_by_hand(built: Built, case: QueryCase) -> None:
+    """From the facts and routed."""
+    model = built.report.batch.model_id
+
+    case.check(QueryRouter(built.workspace), built.workspace, SCHEMA, model)

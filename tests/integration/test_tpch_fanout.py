@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from tests.hand_written import Built, Case
 from tests.tpc_data import generate, load_duckdb, load_postgres
@@ -271,3 +273,11 @@ def test_an_attribute_with_several_values_per_order_is_refused_by_name(built: Bu
 def test_an_aggregate_of_the_same_fact_is_derived(built: Built) -> None:
     """The coarser one of two comes from the finer one."""
     assert built.instances["items by status", "lineitem"].source == "items by status and year"
+
+
+@pytest.mark.parametrize("case", QueryCase.read("tpch_sample"), ids=lambda case: case.name)
+def test_a_query_equals_the_select_written_by_hand(built: Built, case: QueryCase) -> None:
+    """From the facts and routed."""
+    model = built.report.batch.model_id
+
+    case.check(QueryRouter(built.workspace), built.workspace, SCHEMA, model)

@@ -51,6 +51,7 @@ class BuildStep:
         view_statements: make the aggregate's stable view show the target; run inside one transaction where the dialect
             has transactional DDL.
         view: the stable view's name, unquoted.
+        analyze_sql: gathers statistics of the target; empty where the warehouse does so by itself.
         drop_view_sql: drops the stable view if it is there, for when the aggregate has left the model.
         estimated_rows: None when nothing is known; see ``estimate_source``.
         estimate_source: ``sketch``, ``last build``, or empty.
@@ -70,6 +71,7 @@ class BuildStep:
     count_sql: str
     view_statements: tuple[str, ...]
     view: str
+    analyze_sql: str = ""
     drop_view_sql: str = ""
     estimated_rows: int | None = None
     estimate_source: str = ""
@@ -84,6 +86,10 @@ class BuildStep:
     def drop_statement(self, attempt: int) -> str:
         """Drops an attempt's table if it is there."""
         return self.drop_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+    def analyze_statement(self, attempt: int) -> str:
+        """Gathers statistics of an attempt's table; empty where that is not needed."""
+        return self.analyze_sql.replace(TARGET_ATTEMPT, str(attempt))
 
     def count_statement(self, attempt: int) -> str:
         """Counts the rows of an attempt's table."""

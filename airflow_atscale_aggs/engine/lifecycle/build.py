@@ -236,6 +236,10 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _
     sql = step.create_statement(source.option, claim.attempt, source.attempt)
     tell("sql", text=sql)
     written = session.execute(sql)
+    if step.analyze_sql:
+        # Without statistics the table is right all the same.
+        with contextlib.suppress(WarehouseError):
+            session.execute(step.analyze_statement(claim.attempt))
     if written is not None and written >= 0:
         return written
     return int(session.fetch_all(step.count_statement(claim.attempt))[0][0])

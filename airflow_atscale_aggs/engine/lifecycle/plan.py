@@ -98,14 +98,15 @@ def read_physical_tables(
 
 def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> DataFacts:
     """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
-    facts = _with_proven(session, DataFacts(), keys_to_prove(parts), sources)
+    facts = with_proven(session, DataFacts(), keys_to_prove(parts), sources)
     wanted = dependencies_wanted(parts, facts)
     implied = implied_dependencies(wanted, facts)
     facts = DataFacts(unique_keys=facts.unique_keys, functional=implied)
-    return _with_proven(session, facts, sorted(wanted - implied), sources)
+    return with_proven(session, facts, sorted(wanted - implied), sources)
 
 
-def _with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[Claim], sources: Sources) -> DataFacts:
+def with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[Claim], sources: Sources) -> DataFacts:
+    """The facts and those of the claims that the data proves, in one round trip; none when nothing can be asked."""
     asked, statement = proof_statement(claims, sources, facts)
     if statement is None:
         return facts

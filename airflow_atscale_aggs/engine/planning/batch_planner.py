@@ -32,6 +32,7 @@ from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
+    analyze_table,
     count_rows,
     create_table_as,
     drop_table,
@@ -229,6 +230,7 @@ class _StepComposer:
             target_sql=render(target, dialect),
             drop_sql=render(drop_table(target), dialect),
             count_sql=render(count_rows(target), dialect),
+            analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
             drop_view_sql=render(drop_view(table(view, self._given.schema)), dialect),
             view_statements=tuple(
                 render(statement, dialect)

@@ -10,12 +10,14 @@ from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.registry.records import QueryRecord
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
 _definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
+_query_decoder = msgspec.json.Decoder(QueryRecord)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -67,3 +69,13 @@ def encode_verified(verified: Verified) -> bytes:
 def decode_verified(document: bytes) -> Verified:
     """How an attempt was verified."""
     return _verified_decoder.decode(document)
+
+
+def encode_query(record: QueryRecord) -> bytes:
+    """A query of the log as JSON."""
+    return _encode(record)
+
+
+def decode_query(document: bytes) -> QueryRecord:
+    """The query of a document."""
+    return _query_decoder.decode(document)

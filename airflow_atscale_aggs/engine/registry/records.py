@@ -129,6 +129,59 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySource:
+    """What a part of a query was answered from; ``definition_id`` is empty for the facts."""
+
+    fact: str
+    aggregate: str = ""
+    definition_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRecord:
+    """One query that was answered.
+
+    Attributes:
+        fingerprint: of the query without its literals: equal queries but for values have one.
+        shape: the SQL without its literals; with them where a setting allows.
+        keys: attributes that it groups by, by query name.
+        metrics: base metrics; an empty name for COUNT(*).
+        predicates: attributes that it filters by.
+        planned, actual: where the answer was meant to come from, and came from.
+        fallback_reason: why they differ.
+        seconds: in the warehouse.
+        user: empty when not known.
+        weight: how many queries the record stands for; more than 1 under load.
+    """
+
+    model_id: str
+    fingerprint: str
+    asked_at: datetime
+    shape: str
+    keys: tuple[str, ...]
+    metrics: tuple[str, ...]
+    predicates: tuple[str, ...]
+    planned: tuple[QuerySource, ...]
+    actual: tuple[QuerySource, ...]
+    rows: int
+    seconds: float
+    fallback_reason: str = ""
+    user: str = ""
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecord:
+    """How often a definition's instances answered queries, ever. ``seconds``: of those queries, together."""
+
+    definition_id: str
+    fact: str
+    uses: int
+    seconds: float
+    last_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnneededTable:
     """A table that may still exist and that nothing needs."""
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -188,6 +188,33 @@ signals = Table(
     PrimaryKeyConstraint("model_id", "identity"),
 )
 """Completion signals by the hash of their identity, and the batch that answers each: a signal has one effect."""
+
+queries = Table(
+    f"{_PREFIX}queries",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("model_id", String(36), nullable=False),
+    Column("fingerprint", String(32), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("rows", BigInteger),
+    Column("seconds", Float),
+    Column("weight", Integer, nullable=False),
+    Index(f"ix_{_PREFIX}queries_asked", "model_id", "asked_at"),
+)
+"""The log of queries: kept for a while."""
+
+usages = Table(
+    f"{_PREFIX}usages",
+    metadata,
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("uses", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("definition_id", "fact"),
+)
+"""How often aggregates answered: kept for ever."""
 
 settings = Table(
     f"{_PREFIX}settings",

@@ -15,8 +15,6 @@ from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
-_PARENT = "parent"
-
 
 def select_from_instance(
     child: FactPart, parent: FactPart, way: Derivation, parent_table: exp.Table, sources: Sources, facts: DataFacts
@@ -30,28 +28,35 @@ def select_from_instance(
         way: from `lattice.derivation`; its dependencies are proven.
         parent_table: qualified name of the parent's table.
     """
-    return _DerivedSelect(child, parent, sources, facts).compose(way, parent_table)
+    rows = InstanceRows(child, parent, sources, facts)
+    rows.read(way, parent_table)
+    return rows.copied() if way.is_same_grain else rows.rolled_up()
 
 
-class _DerivedSelect:
-    """One derivation being composed."""
+class InstanceRows:
+    """The rows of an aggregate's table with everything that a coarser aggregate, or a query, needs of them.
 
-    def __init__(self, child: FactPart, parent: FactPart, sources: Sources, facts: DataFacts) -> None:
-        self._child, self._sources, self._facts = child, sources, facts
+    Attributes:
+        select: FROM the table and what is joined back to it; nothing is selected yet.
+        values: where each column of the child's layout is found, measures aside.
+    """
+
+    def __init__(
+        self, child: FactPart, parent: FactPart, sources: Sources, facts: DataFacts, alias: str = "parent"
+    ) -> None:
+        self._child, self._sources, self._facts, self._alias = child, sources, facts, alias
         self._to, self._from = stored_columns(child), stored_columns(parent)
-        self._select = exp.Select()
-        self._values: dict[str, exp.Expression] = {}
+        self._composer = JoinComposer(sources, facts)
+        self._composer.alias(alias)
+        self.select = exp.Select()
+        self.values: dict[str, exp.Expression] = {}
 
-    def compose(self, way: Derivation, parent_table: exp.Table) -> exp.Select:
-        """The SELECT; to be called once."""
+    def read(self, way: Derivation, parent_table: exp.Table) -> None:
+        """Begin with the parent's table; to be called once."""
         relation = parent_table.copy()
-        relation.set("alias", exp.TableAlias(this=_identifier(_PARENT)))
-        self._select.from_(relation, copy=False)
+        relation.set("alias", exp.TableAlias(this=_identifier(self._alias)))
+        self.select.from_(relation, copy=False)
         self._take_attributes(way.origins)
-        keys = list(self._values)
-        if way.is_same_grain:
-            return self._copied(keys)
-        return self._rolled_up(keys)
 
     def _take_attributes(self, origins: Sequence[AttributeOrigin]) -> None:
         """Where the child's attribute columns and matched flags come from, in the order of its layout."""
@@ -59,25 +64,49 @@ class _DerivedSelect:
         for origin in origins:
             if not origin.is_stored:
                 back.setdefault(origin.source, []).append(origin.attribute)
-        joined = {source: self._join_back(source, wanted) for source, wanted in back.items()}
+        found: dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]] = {}
+        for source, wanted in back.items():
+            found |= self._beside(source, wanted) if self._is_key(source) else self._join_back(source, wanted)
         flags: dict[tuple[object, ...], exp.Expression] = {}
         for origin in origins:
             bound, stored = origin.attribute, self._to.attributes[origin.attribute.attribute]
             if origin.is_stored:
                 there = self._from.attributes[bound.attribute]
-                self._values |= {to: _parent(column) for to, column in zip(stored.columns, there.columns, strict=True)}
+                columns = [self._parent(column) for column in there.columns]
             else:
-                alias = joined[origin.source]
-                place = back[origin.source].index(bound)
-                self._values |= {to: _column(f"c{place}_{number}", alias) for number, to in enumerate(stored.columns)}
-                flags.setdefault(bound.steps, _column(f"f{place}", alias))
+                columns, flag = found[bound]
+                flags.setdefault(bound.steps, flag)
+            self.values |= dict(zip(stored.columns, columns, strict=True))
         for path, name in self._to.matched.items():
             own = self._from.matched.get(path)
-            zero = exp.Literal.number(0)
-            self._values[name] = _parent(own) if own else exp.Coalesce(this=flags[path], expressions=[zero])
+            self.values[name] = self._parent(own) if own else flags[path]
 
-    def _join_back(self, source: BoundAttribute, wanted: Sequence[BoundAttribute]) -> str:
-        """Join one row per key of a stored attribute, with the attributes that its key determines; the alias."""
+    def _is_key(self, source: BoundAttribute) -> bool:
+        """True when a stored key stands in one row of its dataset only, and tells by itself that the row is there."""
+        is_physical = self._sources[source.dataset].is_physical(source.key_columns[0])
+        return is_physical and (source.dataset, source.key_columns) in self._facts.unique_keys
+
+    def _beside(
+        self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
+    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+        """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
+        depth = len(source.steps)
+        beyond = [_shifted(bound, depth) for bound in wanted]
+        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
+        joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
+        return {
+            bound: (
+                [joined.column[shifted.steps, column].copy() for column in shifted.columns],
+                joined.matched_flag(shifted.steps),
+            )
+            for bound, shifted in zip(wanted, beyond, strict=True)
+        }
+
+    def _join_back(
+        self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
+    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+        """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
         tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
@@ -94,39 +123,58 @@ class _DerivedSelect:
             is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
             inner.select(_as(exp.Min(this=is_there), f"f{place}"), copy=False)
         inner.group_by(*groupable(keys), copy=False)
-        alias = f"by_{self._from.attributes[source.attribute].keys[0]}"
+        alias = self._composer.alias(f"by_{self._from.attributes[source.attribute].keys[0]}")
         on = exp.and_(
             *(
-                exp.EQ(this=_parent(column), expression=_column(f"k{number}", alias))
+                exp.EQ(this=self._parent(column), expression=_column(f"k{number}", alias))
                 for number, column in enumerate(self._from.attributes[source.attribute].keys)
             ),
             copy=False,
         )
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(alias)))
-        self._select.append("joins", exp.Join(this=back, side="LEFT", on=on))
-        return alias
+        self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
+        zero = exp.Literal.number(0)
+        return {
+            bound: (
+                [_column(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
+                exp.Coalesce(this=_column(f"f{place}", alias), expressions=[zero]),
+            )
+            for place, bound in enumerate(wanted)
+        }
 
-    def _copied(self, keys: Sequence[str]) -> exp.Select:
+    def copied(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
-        for name in keys:
-            self._select.select(_as(self._values[name], name), copy=False)
+        for name, value in self.values.items():
+            self.select.select(_as(value, name), copy=False)
         for measure, name in self._to.measures.items():
-            self._select.select(_as(_parent(self._from.measures[measure]), name), copy=False)
-        return self._select
+            self.select.select(_as(self.stored(measure), name), copy=False)
+        return self.select
 
-    def _rolled_up(self, keys: Sequence[str]) -> exp.Select:
-        if any(m.function is StoredFunction.CENTERED_SQUARES for m in self._child.measures):
-            self._add_means(keys)
-        for name in keys:
-            self._select.select(_as(self._values[name].copy(), name), copy=False)
+    def rolled_up(self) -> exp.Select:
+        """A coarser grain: grouped, every measure rolled up."""
+        if self.needs_means:
+            found = self.with_means(list(self.values.values()), ())
+            self.values = dict(zip(self.values, found, strict=True))
+        for name, value in self.values.items():
+            self.select.select(_as(value.copy(), name), copy=False)
         for measure, name in self._to.measures.items():
-            self._select.select(_as(self._roll_up(measure), name), copy=False)
-        if keys:
-            self._select.group_by(*(self._values[name].copy() for name in keys), copy=False)
-        return self._select
+            self.select.select(_as(self.roll_up(measure), name), copy=False)
+        if self.values:
+            self.select.group_by(*(value.copy() for value in self.values.values()), copy=False)
+        return self.select
 
-    def _roll_up(self, measure: StoredMeasure) -> exp.Expression:
-        column = _parent(self._from.measures[measure])
+    @property
+    def needs_means(self) -> bool:
+        """Whether `with_means` must be called before `roll_up`."""
+        return any(measure.function is StoredFunction.CENTERED_SQUARES for measure in self._child.measures)
+
+    def stored(self, measure: StoredMeasure) -> exp.Expression:
+        """The column that holds a stored measure."""
+        return self._parent(self._from.measures[measure])
+
+    def roll_up(self, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+        """The aggregate over a group of rows that gives the measure of the whole group, or of some of its rows."""
+        column = where(self.stored(measure), only)
         match measure.function:
             case StoredFunction.COUNT_ROWS | StoredFunction.COUNT:
                 # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
@@ -160,12 +208,12 @@ class _DerivedSelect:
         """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""
         count, total = self._companions(measure)
         mean = exp.Div(
-            this=exp.cast(_parent(total), "double"),
-            expression=exp.func("NULLIF", _parent(count), exp.Literal.number(0)),
+            this=exp.cast(self._parent(total), "double"),
+            expression=exp.func("NULLIF", self._parent(count), exp.Literal.number(0)),
         )
-        distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=_parent(self._mean_name(total))))
+        distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=self._parent(self._mean_name(total))))
         between = exp.Mul(
-            this=exp.Mul(this=exp.cast(_parent(count), "double"), expression=distance), expression=distance.copy()
+            this=exp.Mul(this=exp.cast(self._parent(count), "double"), expression=distance), expression=distance.copy()
         )
         return exp.Sum(this=exp.Paren(this=exp.Add(this=column, expression=between)))
 
@@ -179,26 +227,41 @@ class _DerivedSelect:
         total = StoredMeasure(StoredFunction.SUM, measure.dataset, measure.column)
         return self._from.measures[count], self._from.measures[total]
 
-    def _add_means(self, keys: Sequence[str]) -> None:
-        """Wrap what is selected so far so that each parent row knows the mean of its whole group."""
-        inner = self._select
-        for number, name in enumerate(keys):
-            inner.select(_as(self._values[name].copy(), f"to_{number}"), copy=False)
-        partition = [self._values[name].copy() for name in keys]
+    def with_means(self, groups: Sequence[exp.Expression], others: Sequence[exp.Expression]) -> list[exp.Expression]:
+        """Wrap what is selected so far so that each row knows the mean of its whole group.
+
+        Args:
+            groups: what will be grouped by.
+            others: further expressions over the rows that are needed afterwards.
+
+        Returns:
+            Where groups and others are found now, in order.
+        """
+        inner = self.select
+        for number, value in enumerate((*groups, *others)):
+            inner.select(_as(value.copy(), f"to_{number}"), copy=False)
         for column in self._from.measures.values():
-            inner.select(_as(_parent(column), column), copy=False)
+            inner.select(_as(self._parent(column), column), copy=False)
         for measure in self._child.measures:
             if measure.function is StoredFunction.CENTERED_SQUARES:
                 count, total = self._companions(measure)
                 over = [
-                    exp.Window(this=exp.Sum(this=value), partition_by=[item.copy() for item in partition])
-                    for value in (exp.cast(_parent(total), "double"), _parent(count))
+                    exp.Window(this=exp.Sum(this=value), partition_by=[item.copy() for item in groups])
+                    for value in (exp.cast(self._parent(total), "double"), self._parent(count))
                 ]
                 mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
                 inner.select(_as(mean, self._mean_name(total)), copy=False)
-        self._values = {name: _parent(f"to_{number}") for number, name in enumerate(keys)}
-        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(_PARENT)))
-        self._select = exp.Select().from_(wrapped, copy=False)
+        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(self._alias)))
+        self.select = exp.Select().from_(wrapped, copy=False)
+        return [self._parent(f"to_{number}") for number in range(len(groups) + len(others))]
+
+    def _parent(self, column: str) -> exp.Expression:
+        return _column(column, self._alias)
+
+
+def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
+    """The value in rows that meet a condition, NULL in others."""
+    return value if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 
 
 def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
@@ -211,10 +274,6 @@ def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
         name_column=bound.name_column,
         steps=bound.steps[depth:],
     )
-
-
-def _parent(column: str) -> exp.Expression:
-    return _column(column, _PARENT)
 
 
 def _column(name: str, alias: str) -> exp.Column:

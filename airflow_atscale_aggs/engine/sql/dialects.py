@@ -69,6 +69,7 @@ class Dialect:
         widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
         has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
+        needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
@@ -90,6 +91,7 @@ class Dialect:
     widens_integer_sums: bool = True
     has_boolean_aggregate: bool = True
     variance_pop: str | None = None
+    needs_analyze: bool = False
     bigint_sums_widen: bool = False
     before_switch: tuple[str, ...] = ()
 
@@ -115,6 +117,7 @@ _ROWS = (
         begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ",
         replace_view=ReplaceViewStyle.DROP_CREATE,
         approx_count_distinct=None,
+        needs_analyze=True,
         bigint_sums_widen=True,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
@@ -164,6 +167,7 @@ _ROWS = (
         transactional_ddl=True,
         replace_view=ReplaceViewStyle.DROP_CREATE,
         distinct_sketch=SketchFunctions(make="HLL_CREATE_SKETCH", merge="HLL_COMBINE"),
+        needs_analyze=True,
         bigint_sums_widen=True,
     ),
     Dialect(

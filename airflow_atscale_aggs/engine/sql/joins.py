@@ -6,7 +6,7 @@ first brought to one row per key; a many-to-many bridge is brought to one row pe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -140,6 +140,22 @@ class JoinComposer:
             joined.column[node.path, column] = source.column(column, alias)
         self.children(node, select, joined)
         return alias, joined
+
+    def beside(self, node: JoinNode, select: exp.Select, keys: Mapping[str, exp.Expression]) -> JoinedColumns:
+        """Join a tree to what stands in FROM already, on a proven key of the tree's root.
+
+        Args:
+            keys: what each key column of the root must equal.
+        """
+        alias, source = self.alias(node.dataset), self._sources[node.dataset]
+        columns = [source.column(column, alias) for column in keys]
+        _left_join(select, source.relation(alias), list(keys.values()), columns)
+        joined = JoinedColumns()
+        joined.is_matched[()] = _is_not_null(columns[0])
+        for column in node.columns:
+            joined.column[(), column] = _of_member(source.column(column, alias), joined.is_matched[()])
+        self.children(node, select, joined)
+        return joined
 
     def children(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
         """Join everything below a node whose own columns are known."""

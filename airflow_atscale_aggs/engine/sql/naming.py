@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
@@ -63,6 +64,7 @@ class StoredColumns:
         return (*attributes, *self.matched.values(), *self.measures.values())
 
 
+@lru_cache(maxsize=4096)
 def stored_columns(part: FactPart) -> StoredColumns:
     """The layout of a part's table: attributes, matched flags, measures."""
     taken: set[str] = set()

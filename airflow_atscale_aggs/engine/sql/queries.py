@@ -79,7 +79,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
     column = source.column(measure.column, alias)
     match function:
         case StoredFunction.SUM:
-            return exp.Sum(this=_widened(column, source, measure.column))
+            return exp.Sum(this=widened(column, source, measure.column))
         case StoredFunction.COUNT:
             return exp.Count(this=column, big_int=True)
         case StoredFunction.MINIMUM:
@@ -91,7 +91,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
         case StoredFunction.COUNT_DISTINCT:
             return exp.Count(this=exp.Distinct(expressions=[column]), big_int=True)
         case StoredFunction.SUM_DISTINCT:
-            distinct = exp.Distinct(expressions=[_widened(column, source, measure.column)])
+            distinct = exp.Distinct(expressions=[widened(column, source, measure.column)])
             return exp.Sum(this=distinct)
         case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
             return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
@@ -104,7 +104,7 @@ def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
     return exp.Anonymous(this=dialect.variance_pop, expressions=[value])
 
 
-def _widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
+def widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
     """An integer column as BIGINT where the warehouse's SUM would overflow at 32 bits."""
     if source.dialect.widens_integer_sums or source.data_type(name) not in _INTEGERS:
         return column

@@ -58,6 +58,11 @@ def drop_table(target: exp.Table) -> exp.Expression:
     return exp.Drop(tables=[target.copy()], kind="TABLE", exists=True)
 
 
+def analyze_table(target: exp.Table) -> exp.Expression:
+    """ANALYZE: let the warehouse's planner know what a new table holds."""
+    return exp.Analyze(tables=[target.copy()])
+
+
 def count_rows(target: exp.Table) -> exp.Expression:
     """SELECT COUNT(*) of a table."""
     return exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(target.copy())

@@ -28,6 +28,9 @@ class WarehouseSession(Protocol):
     def fetch_all(self, sql: str) -> list[Row]:
         """Run a query and read its (small) result. Raises as `execute` does."""
 
+    def fetch_named(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
+        """Run a query and read its result with the names of its columns. Raises as `execute` does."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
 

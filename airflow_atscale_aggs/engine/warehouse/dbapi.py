@@ -60,6 +60,13 @@ class DbApiSession:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()]
 
+    def fetch_named(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
+        """Run a query and read its result with the names of its columns."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql)
+            names = tuple(str(column[0]) for column in cursor.description or ())
+            return names, [tuple(row) for row in cursor.fetchall()]
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements of the block, or none; only where the dialect has transactional DDL."""

@@ -1,0 +1,196 @@
+"""``query``, ``explain``: answers from aggregates, and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.teaching import Verb
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
+    from airflow_atscale_aggs.engine.lifecycle.use import Answer, QueryPlan
+    from airflow_atscale_aggs.engine.rewriting.matching import Candidate
+
+_QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:  # noqa: ARG001
+    """``90m``, ``12h``, ``7d``."""
+    if value is None:
+        return None
+    number, unit = value[:-1], value[-1:]
+    if unit not in _UNITS or not number.isdigit():
+        raise click.BadParameter(f"`{value}` is no duration; write a number and s, m, h or d, such as 12h")
+    return timedelta(**{_UNITS[unit]: int(number)})
+
+
+def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What both verbs have."""
+    for option in (
+        click.argument("sql"),
+        click.option("--model", metavar="M", help="The model that is meant where FROM names none that is deployed."),
+        click.option("--dialect", default="postgres", show_default=True, help="The SQL that the query is written in."),
+        click.option("--max-staleness", metavar="AGE", callback=_age, help="Use no aggregate that is older, e.g. 12h."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        connection_options,
+        click.pass_context,
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(cls=Verb, example=f"atscale-aggs query '{_QUERY}'")
+@click.option("--no-aggregates", is_flag=True, help="Answer from the facts.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@_asking
+def query(
+    ctx: click.Context,
+    /,
+    sql: str,
+    model: str | None,
+    dialect: str,
+    max_staleness: timedelta | None,
+    form: str,
+    *,
+    no_aggregates: bool,
+    as_json: bool,
+    **connection: str | None,
+) -> None:
+    """Answer a query on a model: FROM names the model, columns are its attributes and metrics.
+
+    Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on standard error.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.use import answer
+
+    with workspace(ctx, connection) as place:
+        found = answer(
+            place,
+            sql,
+            model=model,
+            dialect=dialect,
+            use_aggregates=not no_aggregates,
+            max_staleness=max_staleness,
+        )
+    if as_json or form == "json":
+        print_json(_answer_document(found))
+    elif form == "csv":
+        _print_csv(found)
+    else:
+        print_table(found.columns, found.rows)
+    if found.fallback_reason:
+        say(f"The aggregate could not be read, so the facts answered: {found.fallback_reason}")
+    say(f"{len(found.rows)} rows from {', '.join(_told(source) for source in found.plan.sources)}")
+
+
+@click.command(cls=Verb, example=f"atscale-aggs explain '{_QUERY}'")
+@click.option("--no-estimate", is_flag=True, help="Do not scan the facts to size the nearest aggregate's change.")
+@_asking
+def explain(
+    ctx: click.Context,
+    /,
+    sql: str,
+    model: str | None,
+    dialect: str,
+    max_staleness: timedelta | None,
+    *,
+    no_estimate: bool,
+    as_json: bool,
+    **connection: str | None,
+) -> None:
+    """Show what would answer a query: the source and SQL of each part, and why every other aggregate would not.
+
+    Use it when an aggregate is not used: the nearest one comes first, with the smallest change that would make it match. Runs no query.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.use import explain as explain_query
+
+    with workspace(ctx, connection) as place:
+        plan = explain_query(
+            place, sql, model=model, dialect=dialect, max_staleness=max_staleness, estimate=not no_estimate
+        )
+    if as_json:
+        print_json(_plan_document(plan))
+        return
+    click.echo(plan.sql)
+    for number, candidates in enumerate(plan.candidates):
+        say(plan.verdict(number))
+        if candidates:
+            rows = [
+                (one.aggregate, one.rows, one.miss, ", ".join(one.missing), one.change, one.extra_rows)
+                for one in candidates
+            ]
+            columns = ("aggregate", "rows", "why not", "what", "smallest change", "more rows")
+            print_table(columns, rows, right=("rows", "more rows"))
+
+
+def _told(source: PartSource) -> str:
+    if source.aggregate is None:
+        return f"the facts `{source.fact}`"
+    return f"aggregate `{source.aggregate}` ({source.rows:,} rows, as of {when(source.as_of)})"
+
+
+def _print_csv(found: Answer) -> None:
+    """RFC 4180; NULL is an empty field."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(found.columns)
+    writer.writerows(found.rows)
+
+
+def _answer_document(found: Answer) -> dict[str, object]:
+    return {
+        "columns": found.columns,
+        "rows": [[_plain(value) for value in row] for row in found.rows],
+        "sources": [_source(one) for one in found.plan.sources],
+        "planned_sources": [_source(one) for one in found.planned],
+        "fallback_reason": found.fallback_reason,
+        "sql": found.plan.sql,
+    }
+
+
+def _plan_document(plan: QueryPlan) -> dict[str, object]:
+    return {
+        "sql": plan.sql,
+        "parts": [
+            {
+                **_source(source),
+                "verdict": plan.verdict(number),
+                "candidates": [_candidate(one) for one in candidates],
+            }
+            for number, (source, candidates) in enumerate(zip(plan.sources, plan.candidates, strict=True))
+        ],
+    }
+
+
+def _source(source: PartSource) -> dict[str, object]:
+    names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
+    return {name: getattr(source, name) for name in names}
+
+
+def _candidate(one: Candidate) -> dict[str, object]:
+    return {
+        "aggregate": one.aggregate,
+        "rows": one.rows,
+        "reason": one.miss.name.lower(),
+        "explanation": one.miss.value,
+        "missing": one.missing,
+        "change": one.change,
+        "extra_rows": one.extra_rows,
+    }
+
+
+def _plain(value: object) -> object:
+    """A decimal as a JSON number where that loses nothing, else as text."""
+    if isinstance(value, Decimal):
+        as_float = float(value)
+        return as_float if Decimal(repr(as_float)) == value else str(value)
+    return value

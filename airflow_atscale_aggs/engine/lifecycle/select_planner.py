@@ -1,0 +1,155 @@
+"""How one SELECT on one model is answered: read, split by fact, matched, composed; proofs are made where they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, nearness
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.statements import Statement
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
+from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
+from airflow_atscale_aggs.engine.sql.statements import render, table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSource:
+    """What one part of a query is answered from.
+
+    Attributes:
+        fact: the fact dataset, or a dimension's own for a query on members.
+        aggregate: None when it is the facts.
+        rows: of the aggregate.
+    """
+
+    model: str
+    fact: str
+    aggregate: str | None = None
+    instance_id: str | None = None
+    definition_id: str | None = None
+    rows: int | None = None
+    as_of: datetime | None = None
+
+
+class SelectPlanner:
+    """Plans one SELECT on one model."""
+
+    def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
+        self._workspace, self.known, self._since = workspace, knowledge, since
+        self.query: ModelQuery | None = None
+        self._parts: tuple[QueryPart, ...] = ()
+        self._matches: list[Match | None] = []
+        self.sources: list[PartSource] = []
+
+    @property
+    def model_id(self) -> str:
+        """The model that is asked."""
+        return self.known.record.id
+
+    def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
+        """The SELECT on tables."""
+        known = self.known
+        if known.model.row_securities:
+            # Neither facts nor aggregates know who asks.
+            names = ", ".join(f"`{name}`" for name in known.model.row_securities)
+            reason = f"the model has row security ({names}), which this version does not apply"
+            raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
+        query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
+        self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
+        self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]
+        try:
+            rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
+            made = compose(query, list(zip(self._parts, rows, strict=True)))
+        except DefinitionError as error:
+            if not any(self._matches):
+                raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
+            # What an aggregate lacks could not be joined back to it after all.
+            return self.plan(statement, select, use_aggregates=False)
+        self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
+        return made
+
+    def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
+        """By part: what does not answer it, and why, nearest first."""
+        query, known = self.query, self.known
+        found: list[tuple[Candidate, ...]] = []
+        if query is None:
+            return found
+        for part, match in zip(self._parts, self._matches, strict=True):
+            self._prove_with(part, known.index.claimed(part))
+            others = [one for one in known.not_serving if one.fact == part.fact]
+            others += known.index.misses(query, part, known.proofs.facts.functional, since=self._since)
+            others.sort(key=nearness)
+            if estimate and match is None and others:
+                others[0] = self._estimated(others[0])
+            found.append(tuple(others))
+        return found
+
+    def _estimated(self, candidate: Candidate) -> Candidate:
+        """With the rows that its change would add, where it adds attributes."""
+        known = self.known
+        instance = next((one for one in known.index.instances if one.aggregate == candidate.aggregate), None)
+        if not candidate.lacking or instance is None:
+            return candidate
+        wider = FactPart(fact=candidate.fact, attributes=(*instance.part.attributes, *candidate.lacking), measures=())
+        self._prove(wider)
+        try:
+            statement = estimate_statement([wider], known.sources, known.proofs.facts)
+        except DefinitionError:
+            return candidate
+        with self._workspace.warehouse.session() as session:
+            rows = session.fetch_all(render(statement, known.sources.dialect))
+        are_registers = known.sources.dialect.approx_count_distinct is None
+        (wide,) = read_estimates(rows, 1, are_registers=are_registers)
+        return replace(candidate, extra_rows=max(wide - instance.rows, 0))
+
+    def _match(self, query: ModelQuery, part: QueryPart) -> Match | None:
+        known = self.known
+        wanted = known.index.wanted(query, part, known.proofs.facts.functional)
+        self._prove_with(part, wanted)
+        return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
+
+    def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
+        known = self.known
+        if match is None:
+            self._prove(part.needed)
+            return FactRows(part.needed, known.sources, known.proofs.facts)
+        instance = match.instance
+        place = table(instance.table, instance.schema)
+        context = (known.sources, known.proofs.facts)
+        return AggregateRows(part.needed, instance.part, match.way, place, context)
+
+    def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
+        """Ask the data whether the keys of stored attributes determine what the part needs."""
+        if sources:
+            attributes = tuple(dict.fromkeys((*part.needed.attributes, *sources)))
+            self._prove(FactPart(fact=part.fact, attributes=attributes, measures=()))
+
+    def _prove(self, part: FactPart) -> None:
+        with self._workspace.warehouse.session() as session:
+            self.known.proofs.add(session, [part])
+
+    def _source(self, part: QueryPart, match: Match | None) -> PartSource:
+        model = self.known.record.name
+        if match is None:
+            return PartSource(model=model, fact=part.fact)
+        one = match.instance
+        return PartSource(
+            model=model,
+            fact=part.fact,
+            aggregate=one.aggregate,
+            instance_id=one.id,
+            definition_id=one.definition_id,
+            rows=one.rows,
+            as_of=one.as_of,
+        )

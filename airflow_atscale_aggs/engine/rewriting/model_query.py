@@ -1,0 +1,137 @@
+"""A query on a model as a value: what is asked, not how it was spelled and not how it is answered.
+
+Expressions are ASTs whose leaves are references (`Ref`), rendered nowhere before they are replaced:
+
+    A  attribute by its place in ``ModelQuery.attributes``; in keys, WHERE and member aggregates
+    K  grouping key by its place in ``keys``
+    M  metric by its place in ``metrics``
+    G  least, greatest or number of distinct attribute values, by its place in ``members``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+
+ROW_COUNT = ""
+"""Stands among metric names for COUNT(*): the number of fact rows."""
+
+
+class Ref(StrEnum):
+    """The kinds of references."""
+
+    ATTRIBUTE = "A"
+    KEY = "K"
+    METRIC = "M"
+    MEMBERS = "G"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of the answer; the expression is over K, M and G."""
+
+    name: str
+    expression: exp.Expression
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """One term of ORDER BY over K, M and G."""
+
+    expression: exp.Expression
+    is_descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelQuery:
+    """A SELECT on the flat table of one model. Its expressions must not be changed, only copied.
+
+    Attributes:
+        attributes: every attribute that is used anywhere, once.
+        keys: what rows are grouped by: attributes or expressions over A.
+        metrics: base metrics by unique name, or `ROW_COUNT`.
+        slices: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
+        members: MIN, MAX or COUNT(DISTINCT) over A.
+        where: over A.
+        having: over K, M and G.
+        is_distinct: rows that are equal are shown once.
+    """
+
+    attributes: tuple[GrainAttribute, ...]
+    keys: tuple[exp.Expression, ...]
+    metrics: tuple[str, ...]
+    members: tuple[exp.Expression, ...]
+    outputs: tuple[Output, ...]
+    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    where: exp.Expression | None = None
+    having: exp.Expression | None = None
+    order_by: tuple[OrderTerm, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    is_distinct: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the answer's columns."""
+        return tuple(output.name for output in self.outputs)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Query names of the attributes behind the grouping keys."""
+        places = dict.fromkeys(place for key in self.keys for place in references(key, Ref.ATTRIBUTE))
+        return tuple(self.attributes[place].query_name for place in places)
+
+    @property
+    def predicate_names(self) -> tuple[str, ...]:
+        """Query names of the attributes in WHERE."""
+        return tuple(
+            self.attributes[place].query_name for place in dict.fromkeys(references(self.where, Ref.ATTRIBUTE))
+        )
+
+    def name_of_key(self, number: int) -> str:
+        """The attribute's query name for a plain key, else the output that shows the key, else a number."""
+        key = self.keys[number]
+        found = reference_of(key)
+        if found is not None:
+            return self.attributes[found[1]].query_name
+        shown = ref(Ref.KEY, number)
+        return next((output.name for output in self.outputs if output.expression == shown), f"key {number + 1}")
+
+
+def ref(kind: Ref, number: int) -> exp.Placeholder:
+    """A reference."""
+    return exp.Placeholder(this=f"{kind}{number}")
+
+
+def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
+    """What a node refers to; None when it is no reference."""
+    if not isinstance(node, exp.Placeholder):
+        return None
+    return Ref(node.name[0]), int(node.name[1:])
+
+
+def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
+    """Places that an expression refers to, in the order of the text, repeated as often as they stand there."""
+    for node in expression.find_all(exp.Placeholder, bfs=False) if expression is not None else ():
+        if node.name[0] == kind:
+            yield int(node.name[1:])
+
+
+def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
+    """A copy with references replaced by fresh copies of what they stand for; kinds that are not given stay."""
+
+    def replaced(node: exp.Expression) -> exp.Expression:
+        found = reference_of(node)
+        if found is None or found[0] not in values:
+            return node
+        value = values[found[0]](found[1]).copy()
+        # What is put in must not be torn apart by its new neighbours.
+        return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) and node.parent else value
+
+    return expression.copy().transform(replaced, copy=False)

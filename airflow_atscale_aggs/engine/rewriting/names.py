@@ -1,0 +1,77 @@
+"""The flat table's columns: which name means which attribute, metric or calculation of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
+
+Meaning = GrainAttribute | Metric | Calculation
+
+
+class SurfaceNames:
+    """Looks names up: unique names first, then labels, then both without regard to case.
+
+    Role-play templates and SML's overrides are applied.
+    """
+
+    def __init__(self, model: SemanticModel, paths: JoinPaths) -> None:
+        self.model = model
+        # Dictionaries as ordered sets: two facts reach one attribute, which is one meaning.
+        self._unique: dict[str, dict[Meaning, None]] = {}
+        self._labels: dict[str, dict[Meaning, None]] = {}
+        for fact in model.facts:
+            for attribute, bound in paths.attributes_of(fact).items():
+                shown = model.query_names.get(attribute.name, attribute.name)
+                self._unique.setdefault(attribute.role.query_name(shown), {})[attribute] = None
+                self._labels.setdefault(bound.label, {})[attribute] = None
+        measures: list[Metric | Calculation] = [*model.metrics.values(), *model.calculations.values()]
+        for metric in measures:
+            self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
+            self._labels.setdefault(metric.label, {})[metric] = None
+        self._folded: list[dict[str, dict[Meaning, None]]] = [_folded(self._unique), _folded(self._labels)]
+
+    def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
+        """What a column name means.
+
+        Args:
+            clause: tells where it stands, for the message.
+
+        Raises:
+            UnknownColumnError: nothing has that name; carries near names.
+            AmbiguousColumnError: several things have it.
+        """
+        folded = name.casefold()
+        stages = (self._unique.get(name), self._labels.get(name), *(stage.get(folded) for stage in self._folded))
+        for found in stages:
+            if found:
+                if len(found) > 1:
+                    raise AmbiguousColumnError(self.model.name, name, [_told(one) for one in found])
+                return next(iter(found))
+        near = near_names(name, self.all_names())
+        raise UnknownColumnError(self.model.name, name, clause(), near)
+
+    def has(self, name: str) -> bool:
+        """True when `find` would find or be torn between meanings."""
+        folded = name.casefold()
+        return name in self._unique or name in self._labels or any(folded in stage for stage in self._folded)
+
+    def all_names(self) -> Iterable[str]:
+        """Every unique name and label."""
+        return {**self._unique, **self._labels}
+
+
+def _folded(names: dict[str, dict[Meaning, None]]) -> dict[str, dict[Meaning, None]]:
+    folded: dict[str, dict[Meaning, None]] = {}
+    for name, meanings in names.items():
+        folded.setdefault(name.casefold(), {}).update(meanings)
+    return folded
+
+
+def _told(meaning: Meaning) -> str:
+    if isinstance(meaning, GrainAttribute):
+        return f"attribute `{meaning.query_name}` of dimension `{meaning.role.dimension}`"
+    return f"{'metric' if isinstance(meaning, Metric) else 'calculated metric'} `{meaning.name}`"

@@ -1,0 +1,246 @@
+"""The share of each fact in a query: which attributes it must reach, which measures it must give.
+
+    metric's fact reaches all attributes      a part with all grouping keys
+    it does not, ``repeat``                   a part with the keys that it reaches, repeated for the others
+    it does not, ``empty``                    no part: the metric is NULL
+    it does not, ``error`` or nothing said    refused by name
+
+Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-fact".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPart:
+    """What one fact dataset contributes to a query.
+
+    Attributes:
+        fact: the dataset whose rows are aggregated; a dimension's own dataset for a query on members.
+        attributes: by place in the query, as this fact reaches them; all that the part uses.
+        keys: places of the grouping keys that it has.
+        metrics: metrics by place in the query; None stands for the number of rows.
+        slices: by place of the metric: the condition over A of the rows that it measures.
+        sliced: places of attributes that are used by slices only: rows without a member of them stay.
+        where: its share of the condition, over A.
+        is_repeated: it lacks some keys and is joined to the other parts on those that it has.
+    """
+
+    fact: str
+    attributes: Mapping[int, BoundAttribute]
+    keys: tuple[int, ...]
+    metrics: Mapping[int, Metric | None]
+    where: exp.Expression | None
+    is_repeated: bool = False
+    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    sliced: frozenset[int] = frozenset()
+
+    @property
+    def needed(self) -> FactPart:
+        """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
+        pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
+        attributes = tuple(self.attributes[place] for place in sorted(self.attributes))
+        return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
+
+
+def pieces_of(metric: Metric | None, fact: str) -> tuple[StoredMeasure, ...]:
+    """The stored pieces that a metric, or the number of rows, is made of."""
+    if metric is None:
+        return (row_count(fact),)
+    return stored_measures(metric.calculation_method, metric.dataset, metric.column)
+
+
+def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> tuple[QueryPart, ...]:
+    """The parts of a query, those with all keys first; one part on a dimension's dataset for a query on members.
+
+    Raises:
+        UnsupportedQueryError: a metric cannot be answered, or not together with an attribute.
+    """
+    return _Splitter(query, model, paths).split()
+
+
+class _Splitter:
+    """Splits one query."""
+
+    def __init__(self, query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> None:
+        self._query, self._model, self._paths = query, model, paths
+        self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
+        plain = (*query.keys, *query.members, query.where)
+        self._used = frozenset(place for one in plain for place in references(one, Ref.ATTRIBUTE))
+        self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
+
+    def split(self) -> tuple[QueryPart, ...]:
+        """The parts, those with all keys first."""
+        self._check_slices()
+        if not self._query.metrics:
+            return (self._members(),)
+        groups: dict[tuple[str, bool], dict[int, Metric | None]] = {}
+        for place, metric in enumerate(self._metrics()):
+            fact = metric.dataset if metric is not None else self._fact_of_rows()
+            missing = self._unreachable(fact)
+            if missing and not self._stays(metric, missing):
+                continue
+            groups.setdefault((fact, bool(missing)), {})[place] = metric
+        parts = [self._part(fact, metrics, lacks=lacks) for (fact, lacks), metrics in groups.items()]
+        if not parts or (all(part.is_repeated for part in parts)):
+            names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
+            reason = f"none of its metrics is related to {names}"
+            raise UnsupportedQueryError(self._listed(self._query.metrics), reason, "Add a metric that is.")
+        if self._query.members and len(parts) > 1:
+            shown = self._query.members[0].key
+            raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
+        return tuple(sorted(parts, key=lambda part: part.is_repeated))
+
+    def _metrics(self) -> Iterable[Metric | None]:
+        for name in self._query.metrics:
+            if name == ROW_COUNT:
+                yield None
+                continue
+            metric = self._model.metrics[name]
+            if metric.is_semi_additive:
+                reason = "it is semi-additive, which this version does not answer"
+                raise UnsupportedQueryError(name, reason, "Leave it out, or ask the fact table.")
+            if metric.calculation_method == "percentile":
+                raise UnsupportedQueryError(name, "percentiles are not answered by this version", "Leave it out.")
+            yield metric
+
+    def _fact_of_rows(self) -> str:
+        """The fact whose rows COUNT(*) counts: that of the other metrics, else the model's only one."""
+        facts = {self._model.metrics[name].dataset for name in self._query.metrics if name != ROW_COUNT}
+        if not facts:
+            facts = {fact for fact in self._model.facts if not self._unreachable(fact)}
+        if len(facts) == 1:
+            return facts.pop()
+        reason = f"the rows of which fact: {', '.join(f'`{fact}`' for fact in sorted(facts))}" if facts else "no fact"
+        raise UnsupportedQueryError("COUNT(*)", reason, "Add a metric of the fact, or use a metric that counts.")
+
+    def _unreachable(self, fact: str) -> list[int]:
+        reached = self._paths.attributes_of(fact)
+        return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
+
+    def _unrelated(self) -> list[int]:
+        facts = {self._model.metrics[name].dataset for name in self._query.metrics if name != ROW_COUNT}
+        return sorted({place for fact in facts for place in self._unreachable(fact)})
+
+    def _stays(self, metric: Metric | None, missing: Sequence[int]) -> bool:
+        """Whether a metric that some attributes are unrelated to is computed without them; False: it is NULL."""
+        handling = metric.unrelated_dimensions_handling.casefold() if metric is not None else ""
+        if handling in {"empty", "repeat"}:
+            return handling == "repeat"
+        names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in missing)
+        name = metric.name if metric is not None else "COUNT(*)"
+        dataset = metric.dataset if metric is not None else self._fact_of_rows()
+        reason = f"no relationship leads from its fact `{dataset}` to {names}"
+        raise UnsupportedQueryError(name, reason, "Leave one of them out, or set `unrelated_dimensions_handling`.")
+
+    def _part(self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool) -> QueryPart:
+        reached = self._paths.attributes_of(fact)
+        here = {place for place in self._used if self._query.attributes[place] in reached}
+        keys = tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
+        for place, behind in enumerate(self._key_attributes):
+            if behind & here and not behind <= here:
+                raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
+        conditions = [one for one in self._conjuncts if one is not None and self._concerns(one, here, fact)]
+        used = {at for key in keys for at in self._key_attributes[key]}
+        used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
+        slices = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
+        sliced = {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
+        self._check_members(sliced, reached, fact)
+        return QueryPart(
+            fact=fact,
+            attributes={place: reached[self._query.attributes[place]] for place in sorted(used | sliced)},
+            slices=slices,
+            sliced=frozenset(sliced - used),
+            keys=keys,
+            metrics=metrics,
+            where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
+            is_repeated=lacks and len(keys) < len(self._query.keys),
+        )
+
+    def _check_slices(self) -> None:
+        """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""
+        roles = {self._query.attributes[place].role for place in self._used}
+        for place, condition in self._query.slices.items():
+            name = self._query.metrics[place]
+            for at in references(condition, Ref.ATTRIBUTE):
+                attribute = self._query.attributes[at]
+                if attribute.role in roles:
+                    reason = f"a tuple fixes `{attribute.query_name}`, whose dimension the query uses as well"
+                    raise UnsupportedQueryError(name, reason, "Leave that dimension out of the query.")
+            if self._model.metrics[name].calculation_method.startswith(("stddev", "var")):
+                reason = "deviations of a tuple's members are not answered"
+                raise UnsupportedQueryError(name, reason, "Filter by the member instead.")
+
+    def _check_members(
+        self, sliced: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
+    ) -> None:
+        for place in sliced:
+            attribute = self._query.attributes[place]
+            bound = reached.get(attribute)
+            if bound is None:
+                raise UnsupportedQueryError(attribute.query_name, f"a tuple names it, but `{fact}` does not reach it")
+            if bound.is_many_to_many:
+                reason = "a tuple names it, and rows have several members of it, which would count the others twice"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by it instead.")
+            if bound.key_columns != (bound.name_column,):
+                reason = "a tuple names its member by a key that queries do not see"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by its name instead.")
+
+    def _concerns(self, condition: exp.Expression, here: set[int], fact: str) -> bool:
+        """Whether a condition holds for a fact's rows; one on unrelated attributes alone does not."""
+        used = set(references(condition, Ref.ATTRIBUTE))
+        if used and not used & here:
+            return False
+        if not used <= here:
+            name = self._query.attributes[min(used - here)].query_name
+            reason = f"the condition on `{name}` is bound to others that are related to `{fact}`, and it is not"
+            raise UnsupportedQueryError("WHERE", reason, "Ask for the metrics of each fact by themselves.")
+        return True
+
+    def _members(self) -> QueryPart:
+        """Members of one dimension, read from its own datasets; the role does not matter to them."""
+        roles = sorted({attribute.role for attribute in self._query.attributes})
+        shown = self._listed(attribute.query_name for attribute in self._query.attributes)
+        if len(roles) != 1:
+            reason = f"attributes of {len(roles)} dimensions are linked by facts, and it names no metric"
+            raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
+        wanted = [GrainAttribute(Role(roles[0].dimension), attribute.name) for attribute in self._query.attributes]
+        for dataset in self._member_datasets(roles[0].dimension):
+            reached = self._paths.attributes_of(dataset)
+            if all(attribute in reached for attribute in wanted):
+                return QueryPart(
+                    fact=dataset,
+                    attributes={place: reached[attribute] for place, attribute in enumerate(wanted)},
+                    keys=tuple(range(len(self._query.keys))),
+                    metrics={},
+                    where=self._query.where,
+                )
+        reason = f"no dataset of dimension `{roles[0].dimension}` has them all"
+        raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
+
+    def _member_datasets(self, name: str) -> Iterable[str]:
+        """Datasets of the finest levels; for a degenerate dimension the facts it lives on, when there is only one."""
+        dimension = self._model.dimensions[name]
+        leaves = [dimension.attributes.get(one.levels[-1]) for one in dimension.hierarchies if one.levels]
+        datasets = dict.fromkeys(leaf.dataset for leaf in leaves if leaf is not None and leaf.dataset)
+        if not datasets:
+            shared = {one.dataset for leaf in leaves if leaf is not None for one in leaf.shared}
+            datasets = dict.fromkeys(shared) if len(shared) == 1 else {}
+        return datasets
+
+    @staticmethod
+    def _listed(names: Iterable[str]) -> str:
+        return ", ".join(names)

@@ -1,0 +1,117 @@
+"""Query shapes: a query's text without the values that it compares with, so that one plan serves all of them.
+
+    SELECT … WHERE "Year" = 2000 AND "State" IN ('TN', 'CA')
+    SELECT … WHERE "Year" = ?1   AND "State" IN (?2, ?3)         the shape; values: 2000, 'TN', 'CA'
+
+Only values in comparisons are taken out: a format, a unit or a position means something to whoever plans. A plan is made with
+marks in place of the values; where a mark does not come out as it went in, the shape is not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHAPED_DIALECT = "postgres"
+"""The only dialect whose texts are taken apart here."""
+
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|<>|<=|>=|!=|[^\s\w]""")
+_STRANGE = re.compile(r"[\\$?\x00]|--|/\*")
+_BEFORE_VALUE = frozenset({"=", "<>", "!=", "<", ">", "<=", ">=", "LIKE", "ILIKE", "BETWEEN"})
+_IN_LIST = frozenset({"(", ","})
+_UPPER = 2
+"""After BETWEEN … AND: the upper bound comes next."""
+
+_MARK = "7919{number:04d}6007"
+_MARKED = re.compile(r"'?7919(\d{4})6007'?")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A query's text taken apart.
+
+    Attributes:
+        key: the text without its values; equal for queries that differ in values alone.
+        marked: the text with marks in place of the values.
+        values: the values as they were written.
+    """
+
+    key: str
+    marked: str
+    values: tuple[str, ...]
+
+
+def shape_of(sql: str) -> Shape | None:
+    """The shape of a query; None when the text has something that is not taken apart safely."""
+    if _STRANGE.search(sql):
+        return None
+    key: list[str] = []
+    marked: list[str] = []
+    values: list[str] = []
+    before, in_list, between, end = "", False, 0, 0
+    for match in _TOKEN.finditer(sql):
+        part, start = match.group(), match.start()
+        gap, end = sql[end:start], match.end()
+        is_text = part[0] == "'"
+        if is_text and not gap and before[-1:].isalnum():
+            # E'…', X'…': not a plain text.
+            return None
+        if (is_text or part[0].isdigit()) and (
+            before in _BEFORE_VALUE or (in_list and before in _IN_LIST) or between == _UPPER
+        ):
+            mark = _MARK.format(number=len(values))
+            key += (gap, "\x00t" if is_text else "\x00d" if "." in part else "\x00n")
+            marked += (gap, f"'{mark}'" if is_text else mark)
+            values.append(part)
+        else:
+            key += (gap, part)
+            marked += (gap, part)
+        word = part.upper()
+        in_list = (in_list and part != ")") or (before == "IN" and part == "(")
+        between = (
+            1 if word == "BETWEEN" else _UPPER if word == "AND" and between == 1 else between if between == 1 else 0
+        )
+        before = word
+    return Shape("".join(key), "".join(marked), tuple(values))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTemplate:
+    """A plan's SQL with places for values.
+
+    Attributes:
+        texts: the SQL between the places; one more than places.
+        places: number of the value for each place.
+    """
+
+    texts: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def filled(self, values: Sequence[str]) -> str:
+        """The SQL for these values."""
+        made = [self.texts[0]]
+        for text, place in zip(self.texts[1:], self.places, strict=True):
+            made += [values[place], text]
+        return "".join(made)
+
+
+def template_of(sql: str, shape: Shape) -> SqlTemplate | None:
+    """Where the marks came out in a plan's SQL; None unless each came out, whole, as it went in."""
+    texts: list[str] = []
+    places: list[int] = []
+    end = 0
+    for match in _MARKED.finditer(sql):
+        number = int(match.group(1))
+        mark = _MARK.format(number=number)
+        if number >= len(shape.values):
+            return None
+        is_text = shape.values[number][0] == "'"
+        if match.group() != (f"'{mark}'" if is_text else mark):
+            return None
+        texts.append(sql[end : match.start()])
+        places.append(number)
+        end = match.end()
+    if set(places) != set(range(len(shape.values))):
+        return None
+    return SqlTemplate((*texts, sql[end:]), tuple(places))

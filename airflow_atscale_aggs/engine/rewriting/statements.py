@@ -1,0 +1,144 @@
+"""A whole statement: the SELECTs on models that stand in it, and what stands around them.
+
+BI tools wrap what they ask: ``SELECT … FROM (SELECT … FROM catalog.model …) t``. Each SELECT whose FROM is a model alone is
+a `ModelQuery` with its own grain; everything around it works on its rows and is passed on as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+
+from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
+
+_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Command, exp.Into)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """A model as FROM names it; the catalog may be left out."""
+
+    catalog: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A parsed statement.
+
+    Attributes:
+        sql: as it was sent.
+        root: the whole, which must not be changed.
+        selects: the SELECTs on models, parts of the root, in the order of the text.
+        tables: the model of each.
+    """
+
+    sql: str
+    dialect: str
+    root: exp.Query
+    selects: tuple[exp.Select, ...]
+    tables: tuple[ModelTable, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """True when nothing stands around the only SELECT."""
+        return len(self.selects) == 1 and self.selects[0] is self.root
+
+    @cached_property
+    def shape(self) -> str:
+        """The statement in one spelling, without its values: queries that differ in those alone have one."""
+        plain = self.root.copy()
+        for literal in list(plain.find_all(exp.Literal)):
+            if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
+                literal.replace(exp.Placeholder())
+        return plain.sql(dialect=self.dialect)
+
+    def answered_by(self, composed: Sequence[exp.Query]) -> exp.Query:
+        """The statement with each SELECT on a model replaced by SQL on tables."""
+        if self.is_plain:
+            return composed[0]
+        numbers = {id(select): number for number, select in enumerate(self.selects)}
+        places = [number for number, node in enumerate(self.root.walk()) if id(node) in numbers]
+        ordered = [numbers[id(node)] for node in self.root.walk() if id(node) in numbers]
+        copy = self.root.copy()
+        nodes = list(copy.walk())
+        for place, number in zip(places, ordered, strict=True):
+            nodes[place].replace(composed[number].copy())
+        return copy
+
+
+def read_statement(sql: str, *, dialect: str) -> Statement:
+    """Parse one statement and find the SELECTs on models.
+
+    Args:
+        dialect: a name that sqlglot knows.
+
+    Raises:
+        UnreadableQueryError: it cannot be parsed, is several statements, writes, or asks no model.
+        UnsupportedQueryError: it mixes models with other tables.
+    """
+    root = normalize_identifiers(_parsed(sql, dialect), dialect=dialect)
+    if not isinstance(root, exp.Query) or any(True for _ in root.find_all(*_WRITES)):
+        raise UnreadableQueryError(sql, "only queries are answered")
+    for placeholder in root.find_all(exp.Placeholder, exp.Parameter):
+        text = placeholder.sql(dialect=dialect)
+        raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
+    _flatten_stars(root)
+    known = {one.alias for one in root.find_all(exp.CTE)}
+    tables = [table for table in root.find_all(exp.Table, bfs=False) if table.db or table.name not in known]
+    if not tables:
+        raise UnreadableQueryError(sql, "it names no model; select FROM catalog.model")
+    selects = tuple(_select_of(table, dialect) for table in tables)
+    return Statement(sql, dialect, root, selects, tuple(ModelTable(one.db, one.name) for one in tables))
+
+
+def _flatten_stars(root: exp.Expression) -> None:
+    """``FROM (SELECT * FROM model WHERE …) t`` asks the model itself, under another name."""
+    for subquery in list(root.find_all(exp.Subquery)):
+        inner, source = subquery.this, subquery.parent
+        is_all = isinstance(inner, exp.Select) and len(inner.expressions) == 1 and inner.expressions[0].is_star
+        rest = {name for name, value in inner.args.items() if value} - {"expressions", "from_", "where", "kind"}
+        if not is_all or rest or not isinstance(source, exp.From) or not isinstance(source.parent, exp.Select):
+            continue
+        table, outer = inner.args["from_"].this, source.parent
+        if not isinstance(table, exp.Table) or outer.args.get("joins"):
+            continue
+        where = inner.args.get("where")
+        if where is not None:
+            for column in where.find_all(exp.Column):
+                column.set("table", None)
+            outer.where(where.this, copy=False)
+        table.set("alias", subquery.args.get("alias"))
+        subquery.replace(table)
+
+
+def _parsed(sql: str, dialect: str) -> exp.Expression:
+    try:
+        found = [one for one in sqlglot.parse(sql, read=dialect) if one is not None]
+    except (SqlglotError, ValueError) as error:
+        raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
+    if len(found) != 1:
+        raise UnreadableQueryError(sql, f"it is {len(found)} statements, not one")
+    return found[0]
+
+
+def _plain(message: str) -> str:
+    """Without the escape codes that underline the place on terminals."""
+    return message.replace("\x1b[4m", "").replace("\x1b[0m", "")
+
+
+def _select_of(table: exp.Table, dialect: str) -> exp.Select:
+    """The SELECT whose FROM is this table alone."""
+    source = table.parent
+    select = source.parent if isinstance(source, exp.From) else None
+    if not isinstance(select, exp.Select) or select.args.get("joins") or select.args.get("laterals"):
+        reason = "a model is asked by a SELECT of its own, without joins"
+        remedy = "Put `SELECT … FROM model` into a subquery and join that."
+        raise UnsupportedQueryError(table.sql(dialect=dialect), reason, remedy)
+    return select

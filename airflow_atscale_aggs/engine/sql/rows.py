@@ -1,0 +1,216 @@
+"""Rows to answer a query from: a fact dataset with its dimensions, or an aggregate's table. Both are asked alike.
+
+    value(attribute)    what readers see of it: its name column
+    is_there(attribute) whether the row has a member of its dimension
+    metric(metric)      an aggregate over a group of rows
+
+Source: DESIGN "Keys and names", "Unknown members", "Measures".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.queries import widened
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+AGGREGATE_ALIAS = "agg"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPieces:
+    """A metric as SQL needs it: calculation method and column; an empty method stands for the number of rows."""
+
+    method: str
+    column: str
+
+
+ROWS = MetricPieces("", "")
+
+
+class AnswerRows(Protocol):
+    """What a query is composed over."""
+
+    @property
+    def select(self) -> exp.Select:
+        """FROM and joins; nothing is selected or filtered yet."""
+
+    def value(self, bound: BoundAttribute) -> exp.Expression:
+        """What a reader sees of an attribute."""
+
+    def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
+        """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
+
+    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        """To be called when all rows are filtered: where groups and others are found from now on, in order."""
+
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+        """A metric over a group of rows, or over those of them that meet a condition."""
+
+
+def add_condition(select: exp.Select, condition: exp.Expression) -> None:
+    """One more condition for the rows of a SELECT, without needless parentheses."""
+    where = select.args.get("where")
+    if where is None:
+        select.set("where", exp.Where(this=condition))
+        return
+    both = [exp.Paren(this=one) if isinstance(one, exp.Or) else one for one in (where.this, condition)]
+    where.set("this", exp.And(this=both[0], expression=both[1]))
+
+
+class FactRows:
+    """A fact dataset joined to the dimensions that a query uses."""
+
+    def __init__(self, needed: FactPart, sources: Sources, facts: DataFacts) -> None:
+        self.select = exp.Select()
+        self._source = sources[needed.fact]
+        self._alias, self._joined = JoinComposer(sources, facts).root(
+            join_tree(needed.fact, needed.attributes), self.select
+        )
+
+    def value(self, bound: BoundAttribute) -> exp.Expression:
+        """The name column, joined."""
+        return self._joined.column[bound.steps, bound.name_column]
+
+    def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
+        """Inner joins where the match is the join itself, else a condition."""
+        joins = {join.alias_or_name: join for join in self.select.args.get("joins") or ()}
+        for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
+            test = self._joined.is_matched[path]
+            join = joins.get(test.this.this.table) if isinstance(test, exp.Not) else None
+            if join is None:
+                add_condition(self.select, test.copy())
+                continue
+            # An inner join on a key says that the key is there.
+            for depth in range(1, len(path) + 1):
+                above = self._joined.is_matched.get(path[:depth])
+                on_the_way = joins.get(above.this.this.table) if isinstance(above, exp.Not) else None
+                if on_the_way is not None:
+                    on_the_way.set("side", None)
+
+    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        """Nothing to prepare."""
+        return [*groups, *others]
+
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+        """The aggregate function of the metric's method over its column."""
+        if not metric.method:
+            return exp.Count(this=exp.Star(), big_int=True)
+        column = where(self._source.column(metric.column, self._alias), only)
+        if metric.method == "average":
+            return exp.cast(exp.Avg(this=column), "double")
+        if metric.method in _DEVIATIONS:
+            return _DEVIATIONS[metric.method](this=exp.cast(column, "double"))
+        if metric.method.startswith("sum"):
+            column = widened(column, self._source, metric.column)
+        if metric.method.endswith("distinct") and not self._is_estimated(metric.method):
+            column = exp.Distinct(expressions=[column])
+        if "count" in metric.method and not self._is_estimated(metric.method):
+            return exp.Count(this=column, big_int=True)
+        return _FUNCTIONS[metric.method](this=column)
+
+    def _is_estimated(self, method: str) -> bool:
+        """An exact count is a good estimate where the warehouse has no other."""
+        return method.startswith("estimated") and self._source.dialect.approx_count_distinct is not None
+
+
+_DEVIATIONS: Mapping[str, type[exp.Expression]] = {
+    "stddev_samp": exp.StddevSamp,
+    "stddev_pop": exp.StddevPop,
+    "var_samp": exp.Variance,
+    "var_pop": exp.VariancePop,
+}
+_FUNCTIONS: Mapping[str, type[exp.Expression]] = {
+    "sum": exp.Sum,
+    "sum distinct": exp.Sum,
+    "minimum": exp.Min,
+    "maximum": exp.Max,
+    "estimated count distinct": exp.ApproxDistinct,
+}
+
+
+class AggregateRows:
+    """An aggregate's table, with attributes joined back to it where it does not store them itself."""
+
+    def __init__(
+        self,
+        needed: FactPart,
+        stored: FactPart,
+        way: Derivation,
+        table: exp.Table,
+        context: tuple[Sources, DataFacts],
+    ) -> None:
+        self._needed = needed
+        self._layout = stored_columns(needed)
+        self._rows = InstanceRows(needed, stored, *context, alias=AGGREGATE_ALIAS)
+        self._rows.read(way, table)
+
+    @property
+    def select(self) -> exp.Select:
+        """FROM the table and what is joined back."""
+        return self._rows.select
+
+    def value(self, bound: BoundAttribute) -> exp.Expression:
+        """The stored name column, or the one joined back."""
+        return self._rows.values[self._layout.attributes[bound.attribute].name]
+
+    def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
+        """The matched flags."""
+        for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
+            flag = self._rows.values[self._layout.matched[path]]
+            add_condition(self.select, exp.EQ(this=flag.copy(), expression=exp.Literal.number(1)))
+
+    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        """Means of the groups are needed before deviations can be combined."""
+        return self._rows.with_means(groups, others) if self._rows.needs_means else [*groups, *others]
+
+    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+        """The metric from its stored pieces."""
+        fact = self._needed.fact
+        if not metric.method:
+            return self._rows.roll_up(row_count(fact))
+        if metric.method in {"count distinct", "sum distinct"}:
+            return self._only(metric)
+        piece = _SINGLE.get(metric.method)
+        if piece is not None:
+            return self._rows.roll_up(StoredMeasure(piece, fact, metric.column), only)
+        count = StoredMeasure(StoredFunction.COUNT, fact, metric.column)
+        number = exp.Sum(this=where(self._rows.stored(count), only))
+        if metric.method == "average":
+            total = exp.Sum(this=where(self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only))
+            return exp.Div(this=exp.cast(total, "double"), expression=_or_null(number))
+        squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
+        if metric.method.endswith("samp"):
+            number = exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
+        variance = exp.Div(this=exp.cast(squares, "double"), expression=_or_null(number.unnest()))
+        return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
+
+    def _only(self, metric: MetricPieces) -> exp.Expression:
+        """The one stored value of a group; the matcher has proven that groups are single rows."""
+        is_count = metric.method == "count distinct"
+        function = StoredFunction.COUNT_DISTINCT if is_count else StoredFunction.SUM_DISTINCT
+        value = exp.Max(this=self._rows.stored(StoredMeasure(function, self._needed.fact, metric.column)))
+        return exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]) if is_count else value
+
+
+_SINGLE = {
+    "sum": StoredFunction.SUM,
+    "count non-null": StoredFunction.COUNT,
+    "minimum": StoredFunction.MINIMUM,
+    "maximum": StoredFunction.MAXIMUM,
+}
+
+
+def _or_null(divisor: exp.Expression) -> exp.Expression:
+    return exp.Nullif(this=divisor, expression=exp.Literal.number(0))

@@ -1,0 +1,62 @@
+"""Asks a model in a task: SQL in, rows out, from aggregates where they are proven to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_atscale_aggs.operators.base import AggregatesOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AggregateAwareSQLOperator(AggregatesOperator):
+    """Runs a query on a model, answered from its aggregates where they are proven to serve.
+
+    Args:
+        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``.
+        model: the model that is meant where FROM names none that is deployed.
+        dialect: the SQL that the query is written in, by sqlglot's name.
+        use_aggregates: False: from the facts.
+        max_staleness: aggregates whose build began longer ago are not used; None: all are.
+
+    Returns:
+        The rows as a list of tuples, as Airflow's SQL operators return them; ``do_xcom_push=False`` for large ones.
+    """
+
+    template_fields: Sequence[str] = ("sql", "model")
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        sql: str,
+        model: str | None = None,
+        dialect: str = "postgres",
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql, self.model, self.dialect = sql, model, dialect
+        self.use_aggregates, self.max_staleness = use_aggregates, max_staleness
+
+    def execute(self, context: Context) -> list[tuple[Any, ...]]:
+        """Ask; the log says what answered."""
+        found = self._hook().answer(
+            self.sql,
+            model=self.model,
+            dialect=self.dialect,
+            use_aggregates=self.use_aggregates,
+            max_staleness=self.max_staleness,
+            user=f"airflow:{context['ti'].dag_id}/{context['ti'].task_id}",
+        )
+        for source in found.plan.sources:
+            where = f"aggregate `{source.aggregate}`" if source.aggregate else f"the facts `{source.fact}`"
+            self.log.info("%s rows from %s", len(found.rows), where)
+        if found.fallback_reason:
+            self.log.warning("The aggregate could not be read, so the facts answered: %s", found.fallback_reason)
+        return found.rows

@@ -1,0 +1,190 @@
+"""How long it takes to decide what answers a query, beside sqlglot's own parse + qualify + generate of the same query.
+
+    python benchmarks/routing.py rewrite --counts 10 100 1000 10000     aggregates that are active, none of them real
+    python benchmarks/routing.py answer --rows 3000000                  queries on facts and on aggregates, DuckDB
+
+`rewrite` makes the aggregates up: random grains of the benchmark star, registered nowhere. Both sides run in one go on one
+machine; read the ratios, not the milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot.optimizer.qualify import qualify
+from star import LATTICE, LEVELS, create_star, write_model
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
+from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
+
+MODEL = "bench.bench_model"
+REPEATS = 40
+
+QUERIES = (
+    'SELECT "Year", "Amount" FROM {m}',
+    'SELECT "Month", "Region", "Amount", "Quantity" FROM {m} ORDER BY 1, 3 DESC LIMIT 10',
+    'SELECT "Category", "Amount" FROM {m} WHERE "Year" = \'2024\' AND "Region" IN (\'Region 1\', \'Region 2\')',
+    'SELECT "Store", "Month", "Amount" FROM {m} WHERE "Category" = \'Category 3\' OR "Category" = \'Category 4\'',
+    'SELECT "City", SUM("Quantity") AS units FROM {m} GROUP BY 1 HAVING SUM("Quantity") > 100 ORDER BY units DESC',
+    'SELECT "Segment", "Quarter", "Amount" FROM {m} WHERE "City" LIKE \'City 1%\' GROUP BY 1, 2',
+    'SELECT "Channel", "Promotion", "Amount" FROM {m} WHERE "Month" BETWEEN \'2024-01\' AND \'2024-06\'',
+    'SELECT "Region", COUNT(*), "Amount" FROM {m} WHERE NOT ("Channel" = \'Channel 1\' AND "Year" = \'2023\')',
+    'SELECT t.r, MAX(t.v) AS best FROM (SELECT "Region" AS r, "City" AS c, "Amount" AS v FROM {m}) t GROUP BY t.r',
+    'SELECT "Brand", "Amount" FROM {m} WHERE "Quarter" = \'2024-Q1\' ORDER BY 2 DESC LIMIT 20',
+)
+
+
+@contextlib.contextmanager
+def star_workspace(rows: int, grains: Iterable[tuple[str, ...]]) -> Iterator[Workspace]:
+    """The star in a DuckDB file, its model deployed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
+            create_star(connection, rows)
+        write_model(folder / "model", tuple(grains))
+        registry, warehouse = f"sqlite:///{folder / 'r.sqlite'}", f"duckdb:///{folder / 'w.duckdb'}?threads=1"
+        with open_workspace(registry=registry, warehouse=warehouse) as workspace:
+            deploy(workspace, folder / "model", now=datetime.now(UTC))
+            yield workspace
+
+
+def made_up(known: ModelKnowledge, count: int) -> list[ServingInstance]:
+    """Aggregates with random grains: one level of some dimensions each, all measures of the fact."""
+    draw = random.Random(7)
+    (fact,) = {metric.dataset for metric in known.model.metrics.values()}
+    reached = {bound.attribute.query_name: bound for bound in known.paths.attributes_of(fact).values()}
+    measures = {row_count(fact)}
+    for record in known.index.instances:
+        measures |= set(record.part.measures)
+    found = []
+    for number in range(count):
+        chosen = draw.sample(sorted(LEVELS), draw.randint(1, 5))
+        levels = [draw.choice(LEVELS[dimension]) for dimension in chosen]
+        part = FactPart(
+            fact=fact, attributes=tuple(reached[level] for level in levels), measures=tuple(sorted(measures))
+        )
+        found.append(
+            ServingInstance(
+                id=f"{number}",
+                definition_id=f"{number}",
+                aggregate=f"a{number}",
+                part=part,
+                rows=draw.randint(100, 10_000_000),
+                table=f"t{number}",
+            )
+        )
+    return found
+
+
+def floor_ms() -> list[float]:
+    """Milliseconds of sqlglot's own work on the same queries."""
+    times = []
+    for query in QUERIES:
+        sql = query.format(m=MODEL)
+        for _ in range(REPEATS):
+            begun = time.perf_counter()
+            tree = qualify(sqlglot.parse_one(sql, read="postgres"), dialect="postgres", validate_qualify_columns=False)
+            tree.sql(dialect="duckdb", identify=True)
+            times.append((time.perf_counter() - begun) * 1000)
+    return times
+
+
+def plan_ms(router: QueryRouter, *, fresh: bool) -> tuple[list[float], float]:
+    """Milliseconds of planning each query, and the share answered from aggregates."""
+    times, hits = [], []
+    for query in QUERIES:
+        router.plan(query.format(m=MODEL))
+    for turn in range(REPEATS):
+        for query in QUERIES:
+            sql = query.format(m=MODEL)
+            if not fresh:
+                sql = sql.replace("2024", f"{1900 + turn}")
+            else:
+                router.forget_plans()
+            begun = time.perf_counter()
+            plan = router.plan(sql)
+            times.append((time.perf_counter() - begun) * 1000)
+            hits.append(plan.uses_aggregates)
+    return times, sum(hits) / len(hits)
+
+
+def rewrite(counts: list[int]) -> None:
+    """Planning time by number of active aggregates."""
+    floor = statistics.mean(floor_ms())
+    print(f"sqlglot parse + qualify + generate: {floor:.3f} ms mean")
+    with star_workspace(2000, LATTICE) as workspace:
+        run_batch(workspace, "bench_model", owner=process_owner())
+        router = QueryRouter(workspace)
+        router.plan(QUERIES[0].format(m=MODEL))
+        (key,) = router._known  # noqa: SLF001 - made-up aggregates are registered nowhere
+        known = router._known[key]  # noqa: SLF001
+        for count in counts:
+            router._known[key] = replace(known, index=InstanceIndex(made_up(known, count)))  # noqa: SLF001
+            for fresh in (True, False):
+                times, hits = plan_ms(router, fresh=fresh)
+                ordered = sorted(times)
+                print(
+                    f"{count:>6} aggregates, {'no cache' if fresh else 'cached shape'}: "
+                    f"mean {statistics.mean(times):.3f} ms ({statistics.mean(times) / floor:.2f}x), "
+                    f"p99 {ordered[int(len(ordered) * 0.99)]:.3f} ms, hits {hits:.0%}"
+                )
+
+
+def answer(rows: int) -> None:
+    """Seconds of each query on the facts and on aggregates."""
+    with star_workspace(rows, LATTICE) as workspace:
+        run_batch(workspace, "bench_model", owner=process_owner())
+        router = QueryRouter(workspace)
+        ratios = []
+        for query in QUERIES:
+            sql = query.format(m=MODEL)
+            took = {}
+            for use in (False, True):
+                plan = router.plan(sql, use_aggregates=use)
+                runs = []
+                for _ in range(3):
+                    begun = time.perf_counter()
+                    with workspace.warehouse.session() as session:
+                        session.fetch_all(plan.sql)
+                    runs.append(time.perf_counter() - begun)
+                took[use] = min(runs)
+            source = ", ".join(one.aggregate or "facts" for one in plan.sources)
+            ratios.append(took[False] / took[True])
+            print(
+                f"{took[False] * 1000:9.1f} ms {took[True] * 1000:9.1f} ms {ratios[-1]:8.1f}x  {source:30} {sql[:90]}"
+            )
+        print(f"geometric mean {statistics.geometric_mean(ratios):.1f}x")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("rewrite").add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000, 10_000])
+    verbs.add_parser("answer").add_argument("--rows", type=int, default=3_000_000)
+    given = parser.parse_args()
+    if given.verb == "rewrite":
+        rewrite(given.counts)
+    else:
+        answer(given.rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The operator and the hook that ask a model, inside Airflow's own machinery."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tiny_star
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.operators.aggregates import AggregateAwareSQLOperator
+
+pytestmark = pytest.mark.airflow
+
+_QUERY = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'North\''
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A built star behind the connection `asked`."""
+    urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    with open_workspace(**urls, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
+        run_batch(workspace, "tiny_sales", owner="test")
+    extra = {f"{name}_url": url for name, url in urls.items()} | {"aggregate_schema": "aggs"}
+    monkeypatch.setenv("AIRFLOW_CONN_ASKED", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
+    yield urls["registry"]
+
+
+def test_the_operator_returns_rows_and_is_remembered(registry: str) -> None:
+    """The log of queries knows which task asked."""
+    operator = AggregateAwareSQLOperator(task_id="ask", sql=_QUERY, aggs_conn_id="asked")
+
+    rows = operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+
+    assert rows == [("North", Decimal("555.00"))]
+    with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
+        (record,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    assert (record.user, record.actual[0].aggregate) == ("airflow:report/ask", "by_city")
+
+
+def test_the_hook_has_the_same_rows(registry: str) -> None:
+    """With aggregates and without."""
+    hook = AggregatesHook("asked")
+
+    assert hook.get_records(_QUERY) == hook.get_records(_QUERY, use_aggregates=False) == [("North", Decimal("555.00"))]
+
+
+def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
+    """The next try would be as wrong."""
+    operator = AggregateAwareSQLOperator(task_id="ask", sql=_QUERY.replace("City", "Ctiy"), aggs_conn_id="asked")
+
+    with pytest.raises(AirflowFailException, match="Did you mean `City`"):
+        operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+
+
+def test_sql_is_templated() -> None:
+    """Text and files."""
+    assert {"sql", "model"} == set(AggregateAwareSQLOperator.template_fields)
+    assert AggregateAwareSQLOperator.template_ext == (".sql",)

@@ -1,0 +1,89 @@
+"""Queries on models equal SELECTs written by hand (`tests/cases/queries`), from the facts and routed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from query_cases import CASES_FOLDER, QueryCase
+
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from tests.integration.test_retail_model import MODEL_FOLDER
+from tests.integration.test_retail_model import TABLES as RETAIL_TABLES
+from tests.integration.test_tpcds_aggregates import DATABASE
+from tests.integration.test_tpcds_aggregates import TABLES as TPCDS_TABLES
+from tests.tpc_data import generate, load_duckdb, load_postgres
+
+SCALE = os.environ.get("TPCDS_SCALE", "0.01")
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated TPC-DS data."""
+    return generate("tpcds", SCALE, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def tpcds(request: pytest.FixtureRequest, parquet: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a warehouse with the data in the schemas that both models want."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    if request.param == "duckdb":
+        file = folder / f"{DATABASE}.duckdb"
+        load_duckdb(parquet, file, "retail")
+        load_duckdb(parquet, file, "tpcds")
+        yield f"duckdb:///{file}"
+        return
+    with request.getfixturevalue("postgres_database")(DATABASE) as url:
+        load_postgres(parquet, url, "retail", RETAIL_TABLES, folder)
+        load_postgres(parquet, url, "tpcds", TPCDS_TABLES, folder)
+        yield url
+
+
+def _built(warehouse: str, model: Path, folder: Path) -> Iterator[tuple[Workspace, QueryRouter]]:
+    registry = f"sqlite:///{folder / 'registry.sqlite'}"
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema=f"aggs_{model.name}") as workspace:
+        (deployed,) = deploy(workspace, model, now=utc_now()).models
+        run_batch(workspace, deployed.model, owner=process_owner(), jobs=2)
+        yield workspace, QueryRouter(workspace)
+
+
+@pytest.fixture(scope="module")
+def retail(tpcds: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, QueryRouter]]:
+    """Our own model, built."""
+    yield from _built(tpcds, MODEL_FOLDER, tmp_path_factory.mktemp("retail"))
+
+
+@pytest.fixture(scope="module")
+def tpcds_sample(
+    tpcds: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Workspace, QueryRouter]]:
+    """The TPC-DS sample model, built."""
+    yield from _built(tpcds, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds"))
+
+
+@pytest.mark.parametrize("case", QueryCase.read("retail"), ids=lambda case: case.name)
+def test_retail(retail: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
+    """Our own model."""
+    workspace, router = retail
+
+    case.check(router, workspace, "retail")
+
+
+@pytest.mark.parametrize("case", QueryCase.read("tpcds_sample"), ids=lambda case: case.name)
+def test_tpcds_sample(tpcds_sample: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
+    """The TPC-DS sample model."""
+    workspace, router = tpcds_sample
+
+    case.check(router, workspace, "tpcds")
+
+
+def test_the_cases_are_enough() -> None:
+    """At least sixty, and no name twice."""
+    names = [case.name for file in sorted(CASES_FOLDER.glob("*.sql")) for case in QueryCase.read(file.stem)]
+
+    assert len(names) == len(set(names)) >= 60

@@ -1,0 +1,224 @@
+"""Law 1: a query answered from any aggregate that matches gives the answer of the facts, and of plain Python.
+
+The oracle computes answers row by row; it shares no code with the router. Every aggregate of an example is tried by itself,
+so that dear ones are tested as well, and the index is compared with a loop over all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import duckdb
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+from query_oracle import expected_answer, same_rows
+from query_strategies import StarQuery, model_of, queries_of, with_join_rules
+from strategies import Star, aggregates_of, stars
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, Match, Miss, ServingInstance, why_not
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.statements import read_statement
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
+POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
+_QUERIES = 4
+"""Per star and its aggregates."""
+
+_profile = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+
+Rows = list[tuple[object, ...]]
+
+
+@dataclass
+class Database:
+    """A connection whose work is thrown away after each example."""
+
+    dialect: Dialect
+    fetch_all: Callable[[str], Rows]
+    made: int = field(default=0)
+
+
+class StarPaths:
+    """`JoinPaths` of a star: its attributes are reached as they were drawn."""
+
+    def __init__(self, star: Star) -> None:
+        self._reached = {bound.attribute: bound for bound in star.attributes}
+
+    def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
+        """All of them, from the one fact."""
+        return self._reached if fact == "sales" else {}
+
+
+@given(data=st.data())
+@settings(_profile, max_examples=EXAMPLES)
+def test_routed_answers_equal_the_facts_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+    """Routed answer = base answer = plain Python, on DuckDB."""
+    check(duckdb_database, data)
+
+
+@pytest.mark.postgres
+@given(data=st.data())
+@settings(_profile, max_examples=POSTGRES_EXAMPLES)
+def test_routed_answers_equal_the_facts_on_postgres(postgres_database_session: Database, data: st.DataObject) -> None:
+    """Routed answer = base answer = plain Python, on PostgreSQL."""
+    check(postgres_database_session, data)
+
+
+def check(database: Database, data: st.DataObject) -> None:
+    """One star with its aggregates, asked a few queries."""
+    star = data.draw(with_join_rules(data.draw(stars(), label="star")))
+    parts = data.draw(aggregates_of(star), label="aggregates")
+    queries = [data.draw(queries_of(star, parts), label="query") for _ in range(_QUERIES)]
+    database.fetch_all("BEGIN")
+    try:
+        for each in star.tables.values():
+            for statement in each.setup_sql():
+                database.fetch_all(statement)
+        sources = Sources(star.datasets(), star.physical(), database.dialect)
+        instances = _build(database, parts, sources)
+        for query in queries:
+            _ask(database, star, query, instances, sources)
+    finally:
+        database.fetch_all("ROLLBACK")
+
+
+def _build(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
+    facts = prove(database, parts, sources)
+    built = []
+    for part in parts:
+        try:
+            select = select_from_fact(part, sources, facts)
+        except DefinitionError:
+            continue
+        database.made += 1
+        name = f"agg_{database.made}"
+        database.fetch_all(render(create_table_as(table(name), select, database.dialect), database.dialect))
+        ((rows,),) = database.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
+        built.append(
+            ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
+        )
+    return built
+
+
+def _ask(database: Database, star: Star, asked: StarQuery, instances: list[ServingInstance], sources: Sources) -> None:
+    model, paths = model_of(star, asked), StarPaths(star)
+    statement = read_statement(asked.sql, dialect="postgres")
+    names = SurfaceNames(model, paths)
+    query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
+    (part,) = split_by_fact(query, model, paths)
+    facts = prove(database, [part.needed, *(one.part for one in instances)], sources)
+    expected = expected_answer(star, asked)
+    if expected is None:
+        event("refused: a join would have to guess")
+        with pytest.raises(DefinitionError):
+            FactRows(part.needed, sources, facts)
+        return
+    base = _run(database, query, part, FactRows(part.needed, sources, facts))
+    wrong = same_rows(base, expected)
+    assert not wrong, f"base: {wrong}\n{asked.sql}"
+    for instance in instances:
+        match = InstanceIndex([instance]).find(query, part, facts.functional)
+        assert (match is not None) == (why_not(query, part, instance, facts.functional).miss is Miss.DEARER)
+        if match is None:
+            _check_change(query, part, instance, facts)
+            continue
+        _check_match(database, asked, (query, part), match, base, (sources, facts))
+    _check_index(query, part, instances, facts)
+
+
+def _check_change(query: ModelQuery, part: QueryPart, instance: ServingInstance, facts: DataFacts) -> None:
+    """The smallest change that is named would make the aggregate match."""
+    why = why_not(query, part, instance, facts.functional)
+    event(f"no match: {why.miss}")
+    if why.change.startswith("add "):
+        wider = FactPart(
+            fact=part.fact,
+            attributes=(*instance.part.attributes, *why.lacking),
+            measures=tuple(sorted({*instance.part.measures, *part.needed.measures})),
+        )
+        assert InstanceIndex([replace(instance, part=wider)]).find(query, part, facts.functional) is not None, why
+    elif why.change:
+        exact = replace(instance, part=part.needed)
+        assert InstanceIndex([exact]).find(query, part, facts.functional) is not None, why
+
+
+def _check_match(
+    database: Database,
+    asked: StarQuery,
+    read: tuple[ModelQuery, QueryPart],
+    match: Match,
+    base: Rows,
+    context: tuple[Sources, DataFacts],
+) -> None:
+    query, part = read
+    event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
+    if asked.tuples:
+        event("match: tuple")
+    if any("distinct" in str(name) for name in query.metrics):
+        event("match: exact distinct")
+    try:
+        rows = AggregateRows(part.needed, match.instance.part, match.way, table(match.instance.table), context)
+    except DefinitionError:
+        event("match: cannot be joined back after all")
+        return
+    routed = _run(database, query, part, rows)
+    wrong = same_rows(routed, base)
+    grain = [bound.attribute.query_name for bound in match.instance.part.attributes]
+    assert not wrong, f"routed to {grain}: {wrong}\n{asked.sql}"
+    if query.keys:
+        keys = len(query.keys)
+        assert [row[:keys] for row in routed] == [row[:keys] for row in base], asked.sql
+
+
+def _check_index(query: ModelQuery, part: QueryPart, instances: list[ServingInstance], facts: DataFacts) -> None:
+    """The index finds what a loop finds: one with the fewest rows of those that match."""
+    index = InstanceIndex(instances)
+    found = index.find(query, part, facts.functional)
+    fit = [one for one in instances if why_not(query, part, one, facts.functional).miss is Miss.DEARER]
+    assert (found.instance.rows if found else None) == min((one.rows for one in fit), default=None)
+    assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
+
+
+def _run(database: Database, query: ModelQuery, part: QueryPart, rows: FactRows | AggregateRows) -> Rows:
+    return database.fetch_all(render(compose(query, [(part, rows)]), database.dialect))
+
+
+@pytest.fixture(scope="module")
+def duckdb_database() -> Iterator[Database]:
+    connection = duckdb.connect(config={"threads": "1"})
+    yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+    connection.close()
+
+
+@pytest.fixture
+def postgres_database_session(postgres_url: str) -> Iterator[Database]:
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+
+        def run(sql: str) -> Rows:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        yield Database(dialect_named("postgres"), run)

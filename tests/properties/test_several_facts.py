@@ -1,0 +1,257 @@
+"""Metrics of two facts in one query: each fact by itself, laid over each other key by key, NULL keys included."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import duckdb
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from query_oracle import same_rows
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.model.datasets import Column, Dataset
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.parts import split_by_fact
+from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.statements import read_statement
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.rows import FactRows
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render
+
+Value = int | str | None
+Rows = list[tuple[object, ...]]
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+
+FACTS = {
+    "sales": ("shop_id", "kind_id", "amount"),
+    "returns": ("shop_id", "amount"),
+    "visits": ("shop_id", "kind_id", "amount"),
+}
+_SHOP, _KIND = Role("Shop"), Role("Kind")
+
+
+def _bound(fact: str, role: Role, name: str) -> BoundAttribute:
+    table = role.dimension.lower()
+    step = JoinStep(JoinKind.UNIQUE_KEY, fact, (f"{table}_id",), table, (f"{table}_id",))
+    column = name.lower()
+    return BoundAttribute(
+        attribute=GrainAttribute(role, name),
+        label=name,
+        dataset=table,
+        key_columns=(f"{table}_id",) if name == role.dimension else (column,),
+        name_column="name" if name == role.dimension else column,
+        steps=(step,),
+    )
+
+
+class Paths:
+    """Shops are reached from all facts, kinds from some."""
+
+    def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
+        """What a fact reaches."""
+        found = [_bound(fact, _SHOP, "Shop"), _bound(fact, _SHOP, "City")]
+        if "kind_id" in FACTS.get(fact, ()):
+            found.append(_bound(fact, _KIND, "Kind"))
+        return {bound.attribute: bound for bound in found} if fact in FACTS else {}
+
+
+def _model(handling: str) -> SemanticModel:
+    def columns(*names: str) -> dict[str, Column]:
+        return {name: Column(name=name, data_type="int") for name in names}
+
+    tables = {**FACTS, "shop": ("shop_id", "name", "city"), "kind": ("kind_id", "name")}
+    metrics = {
+        fact: Metric(
+            name=fact,
+            label=f"{fact} amount",
+            calculation_method="sum",
+            dataset=fact,
+            column="amount",
+            unrelated_dimensions_handling=handling,
+        )
+        for fact in FACTS
+    }
+    return SemanticModel(
+        catalog="tests",
+        name="facts",
+        label="Facts",
+        connection=None,
+        datasets={name: Dataset(name=name, table=name, columns=columns(*names)) for name, names in tables.items()},
+        dimensions={},
+        metrics=metrics,
+        calculations={},
+        relationships=(),
+        degenerate_dimensions=(),
+        aggregates=(),
+    )
+
+
+Tables = dict[str, list[tuple[Value, ...]]]
+
+
+def _tables(seed: int) -> Tables:
+    draw = random.Random(seed)
+    made: Tables = {
+        "shop": [
+            (n, draw.choice(("a", "b", None)), draw.choice(("x", "y", None))) for n in range(1, draw.randint(2, 6))
+        ],
+        "kind": [(n, draw.choice(("k", "l", None))) for n in range(1, 4)],
+    }
+    for fact, names in FACTS.items():
+        made[fact] = [
+            tuple(
+                draw.choice((1, 2, 3, 4, 9, None)) if name != "amount" else draw.choice((None, 1, 2, 5))
+                for name in names
+            )
+            for _ in range(draw.choice((0, 3, 12)))
+        ]
+    return made
+
+
+def _expected(
+    tables: Tables, keys: tuple[str, ...], facts: tuple[str, ...], where: str | None, handling: str
+) -> Rows | None:
+    """None: refused."""
+    used = (*keys, *([where] if where else []))
+    shops = {row[0]: row for row in tables["shop"]}
+    kinds = {row[0]: row for row in tables["kind"]}
+    results: dict[str, dict[tuple[Value, ...], Value]] = {}
+    owned: dict[str, tuple[str, ...]] = {}
+    for fact in facts:
+        reached = {"Shop", "City"} | ({"Kind"} if "kind_id" in FACTS[fact] else set())
+        if not set(used) <= reached:
+            if handling == "error":
+                return None
+            if handling == "empty":
+                continue
+        own = tuple(key for key in keys if key in reached)
+        owned[fact] = own
+        groups: dict[tuple[Value, ...], list[Value]] = {} if own else {(): []}
+        for row in tables[fact]:
+            cells = dict(zip(FACTS[fact], row, strict=True))
+            shop, kind = shops.get(cells["shop_id"]), kinds.get(cells.get("kind_id"))
+            here = {"Shop": shop and shop[1], "City": shop and shop[2], "Kind": kind and kind[1]}
+            mine = [name for name in used if name in reached]
+            if any((kind if name == "Kind" else shop) is None for name in mine):
+                continue
+            if where in reached and here[where] is None:
+                continue
+            groups.setdefault(tuple(here[key] for key in own), []).append(cells["amount"])
+        results[fact] = {
+            key: sum(v for v in values if v is not None) if any(v is not None for v in values) else None
+            for key, values in groups.items()
+        }
+    whole = [fact for fact in owned if owned[fact] == keys]
+    if not whole:
+        return None
+    every = dict.fromkeys(key for fact in whole for key in results[fact])
+
+    def value(fact: str, key: tuple[Value, ...]) -> Value:
+        if fact not in results:
+            return None
+        return results[fact].get(tuple(cell for name, cell in zip(keys, key, strict=True) if name in owned[fact]))
+
+    return [(*key, *(value(fact, key) for fact in facts)) for key in every]
+
+
+def _check(run: Callable[[str], Rows], dialect: Dialect, data: st.DataObject) -> None:
+    tables = _tables(data.draw(st.integers(0, 2**32)))
+    handling = data.draw(st.sampled_from(["error", "empty", "repeat"]))
+    keys = tuple(data.draw(st.lists(st.sampled_from(["Shop", "City", "Kind"]), unique=True, max_size=3)))
+    facts = tuple(data.draw(st.lists(st.sampled_from(list(FACTS)), unique=True, min_size=1, max_size=3)))
+    where = data.draw(st.none() | st.sampled_from(["Shop", "City", "Kind"]))
+    model, paths = _model(handling), Paths()
+    shown = ", ".join(f'"{name}"' for name in (*keys, *facts))
+    text = f"SELECT {shown} FROM tests.facts"
+    text += f' WHERE "{where}" IS NOT NULL' if where else ""
+    (select,) = read_statement(text, dialect="postgres").selects
+    query = read_select(select, SurfaceNames(model, paths), CalculatedMetrics(model), dialect="postgres")
+    expected = _expected(tables, keys, facts, where, handling)
+    if expected is None:
+        with pytest.raises(UnsupportedQueryError):
+            split_by_fact(query, model, paths)
+        return
+    parts = split_by_fact(query, model, paths)
+    run("BEGIN")
+    try:
+        physical = _create(run, tables)
+        sources = Sources(model.datasets, physical, dialect)
+        session = type("Session", (), {"fetch_all": staticmethod(run)})()
+        proven = prove(session, [part.needed for part in parts], sources)
+        select = compose(query, [(part, FactRows(part.needed, sources, proven)) for part in parts])
+        found = run(render(select, dialect))
+        wrong = same_rows(found, expected)
+        assert not wrong, f"{wrong}\n{text} ({handling})\n{render(select, dialect)}"
+    finally:
+        run("ROLLBACK")
+
+
+def _create(run: Callable[[str], Rows], tables: Tables) -> dict[tuple[None, None, str], dict[str, str]]:
+    names = {**FACTS, "shop": ("shop_id", "name", "city"), "kind": ("kind_id", "name")}
+    for table, rows in tables.items():
+        columns = {name: "VARCHAR(9)" if name in {"name", "city"} else "INTEGER" for name in names[table]}
+        run(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        for row in rows:
+            values = ("NULL" if cell is None else f"'{cell}'" if isinstance(cell, str) else str(cell) for cell in row)
+            run(f"INSERT INTO {table} VALUES ({', '.join(values)})")
+    return {
+        (None, None, table): {name: "varchar" if name in {"name", "city"} else "integer" for name in columns}
+        for table, columns in names.items()
+    }
+
+
+_profile = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def on_duckdb() -> Iterator[Callable[[str], Rows]]:
+    connection = duckdb.connect(config={"threads": "1"})
+    yield lambda sql: connection.execute(sql).fetchall()
+    connection.close()
+
+
+@given(data=st.data())
+@settings(_profile, max_examples=EXAMPLES)
+def test_facts_are_laid_together_on_duckdb(on_duckdb: Callable[[str], Rows], data: st.DataObject) -> None:
+    """Error, empty or repeat; with and without keys."""
+    _check(on_duckdb, dialect_named("duckdb"), data)
+
+
+@pytest.mark.postgres
+@given(data=st.data())
+@settings(_profile, max_examples=max(EXAMPLES // 4, 1))
+def test_facts_are_laid_together_on_postgres(postgres_url: str, data: st.DataObject) -> None:
+    """Where NULL keys and untyped NULLs are handled differently."""
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+
+        def run(sql: str) -> Rows:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        _check(run, dialect_named("postgres"), data)
+
+
+def test_the_same_name_twice_is_told_apart() -> None:
+    """A metric and an attribute of one name would be ambiguous; two outputs of one name are not."""
+    model = _model("empty")
+    metric = replace(model.metrics["sales"], name="other sales", label="sales amount 2")
+    model = replace(model, metrics={**model.metrics, metric.name: metric})
+    (select,) = read_statement(
+        'SELECT "sales" AS a, "other sales" AS a, "returns" FROM tests.facts', dialect="postgres"
+    ).selects
+    query = read_select(select, SurfaceNames(model, Paths()), CalculatedMetrics(model), dialect="postgres")
+
+    assert query.names == ("a", "a", "returns")
+    assert [sorted(part.metrics) for part in split_by_fact(query, model, Paths())] == [[0, 1], [2]]

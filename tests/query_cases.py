@@ -1,0 +1,56 @@
+"""Queries on models beside SELECTs written by hand; see `tests/cases/queries/README.md`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from query_oracle import same_rows
+
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
+CASES_FOLDER = Path(__file__).parent / "cases" / "queries"
+
+
+@dataclass(frozen=True)
+class QueryCase:
+    """A query on a model and what it must equal. See the folder's README."""
+
+    name: str
+    source: str
+    query: str
+    equals: str
+    is_ordered: bool
+
+    @classmethod
+    def read(cls, model: str) -> list[QueryCase]:
+        """All cases of a file."""
+        text = (CASES_FOLDER / f"{model}.sql").read_text(encoding="utf-8")
+        return [cls.parse(block) for block in text.split("-- case: ")[1:]]
+
+    @classmethod
+    def parse(cls, block: str) -> QueryCase:
+        """One block of the file."""
+        name, _, rest = block.partition("\n")
+        source, _, rest = rest.removeprefix("-- from: ").partition("\n")
+        is_ordered = "-- ordered equals\n" in rest
+        query, _, equals = rest.partition("-- ordered equals\n" if is_ordered else "-- equals\n")
+        return cls(name, source, query.strip(), equals.strip(), is_ordered)
+
+    def check(self, router: QueryRouter, workspace: Workspace, schema: str, model: str | None = None) -> None:
+        """Base answer, routed answer and the SELECT agree; the answer comes from where the case says."""
+        with workspace.warehouse.session() as session:
+            session.execute(f"SET search_path = '{schema}'")
+            wanted = session.fetch_all(self.equals)
+        base = router.answer(self.query, model=model, use_aggregates=False)
+        routed = router.answer(self.query, model=model)
+
+        assert same_rows(base.rows, wanted) == "", base.plan.sql
+        assert same_rows(routed.rows, wanted) == "", routed.plan.sql
+        assert routed.fallback_reason == ""
+        if self.is_ordered:
+            assert [row[0] for row in routed.rows] == [row[0] for row in wanted] == [row[0] for row in base.rows]
+        if self.source != "any":
+            found = ", ".join(source.aggregate or "facts" for source in routed.plan.sources)
+            assert found == self.source, routed.plan.sql

@@ -1,0 +1,326 @@
+"""Hypothesis strategies: random queries on a random star, as SQL on its model and as values that plain Python understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from hypothesis import strategies as st
+from strategies import Star, Value
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import stored_measures
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
+
+Truth = bool | None
+Meeting = Mapping[GrainAttribute, Value]
+
+METRICS = {
+    metric.name: metric
+    for column, methods in {
+        "quantity": (
+            "sum",
+            "count non-null",
+            "minimum",
+            "maximum",
+            "average",
+            "stddev_samp",
+            "stddev_pop",
+            "var_samp",
+            "var_pop",
+            "count distinct",
+            "sum distinct",
+        ),
+        "amount": ("sum", "average", "maximum", "var_pop"),
+        "weight": ("sum", "average", "stddev_samp", "minimum"),
+        "DEG": ("count non-null", "count distinct", "minimum"),
+    }.items()
+    for method in methods
+    for metric in [
+        Metric(
+            name=f"{method} of {column}",
+            label=f"{method} of {column}",
+            calculation_method=method,
+            dataset="sales",
+            column=column,
+        )
+    ]
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicate:
+    """A condition as SQL and as a function to True, False or None."""
+
+    sql: str
+    attributes: tuple[GrainAttribute, ...]
+    holds: Callable[[Meeting], Truth]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A grouping key: SQL and its value for a meeting."""
+
+    sql: str
+    attribute: GrainAttribute
+    value: Callable[[Value], Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StarQuery:
+    """A query on the star's model.
+
+    Attributes:
+        metrics: names in METRICS, or ``*`` for COUNT(*).
+        members: (function, attribute) of MAX or COUNT(DISTINCT).
+        least_rows: HAVING COUNT(*) >= this; None: no HAVING.
+        tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters by.
+    """
+
+    keys: tuple[Shown, ...]
+    metrics: tuple[str, ...]
+    members: tuple[tuple[str, GrainAttribute], ...]
+    where: Predicate | None
+    least_rows: int | None
+    tuples: tuple[tuple[str, GrainAttribute, str], ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The query on the model; all its keys and metrics in order, sorted by its keys."""
+        shown = [key.sql for key in self.keys]
+        shown += ["COUNT(*)" if name == "*" else f'"{name}"' for name in self.metrics]
+        shown += [_member_sql(function, attribute) for function, attribute in self.members]
+        shown += [f'"tuple {number}"' for number in range(len(self.tuples))]
+        text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM tests.star"
+        text += f" WHERE {self.where.sql}" if self.where else ""
+        text += f" HAVING COUNT(*) >= {self.least_rows}" if self.least_rows is not None else ""
+        keys = ", ".join(f"{number + 1}" for number in range(len(self.keys)))
+        return f"{text} ORDER BY {keys}" if keys else text
+
+    @property
+    def attributes(self) -> tuple[GrainAttribute, ...]:
+        """All that are used."""
+        where = self.where.attributes if self.where else ()
+        members = (attribute for _, attribute in self.members)
+        return tuple(dict.fromkeys((*(key.attribute for key in self.keys), *where, *members)))
+
+
+def model_of(star: Star, query: StarQuery) -> SemanticModel:
+    """A model whose only fact is the star's, with the calculations that a query asks for."""
+    calculations = {
+        f"tuple {number}": Calculation(
+            name=f"tuple {number}",
+            label="",
+            expression=f"([Measures].[{metric}], [{attribute.role.dimension}].[{attribute.query_name}].&[{key}])",
+        )
+        for number, (metric, attribute, key) in enumerate(query.tuples)
+    }
+    return SemanticModel(
+        catalog="tests",
+        name="star",
+        label="Star",
+        connection=None,
+        datasets=star.datasets(),
+        dimensions={},
+        metrics=METRICS,
+        calculations=calculations,
+        relationships=(),
+        degenerate_dimensions=(),
+        aggregates=(),
+    )
+
+
+@st.composite
+def with_join_rules(draw: st.DrawFn, star: Star) -> Star:
+    """The star with a join rule drawn for each role."""
+    roles = sorted({bound.attribute.role for bound in star.attributes})
+    rules = {role: draw(st.sampled_from(["yes", "yes", "always", "no"])) for role in roles}
+    bounds = tuple(replace(bound, filter_empty=rules[bound.attribute.role]) for bound in star.attributes)
+    return replace(star, attributes=bounds)
+
+
+@st.composite
+def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> StarQuery:
+    """A query whose attributes are mostly those of one of the aggregates, or coarser."""
+    chosen = draw(st.sampled_from(parts))
+    pool = [bound for bound in chosen.attributes for bound in _reachable(star, bound)]
+    if not pool or not draw(st.integers(0, 5)):
+        pool = list(star.attributes)
+    if not draw(st.integers(0, 2)):
+        role = draw(st.sampled_from(pool)).attribute.role
+        pool = [bound for bound in pool if bound.attribute.role == role]
+    one = st.sampled_from(pool)
+    if not draw(st.integers(0, 5)):
+        return draw(_at_the_grain_of(chosen))
+    keeps_members = draw(st.integers(0, 3)) > 0
+    many = [bound for bound in chosen.attributes if bound.is_many_to_many] if keeps_members else []
+    keys = draw(st.lists(one, max_size=3, unique=True))
+    keys += [bound for bound in many if bound not in keys and draw(st.booleans())]
+    left = [bound for bound in many if bound not in keys]
+    where = draw(_predicates(st.sampled_from(left), depth=1) if left else st.none() | _predicates(one, depth=2))
+    texts = [bound.attribute for bound in pool if bound.attribute.name != "New"]
+    tuples = draw(_tuples(star, chosen, {bound.attribute.role for bound in pool})) if draw(st.booleans()) else ()
+    has_members = texts and not draw(st.integers(0, 4))
+    return StarQuery(
+        keys=tuple(draw(_shown(bound)) for bound in keys),
+        metrics=draw(_metrics(chosen)),
+        members=((draw(st.sampled_from(["max", "count"])), draw(st.sampled_from(texts))),) if has_members else (),
+        where=where,
+        least_rows=draw(st.sampled_from([None, None, None, 1, 2])),
+        tuples=tuples,
+    )
+
+
+@st.composite
+def _tuples(
+    draw: st.DrawFn, star: Star, part: FactPart, used: set[Role]
+) -> tuple[tuple[str, GrainAttribute, str], ...]:
+    """A metric of one member of a dimension that the query does not use besides."""
+    free = [
+        bound.attribute
+        for bound in (*part.attributes, *star.attributes)
+        if bound.attribute.role not in used
+        and not bound.is_many_to_many
+        and bound.key_columns == (bound.name_column,)
+        and bound.attribute.name != "New"
+    ]
+    names = [name for name, metric in METRICS.items() if not metric.calculation_method.startswith(("stddev", "var"))]
+    if not free:
+        return ()
+    key = draw(st.sampled_from(["a", "b", "it's", "Other"]))
+    return ((draw(st.sampled_from(names)), draw(st.sampled_from(free)), key),)
+
+
+@st.composite
+def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
+    """All attributes of an aggregate as keys, some perhaps held to one value instead: exact distinct metrics may serve."""
+    keys = list(part.attributes)
+    pinned = keys.pop() if keys and keys[-1].attribute.name != "New" and draw(st.booleans()) else None
+    return StarQuery(
+        keys=tuple(
+            Shown(sql=_quoted(one.attribute), attribute=one.attribute, value=lambda value: value) for one in keys
+        ),
+        metrics=draw(_metrics(part)),
+        members=(),
+        where=draw(_pins(pinned)) if pinned is not None else None,
+        least_rows=None,
+    )
+
+
+def _pins(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
+    attribute = bound.attribute
+
+    def made(text: str) -> Predicate:
+        holds = _strict(lambda value: value == text)
+        sql = f"{_quoted(attribute)} = {_text(text)}"
+        return Predicate(sql=sql, attributes=(attribute,), holds=lambda meeting: holds(meeting[attribute]))
+
+    return st.sampled_from(["a", "b", "it's", "Other"]).map(made)
+
+
+@st.composite
+def _metrics(draw: st.DrawFn, part: FactPart) -> tuple[str, ...]:
+    """Mostly metrics whose pieces the aggregate stores."""
+    stored = [
+        name
+        for name, metric in METRICS.items()
+        if set(stored_measures(metric.calculation_method, metric.dataset, metric.column)) <= set(part.measures)
+    ]
+    names = draw(st.sampled_from([stored, stored, stored, list(METRICS)]))
+    return tuple(draw(st.lists(st.sampled_from([*names, "*"]), min_size=1, max_size=3, unique=True)))
+
+
+def _reachable(star: Star, bound: BoundAttribute) -> list[BoundAttribute]:
+    """The attribute, as the star has it, and what it is said to determine."""
+    role = bound.attribute.role
+    return [
+        other
+        for other in star.attributes
+        if other.attribute == bound.attribute
+        or (other.attribute.role == role and other.attribute.name in bound.determines)
+    ]
+
+
+@st.composite
+def _shown(draw: st.DrawFn, bound: BoundAttribute) -> Shown:
+    name = _quoted(bound.attribute)
+    if bound.attribute.name == "New" or draw(st.integers(0, 5)):
+        return Shown(sql=name, attribute=bound.attribute, value=lambda value: value)
+    if draw(st.booleans()):
+        return Shown(
+            sql=f"COALESCE({name}, 'none')",
+            attribute=bound.attribute,
+            value=lambda value: "none" if value is None else value,
+        )
+    return Shown(
+        sql=f"LENGTH({name})", attribute=bound.attribute, value=lambda value: None if value is None else len(value)
+    )
+
+
+def _predicates(one: st.SearchStrategy[BoundAttribute], *, depth: int) -> st.SearchStrategy[Predicate]:
+    if depth == 0:
+        return one.flatmap(_leaves)
+    inner = _predicates(one, depth=depth - 1)
+    return st.one_of(
+        one.flatmap(_leaves),
+        inner.map(lambda p: Predicate(sql=f"NOT ({p.sql})", attributes=p.attributes, holds=lambda m: _not(p.holds(m)))),
+        st.tuples(inner, inner).map(lambda pair: _joined("AND", *pair)),
+        st.tuples(inner, inner).map(lambda pair: _joined("OR", *pair)),
+    )
+
+
+def _leaves(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
+    attribute, name = bound.attribute, _quoted(bound.attribute)
+
+    def made(sql: str, test: Callable[[Value], Truth]) -> Predicate:
+        return Predicate(sql=sql, attributes=(attribute,), holds=lambda meeting: test(meeting[attribute]))
+
+    is_null = made(f"{name} IS NULL", lambda value: value is None)
+    if attribute.name == "New":
+        return st.sampled_from([is_null, made(f"{name} = TRUE", lambda value: value)])
+    text = st.sampled_from(["a", "b", "it's", "größe", "A", "zzz"])
+    return st.one_of(
+        st.just(is_null),
+        text.map(lambda t: made(f"{name} = {_text(t)}", _strict(lambda value: value == t))),
+        text.map(lambda t: made(f"{name} <> {_text(t)}", _strict(lambda value: value != t))),
+        st.lists(text, min_size=1, max_size=3).map(
+            lambda ts: made(f"{name} IN ({', '.join(map(_text, ts))})", _strict(lambda value: value in ts))
+        ),
+        text.map(lambda t: made(f"{name} LIKE {_text(t[0] + '%')}", _strict(lambda value: value.startswith(t[0])))),
+        st.just(made(f"LENGTH({name}) > 1", _strict(lambda value: len(value) > 1))),
+        st.just(made(f"{name} = 'a' AND {name} = 'b'", _strict(lambda _: False))),
+    )
+
+
+def _strict(test: Callable[[Value], bool]) -> Callable[[Value], Truth]:
+    return lambda value: None if value is None else test(value)
+
+
+def _joined(word: str, left: Predicate, right: Predicate) -> Predicate:
+    def holds(meeting: Meeting) -> Truth:
+        both = left.holds(meeting), right.holds(meeting)
+        decisive = word == "OR"
+        if decisive in both:
+            return decisive
+        return None if None in both else not decisive
+
+    return Predicate(
+        sql=f"({left.sql}) {word} ({right.sql})", attributes=(*left.attributes, *right.attributes), holds=holds
+    )
+
+
+def _not(truth: Truth) -> Truth:
+    return None if truth is None else not truth
+
+
+def _member_sql(function: str, attribute: GrainAttribute) -> str:
+    return f"MAX({_quoted(attribute)})" if function == "max" else f"COUNT(DISTINCT {_quoted(attribute)})"
+
+
+def _quoted(attribute: GrainAttribute) -> str:
+    return f'"{attribute.query_name}"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
