@@ -7,6 +7,7 @@ property test cannot fail there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,7 @@ from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, Metric
 from tests.properties.test_rewriting import Database, check
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-_MOST_EXAMPLES = 1500
+_MOST_EXAMPLES = max(1500, int(os.environ.get("FUZZ_EXAMPLES", "0")))
 
 
 def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
@@ -233,8 +234,26 @@ _PLANTS: tuple[Plant, ...] = (
 )
 
 
+_QUICK = (
+    _rows_from_a_count,
+    _no_join_rule,
+    _no_regrouping,
+    _distinct_counts_add_up,
+    _or_becomes_and,
+    _filter_is_dropped,
+    _having_is_dropped,
+)
+"""Found within seconds; the others take up to minutes."""
+
+
+def _param(plant: Plant) -> Any:
+    is_for_fuzz = plant not in _QUICK and "FUZZ_EXAMPLES" not in os.environ
+    mark = pytest.mark.skipif(is_for_fuzz, reason="finding this plant takes up to minutes; `make fuzz` does it")
+    return pytest.param(plant, id=plant.__name__.strip("_"), marks=mark)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", _PLANTS, ids=lambda plant: plant.__name__.strip("_"))
+@pytest.mark.parametrize("plant", [_param(plant) for plant in _PLANTS])
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or by an answer where plain Python has none."""
     connection = duckdb.connect(config={"threads": "1"})
