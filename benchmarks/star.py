@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -77,6 +78,18 @@ LATTICE: tuple[tuple[str, ...], ...] = (
     ("Year", "Region", "Channel"),
 )
 """Thirty grains from a few dozen rows to a good share of the fact; seventeen or more derive from others."""
+
+
+_SIZES = {
+    **{"Year": 3, "Quarter": 12, "Month": 36, "Day": 1096, "Category": 30, "Brand": 500, "Sku": 20000},
+    **{"Region": 8, "City": 60, "Store": 200, "Segment": 5, "Promotion": 50, "Channel": 4},
+}
+
+
+def without_largest(count: int) -> tuple[tuple[str, ...], ...]:
+    """The lattice less its largest grains, for fact tables that are small beside them."""
+    by_size = sorted(LATTICE, key=lambda grain: -math.prod(_SIZES[level] for level in grain))
+    return tuple(grain for grain in LATTICE if grain not in by_size[:count])
 
 
 def create_star(connection: Any, rows: int) -> None:
