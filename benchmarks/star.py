@@ -81,8 +81,19 @@ LATTICE: tuple[tuple[str, ...], ...] = (
 
 
 _SIZES = {
-    **{"Year": 3, "Quarter": 12, "Month": 36, "Day": 1096, "Category": 30, "Brand": 500, "Sku": 20000},
-    **{"Region": 8, "City": 60, "Store": 200, "Segment": 5, "Promotion": 50, "Channel": 4},
+    "Year": 3,
+    "Quarter": 12,
+    "Month": 36,
+    "Day": 1096,
+    "Category": 30,
+    "Brand": 500,
+    "Sku": 20000,
+    "Region": 8,
+    "City": 60,
+    "Store": 200,
+    "Segment": 5,
+    "Promotion": 50,
+    "Channel": 4,
 }
 
 
