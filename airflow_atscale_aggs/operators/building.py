@@ -122,14 +122,16 @@ class BuildAggregateOperator(AggregatesOperator):
             BatchEndedError: the batch is live, cancelled, or was closed by a newer one.
         """
         from airflow_atscale_aggs.engine.errors import BatchEndedError
-        from airflow_atscale_aggs.engine.lifecycle.batch import resume_batch
-        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         instance = workspace.registry.instance(self.instance_id)
         batch = workspace.registry.batch(instance.batch_id)
         if batch.status in {"done", "cancelled"}:
             raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
         if batch.status == "failed" and batch.owner == owner:
+            # Only here: what begins batches imports SQL libraries, and every task would pay for them.
+            from airflow_atscale_aggs.engine.lifecycle.batch import resume_batch
+            from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
             resume_batch(workspace, batch.id, owner=owner, now=utc_now(), lease=LEASE)
             self.log.info("Batch %s is open again.", batch.id)
             return workspace.registry.instance(self.instance_id)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,3 +50,28 @@ def test_a_build_tells_what_it_read_and_made(tmp_path: Path, monkeypatch: pytest
     assert root.outputs[0].name in {one.name for one in derived.inputs}
     assert root.job_facets["sql"].query.startswith("CREATE TABLE")
     assert root.outputs[0].outputFacets["outputStatistics"].rowCount > 0
+
+
+def test_a_build_task_needs_no_sql_library(tmp_path: Path) -> None:
+    """Every task is a process of its own: importing the SQL parser would cost more than a small aggregate."""
+    registry, warehouse = f"sqlite:///{tmp_path / 'r.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}"
+    with open_workspace(registry=registry, warehouse=warehouse) as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+        deploy(workspace, tiny_star.write_model(tmp_path / "m"), now=utc_now())
+        begun = begin_batch(
+            workspace, "tiny_sales", build_type=BuildType.FULL, owner="airflow:d/r", now=utc_now(), lease=LEASE
+        )
+    extra = {"registry_url": registry, "warehouse_url": warehouse}
+    environment = {**os.environ, "AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
+    code = (
+        "import sys; from types import SimpleNamespace as N\n"
+        "from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator\n"
+        f"task = BuildAggregateOperator(task_id='b', instance_id={begun.instances[0].id!r}, aggs_conn_id='tiny')\n"
+        "made = task.execute({'dag_run': N(dag_id='d', run_id='r'), 'ti': N(max_tries=0)})\n"
+        "print(made['rows'] > 0, [name for name in ('sqlglot', 'alembic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "True []"
