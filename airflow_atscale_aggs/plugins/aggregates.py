@@ -5,7 +5,9 @@ Airflow imports plugins in all its processes, so the web application is imported
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -30,8 +32,24 @@ class LazyApplication:
         await self._application(scope, receive, send)
 
 
+def preload() -> None:
+    """Import what every build task needs, in the process that tasks are forked from: the scheduler or a Celery worker.
+
+    A task then finds it in memory; importing it costs more than building a small aggregate.
+    """
+    for module in ("airflow_atscale_aggs.engine.lifecycle.build", "duckdb", "psycopg", "sqlalchemy.dialects.sqlite"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+
+
 class AggregatesPlugin(AirflowPlugin):
     """Registers the web application with Airflow."""
+
+    @classmethod
+    def on_load(cls, *_: Any, **__: Any) -> None:
+        """Called once per process."""
+        if {"scheduler", "celery"} & set(sys.argv[1:2]):
+            preload()
 
     name = "aggregates"
     fastapi_apps = (

@@ -146,3 +146,17 @@ def test_the_page_about_files_shows_the_example_dags() -> None:
     names: dict[str, object] = {"events": [SimpleNamespace(extra={"payload": {"signals": [one, one]}})]}
     exec(last, names)
     assert names["signals"] == (Signal(**one),)
+
+
+@pytest.mark.parametrize(("process", "is_loaded"), [("scheduler", True), ("celery", True), ("api-server", False)])
+def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: bool) -> None:  # noqa: FBT001
+    """Nowhere else: other processes build nothing."""
+    code = (
+        f"import sys; sys.argv = ['airflow', {process!r}]\n"
+        "from airflow_atscale_aggs.plugins.aggregates import AggregatesPlugin\n"
+        "AggregatesPlugin.on_load()\n"
+        "print('airflow_atscale_aggs.engine.lifecycle.build' in sys.modules, 'sqlglot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == f"{is_loaded} False"
