@@ -149,7 +149,7 @@ def test_the_page_about_files_shows_the_example_dags() -> None:
 
 
 @pytest.mark.parametrize(("process", "is_loaded"), [("scheduler", True), ("celery", True), ("api-server", False)])
-def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: bool) -> None:  # noqa: FBT001
+def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: bool) -> None:
     """Nowhere else: other processes build nothing."""
     code = (
         f"import sys; sys.argv = ['airflow', {process!r}]\n"
