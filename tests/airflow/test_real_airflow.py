@@ -130,6 +130,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresD
     with postgres_database("airflow_metadata") as metadata:
         made = _Place(tmp_path_factory.mktemp("airflow"), metadata)
         with made.airflow:
+            made.run_to_end()
             yield made
 
 

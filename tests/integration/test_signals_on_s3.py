@@ -27,9 +27,14 @@ class _S3:
         self.files.mkdir("lake")
 
     def deny_everything(self) -> None:
-        plain = {"Content-Type": "text/plain"}
-        request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", plain, method="POST")
-        urllib.request.urlopen(request, timeout=10)
+        _allow_actions(self.url, "0")
+
+
+def _allow_actions(url: str, number: str) -> None:
+    """This many without a look at the credentials; the setting outlives the server."""
+    plain = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(f"{url}/moto-api/reset-auth", number.encode(), plain, method="POST")
+    urllib.request.urlopen(request, timeout=10)
 
 
 @pytest.fixture
@@ -47,6 +52,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[_S3]:
     s3fs.S3FileSystem.clear_instance_cache()
     urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=10)
     yield _S3(f"http://{host}:{port}")
+    _allow_actions(f"http://{host}:{port}", "inf")
     server.stop()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy
+import tenacity
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 
@@ -117,6 +119,17 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
+# SQLite does not wait for its busy timeout while it changes the journal mode of a file that others open just now.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_message(match="database is locked"),
+    wait=tenacity.wait_random(0.01, 0.1),
+    stop=tenacity.stop_after_delay(_BUSY_SECONDS),
+    reraise=True,
+)
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").close()
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
@@ -130,7 +143,8 @@ def _engine(url: URL) -> Engine:
     def _prepare(connection, record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
         # SQLAlchemy begins transactions itself where we ask for it; the driver must not.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     return engine
