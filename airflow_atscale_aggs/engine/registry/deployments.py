@@ -25,7 +25,8 @@ class DeploymentWrites(RegistryReader):
         """Record the models of one folder in one transaction: all of them, or none.
 
         A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are gone
-        are retired, never deleted; one that comes back is defined again. System-defined ones are not touched.
+        are retired, never deleted; one that comes back is defined again. System-defined ones are not touched, unless a user
+        defines the same: it is user-defined from then on.
         """
         with self.database.writing() as connection:
             return tuple(self._record(connection, deployment, now) for deployment in found)
@@ -95,13 +96,13 @@ class DeploymentWrites(RegistryReader):
     def _record_definitions(
         self, connection: Connection, deployment: Deployment, now: datetime
     ) -> tuple[list[str], list[str], list[str], list[str]]:
-        rows = connection.execute(
-            select(definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document).where(
-                definitions.c.model_id == deployment.model_id,
-                definitions.c.origin == DefinitionOrigin.USER_DEFINED,
-            )
+        everything = connection.execute(
+            select(
+                definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document, definitions.c.origin
+            ).where(definitions.c.model_id == deployment.model_id)
         ).all()
-        known = {row.id: row for row in rows}
+        known = {row.id: row for row in everything}
+        rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
         serving = {row.name for row in rows if row.status == "defined"}
         wanted = {definition.id: definition for definition in deployment.definitions}
         appeared: list[str] = []
@@ -116,6 +117,7 @@ class DeploymentWrites(RegistryReader):
             elif row.status == "defined" and bytes(row.document) == document:
                 unchanged.append(definition.name)
             else:
+                # Also takes over what the engine had defined by itself: from now on it is the user's.
                 self._update(connection, definition, document)
                 (changed if row.status == "defined" else appeared).append(definition.name)
         gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
@@ -148,5 +150,12 @@ class DeploymentWrites(RegistryReader):
         connection.execute(
             update(definitions)
             .where(definitions.c.id == definition.id)
-            .values(name=definition.name, document=document, status="defined", retired_at=None)
+            .values(
+                name=definition.name,
+                origin=definition.origin,
+                document=document,
+                status="defined",
+                retired_at=None,
+                status_reason="",
+            )
         )

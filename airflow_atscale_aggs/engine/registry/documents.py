@@ -18,6 +18,7 @@ _definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
+_evidence_decoder = msgspec.json.Decoder(dict[str, float])
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -39,6 +40,16 @@ def encode_definition(definition: AggregateDefinition) -> bytes:
 def decode_definition(document: bytes) -> AggregateDefinition:
     """The definition of a document."""
     return _definition_decoder.decode(document)
+
+
+def encode_evidence(evidence: Mapping[str, float]) -> bytes:
+    """The figures that spoke for a definition, as JSON."""
+    return _encode(dict(evidence))
+
+
+def decode_evidence(document: bytes) -> dict[str, float]:
+    """The figures that spoke for a definition."""
+    return _evidence_decoder.decode(document)
 
 
 def encode_datasets(datasets: Mapping[str, Dataset]) -> bytes:

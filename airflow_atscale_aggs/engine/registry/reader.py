@@ -297,6 +297,9 @@ def definition_record(row: _AnyRow) -> DefinitionRecord:
         status=row.status,
         created_at=row.created_at,
         retired_at=row.retired_at,
+        reason=row.reason,
+        status_reason=row.status_reason,
+        evidence=documents.decode_evidence(row.evidence) if row.evidence else {},
     )
 
 

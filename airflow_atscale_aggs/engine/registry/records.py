@@ -29,15 +29,33 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionRecord:
-    """A definition and where it stands. ``status`` is ``defined`` | ``retired`` | ``blocked``.
+    """A definition and where it stands; it and its statistics are kept for ever (law 5).
 
-    A retired definition left the model; it and its statistics are kept for ever (law 5), it is built no more.
+    Attributes:
+        status: ``defined`` | ``retired`` (it left the model, or the engine needs it no more) | ``blocked`` (by a person). Only
+            defined ones are built.
+        retired_at: when it ceased to be defined.
+        reason: why it exists, in a sentence; empty for user-defined ones.
+        status_reason: why it is retired or blocked.
+        evidence: figures that spoke for it, such as ``predicted_rows``.
     """
 
     definition: AggregateDefinition
     status: str
     created_at: datetime
     retired_at: datetime | None = None
+    reason: str = ""
+    status_reason: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedDefinition:
+    """A system-defined definition that is to be recorded; fields as in `DefinitionRecord`."""
+
+    definition: AggregateDefinition
+    reason: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

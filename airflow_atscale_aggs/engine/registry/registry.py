@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
 from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
+from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
 
 _OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
@@ -40,7 +41,7 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, AttemptWrites, SignalMemory, QueryLog):
+class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -103,6 +103,9 @@ definitions = Table(
     Column("document", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("retired_at", UtcDateTime),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("status_reason", Text, nullable=False, server_default=""),
+    Column("evidence", LargeBinary),
 )
 
 batches = Table(

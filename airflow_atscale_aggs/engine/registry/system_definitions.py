@@ -1,0 +1,142 @@
+"""Writes about system-defined definitions: recorded, retired, blocked; never deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select, update
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
+from airflow_atscale_aggs.engine.registry.tables import definitions
+
+_CHUNK = 500
+
+
+class DefinitionOutcome(StrEnum):
+    """What became of a proposed definition."""
+
+    ADDED = "added"
+    RETURNED = "returned"
+    """It was retired, and is defined again."""
+
+    DUPLICATE = "duplicate"
+    """One of the same meaning is defined already, by whomever."""
+
+    BLOCKED = "blocked"
+    """A person has blocked it; it stays so."""
+
+
+class SystemDefinitionWrites(RegistryReader):
+    """The writes about definitions that no person made."""
+
+    __slots__ = ()
+
+    def add_definitions(
+        self, proposed: Sequence[ProposedDefinition], *, now: datetime
+    ) -> tuple[DefinitionOutcome, ...]:
+        """Record system-defined definitions of one model in one transaction; identity is the fingerprint.
+
+        A name that another definition of the model has is made unique by some digits of the fingerprint.
+
+        Args:
+            proposed: of one model; their origins are `DEMAND_DEFINED` or `PREDICTION_DEFINED`.
+
+        Returns:
+            One outcome per proposal, in order. The second of two equal ones is a duplicate.
+        """
+        if not proposed:
+            return ()
+        with self.database.writing() as connection:
+            rows = connection.execute(
+                select(definitions.c.id, definitions.c.name, definitions.c.status).where(
+                    definitions.c.model_id == proposed[0].definition.model_id
+                )
+            ).all()
+            status = {row.id: row.status for row in rows}
+            names = Counter(row.name for row in rows)
+            outcomes, new, back = [], [], []
+            for one in proposed:
+                identity = one.definition.id
+                outcome = _outcome(status.get(identity))
+                outcomes.append(outcome)
+                status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
+                if outcome is DefinitionOutcome.ADDED:
+                    new.append(_row(one, names, now))
+                elif outcome is DefinitionOutcome.RETURNED:
+                    back.append(one)
+            if new:
+                connection.execute(insert(definitions), new)
+            _bring_back(connection, back)
+            return tuple(outcomes)
+
+    def set_definition_status(
+        self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime
+    ) -> int:
+        """Move definitions from one status to another by compare-and-set; how many moved.
+
+        Args:
+            status: ``defined`` | ``retired`` | ``blocked``.
+            why: kept as ``status_reason``.
+            expected: those that stand elsewhere meanwhile are left alone.
+        """
+        moved = 0
+        wanted = list(definition_ids)
+        with self.database.writing() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                moved += connection.execute(
+                    update(definitions)
+                    .where(definitions.c.id.in_(wanted[start : start + _CHUNK]), definitions.c.status == expected)
+                    .values(status=status, status_reason=why, retired_at=None if status == "defined" else now)
+                ).rowcount
+        return moved
+
+
+def _outcome(status: str | None) -> DefinitionOutcome:
+    if status is None:
+        return DefinitionOutcome.ADDED
+    known = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
+    return known.get(status, DefinitionOutcome.RETURNED)
+
+
+def _row(one: ProposedDefinition, names: Counter[str], now: datetime) -> dict[str, object]:
+    definition = _with_free_name(one.definition, names)
+    if definition.origin is DefinitionOrigin.USER_DEFINED:
+        message = "user-defined definitions are recorded by deployments"
+        raise AssertionError(message)
+    return {
+        "id": definition.id,
+        "model_id": definition.model_id,
+        "fingerprint": definition.fingerprint,
+        "name": definition.name,
+        "origin": definition.origin,
+        "status": "defined",
+        "document": documents.encode_definition(definition),
+        "created_at": now,
+        "reason": one.reason,
+        "evidence": documents.encode_evidence(one.evidence),
+    }
+
+
+def _with_free_name(definition: AggregateDefinition, names: Counter[str]) -> AggregateDefinition:
+    if names[definition.name]:
+        definition = replace(definition, name=f"{definition.name}_{definition.fingerprint[:6]}")
+    names[definition.name] += 1
+    return definition
+
+
+def _bring_back(connection: Connection, back: Sequence[ProposedDefinition]) -> None:
+    for one in back:
+        values = {"status": "defined", "status_reason": "", "retired_at": None, "origin": one.definition.origin}
+        evidence = documents.encode_evidence(one.evidence)
+        connection.execute(
+            update(definitions)
+            .where(definitions.c.id == one.definition.id)
+            .values(**values, reason=one.reason, evidence=evidence)
+        )
