@@ -33,14 +33,21 @@ class LocalAirflow:
         dags_folder: where the DAG files are.
         environment: further variables, such as ``AIRFLOW_CONN_…``.
         database: SQLAlchemy URL of the metadata database; None: SQLite in the home.
+        password: of the user ``admin``, who has to sign in; None: everybody who reaches it is an administrator.
     """
 
     processes: tuple[str, ...] = ("scheduler", "dag-processor", "triggerer", "api-server")
 
     def __init__(
-        self, home: Path, dags_folder: Path, environment: Mapping[str, str] | None = None, database: str | None = None
+        self,
+        home: Path,
+        dags_folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        database: str | None = None,
+        password: str | None = None,
     ) -> None:
-        self.home, self.port = home, _free_port()
+        self.home, self.port, self.password = home, _free_port(), password
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         self._environment = self._variables(dags_folder, database) | dict(environment or {})
@@ -58,6 +65,9 @@ class LocalAirflow:
         )
         if done.returncode:
             raise AirflowFailedError(f"airflow db migrate failed:\n{done.stdout}\n{done.stderr}")
+        if self.password is not None:
+            passwords = self.home / "simple_auth_manager_passwords.json.generated"
+            passwords.write_text(json.dumps({"admin": self.password}) + "\n")
         for name in self.processes:
             self.start_process(name)
         self.wait_for(self._is_healthy, "Airflow to be healthy", _START_SECONDS)
@@ -188,7 +198,7 @@ class LocalAirflow:
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "4",
-            "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.password is None),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "CORE__INTERNAL_API_SECRET_KEY": secrets.token_hex(32),
             "API__SECRET_KEY": secrets.token_hex(32),
@@ -224,7 +234,13 @@ class LocalAirflow:
 
     def _is_healthy(self) -> bool:
         if not self._token:
-            with urllib.request.urlopen(f"{self.url}/auth/token", timeout=5) as answer:
+            given = {"username": "admin", "password": self.password}
+            request = urllib.request.Request(
+                f"{self.url}/auth/token",
+                data=None if self.password is None else json.dumps(given).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 self._token = json.loads(answer.read())["access_token"]
         health = self.call("GET", "monitor/health")
         return all(health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor"))

@@ -30,6 +30,7 @@ _DAG_ID = "batch_build_tiny_sales"
 _ATTRIBUTES = ("Day", "Month", "Shop", "City")
 _FEW = ("month_amount", "shop_amount", "day_shop_quantity")
 _METRICS = ("Quantity", "Amount", "Average Amount")
+_PASSWORD = "correct horse"
 _DAG_FILE = """\
 from airflow.sdk import DAG, Asset, task
 from airflow_atscale_aggs.assets.activated import aggregate_asset
@@ -44,7 +45,7 @@ with DAG("etl", schedule=None) as etl:
 
 with DAG("dashboard", schedule=[aggregate_asset("tiny_sales", "month_amount")]) as dashboard:
     BatchBuildSensor(
-        task_id="wait", model="tiny_sales", aggs_conn_id="tiny", since="2026-01-01T00:00:00+00:00", timeout=60
+        task_id="wait", model="tiny_sales", aggs_conn_id="tiny", since="2026-01-01T00:00:00+00:00", timeout=180
     )
 """
 
@@ -72,7 +73,7 @@ class _Place:
         (folder / "dags" / "tiny.py").write_text(_DAG_FILE.format(folder=str(folder / "model")))
         extra = {"registry_url": self.registry, "warehouse_url": self.warehouse, "aggregate_schema": "aggs"}
         variables = {"AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
-        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables, database=metadata)
+        self.airflow = LocalAirflow(folder / "home", folder / "dags", variables, database=metadata, password=_PASSWORD)
 
     def run_sql(self, *statements: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.warehouse_file)) as connection:
@@ -185,7 +186,7 @@ def test_a_run_is_started_by_another_dag_for_one_aggregate_and_tells_its_asset(p
     before = place.active()
     place.airflow.unpause("dashboard")
     run_id = place.airflow.trigger("etl")
-    place.airflow.wait_for(lambda: place.airflow.run_state("etl", run_id) in {"success", "failed"}, "the ETL run", 120)
+    place.airflow.wait_for(lambda: place.airflow.run_state("etl", run_id) in {"success", "failed"}, "the ETL run", 180)
     task = f"dags/etl/dagRuns/{run_id}/taskInstances/trigger"
     result = place.airflow.call("GET", f"{task}/xcomEntries/return_value?deserialize=true")["value"]
     link = place.airflow.call("GET", f"{task}/links")["extra_links"]["Batch run"]
@@ -196,11 +197,11 @@ def test_a_run_is_started_by_another_dag_for_one_aggregate_and_tells_its_asset(p
     assert f"/dags/{_DAG_ID}/runs/after_etl_" in link
     assert {name for name in before if before[name] != after[name]} == {"month_amount"}
     started = place.airflow.wait_for(
-        lambda: place.airflow.call("GET", "dags/dashboard/dagRuns")["dag_runs"], "the run of the dashboard", 60
+        lambda: place.airflow.call("GET", "dags/dashboard/dagRuns")["dag_runs"], "the run of the dashboard", 180
     )
     dashboard = started[0]["dag_run_id"]
     place.airflow.wait_for(
-        lambda: place.airflow.run_state("dashboard", dashboard) == "success", "the dashboard's run", 60
+        lambda: place.airflow.run_state("dashboard", dashboard) == "success", "the dashboard's run", 180
     )
 
 
@@ -291,11 +292,16 @@ def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(place.airflow.url)
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(_PASSWORD)
+        page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).click()
+        page.wait_for_url(re.compile(r"^((?!login).)*$"))
         page.goto(f"{place.airflow.url}/dags/{_DAG_ID}/runs/{run_id}/tasks/build/mapped/{failed[0]}")
         page.get_by_text("shop_amount").first.wait_for(timeout=60_000)
         page.get_by_role("button", name=re.compile("clear", re.IGNORECASE)).first.click()
         page.get_by_role("dialog").get_by_role("button", name=re.compile("confirm", re.IGNORECASE)).click()
-        place.airflow.wait_for(lambda: place.airflow.run_state(_DAG_ID, run_id) != "failed", "the run to go on", 60)
+        place.airflow.wait_for(lambda: place.airflow.run_state(_DAG_ID, run_id) != "failed", "the run to go on", 180)
         assert place.wait_for_end(run_id) == "success"
         browser.close()
     after = place.active()

@@ -81,7 +81,7 @@ class CeleryAirflow(LocalAirflow):
 
     processes = ("redis", "scheduler", "dag-processor", "triggerer", "api-server", "worker-1", "worker-2")
 
-    def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str], database: str) -> None:
+    def __init__(self, home: Path, dags_folder: Path, environment: Mapping[str, str], *, database: str) -> None:
         self._redis_port = _free_port()
         broker = {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
@@ -91,7 +91,7 @@ class CeleryAirflow(LocalAirflow):
             "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "False",
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "30",
         }
-        super().__init__(home, dags_folder, {**environment, **broker}, database)
+        super().__init__(home, dags_folder, {**environment, **broker}, database=database)
 
     def command(self, name: str) -> list[str]:
         """Redis and workers are started in their own ways."""
@@ -126,7 +126,8 @@ class Chaos:
         extra = {"registry_url": self.warehouse, "warehouse_url": self.warehouse, "aggregate_schema": SCHEMA}
         connection = {"AIRFLOW_CONN_TINY": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
         kind = CeleryAirflow if self.executor == "celery" else LocalAirflow
-        self.airflow = kind(self.folder / "home", self.folder / "dags", connection | _QUICK_RECOVERY, self.metadata)
+        variables = connection | _QUICK_RECOVERY
+        self.airflow = kind(self.folder / "home", self.folder / "dags", variables, database=self.metadata)
 
     def workspace(self) -> Workspace:
         """Registry and warehouse in one database."""
