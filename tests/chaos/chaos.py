@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import random
+import shutil
 import signal
 import socket
 import statistics
@@ -90,6 +91,9 @@ class CeleryAirflow(LocalAirflow):
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
             "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "False",
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "30",
+            # A task whose message died with Redis is queued anew after this long (Airflow's default: ten minutes).
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "30",
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
         }
         super().__init__(home, dags_folder, {**environment, **broker}, database=database)
 
@@ -155,7 +159,10 @@ class Chaos:
             state = self._wait_for_end(run_id)
             self.recoveries.append(time.monotonic() - started)
         if state != "success":
-            raise AirflowFailedError(f"the run {run_id} ended as {state}; the logs are in {self.folder}")
+            tasks = {
+                (one["task_id"], one["map_index"]): one["state"] for one in self.airflow.task_instances(DAG_ID, run_id)
+            }
+            raise AirflowFailedError(f"the run {run_id} ended as {state}: {tasks}; the logs are in {self.folder}")
         reader.raise_if_wrong()
         self._check(after)
 
@@ -303,15 +310,17 @@ class Reader:
 
 def run(kills: int, seed: int, metadata: str, warehouse: str, executor: str = "local") -> Chaos:
     """A round without a kill, then rounds of one to four kills until there were enough of them."""
-    with tempfile.TemporaryDirectory(prefix="chaos") as folder:
-        chaos = Chaos(Path(folder), metadata, warehouse, seed, executor)
-        with chaos.airflow:
-            chaos.round(0)
-            calm = chaos.recoveries.pop()
-            print(f"a batch without kills took {calm:.0f} s", flush=True)
-            while chaos.kills < kills:
-                chaos.round(min(chaos.random.randint(1, 4), kills - chaos.kills))
-                print(f"  ended well {chaos.recoveries[-1]:.0f} s after the last kill", flush=True)
+    folder = tempfile.mkdtemp(prefix="chaos")
+    chaos = Chaos(Path(folder), metadata, warehouse, seed, executor)
+    with chaos.airflow:
+        chaos.round(0)
+        calm = chaos.recoveries.pop()
+        print(f"a batch without kills took {calm:.0f} s", flush=True)
+        while chaos.kills < kills:
+            chaos.round(min(chaos.random.randint(1, 4), kills - chaos.kills))
+            print(f"  ended well {chaos.recoveries[-1]:.0f} s after the last kill", flush=True)
+    # Only now: who sees it fail wants the logs.
+    shutil.rmtree(folder, ignore_errors=True)
     print(
         f"{chaos.kills} kills in {len(chaos.recoveries)} batches (seed {seed}): all ended well, no wrong read, no orphan; "
         f"from the last kill to the end of the batch: median {statistics.median(chaos.recoveries):.0f} s, "
