@@ -66,13 +66,13 @@ def add_batch_build_tasks(
         map_index_template="{{ task.aggregate }}",
         **common,
     ).expand_kwargs(plan.output)
-    activate = ActivateBatchOperator(
-        task_id="activate", model=model, outlets=list(outlets), retries=5, retry_delay=timedelta(seconds=10), **common
-    )
-    report = ReportBatchOperator(task_id="report", model=model, retries=1, **common)
+    # A lost worker must not cost Airflow's default delay of five minutes.
+    again: dict[str, Any] = {"retries": 5, "retry_delay": timedelta(seconds=10)}
+    activate = ActivateBatchOperator(task_id="activate", model=model, outlets=list(outlets), **again, **common)
+    report = ReportBatchOperator(task_id="report", model=model, **again, **common)
     build >> [activate, report]
     if models_folder is not None:
-        deploy = DeployModelOperator(task_id="deploy", folder=models_folder, model=model, retries=3, **common)
+        deploy = DeployModelOperator(task_id="deploy", folder=models_folder, model=model, **again, **common)
         deploy >> plan
 
 
