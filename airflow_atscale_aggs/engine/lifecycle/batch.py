@@ -119,9 +119,15 @@ def begin_batch(
     answering = _answering_batch(workspace, record.id, build_type, owner, request)
     if answering is not None:
         return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
-    grace = check_grace_periods(request.grace_periods, registry.datasets(record.deployment_id), settings)
+    grace = check_grace_periods(request.grace_periods, registry.datasets(record.deployment_id), settings, build_type)
     plan = plan_batch(
-        workspace, record.name, build_type=build_type, now=now, new_id=_new_id, aggregates=request.aggregates
+        workspace,
+        record.name,
+        build_type=build_type,
+        now=now,
+        new_id=_new_id,
+        aggregates=request.aggregates,
+        grace_periods=request.grace_periods,
     )
     _refuse_if_broken(plan, record.name, settings)
     batch = registry.open_batch(

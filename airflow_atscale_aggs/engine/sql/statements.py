@@ -73,10 +73,17 @@ def drop_view(view: exp.Table) -> exp.Expression:
     return exp.Drop(tables=[view.copy()], kind="VIEW", exists=True)
 
 
-def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect) -> list[exp.Expression]:
-    """Statements that make a stable view show a table, its columns named one by one."""
+def create_view(view: exp.Table, query: exp.Expression) -> exp.Expression:
+    """CREATE VIEW of a name that is new."""
+    return exp.Create(this=view.copy(), kind="VIEW", expression=query)
+
+
+def view_statements(
+    view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect, query: exp.Expression | None = None
+) -> list[exp.Expression]:
+    """Statements that make a stable view show a table, its columns named one by one, or a query."""
     columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
-    select = exp.select(*columns).from_(target.copy())
+    select = exp.select(*columns).from_(target.copy()) if query is None else query
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
     create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
     return [create] if is_replace else [drop_view(view), create]
