@@ -120,17 +120,7 @@ class AttemptWrites(RegistryReader):
             if is_fresh:
                 values |= {"failures": 0, "allowance": allowance}
             self._move(connection, instance, values)
-            attempt = {
-                "instance_id": instance_id,
-                "number": number,
-                "table": instance.step.table_name(number),
-                "drop_sql": instance.step.drop_statement(number),
-                "owner": owner,
-                "status": AttemptStatus.IN_PROGRESS,
-                "started_at": now,
-            }
-            connection.execute(_INSERT_ATTEMPT, attempt)
-            write_down_segments(connection, instance.step, number)
+            self._write_down(connection, instance, number, owner, now)
             if is_fresh and instance.failures:
                 connection.execute(
                     update(batches)
@@ -195,6 +185,21 @@ class AttemptWrites(RegistryReader):
         if row is None:
             raise NotRegisteredError("instance", instance_id)
         return instance_record(row), row.batch_status
+
+    @staticmethod
+    def _write_down(connection: Connection, instance: InstanceRecord, number: int, owner: str, now: datetime) -> None:
+        """The attempt and all that it may make."""
+        attempt = {
+            "instance_id": instance.id,
+            "number": number,
+            "table": instance.step.table_name(number),
+            "drop_sql": instance.step.drop_statement(number),
+            "owner": owner,
+            "status": AttemptStatus.IN_PROGRESS,
+            "started_at": now,
+        }
+        connection.execute(_INSERT_ATTEMPT, attempt)
+        write_down_segments(connection, instance.step, number)
 
     @staticmethod
     def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
