@@ -86,6 +86,11 @@ class BuildStep:
     increment: Increment | None = None
     full_reason: str = ""
 
+    @property
+    def kind(self) -> str:
+        """``increment``; or ``full``, in segments or as one table."""
+        return "increment" if self.increment is not None and not self.increment.full_reason else "full"
+
     def create_statements(self, source: SourceOption, attempt: int, source_attempt: int | None) -> tuple[str, ...]:
         """The statements that fill the attempt's table, or its new segments, from a source, in order."""
         sqls: tuple[str, ...] = (source.create_sql,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlglot import ErrorLevel, exp, parse_one
+from sqlglot import ErrorLevel, exp, parse
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
@@ -36,21 +36,23 @@ def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect)
 
 
 def tables_read(sql: str, dialect: str) -> list[str]:
-    """Names of the tables that a CREATE TABLE AS reads, ``schema.name`` or ``name``, sorted.
+    """Names of the tables that CREATE statements read and do not make themselves, ``schema.name`` or ``name``, sorted.
 
     >>> tables_read('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb")
     ['d', 's.f']
     """
-    statement = parse_one(sql, read=dialect)
-    made = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
-    into = statement.args.get("into")
-    targets = {id(made)} | ({id(one) for one in into.find_all(exp.Table)} if into else set())
-    names = {
-        ".".join(part for part in (one.db, one.name) if part)
-        for one in statement.find_all(exp.Table)
-        if id(one) not in targets
-    }
-    return sorted(names)
+    read: set[str] = set()
+    made: set[str] = set()
+    for statement in parse(sql, read=dialect):
+        if statement is None:
+            continue
+        target = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
+        into = statement.args.get("into")
+        targets = {id(target)} | ({id(one) for one in into.find_all(exp.Table)} if into else set())
+        for one in statement.find_all(exp.Table):
+            name = ".".join(part for part in (one.db, one.name) if part)
+            (made if id(one) in targets else read).add(name)
+    return sorted(read - made)
 
 
 def drop_table(target: exp.Table) -> exp.Expression:
