@@ -24,7 +24,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _GRACE = re.compile(r"\s*([0-9]{1,12})\s*([smhdw]?)\s*")
 _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?\s*"
-    r"(?:([+-])([0-9]{2}):?([0-9]{2})?(?::?[0-9]{2})?|Z|UTC)?"
+    r"(?P<zone>([+-])([0-9]{2}):?([0-9]{2})?(?::?[0-9]{2})?|Z|UTC)?"
 )
 _JUMP = timedelta(hours=3)
 """Longer than any clock has been put back at once."""
@@ -137,19 +137,20 @@ def infer_unit(value: int) -> IndicatorUnit | None:
 def read_value(kind: IndicatorKind, text: str) -> int | None:
     """A value of an indicator, as the warehouse writes it as text; None when it is none, such as ``infinity``.
 
-    Digits beyond microseconds round up, so that a row is never above its own bound.
+    Digits beyond microseconds round up, so that a row is never above its own bound. An instant is a number of microseconds,
+    or says its offset; one without would be read in a time zone that nobody knows.
 
     >>> read_value(IndicatorKind.INTEGER, "42"), read_value(IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01.5")
     (42, 1500000)
     """
-    if kind is IndicatorKind.INTEGER:
+    if kind is IndicatorKind.INTEGER or (kind is IndicatorKind.INSTANT and text.lstrip("-").isdigit()):
         number = text.partition(".")
         is_whole = number[0].lstrip("-").isdigit() and not number[2].strip("0")
         return int(number[0]) if is_whole else None
     found = _TIMESTAMP.fullmatch(text.strip())
-    if found is None:
+    if found is None or (kind is IndicatorKind.INSTANT and not found["zone"]):
         return None
-    day, time, fraction, sign, hours, minutes = found.groups()
+    day, time, fraction, _, sign, hours, minutes = found.groups()
     moment = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=UTC)
     digits = (fraction or "").rstrip("0")
     micro = int(digits[:6].ljust(6, "0")) + (1 if len(digits) > 6 else 0)  # noqa: PLR2004 - digits of a microsecond

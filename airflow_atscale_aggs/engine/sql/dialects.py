@@ -73,6 +73,7 @@ class Dialect:
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
         has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental indicators.
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
+        epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -97,6 +98,7 @@ class Dialect:
     bigint_sums_widen: bool = False
     has_whole_decimals: bool = False
     timestamps_are_instants: bool = False
+    epoch_micros: str | None = None
     before_switch: tuple[str, ...] = ()
 
 
@@ -144,6 +146,7 @@ _ROWS = (
         max_identifier=300,
         folding=Folding.KEEP,
         timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_COUNT.INIT", merge="HLL_COUNT.MERGE_PARTIAL"),
     ),
     Dialect(
@@ -154,6 +157,7 @@ _ROWS = (
         max_identifier=255,
         folding=Folding.KEEP,
         timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
     ),
     Dialect(
@@ -164,6 +168,7 @@ _ROWS = (
         max_identifier=128,
         folding=Folding.KEEP,
         timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
     ),
     Dialect(

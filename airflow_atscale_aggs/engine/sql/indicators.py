@@ -113,9 +113,12 @@ def lookup_statement(
         return within(RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE)
 
     column = source.column(rows.column, _TABLE)
+    greatest: exp.Expression = exp.Max(this=column.copy())
+    if rows.kind is IndicatorKind.INSTANT and source.dialect.epoch_micros is not None:
+        greatest = exp.Anonymous(this=source.dialect.epoch_micros, expressions=[greatest])
     count = exp.Count(this=exp.Star(), big_int=True)
     asked = [
-        counted(_GREATEST, None, bounded(min(above), None) if above else None, exp.Max(this=column.copy())),
+        counted(_GREATEST, None, bounded(min(above), None) if above else None, greatest),
         counted(_NULLS, None, exp.Is(this=column.copy(), expression=exp.Null()), count),
         *(counted(_ABOVE, bound, bounded(bound, None), count.copy()) for bound in above),
         *(counted(_UP_TO, bound, bounded(None, bound), count.copy()) for bound in up_to),
