@@ -7,7 +7,8 @@ kills itself with SIGKILL, or the statement is reported as failed. ``kill_after_
 statement of the warehouse that contains it.
 
     {"registry": URL, "warehouse": URL, "aggregate_schema": "aggs", "model": "tiny_sales",
-     "kill_at": 17, "fail_at": null, "kill_after_ms": null, "kill_after_sql": "", "resume": null, "jobs": 1}
+     "kill_at": 17, "fail_at": null, "kill_after_ms": null, "kill_after_sql": "", "resume": null, "jobs": 1,
+     "build_type": "full"}
     {"signal": 9, "points": 17, "error": ""}
 
 A job with ``"deploy": FOLDER`` deploys a model instead of building one.
@@ -32,6 +33,7 @@ import sqlglot.dialects.duckdb
 import sqlglot.dialects.postgres  # noqa: F401
 from sqlalchemy import event
 
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import (
     AtScaleAggsError,
     BatchFailedError,
@@ -173,7 +175,14 @@ def _build_and_sweep(job: dict[str, Any]) -> None:
         registry=job["registry"], warehouse=job["warehouse"], aggregate_schema=job["aggregate_schema"]
     ) as workspace:
         try:
-            run_batch(workspace, job["model"], owner=process_owner(), resume=job.get("resume"), jobs=job.get("jobs", 1))
+            run_batch(
+                workspace,
+                job["model"],
+                build_type=BuildType(job.get("build_type", "full")),
+                owner=process_owner(),
+                resume=job.get("resume"),
+                jobs=job.get("jobs", 1),
+            )
         except BatchFailedError:
             sweep(workspace, dry_run=False, now=utc_now())
             raise

@@ -79,18 +79,7 @@ def plan(
     if as_json:
         print_json(_plan_document(made))
         return
-    rows = [
-        (
-            step.position + 1,
-            step.aggregate,
-            step.sources[0].name,
-            step.estimated_rows,
-            step.estimate_source,
-            step.reason,
-        )
-        for step in made.steps
-    ]
-    print_table(("#", "aggregate", "source", "rows", "estimate", "why here"), rows, right=("#", "rows"))
+    _print_plan(made)
     for refused in made.refused:
         say(f"not built: {refused.aggregate}: {refused.reason}")
     for note in made.notes:
@@ -248,6 +237,25 @@ def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_
     say(f"Activated {len(active)} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")
 
 
+def _print_plan(made: BatchPlan) -> None:
+    """One line per step; how it is built only where some can grow by increments."""
+    with_kind = any(step.increment is not None for step in made.steps)
+    rows = [
+        (
+            step.position + 1,
+            step.aggregate,
+            *((step.kind,) if with_kind else ()),
+            step.sources[0].name,
+            step.estimated_rows,
+            step.estimate_source,
+            step.reason,
+        )
+        for step in made.steps
+    ]
+    names = ("#", "aggregate", *(("build",) if with_kind else ()), "source", "rows", "estimate", "why here")
+    print_table(names, rows, right=("#", "rows"))
+
+
 def _plan_document(made: BatchPlan) -> dict[str, object]:
     return {
         "model_id": made.model_id,
@@ -261,6 +269,12 @@ def _plan_document(made: BatchPlan) -> dict[str, object]:
                 "position": step.position,
                 "aggregate": step.aggregate,
                 "fact": step.fact,
+                "build": step.kind,
+                "full_reason": step.full_reason,
+                "segments": [
+                    {"range": str(one.rows), "settled": one.is_settled, "merges": len(one.merges)}
+                    for one in (step.increment.new if step.increment else ())
+                ],
                 "sources": [source.name for source in step.sources],
                 "estimated_rows": step.estimated_rows,
                 "estimate_source": step.estimate_source,

@@ -6,10 +6,11 @@ as the product's own pages print them both ways. Source: AtScale, "Aggregate Set
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_atscale_aggs.engine.errors import SettingError, near_names
 
@@ -28,8 +29,29 @@ class VerificationLevel(StrEnum):
     """And every group."""
 
 
-def _setting(key: str, default: Any, meaning: str, *, least: int | None = None) -> Any:
-    return field(default=default, metadata={"key": key, "meaning": meaning, "least": least})
+class IndicatorUnitSetting(StrEnum):
+    """What one step of a numeric incremental indicator stands for."""
+
+    INFER = "infer"
+    """Epoch time by the magnitude of its values; a plain number when the grace period is a bare one."""
+
+    PLAIN = "plain"
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+    MICROSECONDS = "microseconds"
+
+
+def _setting(
+    key: str, default: Any, meaning: str, *, least: int | None = None, check: Callable[[str], bool] | None = None
+) -> Any:
+    return field(default=default, metadata={"key": key, "meaning": meaning, "least": least, "check": check})
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +107,49 @@ class Settings:
     grace_overrides_of_model: bool = _setting(
         "aggregate.batch.cube.gracePeriodOverrides.enabled", False, "batches of this model may be given grace periods"
     )
+    incremental: bool = _setting(
+        "aggregate.incrementalUpdate.enabled",
+        True,
+        "aggregates of fact datasets with an incremental indicator are made of segments, so that they can grow by increments",
+    )
+    max_static_segments: int = _setting(
+        "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions",
+        10,
+        "settled segments of an aggregate before some of them are merged",
+        least=2,
+    )
+    count_late_rows: bool = _setting(
+        "aggregate.incrementalUpdate.countLateRows.enabled",
+        True,
+        "count the fact rows that increments do not read: late ones are reported, missing ones mean a full rebuild",
+    )
+    full_rebuild_after_days: int = _setting(
+        "aggregate.incrementalUpdate.fullRebuildAfterDays",
+        0,
+        "an incremental batch rebuilds in full what was not for so many days; 0: never",
+        least=0,
+    )
+    indicator_unit: IndicatorUnitSetting = _setting(  # noqa: RUF009 - a field as the others are
+        "aggregate.incrementalUpdate.indicatorUnit",
+        IndicatorUnitSetting.INFER,
+        "of numeric indicators: infer, plain, seconds, milliseconds, microseconds (since 1970)",
+    )
+    indicator_time_zone: str = _setting(
+        "aggregate.incrementalUpdate.indicatorTimeZone",
+        "UTC",
+        "time zone of indicators that are timestamps without one, such as Europe/Berlin",
+        check=lambda name: bool(_zone(name)),
+    )
+    derive_increments: bool = _setting(
+        "aggregate.incrementalUpdate.buildFromExisting.enabled",
+        False,
+        "derive segments from those of other aggregates of the same batch, rebuilds and increments too",
+    )
+    joins_may_prevent_incremental: bool = _setting(
+        "aggregate.create.joins.allowPreventIncremental.enabled",
+        True,
+        "aggregates of incremental facts may join datasets that are not immutable, and are then built in full",
+    )
     drop_delay_seconds: int = _setting(
         "aggregates.drop.delaySeconds",
         3600,
@@ -122,6 +187,12 @@ class Settings:
             if spec is None:
                 keys = [spec.metadata["key"] for spec in fields(self)]
                 raise SettingError(key, "there is no such setting", near_names(key, keys))
+            check = spec.metadata["check"]
+            if check is not None:
+                if not check(str(value)):
+                    raise SettingError(spec.metadata["key"], f"`{value}` is none that is known here")
+                changes[spec.name] = str(value)
+                continue
             changes[spec.name] = _parse(spec.metadata["key"], value, type(spec.default), spec.metadata["least"])
         return replace(self, **changes)
 

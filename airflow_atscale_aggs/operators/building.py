@@ -142,10 +142,14 @@ class BuildAggregateOperator(AggregatesOperator):
             case "start":
                 self.log.info("Building %s, attempt %s", event.aggregate, event.attempt)
             case "source":
+                self._lineage.pop("sql", None)
                 self.log.info("Source: %s", event.source)
             case "sql":
-                self._lineage["sql"] = event.text
+                before = self._lineage.get("sql")
+                self._lineage["sql"] = f"{before};\n{event.text}" if before else event.text
                 self.log.info("SQL: %s", event.text)
+            case "segment":
+                self.log.info("%s (%.3f s)", event.text.capitalize(), event.seconds or 0)
             case "verified":
                 self.log.info("Agrees with its facts at %s (%.3f s)", event.text, event.seconds or 0)
             case "undecided":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.aggregates.segments import Increment
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 
 TARGET_ATTEMPT = "__target_attempt__"
@@ -25,12 +26,14 @@ class SourceOption:
     Attributes:
         instance_id: the instance of the same batch to derive from; None for the fact dataset and its dimensions.
         name: the source for people: an aggregate's name, or the fact dataset's.
-        create_sql: the whole CREATE TABLE … AS statement with attempt tokens.
+        create_sql: the whole CREATE TABLE … AS statement with attempt tokens; empty where segments are made.
+        segment_sqls: the same for each new segment that is made from the source, in order.
     """
 
     instance_id: str | None
     name: str
     create_sql: str
+    segment_sqls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class BuildStep:
         fact: the fact dataset.
         position: 0-based place in the order; sources come before what derives from them.
         sources: in order of preference as known when planning; the facts are always the last one.
-        table: the physical table's name with the target token, unquoted.
+        table: the physical table's name with the target token, unquoted; a view of the same name where there are segments.
         target_sql: the same, qualified and quoted for the dialect.
         drop_sql: drops the target of an attempt; does nothing when it is not there.
         count_sql: counts the target's rows.
@@ -55,7 +58,10 @@ class BuildStep:
         drop_view_sql: drops the stable view if it is there, for when the aggregate has left the model.
         estimated_rows: None when nothing is known; see ``estimate_source``.
         estimate_source: ``sketch``, ``last build``, or empty.
-        verification: how the table is compared with the facts; None in steps of versions that did not compare.
+        verification: how the table, or what is made from the source of it, is compared with the facts; None in steps of
+            versions that did not compare.
+        increment: the segments that it makes; None where the aggregate is one table.
+        full_reason: why an incremental batch builds it in full; empty where it does not, or nobody asked.
         reason: why the step stands where it stands, one sentence for people.
     """
 
@@ -77,15 +83,40 @@ class BuildStep:
     estimate_source: str = ""
     reason: str = ""
     verification: Verification | None = None
+    increment: Increment | None = None
+    full_reason: str = ""
+
+    @property
+    def kind(self) -> str:
+        """``increment``; or ``full``, in segments or as one table."""
+        return "increment" if self.increment is not None and not self.increment.full_reason else "full"
+
+    def create_statements(self, source: SourceOption, attempt: int, source_attempt: int | None) -> tuple[str, ...]:
+        """The statements that fill the attempt's table, or its new segments, from a source, in order."""
+        sqls: tuple[str, ...] = (source.create_sql,)
+        if self.increment is not None:
+            made = iter(source.segment_sqls)
+            sqls = tuple(one.create_sql or next(made) for one in self.increment.new)
+            sqls = (*sqls, self.increment.create_view_sql)
+        filled = (sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in sqls)
+        return tuple(
+            sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt)) for sql in filled
+        )
 
     def create_statement(self, source: SourceOption, attempt: int, source_attempt: int | None) -> str:
-        """The statement that fills the attempt's table from a source."""
-        sql = source.create_sql.replace(TARGET_ATTEMPT, str(attempt))
-        return sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt))
+        """The same as one text, for people."""
+        return ";\n".join(self.create_statements(source, attempt, source_attempt))
 
     def drop_statement(self, attempt: int) -> str:
-        """Drops an attempt's table if it is there."""
+        """Drops an attempt's table, or view of segments, if it is there."""
         return self.drop_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+    def drop_statements(self, attempt: int) -> tuple[str, ...]:
+        """Drop all that an attempt makes, what reads first, if it is there."""
+        made = self.increment.new if self.increment is not None else ()
+        return tuple(
+            sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in (self.drop_sql, *(one.drop_sql for one in made))
+        )
 
     def analyze_statement(self, attempt: int) -> str:
         """Gathers statistics of an attempt's table; empty where that is not needed."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
-from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.settings import Settings
 
 _CLOCK_SKEW = timedelta(seconds=1)
@@ -119,11 +119,7 @@ def begin_batch(
     answering = _answering_batch(workspace, record.id, build_type, owner, request)
     if answering is not None:
         return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
-    grace = check_grace_periods(request.grace_periods, registry.datasets(record.deployment_id), settings)
-    plan = plan_batch(
-        workspace, record.name, build_type=build_type, now=now, new_id=_new_id, aggregates=request.aggregates
-    )
-    _refuse_if_broken(plan, record.name, settings)
+    plan = _planned(workspace, record, build_type, now, request)
     batch = registry.open_batch(
         batch_id=plan.batch_id,
         model_id=record.id,
@@ -132,11 +128,7 @@ def begin_batch(
         owner=owner,
         lease_until=now + lease,
         steps=plan.steps,
-        notes=(
-            *plan.notes,
-            *grace,
-            *(f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused),
-        ),
+        notes=plan.notes,
         schema=plan.schema,
         aggregates=request.aggregates,
         signals=request.signals,
@@ -232,6 +224,26 @@ def _answering_batch(
         if is_newer and is_as_wide and is_as_deep and batch.status in {BatchStatus.DONE, BatchStatus.FAILED}:
             return batch
     return None
+
+
+def _planned(
+    workspace: Workspace, record: ModelRecord, build_type: BuildType, now: datetime, request: BatchRequest
+) -> BatchPlan:
+    """The plan, with all that is to be noted with the batch; nothing when too much is broken."""
+    settings, datasets = workspace.settings_of(record.id), workspace.registry.datasets(record.deployment_id)
+    grace = check_grace_periods(request.grace_periods, datasets, settings, build_type)
+    plan = plan_batch(
+        workspace,
+        record.name,
+        build_type=build_type,
+        now=now,
+        new_id=_new_id,
+        aggregates=request.aggregates,
+        grace_periods=request.grace_periods,
+    )
+    _refuse_if_broken(plan, record.name, settings)
+    refused = (f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)
+    return replace(plan, notes=(*plan.notes, *grace, *refused))
 
 
 def _refuse_if_broken(plan: BatchPlan, model: str, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
@@ -34,8 +34,9 @@ from airflow_atscale_aggs.engine.lifecycle.comparing import (
 )
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.segments import compare_merged, fill_segments, reuse_segments
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
-from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
+from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -55,7 +56,7 @@ class ChosenSource:
 class _Built:
     """What one attempt has made."""
 
-    rows: int
+    parts: BuiltParts
     source: ChosenSource
     verified: Verified
 
@@ -137,7 +138,7 @@ def run_attempt(
         try:
             done = workspace.registry.finish_attempt(
                 claim,
-                rows=built.rows,
+                built.parts,
                 seconds=seconds,
                 source=built.source.option.name,
                 now=utc_now(),
@@ -146,7 +147,7 @@ def run_attempt(
         except StaleStatusError:
             _drop_quietly(session, step, claim.attempt)
             raise
-    tell("done", rows=built.rows, seconds=seconds, source=built.source.option.name)
+    tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done
 
 
@@ -199,13 +200,18 @@ def _build_from(
     """Make and compare the table in one snapshot, where there are such."""
     verification = claim.instance.step.verification_of(claim.attempt)
     if level is VerificationLevel.OFF or verification is None:
-        return _Built(_fill(session, claim, source, tell), source, Verified(level=VerificationLevel.OFF))
+        with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
+            parts = reuse_segments(session, claim, tell) or _fill(session, claim, source, tell)
+        return _Built(parts, source, Verified(level=VerificationLevel.OFF))
     known = _known_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot() as is_snapshot:
+        reused = reuse_segments(session, claim, tell)
+        if reused is not None:
+            return _Built(reused, source, Verified(level=level))
         if known is None and not is_snapshot and source.option.instance_id is None:
             # Taken before the table is made: facts that are the same afterwards were the same meanwhile.
             known = take_totals(session, verification.facts)
-        rows = _fill(session, claim, source, tell)
+        parts = _fill(session, claim, source, tell)
         started = time.monotonic()
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
@@ -216,10 +222,11 @@ def _build_from(
             is_snapshot=is_snapshot,
         )
         verified = compare(session, comparison)
+        verified = replace(verified, undecided=(*verified.undecided, *compare_merged(session, claim)))
         tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
     for reason in verified.undecided:
         tell("undecided", text=reason)
-    return _Built(rows, source, verified)
+    return _Built(parts, source, verified)
 
 
 def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
@@ -230,9 +237,11 @@ def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key:
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 
-def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> int:
-    """Create the attempt's table; the number of its rows."""
+def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> BuiltParts:
+    """Create the attempt's table or segments; how many rows there are."""
     step = claim.instance.step
+    if step.increment is not None:
+        return fill_segments(session, claim, source.option, source.attempt, tell)
     sql = step.create_statement(source.option, claim.attempt, source.attempt)
     tell("sql", text=sql)
     written = session.execute(sql)
@@ -240,15 +249,16 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _
         # Without statistics the table is right all the same.
         with contextlib.suppress(WarehouseError):
             session.execute(step.analyze_statement(claim.attempt))
-    if written is not None and written >= 0:
-        return written
-    return int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
+    if written is None or written < 0:
+        written = int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
+    return BuiltParts(rows=written)
 
 
 def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> None:
-    """Drop an attempt's table if that is possible now; `sweep` finds what is left."""
-    with contextlib.suppress(WarehouseError):
-        session.execute(step.drop_statement(attempt))
+    """Drop what an attempt has made if that is possible now; `sweep` finds what is left."""
+    for sql in step.drop_statements(attempt):
+        with contextlib.suppress(WarehouseError):
+            session.execute(sql)
 
 
 def _failed(

@@ -13,6 +13,7 @@ from pathlib import Path
 from airflow_atscale_aggs.engine.aggregates.definition import model_id
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
@@ -40,7 +41,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """Read a folder of SML, check it, and register its models with their user-defined aggregates.
 
     All models are registered in one transaction, or nothing is. The same content again makes no new version. The
-    warehouse is not asked.
+    warehouse is asked only for the types of incremental indicators.
 
     Args:
         model: deploy only this one; None: every model and composite model that the catalog does not hide.
@@ -52,6 +53,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     found = read_model_folder(folder)
     deployments = _deployments(found, model)
+    check_indicators(workspace, deployments, found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)

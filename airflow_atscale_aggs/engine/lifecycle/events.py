@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-EventKind = Literal["batch", "start", "source", "sql", "verified", "undecided", "done", "failed", "activated"]
+EventKind = Literal[
+    "batch", "start", "source", "sql", "segment", "verified", "undecided", "done", "failed", "activated"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,7 @@ class BuildEvent:
     """One thing that happened.
 
     Attributes:
-        kind: ``batch`` begun or resumed, ``start`` of an attempt, ``source`` chosen, ``sql`` sent, ``verified`` against
+        kind: ``batch`` begun or resumed, ``start`` of an attempt, ``source`` chosen, ``sql`` sent, ``segment`` made, ``verified`` against
             the facts, ``undecided`` whether the facts agree, ``done``, ``failed``, ``activated``.
         position, total: place of the aggregate in the batch, 0-based, and the number of aggregates.
         text: the SQL, the error, or a sentence.

@@ -5,18 +5,17 @@ Source: AtScale, "About Incremental Rebuilds": the grace period; "Aggregate Sett
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from airflow_atscale_aggs.engine.aggregates.indicators import read_grace
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import GracePeriodError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.settings import Settings
 
-_DURATION = re.compile(r"[0-9]{1,9}[smhdw]?")
-
 
 def check_grace_periods(
-    overrides: Mapping[str, str], datasets: Mapping[str, Dataset], settings: Settings
+    overrides: Mapping[str, str], datasets: Mapping[str, Dataset], settings: Settings, build_type: BuildType
 ) -> tuple[str, ...]:
     """Refuse overrides that cannot be meant; a sentence about each that can, for the batch's notes.
 
@@ -37,9 +36,8 @@ def check_grace_periods(
         own = datasets[name].incremental
         if own is None:
             raise GracePeriodError(name, duration, "the dataset has no incremental indicator")
-        if not _DURATION.fullmatch(duration):
+        if read_grace(duration) is None:
             raise GracePeriodError(name, duration, "it is not of the form 12h")
-        notes.append(
-            f"Grace period of {name}: {duration} instead of {own.grace_period}; without effect, since this batch is built in full."
-        )
+        effect = "; without effect, since this batch is built in full" if build_type is BuildType.FULL else ""
+        notes.append(f"Grace period of {name}: {duration} instead of {own.grace_period}{effect}.")
     return tuple(notes)

@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
+from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -31,26 +32,30 @@ from airflow_atscale_aggs.engine.sql.sources import PhysicalTables, Sources, tab
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
+_NO_OVERRIDES: Mapping[str, str] = {}
+
 
 def plan_batch(
     workspace: Workspace,
     model: str,
     *,
     build_type: BuildType = BuildType.FULL,
-    now: datetime,  # noqa: ARG001 - bounds of increments will need it
+    now: datetime,
     new_id: Callable[[], str],
     estimate: bool = False,
     aggregates: Collection[str] = (),
+    grace_periods: Mapping[str, str] = _NO_OVERRIDES,
 ) -> BatchPlan:
     """The batch that a build of the model would run now.
 
     Args:
         model: name or id.
-        now: not used by a full build; bounds of increments depend on it.
+        now: bounds of increments depend on it.
         new_id: gives the batch's and the instances' ids.
         estimate: ask the warehouse for sketched row counts (one scan per fact dataset); otherwise the rows of the last
             build stand for them.
         aggregates: names of those to build; empty: all.
+        grace_periods: by dataset, instead of the model's; checked before.
 
     Raises:
         NotRegisteredError: no such model.
@@ -67,6 +72,8 @@ def plan_batch(
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
         facts = prove(session, parts, sources)
         estimates = estimate_rows(session, candidates, sources, facts) if estimate else {}
+        request = IncrementRequest(build_type=build_type, now=now, grace_periods=grace_periods)
+        decided = decide_increments(workspace, session, record, candidates, sources, request)
     return make_batch_plan(
         PlanningInput(
             model=record.name,
@@ -81,7 +88,8 @@ def plan_batch(
             settings=workspace.settings_of(record.id),
             new_id=new_id,
             estimates=estimates,
-            notes=_notes(build_type, parts, datasets),
+            decisions=decided.decisions,
+            notes=decided.notes,
         )
     )
 
@@ -132,14 +140,3 @@ def _candidates(records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[st
         for record in records
         for part in record.definition.parts
     )
-
-
-def _notes(build_type: BuildType, parts: Sequence[FactPart], datasets: Mapping[str, Dataset]) -> tuple[str, ...]:
-    """Why an incremental build is a full one: no other kind of rebuild exists yet."""
-    if build_type is BuildType.FULL:
-        return ()
-    facts = sorted({part.fact for part in parts})
-    flagged = [fact for fact in facts if fact in datasets and datasets[fact].incremental]
-    if not flagged:
-        return ("Built in full: no fact dataset of the model has an incremental indicator.",)
-    return (f"Built in full: increments of {', '.join(flagged)} are not supported by this version.",)

@@ -8,7 +8,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.activate import switch_views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.registry.records import UnneededTable
+from airflow_atscale_aggs.engine.registry.records import UnneededSegment, UnneededTable
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -52,28 +52,45 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
             if batch.views_pending:
                 switch_views(workspace, batch)
     with workspace.warehouse.session() as session:
-        back = registry.tables_that_came_back(session.tables(workspace.warehouse.aggregate_schema))
+        existing = session.tables(workspace.warehouse.aggregate_schema)
         found = [
             _swept(registry, session, unneeded, dry_run=dry_run, now=now)
-            for unneeded in (*registry.tables_to_drop(now), *back)
+            for unneeded in (*registry.tables_to_drop(now), *registry.tables_that_came_back(existing))
+        ]
+        # After the views that read them.
+        found += [
+            _swept(registry, session, segment, dry_run=dry_run, now=now)
+            for segment in (*registry.segments_to_drop(now), *registry.segments_that_came_back(existing))
         ]
     return SweepReport(found=tuple(found), dry_run=dry_run)
 
 
 def _swept(
-    registry: Registry, session: WarehouseSession, unneeded: UnneededTable, *, dry_run: bool, now: datetime
+    registry: Registry,
+    session: WarehouseSession,
+    unneeded: UnneededTable | UnneededSegment,
+    *,
+    dry_run: bool,
+    now: datetime,
 ) -> SweptTable:
     """One table, dropped unless it is a dry run."""
     dropped, error = False, ""
+    if isinstance(unneeded, UnneededSegment):
+        table, drop_sql = unneeded.table, unneeded.drop_sql
+    else:
+        table, drop_sql = unneeded.attempt.table, unneeded.attempt.drop_sql
     if not dry_run:
         try:
-            session.execute(unneeded.attempt.drop_sql)
-            registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
+            session.execute(drop_sql)
+            if isinstance(unneeded, UnneededSegment):
+                registry.mark_segment_dropped(unneeded.key, now)
+            else:
+                registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
             dropped = True
         except WarehouseError as refused:
             error = str(refused)
     return SweptTable(
-        table=unneeded.attempt.table,
+        table=table,
         schema=unneeded.schema,
         aggregate=unneeded.aggregate,
         why=unneeded.why,

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlglot import exp
+
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
+from airflow_atscale_aggs.engine.aggregates.segments import Segment
 from airflow_atscale_aggs.engine.aggregates.verification import (
     TABLE_ROWS,
     Difference,
@@ -31,6 +35,7 @@ from airflow_atscale_aggs.engine.lifecycle.plan import prove, read_physical_tabl
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.derivations import combined, united
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import table
 from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
@@ -127,7 +132,8 @@ class _Run:
         self._parts = {one.id: self._part(one) for one in instances}
         parts = list(self._parts.values())
         datasets = workspace.registry.datasets(deployment_id)
-        sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
+        physical = read_physical_tables(session, datasets, parts)
+        sources = self._sources = Sources(datasets, physical, workspace.warehouse.dialect)
         self._composer = VerificationComposer(parts, sources, prove(session, parts, sources))
         self._known: dict[str, Totals] = {}
 
@@ -171,19 +177,47 @@ class _Run:
 
     def _verification(self, instance: InstanceRecord, undecided: list[str]) -> Verification:
         """With the comparison by group when the level asks for it; why not goes to ``undecided``."""
+        schema = self._workspace.registry.batch(instance.batch_id).schema
+        segments = self._segments(instance)
+        names = [one.table for one in segments] or [instance.table or ""]
+        return self._of_tables(instance, [table(name, schema) for name in names], _up_to(instance, segments), undecided)
+
+    def _of_tables(
+        self, instance: InstanceRecord, tables: Sequence[exp.Table], only: RowRange | None, undecided: list[str]
+    ) -> Verification:
+        """Of one table, or of segments together, with the fact rows that they hold."""
         part = self._parts[instance.id]
-        target = table(instance.table or "", self._workspace.registry.batch(instance.batch_id).schema)
+        is_one = only is None
         groups: GroupsQuery | None = None
         if self._level in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
             try:
+                grouped = tables[0] if is_one else exp.Subquery(this=combined(part, tables, self._sources))
                 is_sample = self._level is VerificationLevel.SAMPLE
-                groups = self._composer.groups_query(part, target, is_sample=is_sample)
+                groups = self._composer.groups_query(part, grouped, is_sample=is_sample, only=only)
             except (DefinitionError, UnsupportedMetricError) as error:
                 undecided.append(f"groups were not compared: {error.explanation}")
-        return self._composer.verification(part, target, groups)
+        target = tables[0] if is_one else exp.Subquery(this=united(part, tables))
+        return self._composer.verification(part, target, groups, only)
+
+    def _segments(self, instance: InstanceRecord) -> tuple[Segment, ...]:
+        return self._workspace.registry.segments_of(instance.id) if instance.step.increment is not None else ()
 
     def _is_behind(self, instance: InstanceRecord, verification: Verification) -> bool:
-        """True when the table still agrees with the totals that it was verified against."""
+        """True when the table still agrees with the totals that it was verified against.
+
+        Segments are behind when the settled ones agree with the facts: the others are read again by the next increment.
+        """
+        settled = [one for one in self._segments(instance) if one.is_settled]
+        if settled:
+            schema = self._workspace.registry.batch(instance.batch_id).schema
+            tables = [table(one.table, schema) for one in settled]
+            of_settled = self._of_tables(instance, tables, _up_to(instance, settled), [])
+            try:
+                with self._session.snapshot() as is_snapshot:
+                    compare(self._session, self._comparison(instance, of_settled, is_snapshot=is_snapshot))
+            except (VerificationError, UndecidedError):
+                return False
+            return True
         recorded = self._workspace.registry.verified(instance.id, instance.attempt)
         names = set(verification.table.names) - {TABLE_ROWS}
         if recorded is None or recorded.totals is None or not names <= recorded.totals.keys():
@@ -196,6 +230,14 @@ class _Run:
     def _part(self, instance: InstanceRecord) -> FactPart:
         definition = self._workspace.registry.definition(instance.step.definition_id).definition
         return next(part for part in definition.parts if part.fact == instance.step.fact)
+
+
+def _up_to(instance: InstanceRecord, segments: Sequence[Segment]) -> RowRange | None:
+    """The fact rows that segments were made from; None for one table, which holds all."""
+    if instance.step.increment is None or not segments:
+        return None
+    indicator = instance.step.increment.indicator
+    return RowRange(column=indicator.column, kind=indicator.kind, through=segments[-1].through)
 
 
 def _not_compared(part: FactPart, verification: Verification) -> tuple[str, ...]:

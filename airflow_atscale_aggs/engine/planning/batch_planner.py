@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeGuard
 
 from sqlglot import exp
 
@@ -18,6 +19,7 @@ from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivatio
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
+from airflow_atscale_aggs.engine.planning.increments import Decision, InSegments, Whole, refusal
 from airflow_atscale_aggs.engine.planning.ordering import (
     Waiting,
     derivability_order,
@@ -25,6 +27,7 @@ from airflow_atscale_aggs.engine.planning.ordering import (
     priority,
     without_cycles,
 )
+from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
@@ -71,6 +74,7 @@ class PlanningInput:
     Attributes:
         facts: what the data proved: unique keys, functional hierarchies.
         estimates: rows by (definition id, fact), from sketches; empty when none were asked for.
+        decisions: how aggregates of facts with an indicator are built, by (definition id, fact); others are one table.
         new_id: gives instance ids.
     """
 
@@ -86,16 +90,26 @@ class PlanningInput:
     settings: Settings
     new_id: Callable[[], str]
     estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    decisions: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """A candidate whose SQL from the facts could be composed."""
+    """A candidate whose SQL from the facts could be composed. ``segments``: None where it is one table."""
 
     candidate: Candidate
     instance_id: str
     select: exp.Expression
+    segments: InSegments | None = None
+    full_reason: str = ""
+
+
+_WHOLE = Whole(reason="")
+
+
+def _is_refused(decision: Decision) -> TypeGuard[Whole]:
+    return isinstance(decision, Whole) and decision.is_refused
 
 
 def make_batch_plan(given: PlanningInput) -> BatchPlan:
@@ -107,7 +121,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
     """
     prepared, refused = _prepare(given)
     off = _why_no_derivation(given, prepared)
-    derivations = {} if off else _derivations(prepared, given.facts)
+    derivations = {} if off else _derivations(prepared, given)
     parents = without_cycles(
         [
             frozenset(source for source in range(len(prepared)) if (step, source) in derivations)
@@ -136,7 +150,10 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     prepared: list[_Prepared] = []
     refused: list[RefusedPart] = []
     for candidate in given.candidates:
+        decision = given.decisions.get((candidate.definition.id, candidate.part.fact), _WHOLE)
         try:
+            if _is_refused(decision):
+                raise refusal(decision)
             select = select_from_fact(candidate.part, given.sources, given.facts)
         except DefinitionError as error:
             refused.append(
@@ -144,11 +161,21 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
                     aggregate=candidate.name,
                     definition_id=candidate.definition.id,
                     reason=error.explanation,
-                    is_failure=not isinstance(error, UnsupportedMetricError),
+                    is_failure=not (isinstance(error, UnsupportedMetricError) or _is_refused(decision)),
                 )
             )
         else:
-            prepared.append(_Prepared(candidate=candidate, instance_id=given.new_id(), select=select))
+            segments = decision if isinstance(decision, InSegments) else None
+            reason = decision.full_reason if isinstance(decision, InSegments) else decision.reason
+            prepared.append(
+                _Prepared(
+                    candidate=candidate,
+                    instance_id=given.new_id(),
+                    select=select,
+                    segments=segments,
+                    full_reason=reason,
+                )
+            )
     return prepared, refused
 
 
@@ -171,17 +198,33 @@ def _why_no_derivation(given: PlanningInput, prepared: Sequence[_Prepared]) -> s
     return ""
 
 
-def _derivations(prepared: Sequence[_Prepared], facts: DataFacts) -> dict[tuple[int, int], Derivation]:
+def _derivations(prepared: Sequence[_Prepared], given: PlanningInput) -> dict[tuple[int, int], Derivation]:
     """(step, source) to how the step is derived from the source, for all pairs that the lattice and the data allow."""
+    facts, settings = given.facts, given.settings
     found: dict[tuple[int, int], Derivation] = {}
     for step, child in enumerate(prepared):
         for source, parent in enumerate(prepared):
             if step == source or child.candidate.part.fact != parent.candidate.part.fact:
                 continue
+            if not _is_like(child.segments, parent.segments, settings):
+                continue
             way = derivation(child.candidate.part, parent.candidate.part, facts.functional)
             if way is not None:
                 found[step, source] = way
     return found
+
+
+def _is_like(child: InSegments | None, parent: InSegments | None, settings: Settings) -> bool:
+    """Like is derived from like: tables from tables, segments from segments of the same ranges.
+
+    Segments are derived for a first build only; rebuilds and increments read the facts unless a setting says otherwise.
+    What a parent does not make anew cannot be read from its new segments.
+    """
+    if child is None or parent is None:
+        return child is parent
+    if not (child.is_first or settings.derive_increments):
+        return False
+    return child.ranges == parent.ranges and not parent.may_be_unchanged
 
 
 def _waiting(candidate: Candidate) -> Waiting:
@@ -207,41 +250,72 @@ class _StepComposer:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
         self._verifications = VerificationComposer([one.candidate.part for one in prepared], given.sources, given.facts)
+        context = SegmentContext(
+            sources=given.sources,
+            facts=given.facts,
+            schema=given.schema,
+            verifications=self._verifications,
+            level=given.settings.verify,
+        )
+        self._segments = [
+            None
+            if one.segments is None
+            else SegmentComposer(one.candidate.part, one.segments, self._table_name(one), context)
+            for one in prepared
+        ]
         self._views = view_names(given.model, [one.candidate.name for one in prepared], given.sources.dialect)
 
     def step(self, number: int, position: int) -> BuildStep:
         """The step of one prepared candidate."""
         one, dialect = self._prepared[number], self._given.sources.dialect
-        candidate = one.candidate
-        name = instance_table(one.instance_id, candidate.name, dialect, TARGET_ATTEMPT)
+        candidate, segments, view = one.candidate, self._segments[number], self._views[number]
+        name = self._table_name(one)
         target = table(name, self._given.schema)
-        sources = [self._from_instance(number, source, target) for source in self._nearest[number]]
-        facts_sql = render(create_table_as(target, one.select, dialect), dialect)
         rows, estimate_source = self._estimate(candidate)
-        view = self._views[number]
+        shown = segments.shown() if segments is not None else None
         return BuildStep(
             instance_id=one.instance_id,
             definition_id=candidate.definition.id,
             aggregate=candidate.name,
             fact=candidate.part.fact,
             position=position,
-            sources=(*sources, SourceOption(instance_id=None, name=candidate.part.fact, create_sql=facts_sql)),
+            sources=self._sources(number, target),
             table=name,
             target_sql=render(target, dialect),
-            drop_sql=render(drop_table(target), dialect),
+            drop_sql=render(drop_table(target) if segments is None else drop_view(target), dialect),
             count_sql=render(count_rows(target), dialect),
-            analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
+            analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze and segments is None else "",
             drop_view_sql=render(drop_view(table(view, self._given.schema)), dialect),
             view_statements=tuple(
                 render(statement, dialect)
-                for statement in view_statements(table(view, self._given.schema), target, candidate.part, dialect)
+                for statement in view_statements(
+                    table(view, self._given.schema), target, candidate.part, dialect, shown
+                )
             ),
             view=view,
             estimated_rows=rows,
             estimate_source=estimate_source,
             reason=self._reason(number),
-            verification=self._verification(candidate.part, target),
+            verification=self._verification(candidate.part, target) if segments is None else segments.verification(),
+            increment=None if segments is None else segments.increment(),
+            full_reason=one.full_reason,
         )
+
+    def _table_name(self, one: _Prepared) -> str:
+        return instance_table(one.instance_id, one.candidate.name, self._given.sources.dialect, TARGET_ATTEMPT)
+
+    def _sources(self, number: int, target: exp.Table) -> tuple[SourceOption, ...]:
+        """Other aggregates, then the facts."""
+        one, dialect, segments = self._prepared[number], self._given.sources.dialect, self._segments[number]
+        others = [self._from_instance(number, source, target) for source in self._nearest[number]]
+        if segments is not None:
+            facts = SourceOption(
+                instance_id=None, name=one.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
+            )
+        else:
+            sql = render(create_table_as(target, one.select, dialect), dialect)
+            facts = SourceOption(instance_id=None, name=one.candidate.part.fact, create_sql=sql)
+        return (*others, facts)
 
     def _verification(self, part: FactPart, target: exp.Table) -> Verification:
         """The totals always, since the level may change before the build; groups cost more and only where asked for."""
@@ -253,6 +327,12 @@ class _StepComposer:
 
     def _from_instance(self, number: int, source: int, target: exp.Table) -> SourceOption:
         given, child, parent = self._given, self._prepared[number], self._prepared[source]
+        own, other = self._segments[number], self._segments[source]
+        if own is not None and other is not None:
+            sqls = own.from_segments(other, self._derivations[number, source])
+            return SourceOption(
+                instance_id=parent.instance_id, name=parent.candidate.name, create_sql="", segment_sqls=sqls
+            )
         name = instance_table(parent.instance_id, parent.candidate.name, given.sources.dialect, SOURCE_ATTEMPT)
         select = select_from_instance(
             child.candidate.part,

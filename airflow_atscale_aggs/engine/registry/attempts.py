@@ -15,7 +15,8 @@ from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
-from airflow_atscale_aggs.engine.registry.records import Claim, InstanceRecord
+from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
+from airflow_atscale_aggs.engine.registry.segments import record_parts, write_down_segments
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
 # The statements of every build are made once: making them costs more than running them.
@@ -119,16 +120,7 @@ class AttemptWrites(RegistryReader):
             if is_fresh:
                 values |= {"failures": 0, "allowance": allowance}
             self._move(connection, instance, values)
-            attempt = {
-                "instance_id": instance_id,
-                "number": number,
-                "table": instance.step.table_name(number),
-                "drop_sql": instance.step.drop_statement(number),
-                "owner": owner,
-                "status": AttemptStatus.IN_PROGRESS,
-                "started_at": now,
-            }
-            connection.execute(_INSERT_ATTEMPT, attempt)
+            self._write_down(connection, instance, number, owner, now)
             if is_fresh and instance.failures:
                 connection.execute(
                     update(batches)
@@ -138,15 +130,23 @@ class AttemptWrites(RegistryReader):
         return Claim(instance=instance, attempt=number, owner=owner)
 
     def finish_attempt(
-        self, claim: Claim, *, rows: int, seconds: float, source: str, now: datetime, verified: Verified | None = None
+        self,
+        claim: Claim,
+        built: BuiltParts,
+        *,
+        seconds: float,
+        source: str,
+        now: datetime,
+        verified: Verified | None = None,
     ) -> InstanceRecord:
         """DONE, if no newer attempt was claimed. Raises StaleStatusError otherwise.
 
         Args:
+            built: rows, and segments where there are such.
             verified: how the table was compared with the facts.
         """
-        values = {"new_rows": rows, "new_seconds": seconds, "new_source": source}
-        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, verified)
+        values = {"new_rows": built.rows, "new_seconds": seconds, "new_source": source}
+        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, (verified, built))
 
     def fail_attempt(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
@@ -187,6 +187,21 @@ class AttemptWrites(RegistryReader):
         return instance_record(row), row.batch_status
 
     @staticmethod
+    def _write_down(connection: Connection, instance: InstanceRecord, number: int, owner: str, now: datetime) -> None:
+        """The attempt and all that it may make."""
+        attempt = {
+            "instance_id": instance.id,
+            "number": number,
+            "table": instance.step.table_name(number),
+            "drop_sql": instance.step.drop_statement(number),
+            "owner": owner,
+            "status": AttemptStatus.IN_PROGRESS,
+            "started_at": now,
+        }
+        connection.execute(_INSERT_ATTEMPT, attempt)
+        write_down_segments(connection, instance.step, number)
+
+    @staticmethod
     def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
         moved = connection.execute(
             update(instances)
@@ -211,7 +226,7 @@ class AttemptWrites(RegistryReader):
         statement: Update,
         values: dict[str, Any],
         now: datetime,
-        verified: Verified | None = None,
+        made: tuple[Verified | None, BuiltParts] | None = None,
     ) -> InstanceRecord:
         instance_id, number = claim.instance.id, claim.attempt
         with self.database.writing() as connection:
@@ -220,8 +235,9 @@ class AttemptWrites(RegistryReader):
             ).rowcount
             if moved:
                 self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
-                if verified is not None:
-                    self._keep_verified(connection, claim, verified)
+                if made is not None:
+                    self._keep_verified(connection, claim, made[0])
+                    record_parts(connection, claim, made[1], now)
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
                         update(batches)
@@ -236,8 +252,10 @@ class AttemptWrites(RegistryReader):
         return found
 
     @staticmethod
-    def _keep_verified(connection: Connection, claim: Claim, verified: Verified) -> None:
+    def _keep_verified(connection: Connection, claim: Claim, verified: Verified | None) -> None:
         """With the key only where there are totals that other builds may use."""
+        if verified is None:
+            return
         values = {
             "new_key": verified.facts_key if verified.totals is not None else None,
             "new_verified": documents.encode_verified(verified),

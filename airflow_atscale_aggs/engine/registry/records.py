@@ -9,6 +9,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.segments import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 
@@ -144,6 +145,33 @@ class Claim:
     instance: InstanceRecord
     attempt: int
     owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltParts:
+    """What a winning attempt has made.
+
+    Attributes:
+        rows: of all that the instance consists of.
+        segments: that were made.
+        uses: all segments that the instance consists of, in order of their ranges; empty where it is one table.
+    """
+
+    rows: int
+    segments: tuple[BuiltSegment, ...] = ()
+    uses: tuple[SegmentKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnneededSegment:
+    """The table of a segment that may still exist and that no instance consists of any more."""
+
+    key: SegmentKey
+    table: str
+    drop_sql: str
+    schema: str
+    aggregate: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
 from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.segments import SegmentMemory
 from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
 from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
@@ -41,7 +42,7 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog):
+class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentMemory, SignalMemory, QueryLog):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()

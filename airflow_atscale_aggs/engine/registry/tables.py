@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -181,6 +181,38 @@ attempts = Table(
     PrimaryKeyConstraint("instance_id", "number"),
     Index(f"ix_{_PREFIX}attempts_undropped", "dropped_at"),
 )
+
+segments = Table(
+    f"{_PREFIX}segments",
+    metadata,
+    Column("instance_id", String(36), ForeignKey(instances.c.id), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("drop_sql", Text, nullable=False),
+    Column("after", Text),
+    Column("through", Text, nullable=False),
+    Column("is_settled", Boolean, nullable=False),
+    Column("rows", BigInteger),
+    Column("fact_rows", BigInteger),
+    Column("dropped_at", UtcDateTime),
+    PrimaryKeyConstraint("instance_id", "attempt", "number"),
+    Index(f"ix_{_PREFIX}segments_undropped", "dropped_at"),
+)
+"""Tables of incremental aggregates, by the attempt that makes them; written down before they exist. Bounds are whole numbers as text, since they may be longer than 64 bits."""
+
+segment_uses = Table(
+    f"{_PREFIX}segment_uses",
+    metadata,
+    Column("instance_id", String(36), ForeignKey(instances.c.id), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("made_by", String(36), nullable=False),
+    Column("made_attempt", Integer, nullable=False),
+    Column("made_number", Integer, nullable=False),
+    PrimaryKeyConstraint("instance_id", "position"),
+    Index(f"ix_{_PREFIX}segment_uses_segment", "made_by", "made_attempt", "made_number"),
+)
+"""Which segments an instance consists of, in order of their ranges; older ones are shared with older instances."""
 
 signals = Table(
     f"{_PREFIX}signals",

@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
 def select_from_instance(
-    child: FactPart, parent: FactPart, way: Derivation, parent_table: exp.Table, sources: Sources, facts: DataFacts
+    child: FactPart, parent: FactPart, way: Derivation, parent_table: exp.Expression, sources: Sources, facts: DataFacts
 ) -> exp.Select:
     """The rows of the child's table, computed from the parent's table.
 
@@ -31,6 +31,24 @@ def select_from_instance(
     rows = InstanceRows(child, parent, sources, facts)
     rows.read(way, parent_table)
     return rows.copied() if way.is_same_grain else rows.rolled_up()
+
+
+def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
+    """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
+    origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
+    rows = InstanceRows(part, part, sources, DataFacts())
+    rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
+    return rows.rolled_up()
+
+
+def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
+    """The rows of a part's segments under each other; a group may stand in several."""
+    names = stored_columns(part).names
+    selects = [exp.select(*(exp.Column(this=_identifier(name)) for name in names)).from_(one.copy()) for one in tables]
+    union: exp.Query = selects[0]
+    for other in selects[1:]:
+        union = exp.Union(this=union, expression=other, distinct=False)
+    return union
 
 
 class InstanceRows:
@@ -51,7 +69,7 @@ class InstanceRows:
         self.select = exp.Select()
         self.values: dict[str, exp.Expression] = {}
 
-    def read(self, way: Derivation, parent_table: exp.Table) -> None:
+    def read(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table; to be called once."""
         relation = parent_table.copy()
         relation.set("alias", exp.TableAlias(this=_identifier(self._alias)))

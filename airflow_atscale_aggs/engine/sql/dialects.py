@@ -71,6 +71,9 @@ class Dialect:
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
+        has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental indicators.
+        timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
+        epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -93,6 +96,9 @@ class Dialect:
     variance_pop: str | None = None
     needs_analyze: bool = False
     bigint_sums_widen: bool = False
+    has_whole_decimals: bool = False
+    timestamps_are_instants: bool = False
+    epoch_micros: str | None = None
     before_switch: tuple[str, ...] = ()
 
 
@@ -128,6 +134,7 @@ _ROWS = (
         sml_dialects=("Snowflake",),
         max_identifier=255,
         folding=Folding.UPPER,
+        has_whole_decimals=True,
         distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
         percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),
     ),
@@ -138,6 +145,8 @@ _ROWS = (
         sml_dialects=("BigQuery",),
         max_identifier=300,
         folding=Folding.KEEP,
+        timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_COUNT.INIT", merge="HLL_COUNT.MERGE_PARTIAL"),
     ),
     Dialect(
@@ -147,6 +156,8 @@ _ROWS = (
         sml_dialects=("DatabricksSQL",),
         max_identifier=255,
         folding=Folding.KEEP,
+        timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
     ),
     Dialect(
@@ -156,6 +167,8 @@ _ROWS = (
         sml_dialects=("DatabricksSQL",),
         max_identifier=128,
         folding=Folding.KEEP,
+        timestamps_are_instants=True,
+        epoch_micros="UNIX_MICROS",
         distinct_sketch=SketchFunctions(make="HLL_SKETCH_AGG", merge="HLL_UNION_AGG"),
     ),
     Dialect(

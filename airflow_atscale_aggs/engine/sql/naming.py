@@ -86,8 +86,13 @@ def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_t
     """
     name = _word(aggregate)[:14].strip("_")
     fixed = f"as_agg_{instance_id.replace('-', '')[:8]}_"
-    room = dialect.max_identifier - len(fixed) - len("_a9999")
+    room = dialect.max_identifier - len(fixed) - len("_a9999_s9")
     return f"{fixed}{_cut(name, room)}_a{attempt_token}"
+
+
+def segment_table(instance_table: str, number: int) -> str:
+    """The physical table of a segment that an attempt makes: ``as_agg_e0bc4492_uda_color_a1_s2``."""
+    return f"{instance_table}_s{number}"
 
 
 def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[str]:

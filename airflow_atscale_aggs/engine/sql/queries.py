@@ -15,9 +15,11 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
@@ -28,11 +30,14 @@ SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyi
 _INTEGERS = SMALL_INTEGERS | {"long", "bigint", "int8"}
 
 
-def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.Select:
+def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None = None) -> exp.Select:
     """The rows of a part's table, computed from its fact dataset and the dimensions.
 
     Every fact row counts in exactly one group (in one per member of a many-to-many attribute), also rows whose foreign
     keys are NULL or lead nowhere. An empty grain gives one row, also for an empty fact.
+
+    Args:
+        only: the fact rows that are read; None: all.
 
     Raises:
         DefinitionError: a column or table is not there, or a join would multiply rows.
@@ -42,6 +47,9 @@ def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts) -> exp.
     tree = join_tree(part.fact, part.attributes)
     select = exp.Select()
     alias, joined = JoinComposer(sources, facts).root(tree, select)
+    condition = only and within(only, sources[part.fact], alias)
+    if condition is not None:
+        select.where(condition, copy=False)
     group: list[exp.Expression] = []
     for bound in part.attributes:
         stored = layout.attributes[bound.attribute]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlglot import ErrorLevel, exp, parse_one
+from sqlglot import ErrorLevel, exp, parse
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
@@ -36,21 +36,23 @@ def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect)
 
 
 def tables_read(sql: str, dialect: str) -> list[str]:
-    """Names of the tables that a CREATE TABLE AS reads, ``schema.name`` or ``name``, sorted.
+    """Names of the tables that CREATE statements read and do not make themselves, ``schema.name`` or ``name``, sorted.
 
     >>> tables_read('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb")
     ['d', 's.f']
     """
-    statement = parse_one(sql, read=dialect)
-    made = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
-    into = statement.args.get("into")
-    targets = {id(made)} | ({id(one) for one in into.find_all(exp.Table)} if into else set())
-    names = {
-        ".".join(part for part in (one.db, one.name) if part)
-        for one in statement.find_all(exp.Table)
-        if id(one) not in targets
-    }
-    return sorted(names)
+    read: set[str] = set()
+    made: set[str] = set()
+    for statement in parse(sql, read=dialect):
+        if statement is None:
+            continue
+        target = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
+        into = statement.args.get("into")
+        targets = {id(target)} | ({id(one) for one in into.find_all(exp.Table)} if into else set())
+        for one in statement.find_all(exp.Table):
+            name = ".".join(part for part in (one.db, one.name) if part)
+            (made if id(one) in targets else read).add(name)
+    return sorted(read - made)
 
 
 def drop_table(target: exp.Table) -> exp.Expression:
@@ -73,10 +75,17 @@ def drop_view(view: exp.Table) -> exp.Expression:
     return exp.Drop(tables=[view.copy()], kind="VIEW", exists=True)
 
 
-def view_statements(view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect) -> list[exp.Expression]:
-    """Statements that make a stable view show a table, its columns named one by one."""
+def create_view(view: exp.Table, query: exp.Expression) -> exp.Expression:
+    """CREATE VIEW of a name that is new."""
+    return exp.Create(this=view.copy(), kind="VIEW", expression=query)
+
+
+def view_statements(
+    view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect, query: exp.Expression | None = None
+) -> list[exp.Expression]:
+    """Statements that make a stable view show a table, its columns named one by one, or a query."""
     columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
-    select = exp.select(*columns).from_(target.copy())
+    select = exp.select(*columns).from_(target.copy()) if query is None else query
     is_replace = dialect.replace_view is ReplaceViewStyle.REPLACE
     create = exp.Create(this=view.copy(), kind="VIEW", expression=select, replace=is_replace)
     return [create] if is_replace else [drop_view(view), create]

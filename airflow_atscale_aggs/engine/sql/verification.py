@@ -7,10 +7,12 @@ or multiplied rows shows. Only many-to-many attributes are joined, since there a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.aggregates.verification import (
     LEAST_TOLERANCE,
@@ -23,6 +25,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     scale_of,
 )
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import measure_expression, select_from_fact
@@ -58,21 +61,28 @@ class VerificationComposer:
         for part in parts:
             totalled = {measure for measure in part.measures if measure.function in _TOTALLED}
             self._measures.setdefault((part.fact, _fanning(part)), set()).update(totalled)
-        self._totals: dict[tuple[str, tuple[BoundAttribute, ...]], TotalsQuery] = {}
+        self._totals: dict[tuple[str, tuple[BoundAttribute, ...], RowRange | None], TotalsQuery] = {}
 
-    def verification(self, part: FactPart, target: exp.Table, groups: GroupsQuery | None = None) -> Verification:
+    def verification(
+        self,
+        part: FactPart,
+        target: exp.Expression,
+        groups: GroupsQuery | None = None,
+        only: RowRange | None = None,
+    ) -> Verification:
         """How the table of a part is compared.
 
         Args:
             part: one of the composer's.
-            target: the qualified table; its name may hold the attempt token.
+            target: the qualified table, or a query that stands for it; names may hold the attempt token.
             groups: from `groups_query`, if groups are compared.
+            only: the fact rows that the table holds; None: all.
         """
         source = self._sources[part.fact]
         return Verification(
             fact=part.fact,
             rows=str(row_count(part.fact)),
-            facts=self._facts_totals(part),
+            facts=self._facts_totals(part, only),
             table=_table_totals(part, target, source),
             roundoff={
                 str(measure): roundoff
@@ -82,17 +92,29 @@ class VerificationComposer:
             groups=groups,
         )
 
-    def groups_query(self, part: FactPart, target: exp.Table, *, is_sample: bool) -> GroupsQuery:
-        """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
-        return _GroupsComposer(part, self._sources, self._facts).compose(target, is_sample=is_sample)
+    def merging(self, part: FactPart, target: exp.Table, merged: exp.Expression) -> Verification:
+        """How a table is compared with those that were merged into it."""
+        source = self._sources[part.fact]
+        whole = self.verification(part, target)
+        return replace(whole, facts=_table_totals(part, merged, source))
 
-    def _facts_totals(self, part: FactPart) -> TotalsQuery:
-        key = part.fact, _fanning(part)
+    def groups_query(
+        self, part: FactPart, target: exp.Expression, *, is_sample: bool, only: RowRange | None = None
+    ) -> GroupsQuery:
+        """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
+        return _GroupsComposer(part, self._sources, self._facts, only).compose(target, is_sample=is_sample)
+
+    def _facts_totals(self, part: FactPart, only: RowRange | None) -> TotalsQuery:
+        fact, fanning = part.fact, _fanning(part)
+        key = fact, fanning, only
         if key not in self._totals:
             source, select = self._sources[part.fact], exp.Select()
-            alias, _ = JoinComposer(self._sources, self._facts).root(join_tree(*key), select)
+            alias, _ = JoinComposer(self._sources, self._facts).root(join_tree(fact, fanning), select)
+            condition = only and within(only, source, alias)
+            if condition is not None:
+                select.where(condition, copy=False)
             names = []
-            for measure in sorted(self._measures[key]):
+            for measure in sorted(self._measures[fact, fanning]):
                 value = measure_expression(measure, source, alias)
                 if measure.function in _SUMS and _roundoff(source, measure.column) == SINGLE_ROUNDOFF:
                     value = exp.Sum(this=exp.cast(source.column(measure.column, alias), "double"))
@@ -111,7 +133,7 @@ def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
     return tuple(sorted(many, key=lambda bound: bound.attribute))
 
 
-def _table_totals(part: FactPart, target: exp.Table, source: DatasetSource) -> TotalsQuery:
+def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource) -> TotalsQuery:
     select = _from(target)
     names = [TABLE_ROWS]
     _add(select, exp.Count(this=exp.Star(), big_int=True), "t1")
@@ -153,16 +175,16 @@ class _GroupsComposer:
     group with the values of both.
     """
 
-    def __init__(self, part: FactPart, sources: Sources, facts: DataFacts) -> None:
+    def __init__(self, part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None) -> None:
         self._part, self._sources = part, sources
         self._layout = stored_columns(part)
         self._measures = [m for m in part.measures if m.function not in _SKETCHES]
         self._source = sources[part.fact]
-        self._select = select_from_fact(part, sources, facts)
+        self._select = select_from_fact(part, sources, facts, only)
         names = set(self._layout.measures.values())
         self._keys = [name for name in self._layout.names if name not in names]
 
-    def compose(self, target: exp.Table, *, is_sample: bool) -> GroupsQuery:
+    def compose(self, target: exp.Expression, *, is_sample: bool) -> GroupsQuery:
         """The query; to be called once."""
         sample = self._sample(target) if is_sample and self._keys else None
         both = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
@@ -176,7 +198,7 @@ class _GroupsComposer:
             is_sample=is_sample,
         )
 
-    def _sample(self, target: exp.Table) -> exp.Select:
+    def _sample(self, target: exp.Expression) -> exp.Select:
         """Keys of every n-th group in the order of the keys."""
         # Said outright, because warehouses disagree on where NULLs stand.
         keys = [exp.Ordered(this=_column(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
@@ -198,7 +220,7 @@ class _GroupsComposer:
             _add(outer, _column(f"k{place}"), f"k{place}")
         return outer
 
-    def _of_table(self, target: exp.Table, sample: exp.Select | None) -> exp.Select:
+    def _of_table(self, target: exp.Expression, sample: exp.Select | None) -> exp.Select:
         """The table's groups."""
         side = _from(target)
         for place, key in enumerate(self._keys):
@@ -344,7 +366,7 @@ def _column(name: str, alias: str = "") -> exp.Column:
     return exp.Column(this=_identifier(name), table=_identifier(alias) if alias else None)
 
 
-def _from(relation: exp.Table) -> exp.Select:
+def _from(relation: exp.Expression) -> exp.Select:
     """A SELECT from an aggregate's table; its columns are named with the alias, since ours may be called alike."""
     stored = relation.copy()
     stored.set("alias", exp.TableAlias(this=_identifier(_STORED)))

@@ -38,7 +38,7 @@ from airflow_atscale_aggs.engine.registry.documents import (
     encode_definition,
     encode_step,
 )
-from airflow_atscale_aggs.engine.registry.records import Deployment
+from airflow_atscale_aggs.engine.registry.records import BuiltParts, Deployment
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
 from airflow_atscale_aggs.engine.registry.tables import VERSION_TABLE, metadata
 
@@ -134,7 +134,7 @@ def _open(registry: Registry, batch: str = "b", owner: str = "me") -> None:
 
 def _build(registry: Registry, instance_id: str) -> None:
     claim = registry.claim_instance(instance_id, owner="me", now=_NOW)
-    registry.finish_attempt(claim, rows=5, seconds=0.5, source="sales", now=_NOW)
+    registry.finish_attempt(claim, BuiltParts(rows=5), seconds=0.5, source="sales", now=_NOW)
 
 
 def test_migrations_make_the_same_tables_as_the_code(url: str) -> None:
@@ -282,10 +282,10 @@ def test_a_zombie_cannot_finish(registry: Registry) -> None:
     new = registry.claim_instance("b-0", owner="me", now=_NOW)
 
     with pytest.raises(StaleStatusError):
-        registry.finish_attempt(old, rows=1, seconds=1, source="sales", now=_NOW)
+        registry.finish_attempt(old, BuiltParts(rows=1), seconds=1, source="sales", now=_NOW)
     with pytest.raises(StaleStatusError):
         registry.fail_attempt(old, error="late", now=_NOW)
-    done = registry.finish_attempt(new, rows=2, seconds=1, source="sales", now=_NOW)
+    done = registry.finish_attempt(new, BuiltParts(rows=2), seconds=1, source="sales", now=_NOW)
 
     assert (done.status, done.rows, done.attempt, done.failures) == (InstanceStatus.DONE, 2, 2, 0)
     assert [(one.number, one.status) for one in registry.attempts(instance_id="b-0")] == [
@@ -353,7 +353,7 @@ def test_a_cancelled_batch_builds_nothing_more(registry: Registry) -> None:
     registry.cancel_batch("b", now=_NOW)
 
     with pytest.raises(StaleStatusError):
-        registry.finish_attempt(claim, rows=1, seconds=1, source="s", now=_NOW)
+        registry.finish_attempt(claim, BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
     with pytest.raises(IllegalTransitionError):
         registry.claim_instance("b-1", owner="me", now=_NOW)
     _open(registry, "c")
@@ -373,7 +373,7 @@ def test_each_attempt_is_won_once(registry: Registry) -> None:
         numbers.append(claim.attempt)
         barrier.wait()
         try:
-            registry.finish_attempt(claim, rows=claim.attempt, seconds=1, source="s", now=_NOW)
+            registry.finish_attempt(claim, BuiltParts(rows=claim.attempt), seconds=1, source="s", now=_NOW)
             finished.append(claim.attempt)
         except StaleStatusError:
             pass
@@ -431,7 +431,7 @@ def test_no_order_of_calls_breaks_the_rules(tmp_path: Path, calls: list[tuple[st
                 case "claim":
                     claims[number] = registry.claim_instance(instance, owner="me", now=_NOW, rebuild=True)
                 case "finish" if number in claims:
-                    registry.finish_attempt(claims[number], rows=1, seconds=1, source="s", now=_NOW)
+                    registry.finish_attempt(claims[number], BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
                 case "fail" if number in claims:
                     registry.fail_attempt(claims[number], error="e", now=_NOW)
                 case "activate":

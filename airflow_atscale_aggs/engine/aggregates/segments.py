@@ -1,0 +1,136 @@
+"""Segments: the tables that an incremental aggregate consists of, each with the fact rows of one range of the indicator.
+
+    ─────────── settled ──────────┬──────── settled ────────┬──── unsettled ────
+    (-∞, b1]                      (b1, b2]                  (b2, greatest]
+    never read again by increments                          made anew by the next build, in two: what no late row can
+                                                            reach any more is settled, the rest is not
+
+No indicator is stored in a row: whole segments are replaced. The aggregate is the union of its segments, whose rows of one
+group are combined by whoever reads them.
+
+Source: AtScale, "About Incremental Rebuilds": an incremental aggregate is a view over incrementally built tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.indicators import Indicator, RowRange
+from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SegmentKey:
+    """The attempt that made a segment, and the segment's number within it."""
+
+    instance_id: str
+    attempt: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A segment that was built.
+
+    Attributes:
+        table: its physical table, unquoted.
+        is_settled: no row that is late by no more than the grace period belongs to it any more.
+        rows: of its table.
+        fact_rows: fact rows that it was made from; None where that is not known, as with many-to-many attributes.
+    """
+
+    key: SegmentKey
+    table: str
+    after: int | None
+    through: int
+    is_settled: bool
+    rows: int
+    fact_rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSegment:
+    """A segment that a step makes.
+
+    Attributes:
+        number: within the attempt.
+        table: its physical table, unquoted, with the attempt token; statements have it too.
+        rows: the fact rows that it holds.
+        merges: keys of the segments that it is made of, in order; empty: it is made of its source.
+        create_sql: for a merging one: the whole statement; the others' stand in the step's sources.
+        count_sql: one row: rows of the table, and fact rows where they can be told.
+        verification: for a merging one: it is compared with the segments that it replaces.
+    """
+
+    number: int
+    table: str
+    rows: RowRange
+    is_settled: bool
+    drop_sql: str
+    count_sql: str
+    analyze_sql: str = ""
+    merges: tuple[SegmentKey, ...] = ()
+    create_sql: str = ""
+    verification: Verification | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Increment:
+    """What a step adds to, or puts in place of, the segments of its aggregate.
+
+    Attributes:
+        grace_period: in force, as written.
+        full_reason: why all segments are made anew; empty for an increment.
+        full_at: when the batch was begun that made all segments anew for the last time.
+        kept: segments that stay as they are, in order of their ranges; ``kept_rows``: of all their tables.
+        new: segments to be made, in order of their ranges; merging ones replace older ones.
+        create_view_sql: the view of all segments, kept and new, under the name of the instance's table.
+        unchanged: finds out, when nothing seems to have changed, that the last unsettled segment still holds what the facts
+            say; then no segment is made.
+        last: keys of all segments as they were, for that case; ``last_rows``: of all their tables.
+        unchanged_view_sql: the view for that case.
+    """
+
+    indicator: Indicator
+    grace_period: str
+    full_reason: str
+    full_at: datetime
+    kept: tuple[SegmentKey, ...]
+    new: tuple[NewSegment, ...]
+    create_view_sql: str
+    kept_rows: int = 0
+    unchanged: GroupsQuery | None = None
+    last: tuple[SegmentKey, ...] = ()
+    last_rows: int = 0
+    unchanged_view_sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltSegment:
+    """What became of a new segment: rows of its table, and the fact rows behind them where they can be told."""
+
+    number: int
+    rows: int
+    fact_rows: int | None
+
+
+def run_to_merge(settled: Sequence[Segment], most: int) -> int:
+    """How many of the newest settled segments are to be merged, 0 for none, so that with one more there are at most ``most``.
+
+    Beginning with the two newest, an older one is taken along while it is at most twice as large as what is merged
+    already. So a row is rewritten a number of times that grows with the logarithm of the number of builds.
+
+    Args:
+        settled: in order of their ranges.
+        most: at least 2.
+    """
+    if len(settled) + 1 <= most:
+        return 0
+    count = max(2, len(settled) + 2 - most)
+    size = sum(one.rows for one in settled[-count:])
+    while count < len(settled) and settled[-count - 1].rows <= 2 * size:
+        count += 1
+        size += settled[-count].rows
+    return count

@@ -1,0 +1,150 @@
+"""What increments depend on: the segments that serve, and one look at each fact's indicator per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
+from airflow_atscale_aggs.engine.planning.increments import (
+    Decision,
+    IncrementsInput,
+    LastBuild,
+    Prospect,
+    Whole,
+    decide,
+    notes_of,
+    prospect,
+    starts,
+)
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts, lookup_statement, read_lookup
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How the aggregates of a batch are built, by (definition id, fact), and sentences about it."""
+
+    decisions: Mapping[Key, Decision]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncrementRequest:
+    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's."""
+
+    build_type: BuildType
+    now: datetime
+    grace_periods: Mapping[str, str]
+
+
+def decide_increments(
+    workspace: Workspace,
+    session: WarehouseSession,
+    record: ModelRecord,
+    candidates: Sequence[Candidate],
+    sources: Sources,
+    request: IncrementRequest,
+) -> Decided:
+    """How each aggregate is built. Asks the registry for segments, and each fact once for its indicator.
+
+    A second look at a fact is taken only when nothing was found above the last segments: then somebody must say whether
+    the rest is still there.
+    """
+    datasets = workspace.registry.datasets(record.deployment_id)
+    facts = {one.part.fact for one in candidates}
+    if not any(name in datasets and datasets[name].incremental for name in facts):
+        is_asked = request.build_type is BuildType.INCREMENTAL
+        return Decided({}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked)
+    given = IncrementsInput(
+        build_type=request.build_type,
+        deployment_id=record.deployment_id,
+        now=request.now,
+        datasets=datasets,
+        sources=sources,
+        settings=workspace.settings_of(record.id),
+        grace_periods=request.grace_periods,
+        last=_last_builds(workspace, session, record),
+    )
+    decisions = _decided(session, candidates, given)
+    names = {(one.definition.id, one.part.fact): one.name for one in candidates}
+    told = {names[key]: decision for key, decision in decisions.items()}
+    return Decided(decisions, notes_of(told, given, {name: fact for (_, fact), name in names.items()}))
+
+
+def _decided(session: WarehouseSession, candidates: Sequence[Candidate], given: IncrementsInput) -> dict[Key, Decision]:
+    decisions: dict[Key, Decision] = {}
+    by_fact: dict[str, dict[Key, Prospect]] = {}
+    for one in candidates:
+        key = one.definition.id, one.part.fact
+        if one.part.fact not in given.datasets or _is_not_there(one, given):
+            continue
+        found = prospect(one.definition, one.part, given)
+        if isinstance(found, Whole):
+            decisions[key] = found
+        else:
+            by_fact.setdefault(one.part.fact, {})[key] = found
+    for fact, found_here in by_fact.items():
+        looked_up = _look_up(session, fact, list(found_here.values()), given)
+        decisions.update((key, decide(found, looked_up, given)) for key, found in found_here.items())
+    return decisions
+
+
+def _is_not_there(one: Candidate, given: IncrementsInput) -> bool:
+    """A fact whose table is missing is refused by name later on."""
+    try:
+        given.sources[one.part.fact]
+    except DefinitionError:
+        return True
+    return False
+
+
+def _look_up(session: WarehouseSession, fact: str, found: Sequence[Prospect], given: IncrementsInput) -> IndicatorFacts:
+    """The indicator of one fact, as far as its aggregates must know it."""
+    first, source = found[0], given.sources[fact]
+    bounds = starts(found)
+    rows = RowRange(column=first.column, kind=first.kind)
+
+    def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
+        statement = lookup_statement(rows, source, above=above, up_to=up_to)
+        return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
+
+    looked_up = look(bounds, bounds if given.settings.count_late_rows else ())
+    if bounds and looked_up.greatest is None and looked_up.is_readable:
+        whole = look((), bounds)
+        return replace(whole, above=looked_up.above)
+    return looked_up
+
+
+def _last_builds(workspace: Workspace, session: WarehouseSession, record: ModelRecord) -> Mapping[Key, LastBuild]:
+    """The instances that serve, with their segments."""
+    registry = workspace.registry
+    existing: Mapping[str, frozenset[str]] = {}
+    deployments: dict[str, tuple[str, str]] = {}
+    found: dict[Key, LastBuild] = {}
+    for instance in registry.active_instances(record.id):
+        if instance.batch_id not in deployments:
+            batch = registry.batch(instance.batch_id)
+            deployments[instance.batch_id] = batch.deployment_id, batch.schema
+        deployment, schema = deployments[instance.batch_id]
+        segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
+        if segments and schema not in existing:
+            existing = {**existing, schema: session.tables(schema)}
+        found[instance.step.definition_id, instance.step.fact] = LastBuild(
+            deployment_id=deployment,
+            increment=instance.step.increment,
+            segments=segments,
+            are_there=schema == workspace.warehouse.aggregate_schema
+            and all(one.table in existing[schema] for one in segments),
+        )
+    return found

@@ -1,0 +1,416 @@
+"""Full or by increments: which aggregates can be incremental at all, and what this batch does to the segments of each.
+
+Decided in two steps, since only the warehouse knows the indicator's values: `prospects` says what must be looked up, one
+lookup per fact and batch, and `decide` makes the ranges of it.
+
+Source: AtScale, "About Incremental Rebuilds"; "Setting Properties to Allow Incremental Rebuilds" (who is incremental).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.indicators import (
+    GracePeriod,
+    Indicator,
+    IndicatorKind,
+    IndicatorUnit,
+    RowRange,
+    infer_unit,
+    read_grace,
+    settled_bound,
+    shown_bound,
+)
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.segments import Increment, Segment, run_to_merge
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
+from airflow_atscale_aggs.engine.sql.indicators import (
+    IndicatorFacts,
+    indicator_kind,
+    indicator_type,
+    is_finer_than_kept,
+    type_problem,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+JOINS_PREVENT = "aggregate.create.joins.allowPreventIncremental.enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastBuild:
+    """The instance of an aggregate that serves.
+
+    Attributes:
+        increment: of its step; None where it is one table.
+        segments: in order of their ranges; the last one is unsettled.
+        are_there: all tables of the segments are in the warehouse.
+    """
+
+    deployment_id: str
+    increment: Increment | None
+    segments: tuple[Segment, ...] = ()
+    are_there: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncrementsInput:
+    """What is decided upon.
+
+    Attributes:
+        now: when the batch is begun.
+        grace_periods: overrides by dataset.
+        last: by (definition id, fact).
+    """
+
+    build_type: BuildType
+    deployment_id: str
+    now: datetime
+    datasets: Mapping[str, Dataset]
+    sources: Sources
+    settings: Settings
+    grace_periods: Mapping[str, str] = field(default_factory=dict)
+    last: Mapping[tuple[str, str], LastBuild] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """An aggregate of a fact with an indicator, before the indicator's values are known.
+
+    Attributes:
+        model_grace: decides what is settled.
+        grace: decides how far back is read; other than the model's when it is overridden.
+        full_reason: why all segments are made anew; empty when it is not known yet that they must be.
+        kept: settled segments that stay.
+        start: everything above is read again; None when all is.
+    """
+
+    part: FactPart
+    column: str
+    data_type: str
+    kind: IndicatorKind
+    model_grace: GracePeriod
+    grace: GracePeriod
+    last: LastBuild | None
+    full_reason: str
+    kept: tuple[Segment, ...] = ()
+    start: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """Built as one table, and why; ``is_refused``: a setting does not let it be built at all."""
+
+    reason: str
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InSegments:
+    """Built in segments.
+
+    Attributes:
+        full_reason: why all are made anew; empty for an increment.
+        ranges: of the segments to be made from the facts, the unsettled one last.
+        kept: settled segments that stay.
+        merged: settled segments that become one.
+        may_be_unchanged: nothing speaks for a change of what the last unsettled segment holds.
+        last: all segments of the last build.
+        late: fact rows below what is read that were not there when it was built; None when nobody counted.
+        is_first: it has never been built.
+    """
+
+    indicator: Indicator
+    grace: GracePeriod
+    full_reason: str
+    full_at: datetime
+    ranges: tuple[RowRange, ...]
+    kept: tuple[Segment, ...] = ()
+    merged: tuple[Segment, ...] = ()
+    may_be_unchanged: bool = False
+    last: tuple[Segment, ...] = ()
+    late: int | None = None
+    is_first: bool = False
+
+    @property
+    def covered(self) -> RowRange:
+        """The range of the fact rows that are read."""
+        return replace(self.ranges[-1], after=self.ranges[0].after)
+
+
+Decision = Whole | InSegments
+
+
+def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Prospect | Whole:
+    """What must be looked up to decide about one aggregate, or why it is built as one table."""
+    dataset = given.datasets.get(part.fact)
+    if dataset is None or dataset.incremental is None:
+        return Whole(reason=f"dataset `{part.fact}` has no `incremental` in the model")
+    if (never := _why_never(definition, part, given)) is not None:
+        return never
+    column, written = dataset.incremental.column, dataset.incremental.grace_period
+    source = given.sources[part.fact]
+    if (problem := type_problem(source, column)) or (grace := read_grace(written)) is None:
+        return Whole(reason=problem or f"the grace period `{written}` of dataset `{part.fact}` is not of the form 12h")
+    data_type = indicator_type(source, column)
+    kind = indicator_kind(data_type, source.dialect)
+    assert kind is not None  # noqa: S101 - type_problem said so
+    last = given.last.get((definition.id, part.fact))
+    found = Prospect(
+        part=part,
+        column=column,
+        data_type=data_type,
+        kind=kind,
+        model_grace=grace,
+        grace=read_grace(given.grace_periods.get(part.fact, "")) or grace,
+        last=last,
+        full_reason=_why_full(last, column, data_type, given),
+    )
+    return found if found.full_reason else _reaching_back(found, given)
+
+
+def _why_never(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Whole | None:
+    """Why an aggregate of a fact with an indicator is one table all the same."""
+    if not given.settings.incremental:
+        return Whole(reason="aggregate.incrementalUpdate.enabled is off")
+    if len(definition.parts) > 1:
+        return Whole(reason=f"it has metrics of several facts: {', '.join(one.fact for one in definition.parts)}")
+    if not part.has_only_rollups():
+        exact = ", ".join(f"`{one.column}`" for one in part.measures if not one.rolls_up)
+        return Whole(reason=f"exact distinct values of {exact} cannot be combined from segments")
+    joined = sorted({step.to_dataset for bound in part.attributes for step in bound.steps} - {part.fact})
+    mutable = [name for name in joined if name in given.datasets and not given.datasets[name].immutable]
+    if not mutable:
+        return None
+    names = ", ".join(f"`{name}`" for name in mutable)
+    reason = f"it joins {names}, not `immutable` in the model: what changes there would not reach older segments"
+    if given.settings.joins_may_prevent_incremental:
+        return Whole(reason=reason)
+    return Whole(reason=f"{reason}, and {JOINS_PREVENT} is off", is_refused=True)
+
+
+def _why_full(last: LastBuild | None, column: str, data_type: str, given: IncrementsInput) -> str:
+    """Why all segments must be made anew, as far as the registry knows."""
+    if given.build_type is BuildType.FULL:
+        return "a full rebuild was asked for"
+    if last is None:
+        return "it has not been built before"
+    if last.increment is None or not last.segments:
+        return "it was built as one table the last time"
+    return _why_not_on_top(last, last.increment, (column, data_type), given)
+
+
+def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, str], given: IncrementsInput) -> str:
+    """Why the segments of the last build cannot be added to."""
+    if last.deployment_id != given.deployment_id:
+        return "the model was edited since it was built"
+    was = before.indicator
+    if (was.column, was.data_type) != indicator:
+        return (
+            f"the indicator was `{was.column}` of type {was.data_type.upper()} and is now `{indicator[0]}` "
+            f"of type {indicator[1].upper()}"
+        )
+    if not last.are_there:
+        return "tables of its segments are not in the warehouse any more"
+    days = given.settings.full_rebuild_after_days
+    if days and given.now - before.full_at >= timedelta(days=days):
+        return f"its last full rebuild is {days} days ago or more (aggregate.incrementalUpdate.fullRebuildAfterDays)"
+    return ""
+
+
+def _reaching_back(found: Prospect, given: IncrementsInput) -> Prospect:
+    """With the settled segments that the grace period leaves alone."""
+    last = found.last
+    if last is None or last.increment is None:
+        return found
+    kept = [one for one in last.segments if one.is_settled]
+    if last.increment.indicator.unit is IndicatorUnit.PLAIN and found.grace.suffix:
+        return replace(found, full_reason=f"a grace period of {found.grace} says nothing about plain numbers")
+    if found.grace != found.model_grace:
+        reach = settled_bound(
+            last.increment.indicator,
+            found.grace,
+            greatest=last.segments[-1].through,
+            now=given.now,
+            zone=ZoneInfo(given.settings.indicator_time_zone),
+        )
+        kept = [one for one in kept if one.through <= reach]
+    if not kept:
+        return replace(found, full_reason="the grace period reaches back to the first row")
+    return replace(found, kept=tuple(kept), start=kept[-1].through)
+
+
+def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -> Decision:
+    """What is done to the segments of one aggregate.
+
+    Args:
+        looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
+    """
+    if looked_up.nulls:
+        return Whole(reason=f"{looked_up.nulls:,} rows of `{found.part.fact}` have no `{found.column}`")
+    if not looked_up.is_readable:
+        return Whole(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
+    greatest = looked_up.greatest
+    if greatest is None:
+        return Whole(reason=f"`{found.part.fact}` holds no rows")
+    unit = _unit(found, greatest, given.settings)
+    if isinstance(unit, Whole):
+        return unit
+    indicator = Indicator(column=found.column, data_type=found.data_type, kind=found.kind, unit=unit)
+    zone = ZoneInfo(given.settings.indicator_time_zone)
+    settled = settled_bound(indicator, found.model_grace, greatest=greatest, now=given.now, zone=zone)
+    reason = found.full_reason or _why_full_after_all(found, looked_up, indicator)
+    full = InSegments(
+        indicator=indicator,
+        grace=found.grace,
+        full_reason=reason,
+        full_at=given.now,
+        ranges=_ranges(found, None, settled, greatest),
+        is_first=found.last is None,
+    )
+    if reason or found.last is None or found.last.increment is None or found.start is None:
+        return full
+    return _increment(found, looked_up, replace(full, full_at=found.last.increment.full_at), settled, given)
+
+
+def _increment(
+    found: Prospect, looked_up: IndicatorFacts, made: InSegments, settled: int, given: IncrementsInput
+) -> InSegments:
+    last, start = found.last, found.start
+    assert last is not None  # noqa: S101 - the caller has looked
+    assert start is not None  # noqa: S101 - the same
+    greatest, window = looked_up.greatest, looked_up.above[start]
+    newest = last.segments[-1]
+    is_all_kept = len(found.kept) == len(last.segments) - 1
+    through = newest.through if greatest is None or greatest <= start else greatest
+    run = run_to_merge(found.kept, max(2, given.settings.max_static_segments))
+    return replace(
+        made,
+        ranges=_ranges(found, start, settled, max(through, start)),
+        kept=found.kept[: len(found.kept) - run],
+        merged=found.kept[len(found.kept) - run :],
+        may_be_unchanged=is_all_kept and window == newest.fact_rows and through <= newest.through,
+        last=last.segments,
+        late=_late(found, looked_up),
+    )
+
+
+def _ranges(found: Prospect, start: int | None, settled: int, through: int) -> tuple[RowRange, ...]:
+    """The settled part of what is read, if there is any, and the unsettled one."""
+    rows = RowRange(column=found.column, kind=found.kind, after=start, through=through)
+    if (start is not None and settled <= start) or settled >= through:
+        return (rows,)
+    return (replace(rows, through=settled), replace(rows, after=settled))
+
+
+def _unit(found: Prospect, greatest: int, settings: Settings) -> IndicatorUnit | Whole:
+    """What a step of the indicator stands for."""
+    if found.kind is not IndicatorKind.INTEGER:
+        return IndicatorUnit.MICROSECONDS
+    declared, suffix = settings.indicator_unit, found.model_grace.suffix
+    key = "aggregate.incrementalUpdate.indicatorUnit"
+    if declared is IndicatorUnitSetting.INFER:
+        unit = infer_unit(greatest) if suffix else IndicatorUnit.PLAIN
+        if unit is None:
+            return Whole(
+                reason=f"the unit of `{found.column}` is not known: {greatest} is no epoch time, so that a grace period of "
+                f"{found.model_grace} says nothing. Write a bare number, or set {key}"
+            )
+        return unit
+    unit = IndicatorUnit(declared.value)
+    for grace in (found.model_grace, found.grace):
+        if unit is IndicatorUnit.PLAIN and grace.suffix:
+            return Whole(reason=f"{key} is plain, and the grace period {grace} is a time; write a bare number")
+    return unit
+
+
+def _why_full_after_all(found: Prospect, looked_up: IndicatorFacts, indicator: Indicator) -> str:
+    """Why all segments must be made anew, as the indicator's values say."""
+    last, start = found.last, found.start
+    if last is None or last.increment is None or start is None:
+        return ""
+    before = last.increment.indicator
+    if before.unit is not indicator.unit:
+        return f"`{found.column}` was read in {before.unit} and is now in {indicator.unit}"
+    expected, counted = _expected(found), looked_up.up_to.get(start)
+    what = f"rows of `{found.part.fact}` with `{found.column}` up to {shown_bound(found.kind, start)}"
+    if expected is not None and counted is not None and counted < expected:
+        return (
+            f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older than "
+            "the grace period were deleted"
+        )
+    if looked_up.above[start] == 0 and last.segments[-1].fact_rows != 0 and (expected is None or counted is None):
+        return f"all newer rows of `{found.part.fact}` are gone, and nobody knows whether the older ones are there"
+    return ""
+
+
+def _expected(found: Prospect) -> int | None:
+    counts = [one.fact_rows for one in found.kept]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def _late(found: Prospect, looked_up: IndicatorFacts) -> int | None:
+    expected = _expected(found)
+    counted = None if found.start is None else looked_up.up_to.get(found.start)
+    return None if expected is None or counted is None else counted - expected
+
+
+def notes_of(decisions: Mapping[str, Decision], given: IncrementsInput, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """What was decided, for people: what is full and why, units, late rows, precision.
+
+    Args:
+        decisions: by name of the aggregate.
+        facts: fact of each aggregate.
+    """
+    notes: dict[str, list[str]] = {}
+    for name, decision in decisions.items():
+        if given.build_type is BuildType.INCREMENTAL:
+            reason = decision.reason if isinstance(decision, Whole) else decision.full_reason
+            if reason and not (isinstance(decision, Whole) and decision.is_refused):
+                notes.setdefault(f"Built in full: {{}}: {reason}.", []).append(name)
+    told = [text.replace("{}", ", ".join(names), 1) for text, names in notes.items()]
+    for name, decision in decisions.items():
+        if isinstance(decision, InSegments):
+            told += _told(facts[name], decision, given)
+    return tuple(dict.fromkeys(told))
+
+
+def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
+    """Sentences about a fact's indicator."""
+    told = []
+    indicator, grace = made.indicator, made.grace
+    if indicator.kind is IndicatorKind.INTEGER and grace.suffix:
+        how = "declared" if given.settings.indicator_unit is not IndicatorUnitSetting.INFER else "inferred"
+        steps = grace.seconds * indicator.unit.per_second
+        told.append(
+            f"Indicator `{indicator.column}` of {fact}: epoch {indicator.unit} ({how} from "
+            f"{made.ranges[-1].through}); a grace period of {grace} is {steps:,} of them."
+        )
+    if is_finer_than_kept(indicator.data_type):
+        told.append(
+            f"Indicator `{indicator.column}` of {fact} has digits beyond microseconds, which are not kept: bounds are rounded "
+            "up to whole microseconds."
+        )
+    if made.late and made.late > 0:
+        start = made.ranges[0].after
+        bound = "" if start is None else shown_bound(indicator.kind, start)
+        told.append(
+            f"{made.late:,} rows of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
+            f"to {bound}: increments do not read them. A full rebuild does."
+        )
+    return told
+
+
+def refusal(decision: Whole) -> DefinitionError:
+    """The error for an aggregate that a setting does not let be built."""
+    return DefinitionError("", decision.reason, "Mark the dataset `immutable`, or switch the setting on.")
+
+
+def starts(found: Sequence[Prospect]) -> tuple[int, ...]:
+    """The bounds that must be looked up for prospects of one fact."""
+    return tuple(sorted({one.start for one in found if one.start is not None}))

@@ -1,0 +1,188 @@
+"""The segments of one step: their statements, the view of all of them, how they are compared with the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
+from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, row_count
+from airflow_atscale_aggs.engine.aggregates.segments import Increment, NewSegment, Segment
+from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
+from airflow_atscale_aggs.engine.planning.increments import InSegments
+from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_instance, united
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.naming import segment_table, stored_columns
+from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import (
+    analyze_table,
+    create_table_as,
+    create_view,
+    drop_table,
+    render,
+    table,
+)
+from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
+
+_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentContext:
+    """What all steps of a plan share."""
+
+    sources: Sources
+    facts: DataFacts
+    schema: str
+    verifications: VerificationComposer
+    level: VerificationLevel
+
+
+class SegmentComposer:
+    """Composes the segments of one aggregate.
+
+    Args:
+        relation: name of the instance's view, with the attempt token.
+    """
+
+    def __init__(self, part: FactPart, made: InSegments, relation: str, context: SegmentContext) -> None:
+        self._part, self._made, self._relation, self._context = part, made, relation, context
+        first = 2 if made.merged else 1
+        self._numbered = list(enumerate(made.ranges, first))
+
+    def from_facts(self) -> tuple[str, ...]:
+        """The statements that make the new segments from the facts."""
+        context = self._context
+        return tuple(
+            self._create(number, select_from_fact(self._part, context.sources, context.facts, rows))
+            for number, rows in self._numbered
+        )
+
+    def from_segments(self, parent: SegmentComposer, way: Derivation) -> tuple[str, ...]:
+        """The same from the new segments of another aggregate, which have the same ranges."""
+        context, name = self._context, parent._relation.replace(TARGET_ATTEMPT, SOURCE_ATTEMPT)
+        found = []
+        for (number, _), (place, _) in zip(self._numbered, parent._numbered, strict=True):
+            source = table(segment_table(name, place), context.schema)
+            select = select_from_instance(self._part, parent._part, way, source, context.sources, context.facts)
+            found.append(self._create(number, select))
+        return tuple(found)
+
+    def increment(self) -> Increment:
+        """What the step does to the segments of its aggregate."""
+        made = self._made
+        new = ([self._merging()] if made.merged else []) + [self._new(number, rows) for number, rows in self._numbered]
+        tables = [*self._built(made.kept), *(table(one.table, self._context.schema) for one in new)]
+        unchanged = self._unchanged() if made.may_be_unchanged else None
+        last = made.last if unchanged is not None else ()
+        return Increment(
+            indicator=made.indicator,
+            grace_period=str(made.grace),
+            full_reason=made.full_reason,
+            full_at=made.full_at,
+            kept=tuple(one.key for one in made.kept),
+            kept_rows=sum(one.rows for one in made.kept),
+            new=tuple(new),
+            create_view_sql=self._view(tables),
+            unchanged=unchanged,
+            last=tuple(one.key for one in last),
+            last_rows=sum(one.rows for one in last),
+            unchanged_view_sql=self._view(self._built(last)) if last else "",
+        )
+
+    def verification(self) -> Verification:
+        """How the new segments together are compared with the facts of their range."""
+        context, only = self._context, self._made.covered
+        tables = [self._target(number) for number, _ in self._numbered]
+        target = exp.Subquery(this=united(self._part, tables))
+        groups = None
+        if context.level in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
+            groups = context.verifications.groups_query(
+                self._part,
+                exp.Subquery(this=combined(self._part, tables, context.sources)),
+                is_sample=context.level is VerificationLevel.SAMPLE,
+                only=only,
+            )
+        return context.verifications.verification(self._part, target, groups, only)
+
+    def shown(self) -> exp.Query:
+        """What the stable view selects: rows of the segments, combined."""
+        return combined(self._part, [table(self._relation, self._context.schema)], self._context.sources)
+
+    def _new(self, number: int, rows: RowRange) -> NewSegment:
+        dialect = self._context.sources.dialect
+        target = self._target(number)
+        return NewSegment(
+            number=number,
+            table=segment_table(self._relation, number),
+            rows=rows,
+            is_settled=rows is not self._made.ranges[-1],
+            drop_sql=render(drop_table(target), dialect),
+            count_sql=render(self._counted(target), dialect),
+            analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
+        )
+
+    def _merging(self) -> NewSegment:
+        """The settled segments that become one."""
+        context, merged = self._context, self._made.merged
+        tables = self._built(merged)
+        rows = RowRange(
+            column=self._made.indicator.column,
+            kind=self._made.indicator.kind,
+            after=merged[0].after,
+            through=merged[-1].through,
+        )
+        made = self._new(1, rows)
+        return NewSegment(
+            number=made.number,
+            table=made.table,
+            rows=rows,
+            is_settled=True,
+            drop_sql=made.drop_sql,
+            count_sql=made.count_sql,
+            analyze_sql=made.analyze_sql,
+            merges=tuple(one.key for one in merged),
+            create_sql=self._create(1, combined(self._part, tables, context.sources)),
+            verification=context.verifications.merging(
+                self._part, self._target(1), exp.Subquery(this=united(self._part, tables))
+            ),
+        )
+
+    def _unchanged(self) -> GroupsQuery | None:
+        """The groups in which the last unsettled segment is not what the facts say; None where that cannot be asked."""
+        if any(measure.function in _SKETCHES for measure in self._part.measures):
+            return None
+        newest = self._built(self._made.last[-1:])[0]
+        return self._context.verifications.groups_query(self._part, newest, is_sample=False, only=self._made.covered)
+
+    def _counted(self, target: exp.Table) -> exp.Expression:
+        """Rows of a segment and fact rows behind it; NULL where one fact row may stand in several groups."""
+        fact_rows: exp.Expression = exp.Null()
+        if not any(bound.is_many_to_many for bound in self._part.attributes):
+            column = stored_columns(self._part).measures[row_count(self._part.fact)]
+            fact_rows = exp.Coalesce(
+                this=exp.Sum(this=exp.column(exp.to_identifier(column, quoted=True))),
+                expressions=[exp.Literal.number(0)],
+            )
+        return exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows).from_(target.copy())
+
+    def _create(self, number: int, select: exp.Expression) -> str:
+        dialect = self._context.sources.dialect
+        return render(create_table_as(self._target(number), select, dialect), dialect)
+
+    def _view(self, tables: Sequence[exp.Table]) -> str:
+        view = table(self._relation, self._context.schema)
+        return render(create_view(view, united(self._part, tables)), self._context.sources.dialect)
+
+    def _target(self, number: int) -> exp.Table:
+        return table(segment_table(self._relation, number), self._context.schema)
+
+    def _built(self, segments: Sequence[Segment]) -> list[exp.Table]:
+        return [table(one.table, self._context.schema) for one in segments]

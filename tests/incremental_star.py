@@ -1,0 +1,201 @@
+"""The tiny star with an incremental fact: every kind of indicator of one and the same moment, and the truth by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
+from airflow_atscale_aggs.engine.lifecycle.build import build_instance
+from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
+START = 1_760_000_000
+"""Seconds since 1970 at which the story of a test begins."""
+
+INDICATORS = {"plain": "seq", "milliseconds": "epoch_ms", "timestamp": "loaded_at", "instant": "loaded_tz"}
+"""Kind of indicator to its column."""
+
+OWNER = "a test"
+MODEL = "tiny_sales"
+
+AGGREGATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "by_city": (("City",), ("Quantity", "Amount", "Average Amount", "Least", "Greatest", "Variance")),
+    "by_day_and_shop": (("Day", "Shop"), ("Quantity", "Amount", "Least", "Greatest")),
+    "by_month": (("Month",), ("Amount", "Greatest")),
+}
+
+_MORE_METRICS = {"Least": "minimum", "Greatest": "maximum", "Variance": "var_pop"}
+_DAY = "d.day_id, d.day_name"
+_DAY_THERE = "CASE WHEN d.day_id IS NULL THEN 0 ELSE 1 END"
+_SHOP_THERE = "CASE WHEN s.shop_id IS NULL THEN 0 ELSE 1 END"
+_JOINED = "sales AS f LEFT JOIN day AS d ON d.day_id = f.day_id LEFT JOIN shop AS s ON s.shop_id = f.shop_id"
+_ALL = "SUM(f.quantity), SUM(f.amount), MIN(f.amount), MAX(f.amount)"
+_SQUARES = "VAR_POP(CAST(f.amount AS DOUBLE PRECISION)) * COUNT(f.amount)"
+
+_TRUTH = {
+    "by_city": (
+        "city, shop_matched, sum_quantity, sum_amount, min_amount, max_amount, count_amount, row_count, squares_amount",
+        f"SELECT s.city, {_SHOP_THERE}, {_ALL}, COUNT(f.amount), COUNT(*), {_SQUARES} FROM {_JOINED} GROUP BY 1, 2",
+        2,
+    ),
+    "by_day_and_shop": (
+        "day_key, day, shop_key, shop, day_matched, shop_matched, sum_quantity, sum_amount, min_amount, max_amount, row_count",
+        f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL}, COUNT(*) FROM {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6",
+        6,
+    ),
+    "by_month": (
+        "month, day_matched, sum_amount, max_amount, row_count",
+        f"SELECT d.month, {_DAY_THERE}, SUM(f.amount), MAX(f.amount), COUNT(*) FROM {_JOINED} GROUP BY 1, 2",
+        2,
+    ),
+}
+"""Aggregate to the columns of its view, the SELECT written by hand that they must equal, and the number of keys."""
+
+SETUP_SQL = (
+    *tiny_star.SETUP_SQL[:2],
+    (
+        "CREATE TABLE sales (day_id INTEGER, shop_id INTEGER, quantity INTEGER, amount DECIMAL(9,2), "
+        "seq BIGINT, epoch_ms BIGINT, loaded_at TIMESTAMP, loaded_tz TIMESTAMP WITH TIME ZONE)"
+    ),
+    *tiny_star.SETUP_SQL[3:5],
+)
+
+
+@dataclass(frozen=True)
+class Sale:
+    """One fact row; ``at``: seconds since 1970, None for no indicator."""
+
+    at: int | None
+    day: int = 1
+    shop: int | None = 1
+    quantity: int | None = 1
+    amount: int | None = 1
+
+    def sql(self) -> str:
+        """A row of VALUES."""
+        moment = "NULL" if self.at is None else f"'{datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M:%S}'"
+        zoned = moment if self.at is None else f"{moment[:-1]}+00'"
+        indicators = (
+            f"{'NULL' if self.at is None else self.at - START}, {'NULL' if self.at is None else self.at * 1000}, "
+            f"CAST({moment} AS TIMESTAMP), CAST({zoned} AS TIMESTAMP WITH TIME ZONE)"
+        )
+        values = ("NULL" if one is None else str(one) for one in (self.day, self.shop, self.quantity, self.amount))
+        return f"({', '.join(values)}, {indicators})"
+
+
+def write_model(
+    folder: Path,
+    *,
+    indicator: str = "timestamp",
+    grace: str = "10s",
+    immutable: Sequence[str] = ("shop", "day"),
+    aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
+    column: str = "",
+    more_columns: str = "",
+) -> Path:
+    """Write the SML files; the folder."""
+    tiny_star.write_model(folder, aggregates or AGGREGATES)
+    for name, method in _MORE_METRICS.items():
+        text = tiny_star._METRIC.format(name=name, method=method, column="amount")
+        (folder / f"metric_{name}.yml").write_text(text, encoding="utf-8")
+    model = folder / "model.yml"
+    listed = "".join(f"  - unique_name: {name}\n" for name in _MORE_METRICS)
+    model.write_text(model.read_text().replace("metrics:\n", f"metrics:\n{listed}", 1), encoding="utf-8")
+    facts = folder / "dataset_sales.yml"
+    facts.write_text(
+        f"{facts.read_text()}{more_columns}"
+        f"incremental: {{column: {column or INDICATORS[indicator]}, grace_period: '{grace}'}}\n"
+    )
+    for name in immutable:
+        file = folder / f"dataset_{name}.yml"
+        file.write_text(file.read_text() + "immutable: true\n")
+    return folder
+
+
+def run_sql(workspace: Workspace, *statements: str) -> None:
+    """Run statements one by one."""
+    with workspace.warehouse.session() as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a query."""
+    with workspace.warehouse.session() as session:
+        return session.fetch_all(sql)
+
+
+def load(workspace: Workspace, *sales: Sale) -> None:
+    """Add fact rows."""
+    if sales:
+        run_sql(workspace, f"INSERT INTO sales VALUES {', '.join(one.sql() for one in sales)}")
+
+
+def build(
+    workspace: Workspace,
+    build_type: BuildType = BuildType.INCREMENTAL,
+    *,
+    at: int = START,
+    events: list[BuildEvent] | None = None,
+    request: BatchRequest | None = None,
+) -> BatchReport:
+    """One batch by the clock of the test, or what is left of one that was killed."""
+    now = datetime.fromtimestamp(at, UTC)
+    begun = begin_batch(
+        workspace, MODEL, build_type=build_type, owner=OWNER, now=now, request=request or BatchRequest()
+    )
+    for one in begun.instances:
+        build_instance(workspace, one.id, owner=OWNER, on_event=(events if events is not None else []).append)
+    report = activate_batch(workspace, begun.batch.id, owner=OWNER, now=now)
+    assert report.batch.status is BatchStatus.DONE
+    return report
+
+
+def check(workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)) -> None:
+    """Every stable view holds what a full rebuild would."""
+    for name in aggregates:
+        columns, truth, _ = _TRUTH[name]
+        expected = contents(workspace, name, truth)
+        found = contents(workspace, name, f'SELECT {columns} FROM aggs."agg_{MODEL}_{name}"')
+        assert same(found, expected), f"{name}: {found} is not {expected}"
+
+
+def stored(
+    workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)
+) -> dict[str, dict[Any, tuple[Any, ...]]]:
+    """What the stable views hold."""
+    return {
+        name: contents(workspace, name, f'SELECT {_TRUTH[name][0]} FROM aggs."agg_{MODEL}_{name}"')
+        for name in aggregates
+    }
+
+
+def contents(workspace: Workspace, name: str, sql: str) -> dict[Any, tuple[Any, ...]]:
+    """Rows by key; a key that stands twice is an error."""
+    width = _TRUTH[name][2]
+    rows = fetch(workspace, sql)
+    found = {row[:width]: row[width:] for row in rows}
+    assert len(found) == len(rows), f"{name} holds a group twice: {rows}"
+    return found
+
+
+def same(one: dict[Any, tuple[Any, ...]], other: dict[Any, tuple[Any, ...]]) -> bool:
+    """Equal; floating values nearly."""
+    if one.keys() != other.keys():
+        return False
+    return all(_near(a, b) for key, row in one.items() for a, b in zip(row, other[key], strict=True))
+
+
+def _near(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-6)
+    return bool(one == other)

@@ -1,0 +1,350 @@
+"""Increments equal a full rebuild (law 4): any loads that are late by no more than the grace period, merges, kills.
+
+``FUZZ_EXAMPLES`` sets the number of stories per indicator on DuckDB; PostgreSQL, where each costs five times as much, is told
+a fifth of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import incremental_star as star
+import pytest
+from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import strategies as st
+from incremental_star import INDICATORS, START, Sale
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200")) // len(INDICATORS)
+GRACE = 10
+AGGREGATES = ("by_city", "by_month")
+VERIFY = {"plain": "full", "milliseconds": "totals", "timestamp": "off", "instant": "off"}
+"""Builds compare themselves with the facts as well, in half of the stories."""
+
+_MOST_STORIES = 40
+"""Stories that one registry holds."""
+
+_ROUTED = 4
+"""The router is asked in one story of so many; it costs as much as a build."""
+
+
+class Killed(BaseException):
+    """Nobody handles it, as nobody handles SIGKILL."""
+
+
+@dataclass
+class World:
+    """A workspace that many stories are told in, one after the other."""
+
+    folder: Path
+    url: str
+    indicator: str
+    workspace: Workspace | None = None
+    stories: int = 0
+
+    def fresh(self) -> Workspace:
+        """A warehouse without facts; a new registry now and then, since it forgets nothing."""
+        if self.workspace is None or self.stories % _MOST_STORIES == 0:
+            self.close()
+            registry = self.folder / f"registry_{self.stories}.sqlite"
+            self.workspace = open_workspace(
+                registry=f"sqlite:///{registry}", warehouse=self.url, aggregate_schema="aggs"
+            )
+            self._prepare(self.workspace)
+        self.stories += 1
+        workspace = self.workspace
+        star.run_sql(workspace, "DELETE FROM sales")
+        current = workspace.registry.open_batch_of(workspace.registry.model(star.MODEL).id)
+        if current is not None:
+            workspace.registry.cancel_batch(current.id, now=utc_now())
+        return workspace
+
+    def close(self) -> None:
+        """Give it up."""
+        if self.workspace is not None:
+            self.workspace.close()
+
+    def _prepare(self, workspace: Workspace) -> None:
+        for name in ("sales", "shop", "day"):
+            star.run_sql(workspace, f"DROP TABLE IF EXISTS {name}")
+        star.run_sql(workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL)
+        grace = str(GRACE) if self.indicator == "plain" else f"{GRACE}s"
+        model = star.write_model(
+            self.folder / "model",
+            indicator=self.indicator,
+            grace=grace,
+            aggregates={name: star.AGGREGATES[name] for name in AGGREGATES},
+        )
+        deploy(workspace, model, now=utc_now())
+        workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
+        workspace.registry.put_setting(None, "aggregates.batch.verify", VERIFY[self.indicator])
+
+
+@dataclass
+class Story:
+    """One sequence of loads and builds.
+
+    Attributes:
+        clock: seconds since 1970.
+        greatest: greatest indicator that ever stood in the facts.
+    """
+
+    workspace: Workspace
+    indicator: str
+    clock: int = START
+    greatest: int = START
+    changed_since_kill: bool = False
+    is_killed: bool = False
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
+
+    @property
+    def latest_allowed(self) -> int:
+        """No row that arrives now may be older: it would be late by more than the grace period."""
+        known = self.greatest if self.indicator == "plain" else min(self.clock, self.greatest)
+        return known - GRACE
+
+    def load(self, ages: list[int], fields: tuple[int, int]) -> None:
+        """Rows of some ages in seconds; negative ones lie in the future, too old ones are as old as allowed."""
+        shop, amount = fields
+        rows = []
+        for age in ages:
+            at = max(self.clock - age, self.latest_allowed)
+            day = next(self.numbers) % 20
+            rows.append(
+                Sale(
+                    at=at,
+                    day=day,
+                    shop=(1, 2, 3, None, 99)[(shop + age) % 5],
+                    quantity=None if amount % 7 == 0 else amount % 5,
+                    amount=None if (amount + age) % 6 == 0 else amount,
+                )
+            )
+        star.load(self.workspace, *rows)
+        self.greatest = max([self.greatest, *(row.at for row in rows if row.at is not None)])
+        self.changed_since_kill = True
+
+    def tie(self, amount: int) -> None:
+        """One more row with the greatest indicator."""
+        star.load(self.workspace, Sale(at=self.greatest, amount=amount, day=3))
+        self.changed_since_kill = True
+
+    def forget(self, number: int) -> None:
+        """Delete some rows that are young enough."""
+        self._change(f"DELETE FROM sales WHERE {{}} AND day_id % 3 = {number % 3}")
+
+    def correct(self, number: int) -> None:
+        """Change some rows that are young enough, and no indicator."""
+        self._change(
+            f"UPDATE sales SET amount = amount + {number}, shop_id = {1 + number % 3} WHERE {{}} AND day_id % 2 = 0"
+        )
+
+    def lose_indicator(self) -> None:
+        """A row without an indicator."""
+        star.load(self.workspace, Sale(at=None, amount=5))
+        self.changed_since_kill = True
+
+    def find_indicator(self) -> None:
+        """Rows without an indicator go."""
+        star.run_sql(self.workspace, "DELETE FROM sales WHERE seq IS NULL")
+        self.changed_since_kill = True
+
+    def truncate(self) -> None:
+        """The fact is emptied, and loaded with little."""
+        star.run_sql(self.workspace, "DELETE FROM sales")
+        self.load([0, 3], (1, 4))
+
+    def build(self, build_type: BuildType, most: int, kill_at: int | None) -> None:
+        """Build, perhaps killed at some statement; then old or new serves, and the next build goes on."""
+        key = "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions"
+        self.workspace.registry.put_setting(None, key, str(most))
+        before = star.stored(self.workspace, AGGREGATES) if kill_at is not None and self._has_views() else None
+        try:
+            with killed_at(kill_at):
+                star.build(self.workspace, build_type, at=self.clock)
+        except Killed:
+            event("killed")
+            self.is_killed, self.changed_since_kill = True, False
+            if before is not None:
+                self._check_old_or_new(before)
+            return
+        if not (self.is_killed and self.changed_since_kill):
+            star.check(self.workspace, AGGREGATES)
+        self.is_killed = self.changed_since_kill = False
+        sweep(self.workspace, dry_run=False, now=utc_now())
+
+    def end(self, *, is_routed: bool) -> None:
+        """One more build that nobody disturbs; then views and router agree with the facts, and nothing is left over."""
+        if self.is_killed:
+            star.build(self.workspace, at=self.clock)
+        star.build(self.workspace, at=self.clock)
+        star.check(self.workspace, AGGREGATES)
+        sweep(self.workspace, dry_run=False, now=utc_now())
+        self._check_tables()
+        if is_routed:
+            self._check_router()
+
+    def _change(self, sql: str) -> None:
+        bound = self.latest_allowed - START
+        star.run_sql(self.workspace, sql.format(f"seq >= {bound}"))
+        self.changed_since_kill = True
+
+    def _has_views(self) -> bool:
+        return bool(self.workspace.registry.active_instances(self.workspace.registry.model(star.MODEL).id))
+
+    def _check_old_or_new(self, before: dict[str, Any]) -> None:
+        """Law 2: what serves is what served before, or the new, whole."""
+        found = star.stored(self.workspace, AGGREGATES)
+        if not all(star.same(found[name], before[name]) for name in before):
+            star.check(self.workspace, AGGREGATES)
+
+    def _check_router(self) -> None:
+        query = 'SELECT "City", "Amount", "Average Amount", "Least", "Variance" FROM tiny_sales GROUP BY 1'
+        routed = answer(self.workspace, query)
+        plain = answer(self.workspace, query, use_aggregates=False)
+        assert routed.plan.uses_aggregates
+        one, other = ({row[:1]: row[1:] for row in found.rows} for found in (routed, plain))
+        assert star.same(one, other)
+
+    def _check_tables(self) -> None:
+        """Law 3: the warehouse holds the views, and what active instances consist of."""
+        registry = self.workspace.registry
+        active = registry.active_instances(registry.model(star.MODEL).id)
+        expected = {name for one in active for name in (one.table, one.step.view)}
+        expected |= {segment.table for one in active for segment in registry.segments_of(one.id)}
+        with self.workspace.warehouse.session() as session:
+            assert session.tables("aggs") == expected
+
+
+@contextmanager
+def killed_at(point: int | None) -> Iterator[None]:
+    """Raise `Killed` at the n-th statement or commit; one statement in two has taken effect by then."""
+    if point is None:
+        yield
+        return
+    left = point
+
+    def pass_point() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
+
+    def around(original: Callable[[DbApiSession, str], Any]) -> Callable[[DbApiSession, str], Any]:
+        def with_points(session: DbApiSession, sql: str) -> Any:
+            if sql != "ROLLBACK":
+                pass_point()
+            found = original(session, sql)
+            if sql != "ROLLBACK":
+                pass_point()
+            return found
+
+        return with_points
+
+    writing = RegistryDatabase.writing
+
+    @contextmanager
+    def writing_with_points(database: RegistryDatabase) -> Iterator[Any]:
+        with writing(database) as connection:
+            yield connection
+            pass_point()
+        pass_point()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "fetch_all"):
+            patch.setattr(DbApiSession, name, around(getattr(DbApiSession, name)))
+        patch.setattr(RegistryDatabase, "writing", writing_with_points)
+        yield
+
+
+_AGES = st.lists(st.integers(-15, 25), min_size=0, max_size=6)
+_FIELDS = st.tuples(st.integers(0, 4), st.integers(0, 50))
+_BUILD = st.tuples(
+    st.just("build"),
+    st.sampled_from([BuildType.INCREMENTAL] * 6 + [BuildType.FULL]),
+    st.integers(2, 4),
+    st.one_of(st.none(), st.none(), st.integers(1, 120)),
+)
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("load"), st.integers(0, 20), _AGES, _FIELDS),
+        st.tuples(st.just("load"), st.integers(0, 20), _AGES, _FIELDS),
+        _BUILD,
+        _BUILD,
+        st.tuples(st.just("tie"), st.integers(0, 50)),
+        st.tuples(st.just("forget"), st.integers(0, 2)),
+        st.tuples(st.just("correct"), st.integers(0, 9)),
+        st.tuples(st.sampled_from(["lose_indicator", "find_indicator", "truncate"])),
+    ),
+    min_size=3,
+    max_size=9,
+)
+
+
+def tell(world: World, steps: list[tuple[Any, ...]]) -> None:
+    """One story from its beginning to its end."""
+    workspace = world.fresh()
+    story = Story(workspace, world.indicator)
+    story.load([0, 5, 30, 60, 61], (1, 3))
+    star.build(workspace, BuildType.FULL, at=story.clock)
+    star.check(workspace, AGGREGATES)
+    for name, *given_ in steps:
+        note(f"{name} {given_}")
+        if name == "load":
+            seconds, *rest = given_
+            story.clock += seconds
+            story.load(*rest)
+        else:
+            getattr(story, name)(*given_)
+    story.end(is_routed=world.stories % _ROUTED == 1)
+
+
+@pytest.fixture(scope="module", params=sorted(INDICATORS))
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """DuckDB in memory."""
+    made = World(tmp_path_factory.mktemp("world"), "duckdb:///:memory:?threads=1", request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=sorted(INDICATORS))
+def postgres_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """PostgreSQL."""
+    database = request.getfixturevalue("postgres_database")
+    with database(f"increments_{request.param}") as url:
+        made = World(tmp_path_factory.mktemp("world"), url, request.param)
+        yield made
+        made.close()
+
+
+_SETTINGS: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "print_blob": True,
+}
+
+
+@settings(max_examples=EXAMPLES, **_SETTINGS)
+@given(steps=_STEPS)
+def test_increments_equal_a_full_rebuild(world: World, steps: list[tuple[Any, ...]]) -> None:
+    """On DuckDB."""
+    tell(world, steps)
+
+
+@pytest.mark.postgres
+@settings(max_examples=max(1, EXAMPLES // 5), **_SETTINGS)
+@given(steps=_STEPS)
+def test_increments_equal_a_full_rebuild_on_postgres(postgres_world: World, steps: list[tuple[Any, ...]]) -> None:
+    """The same on PostgreSQL."""
+    tell(postgres_world, steps)

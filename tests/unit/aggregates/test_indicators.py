@@ -1,0 +1,240 @@
+"""Indicators as numbers: bounds that no row allowed by the grace period falls below, in any time zone; values, units, merges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_atscale_aggs.engine.aggregates.indicators import (
+    GracePeriod,
+    Indicator,
+    IndicatorKind,
+    IndicatorUnit,
+    RowRange,
+    infer_unit,
+    read_grace,
+    read_value,
+    settled_bound,
+    shown_bound,
+)
+from airflow_atscale_aggs.engine.aggregates.segments import Segment, SegmentKey, run_to_merge
+
+_UTC = ZoneInfo("UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "America/Caracas",
+)
+
+
+def _indicator(kind: IndicatorKind, unit: IndicatorUnit = IndicatorUnit.MICROSECONDS) -> Indicator:
+    return Indicator(column="at", data_type="", kind=kind, unit=unit)
+
+
+def _micros(moment: datetime) -> int:
+    """Of a naive time as written, of an aware one in UTC."""
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+_MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)).map(lambda one: one.replace(tzinfo=UTC))
+_NEAR_A_CHANGE = st.builds(
+    lambda hours, minutes: datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=hours, minutes=minutes),
+    st.integers(-8, 8),
+    st.integers(0, 59),
+)
+"""Around the moment at which clocks are put back in Berlin."""
+
+
+@given(
+    began=st.one_of(_MOMENTS, _NEAR_A_CHANGE),
+    lag=st.integers(-7200, 7200),
+    grace=st.integers(0, 7200),
+    later=st.integers(0, 3 * 86400),
+    age=st.integers(0, 7200),
+    name=st.sampled_from(_ZONES),
+)
+def test_no_row_in_time_falls_below_a_settled_bound(
+    began: datetime, lag: int, grace: int, later: int, age: int, name: str
+) -> None:
+    """Civil time of a zone, clocks put back or not; facts that lag behind the clock or are ahead of it."""
+    zone = ZoneInfo(name)
+    greatest = (began - timedelta(seconds=lag)).astimezone(zone).replace(tzinfo=None)
+    bound = settled_bound(
+        _indicator(IndicatorKind.TIMESTAMP), GracePeriod(grace, "s"), greatest=_micros(greatest), now=began, zone=zone
+    )
+
+    since = min(began, greatest.replace(tzinfo=zone, fold=0).astimezone(UTC))
+    row = since + timedelta(seconds=later) - timedelta(seconds=min(age, grace))
+
+    assert _micros(row.astimezone(zone).replace(tzinfo=None)) > bound
+
+
+def test_clocks_that_are_put_back_hold_the_bound_back() -> None:
+    """02:50 of summer time in Berlin; half an hour later it is 02:20, and a row of then must be above the bound."""
+    began = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
+    zone = ZoneInfo("Europe/Berlin")
+    greatest = _micros(datetime(2026, 10, 25, 2, 49))
+
+    bound = settled_bound(
+        _indicator(IndicatorKind.TIMESTAMP), GracePeriod(10, "m"), greatest=greatest, now=began, zone=zone
+    )
+
+    assert shown_bound(IndicatorKind.TIMESTAMP, bound) == "2026-10-25 01:38:59.999999"
+
+
+@given(now=_MOMENTS, ahead=st.integers(-(10**6), 10**6), grace=st.integers(0, 10**5))
+def test_instants_and_epochs_agree(now: datetime, ahead: int, grace: int) -> None:
+    """The same moment as a timestamp with a zone, and as seconds and milliseconds since 1970."""
+    now = now.replace(microsecond=0)
+    seconds = _micros(now) // 10**6 + ahead
+    bounds = [
+        settled_bound(_indicator(kind, unit), GracePeriod(grace, "s"), greatest=seconds * steps, now=now, zone=_UTC) + 1
+        for kind, unit, steps in (
+            (IndicatorKind.INSTANT, IndicatorUnit.MICROSECONDS, 10**6),
+            (IndicatorKind.INTEGER, IndicatorUnit.SECONDS, 1),
+            (IndicatorKind.INTEGER, IndicatorUnit.MILLISECONDS, 1000),
+        )
+    ]
+    whole = min(_micros(now) // 10**6, seconds) - grace
+
+    assert bounds == [whole * 10**6, whole, whole * 1000]
+
+
+def test_plain_numbers_know_no_clock() -> None:
+    """An id that is greater than the time in seconds is no row of the future."""
+    plain = _indicator(IndicatorKind.INTEGER, IndicatorUnit.PLAIN)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert settled_bound(plain, GracePeriod(100, ""), greatest=9 * 10**9, now=now, zone=_UTC) == 9 * 10**9 - 101
+
+
+def test_a_bare_grace_period_is_in_units_of_the_indicator() -> None:
+    """Of numeric ones; that of timestamps is in seconds (AtScale: "always interpreted as Seconds")."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    millis = _indicator(IndicatorKind.INTEGER, IndicatorUnit.MILLISECONDS)
+    instant = _indicator(IndicatorKind.INSTANT)
+
+    assert settled_bound(millis, GracePeriod(500, ""), greatest=10**12, now=now, zone=_UTC) == 10**12 - 501
+    assert settled_bound(instant, GracePeriod(5, ""), greatest=10**12, now=now, zone=_UTC) == 10**12 - 5 * 10**6 - 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (IndicatorKind.INTEGER, "-12", -12),
+        (IndicatorKind.INTEGER, "12345678901234567890123456789.000", 12345678901234567890123456789),
+        (IndicatorKind.INTEGER, "1.5", None),
+        (IndicatorKind.INTEGER, "NaN", None),
+        (IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01", 10**6),
+        (IndicatorKind.TIMESTAMP, "1970-01-01T00:00:01.000001", 10**6 + 1),
+        (IndicatorKind.TIMESTAMP, "1970-01-01 00:00:00.123456789", 123457),
+        (IndicatorKind.TIMESTAMP, "1970-01-01 00:00:00.123456000", 123456),
+        (IndicatorKind.TIMESTAMP, "infinity", None),
+        (IndicatorKind.INSTANT, "1970-01-01 01:00:00+01", 0),
+        (IndicatorKind.INSTANT, "1970-01-01 05:30:00.5 +0530", 500000),
+        (IndicatorKind.INSTANT, "1969-12-31 21:30:00-02:30", 0),
+        (IndicatorKind.INSTANT, "1970-01-01 00:00:00 UTC", 0),
+        (IndicatorKind.INSTANT, "-1500000", -1500000),
+        (IndicatorKind.INSTANT, "1970-01-01 00:00:00", None),
+        (IndicatorKind.TIMESTAMP, "1500000", None),
+    ],
+)
+def test_values_as_warehouses_write_them(kind: IndicatorKind, text: str, expected: int | None) -> None:
+    """Digits beyond microseconds round up, so that a row is not above its own bound."""
+    assert read_value(kind, text) == expected
+
+
+@given(st.integers(-(10**15), 4 * 10**15), st.sampled_from(list(IndicatorKind)))
+def test_bounds_read_back_as_they_were_written(bound: int, kind: IndicatorKind) -> None:
+    """No bound drifts on its way through SQL."""
+    assert read_value(kind, shown_bound(kind, bound)) == bound
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1475191168, IndicatorUnit.SECONDS),
+        (1475191168000, IndicatorUnit.MILLISECONDS),
+        (1475191168000000, IndicatorUnit.MICROSECONDS),
+        (20260101, None),
+        (0, None),
+        (-1475191168, None),
+    ],
+)
+def test_units_are_inferred_where_only_one_makes_sense(value: int, expected: IndicatorUnit | None) -> None:
+    """AtScale's own example calls milliseconds seconds; a day's grace period would be 86 seconds."""
+    assert infer_unit(value) is expected
+
+
+@pytest.mark.parametrize("text", ["", "d", "1y", "1.5h", "-1d", "1 2", "1d2h"])
+def test_what_is_no_grace_period(text: str) -> None:
+    """A whole number, and one unit or none."""
+    assert read_grace(text) is None
+
+
+def test_ranges_for_people() -> None:
+    """Open below, closed above."""
+    rows = RowRange(column="at", kind=IndicatorKind.INTEGER, after=3, through=7)
+
+    assert [str(rows), str(replace(rows, after=None)), str(replace(rows, through=None))] == [
+        "(3, 7]",
+        "(-∞, 7]",
+        "(3, ∞)",
+    ]
+
+
+def _sizes(*rows: int) -> list[Segment]:
+    return [
+        Segment(
+            key=SegmentKey("i", 1, number),
+            table="t",
+            after=None,
+            through=number,
+            is_settled=True,
+            rows=size,
+            fact_rows=size,
+        )
+        for number, size in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "expected"),
+    [
+        ((5, 1), 3, 0),
+        ((5, 1), 2, 2),
+        ((1000, 100, 1, 1), 4, 2),
+        ((1000, 4, 2, 1), 4, 3),
+        ((1, 1, 1, 1), 4, 4),
+        ((9, 9, 9, 9, 9), 2, 5),
+    ],
+)
+def test_which_segments_are_merged(rows: tuple[int, ...], most: int, expected: int) -> None:
+    """The newest; older ones while they are not much larger; always enough of them."""
+    assert run_to_merge(_sizes(*rows), most) == expected
+
+
+@given(st.integers(2, 12), st.integers(2, 300))
+def test_merging_keeps_few_segments_and_rewrites_rows_seldom(most: int, builds: int) -> None:
+    """With one row a build, a row is rewritten no more often than a logarithm and the limit allow."""
+    settled: list[Segment] = []
+    written = 0
+    for _ in range(builds):
+        run = run_to_merge(settled, most)
+        if run:
+            merged = sum(one.rows for one in settled[-run:])
+            written += merged
+            settled = [*settled[:-run], *_sizes(merged)]
+        settled += _sizes(1)
+        assert len(settled) <= most
+    assert most < 6 or written <= builds * 8
