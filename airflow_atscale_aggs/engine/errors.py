@@ -7,6 +7,7 @@ AtScaleAggsError
 │  └─ InvalidModelError           carries every ModelIssue found, not only the first
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
+├─ ImportRefusedError              a file of definitions cannot be imported here; carries why and what to do
 ├─ AggregatesRefusedError         a batch was not begun: too many aggregates cannot be built; carries why
 ├─ QueryError                     a query on a model cannot be answered as asked
 │  ├─ UnreadableQueryError        not parsable, not a query, or not on a deployed model
@@ -138,6 +139,17 @@ class AggregatesRefusedError(AtScaleAggsError):
             f"Model `{self.model}`: {len(self.refused)} aggregates cannot be built, `aggregates.batch.max.failures` allows "
             f"{self.allowed}; no batch was begun and the old instances keep serving.\n{lines}"
         )
+
+
+class ImportRefusedError(AtScaleAggsError):
+    """A file of definitions was not imported; nothing of it was. Facts: file, reason, what to do."""
+
+    def __init__(self, file: str, reason: str, remedy: str) -> None:
+        super().__init__(file, reason, remedy)
+        self.file, self.reason, self.remedy = file, reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.file} is not imported: {self.reason}. {self.remedy}"
 
 
 class QueryError(AtScaleAggsError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,6 +37,28 @@ def model_id(catalog: str, model: str) -> str:
     True
     """
     return str(uuid.uuid5(_NAMESPACE, f"model\x00{catalog}\x00{model}"))
+
+
+def grain_key(attribute: GrainAttribute) -> str:
+    """An attribute of a grain as a fingerprint knows it."""
+    return f"{attribute.role.dimension}\x00{attribute.role.template}\x00{attribute.name}"
+
+
+def fingerprint_of(model: str, grain: Iterable[str], measures: Iterable[str]) -> str:
+    """The fingerprint of a meaning, see `AggregateDefinition.fingerprint`.
+
+    Args:
+        model: ModelID.
+        grain: `grain_key` of each attribute, in any order, each once.
+        measures: text of each stored measure, in any order, each once.
+    """
+    text = "\x02".join((model, "\x01".join(sorted(grain)), "\x01".join(sorted(measures))))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def definition_id(fingerprint: str) -> str:
+    """The id of definitions with a fingerprint: the same in every registry."""
+    return str(uuid.uuid5(_NAMESPACE, f"definition\x00{fingerprint}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +125,13 @@ class AggregateDefinition:
 
         32 hexadecimal digits. The duplicate test of import, and the reason why a renamed aggregate is not rebuilt.
         """
-        grain = sorted(f"{a.role.dimension}\x00{a.role.template}\x00{a.name}" for a in self.grain)
-        measures = sorted(str(measure) for part in self.parts for measure in part.measures)
-        text = "\x02".join((self.model_id, "\x01".join(grain), "\x01".join(measures)))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        measures = (str(measure) for part in self.parts for measure in part.measures)
+        return fingerprint_of(self.model_id, map(grain_key, self.grain), measures)
 
     @property
     def id(self) -> str:
         """A UUID made of the fingerprint: the same meaning has the same id in every registry."""
-        return str(uuid.uuid5(_NAMESPACE, f"definition\x00{self.fingerprint}"))
+        return definition_id(self.fingerprint)
 
     def part_name(self, part: FactPart) -> str:
         """``Q2``, or ``Q2 (web_sales)`` when there are several parts."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, PartitionHint
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.registry.records import QueryRecord
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
@@ -19,6 +21,7 @@ _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
 _evidence_decoder = msgspec.json.Decoder(dict[str, float])
+_evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -40,6 +43,63 @@ def encode_definition(definition: AggregateDefinition) -> bytes:
 def decode_definition(document: bytes) -> AggregateDefinition:
     """The definition of a document."""
     return _definition_decoder.decode(document)
+
+
+class DefinitionEncoder:
+    """Encodes many definitions that share attributes: each attribute once."""
+
+    def __init__(self) -> None:
+        # By identity: comparing attributes costs more than encoding them. The attributes are kept, so that no id is
+        # given to another one meanwhile.
+        self._encoded: dict[int, tuple[BoundAttribute, msgspec.Raw]] = {}
+
+    def encode(self, definition: AggregateDefinition) -> bytes:
+        """The same document as `encode_definition` makes."""
+        parts = [
+            _PartDocument(part.fact, [self._attribute(bound) for bound in part.attributes], part.measures)
+            for part in definition.parts
+        ]
+        return _encode(
+            _DefinitionDocument(
+                definition.model_id,
+                definition.name,
+                definition.label,
+                definition.origin,
+                definition.metrics,
+                parts,
+                definition.partitions,
+                definition.composite,
+                definition.where,
+            )
+        )
+
+    def _attribute(self, bound: BoundAttribute) -> msgspec.Raw:
+        known = self._encoded.get(id(bound))
+        if known is None:
+            known = self._encoded[id(bound)] = (bound, msgspec.Raw(_encode(bound)))
+        return known[1]
+
+
+class _PartDocument(msgspec.Struct):
+    """Fields as in `FactPart`."""
+
+    fact: str
+    attributes: list[msgspec.Raw]
+    measures: tuple[StoredMeasure, ...]
+
+
+class _DefinitionDocument(msgspec.Struct):
+    """Fields as in `AggregateDefinition`."""
+
+    model_id: str
+    name: str
+    label: str
+    origin: str
+    metrics: tuple[str, ...]
+    parts: list[_PartDocument]
+    partitions: tuple[PartitionHint, ...]
+    composite: bool
+    where: str
 
 
 def encode_evidence(evidence: Mapping[str, float]) -> bytes:
@@ -90,3 +150,13 @@ def encode_query(record: QueryRecord) -> bytes:
 def decode_query(document: bytes) -> QueryRecord:
     """The query of a document."""
     return _query_decoder.decode(document)
+
+
+def encode_evaluation(record: EvaluationRecord) -> bytes:
+    """A judgement of a definition as JSON."""
+    return _encode(record)
+
+
+def decode_evaluation(document: bytes) -> EvaluationRecord:
+    """The judgement of a document."""
+    return _evaluation_decoder.decode(document)

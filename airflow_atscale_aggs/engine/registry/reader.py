@@ -94,6 +94,16 @@ class RegistryReader:
         """A definition by id. Raises NotRegisteredError."""
         return definition_record(self._one(select(definitions), definitions.c.id, definition_id, "definition"))
 
+    def known_definitions(self, model_id: str) -> Mapping[str, tuple[str, str]]:
+        """(name, status) of all definitions of a model by id; documents are not read."""
+        query = select(definitions.c.id, definitions.c.name, definitions.c.status)
+        return {row[0]: (row[1], row[2]) for row in self._rows(query.where(definitions.c.model_id == model_id))}
+
+    def definitions_with_instances(self, model_id: str) -> AbstractSet[str]:
+        """Ids of the definitions that a batch was ever begun for."""
+        query = select(instances.c.definition_id).where(instances.c.model_id == model_id).distinct()
+        return {row[0] for row in self._rows(query)}
+
     def instances(
         self,
         *,
@@ -300,6 +310,7 @@ def definition_record(row: _AnyRow) -> DefinitionRecord:
         reason=row.reason,
         status_reason=row.status_reason,
         evidence=documents.decode_evidence(row.evidence) if row.evidence else {},
+        defined_at=row.defined_at or row.created_at,
     )
 
 
@@ -343,6 +354,7 @@ def instance_record(row: _AnyRow) -> InstanceRecord:
         finished_at=row.finished_at,
         activated_at=row.activated_at,
         drop_after=row.drop_after,
+        superseded_at=row.superseded_at,
     )
 
 

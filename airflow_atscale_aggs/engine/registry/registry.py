@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
+from airflow_atscale_aggs.engine.registry.quality import QualityMemory
 from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
@@ -41,7 +42,9 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog):
+class Registry(
+    DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog, QualityMemory
+):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()

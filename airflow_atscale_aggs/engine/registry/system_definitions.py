@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, definition_id
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
@@ -61,19 +61,22 @@ class SystemDefinitionWrites(RegistryReader):
             ).all()
             status = {row.id: row.status for row in rows}
             names = Counter(row.name for row in rows)
+            encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
             for one in proposed:
-                identity = one.definition.id
+                fingerprint = one.fingerprint or one.definition.fingerprint
+                identity = definition_id(fingerprint)
                 outcome = _outcome(status.get(identity))
                 outcomes.append(outcome)
                 status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
                 if outcome is DefinitionOutcome.ADDED:
-                    new.append(_row(one, names, now))
+                    definition = _with_free_name(one.definition, fingerprint, names)
+                    new.append(_row(one, definition, fingerprint, encoder.encode(definition), now))
                 elif outcome is DefinitionOutcome.RETURNED:
-                    back.append(one)
+                    back.append((identity, one))
             if new:
                 connection.execute(insert(definitions), new)
-            _bring_back(connection, back)
+            _bring_back(connection, back, now)
             return tuple(outcomes)
 
     def set_definition_status(
@@ -105,38 +108,47 @@ def _outcome(status: str | None) -> DefinitionOutcome:
     return known.get(status, DefinitionOutcome.RETURNED)
 
 
-def _row(one: ProposedDefinition, names: Counter[str], now: datetime) -> dict[str, object]:
-    definition = _with_free_name(one.definition, names)
+def _row(
+    one: ProposedDefinition, definition: AggregateDefinition, fingerprint: str, document: bytes, now: datetime
+) -> dict[str, object]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
         raise AssertionError(message)
     return {
-        "id": definition.id,
+        "id": definition_id(fingerprint),
         "model_id": definition.model_id,
-        "fingerprint": definition.fingerprint,
+        "fingerprint": fingerprint,
         "name": definition.name,
         "origin": definition.origin,
         "status": "defined",
-        "document": documents.encode_definition(definition),
+        "document": document,
         "created_at": now,
+        "defined_at": now,
         "reason": one.reason,
         "evidence": documents.encode_evidence(one.evidence),
     }
 
 
-def _with_free_name(definition: AggregateDefinition, names: Counter[str]) -> AggregateDefinition:
+def _with_free_name(definition: AggregateDefinition, fingerprint: str, names: Counter[str]) -> AggregateDefinition:
     if names[definition.name]:
-        definition = replace(definition, name=f"{definition.name}_{definition.fingerprint[:6]}")
+        definition = replace(definition, name=f"{definition.name}_{fingerprint[:6]}")
     names[definition.name] += 1
     return definition
 
 
-def _bring_back(connection: Connection, back: Sequence[ProposedDefinition]) -> None:
-    for one in back:
-        values = {"status": "defined", "status_reason": "", "retired_at": None, "origin": one.definition.origin}
-        evidence = documents.encode_evidence(one.evidence)
-        connection.execute(
-            update(definitions)
-            .where(definitions.c.id == one.definition.id)
-            .values(**values, reason=one.reason, evidence=evidence)
-        )
+def _bring_back(connection: Connection, back: Sequence[tuple[str, ProposedDefinition]], now: datetime) -> None:
+    if not back:
+        return
+    values = {"status": "defined", "status_reason": "", "retired_at": None, "defined_at": now}
+    connection.execute(
+        update(definitions).where(definitions.c.id == bindparam("one_id")).values(**values),
+        [
+            {
+                "one_id": identity,
+                "origin": one.definition.origin,
+                "reason": one.reason,
+                "evidence": documents.encode_evidence(one.evidence),
+            }
+            for identity, one in back
+        ],
+    )

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0008"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -106,6 +106,7 @@ definitions = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("status_reason", Text, nullable=False, server_default=""),
     Column("evidence", LargeBinary),
+    Column("defined_at", UtcDateTime),
 )
 
 batches = Table(
@@ -159,6 +160,7 @@ instances = Table(
     Column("finished_at", UtcDateTime),
     Column("activated_at", UtcDateTime),
     Column("drop_after", UtcDateTime),
+    Column("superseded_at", UtcDateTime),
     Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
     Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),
 )
@@ -215,9 +217,37 @@ usages = Table(
     Column("uses", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+    Column("inherited", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("definition_id", "fact"),
 )
-"""How often aggregates answered: kept for ever."""
+"""How often aggregates answered: kept for ever. ``inherited``: uses that were of the ones it replaced."""
+
+successions = Table(
+    f"{_PREFIX}successions",
+    metadata,
+    Column("old_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("new_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    PrimaryKeyConstraint("old_id", "new_id"),
+    Index(f"ix_{_PREFIX}successions_model", "model_id", "done_at"),
+)
+"""Which definition is to take the place of which, and when it did."""
+
+evaluations = Table(
+    f"{_PREFIX}evaluations",
+    metadata,
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("evaluated_at", UtcDateTime, nullable=False),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("definition_id", "evaluated_at"),
+    Index(f"ix_{_PREFIX}evaluations_model", "model_id", "evaluated_at"),
+)
+"""The quality of definitions, each time it was judged."""
 
 settings = Table(
     f"{_PREFIX}settings",
