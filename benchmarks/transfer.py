@@ -99,8 +99,8 @@ def main() -> None:
         first, again, out = _Best(), _Best(), _Best()
         for _ in range(given.repeat):
             with tempfile.TemporaryDirectory() as folder:
-                urls = {"registry": f"sqlite:///{folder}/r.sqlite", "warehouse": "duckdb:///:memory:"}
-                with open_workspace(**urls) as workspace:
+                place = f"sqlite:///{folder}/r.sqlite"
+                with open_workspace(registry=place, warehouse="duckdb:///:memory:") as workspace:
                     deploy(workspace, _MODEL, now=datetime.now(UTC))
                     data = make_file(workspace, count)
                     with first.measured():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from typing import Any
 
@@ -25,6 +26,8 @@ _VERBS = {
     "cancel": ("building", "Give a batch up; the old instances keep serving."),
     "verify": ("verifying", "Compare the aggregates that serve with their facts."),
     "sweep": ("sweeping", "Drop tables that nothing needs any more; lists them first."),
+    "export": ("transferring", "Write the system-defined definitions of a model to a file."),
+    "import": ("transferring", "Define here what `export` wrote elsewhere, and build it."),
     "settings": ("configuring", "Show, set or unset settings, for all models or one."),
     "registry": ("configuring", "Show or upgrade the registry's schema version."),
 }
@@ -48,7 +51,8 @@ class LazyVerbs(VerbGroup):
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"airflow_atscale_aggs.cli.{_VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

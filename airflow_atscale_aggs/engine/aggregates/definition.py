@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")
+_PREFIX = _NAMESPACE.bytes + b"definition\x00"
 
 
 class DefinitionOrigin(StrEnum):
@@ -57,8 +58,12 @@ def fingerprint_of(model: str, grain: Iterable[str], measures: Iterable[str]) ->
 
 
 def definition_id(fingerprint: str) -> str:
-    """The id of definitions with a fingerprint: the same in every registry."""
-    return str(uuid.uuid5(_NAMESPACE, f"definition\x00{fingerprint}"))
+    """The id of definitions with a fingerprint, the same in every registry: a UUID of version 5 in this project's namespace."""
+    # As the standard library makes it, in a third of the time: imports make a hundred thousand.
+    made = int.from_bytes(hashlib.sha1(_PREFIX + fingerprint.encode(), usedforsecurity=False).digest()[:16])
+    made = made & ~(0xF000 << 64) & ~(0xC000 << 48) | 5 << 76 | 0x8000 << 48
+    digits = f"{made:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,11 @@ Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,7 +102,16 @@ class ImportReport:
         return dict(Counter(str(one.outcome) for one in self.definitions))
 
 
-def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A file of definitions: its content, and how many are in it."""
+
+    model: str
+    data: bytes
+    definitions: int
+
+
+def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Export:
     """The system-defined definitions of a model as a file, with their statistics and the reason why they exist.
 
     Retired and blocked ones stay; user-defined ones are part of the model.
@@ -126,7 +137,8 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> by
     )
     figures = _Figures(registry, record.id)
     found = [one for one in registry.definitions(record.id) if one.definition.origin.is_system_defined]
-    return write_export(header, (_exported(one, figures) for one in found))
+    data = write_export(header, (_exported(one, figures) for one in found))
+    return Export(model=record.name, data=data, definitions=len(found))
 
 
 def import_definitions(
@@ -153,7 +165,8 @@ def import_definitions(
         reason = f"the model is not deployed here ({str(error).rstrip('.')})"
         remedy = "Deploy the same SML here first: `atscale-aggs deploy DIR`."
         raise ImportRefusedError(where, reason, remedy) from error
-    found, warnings = read_export(data, where=where, product_version=__version__)
+    with _no_collection():
+        found, warnings = read_export(data, where=where, product_version=__version__)
     if found.model_id != record.id:
         reason = (
             f"it is of model `{found.catalog}.{found.model}` with ModelID {found.model_id}, and `{record.catalog}."
@@ -163,7 +176,8 @@ def import_definitions(
         raise ImportRefusedError(where, reason, remedy)
     if found.model_hash != registry.content_hash(record.deployment_id):
         warnings += ("The model deployed here is not the same as where the file was made.",)
-    outcomes = _Importing(workspace.registry, record).run(found, now)
+    with _no_collection():
+        outcomes = _Importing(workspace.registry, record).run(found, now)
     begun = registry.definitions_with_instances(record.id)
     waiting = {
         one.definition_id: one.name
@@ -179,6 +193,18 @@ def import_definitions(
         to_build=tuple(waiting.values()),
         warnings=warnings,
     )
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Everything made here lives until the end; the collector would look at all of it again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 _IGNORED = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
@@ -206,7 +232,7 @@ class _Importing:
             identities.append(identity)
             outcomes.append(_IGNORED.get(known.get(identity, ("", ""))[1]))
             if isinstance(meaning, ResolvedMeaning) and outcomes[-1] is None:
-                proposed.append(self._proposal(one, meaning))
+                proposed.append(self._proposal(one, meaning, identity))
         recorded = iter(self._registry.add_definitions(proposed, now=now))
         if proposed:
             known = self._registry.known_definitions(self._record.id)
@@ -218,17 +244,20 @@ class _Importing:
         )
 
     def _resolve(self, one: ExportedDefinition) -> ResolvedMeaning | tuple[str, ...]:
-        attribute = self._definer.attribute
-        grain = tuple([attribute(each.dimension, each.role, each.attribute) for each in one.attributes])
-        return self._definer.resolve(NamedMeaning(tuple(sorted(set(one.facts))), grain, one.metrics))
+        grain = dict.fromkeys([(each.dimension, each.role, each.attribute) for each in one.attributes])
+        facts = one.facts if len(one.facts) == 1 else tuple(sorted(set(one.facts)))
+        return self._definer.resolve(NamedMeaning(facts, tuple(grain), one.metrics))
 
-    def _proposal(self, one: ExportedDefinition, resolved: ResolvedMeaning) -> ProposedDefinition:
+    def _proposal(self, one: ExportedDefinition, resolved: ResolvedMeaning, identity: str) -> ProposedDefinition:
         definition = self._definer.define(
             resolved, name=one.name, label=one.label or one.name, origin=DefinitionOrigin(one.origin)
         )
         evidence = {**one.evidence, **_source_figures(one.statistics)}
         return ProposedDefinition(
-            definition=definition, reason=one.reason, evidence=evidence, fingerprint=resolved.fingerprint
+            definition=definition,
+            reason=one.reason,
+            evidence=evidence,
+            identity=(identity, resolved.fingerprint),
         )
 
 
@@ -301,13 +330,11 @@ def _exported(record: DefinitionRecord, figures: _Figures) -> ExportedDefinition
     return ExportedDefinition(
         name=definition.name,
         label="" if definition.label == definition.name else definition.label,
-        origin=definition.origin.value,  # type: ignore[arg-type] - user-defined ones were left out
+        origin="demand_defined" if definition.origin is DefinitionOrigin.DEMAND_DEFINED else "prediction_defined",
         fingerprint=fingerprint,
         facts=tuple(part.fact for part in definition.parts),
         attributes=tuple(
-            ExportedAttribute(
-                bound.attribute.role.dimension, bound.attribute.name, bound.attribute.role.template
-            )
+            ExportedAttribute(bound.attribute.role.dimension, bound.attribute.name, bound.attribute.role.template)
             for bound in definition.parts[0].attributes
         ),
         metrics=definition.metrics,

@@ -55,13 +55,13 @@ class DefinitionRecord:
 class ProposedDefinition:
     """A system-defined definition that is to be recorded; fields as in `DefinitionRecord`.
 
-    ``fingerprint``: the definition's, where the caller knows it already; empty: it is computed.
+    ``identity``: the definition's id and fingerprint, where the caller knows them already; None: they are computed.
     """
 
     definition: AggregateDefinition
     reason: str
     evidence: Mapping[str, float] = field(default_factory=dict)
-    fingerprint: str = ""
+    identity: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,9 +42,7 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(
-    DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog, QualityMemory
-):
+class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog, QualityMemory):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, definition_id
 from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
-from airflow_atscale_aggs.engine.registry.tables import definitions
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions
 
 _CHUNK = 500
 
@@ -64,18 +66,23 @@ class SystemDefinitionWrites(RegistryReader):
             encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
             for one in proposed:
-                fingerprint = one.fingerprint or one.definition.fingerprint
-                identity = definition_id(fingerprint)
+                identity, fingerprint = one.identity or _identity(one.definition)
                 outcome = _outcome(status.get(identity))
                 outcomes.append(outcome)
                 status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
                 if outcome is DefinitionOutcome.ADDED:
                     definition = _with_free_name(one.definition, fingerprint, names)
-                    new.append(_row(one, definition, fingerprint, encoder.encode(definition), now))
+                    new.append(_row(one, definition, (identity, fingerprint), encoder.encode(definition)))
                 elif outcome is DefinitionOutcome.RETURNED:
                     back.append((identity, one))
-            if new:
-                connection.execute(insert(definitions), new)
+            same = {
+                "model_id": proposed[0].definition.model_id,
+                "status": "defined",
+                "created_at": now,
+                "defined_at": now,
+            }
+            insert_many(connection, definitions, same, new)
+            _keep_attributes(connection, encoder.attributes)
             _bring_back(connection, back, now)
             return tuple(outcomes)
 
@@ -101,6 +108,19 @@ class SystemDefinitionWrites(RegistryReader):
         return moved
 
 
+def _keep_attributes(connection: Connection, found: Mapping[str, bytes]) -> None:
+    # In one order everywhere, and without complaint: somebody else may keep the same ones just now.
+    rows = [{"id": key, "document": found[key]} for key in sorted(found)]
+    if rows:
+        upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attributes)
+        connection.execute(upsert.on_conflict_do_nothing(index_elements=["id"]), rows)
+
+
+def _identity(definition: AggregateDefinition) -> tuple[str, str]:
+    fingerprint = definition.fingerprint
+    return definition_id(fingerprint), fingerprint
+
+
 def _outcome(status: str | None) -> DefinitionOutcome:
     if status is None:
         return DefinitionOutcome.ADDED
@@ -109,21 +129,17 @@ def _outcome(status: str | None) -> DefinitionOutcome:
 
 
 def _row(
-    one: ProposedDefinition, definition: AggregateDefinition, fingerprint: str, document: bytes, now: datetime
+    one: ProposedDefinition, definition: AggregateDefinition, keys: tuple[str, str], document: bytes
 ) -> dict[str, object]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
         raise AssertionError(message)
     return {
-        "id": definition_id(fingerprint),
-        "model_id": definition.model_id,
-        "fingerprint": fingerprint,
+        "id": keys[0],
+        "fingerprint": keys[1],
         "name": definition.name,
-        "origin": definition.origin,
-        "status": "defined",
+        "origin": definition.origin.value,
         "document": document,
-        "created_at": now,
-        "defined_at": now,
         "reason": one.reason,
         "evidence": documents.encode_evidence(one.evidence),
     }

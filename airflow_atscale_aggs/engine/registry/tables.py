@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             message = "The registry keeps aware datetimes only."
             raise AssertionError(message)
-        return value.astimezone(UTC).replace(tzinfo=None)
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """The stored time as aware UTC."""
@@ -108,6 +108,14 @@ definitions = Table(
     Column("evidence", LargeBinary),
     Column("defined_at", UtcDateTime),
 )
+
+attributes = Table(
+    f"{_PREFIX}attributes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Attributes with their join paths, by the hash of their document: definitions that no person made refer to them."""
 
 batches = Table(
     f"{_PREFIX}batches",

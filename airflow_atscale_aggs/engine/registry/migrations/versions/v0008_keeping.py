@@ -12,10 +12,15 @@ _DEFINITIONS, _MODELS = "atscale_aggs_definitions", "atscale_aggs_models"
 
 
 def upgrade() -> None:
-    """Add three columns and two tables."""
+    """Add three columns and three tables."""
     op.add_column(_DEFINITIONS, sa.Column("defined_at", sa.DateTime))
     op.add_column("atscale_aggs_instances", sa.Column("superseded_at", sa.DateTime))
     op.add_column("atscale_aggs_usages", sa.Column("inherited", sa.BigInteger, nullable=False, server_default="0"))
+    op.create_table(
+        "atscale_aggs_attributes",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("document", sa.LargeBinary, nullable=False),
+    )
     op.create_table(
         "atscale_aggs_successions",
         sa.Column("old_id", sa.String(36), sa.ForeignKey(f"{_DEFINITIONS}.id"), nullable=False),
