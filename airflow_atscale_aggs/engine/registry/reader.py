@@ -389,4 +389,11 @@ def _unneeded_table(row: _AnyRow) -> UnneededTable:
     else:
         why = f"its instance is {row[-3]}"
     step = documents.decode_step(row.step)
-    return UnneededTable(attempt=attempt, schema=row.schema, aggregate=step.aggregate, why=why)
+    return UnneededTable(
+        attempt=attempt,
+        schema=row.schema,
+        aggregate=step.aggregate,
+        why=why,
+        view=step.view,
+        drop_view_sql=step.drop_view_sql,
+    )

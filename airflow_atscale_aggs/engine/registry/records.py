@@ -215,6 +215,44 @@ class UsageRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessionRecord:
+    """One definition takes the place of another, once it serves.
+
+    Attributes:
+        facts: for all of them the successor must be Active first.
+        done_at: None while it waits.
+        old_name, new_name: for people; not needed in a proposal.
+    """
+
+    old_id: str
+    new_id: str
+    model_id: str
+    reason: str
+    facts: tuple[str, ...]
+    proposed_at: datetime
+    done_at: datetime | None = None
+    old_name: str = ""
+    new_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    """How long a definition has served.
+
+    Attributes:
+        first_at: when its first instance ever went live.
+        since: when the first one went live after it was defined last.
+        builds: instances that went live.
+        build_seconds: of those together.
+    """
+
+    first_at: datetime
+    since: datetime
+    builds: int
+    build_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRecord:
     """How good a definition was when it was judged; the figures are explained in `engine.aggregates.quality`.
 
@@ -248,12 +286,14 @@ class EvaluationRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnneededTable:
-    """A table that may still exist and that nothing needs."""
+    """A table that may still exist and that nothing needs. ``view``: the stable view that may still show it."""
 
     attempt: AttemptRecord
     schema: str
     aggregate: str
     why: str
+    view: str = ""
+    drop_view_sql: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
-from airflow_atscale_aggs.engine.registry.tables import attributes, definitions
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, models
 
 _CHUNK = 500
 
@@ -89,7 +89,7 @@ class SystemDefinitionWrites(RegistryReader):
     def set_definition_status(
         self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime
     ) -> int:
-        """Move definitions from one status to another by compare-and-set; how many moved.
+        """Move definitions of one model from one status to another by compare-and-set; how many moved.
 
         Args:
             status: ``defined`` | ``retired`` | ``blocked``.
@@ -98,13 +98,19 @@ class SystemDefinitionWrites(RegistryReader):
         """
         moved = 0
         wanted = list(definition_ids)
+        when = {"retired_at": None, "defined_at": now} if status == "defined" else {"retired_at": now}
         with self.database.writing() as connection:
             for start in range(0, len(wanted), _CHUNK):
                 moved += connection.execute(
                     update(definitions)
                     .where(definitions.c.id.in_(wanted[start : start + _CHUNK]), definitions.c.status == expected)
-                    .values(status=status, status_reason=why, retired_at=None if status == "defined" else now)
+                    .values(status=status, status_reason=why, **when)
                 ).rowcount
+            # What is not defined does not serve; routers look again.
+            model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
+            connection.execute(
+                update(models).where(models.c.id.in_(model)).values(change_counter=models.c.change_counter + 1)
+            )
         return moved
 
 

@@ -237,6 +237,7 @@ successions = Table(
     Column("new_id", String(36), ForeignKey(definitions.c.id), nullable=False),
     Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
     Column("proposed_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
     PrimaryKeyConstraint("old_id", "new_id"),

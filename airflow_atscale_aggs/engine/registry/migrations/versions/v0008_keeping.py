@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("new_id", sa.String(36), sa.ForeignKey(f"{_DEFINITIONS}.id"), nullable=False),
         sa.Column("model_id", sa.String(36), sa.ForeignKey(f"{_MODELS}.id"), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("facts", sa.LargeBinary, nullable=False),
         sa.Column("proposed_at", sa.DateTime, nullable=False),
         sa.Column("done_at", sa.DateTime),
         sa.PrimaryKeyConstraint("old_id", "new_id"),
