@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
@@ -51,13 +52,19 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
         for batch in registry.batches():
             if batch.views_pending:
                 switch_views(workspace, batch)
+    shown = {one.step.view for model in registry.models() for one in registry.active_instances(model.id)}
     with workspace.warehouse.session() as session:
         back = registry.tables_that_came_back(session.tables(workspace.warehouse.aggregate_schema))
         found = [
-            _swept(registry, session, unneeded, dry_run=dry_run, now=now)
+            _swept(registry, session, _with_gone_view(unneeded, shown), dry_run=dry_run, now=now)
             for unneeded in (*registry.tables_to_drop(now), *back)
         ]
     return SweepReport(found=tuple(found), dry_run=dry_run)
+
+
+def _with_gone_view(unneeded: UnneededTable, shown: AbstractSet[str]) -> UnneededTable:
+    """Without the statement that drops the view, where the view shows an active instance by now."""
+    return replace(unneeded, drop_view_sql="") if unneeded.view in shown else unneeded
 
 
 def _swept(
@@ -67,6 +74,9 @@ def _swept(
     dropped, error = False, ""
     if not dry_run:
         try:
+            # A view that still shows the table, since its process died before it could drop the view.
+            if unneeded.drop_view_sql:
+                session.execute(unneeded.drop_view_sql)
             session.execute(unneeded.attempt.drop_sql)
             registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
             dropped = True

@@ -19,8 +19,9 @@ from airflow_atscale_aggs.engine.registry.quality import QualityMemory
 from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.retention import RetentionWrites
 from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
-from airflow_atscale_aggs.engine.registry.successions import complete_successions
+from airflow_atscale_aggs.engine.registry.successions import SuccessionWrites, complete_successions
 from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
 
@@ -43,7 +44,16 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SignalMemory, QueryLog, QualityMemory):
+class Registry(
+    DeploymentWrites,
+    SystemDefinitionWrites,
+    AttemptWrites,
+    SignalMemory,
+    QueryLog,
+    QualityMemory,
+    SuccessionWrites,
+    RetentionWrites,
+):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()

@@ -61,7 +61,11 @@ class SuccessionWrites(RegistryReader):
             for one in proposed:
                 connection.execute(
                     update(successions)
-                    .where(successions.c.old_id == one.old_id, successions.c.new_id == one.new_id)
+                    .where(
+                        successions.c.old_id == one.old_id,
+                        successions.c.new_id == one.new_id,
+                        successions.c.done_at.is_not(None),
+                    )
                     .values(done_at=None, reason=one.reason, proposed_at=one.proposed_at)
                 )
             if rows:
