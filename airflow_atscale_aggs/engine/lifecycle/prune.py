@@ -75,43 +75,36 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
     registry = workspace.registry
     record = registry.model(model)
     settings = workspace.settings_of(record.id)
-    desired, excess, days, warnings = _limits(settings)
+    limits = _limits(settings)
     retained = registry.retained_instances(record.id)
-    known = {one.id: one for one in retained}
-    services = registry.services(record.id)
-    candidates = _candidates(registry, record.id, retained, services)
-    gone = to_prune(candidates, desired=desired, excess=excess)
-    why = {one.id: f"ranked {rank} of {len(retained)}, {desired} are kept" for rank, one in gone}
-    if len(retained) < desired:
-        unused = [one for one in candidates if _is_unused(one, services, now, days)]
-        gone = [(0, one) for one in unused]
-        why = {one.id: f"not used for {days} days" for one in unused}
-    retire = {one.definition_id: f"pruned: {why[one.id]}" for _, one in gone if one.is_active}
+    gone = _to_go(registry, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     if gone and not dry_run:
-        registry.let_go(record.id, [one.id for _, one in gone], retire, now=now, drop_after=drop_after)
+        retire = {one.definition_id: f"pruned: {why}" for _, one, why in gone if one.is_active}
+        registry.let_go(record.id, [one.id for _, one, _ in gone], retire, now=now, drop_after=drop_after)
         drop_gone_views(workspace, record.id)
+    tables = {one.id: one.table or "" for one in retained}
     return PruneReport(
         model=record.name,
         model_id=record.id,
         total=len(retained),
-        desired=desired,
-        excess=excess,
+        desired=limits.desired,
+        excess=limits.excess,
         pruned=tuple(
             PrunedInstance(
                 instance_id=one.id,
                 aggregate=one.aggregate,
-                table=known[one.id].table or "",
+                table=tables[one.id],
                 rank=rank,
                 uses=one.uses,
                 last_used_at=one.last_used_at,
-                why=why[one.id],
+                why=why,
             )
-            for rank, one in gone
+            for rank, one, why in gone
         ),
-        disabled=tuple(dict.fromkeys(one.aggregate for rank, one in gone if not rank and one.is_active)),
+        disabled=tuple(dict.fromkeys(one.aggregate for rank, one, _ in gone if not rank)),
         drop_after=drop_after,
-        warnings=warnings,
+        warnings=limits.warnings,
         dry_run=dry_run,
     )
 
@@ -151,10 +144,20 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
     return DeletedInstance(registry.instance(instance_id), drop_after)
 
 
-def _limits(settings: Settings) -> tuple[int, int, int, tuple[str, ...]]:
-    """Desired number, excess, days; 0 is no value for them, the default is taken and that is told."""
-    warnings = []
-    found = []
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The settings in force, and what is odd about them."""
+
+    desired: int
+    excess: int
+    days: int
+    warnings: tuple[str, ...]
+
+
+def _limits(settings: Settings) -> _Limits:
+    """0 is no value for any of them: the default is taken, and that is told."""
+    warnings: list[str] = []
+    found: list[int] = []
     for name, key in (
         ("retention_desired", "aggregates.retention.desiredInstances"),
         ("retention_excess", "aggregates.retention.excessInstances"),
@@ -164,7 +167,20 @@ def _limits(settings: Settings) -> tuple[int, int, int, tuple[str, ...]]:
         if value == 0:
             warnings.append(f"Setting `{key}` is 0, which is no value for it; the default {default} is used.")
         found.append(value or default)
-    return found[0], found[1], found[2], tuple(warnings)
+    return _Limits(found[0], found[1], found[2], tuple(warnings))
+
+
+def _to_go(
+    registry: Registry, model_id: str, retained: Sequence[InstanceRecord], limits: _Limits, now: datetime
+) -> list[tuple[int, RetainedInstance, str]]:
+    """(rank, instance, why)."""
+    services = registry.services(model_id)
+    candidates = _candidates(registry, model_id, retained, services)
+    if len(retained) < limits.desired:
+        unused = [one for one in candidates if _is_unused(one, services, now, limits.days)]
+        return [(0, one, f"not used for {limits.days} days") for one in unused]
+    ranks = to_prune(candidates, desired=limits.desired, excess=limits.excess)
+    return [(rank, one, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, one in ranks]
 
 
 def _candidates(
