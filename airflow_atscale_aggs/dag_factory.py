@@ -1,14 +1,22 @@
-"""A batch-build DAG in a few lines."""
+"""DAGs in a few lines: batch builds, maintenance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, chain
 
 from airflow_atscale_aggs.assets.activated import aggregates_alias, aggregates_asset
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
+from airflow_atscale_aggs.operators.aggregates import (
+    BuildNewAggregatesOperator,
+    EvaluateAggregatesOperator,
+    PruneInstancesOperator,
+    ReportMaintenanceOperator,
+    SupersedeAggregatesOperator,
+    SweepTablesOperator,
+)
 from airflow_atscale_aggs.task_group import add_batch_build_tasks
 
 
@@ -60,6 +68,55 @@ def batch_build_dag(
             outlets=[aggregates_asset(model), aggregates_alias(model)],
             is_first=True,
         )
+    return dag
+
+
+def maintenance_dag(
+    model: str,
+    *,
+    dag_id: str | None = None,
+    schedule: Any = "0 4 * * *",
+    aggs_conn_id: str = AggregatesHook.default_conn_name,
+    tags: Sequence[str] = ("aggregates",),
+    **dag_options: Any,
+) -> DAG:
+    """The DAG that keeps a model's aggregates worth their place: evaluate, supersede, prune, sweep, build what is new, report.
+
+    Its runs take ``dry_run`` from a form: then every step only tells what it would do. The setting
+    ``aggregates.maintenance.autonomy`` says how much it may do on its own: ``suggest``, ``define``, ``define and build``.
+
+    Args:
+        model: name or id of the model.
+        dag_id: None: ``maintain_<model>``.
+        schedule: daily at 04:00 UTC, as the product's maintenance.
+        aggs_conn_id: connection of type ``atscale_aggs``.
+        dag_options: further arguments of the DAG.
+
+    Returns:
+        The DAG; assign it to a module-level name.
+    """
+    doc = f"Judges, supersedes, prunes and sweeps the aggregates of `{model}`."
+    options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": doc}
+    common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id, "retries": 2}
+    with DAG(
+        dag_id or f"maintain_{model}",
+        schedule=schedule,
+        params={"dry_run": Param(False, type="boolean", title="Dry run", description="Only tell what would be done.")},
+        tags=list(tags),
+        **{**options, **dag_options},
+    ) as dag:
+        steps = [
+            EvaluateAggregatesOperator(task_id="evaluate", model=model, **common),
+            SupersedeAggregatesOperator(task_id="supersede", model=model, **common),
+            PruneInstancesOperator(task_id="prune", model=model, **common),
+            SweepTablesOperator(task_id="sweep", **common),
+            BuildNewAggregatesOperator(task_id="build", model=model, **common),
+        ]
+        chain(*steps)
+        names = [step.task_id for step in steps]
+        # Beside the last step, not after it: as the only leaf it would make every run a success.
+        report = ReportMaintenanceOperator(task_id="report", model=model, step_task_ids=names, **common)
+        steps >> report
     return dag
 
 

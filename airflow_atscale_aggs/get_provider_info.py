@@ -23,6 +23,10 @@ _SETTINGS = {
     "proof_seconds": ("integer", "300", "How long queries rely on keys and hierarchies that the data has proven."),
     "history": ("boolean", "true", "Keep a log of the queries that are answered."),
     "history_days": ("integer", "90", "How long queries stay in the log."),
+    "retention_desired": ("integer", "100", "Instances of system-defined aggregates of a model that are kept."),
+    "retention_excess": ("integer", "10", "How many more there may be before the least used go."),
+    "retention_unused_days": ("integer", "45", "Days after which an unused definition is disabled."),
+    "autonomy": ("string", "define", "What maintenance may do on its own: suggest, define, define and build."),
     "history_literals": ("boolean", "false", "Keep the values of conditions in the log."),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from typing import Any
 
@@ -24,7 +25,14 @@ _VERBS = {
     "explain": ("querying", "Show what would answer a query, and why other aggregates would not."),
     "cancel": ("building", "Give a batch up; the old instances keep serving."),
     "verify": ("verifying", "Compare the aggregates that serve with their facts."),
+    "evaluate": ("evaluating", "Judge each aggregate; name those that could take another's place."),
+    "prune": ("keeping", "Let the least used instances go when there are too many."),
+    "delete-instance": ("keeping", "Let one instance go by hand."),
+    "block": ("keeping", "Take an aggregate out of use, until `unblock`."),
+    "unblock": ("keeping", "Define a blocked aggregate again."),
     "sweep": ("sweeping", "Drop tables that nothing needs any more; lists them first."),
+    "export": ("transferring", "Write the system-defined definitions of a model to a file."),
+    "import": ("transferring", "Define here what `export` wrote elsewhere, and build it."),
     "settings": ("configuring", "Show, set or unset settings, for all models or one."),
     "registry": ("configuring", "Show or upgrade the registry's schema version."),
 }
@@ -48,7 +56,8 @@ class LazyVerbs(VerbGroup):
         if cmd_name not in _VERBS:
             return None
         module = importlib.import_module(f"airflow_atscale_aggs.cli.{_VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -61,7 +61,8 @@ def definitions(
 ) -> None:
     """List aggregate definitions: what should be aggregated, at which grain.
 
-    Use it after `deploy`, to see what a build will make.
+    Use it after `deploy`, to see what a build will make. It also tells which instances have stayed of user-defined aggregates that
+    left the model.
     """
     with workspace(ctx, connection) as place:
         chosen = [place.registry.model(model)] if model else place.registry.models()
@@ -71,25 +72,24 @@ def definitions(
             for record in place.registry.definitions(one.id, include_retired=include_retired)
         ]
         used = _usage(place, [one.id for one in chosen])
+        stayed = _stayed(place, [one.id for one in chosen])
     if as_json:
-        print_json([{**_definition(name, record), **_used(record, used)} for name, record in found])
+        print_json(
+            [
+                {
+                    **_definition(name, record),
+                    **_used(record, used),
+                    "stayed": stayed.get(record.definition.id, ((), ""))[0],
+                }
+                for name, record in found
+            ]
+        )
         return
     _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
-    rows = [
-        (
-            record.definition.name,
-            name,
-            record.definition.origin,
-            record.status,
-            ", ".join(part.fact for part in record.definition.parts),
-            ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
-            ", ".join(record.definition.metrics),
-            _used(record, used)["uses"],
-        )
-        for name, record in found
-    ]
+    rows = [_definition_row(name, record, used) for name, record in found]
     columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses")
     print_table(columns, rows, right=("uses",))
+    _tell_stayed(stayed)
 
 
 @click.command(cls=Verb, example="atscale-aggs instances --model retail")
@@ -258,6 +258,41 @@ def _usage(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, date
     return found
 
 
+def _stayed(place: Workspace, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
+    """(ids of instances, name) by definition: of users' aggregates that are not defined any more."""
+    found: dict[str, tuple[tuple[str, ...], str]] = {}
+    for model in models:
+        known = place.registry.known_definitions(model)
+        for one in place.registry.retained_instances(model, of_users=True):
+            definition = one.step.definition_id
+            name, status = known[definition]
+            if status == "retired":
+                found[definition] = ((*found.get(definition, ((), ""))[0], one.id), name)
+    return found
+
+
+def _tell_stayed(stayed: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
+    for ids, name in stayed.values():
+        say(f"`{name}` has left its model; of its tables stay until deleted by hand:")
+        for instance_id in ids:
+            say(f"  atscale-aggs delete-instance {instance_id}")
+
+
+def _definition_row(
+    model: str, record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]
+) -> tuple[object, ...]:
+    return (
+        record.definition.name,
+        model,
+        record.definition.origin,
+        record.status,
+        ", ".join(part.fact for part in record.definition.parts),
+        ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
+        ", ".join(record.definition.metrics),
+        _used(record, used)["uses"],
+    )
+
+
 def _used(record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]) -> dict[str, object]:
     uses, last = used.get(record.definition.id, (0, None))
     return {"uses": uses, "last_used_at": last}
@@ -276,6 +311,8 @@ def _definition(model: str, record: DefinitionRecord) -> dict[str, object]:
         "facts": [part.fact for part in definition.parts],
         "attributes": sorted(attribute.query_name for attribute in definition.grain),
         "metrics": definition.metrics,
+        "reason": record.reason,
+        "status_reason": record.status_reason,
         "created_at": record.created_at,
         "retired_at": record.retired_at,
         "where": definition.where,

@@ -7,6 +7,7 @@ AtScaleAggsError
 │  └─ InvalidModelError           carries every ModelIssue found, not only the first
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
+├─ ImportRefusedError              a file of definitions cannot be imported here; carries why and what to do
 ├─ AggregatesRefusedError         a batch was not begun: too many aggregates cannot be built; carries why
 ├─ QueryError                     a query on a model cannot be answered as asked
 │  ├─ UnreadableQueryError        not parsable, not a query, or not on a deployed model
@@ -20,6 +21,7 @@ AtScaleAggsError
 │  ├─ IllegalTransitionError      a status may not move that way
 │  ├─ StaleStatusError            somebody else moved it first (compare-and-set lost)
 │  ├─ BatchHeldError              another batch of the model is under way; carries who holds the lease
+│  ├─ InstanceNeededError         an instance cannot be deleted by hand; carries why and what to do
 │  └─ NotRegisteredError          unknown model, definition, instance or batch; carries near names
 ├─ WarehouseError                 carries dialect and SQL; the driver's error is its __cause__
 │  ├─ TransientWarehouseError     worth retrying: connection, lock, deadlock, timeout
@@ -138,6 +140,17 @@ class AggregatesRefusedError(AtScaleAggsError):
             f"Model `{self.model}`: {len(self.refused)} aggregates cannot be built, `aggregates.batch.max.failures` allows "
             f"{self.allowed}; no batch was begun and the old instances keep serving.\n{lines}"
         )
+
+
+class ImportRefusedError(AtScaleAggsError):
+    """A file of definitions was not imported; nothing of it was. Facts: file, reason, what to do."""
+
+    def __init__(self, file: str, reason: str, remedy: str) -> None:
+        super().__init__(file, reason, remedy)
+        self.file, self.reason, self.remedy = file, reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.file} is not imported: {self.reason}. {self.remedy}"
 
 
 class QueryError(AtScaleAggsError):
@@ -283,6 +296,17 @@ class BatchHeldError(RegistryError):
             f"Batch {self.batch_id} of model `{self.model}` is under way: {self.owner} holds the lease until "
             f"{self.until}. Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
         )
+
+
+class InstanceNeededError(RegistryError):
+    """An instance is not deleted by hand. Facts: instance id, aggregate, why not, what to do."""
+
+    def __init__(self, instance_id: str, aggregate: str, reason: str, remedy: str) -> None:
+        super().__init__(instance_id, aggregate, reason, remedy)
+        self.instance_id, self.aggregate, self.reason, self.remedy = instance_id, aggregate, reason, remedy
+
+    def __str__(self) -> str:
+        return f"Instance {self.instance_id} of `{self.aggregate}` is not deleted: {self.reason}; {self.remedy}."
 
 
 class NotRegisteredError(RegistryError):

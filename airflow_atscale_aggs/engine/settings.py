@@ -29,6 +29,19 @@ class VerificationLevel(StrEnum):
     """And every group."""
 
 
+class Autonomy(StrEnum):
+    """How much the maintenance of a model may do on its own."""
+
+    SUGGEST = "suggest"
+    """Tell what could be defined and superseded."""
+
+    DEFINE = "define"
+    """Define it; the next batch builds it."""
+
+    BUILD = "define and build"
+    """And begin a batch of just that."""
+
+
 class IndicatorUnitSetting(StrEnum):
     """What one step of a numeric incremental indicator stands for."""
 
@@ -169,6 +182,27 @@ class Settings:
     history_days: int = _setting("query.history.retentionDays", 90, "how long queries stay in the log", least=1)
     history_literals: bool = _setting(
         "query.history.literals", False, "keep the values of conditions in the log; they may be personal data"
+    )
+
+    retention_desired: int = _setting(
+        "aggregates.retention.desiredInstances",
+        100,
+        "instances of system-defined aggregates of a model that are kept, active and inactive",
+        least=0,
+    )
+    retention_excess: int = _setting(
+        "aggregates.retention.excessInstances", 10, "how many more there may be before the least used go", least=0
+    )
+    retention_unused_days: int = _setting(
+        "aggregates.retention.removeUnusedDays",
+        45,
+        "while there are fewer than desired: days after which an unused definition is disabled",
+        least=0,
+    )
+    autonomy: Autonomy = _setting(  # noqa: RUF009 - a field as the others are
+        "aggregates.maintenance.autonomy",
+        Autonomy.DEFINE,
+        "what maintenance may do on its own: suggest, define, define and build",
     )
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:

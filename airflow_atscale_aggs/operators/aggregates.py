@@ -13,15 +13,35 @@ from airflow_atscale_aggs.operators.asking import AggregateAwareSQLOperator
 from airflow_atscale_aggs.operators.building import BuildAggregateOperator
 from airflow_atscale_aggs.operators.deploying import DeployModelOperator
 from airflow_atscale_aggs.operators.finishing import ActivateBatchOperator, ReportBatchOperator
+from airflow_atscale_aggs.operators.keeping import (
+    BuildNewAggregatesOperator,
+    EvaluateAggregatesOperator,
+    PruneInstancesOperator,
+    ReportMaintenanceOperator,
+    SupersedeAggregatesOperator,
+    SweepTablesOperator,
+)
 from airflow_atscale_aggs.operators.planning import PlanBatchBuildOperator
+from airflow_atscale_aggs.operators.transferring import (
+    ExportAggregateDefinitionsOperator,
+    ImportAggregateDefinitionsOperator,
+)
 from airflow_atscale_aggs.operators.triggering import TriggerBatchBuildOperator
 
 __all__ = [
     "ActivateBatchOperator",
     "AggregateAwareSQLOperator",
     "BuildAggregateOperator",
+    "BuildNewAggregatesOperator",
     "DeployModelOperator",
+    "EvaluateAggregatesOperator",
+    "ExportAggregateDefinitionsOperator",
+    "ImportAggregateDefinitionsOperator",
     "PlanBatchBuildOperator",
+    "PruneInstancesOperator",
     "ReportBatchOperator",
+    "ReportMaintenanceOperator",
+    "SupersedeAggregatesOperator",
+    "SweepTablesOperator",
     "TriggerBatchBuildOperator",
 ]

@@ -57,32 +57,57 @@ class TriggerBatchBuildOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Start the run; Airflow's task runner does it and defers the task."""
-        ti = context["ti"]
-        run_id = f"after_{ti.dag_id}_{ti.run_id}_{ti.task_id}_{ti.try_number}"
-        ti.xcom_push(key=BatchRunLink().xcom_key, value=run_url(self.batch_dag_id, run_id))
-        raise DagRunTriggerException(
-            trigger_dag_id=self.batch_dag_id,
-            dag_run_id=run_id,
-            conf={**self.conf, "build_type": self.build_type, "aggregates": self.aggregates},
-            reset_dag_run=False,
-            skip_when_already_exists=False,
-            wait_for_completion=self.wait,
-            allowed_states=["success"],
-            failed_states=["failed"],
+        raise batch_run(
+            context,
+            self.batch_dag_id,
+            {**self.conf, "build_type": self.build_type, "aggregates": self.aggregates},
+            wait=self.wait,
             poke_interval=self.poke_interval,
-            deferrable=self.wait,
         )
 
     def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         """Fail with the run, or return what it returned."""
-        (run_id,) = event[1]["run_ids"]
-        run = {"dag_id": self.batch_dag_id, "run_id": run_id}
-        if event[1].get(run_id) == "failed":
-            message = (
-                f"Run {run_id} of {self.batch_dag_id} failed; the old aggregates serve on. Repair there (clear the failed "
-                "tasks), then clear this task or mark it as success."
-            )
-            raise AirflowFailException(message)
-        result = context["ti"].xcom_pull(task_ids="activate", **run)
-        answered = None if result else context["ti"].xcom_pull(task_ids="plan", key=COALESCED, **run)
-        return result or {"batch_id": answered}
+        return batch_result(context, self.batch_dag_id, event)
+
+
+def batch_run(
+    context: Context, batch_dag_id: str, conf: dict[str, Any], *, wait: bool, poke_interval: int = 5
+) -> DagRunTriggerException:
+    """What a task raises so that Airflow starts a batch DAG for it; with the link to the run.
+
+    With ``wait`` the task is deferred; its ``execute_complete`` returns `batch_result`.
+    """
+    ti = context["ti"]
+    run_id = f"after_{ti.dag_id}_{ti.run_id}_{ti.task_id}_{ti.try_number}"
+    ti.xcom_push(key=BatchRunLink().xcom_key, value=run_url(batch_dag_id, run_id))
+    return DagRunTriggerException(
+        trigger_dag_id=batch_dag_id,
+        dag_run_id=run_id,
+        conf=conf,
+        reset_dag_run=False,
+        skip_when_already_exists=False,
+        wait_for_completion=wait,
+        allowed_states=["success"],
+        failed_states=["failed"],
+        poke_interval=poke_interval,
+        deferrable=wait,
+    )
+
+
+def batch_result(context: Context, batch_dag_id: str, event: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the run of a batch DAG returned, or the id of the batch that answers it.
+
+    Raises:
+        AirflowFailException: the run failed.
+    """
+    (run_id,) = event[1]["run_ids"]
+    run = {"dag_id": batch_dag_id, "run_id": run_id}
+    if event[1].get(run_id) == "failed":
+        message = (
+            f"Run {run_id} of {batch_dag_id} failed; the old aggregates serve on. Repair there (clear the failed "
+            "tasks), then clear this task or mark it as success."
+        )
+        raise AirflowFailException(message)
+    result = context["ti"].xcom_pull(task_ids="activate", **run)
+    answered = None if result else context["ti"].xcom_pull(task_ids="plan", key=COALESCED, **run)
+    return result or {"batch_id": answered}

@@ -76,8 +76,23 @@ def test_config_options_are_settings_with_their_defaults() -> None:
         "from airflow_atscale_aggs.sensors.batch_build import BatchBuildSensor",
         "import runpy; runpy.run_path('dags/wait_for_completion_file.py')",
         "import runpy; runpy.run_path('dags/start_from_log_line.py')",
+        "import runpy; runpy.run_path('dags/maintain_retail.py')",
+        "import runpy; runpy.run_path('dags/promote_export.py')",
+        "import runpy; runpy.run_path('dags/promote_import.py')",
     ],
-    ids=["factory", "operators", "batch", "ETL", "ETL then batch", "batch sensor", "file sensor", "watcher"],
+    ids=[
+        "factory",
+        "operators",
+        "batch",
+        "ETL",
+        "ETL then batch",
+        "batch sensor",
+        "file sensor",
+        "watcher",
+        "maintenance",
+        "export",
+        "import",
+    ],
 )
 def test_dag_files_import_nothing_heavy(code: str) -> None:
     """Every task parses the DAG file again; SQL libraries and the engine are imported inside execute() only."""
@@ -102,6 +117,9 @@ def test_example_dags_can_be_parsed() -> None:
         "batch_build_retail",
         "etl_retail",
         "etl_then_batch",
+        "maintain_retail",
+        "promote_export",
+        "promote_import",
         "start_from_log_line",
         "wait_for_completion_file",
     }

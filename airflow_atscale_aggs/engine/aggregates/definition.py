@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")
+_PREFIX = _NAMESPACE.bytes + b"definition\x00"
 
 
 class DefinitionOrigin(StrEnum):
@@ -36,6 +38,32 @@ def model_id(catalog: str, model: str) -> str:
     True
     """
     return str(uuid.uuid5(_NAMESPACE, f"model\x00{catalog}\x00{model}"))
+
+
+def grain_key(attribute: GrainAttribute) -> str:
+    """An attribute of a grain as a fingerprint knows it."""
+    return f"{attribute.role.dimension}\x00{attribute.role.template}\x00{attribute.name}"
+
+
+def fingerprint_of(model: str, grain: Iterable[str], measures: Iterable[str]) -> str:
+    """The fingerprint of a meaning, see `AggregateDefinition.fingerprint`.
+
+    Args:
+        model: ModelID.
+        grain: `grain_key` of each attribute, in any order, each once.
+        measures: text of each stored measure, in any order, each once.
+    """
+    text = "\x02".join((model, "\x01".join(sorted(grain)), "\x01".join(sorted(measures))))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def definition_id(fingerprint: str) -> str:
+    """The id of definitions with a fingerprint, the same in every registry: a UUID of version 5 in this project's namespace."""
+    # As the standard library makes it, in a third of the time: imports make a hundred thousand.
+    made = int.from_bytes(hashlib.sha1(_PREFIX + fingerprint.encode(), usedforsecurity=False).digest()[:16])
+    made = made & ~(0xF000 << 64) & ~(0xC000 << 48) | 5 << 76 | 0x8000 << 48
+    digits = f"{made:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +130,13 @@ class AggregateDefinition:
 
         32 hexadecimal digits. The duplicate test of import, and the reason why a renamed aggregate is not rebuilt.
         """
-        grain = sorted(f"{a.role.dimension}\x00{a.role.template}\x00{a.name}" for a in self.grain)
-        measures = sorted(str(measure) for part in self.parts for measure in part.measures)
-        text = "\x02".join((self.model_id, "\x01".join(grain), "\x01".join(measures)))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        measures = (str(measure) for part in self.parts for measure in part.measures)
+        return fingerprint_of(self.model_id, map(grain_key, self.grain), measures)
 
     @property
     def id(self) -> str:
         """A UUID made of the fingerprint: the same meaning has the same id in every registry."""
-        return str(uuid.uuid5(_NAMESPACE, f"definition\x00{self.fingerprint}"))
+        return definition_id(self.fingerprint)
 
     def part_name(self, part: FactPart) -> str:
         """``Q2``, or ``Q2 (web_sales)`` when there are several parts."""

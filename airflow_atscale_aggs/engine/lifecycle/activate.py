@@ -9,7 +9,7 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,12 +78,8 @@ def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
         TransientWarehouseError: readers held a view for ten minutes; the registry remembers that views are to be switched.
     """
     active = workspace.registry.active_instances(batch.model_id)
-    superseded = workspace.registry.instances(model_id=batch.model_id, status=InstanceStatus.SUPERSEDED)
-    kept = {instance.step.view for instance in active}
-    gone = {instance.step.drop_view_sql for instance in superseded if instance.step.view not in kept}
     statements = [
-        *workspace.warehouse.dialect.before_switch,
-        *sorted(gone - {""}),
+        *_gone_views(workspace, batch.model_id, active),
         *(
             sql
             for instance in active
@@ -91,6 +87,29 @@ def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
             for sql in instance.step.view_statements_for(instance.attempt)
         ),
     ]
+    _switch(workspace, statements)
+    workspace.registry.views_switched(batch.id)
+
+
+def drop_gone_views(workspace: Workspace, model_id: str) -> None:
+    """Drop the stable views of aggregates that have no active instance any more.
+
+    Raises:
+        TransientWarehouseError: readers held a view for ten minutes; a sweep tries again.
+    """
+    statements = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
+    if statements:
+        _switch(workspace, statements)
+
+
+def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[str]:
+    superseded = workspace.registry.instances(model_id=model_id, status=InstanceStatus.SUPERSEDED)
+    kept = {instance.step.view for instance in active}
+    return sorted({one.step.drop_view_sql for one in superseded if one.step.view not in kept} - {""})
+
+
+def _switch(workspace: Workspace, statements: Sequence[str]) -> None:
+    """All statements in one transaction where the warehouse has them; gives way to readers and tries again."""
     for attempt in Retrying(
         retry=retry_if_exception_type(TransientWarehouseError),
         wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -98,9 +117,8 @@ def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
         reraise=True,
     ):
         with attempt, workspace.warehouse.session() as session, session.transaction():
-            for sql in statements:
+            for sql in (*workspace.warehouse.dialect.before_switch, *statements):
                 session.execute(sql)
-    workspace.registry.views_switched(batch.id)
 
 
 def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> BatchReport:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
@@ -51,10 +52,11 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
         for batch in registry.batches():
             if batch.views_pending:
                 switch_views(workspace, batch)
+    shown = {one.step.view for model in registry.models() for one in registry.active_instances(model.id)}
     with workspace.warehouse.session() as session:
         existing = session.tables(workspace.warehouse.aggregate_schema)
         found = [
-            _swept(registry, session, unneeded, dry_run=dry_run, now=now)
+            _swept(registry, session, _with_gone_view(unneeded, shown), dry_run=dry_run, now=now)
             for unneeded in (*registry.tables_to_drop(now), *registry.tables_that_came_back(existing))
         ]
         # After the views that read them.
@@ -63,6 +65,11 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
             for segment in (*registry.segments_to_drop(now), *registry.segments_that_came_back(existing))
         ]
     return SweepReport(found=tuple(found), dry_run=dry_run)
+
+
+def _with_gone_view(unneeded: UnneededTable, shown: AbstractSet[str]) -> UnneededTable:
+    """Without the statement that drops the view, where the view shows an active instance by now."""
+    return replace(unneeded, drop_view_sql="") if unneeded.view in shown else unneeded
 
 
 def _swept(
@@ -81,6 +88,9 @@ def _swept(
         table, drop_sql = unneeded.attempt.table, unneeded.attempt.drop_sql
     if not dry_run:
         try:
+            # A view that still shows the table, since its process died before it could drop the view.
+            if isinstance(unneeded, UnneededTable) and unneeded.drop_view_sql:
+                session.execute(unneeded.drop_view_sql)
             session.execute(drop_sql)
             if isinstance(unneeded, UnneededSegment):
                 registry.mark_segment_dropped(unneeded.key, now)

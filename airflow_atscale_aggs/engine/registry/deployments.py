@@ -111,21 +111,25 @@ class DeploymentWrites(RegistryReader):
         for definition in wanted.values():
             row = known.get(definition.id)
             document = documents.encode_definition(definition)
-            if row is None:
+            if row is not None and row.status == "blocked":
+                # A person has blocked it, and unblocks it.
+                self._update(connection, definition, document, status="blocked")
+                unchanged.append(definition.name)
+            elif row is None:
                 self._insert(connection, definition, document, now)
                 (changed if definition.name in serving else appeared).append(definition.name)
             elif row.status == "defined" and bytes(row.document) == document:
                 unchanged.append(definition.name)
             else:
                 # Also takes over what the engine had defined by itself: from now on it is the user's.
-                self._update(connection, definition, document)
+                self._update(connection, definition, document, status="defined", status_reason="", retired_at=None)
                 (changed if row.status == "defined" else appeared).append(definition.name)
         gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
         if gone:
             connection.execute(
                 update(definitions)
                 .where(definitions.c.id.in_([row.id for row in gone]))
-                .values(status="retired", retired_at=now)
+                .values(status="retired", status_reason="it left the model", retired_at=now)
             )
         kept_names = {definition.name for definition in wanted.values()}
         return appeared, changed, [row.name for row in gone if row.name not in kept_names], unchanged
@@ -146,16 +150,9 @@ class DeploymentWrites(RegistryReader):
         )
 
     @staticmethod
-    def _update(connection: Connection, definition: AggregateDefinition, document: bytes) -> None:
+    def _update(connection: Connection, definition: AggregateDefinition, document: bytes, **status: Any) -> None:
         connection.execute(
             update(definitions)
             .where(definitions.c.id == definition.id)
-            .values(
-                name=definition.name,
-                origin=definition.origin,
-                document=document,
-                status="defined",
-                retired_at=None,
-                status_reason="",
-            )
+            .values(name=definition.name, origin=definition.origin, document=document, **status)
         )

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.definition import (
+    AggregateDefinition,
+    DefinitionOrigin,
+    FactPart,
+    PartitionHint,
+)
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.registry.records import QueryRecord
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord
 
+
+class _PartDocument(msgspec.Struct):
+    """Fields as in `FactPart`; attributes as they are, or references to them."""
+
+    fact: str
+    attributes: list[str | BoundAttribute]
+    measures: tuple[StoredMeasure, ...]
+
+
+class _DefinitionDocument(msgspec.Struct, kw_only=True):
+    """Fields as in `AggregateDefinition`."""
+
+    model_id: str
+    name: str
+    label: str
+    origin: DefinitionOrigin
+    metrics: tuple[str, ...]
+    parts: list[_PartDocument]
+    partitions: tuple[PartitionHint, ...] = ()
+    composite: bool = False
+    where: str = ""
+
+
+_definition_document_decoder = msgspec.json.Decoder(_DefinitionDocument)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
 _definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
+_attribute_decoder = msgspec.json.Decoder(BoundAttribute)
 _evidence_decoder = msgspec.json.Decoder(dict[str, float])
+_evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -40,6 +74,88 @@ def encode_definition(definition: AggregateDefinition) -> bytes:
 def decode_definition(document: bytes) -> AggregateDefinition:
     """The definition of a document."""
     return _definition_decoder.decode(document)
+
+
+class DefinitionEncoder:
+    """Encodes many definitions that share attributes: each attribute once, by reference from all documents.
+
+    A join path takes a thousand characters, and a model has some hundred of them, whatever the number of definitions.
+    """
+
+    def __init__(self) -> None:
+        # By identity: comparing attributes costs more than encoding them. The attributes are kept, so that no id is
+        # given to another one meanwhile.
+        self._known: dict[int, tuple[BoundAttribute, str]] = {}
+        self.attributes: dict[str, bytes] = {}
+        """Documents of the attributes, by reference."""
+
+    def encode(self, definition: AggregateDefinition) -> bytes:
+        """A document with references, for `DefinitionDecoder`."""
+        parts = [
+            _PartDocument(part.fact, [self._reference(bound) for bound in part.attributes], part.measures)
+            for part in definition.parts
+        ]
+        return _encode(
+            _DefinitionDocument(
+                model_id=definition.model_id,
+                name=definition.name,
+                label=definition.label,
+                origin=definition.origin,
+                metrics=definition.metrics,
+                parts=parts,
+                partitions=definition.partitions,
+                composite=definition.composite,
+                where=definition.where,
+            )
+        )
+
+    def _reference(self, bound: BoundAttribute) -> str:
+        known = self._known.get(id(bound))
+        if known is None:
+            document = _encode(bound)
+            reference = hashlib.sha256(document).hexdigest()[:32]
+            self.attributes[reference] = document
+            known = self._known[id(bound)] = (bound, reference)
+        return known[1]
+
+
+class DefinitionDecoder:
+    """Decodes documents with references and without.
+
+    Args:
+        read: gives the documents of all attributes by reference; asked once, when the first reference is met.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[str, bytes]]) -> None:
+        self._read = read
+        self._attributes: dict[str, BoundAttribute] | None = None
+
+    def decode(self, document: bytes) -> AggregateDefinition:
+        """The definition of a document."""
+        found = _definition_document_decoder.decode(document)
+        return AggregateDefinition(
+            model_id=found.model_id,
+            name=found.name,
+            label=found.label,
+            origin=found.origin,
+            metrics=found.metrics,
+            parts=tuple(
+                FactPart(
+                    fact=part.fact, attributes=tuple(map(self._attribute, part.attributes)), measures=part.measures
+                )
+                for part in found.parts
+            ),
+            partitions=found.partitions,
+            composite=found.composite,
+            where=found.where,
+        )
+
+    def _attribute(self, given: str | BoundAttribute) -> BoundAttribute:
+        if not isinstance(given, str):
+            return given
+        if self._attributes is None:
+            self._attributes = {key: _attribute_decoder.decode(document) for key, document in self._read().items()}
+        return self._attributes[given]
 
 
 def encode_evidence(evidence: Mapping[str, float]) -> bytes:
@@ -90,3 +206,13 @@ def encode_query(record: QueryRecord) -> bytes:
 def decode_query(document: bytes) -> QueryRecord:
     """The query of a document."""
     return _query_decoder.decode(document)
+
+
+def encode_evaluation(record: EvaluationRecord) -> bytes:
+    """A judgement of a definition as JSON."""
+    return _encode(record)
+
+
+def decode_evaluation(document: bytes) -> EvaluationRecord:
+    """The judgement of a document."""
+    return _evaluation_decoder.decode(document)

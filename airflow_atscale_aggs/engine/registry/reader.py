@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.registry.records import (
 )
 from airflow_atscale_aggs.engine.registry.tables import (
     attempts,
+    attributes,
     batches,
     definitions,
     deployments,
@@ -88,11 +89,23 @@ class RegistryReader:
         if not include_retired:
             query = query.where(definitions.c.status == "defined")
         rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
-        return tuple(map(definition_record, rows))
+        decoder = documents.DefinitionDecoder(self._attributes)
+        return tuple(definition_record(row, decoder) for row in rows)
 
     def definition(self, definition_id: str) -> DefinitionRecord:
         """A definition by id. Raises NotRegisteredError."""
-        return definition_record(self._one(select(definitions), definitions.c.id, definition_id, "definition"))
+        row = self._one(select(definitions), definitions.c.id, definition_id, "definition")
+        return definition_record(row, documents.DefinitionDecoder(self._attributes))
+
+    def known_definitions(self, model_id: str) -> Mapping[str, tuple[str, str]]:
+        """(name, status) of all definitions of a model by id; documents are not read."""
+        query = select(definitions.c.id, definitions.c.name, definitions.c.status)
+        return {row[0]: (row[1], row[2]) for row in self._rows(query.where(definitions.c.model_id == model_id))}
+
+    def definitions_with_instances(self, model_id: str) -> AbstractSet[str]:
+        """Ids of the definitions that a batch was ever begun for."""
+        query = select(instances.c.definition_id).where(instances.c.model_id == model_id).distinct()
+        return {row[0] for row in self._rows(query)}
 
     def instances(
         self,
@@ -265,6 +278,10 @@ class RegistryReader:
         """Close all connections."""
         self.database.dispose()
 
+    def _attributes(self) -> Mapping[str, bytes]:
+        """Documents of the attributes that definitions refer to."""
+        return {row[0]: row[1] for row in self._rows(select(attributes.c.id, attributes.c.document))}
+
     def _rows(self, query: Select[Any]) -> Sequence[_AnyRow]:
         with self.database.reading() as connection:
             return connection.execute(query).all()
@@ -290,16 +307,17 @@ def model_record(row: _AnyRow) -> ModelRecord:
     )
 
 
-def definition_record(row: _AnyRow) -> DefinitionRecord:
+def definition_record(row: _AnyRow, decoder: documents.DefinitionDecoder) -> DefinitionRecord:
     """A row of definitions as a value."""
     return DefinitionRecord(
-        definition=documents.decode_definition(row.document),
+        definition=decoder.decode(row.document),
         status=row.status,
         created_at=row.created_at,
         retired_at=row.retired_at,
         reason=row.reason,
         status_reason=row.status_reason,
         evidence=documents.decode_evidence(row.evidence) if row.evidence else {},
+        defined_at=row.defined_at or row.created_at,
     )
 
 
@@ -343,6 +361,7 @@ def instance_record(row: _AnyRow) -> InstanceRecord:
         finished_at=row.finished_at,
         activated_at=row.activated_at,
         drop_after=row.drop_after,
+        superseded_at=row.superseded_at,
     )
 
 
@@ -370,4 +389,11 @@ def _unneeded_table(row: _AnyRow) -> UnneededTable:
     else:
         why = f"its instance is {row[-3]}"
     step = documents.decode_step(row.step)
-    return UnneededTable(attempt=attempt, schema=row.schema, aggregate=step.aggregate, why=why)
+    return UnneededTable(
+        attempt=attempt,
+        schema=row.schema,
+        aggregate=step.aggregate,
+        why=why,
+        view=step.view,
+        drop_view_sql=step.drop_view_sql,
+    )

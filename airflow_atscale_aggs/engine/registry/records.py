@@ -39,6 +39,7 @@ class DefinitionRecord:
         reason: why it exists, in a sentence; empty for user-defined ones.
         status_reason: why it is retired or blocked.
         evidence: figures that spoke for it, such as ``predicted_rows``.
+        defined_at: when it was defined last: it may have been retired and have come back.
     """
 
     definition: AggregateDefinition
@@ -48,15 +49,20 @@ class DefinitionRecord:
     reason: str = ""
     status_reason: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
+    defined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedDefinition:
-    """A system-defined definition that is to be recorded; fields as in `DefinitionRecord`."""
+    """A system-defined definition that is to be recorded; fields as in `DefinitionRecord`.
+
+    ``identity``: the definition's id and fingerprint, where the caller knows them already; None: they are computed.
+    """
 
     definition: AggregateDefinition
     reason: str
     evidence: Mapping[str, float] = field(default_factory=dict)
+    identity: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,8 @@ class InstanceRecord:
         failures: failed attempts within the current allowance.
         allowance: names the allowance, see `Registry.claim_instance`.
         source: what it was built from (aggregate or fact name), once DONE.
-        drop_after: a superseded table may be dropped from then on.
+        drop_after: a superseded table may be dropped from then on; None: it is retained.
+        superseded_at: since when it serves no more.
     """
 
     id: str
@@ -88,6 +95,7 @@ class InstanceRecord:
     finished_at: datetime | None = None
     activated_at: datetime | None = None
     drop_after: datetime | None = None
+    superseded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,23 +226,102 @@ class QueryRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecord:
-    """How often a definition's instances answered queries, ever. ``seconds``: of those queries, together."""
+    """How often a definition's instances answered queries, ever.
+
+    Attributes:
+        uses: with those of the definitions that it replaced.
+        seconds: of the queries, together.
+        inherited: how many of the uses were of the definitions that it replaced.
+    """
 
     definition_id: str
     fact: str
     uses: int
     seconds: float
     last_used_at: datetime
+    inherited: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessionRecord:
+    """One definition takes the place of another, once it serves.
+
+    Attributes:
+        facts: for all of them the successor must be Active first.
+        done_at: None while it waits.
+        old_name, new_name: for people; not needed in a proposal.
+    """
+
+    old_id: str
+    new_id: str
+    model_id: str
+    reason: str
+    facts: tuple[str, ...]
+    proposed_at: datetime
+    done_at: datetime | None = None
+    old_name: str = ""
+    new_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    """How long a definition has served.
+
+    Attributes:
+        first_at: when its first instance ever went live.
+        since: when the first one went live after it was defined last.
+        builds: instances that went live.
+        build_seconds: of those together.
+    """
+
+    first_at: datetime
+    since: datetime
+    builds: int
+    build_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRecord:
+    """How good a definition was when it was judged; the figures are explained in `engine.aggregates.quality`.
+
+    Attributes:
+        parts: what the score is the product of, by name, each from 0 to 1.
+        uses: own ones since it was first defined, without inherited ones.
+        rows: of its active instances; None when it has none.
+        fact_rows: of the facts behind them; None when they could not be counted.
+        rows_saved, seconds_saved: by all its uses together; None when that is not known.
+        measured_share: share of the uses in the log whose saving was measured; the rest is estimated.
+        build_seconds: of all its builds together.
+        predicted_rows: what was expected when it was defined; None when nothing was.
+    """
+
+    model_id: str
+    definition_id: str
+    evaluated_at: datetime
+    score: float
+    parts: Mapping[str, float]
+    uses: int = 0
+    last_used_at: datetime | None = None
+    rows: int | None = None
+    fact_rows: int | None = None
+    rows_saved: int | None = None
+    seconds_saved: float | None = None
+    measured_share: float = 0.0
+    build_seconds: float = 0.0
+    builds: int = 0
+    predicted_rows: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnneededTable:
-    """A table that may still exist and that nothing needs."""
+    """A table that may still exist and that nothing needs. ``view``: the stable view that may still show it."""
 
     attempt: AttemptRecord
     schema: str
     aggregate: str
     why: str
+    view: str = ""
+    drop_view_sql: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

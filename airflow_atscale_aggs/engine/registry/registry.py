@@ -15,11 +15,14 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
+from airflow_atscale_aggs.engine.registry.quality import QualityMemory
 from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.retention import RetentionWrites
 from airflow_atscale_aggs.engine.registry.segments import SegmentMemory
 from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
+from airflow_atscale_aggs.engine.registry.successions import SuccessionWrites, complete_successions
 from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
 
@@ -42,7 +45,17 @@ def open_registry(url: str) -> Registry:
     return Registry(database)
 
 
-class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentMemory, SignalMemory, QueryLog):
+class Registry(
+    DeploymentWrites,
+    SystemDefinitionWrites,
+    AttemptWrites,
+    SegmentMemory,
+    SignalMemory,
+    QueryLog,
+    QualityMemory,
+    SuccessionWrites,
+    RetentionWrites,
+):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
     __slots__ = ()
@@ -186,8 +199,9 @@ class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentM
     def activate(self, batch_id: str, *, owner: str, now: datetime, drop_after: datetime) -> BatchRecord:
         """Make all DONE instances ACTIVE and the ones they replace SUPERSEDED, in one transaction.
 
-        Instances of definitions that left the model are SUPERSEDED as well, and serve no more; unless an aggregate of the
-        same name has taken their place, their tables stay until a person deletes them (AtScale, "Life Cycle of Aggregate Tables": Deleted, user-defined tables).
+        Instances of definitions that are not defined any more are SUPERSEDED as well, and serve no more; unless an aggregate of
+        the same name has taken their place, their tables are retained (AtScale, "Life Cycle of Aggregate Tables": Deleted).
+        Definitions whose successor is active now give way to it (`successions.complete_successions`).
 
         The batch is DONE with ``views_pending``; instances that are not built are CANCELLED, FAILED ones stay FAILED.
 
@@ -208,6 +222,17 @@ class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentM
                 .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
             ).rowcount
             if moved:
+                own = instances.c.batch_id == batch_id
+                model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
+                # Nobody rebuilds what is not defined: it would serve rows that grow old.
+                retired = select(definitions.c.id).where(
+                    definitions.c.model_id == model, definitions.c.status != "defined"
+                )
+                connection.execute(
+                    update(instances)
+                    .where(own, instances.c.status == InstanceStatus.DONE, instances.c.definition_id.in_(retired))
+                    .values(status=InstanceStatus.CANCELLED)
+                )
                 built = instances.alias("built")
                 replaced = (
                     select(built.c.id)
@@ -218,11 +243,6 @@ class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentM
                         built.c.fact == instances.c.fact,
                     )
                     .exists()
-                )
-                model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
-                # Nobody rebuilds what left the model: it would serve rows that grow old.
-                retired = select(definitions.c.id).where(
-                    definitions.c.model_id == model, definitions.c.status == "retired"
                 )
                 heirs = definitions.alias("heirs")
                 has_heir = (
@@ -237,9 +257,8 @@ class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentM
                     connection.execute(
                         update(instances)
                         .where(is_active, which)
-                        .values(status=InstanceStatus.SUPERSEDED, drop_after=when)
+                        .values(status=InstanceStatus.SUPERSEDED, drop_after=when, superseded_at=now)
                     )
-                own = instances.c.batch_id == batch_id
                 connection.execute(
                     update(instances)
                     .where(own, instances.c.status == InstanceStatus.DONE)
@@ -253,6 +272,7 @@ class Registry(DeploymentWrites, SystemDefinitionWrites, AttemptWrites, SegmentM
                 connection.execute(
                     update(models).where(models.c.id == model).values(change_counter=models.c.change_counter + 1)
                 )
+                complete_successions(connection, str(connection.scalar(select(model))), now)
         found = self.batch(batch_id)
         if not moved:
             raise self._stale(found, owner)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, definition_id
 from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
-from airflow_atscale_aggs.engine.registry.tables import definitions
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, models
 
 _CHUNK = 500
 
@@ -61,25 +63,33 @@ class SystemDefinitionWrites(RegistryReader):
             ).all()
             status = {row.id: row.status for row in rows}
             names = Counter(row.name for row in rows)
+            encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
             for one in proposed:
-                identity = one.definition.id
+                identity, fingerprint = one.identity or _identity(one.definition)
                 outcome = _outcome(status.get(identity))
                 outcomes.append(outcome)
                 status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
                 if outcome is DefinitionOutcome.ADDED:
-                    new.append(_row(one, names, now))
+                    definition = _with_free_name(one.definition, fingerprint, names)
+                    new.append(_row(one, definition, (identity, fingerprint), encoder.encode(definition)))
                 elif outcome is DefinitionOutcome.RETURNED:
-                    back.append(one)
-            if new:
-                connection.execute(insert(definitions), new)
-            _bring_back(connection, back)
+                    back.append((identity, one))
+            same = {
+                "model_id": proposed[0].definition.model_id,
+                "status": "defined",
+                "created_at": now,
+                "defined_at": now,
+            }
+            insert_many(connection, definitions, same, new)
+            _keep_attributes(connection, encoder.attributes)
+            _bring_back(connection, back, now)
             return tuple(outcomes)
 
     def set_definition_status(
         self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime
     ) -> int:
-        """Move definitions from one status to another by compare-and-set; how many moved.
+        """Move definitions of one model from one status to another by compare-and-set; how many moved.
 
         Args:
             status: ``defined`` | ``retired`` | ``blocked``.
@@ -88,14 +98,33 @@ class SystemDefinitionWrites(RegistryReader):
         """
         moved = 0
         wanted = list(definition_ids)
+        when = {"retired_at": None, "defined_at": now} if status == "defined" else {"retired_at": now}
         with self.database.writing() as connection:
             for start in range(0, len(wanted), _CHUNK):
                 moved += connection.execute(
                     update(definitions)
                     .where(definitions.c.id.in_(wanted[start : start + _CHUNK]), definitions.c.status == expected)
-                    .values(status=status, status_reason=why, retired_at=None if status == "defined" else now)
+                    .values(status=status, status_reason=why, **when)
                 ).rowcount
+            # What is not defined does not serve; routers look again.
+            model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
+            connection.execute(
+                update(models).where(models.c.id.in_(model)).values(change_counter=models.c.change_counter + 1)
+            )
         return moved
+
+
+def _keep_attributes(connection: Connection, found: Mapping[str, bytes]) -> None:
+    # In one order everywhere, and without complaint: somebody else may keep the same ones just now.
+    rows = [{"id": key, "document": found[key]} for key in sorted(found)]
+    if rows:
+        upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attributes)
+        connection.execute(upsert.on_conflict_do_nothing(index_elements=["id"]), rows)
+
+
+def _identity(definition: AggregateDefinition) -> tuple[str, str]:
+    fingerprint = definition.fingerprint
+    return definition_id(fingerprint), fingerprint
 
 
 def _outcome(status: str | None) -> DefinitionOutcome:
@@ -105,38 +134,43 @@ def _outcome(status: str | None) -> DefinitionOutcome:
     return known.get(status, DefinitionOutcome.RETURNED)
 
 
-def _row(one: ProposedDefinition, names: Counter[str], now: datetime) -> dict[str, object]:
-    definition = _with_free_name(one.definition, names)
+def _row(
+    one: ProposedDefinition, definition: AggregateDefinition, keys: tuple[str, str], document: bytes
+) -> dict[str, object]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
         raise AssertionError(message)
     return {
-        "id": definition.id,
-        "model_id": definition.model_id,
-        "fingerprint": definition.fingerprint,
+        "id": keys[0],
+        "fingerprint": keys[1],
         "name": definition.name,
-        "origin": definition.origin,
-        "status": "defined",
-        "document": documents.encode_definition(definition),
-        "created_at": now,
+        "origin": definition.origin.value,
+        "document": document,
         "reason": one.reason,
         "evidence": documents.encode_evidence(one.evidence),
     }
 
 
-def _with_free_name(definition: AggregateDefinition, names: Counter[str]) -> AggregateDefinition:
+def _with_free_name(definition: AggregateDefinition, fingerprint: str, names: Counter[str]) -> AggregateDefinition:
     if names[definition.name]:
-        definition = replace(definition, name=f"{definition.name}_{definition.fingerprint[:6]}")
+        definition = replace(definition, name=f"{definition.name}_{fingerprint[:6]}")
     names[definition.name] += 1
     return definition
 
 
-def _bring_back(connection: Connection, back: Sequence[ProposedDefinition]) -> None:
-    for one in back:
-        values = {"status": "defined", "status_reason": "", "retired_at": None, "origin": one.definition.origin}
-        evidence = documents.encode_evidence(one.evidence)
-        connection.execute(
-            update(definitions)
-            .where(definitions.c.id == one.definition.id)
-            .values(**values, reason=one.reason, evidence=evidence)
-        )
+def _bring_back(connection: Connection, back: Sequence[tuple[str, ProposedDefinition]], now: datetime) -> None:
+    if not back:
+        return
+    values = {"status": "defined", "status_reason": "", "retired_at": None, "defined_at": now}
+    connection.execute(
+        update(definitions).where(definitions.c.id == bindparam("one_id")).values(**values),
+        [
+            {
+                "one_id": identity,
+                "origin": one.definition.origin,
+                "reason": one.reason,
+                "evidence": documents.encode_evidence(one.evidence),
+            }
+            for identity, one in back
+        ],
+    )

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0008"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             message = "The registry keeps aware datetimes only."
             raise AssertionError(message)
-        return value.astimezone(UTC).replace(tzinfo=None)
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """The stored time as aware UTC."""
@@ -106,7 +106,16 @@ definitions = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("status_reason", Text, nullable=False, server_default=""),
     Column("evidence", LargeBinary),
+    Column("defined_at", UtcDateTime),
 )
+
+attributes = Table(
+    f"{_PREFIX}attributes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Attributes with their join paths, by the hash of their document: definitions that no person made refer to them."""
 
 batches = Table(
     f"{_PREFIX}batches",
@@ -159,6 +168,7 @@ instances = Table(
     Column("finished_at", UtcDateTime),
     Column("activated_at", UtcDateTime),
     Column("drop_after", UtcDateTime),
+    Column("superseded_at", UtcDateTime),
     Index(f"ix_{_PREFIX}instances_definition", "definition_id", "fact", "status"),
     Index(f"ix_{_PREFIX}instances_model", "model_id", "status"),
 )
@@ -247,9 +257,38 @@ usages = Table(
     Column("uses", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+    Column("inherited", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("definition_id", "fact"),
 )
-"""How often aggregates answered: kept for ever."""
+"""How often aggregates answered: kept for ever. ``inherited``: uses that were of the ones it replaced."""
+
+successions = Table(
+    f"{_PREFIX}successions",
+    metadata,
+    Column("old_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("new_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    PrimaryKeyConstraint("old_id", "new_id"),
+    Index(f"ix_{_PREFIX}successions_model", "model_id", "done_at"),
+)
+"""Which definition is to take the place of which, and when it did."""
+
+evaluations = Table(
+    f"{_PREFIX}evaluations",
+    metadata,
+    Column("definition_id", String(36), ForeignKey(definitions.c.id), nullable=False),
+    Column("evaluated_at", UtcDateTime, nullable=False),
+    Column("model_id", String(36), ForeignKey(models.c.id), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("definition_id", "evaluated_at"),
+    Index(f"ix_{_PREFIX}evaluations_model", "model_id", "evaluated_at"),
+)
+"""The quality of definitions, each time it was judged."""
 
 settings = Table(
     f"{_PREFIX}settings",

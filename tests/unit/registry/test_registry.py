@@ -154,7 +154,7 @@ def test_another_version_is_refused_with_the_command_to_run(tmp_path: Path) -> N
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
 
     with pytest.raises(
-        RegistryVersionError, match=r"version 0000, this program needs 0005. Run: atscale-aggs registry upgrade"
+        RegistryVersionError, match=r"version 0000, this program needs \d{4}. Run: atscale-aggs registry upgrade"
     ):
         open_registry(f"sqlite:///{file}")
 

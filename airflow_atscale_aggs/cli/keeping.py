@@ -1,0 +1,124 @@
+"""``prune``, ``delete-instance``, ``block``, ``unblock``: what is not worth its place, or not wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.teaching import Verb
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.prune import PruneReport
+
+
+@click.command(cls=Verb, example="atscale-aggs prune retail --dry-run")
+@click.argument("model")
+@click.option("--dry-run", is_flag=True, help="Only list.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_options
+@click.pass_context
+def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **connection: str | None) -> None:
+    """Let the least used instances of system-defined aggregates go when there are too many of them.
+
+    Use it now and then, or let the maintenance DAG do it. Definitions and statistics stay, user-defined aggregates are never touched. Tables go with
+    `sweep`, after the drop delay.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.prune import prune as run
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    with workspace(ctx, connection) as place:
+        report = run(place, model, dry_run=dry_run, now=utc_now())
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    if as_json:
+        print_json(_document(report))
+        return
+    if report.pruned:
+        print_table(
+            ("rank", "aggregate", "uses", "last used", "table", "why"),
+            [
+                (one.rank or None, one.aggregate, one.uses, when(one.last_used_at), one.table, one.why)
+                for one in report.pruned
+            ],
+            right=("rank", "uses"),
+        )
+    say(
+        f"{report.total} instances of system-defined aggregates; {report.desired} are desired, {report.excess} more tolerated."
+    )
+    if not report.pruned:
+        say("Nothing to prune.")
+    elif dry_run:
+        say(f"{len(report.pruned)} would go; nothing was changed.")
+    else:
+        say(
+            f"{len(report.pruned)} serve no more; `atscale-aggs sweep` drops their tables from {when(report.drop_after)} on."
+        )
+
+
+@click.command("delete-instance", cls=Verb, example="atscale-aggs delete-instance 0b6d2a50-6c0a-4d0c-9a3e-8d2a7f1f2c11")
+@click.argument("instance_id")
+@connection_options
+@click.pass_context
+def delete_instance(ctx: click.Context, /, instance_id: str, **connection: str | None) -> None:
+    """Let one instance go by hand: one of an aggregate that has left its model, or that is blocked.
+
+    Use it for what `definitions` says has stayed: instances of user-defined aggregates go no other way. The table goes with `sweep`,
+    after the drop delay.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance as run
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    with workspace(ctx, connection) as place:
+        deleted = run(place, instance_id, now=utc_now())
+    name, table = deleted.instance.step.aggregate, deleted.instance.table
+    say(f"Instance of `{name}` serves no more; `atscale-aggs sweep` drops {table} from {when(deleted.drop_after)} on.")
+
+
+@click.command(cls=Verb, example="atscale-aggs block retail sales_by_day --why 'wrong currency'")
+@click.argument("model")
+@click.argument("aggregate")
+@click.option("--why", default="", help="For those who look at it later.")
+@connection_options
+@click.pass_context
+def block(ctx: click.Context, /, model: str, aggregate: str, why: str, **connection: str | None) -> None:
+    """Take an aggregate out of use: queries go past it at once, batches do not build it, nobody defines it again.
+
+    Use it when a number is doubted, or when an aggregate costs more than it gives. `unblock` takes it back.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.block import block_definition
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    with workspace(ctx, connection) as place:
+        block_definition(place, model, aggregate, why=why, now=utc_now())
+    say(f"`{aggregate}` is blocked.")
+
+
+@click.command(cls=Verb, example="atscale-aggs unblock retail sales_by_day")
+@click.argument("model")
+@click.argument("aggregate")
+@connection_options
+@click.pass_context
+def unblock(ctx: click.Context, /, model: str, aggregate: str, **connection: str | None) -> None:
+    """Define a blocked aggregate again; the next batch builds it.
+
+    Use it when the reason for `block` is gone.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.block import unblock_definition
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    with workspace(ctx, connection) as place:
+        found = unblock_definition(place, model, aggregate, now=utc_now())
+    say(f"`{aggregate}` is {found.status}{f': {found.status_reason}' if found.status_reason else ''}.")
+
+
+def _document(report: PruneReport) -> dict[str, object]:
+    fields = ("instance_id", "aggregate", "table", "rank", "uses", "last_used_at", "why")
+    return {
+        **{name: getattr(report, name) for name in ("model", "total", "desired", "excess", "drop_after", "dry_run")},
+        "disabled": report.disabled,
+        "warnings": report.warnings,
+        "pruned": [{name: getattr(one, name) for name in fields} for one in report.pruned],
+    }

@@ -1,0 +1,54 @@
+"""The quality of definitions, each time it was judged; kept for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select
+
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.records import EvaluationRecord
+from airflow_atscale_aggs.engine.registry.tables import evaluations
+
+
+class QualityMemory(RegistryReader):
+    """Writes and reads about quality."""
+
+    __slots__ = ()
+
+    def record_evaluations(self, records: Sequence[EvaluationRecord]) -> None:
+        """Append judgements in one transaction."""
+        if not records:
+            return
+        rows = [
+            {
+                "definition_id": one.definition_id,
+                "evaluated_at": one.evaluated_at,
+                "model_id": one.model_id,
+                "score": one.score,
+                "document": documents.encode_evaluation(one),
+            }
+            for one in records
+        ]
+        with self.database.writing() as connection:
+            connection.execute(insert(evaluations), rows)
+
+    def evaluations(self, model_id: str, *, definition_id: str | None = None) -> tuple[EvaluationRecord, ...]:
+        """The newest judgement of each definition of a model; or all of one definition, newest first."""
+        query = select(evaluations.c.document).where(evaluations.c.model_id == model_id)
+        if definition_id is not None:
+            query = query.where(evaluations.c.definition_id == definition_id)
+            query = query.order_by(evaluations.c.evaluated_at.desc())
+        else:
+            newest = (
+                select(evaluations.c.definition_id, func.max(evaluations.c.evaluated_at).label("at"))
+                .where(evaluations.c.model_id == model_id)
+                .group_by(evaluations.c.definition_id)
+                .subquery()
+            )
+            query = query.join(
+                newest,
+                (newest.c.definition_id == evaluations.c.definition_id) & (newest.c.at == evaluations.c.evaluated_at),
+            ).order_by(evaluations.c.score.desc(), evaluations.c.definition_id)
+        return tuple(documents.decode_evaluation(row[0]) for row in self._rows(query))

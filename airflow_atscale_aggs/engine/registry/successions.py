@@ -1,0 +1,175 @@
+"""Which definition takes the place of which: proposed, and done once the successor serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, literal, select, update
+
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
+from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
+
+_old, _new = definitions.alias("old"), definitions.alias("new")
+_PENDING = (
+    select(
+        successions,
+        _old.c.name.label("old_name"),
+        _old.c.status.label("old_status"),
+        _old.c.origin.label("old_origin"),
+        _new.c.name.label("new_name"),
+        _new.c.status.label("new_status"),
+    )
+    .join(_old, _old.c.id == successions.c.old_id)
+    .join(_new, _new.c.id == successions.c.new_id)
+    .order_by(successions.c.proposed_at, successions.c.old_id, successions.c.new_id)
+)
+
+
+class SuccessionWrites(RegistryReader):
+    """Writes and reads about successions."""
+
+    __slots__ = ()
+
+    def propose_successions(self, proposed: Sequence[SuccessionRecord]) -> int:
+        """Note who is to take whose place; how many of them are new. Nothing changes for queries.
+
+        User-defined definitions have no successor; one that is proposed for them is never done.
+        """
+        if not proposed:
+            return 0
+        with self.database.writing() as connection:
+            known = {tuple(row) for row in connection.execute(select(successions.c.old_id, successions.c.new_id))}
+            rows = [
+                {
+                    "old_id": one.old_id,
+                    "new_id": one.new_id,
+                    "model_id": one.model_id,
+                    "reason": one.reason,
+                    "facts": documents.encode_notes(one.facts),
+                    "proposed_at": one.proposed_at,
+                }
+                for one in proposed
+                if (one.old_id, one.new_id) not in known
+            ]
+            # A pair that was done before may come again, after the old one came back.
+            for one in proposed:
+                connection.execute(
+                    update(successions)
+                    .where(
+                        successions.c.old_id == one.old_id,
+                        successions.c.new_id == one.new_id,
+                        successions.c.done_at.is_not(None),
+                    )
+                    .values(done_at=None, reason=one.reason, proposed_at=one.proposed_at)
+                )
+            if rows:
+                connection.execute(insert(successions), rows)
+        return len(rows)
+
+    def complete_successions(self, model_id: str, *, now: datetime) -> tuple[SuccessionRecord, ...]:
+        """Do the successions whose successor serves already; which were done."""
+        with self.database.writing() as connection:
+            done = complete_successions(connection, model_id, now)
+            if done:
+                connection.execute(
+                    update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)
+                )
+        return done
+
+    def successions(self, model_id: str, *, pending: bool = False) -> tuple[SuccessionRecord, ...]:
+        """All successions of a model, or those that wait for their successor, oldest first."""
+        query = _PENDING.where(successions.c.model_id == model_id)
+        if pending:
+            query = query.where(successions.c.done_at.is_(None), _old.c.status == "defined")
+        return tuple(map(_succession_record, self._rows(query)))
+
+
+def complete_successions(connection: Connection, model_id: str, now: datetime) -> tuple[SuccessionRecord, ...]:
+    """Within a transaction: every definition whose successor is Active, for all its facts, gives way to it.
+
+    The old definition is retired, its active instances are superseded and retained, its uses are added to the successor's and
+    marked as inherited. User-defined and blocked ones never give way, and a successor must be defined itself.
+    """
+    done: list[SuccessionRecord] = []
+    query = _PENDING.where(successions.c.model_id == model_id, successions.c.done_at.is_(None))
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for row in connection.execute(query).all():
+            if _may_give_way(connection, row):
+                _give_way(connection, row, now)
+                done.append(_succession_record(row))
+                is_changed = True
+    return tuple(done)
+
+
+def _may_give_way(connection: Connection, row: Any) -> bool:
+    if (row.old_status, row.new_status) != ("defined", "defined"):
+        return False
+    if row.old_origin == DefinitionOrigin.USER_DEFINED:
+        return False
+    active = connection.scalars(
+        select(instances.c.fact).where(
+            instances.c.definition_id == row.new_id, instances.c.status == InstanceStatus.ACTIVE
+        )
+    )
+    return set(documents.decode_notes(row.facts)) <= set(active)
+
+
+def _give_way(connection: Connection, row: Any, now: datetime) -> None:
+    reason = f"superseded by `{row.new_name}`: {row.reason}"
+    connection.execute(
+        update(definitions)
+        .where(definitions.c.id == row.old_id)
+        .values(status="retired", status_reason=reason, retired_at=now)
+    )
+    # No time to drop them: they are retained for comparisons until retention needs their place.
+    connection.execute(
+        update(instances)
+        .where(instances.c.definition_id == row.old_id, instances.c.status == InstanceStatus.ACTIVE)
+        .values(status=InstanceStatus.SUPERSEDED, superseded_at=now, drop_after=None)
+    )
+    _inherit_usages(connection, row.old_id, row.new_id)
+    connection.execute(
+        update(successions)
+        .where(successions.c.old_id == row.old_id, successions.c.new_id == row.new_id)
+        .values(done_at=now)
+    )
+
+
+def _inherit_usages(connection: Connection, old_id: str, new_id: str) -> None:
+    known = set(connection.scalars(select(usages.c.fact).where(usages.c.definition_id == new_id)))
+    for used in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
+        mine = (usages.c.definition_id == new_id, usages.c.fact == used.fact)
+        if used.fact in known:
+            later = func.max if connection.dialect.name == "sqlite" else func.greatest
+            more: dict[str, Any] = {
+                "uses": usages.c.uses + used.uses,
+                "seconds": usages.c.seconds + used.seconds,
+                "inherited": usages.c.inherited + used.uses,
+                "last_used_at": later(usages.c.last_used_at, literal(used.last_used_at, usages.c.last_used_at.type)),
+            }
+            connection.execute(update(usages).where(*mine).values(**more))
+        else:
+            values = {**used._mapping, "definition_id": new_id, "inherited": used.uses}  # noqa: SLF001 - SQLAlchemy's public name
+            connection.execute(insert(usages), values)
+
+
+def _succession_record(row: Any) -> SuccessionRecord:
+    return SuccessionRecord(
+        old_id=row.old_id,
+        new_id=row.new_id,
+        model_id=row.model_id,
+        reason=row.reason,
+        facts=documents.decode_notes(row.facts),
+        proposed_at=row.proposed_at,
+        done_at=row.done_at,
+        old_name=row.old_name,
+        new_name=row.new_name,
+    )

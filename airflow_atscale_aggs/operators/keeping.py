@@ -1,0 +1,224 @@
+"""Maintenance: judge, supersede, prune, sweep, build what is new, and a summary that people can read.
+
+Each step reads ``dry_run`` from the run's parameters: then it only tells what it would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import AggregatesOperator
+from airflow_atscale_aggs.operators.links import BatchRunLink
+from airflow_atscale_aggs.operators.triggering import batch_run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DRY_RUN = "{{ params.get('dry_run', False) }}"
+_MOST_NAMES = 50
+"""Names that travel through XCom; the rest is in the logs."""
+
+
+class MaintenanceOperator(AggregatesOperator):
+    """What the steps of a model's maintenance share. Not used by itself.
+
+    Args:
+        model: name or id of a deployed model.
+        dry_run: only tell; a text such as ``"True"`` is understood, so that it can be a template.
+    """
+
+    template_fields: Sequence[str] = ("model", "dry_run")
+
+    def __init__(self, *, model: str, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model, self.dry_run = model, dry_run
+
+    def _is_dry(self) -> bool:
+        return str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+
+
+class EvaluateAggregatesOperator(MaintenanceOperator):
+    """Judges every definition of a model, and keeps the judgement unless it is a dry run.
+
+    Returns:
+        Lines for people, best definition first.
+    """
+
+    def execute(self, context: Context) -> list[str]:  # noqa: ARG002
+        """Judge; each definition with its score and its parts is in the log."""
+        from airflow_atscale_aggs.engine.lifecycle.evaluate import evaluate
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        with airflow_errors(), self._workspace() as workspace:
+            report = evaluate(workspace, self.model, record=not self._is_dry(), now=utc_now())
+        lines = []
+        for one in report.evaluations:
+            found = one.found
+            parts = ", ".join(f"{name} {value:.2f}" for name, value in found.parts.items())
+            name = one.definition.definition.name
+            self.log.info("%-40s score %5.1f (%s), %s uses, %s rows", name, found.score, parts, found.uses, found.rows)
+            lines.append(f"{name}: score {found.score:.1f}, {found.uses} uses")
+        return lines[:_MOST_NAMES]
+
+
+class SupersedeAggregatesOperator(MaintenanceOperator):
+    """Lets aggregates at one grain give way: subsets to supersets, several to their union.
+
+    With the setting ``aggregates.maintenance.autonomy`` at ``suggest`` it only tells, as in a dry run.
+
+    Returns:
+        Lines for people.
+    """
+
+    def execute(self, context: Context) -> list[str]:  # noqa: ARG002
+        """Define unions, note who is to give way, and let those give way whose successor serves."""
+        from airflow_atscale_aggs.engine.lifecycle.supersede import supersede
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+        from airflow_atscale_aggs.engine.settings import Autonomy
+
+        with airflow_errors(), self._workspace() as workspace:
+            autonomy = workspace.settings_of(workspace.registry.model(self.model).id).autonomy
+            is_dry = self._is_dry() or autonomy is Autonomy.SUGGEST
+            report = supersede(workspace, self.model, dry_run=is_dry, now=utc_now())
+        word = "could give way" if is_dry else "gives way"
+        lines = [f"{old} {word} to {new}: {why}" for old, new, why in report.proposed]
+        lines += [f"{old} gave way to {new}, which serves" for old, new in report.done]
+        lines += [f"{name} is defined" for name in report.defined]
+        return self._told(lines)
+
+    def _told(self, lines: list[str]) -> list[str]:
+        for line in lines:
+            self.log.info("%s", line)
+        return lines[:_MOST_NAMES]
+
+
+class PruneInstancesOperator(MaintenanceOperator):
+    """Lets the least used instances of system-defined aggregates go when there are too many of them.
+
+    Returns:
+        Lines for people.
+    """
+
+    def execute(self, context: Context) -> list[str]:  # noqa: ARG002
+        """Prune; the tables go with a sweep after the drop delay."""
+        from airflow_atscale_aggs.engine.lifecycle.prune import prune
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        with airflow_errors(), self._workspace() as workspace:
+            report = prune(workspace, self.model, dry_run=self._is_dry(), now=utc_now())
+        for warning in report.warnings:
+            self.log.warning("%s", warning)
+        self.log.info("%s instances, %s are desired, %s more tolerated", report.total, report.desired, report.excess)
+        word = "would go" if report.dry_run else "goes"
+        lines = [f"{one.aggregate} {word}: {one.why}, {one.uses} uses" for one in report.pruned]
+        for line in lines:
+            self.log.info("%s", line)
+        return lines[:_MOST_NAMES]
+
+
+class SweepTablesOperator(AggregatesOperator):
+    """Drops the tables that nothing needs any more, of all models of the registry; lists them first.
+
+    Args:
+        dry_run: only list; a text such as ``"True"`` is understood.
+
+    Returns:
+        Lines for people.
+    """
+
+    template_fields: Sequence[str] = ("dry_run",)
+
+    def __init__(self, *, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dry_run = dry_run
+
+    def execute(self, context: Context) -> list[str]:  # noqa: ARG002
+        """List, then drop what was listed."""
+        from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        is_dry = str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+        # One moment for both: what is dropped is what was listed.
+        now = utc_now()
+        with airflow_errors(), self._workspace() as workspace:
+            report = sweep(workspace, dry_run=True, now=now)
+            for one in report.found:
+                self.log.info("Not needed: %s of %s: %s", one.table, one.aggregate, one.why)
+            if not is_dry:
+                report = sweep(workspace, dry_run=False, now=now)
+        for one in report.found:
+            if one.error:
+                self.log.warning("Not dropped: %s: %s", one.table, one.error)
+        word = {True: "is dropped", False: "would be dropped" if is_dry else "could not be dropped"}
+        return [f"{one.table} of {one.aggregate} {word[one.dropped]}: {one.why}" for one in report.found][:_MOST_NAMES]
+
+
+class BuildNewAggregatesOperator(MaintenanceOperator):
+    """Starts a batch of just the system-defined definitions for which none was begun yet.
+
+    Skipped when there are none, in a dry run, and unless ``aggregates.maintenance.autonomy`` is ``define and build``.
+
+    Args:
+        batch_dag_id: None: ``batch_build_<model>``, as `batch_build_dag` names it.
+    """
+
+    template_fields: Sequence[str] = ("model", "dry_run", "batch_dag_id")
+    operator_extra_links = (BatchRunLink(),)
+
+    def __init__(self, *, batch_dag_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_dag_id = batch_dag_id or f"batch_build_{self.model}"
+
+    def execute(self, context: Context) -> None:
+        """Start the run, without waiting for it."""
+        from airflow_atscale_aggs.engine.settings import Autonomy
+
+        with airflow_errors(), self._workspace() as workspace:
+            registry = workspace.registry
+            model_id = registry.model(self.model).id
+            autonomy = workspace.settings_of(model_id).autonomy
+            begun = registry.definitions_with_instances(model_id)
+            names = [
+                one.definition.name
+                for one in registry.definitions(model_id)
+                if one.definition.origin.is_system_defined and one.definition.id not in begun
+            ]
+        if not names or self._is_dry() or autonomy is not Autonomy.BUILD:
+            told = f"{len(names)} definitions wait for a batch" if names else "Nothing waits for a batch"
+            message = f"{told}; maintenance may `{autonomy}`{', this is a dry run' if self._is_dry() else ''}."
+            raise AirflowSkipException(message)
+        self.log.info("A batch of %s is started.", ", ".join(names))
+        context["ti"].xcom_push(key="return_value", value=[f"a batch of {len(names)} is started: {', '.join(names)}"])
+        raise batch_run(context, self.batch_dag_id, {"build_type": "full", "aggregates": names}, wait=False)
+
+
+class ReportMaintenanceOperator(MaintenanceOperator):
+    """Writes what the steps before it did, as a text for people; always.
+
+    Args:
+        step_task_ids: the steps, in order.
+
+    Returns:
+        The text.
+    """
+
+    def __init__(self, *, step_task_ids: Sequence[str], **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.step_task_ids = tuple(step_task_ids)
+
+    def execute(self, context: Context) -> str:
+        """One paragraph per step."""
+        title = f"Maintenance of {self.model}{' (dry run, nothing was changed)' if self._is_dry() else ''}"
+        paragraphs = [title]
+        for task_id in self.step_task_ids:
+            lines = context["ti"].xcom_pull(task_ids=task_id)
+            told = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
+            paragraphs.append(f"{task_id}: " + ("\n  ".join(["", *lines]) if lines else told))
+        text = "\n".join(paragraphs)
+        self.log.info("%s", text)
+        return text

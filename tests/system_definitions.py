@@ -1,0 +1,57 @@
+"""System-defined definitions as an advisor would propose them, for tests that need some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+_DIMENSIONS = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "Calendar"}
+
+
+def make_definition(
+    place: Workspace,
+    name: str,
+    attributes: Sequence[str],
+    metrics: Sequence[str],
+    *,
+    origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED,
+    fact: str = "sales",
+) -> AggregateDefinition:
+    """A definition of the tiny star's model."""
+    record = place.registry.model("tiny_sales")
+    folder = folder_from_bytes(place.registry.content(record.deployment_id), record.name)
+    model = ModelResolver(folder).resolve(record.name)
+    definer = SystemDefiner(record.id, model, JoinPaths(model))
+    grain = tuple((_DIMENSIONS[one], "{0}", one) for one in attributes)
+    resolved = definer.resolve(NamedMeaning((fact,), grain, tuple(metrics)))
+    assert isinstance(resolved, ResolvedMeaning), resolved
+    return definer.define(resolved, name=name, label=name, origin=origin)
+
+
+def define(
+    place: Workspace,
+    wanted: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+    *,
+    now: datetime = NOW,
+    origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED,
+    reason: str = "asked 12 times a day",
+    evidence: Mapping[str, float] | None = None,
+) -> dict[str, str]:
+    """Record definitions of (attributes, metrics) by name; their ids by name."""
+    made = {name: make_definition(place, name, *names, origin=origin) for name, names in wanted.items()}
+    proposed = [
+        ProposedDefinition(definition=one, reason=reason, evidence=evidence or {"predicted_rows": 4.0})
+        for one in made.values()
+    ]
+    assert set(place.registry.add_definitions(proposed, now=now)) <= {"added", "returned"}
+    return {name: one.id for name, one in made.items()}

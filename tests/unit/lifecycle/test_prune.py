@@ -1,0 +1,160 @@
+"""Retention with the product's own numbers: 100 desired, 10 more, at 110 those ranked 101 to 110 go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, ranked, to_prune
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.lifecycle.prune import prune
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.registry.records import Deployment, ProposedDefinition, QueryRecord, QuerySource
+
+_NOW = datetime(2026, 1, 2, tzinfo=UTC)
+_MODEL = model_id("shop", "sales")
+
+
+def _definition(number: int) -> AggregateDefinition:
+    measures = tuple(sorted((row_count("sales"), StoredMeasure(StoredFunction.SUM, "sales", f"column_{number}"))))
+    name = f"a{number:03}"
+    return AggregateDefinition(
+        model_id=_MODEL,
+        name=name,
+        label=name,
+        origin=DefinitionOrigin.DEMAND_DEFINED,
+        metrics=(),
+        parts=(FactPart(fact="sales", attributes=(), measures=measures),),
+    )
+
+
+def _step(definition: AggregateDefinition, number: int) -> BuildStep:
+    return BuildStep(
+        instance_id=f"i{number:03}",
+        definition_id=definition.id,
+        aggregate=definition.name,
+        fact="sales",
+        position=number,
+        sources=(SourceOption(instance_id=None, name="sales", create_sql="SELECT 1"),),
+        table=f"as_agg_{number}_a{TARGET_ATTEMPT}",
+        target_sql="t",
+        drop_sql=f"DROP TABLE IF EXISTS t{TARGET_ATTEMPT}",
+        count_sql="SELECT 1",
+        view_statements=(),
+        view=f"v{number}",
+    )
+
+
+def _workspace(folder: Path, count: int) -> Workspace:
+    """A number of active instances; the first was used most and last, the last one least and longest ago."""
+    made = open_workspace(registry=f"sqlite:///{folder}/r.sqlite", warehouse="duckdb:///:memory:")
+    deployment = Deployment(
+        model_id=_MODEL,
+        catalog="shop",
+        name="sales",
+        label="Sales",
+        connection=None,
+        content=b"",
+        content_hash="1",
+        datasets={},
+        definitions=(),
+    )
+    made.registry.record_deployments([deployment], now=_NOW)
+    definitions = [_definition(number) for number in range(count)]
+    made.registry.add_definitions([ProposedDefinition(definition=one, reason="") for one in definitions], now=_NOW)
+    steps = [_step(one, number) for number, one in enumerate(definitions)]
+    made.registry.open_batch(
+        batch_id="b",
+        model_id=_MODEL,
+        deployment_id=made.registry.model(_MODEL).deployment_id,
+        build_type=BuildType.FULL,
+        owner="me",
+        lease_until=_NOW,
+        steps=steps,
+        now=_NOW,
+    )
+    for step in steps:
+        claim = made.registry.claim_instance(step.instance_id, owner="me", now=_NOW)
+        made.registry.finish_attempt(claim, rows=1, seconds=0.1, source="sales", now=_NOW)
+    made.registry.activate("b", owner="me", now=_NOW, drop_after=_NOW)
+    made.registry.record_queries(
+        [_query(one.id, count - n, _NOW - timedelta(hours=n)) for n, one in enumerate(definitions)]
+    )
+    return made
+
+
+def _query(definition_id: str, uses: int, at: datetime) -> QueryRecord:
+    source = (QuerySource(fact="sales", aggregate="a", definition_id=definition_id),)
+    return QueryRecord(
+        model_id=_MODEL,
+        fingerprint="f",
+        asked_at=at,
+        shape="",
+        keys=(),
+        metrics=(),
+        predicates=(),
+        planned=source,
+        actual=source,
+        rows=1,
+        seconds=0.1,
+        weight=uses,
+    )
+
+
+def test_at_110_instances_those_ranked_101_through_110_are_deleted(tmp_path: Path) -> None:
+    """With the defaults, and no more of them the next time."""
+    with _workspace(tmp_path, 110) as place:
+        report = prune(place, "sales", dry_run=False, now=_NOW)
+
+        assert (report.total, report.desired, report.excess) == (110, 100, 10)
+        assert [(one.rank, one.aggregate) for one in report.pruned] == [(n, f"a{n - 1:03}") for n in range(101, 111)]
+        assert len(place.registry.active_instances(_MODEL)) == 100
+        again = prune(place, "sales", dry_run=False, now=_NOW)
+        assert (again.total, again.pruned) == (100, ())
+
+
+def test_at_109_instances_nothing_is_deleted(tmp_path: Path) -> None:
+    """The engine can wait until there are enough candidates."""
+    with _workspace(tmp_path, 109) as place:
+        assert prune(place, "sales", dry_run=False, now=_NOW).pruned == ()
+
+
+def _instance(name: str, uses: int, days_ago: int, *, of: str = "", is_active: bool = True) -> RetainedInstance:
+    return RetainedInstance(
+        id=name,
+        definition_id=of or name,
+        aggregate=name,
+        is_active=is_active,
+        uses=uses,
+        last_used_at=_NOW - timedelta(days=days_ago),
+    )
+
+
+@pytest.mark.parametrize(
+    ("instances", "order"),
+    [
+        ([_instance("a", 1, 0), _instance("b", 2, 0)], "ba"),
+        ([_instance("a", 1, 1), _instance("b", 1, 0)], "ba"),
+        ([_instance("a", 9, 9), _instance("b", 1, 0)], "ab"),
+        ([_instance("a", 5, 2), _instance("b", 4, 1), _instance("c", 3, 0), _instance("d", 6, 3)], "dabc"),
+        ([_instance("a", 1, 0, is_active=False), _instance("b", 1, 0)], "ba"),
+        ([_instance("b", 1, 0), _instance("a", 1, 0)], "ab"),
+    ],
+)
+def test_instances_are_ranked_by_recency_and_frequency(instances: list[RetainedInstance], order: str) -> None:
+    """Both count the same."""
+    assert "".join(one.id for one in ranked(instances)) == order
+
+
+def test_parts_of_one_definition_go_together() -> None:
+    """It is not built any more, so its other part would grow old; its inactive instances wait for their own rank."""
+    parts = [_instance("x1", 5, 0, of="x"), _instance("x2", 1, 3, of="x"), _instance("y", 3, 1)]
+
+    gone = to_prune(parts, desired=2, excess=1)
+
+    assert {(rank, one.id) for rank, one in gone} == {(1, "x1"), (3, "x2")}
