@@ -43,6 +43,11 @@ class _Standing:
     owner: NDArray[np.int64]
 
 
+def weighted(costs: Numbers, weights: Numbers) -> Numbers:
+    """Sums over needs. Not by ``@``: threads that wait for each other make it many times slower on a busy machine."""
+    return np.einsum("ij,j->i", costs, weights)
+
+
 class Interchange:
     """Searches choices of one neighbourhood within a size and a count."""
 
@@ -50,6 +55,7 @@ class Interchange:
         self._given, self._size, self._count = given, size, count
         self._cells = 0
         self._random = random.Random(0)  # noqa: S311 - any will do, the same each time
+        self._change, self._positive = np.empty_like(given.reads), np.empty_like(given.reads)
         self._least = _LEAST_GAIN * float(given.weights @ given.costs)
 
     def best(self, starts: Sequence[Sequence[int]], *, effort: int) -> list[int]:
@@ -111,7 +117,12 @@ class Interchange:
         given, places = self._given, np.array(chosen, dtype=np.int64)
         now = self._standing(places)
         self._cells += given.reads.size
-        added = np.maximum(now.best - given.reads, 0.0) @ given.weights - given.upkeep
+        # Per candidate that comes and need: what a need costs more, if its owner goes, or less.
+        change, positive = self._change, self._positive
+        np.minimum(now.second, given.reads, out=change)
+        np.subtract(change, now.best, out=change)
+        np.minimum(change, 0.0, out=positive)
+        added = weighted(positive, -given.weights) - given.upkeep
         added[places] = -np.inf
         room = self._size - float(given.sizes[places].sum())
         moves: list[tuple[float, int, int]] = []
@@ -119,17 +130,26 @@ class Interchange:
             gains = np.where(given.sizes <= room, added, -np.inf)
             moves.append((float(gains.max(initial=-np.inf)), -1, int(gains.argmax()) if len(gains) else -1))
         if len(chosen):
-            owned = (now.owner[:, None] == np.arange(len(places))).astype(np.float64) * given.weights[:, None]
-            dropped = given.upkeep[places] - (now.second - now.best) @ owned
+            dropped = given.upkeep[places] - self._by_owner(now.second - now.best, now, len(places))
             moves.append((float(dropped.max()), int(dropped.argmax()), -1))
             # What a candidate that comes leaves unanswered of what the one that goes answered.
-            unanswered = np.maximum(np.minimum(now.second, given.reads) - now.best, 0.0) @ owned
+            unanswered = self._by_owner(np.maximum(change, 0.0, out=positive), now, len(places))
             swaps = added[:, None] - unanswered + given.upkeep[places]
             swaps[given.sizes[:, None] > room + given.sizes[places]] = -np.inf
             new, out = np.unravel_index(int(swaps.argmax()), swaps.shape)
             moves.append((float(swaps[new, out]), int(out), int(new)))
         gain, out_, new_ = max(moves, default=(0.0, -1, -1))
         return (out_, new_) if gain > self._least else None
+
+    def _by_owner(self, costs: Numbers, now: _Standing, count: int) -> Numbers:
+        """Weighted costs (by need in the last place) summed by owner (in the last place)."""
+        order = np.argsort(now.owner, kind="stable")
+        order = order[np.searchsorted(now.owner[order], 0) :]
+        summed = np.zeros((*costs.shape[:-1], count))
+        if len(order):
+            owners, begins = np.unique(now.owner[order], return_index=True)
+            summed[..., owners] = np.add.reduceat(costs[..., order] * self._given.weights[order], begins, axis=-1)
+        return summed
 
     def _standing(self, places: NDArray[np.int64]) -> _Standing:
         table = np.vstack((self._given.costs, self._given.reads[places]))

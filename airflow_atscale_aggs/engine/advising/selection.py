@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from airflow_atscale_aggs.engine.advising.interchange import Interchange, Neighbourhood
+from airflow_atscale_aggs.engine.advising.interchange import Interchange, Neighbourhood, weighted
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -120,7 +120,7 @@ def _by_gain(problem: SelectionProblem, chosen: Sequence[int]) -> tuple[int, ...
     costs, ordered, left = problem.costs.copy(), [], list(chosen)
     while left:
         read = np.where(problem.serves[left], problem.rows[left, None], np.inf)
-        gains = np.maximum(costs - read, 0.0) @ problem.weights - problem.upkeep[left]
+        gains = weighted(np.maximum(costs - read, 0.0), problem.weights) - problem.upkeep[left]
         best = left.pop(int(gains.argmax()))
         ordered.append(best)
         costs = np.minimum(costs, np.where(problem.serves[best], problem.rows[best], np.inf))
@@ -190,14 +190,14 @@ def _first_gains(problem: SelectionProblem) -> tuple[Numbers, Numbers]:
     """What each candidate saves by itself, and a mark that is equal for candidates that serve the same needs."""
     count, needs = problem.serves.shape
     gains, marks = np.empty(count), np.empty(count)
-    marking = np.random.default_rng(0).random(needs)
+    marking = np.random.default_rng(0).random(size=(needs,))
     step = max(_CHUNK_CELLS // max(needs, 1), 1)
     for begin in range(0, count, step):
         part = slice(begin, begin + step)
         serves = problem.serves[part].astype(np.float64)
-        marks[part] = serves @ marking
+        marks[part] = weighted(serves, marking)
         serves *= np.maximum(problem.costs - problem.rows[part, None], 0.0)
-        gains[part] = serves @ problem.weights - problem.upkeep[part]
+        gains[part] = weighted(serves, problem.weights) - problem.upkeep[part]
     return gains, marks
 
 
