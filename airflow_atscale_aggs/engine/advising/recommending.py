@@ -34,11 +34,11 @@ _UPKEEP_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinedPart:
-    """What is defined already, as one fact sees it."""
+    """What is defined already, as one fact sees it; ``rows`` are None until somebody has counted them."""
 
     name: str
     part: FactPart
-    rows: float
+    rows: float | None
     metrics: tuple[str, ...] = ()
     is_system: bool = False
 
@@ -63,8 +63,8 @@ class FactDemand:
 
     def cost_today(self, need: Need) -> float:
         """Rows of the smallest defined aggregate that answers a need, or of the fact."""
-        rows = [one.rows for one in self.defined if answers(one.part, need, self.proven)]
-        return min([float(self.space.fact_rows), *rows])
+        able = [one.rows for one in self.defined if one.rows is not None and answers(one.part, need, self.proven)]
+        return min([float(self.space.fact_rows), *(max(rows, 1.0) for rows in able)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ class _Table:
             stored = [bound.attribute for bound in one.part.attributes]
             mask = space.mask(stored)
             is_wider = grain.mask & space.closure(mask) == grain.mask and space.reduced(mask) != grain.mask
-            if not is_wider:
+            if not is_wider or one.rows is None:
                 continue
             ratio = one.rows / space.rows(space.reduced(grain.mask))
             if not settings.narrowing or (settings.create_threshold and ratio < settings.create_compression):

@@ -40,6 +40,9 @@ from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 _MOST_ROUNDS = 4
 """Of measuring what was chosen and choosing again."""
 
+_MOST_LOGGED = 100_000
+"""Queries of the log that are looked at, the newest ones."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
@@ -135,7 +138,7 @@ def recommend(
     if known.model.row_securities and not settings.secure_dimensions:
         demand = _nothing_secured(demand)
     builds = (
-        1.0 if wanted.queries is not None or wanted.from_structure else _builds(workspace, record.id, settings, now)
+        0.0 if wanted.queries is not None or wanted.from_structure else _builds(workspace, record.id, settings, now)
     )
     with workspace.warehouse.session() as session:
         statistician = Statistician(session, known)
@@ -167,7 +170,9 @@ def _demand(
         return "structure", demand_of_structure(known, settings, wanted.facts)
     if wanted.queries is not None:
         return "queries", demand_of_queries(known, wanted.queries, settings, dialect=wanted.dialect)
-    return "history", demand_of_log(known, workspace.registry.queries(known.record.id), settings, now=now)
+    return "history", demand_of_log(
+        known, workspace.registry.queries(known.record.id, limit=_MOST_LOGGED), settings, now=now
+    )
 
 
 def _nothing_secured(demand: Demand) -> Demand:
@@ -190,27 +195,20 @@ def _demands(
     for need in needs:
         by_fact.setdefault(need.part.fact, []).append(need)
     last = workspace.registry.last_rows(known.record.id)
+    defined = [
+        DefinedPart(
+            name=one.definition.name,
+            part=part,
+            rows=last.get((one.definition.id, part.fact)),
+            metrics=one.definition.metrics,
+            is_system=one.definition.origin.is_system_defined,
+        )
+        for one in workspace.registry.definitions(known.record.id)
+        for part in one.definition.parts
+    ]
     found = []
     for fact, here in sorted(by_fact.items()):
-        defined = []
-        for record in workspace.registry.definitions(known.record.id):
-            definition = record.definition
-            for part in definition.parts:
-                if part.fact != fact:
-                    continue
-                rows = last.get((definition.id, fact))
-                counted = statistician.measure([part]) if rows is None else {}
-                known_rows = float(rows) if rows is not None else next(iter(counted.values()), 1.0)
-                defined.append(
-                    DefinedPart(
-                        name=definition.name,
-                        part=part,
-                        rows=max(known_rows, 1.0),
-                        metrics=definition.metrics,
-                        is_system=definition.origin.is_system_defined,
-                    )
-                )
-        demand = statistician.demand_of(fact, here, defined)
+        demand = statistician.demand_of(fact, here, [one for one in defined if one.part.fact == fact])
         if demand is not None:
             found.append(demand)
     return found

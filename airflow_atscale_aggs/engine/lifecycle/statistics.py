@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -47,6 +48,7 @@ class Statistician:
             rows = self.row_counts({fact, *datasets})
         except DefinitionError:
             return None
+        counted = self.measure(one.part for one in defined if one.rows is None)
         proven = known.proofs.facts.functional
         attributes = _attributes(kept, defined)
         space = GrainSpace(attributes, proven, fact_rows=rows[fact], measured={})
@@ -57,7 +59,8 @@ class Statistician:
             is_incremental=own[fact].incremental is not None,
             unsafe=frozenset(name for name in datasets if not own[name].immutable),
         )
-        return FactDemand(fact=fact, space=space, needs=kept, limits=limits, proven=proven, defined=tuple(defined))
+        known_parts = tuple(one if one.rows is not None else _with_rows(one, counted) for one in defined)
+        return FactDemand(fact=fact, space=space, needs=kept, limits=limits, proven=proven, defined=known_parts)
 
     def measure(self, parts: Iterable[FactPart]) -> Mapping[frozenset[GrainAttribute], float]:
         """Sketched group counts by grain; parts that cannot be built are left out."""
@@ -106,6 +109,11 @@ class Statistician:
             if number < _NEEDS_MEASURED_AT_ONCE:
                 grains[asked] = None
         return [FactPart(fact=fact, attributes=one, measures=()) for one in grains if one]
+
+
+def _with_rows(one: DefinedPart, counted: Mapping[frozenset[GrainAttribute], float]) -> DefinedPart:
+    grain = frozenset(bound.attribute for bound in one.part.attributes)
+    return replace(one, rows=counted.get(grain) if grain else 1.0)
 
 
 def _attributes(needs: Iterable[Need], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:
