@@ -148,7 +148,7 @@ class Settings:
     narrowing: bool = _setting(
         "aggregates.create.narrowing.enabled",
         True,
-        "define aggregates with fewer dimensions than one that serves, if they are that much smaller",
+        "define aggregates with fewer dimensions than one that is defined",
     )
     widening: bool = _setting(
         "aggregates.create.widening.enabled", True, "define aggregates with more measures than one query asked for"

@@ -206,15 +206,12 @@ def test_widening_and_its_limit(workspace: Workspace) -> None:
 
 
 def test_narrowing(workspace: Workspace) -> None:
-    """Fewer dimensions than a defined aggregate: only if it is that much smaller, and only if that is allowed."""
+    """Fewer dimensions than a defined aggregate: only if that is allowed."""
     by_day_shop = RecommendRequest(queries=['SELECT "Day", "Shop", "Amount" FROM tiny_sales'])
     recommend(workspace, "tiny_sales", request=by_day_shop, apply=True, now=utc_now())
     request = RecommendRequest(queries=[_BY_MONTH])
 
     assert _grains(recommend(workspace, "tiny_sales", request=request, now=utc_now())) == [{"Month"}]
-    workspace.registry.put_setting(None, "aggregates.create.compression.threshold", "30")
-    assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
-    workspace.registry.put_setting(None, "aggregates.create.compression.threshold", "2")
     workspace.registry.put_setting(None, "aggregates.create.narrowing.enabled", "false")
     assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
 

@@ -164,18 +164,14 @@ class _Table:
         self._blocks.append(serving_table(demand.space, grains, needs))
 
     def _is_too_narrow(self, demand: FactDemand, grain: CandidateGrain) -> bool:
-        """A grain that a defined aggregate gives already must be much smaller than that."""
-        settings, space = self._settings, demand.space
-        for one in demand.defined:
-            stored = [bound.attribute for bound in one.part.attributes]
-            mask = space.mask(stored)
-            is_wider = grain.mask & space.closure(mask) == grain.mask and space.reduced(mask) != grain.mask
-            if not is_wider or one.rows is None:
-                continue
-            ratio = one.rows / space.rows(space.reduced(grain.mask))
-            if not settings.narrowing or (settings.create_threshold and ratio < settings.create_compression):
-                return True
-        return False
+        """Narrowing is off, and a defined aggregate has this grain and more."""
+        if self._settings.narrowing:
+            return False
+        space = demand.space
+        stored = [space.mask(bound.attribute for bound in one.part.attributes) for one in demand.defined]
+        return any(
+            grain.mask & space.closure(mask) == grain.mask and space.reduced(mask) != grain.mask for mask in stored
+        )
 
     def choose(self, budget: Budget) -> list[int]:
         """Places of the chosen candidates; upkeep counts what they would be derived from among themselves."""

@@ -15,8 +15,9 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, row_count
 from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.rewriting.matching import not_single_rows
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery
@@ -84,7 +85,7 @@ def demand_of_structure(known: ModelKnowledge, settings: Settings, facts: Sequen
     """
     stored = [
         Need(part=_part(fact, metrics), weight=1.0, metrics=tuple(sorted(metrics)))
-        for fact, metrics in storable_metrics(known, settings).items()
+        for fact, metrics in storable_metrics(known.model, settings).items()
         if facts is None or fact in facts
     ]
     reader = _DemandReader(known, settings)
@@ -110,14 +111,19 @@ def split_queries(text: str, *, dialect: str = _LOGGED_DIALECT) -> tuple[str, ..
     return tuple(one for one in found if one)
 
 
-def storable_metrics(known: ModelKnowledge, settings: Settings) -> Mapping[str, Mapping[str, Metric]]:
-    """Metrics by name that roll up, or are allowed though they do not, by fact that may be aggregated."""
-    found: dict[str, dict[str, Metric]] = {fact: {} for fact in known.model.facts}
-    for name, metric in known.model.metrics.items():
+def storable_metrics(model: SemanticModel, settings: Settings) -> Mapping[str, Mapping[str, Metric]]:
+    """Metrics by name that roll up, or are allowed though they do not, by fact that may be aggregated.
+
+    Those that the model lists, and those that its listed calculations stand on.
+    """
+    found: dict[str, dict[str, Metric]] = {fact: {} for fact in model.facts}
+    base = BaseMetrics(model)
+    for name in dict.fromkeys(one for listed in model.listed for one in base.of(listed)[0]):
+        metric = model.metrics[name]
         is_own = metric.dataset in found and not metric.dimension and not metric.is_semi_additive
         if is_own and all(not _why_not_stored(piece.function, settings) for piece in pieces_of(metric, metric.dataset)):
             found[metric.dataset][name] = metric
-    datasets = known.model.datasets
+    datasets = model.datasets
     return {fact: metrics for fact, metrics in found.items() if metrics and datasets[fact].allow_aggregates}
 
 

@@ -102,6 +102,7 @@ class RecommendRequest:
         most, percent: instead of the settings' number and budget; None: those.
         facts: only these facts; None: all. For advice from structure.
         origin: of what is defined.
+        ignored: ids of definitions that count as if they were not there.
     """
 
     queries: Sequence[str] | None = None
@@ -111,6 +112,7 @@ class RecommendRequest:
     percent: int | None = None
     facts: tuple[str, ...] | None = None
     origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED
+    ignored: frozenset[str] = frozenset()
 
 
 def recommend(
@@ -142,15 +144,11 @@ def recommend(
     )
     with workspace.warehouse.session() as session:
         statistician = Statistician(session, known)
-        demands = _demands(workspace, known, demand.needs, statistician)
+        demands = _demands(workspace, known, demand.needs, statistician, wanted.ignored)
         advice = _settled(demands, statistician, settings, wanted, builds)
     found = _recommendations(known, advice, wanted)
-    if apply and found:
-        proposed = [_proposed(one, advice.cost_before) for one in found]
-        outcomes = workspace.registry.add_definitions(proposed, now=now)
-        found = [replace(one, outcome=outcome) for one, outcome in zip(found, outcomes, strict=True)]
     refused = tuple(Unserved(listed(need.part), need.weight, reason) for need, reason in advice.refused)
-    return RecommendReport(
+    report = RecommendReport(
         model=record.name,
         model_id=record.id,
         source=source,
@@ -161,6 +159,14 @@ def recommend(
         unserved=(*demand.unserved, *refused),
         scans=statistician.scans,
     )
+    return _applied(workspace, report, now) if apply and found else report
+
+
+def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
+    proposed = [as_proposed(one, report) for one in report.recommendations]
+    outcomes = workspace.registry.add_definitions(proposed, now=now)
+    made = [replace(one, outcome=outcome) for one, outcome in zip(report.recommendations, outcomes, strict=True)]
+    return replace(report, recommendations=tuple(made))
 
 
 def _demand(
@@ -188,7 +194,11 @@ def _builds(workspace: Workspace, model_id: str, settings: Settings, now: dateti
 
 
 def _demands(
-    workspace: Workspace, known: ModelKnowledge, needs: Sequence[Need], statistician: Statistician
+    workspace: Workspace,
+    known: ModelKnowledge,
+    needs: Sequence[Need],
+    statistician: Statistician,
+    ignored: frozenset[str],
 ) -> list[FactDemand]:
     """By fact: needs, statistics, and what is defined already."""
     by_fact: dict[str, list[Need]] = {}
@@ -204,7 +214,7 @@ def _demands(
             is_system=one.definition.origin.is_system_defined,
         )
         for one in workspace.registry.definitions(known.record.id)
-        for part in one.definition.parts
+        for part in (one.definition.parts if one.definition.id not in ignored else ())
     ]
     found = []
     for fact, here in sorted(by_fact.items()):
@@ -230,9 +240,8 @@ def _settled(
     for _ in range(_MOST_ROUNDS):
         if not advice.to_measure:
             break
-        counted = statistician.measure(advice.to_measure)
         for demand in demands:
-            demand.space.learn(counted)
+            demand.space.learn(statistician.measure(one for one in advice.to_measure if one.fact == demand.fact))
         advice = advise(demands, settings, budget=budget, builds=builds)
     return advice
 
@@ -288,14 +297,15 @@ def _reason(proposal: Proposal, *, is_likely: bool) -> str:
     return f"asked {times(heaviest.weight)}: {reads}" + (f"; answers {times(others)} more" if others > 0 else "")
 
 
-def _proposed(one: Recommendation, cost_before: float) -> ProposedDefinition:
+def as_proposed(one: Recommendation, report: RecommendReport) -> ProposedDefinition:
+    """A recommendation as the registry records it, with the figures that speak for it."""
     evidence = {
         "predicted_rows": float(one.rows),
         "predicted_bytes": float(one.size_bytes),
         "predicted_saved_rows": float(one.saved),
         "predicted_upkeep_rows": float(one.upkeep),
         "queries": one.queries,
-        "cost_before_rows": cost_before,
+        "cost_before_rows": float(report.cost_before),
     }
     if one.error is not None:
         evidence["predicted_rows_error"] = one.error

@@ -63,18 +63,32 @@ class Statistician:
         return FactDemand(fact=fact, space=space, needs=kept, limits=limits, proven=proven, defined=known_parts)
 
     def measure(self, parts: Iterable[FactPart]) -> Mapping[frozenset[GrainAttribute], float]:
-        """Sketched group counts by grain; parts that cannot be built are left out."""
+        """Sketched group counts of parts of one fact by grain, see `counted`."""
+        return {grain: count for (_, grain), count in self.counted(parts).items()}
+
+    def is_there(self, dataset: str) -> bool:
+        """Whether the warehouse has a dataset's table."""
+        try:
+            self._sources[dataset]
+        except DefinitionError:
+            return False
+        return True
+
+    def counted(self, parts: Iterable[FactPart]) -> Mapping[tuple[str, frozenset[GrainAttribute]], float]:
+        """Sketched group counts by fact and grain; parts that cannot be built are left out."""
         known = self._known
-        found: dict[frozenset[GrainAttribute], float] = {}
+        found: dict[tuple[str, frozenset[GrainAttribute]], float] = {}
         by_fact: dict[str, dict[frozenset[GrainAttribute], FactPart]] = {}
-        for part in parts:
+        wanted = list(parts)
+        known.proofs.add(self._session, wanted)
+        for part in wanted:
             grain = frozenset(bound.attribute for bound in part.attributes)
             if grain and is_buildable(part, known.sources, known.proofs.facts):
                 by_fact.setdefault(part.fact, {})[grain] = part
-        for here in by_fact.values():
+        for fact, here in by_fact.items():
             counts = count_groups(self._session, list(here.values()), known.sources, known.proofs.facts)
             self.scans += 1
-            found.update(zip(here, map(float, counts), strict=True))
+            found.update({(fact, grain): float(count) for grain, count in zip(here, counts, strict=True)})
         return found
 
     def row_counts(self, datasets: Iterable[str]) -> Mapping[str, int]:
