@@ -108,7 +108,11 @@ _DIMENSION_OF = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "
 def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:
     """Write the SML files; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"catalog": _CATALOG, "connection": _CONNECTION, "model": _MODEL + _aggregates(aggregates or AGGREGATES)}
+    files = {
+        "catalog": _CATALOG,
+        "connection": _CONNECTION,
+        "model": _MODEL + _aggregates(AGGREGATES if aggregates is None else aggregates),
+    }
     for table, columns in _DATASETS.items():
         files[f"dataset_{table}"] = _dataset(table, columns)
     files["calendar"] = _DIMENSION.format(
@@ -137,7 +141,7 @@ def _dataset(table: str, columns: tuple[str, ...]) -> str:
 
 
 def _aggregates(aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> str:
-    text = "aggregates:\n"
+    text = "aggregates:\n" if aggregates else ""
     for name, (attributes, metrics) in aggregates.items():
         text += f"  - unique_name: {name}\n    label: {name}\n    attributes:\n"
         text += "".join(f"      - name: {a}\n        dimension: {_DIMENSION_OF.get(a, 'Shops')}\n" for a in attributes)

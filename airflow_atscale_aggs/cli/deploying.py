@@ -31,7 +31,8 @@ def deploy(
     """Read a folder of SML, check it, register its models with their user-defined aggregates.
 
     Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
-    everything as it was, and all errors are shown at once. The warehouse is not asked.
+    everything as it was, and all errors are shown at once. The warehouse is asked only where the catalog says
+    `build_speculative_aggs`: then aggregates are defined that the model's structure and statistics speak for.
     """
     from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -45,12 +46,25 @@ def deploy(
     for outcome in report.models:
         state = f"version {outcome.version}" if outcome.is_new_version else f"version {outcome.version}, nothing new"
         click.echo(f"{outcome.model} ({state})")
-        for word in ("appeared", "changed", "retired", "unchanged"):
+        for word in ("appeared", "changed", "retired", "unchanged", "left"):
             names = getattr(outcome, word)
             if names:
                 click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
         if not (outcome.appeared or outcome.changed or outcome.unchanged):
             click.echo("  no user-defined aggregates")
+    _show_predictions(report)
+
+
+def _show_predictions(report: DeployReport) -> None:
+    for one in report.predictions:
+        click.echo(f"{one.model}, predicted")
+        for word, names in (("appeared", one.appeared), ("kept", one.kept)):
+            if names:
+                click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+        for name, why in one.retired.items():
+            click.echo(f"  retired         {name}: {why}")
+        for note in one.notes:
+            say(f"warning: {note}")
 
 
 def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
@@ -81,8 +95,19 @@ def _document(report: DeployReport) -> dict[str, object]:
                 "changed": outcome.changed,
                 "retired": outcome.retired,
                 "unchanged": outcome.unchanged,
+                "left": outcome.left,
             }
             for outcome in report.models
+        ],
+        "predictions": [
+            {
+                "model": one.model,
+                "appeared": one.appeared,
+                "kept": one.kept,
+                "retired": one.retired,
+                "notes": one.notes,
+            }
+            for one in report.predictions
         ],
         "warnings": [
             {"file": issue.file, "line": issue.line, "code": issue.code, "message": issue.message}

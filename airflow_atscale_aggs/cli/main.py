@@ -23,6 +23,7 @@ _VERBS = {
     "build": ("building", "Build or rebuild all aggregates of a model and activate them together."),
     "query": ("querying", "Answer a query on a model, from its aggregates where they serve."),
     "explain": ("querying", "Show what would answer a query, and why other aggregates would not."),
+    "recommend": ("advising", "Tell which aggregates a model should have, and define them."),
     "cancel": ("building", "Give a batch up; the old instances keep serving."),
     "verify": ("verifying", "Compare the aggregates that serve with their facts."),
     "evaluate": ("evaluating", "Judge each aggregate; name those that could take another's place."),

@@ -204,6 +204,103 @@ class Settings:
         Autonomy.DEFINE,
         "what maintenance may do on its own: suggest, define, define and build",
     )
+    predict_all_members: bool = _setting(
+        "aggregates.predictionDefined.allMember.enabled",
+        True,
+        "with `build_speculative_aggs`: one aggregate per fact with all metrics and no attributes",
+    )
+    predict_dimensions: bool = _setting(
+        "aggregates.predictionDefined.dimensionOnly.enabled",
+        True,
+        "with `build_speculative_aggs`: aggregates of dimensions alone, for lists of filter values",
+    )
+    predict_dimension_compression: int = _setting(
+        "aggregates.predictionDefined.dimensionOnly.compression",
+        10,
+        "least rows of a dimension per row of its dimension-only aggregate",
+        least=1,
+    )
+    predict_structure: bool = _setting(
+        "aggregates.predictionDefined.structure.enabled",
+        True,
+        "with `build_speculative_aggs`: a few aggregates per fact that the model's structure makes likely",
+    )
+    predict_structure_number: int = _setting(
+        "aggregates.predictionDefined.structure.maximumNumber", 5, "how many of those per fact at the most", least=0
+    )
+    predict_structure_percent: int = _setting(
+        "aggregates.predictionDefined.structure.budgetPercent",
+        5,
+        "rows of those together, in percent of the facts' rows",
+        least=0,
+    )
+    create_threshold: bool = _setting(
+        "aggregates.create.threshold.enabled", True, "hold system-defined aggregates to the compression threshold"
+    )
+    create_compression: int = _setting(
+        "aggregates.create.compression.threshold",
+        10,
+        "least fact rows per estimated row of a system-defined aggregate",
+        least=1,
+    )
+    narrowing: bool = _setting(
+        "aggregates.create.narrowing.enabled",
+        True,
+        "define aggregates with fewer dimensions than one that is defined",
+    )
+    widening: bool = _setting(
+        "aggregates.create.widening.enabled", True, "define aggregates with more measures than one query asked for"
+    )
+    widening_measures: int = _setting(
+        "aggregates.create.widening.measure.limit", 20, "most measures that widening may add", least=0
+    )
+    allow_distinct_counts: bool = _setting(
+        "aggregates.create.allowExactDistinctCountMeasures.enabled",
+        False,
+        "define aggregates with exact distinct counts, which serve their own grain only",
+    )
+    allow_distinct_sums: bool = _setting(
+        "aggregates.create.allowDistinctSumMeasures.enabled",
+        False,
+        "define aggregates with distinct sums, which serve their own grain only",
+    )
+    secure_dimensions: bool = _setting(
+        "aggregates.create.securityDimensions.enabled",
+        False,
+        "define aggregates in models with row security",
+    )
+    joins: bool = _setting(
+        "aggregates.create.joins.enabled", True, "system-defined aggregates may hold joined attributes"
+    )
+    join_compression: int = _setting(
+        "aggregates.create.joins.compression",
+        100,
+        "least fact rows per value of a joined attribute; with fewer it is not joined",
+        least=1,
+    )
+    join_depth: int = _setting(
+        "aggregates.create.joins.maximumDepth", 3, "most joins between a fact and an attribute", least=0
+    )
+    join_key_cardinality: int = _setting(
+        "aggregates.create.joins.maximumKeyCardinality", 10_000_000, "most values of a key that is joined on", least=1
+    )
+    joins_may_prevent_incremental: bool = _setting(
+        "aggregate.create.joins.allowPreventIncremental.enabled",
+        True,
+        "join datasets that are not immutable to facts with an incremental indicator",
+    )
+    demand_number: int = _setting(
+        "aggregates.demandDefined.maximumNumber", 20, "most aggregates that one recommendation proposes", least=0
+    )
+    demand_percent: int = _setting(
+        "aggregates.demandDefined.budgetPercent",
+        25,
+        "rows of the aggregates that the engine defines by demand, in percent of the facts' rows",
+        least=0,
+    )
+    demand_half_life: int = _setting(
+        "aggregates.demandDefined.halfLifeDays", 14, "a query this old counts half as much as one of today", least=1
+    )
 
     def with_values(self, values: Mapping[str, Any]) -> Settings:
         """These settings with product keys overridden; text such as ``"true"`` or ``"5"`` is understood.

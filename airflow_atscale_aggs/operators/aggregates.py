@@ -9,6 +9,7 @@ every task can be retried or cleared.
 
 from __future__ import annotations
 
+from airflow_atscale_aggs.operators.advising import RecommendAggregatesOperator
 from airflow_atscale_aggs.operators.asking import AggregateAwareSQLOperator
 from airflow_atscale_aggs.operators.building import BuildAggregateOperator
 from airflow_atscale_aggs.operators.deploying import DeployModelOperator
@@ -39,6 +40,7 @@ __all__ = [
     "ImportAggregateDefinitionsOperator",
     "PlanBatchBuildOperator",
     "PruneInstancesOperator",
+    "RecommendAggregatesOperator",
     "ReportBatchOperator",
     "ReportMaintenanceOperator",
     "SupersedeAggregatesOperator",

@@ -21,7 +21,7 @@ class DeployModelOperator(AggregatesOperator):
         model: deploy only this one; None: all.
 
     Returns:
-        By model: version and the names that appeared, changed, retired.
+        By model: version and the names that appeared, changed, retired, were predicted.
     """
 
     template_fields: Sequence[str] = ("folder", "model")
@@ -39,9 +39,14 @@ class DeployModelOperator(AggregatesOperator):
             report = deploy(workspace, Path(self.folder), model=self.model, now=utc_now())
         for issue in report.issues:
             self.log.warning("%s", issue)
-        result = {}
+        result: dict[str, dict[str, Any]] = {}
         for outcome in report.models:
             changes = {word: list(getattr(outcome, word)) for word in ("appeared", "changed", "retired")}
             self.log.info("%s is at version %s: %s", outcome.model, outcome.version, changes)
             result[outcome.model] = {"version": outcome.version, **changes}
+        for predicted in report.predictions:
+            for note in predicted.notes:
+                self.log.warning("%s", note)
+            self.log.info("Predicted for %s: %s; retired: %s", predicted.model, predicted.appeared, predicted.retired)
+            result[predicted.model]["predicted"] = list(predicted.appeared)
         return result

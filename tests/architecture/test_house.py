@@ -32,6 +32,7 @@ _MANY_PARAMETERS = {
     "operators/triggering.py:__init__": "the options of an operator, by keyword",
     "lifecycle/use.py:answer": "options by keyword",
     "cli/querying.py:query": "a click command: its options, by keyword",
+    "cli/advising.py:recommend": "a click command: its options, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",
     "sensors/completion_file.py:__init__": "the options of a task, by keyword",
     "triggers/completion_file.py:__init__": "the options of a task, by keyword",

@@ -1,4 +1,4 @@
-"""Defined: a folder of SML is deployed; its user-defined aggregates appear, change, or retire.
+"""Defined: a folder of SML is deployed; its user-defined aggregates appear, change, or retire, predicted ones are revised.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-defined tables).
 """
@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from airflow_atscale_aggs.engine.aggregates.definition import model_id
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
+from airflow_atscale_aggs.engine.aggregates.rebinding import rebound, why_left
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators
+from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport, predict
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
+from airflow_atscale_aggs.engine.model.reader import ModelFolder, folder_from_bytes, read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.settings import Settings, known_key
 
@@ -30,18 +34,21 @@ class DeployReport:
     Attributes:
         models: one outcome per model, by name.
         issues: the warnings; errors were raised.
+        predictions: one per model whose catalog wants prediction-defined aggregates, or had some.
     """
 
     folder: str
     models: tuple[DeploymentOutcome, ...]
     issues: tuple[ModelIssue, ...]
+    predictions: tuple[PredictReport, ...] = ()
 
 
 def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now: datetime) -> DeployReport:
     """Read a folder of SML, check it, and register its models with their user-defined aggregates.
 
     All models are registered in one transaction, or nothing is. The same content again makes no new version. The
-    warehouse is asked only for the types of incremental indicators.
+    warehouse is asked only for the types of incremental indicators, and for statistics where the catalog says
+    ``build_speculative_aggs``, after all is registered.
 
     Args:
         model: deploy only this one; None: every model and composite model that the catalog does not hide.
@@ -52,16 +59,37 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
         UnknownNameError: there is no model of that name; carries near names.
     """
     found = read_model_folder(folder)
-    deployments = _deployments(found, model)
+    deployments = _deployments(workspace.registry, found, model)
     check_indicators(workspace, deployments, found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
-    outcomes = workspace.registry.record_deployments(deployments, now=now)
-    return DeployReport(str(folder), outcomes, issues)
+    previous = {one.model_id: _previous(workspace.registry, one) for one, _ in deployments}
+    outcomes = workspace.registry.record_deployments([one for one, _ in deployments], now=now)
+    predictions = [
+        predict(workspace, resolved, one.model_id, previous=previous[one.model_id], now=now)
+        for one, resolved in deployments
+        if resolved.build_speculative_aggs or _has_predicted(workspace.registry, one.model_id)
+    ]
+    return DeployReport(str(folder), outcomes, issues, tuple(predictions))
 
 
-def _deployments(found: ModelFolder, model: str | None) -> list[Deployment]:
+def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel | None:
+    """The model as it is deployed so far, where prediction will compare."""
+    known = {one.id: one for one in registry.models()}.get(deployment.model_id)
+    if known is None or not _has_predicted(registry, deployment.model_id):
+        return None
+    return ModelResolver(folder_from_bytes(registry.content(known.deployment_id), known.name)).resolve(known.name)
+
+
+def _has_predicted(registry: RegistryReader, identity: str) -> bool:
+    origins = {one.definition.origin for one in registry.definitions(identity)}
+    return DefinitionOrigin.PREDICTION_DEFINED in origins
+
+
+def _deployments(
+    registry: RegistryReader, found: ModelFolder, model: str | None
+) -> list[tuple[Deployment, SemanticModel]]:
     names = model_names(found)
     if model is not None and model not in names:
         if not names and any(issue.is_error for issue in found.issues.all()):
@@ -69,12 +97,14 @@ def _deployments(found: ModelFolder, model: str | None) -> list[Deployment]:
         raise UnknownNameError("model", model, near_names(model, names))
     resolver = ModelResolver(found)
     content, content_hash = found.to_bytes(), found.content_hash()
-    deployments = []
+    deployments, models = [], []
     for name in names if model is None else (model,):
         resolved = resolver.resolve(name)
+        identity, paths = model_id(resolved.catalog, resolved.name), JoinPaths(resolved)
+        as_now, left = _system_defined(registry, identity, resolved, paths)
         deployments.append(
             Deployment(
-                model_id=model_id(resolved.catalog, resolved.name),
+                model_id=identity,
                 catalog=resolved.catalog,
                 name=resolved.name,
                 label=resolved.label,
@@ -82,14 +112,35 @@ def _deployments(found: ModelFolder, model: str | None) -> list[Deployment]:
                 content=content,
                 content_hash=content_hash,
                 datasets=resolved.datasets,
-                definitions=define_user_aggregates(resolved, JoinPaths(resolved), found.issues),
+                definitions=define_user_aggregates(resolved, paths, found.issues),
                 settings=_settings_of(name, found),
+                rebound=as_now,
+                left=left,
             )
         )
+        models.append(resolved)
     _check_settings(names, found)
     if not names:
         found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")
-    return deployments
+    return list(zip(deployments, models, strict=True))
+
+
+def _system_defined(
+    registry: RegistryReader, identity: str, model: SemanticModel, paths: JoinPaths
+) -> tuple[tuple[AggregateDefinition, ...], dict[str, str]]:
+    """Definitions that no person made: those that look otherwise in the new model, and those that it has no more."""
+    as_now, left = [], {}
+    for record in registry.definitions(identity, include_retired=True):
+        definition = record.definition
+        if not definition.origin.is_system_defined:
+            continue
+        why = why_left(definition, model, paths)
+        again = rebound(definition, paths)
+        if why:
+            left[definition.id] = why
+        elif again is not None and again != definition:
+            as_now.append(again)
+    return tuple(as_now), left
 
 
 def _settings_of(model: str, found: ModelFolder) -> dict[str, str]:

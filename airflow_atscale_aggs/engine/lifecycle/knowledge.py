@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -190,10 +191,12 @@ class _History:
         if deployment == self._record.deployment_id:
             return self._current, self._registry.datasets(deployment)
         model = _resolved(self._registry, self._record, deployment)
-        declared = define_user_aggregates(model, JoinPaths(model), IssueList())
-        # System-defined aggregates are not declared by any deployment, and no deployment changes them.
-        system = {key: one for key, one in self._current.items() if one.origin.is_system_defined}
-        return {**system, **{one.id: one for one in declared}}, model.datasets
+        paths = JoinPaths(model)
+        declared = define_user_aggregates(model, paths, IssueList())
+        # No deployment declares system-defined aggregates; each gave them its own joins and columns.
+        system = [rebound(one, paths) for one in self._current.values() if one.origin.is_system_defined]
+        then = {one.id: one for one in system if one is not None}
+        return {**then, **{one.id: one for one in declared}}, model.datasets
 
 
 def _as_of_now(

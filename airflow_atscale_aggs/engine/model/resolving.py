@@ -92,6 +92,7 @@ class ModelResolver:
             query_names={key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one},
             is_composite=composite is not None,
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
+            listed=_listed([*members, document]),
             raw={key: value.get(key) for key in ("perspectives", "partitions", "drillthroughs") if value.get(key)},
             where=document.where,
         )
@@ -305,6 +306,13 @@ class ModelResolver:
             )
             for name, document in self._folder.of_type("row_security").items()
         }
+
+
+def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
+    """Names of metrics and calculations in the models' own lists, each once."""
+    return tuple(
+        dict.fromkeys(str(one["unique_name"]) for document in documents for one in document.value.get("metrics") or ())
+    )
 
 
 def _relationship(value: SmlMapping, file: str) -> Relationship:

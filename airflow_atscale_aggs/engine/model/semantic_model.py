@@ -169,7 +169,8 @@ class SemanticModel:
 
     Attributes:
         connection: ``as_connection`` of the SML connection that most of its facts use: the warehouse connection's name.
-        metrics: all that the model lists, and metrical attributes of its dimensions.
+        metrics: all of the folder, since calculations may stand on any, and metrical attributes of its dimensions.
+        listed: names of the metrics and calculations that the model lists.
         degenerate_dimensions: dimensions on fact columns, listed in the model.
         query_names: SML ``overrides``: unique name to the name on the query surface.
         raw: what later stages read by themselves: perspectives, partitions, drillthroughs, calculation groups.
@@ -190,6 +191,7 @@ class SemanticModel:
     query_names: Mapping[str, str] = field(default_factory=dict)
     is_composite: bool = False
     build_speculative_aggs: bool = False
+    listed: tuple[str, ...] = ()
     raw: Mapping[str, object] = field(default_factory=dict)
     where: str = ""
 

@@ -25,8 +25,9 @@ class DeploymentWrites(RegistryReader):
         """Record the models of one folder in one transaction: all of them, or none.
 
         A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are gone
-        are retired, never deleted; one that comes back is defined again. System-defined ones are not touched, unless a user
-        defines the same: it is user-defined from then on.
+        are retired, never deleted; one that comes back is defined again. System-defined ones keep their meaning and get
+        today's joins and columns, or are retired where the model has no such meaning any more; where a user defines the
+        same, it is user-defined from then on.
         """
         with self.database.writing() as connection:
             return tuple(self._record(connection, deployment, now) for deployment in found)
@@ -43,6 +44,7 @@ class DeploymentWrites(RegistryReader):
             self._record_version(connection, deployment, version, is_first=known is None, now=now)
         self._record_settings(connection, deployment)
         appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
+        left = self._record_system_definitions(connection, deployment, now)
         return DeploymentOutcome(
             model=deployment.name,
             model_id=deployment.model_id,
@@ -52,6 +54,7 @@ class DeploymentWrites(RegistryReader):
             changed=tuple(changed),
             retired=tuple(retired),
             unchanged=tuple(unchanged),
+            left=left,
         )
 
     @staticmethod
@@ -133,6 +136,25 @@ class DeploymentWrites(RegistryReader):
             )
         kept_names = {definition.name for definition in wanted.values()}
         return appeared, changed, [row.name for row in gone if row.name not in kept_names], unchanged
+
+    @staticmethod
+    def _record_system_definitions(connection: Connection, deployment: Deployment, now: datetime) -> tuple[str, ...]:
+        """Names of the defined ones that left the model."""
+        is_system = definitions.c.origin != DefinitionOrigin.USER_DEFINED
+        for definition in deployment.rebound:
+            connection.execute(
+                update(definitions)
+                .where(definitions.c.id == definition.id, is_system)
+                .values(document=documents.encode_definition(definition))
+            )
+        names: list[str] = []
+        for identity, why in deployment.left.items():
+            is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == "defined")
+            names += connection.scalars(select(definitions.c.name).where(is_it))
+            connection.execute(
+                update(definitions).where(is_it).values(status="retired", status_reason=why, retired_at=now)
+            )
+        return tuple(names)
 
     @staticmethod
     def _insert(connection: Connection, definition: AggregateDefinition, document: bytes, now: datetime) -> None:

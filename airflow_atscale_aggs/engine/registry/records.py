@@ -334,6 +334,8 @@ class Deployment:
         datasets: the resolved datasets by name.
         definitions: the user-defined aggregates.
         settings: product keys and values that the SML folder holds for the model.
+        rebound: system-defined definitions of the registry as they are in this version of the model.
+        left: system-defined definitions that this version of the model has no more: id to reason.
     """
 
     model_id: str
@@ -346,11 +348,13 @@ class Deployment:
     datasets: Mapping[str, Dataset]
     definitions: tuple[AggregateDefinition, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    rebound: tuple[AggregateDefinition, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentOutcome:
-    """What a deployment changed, by names of aggregates."""
+    """What a deployment changed, by names of aggregates; ``left`` are system-defined ones that the model has no more."""
 
     model: str
     model_id: str
@@ -360,3 +364,4 @@ class DeploymentOutcome:
     changed: tuple[str, ...]
     retired: tuple[str, ...]
     unchanged: tuple[str, ...]
+    left: tuple[str, ...] = ()

@@ -1,0 +1,161 @@
+"""``recommend``: which aggregates a model should have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.teaching import Verb
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.recommend import Recommendation, RecommendReport, RecommendRequest
+
+_MOST_REASONS = 5
+
+
+@click.command(
+    cls=Verb, example="atscale-aggs recommend retail --apply\natscale-aggs recommend retail --queries log.sql"
+)
+@click.argument("model")
+@click.option("--apply", "is_applied", is_flag=True, help="Define them; the next build builds them.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Look at the queries of this file, separated by semicolons, instead of the log.",
+)
+@click.option("--dialect", metavar="NAME", default="postgres", show_default=True, help="The SQL of that file.")
+@click.option("--from-structure", is_flag=True, help="Look at what the model's structure makes likely, not at queries.")
+@click.option("--most", type=click.IntRange(min=0), help="How many at the most.  [setting; 20]")
+@click.option(
+    "--budget-percent",
+    type=click.IntRange(min=0),
+    help="Their rows together, in percent of the facts' rows.  [setting; 25]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@connection_options
+@click.pass_context
+def recommend(
+    ctx: click.Context,
+    /,
+    model: str,
+    queries: Path | None,
+    dialect: str,
+    most: int | None,
+    budget_percent: int | None,
+    *,
+    is_applied: bool,
+    from_structure: bool,
+    as_json: bool,
+    **connection: str | None,
+) -> None:
+    """Tell which aggregates a model should have, by what was asked of it: rows, saving, cost, reason.
+
+    Use it when queries go to the facts too often. It looks at the log of queries; on a new model, at a file of queries that
+    stand for it, or at the model's structure. The warehouse counts groups by sketches: a few scans of the facts.
+    """
+    from airflow_atscale_aggs.engine.lifecycle.recommend import recommend as run
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    if queries is not None and from_structure:
+        raise click.UsageError("Give either --queries or --from-structure.", ctx)
+    request = _request(queries, dialect, most, budget_percent, from_structure=from_structure)
+    with workspace(ctx, connection) as place:
+        report = run(place, model, request=request, apply=is_applied, now=utc_now())
+    if as_json:
+        print_json(_document(report))
+    else:
+        _show(report, is_applied=is_applied)
+
+
+def _request(
+    queries: Path | None, dialect: str, most: int | None, percent: int | None, *, from_structure: bool
+) -> RecommendRequest:
+    from airflow_atscale_aggs.engine.lifecycle.demand import split_queries
+    from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest
+
+    text = queries.read_text(encoding="utf-8") if queries is not None else None
+    return RecommendRequest(
+        queries=None if text is None else split_queries(text, dialect=dialect),
+        from_structure=from_structure,
+        dialect=dialect,
+        most=most,
+        percent=percent,
+    )
+
+
+def _show(report: RecommendReport, *, is_applied: bool) -> None:
+    """A table, the reasons of each, what nothing can be done for, and the sum of it."""
+    if report.recommendations:
+        rows = [
+            (one.definition.name, one.rows, _error(one), f"{one.share:.1%}", one.saved, one.upkeep, one.outcome or "")
+            for one in report.recommendations
+        ]
+        columns = ("aggregate", "rows", "±", "saves", "rows saved", "upkeep", "outcome")
+        print_table(columns, rows, right=columns[1:-1])
+        for one in report.recommendations:
+            say(f"{one.definition.name}: {one.reason}.")
+    _show_unserved(report)
+    if not report.queries:
+        say("Nothing was asked yet; try --queries FILE or --from-structure.")
+        return
+    if not report.recommendations:
+        say("Nothing to recommend: no further aggregate saves more than it costs.")
+        return
+    before = max(report.cost_before, 1)
+    say(
+        f"With {len(report.recommendations)} more, {report.queries:,.0f} queries ({report.source}) read "
+        f"{report.cost_after:,} rows instead of {report.cost_before:,} ({1 - report.cost_after / before:.0%} less)."
+    )
+    say(f"Build them: atscale-aggs build {report.model}" if is_applied else "Nothing is defined yet; --apply does it.")
+
+
+def _show_unserved(report: RecommendReport) -> None:
+    reasons: dict[str, float] = {}
+    for one in report.unserved:
+        reasons[one.reason] = reasons.get(one.reason, 0.0) + one.weight
+    ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
+    for reason, weight in ordered[:_MOST_REASONS]:
+        say(f"not answered by any: {weight:,.1f} queries: {reason}")
+    if len(ordered) > _MOST_REASONS:
+        say(f"not answered by any: {len(ordered) - _MOST_REASONS} more reasons; --json shows all")
+
+
+def _error(one: Recommendation) -> str:
+    return "" if one.error is None else f"{one.error:.0%}"
+
+
+def _document(report: RecommendReport) -> dict[str, object]:
+    return {
+        "model": report.model,
+        "model_id": report.model_id,
+        "source": report.source,
+        "queries": report.queries,
+        "cost_before_rows": report.cost_before,
+        "cost_after_rows": report.cost_after,
+        "scans": report.scans,
+        "recommendations": [
+            {
+                "aggregate": one.definition.name,
+                "definition_id": one.definition.id,
+                "fact": one.definition.parts[0].fact,
+                "attributes": [bound.attribute.query_name for bound in one.definition.parts[0].attributes],
+                "metrics": one.definition.metrics,
+                "rows": one.rows,
+                "rows_error": one.error,
+                "bytes": one.size_bytes,
+                "saved_rows": one.saved,
+                "saved_share": one.share,
+                "upkeep_rows": one.upkeep,
+                "queries": one.queries,
+                "reason": one.reason,
+                "outcome": one.outcome,
+            }
+            for one in report.recommendations
+        ],
+        "unserved": [{"query": one.query, "weight": one.weight, "reason": one.reason} for one in report.unserved],
+    }

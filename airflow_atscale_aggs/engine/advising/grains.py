@@ -1,0 +1,141 @@
+"""The grains of one fact as sets of bits: what determines what, the smallest grain that serves several, how many rows.
+
+Rows come from what was measured; between that, from the product of the roles' group counts as if roles were independent,
+kept within what measured coarser and finer grains allow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+
+Measured = Mapping[frozenset[GrainAttribute], float]
+"""Number of groups by grain."""
+
+
+class GrainSpace:
+    """The grains over the attributes that matter for one fact. Bits are numbered in the order of the attributes.
+
+    Args:
+        attributes: as the fact reaches them; those of all needs and of all that is defined.
+        proven: dependencies that hold in the data.
+        fact_rows: rows of the fact.
+        measured: group counts of some grains.
+    """
+
+    def __init__(
+        self,
+        attributes: Iterable[BoundAttribute],
+        proven: AbstractSet[Dependency],
+        *,
+        fact_rows: int,
+        measured: Measured,
+    ) -> None:
+        self.attributes = tuple(dict.fromkeys(attributes))
+        self.fact_rows = max(fact_rows, 1)
+        self._bit = {bound.attribute: 1 << number for number, bound in enumerate(self.attributes)}
+        self._provides = [self._provided(source, proven) for source in self.attributes]
+        many = [bound.attribute for bound in self.attributes if bound.is_many_to_many]
+        self.many_to_many = self.mask(many)
+        roles: dict[object, int] = {}
+        for bound in self.attributes:
+            roles[bound.attribute.role] = roles.get(bound.attribute.role, 0) | self._bit[bound.attribute]
+        self._roles = tuple(roles.values())
+        self._measured: dict[int, float] = {}
+        self._bounds: list[tuple[int, int, float]] = []
+        self._rows: dict[int, float] = {}
+        self._cells: dict[int, float] = {}
+        self.learn(measured)
+
+    def _provided(self, source: BoundAttribute, proven: AbstractSet[Dependency]) -> int:
+        bits = self._bit[source.attribute]
+        for bound in self.attributes:
+            claim = None if bound.is_many_to_many else dependency_of(bound, source)
+            if claim is not None and claim in proven:
+                bits |= self._bit[bound.attribute]
+        return bits
+
+    def learn(self, measured: Measured) -> None:
+        """Take over further measurements."""
+        for grain, rows in measured.items():
+            if grain <= self._bit.keys():
+                self._measured[self.reduced(self.mask(grain))] = max(float(rows), 1.0)
+        self._bounds = [(mask, self.closure(mask), rows) for mask, rows in self._measured.items()]
+        self._rows.clear()
+        self._cells.clear()
+
+    def mask(self, grain: Iterable[GrainAttribute]) -> int:
+        """A grain as bits."""
+        bits = 0
+        for attribute in grain:
+            bits |= self._bit[attribute]
+        return bits
+
+    def bound(self, mask: int) -> tuple[BoundAttribute, ...]:
+        """The attributes of a grain, in order."""
+        return tuple(bound for bound in self.attributes if self._bit[bound.attribute] & mask)
+
+    def closure(self, mask: int) -> int:
+        """All attributes that a grain can give: its own and those that they determine."""
+        bits, number = 0, 0
+        while mask >> number:
+            if mask >> number & 1:
+                bits |= self._provides[number]
+            number += 1
+        return bits
+
+    def reduced(self, mask: int) -> int:
+        """The grain without attributes that others of it determine: the same groups."""
+        for number in range(len(self.attributes)):
+            bit = 1 << number
+            if mask & bit and self.closure(mask & ~bit) & bit:
+                mask &= ~bit
+        return mask
+
+    def is_measured(self, mask: int) -> bool:
+        """Whether the rows of a (reduced) grain come from the warehouse."""
+        return mask in self._measured or not mask
+
+    def rows(self, mask: int) -> float:
+        """Estimated rows of a reduced grain."""
+        known = self._measured.get(mask)
+        if known is not None:
+            return known
+        if mask not in self._rows:
+            self._rows[mask] = self._estimated(mask)
+        return self._rows[mask]
+
+    def _estimated(self, mask: int) -> float:
+        if not mask:
+            return 1.0
+        cells = 1.0
+        for role in self._roles:
+            if mask & role:
+                cells *= self._role_cells(mask & role)
+        # Balls into cells: so many are hit.
+        rows = -self.fact_rows * math.expm1(-cells / self.fact_rows) if cells < self.fact_rows * 50 else self.fact_rows
+        closure, least, most = self.closure(mask), 1.0, float(self.fact_rows)
+        for other, other_closure, measured in self._bounds:
+            if other & closure == other:
+                least = max(least, measured)
+            elif mask & other_closure == mask:
+                most = min(most, measured)
+        return max(min(rows, most), least)
+
+    def _role_cells(self, mask: int) -> float:
+        """Combinations of attributes of one role: measured, or the product, at most what a finer one of the role has."""
+        known = self._measured.get(mask)
+        if known is not None:
+            return known
+        if mask not in self._cells:
+            product, number = 1.0, 0
+            while mask >> number:
+                if mask >> number & 1:
+                    product *= self._measured.get(1 << number, float(self.fact_rows))
+                number += 1
+            self._cells[mask] = min(product, float(self.fact_rows))
+        return self._cells[mask]

@@ -1,0 +1,161 @@
+"""The search behind `selection`: add, drop or exchange one candidate while it pays, and kick when nothing does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+_LEAST_GAIN = 1e-9
+"""Of the cost of nothing: a move that gains less is taken for rounding."""
+
+_MOST_KICKS = 2000
+_PATIENCE = 60
+"""Kicks in a row without a better choice before the search ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbourhood:
+    """A problem with few enough candidates for a full table.
+
+    Attributes:
+        reads: candidates by needs: rows that are read; infinite where a candidate does not serve.
+    """
+
+    weights: Numbers
+    costs: Numbers
+    reads: Numbers
+    sizes: Numbers
+    upkeep: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What answers each need under a choice: the cost, the second best cost, and whose the best one is (-1: today's)."""
+
+    best: Numbers
+    second: Numbers
+    owner: NDArray[np.int64]
+
+
+def weighted(costs: Numbers, weights: Numbers) -> Numbers:
+    """Sums over needs. Not by ``@``: threads that wait for each other make it many times slower on a busy machine."""
+    return np.einsum("ij,j->i", costs, weights)
+
+
+class Interchange:
+    """Searches choices of one neighbourhood within a size and a count."""
+
+    def __init__(self, given: Neighbourhood, *, size: float, count: int) -> None:
+        self._given, self._size, self._count = given, size, count
+        self._cells = 0
+        self._random = random.Random(0)  # noqa: S311 - any will do, the same each time
+        self._change, self._positive = np.empty_like(given.reads), np.empty_like(given.reads)
+        self._least = _LEAST_GAIN * float(given.weights @ given.costs)
+
+    def best(self, starts: Sequence[Sequence[int]], *, effort: int) -> list[int]:
+        """The cheapest choice found from any start; ``effort`` bounds the kicks, in cells looked at."""
+        chosen: list[int] = []
+        cost = self._cost(chosen)
+        tried: set[frozenset[int]] = set()
+        for start in sorted(starts, key=self._cost):
+            if frozenset(start) in tried or (tried and self._cells > effort // 2):
+                continue
+            tried.add(frozenset(start))
+            found = self._improved(list(start))
+            if self._cost(found) < cost - self._least:
+                chosen, cost = found, self._cost(found)
+        idle = 0
+        for _ in range(_MOST_KICKS):
+            if self._cells > effort or idle >= _PATIENCE or not len(self._given.sizes):
+                break
+            found = self._improved(self._kicked(chosen))
+            idle += 1
+            if self._cost(found) < cost - self._least:
+                chosen, cost, idle = found, self._cost(found), 0
+        return chosen
+
+    def _cost(self, chosen: Sequence[int]) -> float:
+        places = np.array(chosen, dtype=np.int64)
+        best = self._given.reads[places].min(axis=0, initial=np.inf)
+        return float(self._given.weights @ np.minimum(self._given.costs, best) + self._given.upkeep[places].sum())
+
+    def _kicked(self, chosen: Sequence[int]) -> list[int]:
+        """Some taken out, one put in; never above the budget."""
+        kept = list(chosen)
+        self._random.shuffle(kept)
+        del kept[: self._random.randint(1, max(2, len(kept) // 3))]
+        new = self._random.randrange(len(self._given.sizes))
+        if new in kept:
+            return kept
+        while kept and not self._fits([*kept, new]):
+            kept.pop()
+        return [*kept, new] if self._fits([*kept, new]) else kept
+
+    def _fits(self, chosen: Sequence[int]) -> bool:
+        return len(chosen) <= self._count and float(self._given.sizes[list(chosen)].sum()) <= self._size
+
+    def _improved(self, chosen: list[int]) -> list[int]:
+        """After the best moves, until none gains."""
+        while True:
+            move = self._best_move(chosen)
+            if move is None:
+                return chosen
+            out, new = move
+            if out >= 0:
+                del chosen[out]
+            if new >= 0:
+                chosen.append(new)
+
+    def _best_move(self, chosen: Sequence[int]) -> tuple[int, int] | None:
+        """(place to take out or -1, candidate to put in or -1) of the move that gains most; None when none gains."""
+        given, places = self._given, np.array(chosen, dtype=np.int64)
+        now = self._standing(places)
+        self._cells += given.reads.size
+        # Per candidate that comes and need: what a need costs more, if its owner goes, or less.
+        change, positive = self._change, self._positive
+        np.minimum(now.second, given.reads, out=change)
+        np.subtract(change, now.best, out=change)
+        np.minimum(change, 0.0, out=positive)
+        added = weighted(positive, -given.weights) - given.upkeep
+        added[places] = -np.inf
+        room = self._size - float(given.sizes[places].sum())
+        moves: list[tuple[float, int, int]] = []
+        if len(chosen) < self._count:
+            gains = np.where(given.sizes <= room, added, -np.inf)
+            moves.append((float(gains.max(initial=-np.inf)), -1, int(gains.argmax()) if len(gains) else -1))
+        if len(chosen):
+            dropped = given.upkeep[places] - self._by_owner(now.second - now.best, now, len(places))
+            moves.append((float(dropped.max()), int(dropped.argmax()), -1))
+            # What a candidate that comes leaves unanswered of what the one that goes answered.
+            unanswered = self._by_owner(np.maximum(change, 0.0, out=positive), now, len(places))
+            swaps = added[:, None] - unanswered + given.upkeep[places]
+            swaps[given.sizes[:, None] > room + given.sizes[places]] = -np.inf
+            new, out = np.unravel_index(int(swaps.argmax()), swaps.shape)
+            moves.append((float(swaps[new, out]), int(out), int(new)))
+        gain, out_, new_ = max(moves, default=(0.0, -1, -1))
+        return (out_, new_) if gain > self._least else None
+
+    def _by_owner(self, costs: Numbers, now: _Standing, count: int) -> Numbers:
+        """Weighted costs (by need in the last place) summed by owner (in the last place)."""
+        order = np.argsort(now.owner, kind="stable")
+        order = order[np.searchsorted(now.owner[order], 0) :]
+        summed = np.zeros((*costs.shape[:-1], count))
+        if len(order):
+            owners, begins = np.unique(now.owner[order], return_index=True)
+            summed[..., owners] = np.add.reduceat(costs[..., order] * self._given.weights[order], begins, axis=-1)
+        return summed
+
+    def _standing(self, places: NDArray[np.int64]) -> _Standing:
+        table = np.vstack((self._given.costs, self._given.reads[places]))
+        first = table.argmin(axis=0)
+        columns = np.arange(table.shape[1])
+        best = table[first, columns]
+        table[first, columns] = np.inf
+        second = np.where(first == 0, best, np.minimum(table.min(axis=0), self._given.costs))
+        return _Standing(best, second, first - 1)

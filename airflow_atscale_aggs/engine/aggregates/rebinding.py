@@ -1,0 +1,53 @@
+"""System-defined definitions when their model changes: the same meaning on today's joins and columns, or none any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
+from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+
+
+def rebound(definition: AggregateDefinition, paths: JoinPaths) -> AggregateDefinition | None:
+    """The definition with its attributes as the facts reach them in a model; None when one is out of reach there."""
+    parts: list[FactPart] = []
+    for part in definition.parts:
+        reached = paths.attributes_of(part.fact)
+        if any(bound.attribute not in reached for bound in part.attributes):
+            return None
+        parts.append(replace(part, attributes=tuple(reached[bound.attribute] for bound in part.attributes)))
+    return replace(definition, parts=tuple(parts))
+
+
+def why_left(definition: AggregateDefinition, model: SemanticModel, paths: JoinPaths) -> str:
+    """Why a definition can exist in a model no more; empty when it can.
+
+    Its metrics must be made of the very measures that it stores: one that is computed otherwise today would be another
+    definition.
+    """
+    base = BaseMetrics(model)
+    pieces: dict[str, set[StoredMeasure]] = {}
+    for name in definition.metrics:
+        bases, missing, cycles = base.of(name)
+        for gone in (*missing, *cycles):
+            return f"metric `{gone}` left the model"
+        for one in bases:
+            metric = model.metrics[one]
+            found = stored_measures(metric.calculation_method, metric.dataset, metric.column)
+            pieces.setdefault(metric.dataset, set()).update(found)
+    for part in definition.parts:
+        dataset = model.datasets.get(part.fact)
+        if dataset is None:
+            return f"dataset `{part.fact}` left the model"
+        if not dataset.allow_aggregates:
+            return f"dataset `{part.fact}` has `allow_aggregates: false`"
+        reached = paths.attributes_of(part.fact)
+        for bound in part.attributes:
+            if bound.attribute not in reached:
+                return f"attribute `{bound.attribute.query_name}` left the model, or `{part.fact}` does not reach it"
+        if {*pieces.get(part.fact, ()), row_count(part.fact)} != set(part.measures):
+            return f"the metrics of `{part.fact}` are computed otherwise"
+    return ""

@@ -1,0 +1,340 @@
+"""Defined, by demand: what a model was asked decides which aggregates it should have.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": Defined (system-defined tables); "When the AtScale Engine Creates
+Demand-Defined Aggregates"; priming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.advising.naming import aggregate_label, aggregate_name, listed, times
+from airflow_atscale_aggs.engine.advising.needs import Need
+from airflow_atscale_aggs.engine.advising.recommending import (
+    Advice,
+    DefinedPart,
+    FactDemand,
+    Proposal,
+    advise,
+)
+from airflow_atscale_aggs.engine.advising.selection import Budget
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.lifecycle.demand import (
+    Demand,
+    Unserved,
+    decay,
+    demand_of_log,
+    demand_of_queries,
+    demand_of_structure,
+)
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
+from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.sql.sketches import sketch_error
+
+_MOST_ROUNDS = 4
+"""Of measuring what was chosen and choosing again."""
+
+_MOST_LOGGED = 100_000
+"""Queries of the log that are looked at, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One aggregate that should be defined.
+
+    Attributes:
+        error: of the predicted rows, as a share; None where they are computed from its attributes' counts alone.
+        size_bytes: predicted, by the types of its columns.
+        saved: rows that queries would read less, in the time looked at.
+        share: of the cost of all queries that is saved.
+        outcome: what became of it when it was applied; None when it was not.
+    """
+
+    definition: AggregateDefinition
+    rows: int
+    error: float | None
+    size_bytes: int
+    saved: int
+    share: float
+    upkeep: int
+    queries: float
+    reason: str
+    outcome: DefinitionOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendReport:
+    """What a model should have.
+
+    Attributes:
+        source: ``history`` | ``queries`` | ``structure``.
+        queries: how many queries were looked at, old ones for less.
+        cost_before, cost_after: rows that these queries read, today and with the recommendations.
+        unserved: what no aggregate of the engine's may answer.
+        scans: of facts, to count groups.
+    """
+
+    model: str
+    model_id: str
+    source: str
+    queries: float
+    cost_before: int
+    cost_after: int
+    recommendations: tuple[Recommendation, ...]
+    unserved: tuple[Unserved, ...]
+    scans: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendRequest:
+    """What to look at, and how much to propose.
+
+    Attributes:
+        queries: SQL that stands for history; None: the log.
+        from_structure: what the model's structure makes likely, instead of queries.
+        dialect: of the queries.
+        most, percent: instead of the settings' number and budget; None: those.
+        facts: only these facts; None: all. For advice from structure.
+        origin: of what is defined.
+        ignored: ids of definitions that count as if they were not there.
+    """
+
+    queries: Sequence[str] | None = None
+    from_structure: bool = False
+    dialect: str = "postgres"
+    most: int | None = None
+    percent: int | None = None
+    facts: tuple[str, ...] | None = None
+    origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED
+    ignored: frozenset[str] = frozenset()
+
+
+def recommend(
+    workspace: Workspace,
+    model: str,
+    *,
+    request: RecommendRequest | None = None,
+    apply: bool = False,
+    now: datetime,
+) -> RecommendReport:
+    """What aggregates a model should have besides those that it has; ``apply`` defines them, the next batch builds them.
+
+    The warehouse counts rows and sketches group counts: one scan of each fact that was asked, and one for each round in
+    which the choice has grains in it that are not counted yet.
+
+    Raises:
+        NotRegisteredError: no such model.
+        WarehouseError: the warehouse cannot be asked.
+    """
+    wanted = request or RecommendRequest()
+    record = workspace.registry.model(model)
+    settings = workspace.settings_of(record.id)
+    known = know_model(workspace, record, now=now)
+    source, demand = _demand(workspace, known, wanted, settings, now)
+    if known.model.row_securities and not settings.secure_dimensions:
+        demand = _nothing_secured(demand)
+    builds = (
+        0.0 if wanted.queries is not None or wanted.from_structure else _builds(workspace, record.id, settings, now)
+    )
+    with workspace.warehouse.session() as session:
+        statistician = Statistician(session, known)
+        demands = _demands(workspace, known, demand.needs, statistician, wanted.ignored)
+        advice = _settled(demands, statistician, settings, wanted, builds)
+    found = _recommendations(known, advice, wanted)
+    refused = tuple(Unserved(listed(need.part), need.weight, reason) for need, reason in advice.refused)
+    report = RecommendReport(
+        model=record.name,
+        model_id=record.id,
+        source=source,
+        queries=sum(need.weight for need in demand.needs) + sum(one.weight for one in demand.unserved),
+        cost_before=round(advice.cost_before),
+        cost_after=round(advice.cost_after),
+        recommendations=tuple(found),
+        unserved=(*demand.unserved, *refused),
+        scans=statistician.scans,
+    )
+    return _applied(workspace, report, now) if apply and found else report
+
+
+def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
+    proposed = [as_proposed(one, report) for one in report.recommendations]
+    outcomes = workspace.registry.add_definitions(proposed, now=now)
+    made = [replace(one, outcome=outcome) for one, outcome in zip(report.recommendations, outcomes, strict=True)]
+    return replace(report, recommendations=tuple(made))
+
+
+def _demand(
+    workspace: Workspace, known: ModelKnowledge, wanted: RecommendRequest, settings: Settings, now: datetime
+) -> tuple[str, Demand]:
+    if wanted.from_structure:
+        return "structure", demand_of_structure(known, settings, wanted.facts)
+    if wanted.queries is not None:
+        return "queries", demand_of_queries(known, wanted.queries, settings, dialect=wanted.dialect)
+    return "history", demand_of_log(
+        known, workspace.registry.queries(known.record.id, limit=_MOST_LOGGED), settings, now=now
+    )
+
+
+def _nothing_secured(demand: Demand) -> Demand:
+    reason = "the model has row security; `aggregates.create.securityDimensions.enabled` is false"
+    refused = [Unserved(listed(need.part), need.weight, reason) for need in demand.needs]
+    return Demand((), (*demand.unserved, *refused))
+
+
+def _builds(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> float:
+    """Builds that fall into the time of the log, old ones for less as queries are; one at least."""
+    ends = [one.finished_at for one in workspace.registry.batches(model_id) if one.status == "done" and one.finished_at]
+    return max(1.0, sum(decay(end, settings, now=now) for end in ends))
+
+
+def _demands(
+    workspace: Workspace,
+    known: ModelKnowledge,
+    needs: Sequence[Need],
+    statistician: Statistician,
+    ignored: frozenset[str],
+) -> list[FactDemand]:
+    """By fact: needs, statistics, and what is defined already."""
+    by_fact: dict[str, list[Need]] = {}
+    for need in needs:
+        by_fact.setdefault(need.part.fact, []).append(need)
+    last = workspace.registry.last_rows(known.record.id)
+    defined = [
+        DefinedPart(
+            name=one.definition.name,
+            part=part,
+            rows=last.get((one.definition.id, part.fact)),
+            metrics=one.definition.metrics,
+            is_system=one.definition.origin.is_system_defined,
+        )
+        for one in workspace.registry.definitions(known.record.id)
+        for part in (one.definition.parts if one.definition.id not in ignored else ())
+    ]
+    found = []
+    for fact, here in sorted(by_fact.items()):
+        demand = statistician.demand_of(fact, here, [one for one in defined if one.part.fact == fact])
+        if demand is not None:
+            found.append(demand)
+    return found
+
+
+def _settled(
+    demands: Sequence[FactDemand],
+    statistician: Statistician,
+    settings: Settings,
+    wanted: RecommendRequest,
+    builds: float,
+) -> Advice:
+    """Advice whose choice does not change any more when its grains are counted."""
+    percent = settings.demand_percent if wanted.percent is None else wanted.percent
+    count = settings.demand_number if wanted.most is None else wanted.most
+    size = sum(demand.space.fact_rows for demand in demands) * percent / 100
+    budget = Budget(size=size, count=count)
+    advice = advise(demands, settings, budget=budget, builds=builds)
+    for _ in range(_MOST_ROUNDS):
+        if not advice.to_measure:
+            break
+        for demand in demands:
+            demand.space.learn(statistician.measure(one for one in advice.to_measure if one.fact == demand.fact))
+        advice = advise(demands, settings, budget=budget, builds=builds)
+    return advice
+
+
+def _recommendations(known: ModelKnowledge, advice: Advice, wanted: RecommendRequest) -> list[Recommendation]:
+    names: set[str] = set()
+    found = []
+    for proposal in advice.proposals:
+        definition = _definition(known, proposal, wanted.origin, names)
+        width = sum(_column_bytes(kind) for kind in _column_types(known, proposal))
+        found.append(
+            Recommendation(
+                definition=definition,
+                rows=round(proposal.rows),
+                error=sketch_error(known.sources.dialect)
+                if proposal.is_measured and proposal.part.attributes
+                else None,
+                size_bytes=round(proposal.rows * width),
+                saved=round(proposal.saved),
+                share=proposal.saved / advice.cost_before if advice.cost_before else 0.0,
+                upkeep=round(proposal.upkeep),
+                queries=proposal.queries,
+                reason=_reason(proposal, is_likely=wanted.from_structure),
+            )
+        )
+    return found
+
+
+def _definition(
+    known: ModelKnowledge, proposal: Proposal, origin: DefinitionOrigin, names: set[str]
+) -> AggregateDefinition:
+    made = AggregateDefinition(
+        model_id=known.record.id,
+        name=aggregate_name(proposal.part),
+        label=aggregate_label(proposal.part),
+        origin=origin,
+        metrics=proposal.metrics,
+        parts=(proposal.part,),
+        composite=known.model.is_composite,
+    )
+    if made.name in names:
+        made = replace(made, name=f"{made.name}_{made.fingerprint[:6]}")
+    names.add(made.name)
+    return made
+
+
+def _reason(proposal: Proposal, *, is_likely: bool) -> str:
+    heaviest = proposal.heaviest
+    reads = f"{listed(heaviest.part)} reads {proposal.rows:,.0f} rows instead of {proposal.heaviest_cost:,.0f}"
+    if is_likely:
+        return f"likely by the model's structure: {reads}"
+    others = proposal.queries - heaviest.weight
+    return f"asked {times(heaviest.weight)}: {reads}" + (f"; answers {times(others)} more" if others > 0 else "")
+
+
+def as_proposed(one: Recommendation, report: RecommendReport) -> ProposedDefinition:
+    """A recommendation as the registry records it, with the figures that speak for it."""
+    evidence = {
+        "predicted_rows": float(one.rows),
+        "predicted_bytes": float(one.size_bytes),
+        "predicted_saved_rows": float(one.saved),
+        "predicted_upkeep_rows": float(one.upkeep),
+        "queries": one.queries,
+        "cost_before_rows": float(report.cost_before),
+    }
+    if one.error is not None:
+        evidence["predicted_rows_error"] = one.error
+    return ProposedDefinition(definition=one.definition, reason=one.reason, evidence=evidence)
+
+
+def _column_types(known: ModelKnowledge, proposal: Proposal) -> list[str]:
+    part, sources = proposal.part, known.sources
+    kinds = [sources[bound.dataset].data_type(column) for bound in part.attributes for column in bound.columns]
+    return [*kinds, *("bigint" for _ in part.measures), *("int" for bound in part.attributes if bound.steps)]
+
+
+def _column_bytes(kind: str) -> int:
+    """Roughly what a value takes: text is taken for short names."""
+    return 8 if kind.startswith(_NUMBERS) else 16
+
+
+_NUMBERS = (
+    "int",
+    "bigint",
+    "smallint",
+    "tinyint",
+    "long",
+    "dec",
+    "num",
+    "double",
+    "float",
+    "real",
+    "date",
+    "time",
+    "bool",
+)

@@ -1,0 +1,74 @@
+"""Asks in a DAG which aggregates a model should have, and defines them where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_atscale_aggs.hooks.aggregates import airflow_errors
+from airflow_atscale_aggs.operators.base import AggregatesOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RecommendAggregatesOperator(AggregatesOperator):
+    """Tells which aggregates a model should have by what was asked of it; with ``apply`` the next batch builds them.
+
+    Args:
+        model: name or id.
+        apply: define them.
+        queries: SQL that stands for history; None: the log of queries.
+        from_structure: what the model's structure makes likely, instead of queries.
+        most, budget_percent: instead of the settings' number and budget.
+
+    Returns:
+        One mapping per recommendation: ``aggregate``, ``rows``, ``saved_share``, ``reason``, ``outcome``.
+    """
+
+    template_fields: Sequence[str] = ("model", "queries")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        apply: bool = False,
+        queries: Sequence[str] | None = None,
+        from_structure: bool = False,
+        most: int | None = None,
+        budget_percent: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model, self.apply, self.queries = model, apply, queries
+        self.from_structure, self.most, self.budget_percent = from_structure, most, budget_percent
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Look, and define; the log says why."""
+        from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
+        from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+        request = RecommendRequest(
+            queries=self.queries,
+            from_structure=self.from_structure,
+            most=self.most,
+            percent=self.budget_percent,
+        )
+        with airflow_errors(), self._workspace() as workspace:
+            report = recommend(workspace, self.model, request=request, apply=self.apply, now=utc_now())
+        for one in report.recommendations:
+            self.log.info(
+                "%s: about %s rows, saves %.1f%%: %s", one.definition.name, one.rows, 100 * one.share, one.reason
+            )
+        for unserved in report.unserved:
+            self.log.info("Not answered by any: %s (%s)", unserved.query, unserved.reason)
+        return [
+            {
+                "aggregate": one.definition.name,
+                "rows": one.rows,
+                "saved_share": one.share,
+                "reason": one.reason,
+                "outcome": str(one.outcome or ""),
+            }
+            for one in report.recommendations
+        ]

@@ -1,0 +1,262 @@
+"""Prediction-defined aggregates: defined at deploy, revised at redeploy, only where the model changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
+from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+
+_MORE = (
+    "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a CROSS JOIN sales b",
+    "INSERT INTO day SELECT 100 + a.day_id * 20 + b.day_id, a.day_name, 'month 9' FROM day a CROSS JOIN day b",
+)
+_ALL_MEMBERS = "sales_total"
+_MONTHS = "day_by_month"
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The tiny star with some thousand facts; 420 days in 5 months, 4 shops in 2 cities."""
+    statements = (*tiny_star.SETUP_SQL, *_MORE)
+    if request.param == "duckdb":
+        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        yield f"duckdb:///{tmp_path / 'w.duckdb'}"
+        return
+    with request.getfixturevalue("postgres_database")("predict") as url:
+        with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        yield url
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The model without user-defined aggregates; its catalog wants predictions."""
+    made = tiny_star.write_model(tmp_path / "m", {})
+    _edit(made, "catalog", "build_speculative_aggs: false", "build_speculative_aggs: true")
+    return made
+
+
+@pytest.fixture
+def workspace(warehouse: str, tmp_path: Path) -> Iterator[Workspace]:
+    """Nothing deployed yet."""
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as place:
+        yield place
+
+
+def _edit(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / f"{file}.yml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def _deploy(workspace: Workspace, folder: Path) -> PredictReport:
+    (report,) = deploy(workspace, folder, now=utc_now()).predictions
+    return report
+
+
+def _defined(workspace: Workspace) -> dict[str, AggregateDefinition]:
+    model_id = workspace.registry.model("tiny_sales").id
+    return {one.definition.name: one.definition for one in workspace.registry.definitions(model_id)}
+
+
+def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Path) -> None:
+    """Totals, lists of filter values and plain dashboards do not need the facts; a redeploy of the same changes nothing."""
+    report = _deploy(workspace, folder)
+    found = _defined(workspace)
+
+    assert {_ALL_MEMBERS, _MONTHS} < set(report.appeared)
+    assert {one.origin for one in found.values()} == {DefinitionOrigin.PREDICTION_DEFINED}
+    assert found[_ALL_MEMBERS].metrics == ("Amount", "Average Amount", "Quantity")
+    assert {one.query_name for one in found[_MONTHS].grain} == {"Month"}
+    assert "shop_by_city" not in found, "2 shops a city do not pay"
+    queries = (
+        'SELECT "Amount", "Quantity", "Average Amount" FROM tiny_sales',
+        'SELECT DISTINCT "Month" FROM tiny_sales',
+        'SELECT "Month", "Amount" FROM tiny_sales',
+        'SELECT "City", "Month", "Quantity" FROM tiny_sales',
+    )
+    before = [sorted(map(str, answer(workspace, sql).rows)) for sql in queries]
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    after = [answer(workspace, sql) for sql in queries]
+    assert [sorted(map(str, one.rows)) for one in after] == before
+    assert all(one.plan.uses_aggregates for one in after)
+    again = _deploy(workspace, folder)
+    assert (again.appeared, dict(again.retired), set(again.kept)) == ((), {}, set(report.appeared))
+
+
+def test_without_the_catalogs_switch_nothing_is_predicted_and_the_warehouse_is_not_asked(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A warehouse that is not there does not matter."""
+    _edit(folder, "catalog", "build_speculative_aggs: true", "build_speculative_aggs: false")
+    nowhere = f"duckdb:///{tmp_path / 'no' / 'such' / 'folder.duckdb'}"
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as place:
+        report = deploy(place, folder, now=utc_now())
+
+    assert report.predictions == ()
+
+
+def test_a_warehouse_that_does_not_answer_delays_what_needs_statistics(folder: Path, tmp_path: Path) -> None:
+    """All-member aggregates are defined; the rest comes with the next deployment."""
+    registry = f"sqlite:///{tmp_path / 'r.sqlite'}"
+    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'no' / 'such.duckdb'}") as place:
+        report = _deploy(place, folder)
+    assert report.appeared == (_ALL_MEMBERS,)
+    assert "the warehouse did not answer" in report.notes[0]
+
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        for statement in (*tiny_star.SETUP_SQL, *_MORE):
+            connection.execute(statement)
+    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'w.duckdb'}") as place:
+        later = _deploy(place, folder)
+    assert later.kept == (_ALL_MEMBERS,)
+    assert _MONTHS in later.appeared
+
+
+def test_a_changed_metric_set_is_a_new_all_member_aggregate(workspace: Workspace, folder: Path) -> None:
+    """The old one is retired with the reason, not deleted, and comes back; the dimensions' are left alone."""
+    _deploy(workspace, folder)
+    old = _defined(workspace)
+    _edit(folder, "model", "  - unique_name: Quantity\n", "")
+    report = _deploy(workspace, folder)
+    found = _defined(workspace)
+
+    (new,) = [one for one in found.values() if not one.grain]
+    assert new.metrics == ("Amount", "Average Amount")
+    assert found[_MONTHS] == old[_MONTHS]
+    assert _MONTHS in report.kept
+    record = workspace.registry.definition(old[_ALL_MEMBERS].id)
+    assert record.status == "retired"
+    assert record.status_reason == "the metrics of `sales` changed, or are predicted no more"
+    _edit(folder, "model", "metrics:\n", "metrics:\n  - unique_name: Quantity\n")
+    _deploy(workspace, folder)
+    assert workspace.registry.definition(old[_ALL_MEMBERS].id).status == "defined"
+
+
+def test_a_changed_dimension_is_looked_at_again(workspace: Workspace, folder: Path) -> None:
+    """One that had none may get one; a level that goes takes its aggregate along."""
+    _deploy(workspace, folder)
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.dimensionOnly.compression", "1")
+    changed = _deploy(workspace, folder)
+    assert _MONTHS in changed.kept
+    assert "shop_by_city" in changed.appeared, "it had none, so it was looked at again"
+    _edit(folder, "calendar", "label: Month\n", "label: Month\n    exclude_from_dim_agg: true\n")
+    report = _deploy(workspace, folder)
+
+    assert report.retired[_MONTHS] == "dimension `Calendar` changed"
+    assert "shop_by_city" in report.kept
+
+
+@pytest.mark.parametrize(
+    ("key", "gone"),
+    [
+        ("allMember.enabled", {_ALL_MEMBERS}),
+        ("dimensionOnly.enabled", {_MONTHS}),
+    ],
+)
+def test_each_kind_has_a_switch(workspace: Workspace, folder: Path, key: str, gone: set[str]) -> None:
+    """What is switched off is retired at the next deployment."""
+    before = set(_deploy(workspace, folder).appeared)
+    workspace.registry.put_setting(None, f"aggregates.predictionDefined.{key}", "false")
+
+    assert set(_deploy(workspace, folder).retired) == gone
+    assert set(_defined(workspace)) == before - gone
+
+
+def test_the_structures_kind_has_a_switch_and_the_catalog_has_one_for_all(workspace: Workspace, folder: Path) -> None:
+    """First the third kind goes, then all."""
+    _deploy(workspace, folder)
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    _deploy(workspace, folder)
+    assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
+
+    _edit(folder, "catalog", "build_speculative_aggs: true", "build_speculative_aggs: false")
+    assert set(_deploy(workspace, folder).retired) == {_ALL_MEMBERS, _MONTHS}
+    assert _defined(workspace) == {}
+
+
+def test_dataset_that_may_not_be_aggregated(workspace: Workspace, folder: Path) -> None:
+    """Neither the fact nor the dimension's own rows."""
+    _edit(
+        folder,
+        "catalog",
+        "version: 1.6\n",
+        "version: 1.6\ndataset_properties: {sales: {allow_aggregates: false}, day: {allow_aggregates: false}}\n",
+    )
+    _deploy(workspace, folder)
+
+    assert _defined(workspace) == {}
+
+
+def test_row_security_keeps_predictions_away(workspace: Workspace, folder: Path) -> None:
+    """Unless a setting says otherwise."""
+    (folder / "security.yml").write_text(
+        "unique_name: s\nobject_type: row_security\nlabel: s\ndataset: shop\nfilter_key_column: city\n"
+    )
+    report = _deploy_any(workspace, folder)
+
+    assert report.appeared == ()
+    assert "row security" in report.notes[0]
+    workspace.registry.put_setting(None, "aggregates.create.securityDimensions.enabled", "true")
+    assert _ALL_MEMBERS in _deploy_any(workspace, folder).appeared
+
+
+def _deploy_any(workspace: Workspace, folder: Path) -> PredictReport:
+    (report,) = deploy(workspace, folder, now=utc_now()).predictions
+    return report
+
+
+def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, folder: Path) -> None:
+    """After an attribute moves to another column the old instance serves no more, and the next build stores the new one."""
+    request = RecommendRequest(queries=['SELECT "City", "Amount" FROM tiny_sales'])
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    _deploy(workspace, folder)
+    recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    sql = 'SELECT "City", "Amount" FROM tiny_sales'
+    assert answer(workspace, sql).plan.uses_aggregates
+    text = (folder / "shops.yml").read_text()
+    (folder / "shops.yml").write_text(
+        text.replace("key_columns: [city]", "key_columns: [shop_name]").replace(
+            "name_column: city", "name_column: shop_name"
+        )
+    )
+    _deploy(workspace, folder)
+
+    found = answer(workspace, sql)
+    assert not found.plan.uses_aggregates
+    assert {"North 1", "North 2"} <= {row[0] for row in found.rows}
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    again = answer(workspace, sql)
+    assert again.plan.uses_aggregates
+    assert sorted(map(str, again.rows)) == sorted(map(str, found.rows))
+
+
+def test_what_left_the_model_retires_system_defined_aggregates(workspace: Workspace, folder: Path) -> None:
+    """By name and with the reason; it comes back when it is asked for again."""
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    deploy(workspace, folder, now=utc_now())
+    request = RecommendRequest(queries=['SELECT "City", "Quantity" FROM tiny_sales'])
+    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    (folder / "metric_Quantity.yml").unlink()
+    _edit(folder, "model", "  - unique_name: Quantity\n", "")
+    (outcome,) = deploy(workspace, folder, now=utc_now()).models
+
+    assert made.definition.name in outcome.left
+    assert workspace.registry.definition(made.definition.id).status_reason == "metric `Quantity` left the model"

@@ -1,0 +1,261 @@
+"""Demand-defined aggregates on real warehouses: asked, recommended, defined, built, and then they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendReport, RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.engine.registry.records import QueryRecord
+
+_MORE_FACTS = "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a CROSS JOIN sales b"
+_FACT_ROWS = tiny_star.FACT_ROWS + tiny_star.FACT_ROWS**2
+_BY_MONTH = 'SELECT "Month", "Amount" FROM tiny_sales'
+_BY_CITY = 'SELECT "City", "Quantity" FROM tiny_sales WHERE "Month" = \'month 1\''
+_BY_SHOP = 'SELECT "Shop", "Average Amount" FROM tiny_sales'
+_QUERIES = (_BY_MONTH, _BY_MONTH, _BY_CITY, _BY_SHOP)
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The tiny star with some thousand facts, without aggregates."""
+    statements = (*tiny_star.SETUP_SQL, _MORE_FACTS)
+    if request.param == "duckdb":
+        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        yield f"duckdb:///{tmp_path / 'w.duckdb'}"
+        return
+    with request.getfixturevalue("postgres_database")("recommend") as url:
+        with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        yield url
+
+
+@pytest.fixture
+def workspace(warehouse: str, tmp_path: Path) -> Iterator[Workspace]:
+    """The model deployed without user-defined aggregates."""
+    tiny_star.write_model(tmp_path / "m", {})
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as place:
+        deploy(place, tmp_path / "m", now=utc_now())
+        yield place
+
+
+def _set(workspace: Workspace, **values: str) -> None:
+    for key, value in values.items():
+        workspace.registry.put_setting(None, f"aggregates.{key.replace('_', '.')}", value)
+
+
+def _ask(workspace: Workspace, times: int = 1) -> None:
+    with QueryRouter(workspace) as router:
+        for sql in _QUERIES * times:
+            router.answer(sql)
+
+
+def _grains(report: RecommendReport) -> list[set[str]]:
+    return [{one.query_name for one in each.definition.grain} for each in report.recommendations]
+
+
+def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
+    """Answers stay what they were; afterwards there is nothing left to recommend."""
+    _ask(workspace, times=5)
+    before = [sorted(map(str, answer(workspace, sql).rows)) for sql in _QUERIES]
+    report = recommend(workspace, "tiny_sales", apply=True, now=utc_now())
+
+    assert report.recommendations
+    assert report.cost_after < report.cost_before / 20
+    assert {one.outcome for one in report.recommendations} == {"added"}
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    found = [answer(workspace, sql) for sql in _QUERIES]
+    assert all(one.plan.uses_aggregates for one in found)
+    assert [sorted(map(str, one.rows)) for one in found] == before
+    rows = {one.step.aggregate: one.rows for one in workspace.registry.active_instances(report.model_id)}
+    for one in report.recommendations:
+        assert one.error is not None
+        assert abs(one.rows - rows[one.definition.name]) <= max(1.0, one.error * rows[one.definition.name])
+    assert not recommend(workspace, "tiny_sales", now=utc_now()).recommendations
+
+
+def test_queries_stand_for_history(workspace: Workspace) -> None:
+    """Priming: one aggregate at the most serves all three grains; its reason and evidence are recorded."""
+    request = RecommendRequest(queries=_QUERIES, most=1)
+    report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+
+    (one,) = report.recommendations
+    assert _grains(report) == [{"Month", "City", "Shop"}]
+    assert one.definition.name == "sales_by_month_shop_city"
+    assert one.definition.metrics == ("Amount", "Average Amount", "Quantity")
+    assert one.queries == 4
+    assert report.cost_before == 4 * _FACT_ROWS
+    assert report.cost_after == 4 * one.rows
+    (record,) = workspace.registry.definitions(report.model_id)
+    assert record.definition.origin is DefinitionOrigin.DEMAND_DEFINED
+    assert (
+        record.reason == f"asked 2 times: Month reads {one.rows} rows instead of {_FACT_ROWS:,}; answers 2 times more"
+    )
+    assert record.evidence["predicted_rows"] == one.rows
+    again = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+    assert all(each.outcome != "duplicate" for each in again.recommendations)
+
+
+def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(workspace: Workspace) -> None:
+    """Once asked, ten times built."""
+    user = RecommendRequest(queries=[_BY_SHOP], most=1)
+    recommend(workspace, "tiny_sales", request=user, apply=True, now=utc_now())
+    for _ in range(10):
+        run_batch(workspace, "tiny_sales", owner=process_owner())
+    with QueryRouter(workspace) as router:
+        router.answer(_BY_MONTH)
+
+    assert not recommend(workspace, "tiny_sales", now=utc_now()).recommendations
+
+
+def test_old_queries_weigh_less(workspace: Workspace) -> None:
+    """By half after each half-life; seen through the weight of the recommendation."""
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    model_id = workspace.registry.model("tiny_sales").id
+    record = QueryRecord(
+        model_id=model_id,
+        fingerprint="f" * 32,
+        asked_at=now - timedelta(days=14),
+        shape='SELECT "Month", "Amount" FROM tiny_sales WHERE "City" = ?',
+        keys=("Month",),
+        metrics=("Amount",),
+        predicates=("City",),
+        planned=(),
+        actual=(),
+        rows=4,
+        seconds=1.0,
+        weight=8,
+    )
+    workspace.registry.record_queries([record])
+    (one,) = recommend(workspace, "tiny_sales", now=now).recommendations
+
+    assert one.queries == pytest.approx(4)
+    assert {each.query_name for each in one.definition.grain} == {"Month", "City"}
+
+
+def test_a_logged_query_that_cannot_be_read_again_counts_by_what_was_noted(workspace: Workspace) -> None:
+    """Its attributes and metrics are in the log beside its text."""
+    with QueryRouter(workspace) as router:
+        router.answer(_BY_CITY)
+    (asked,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    workspace.registry.record_queries([_unreadable(asked)])
+    report = recommend(workspace, "tiny_sales", now=utc_now())
+
+    assert report.queries == pytest.approx(4, rel=1e-3)
+    assert report.unserved == ()
+    assert _grains(report) == [{"City", "Month"}]
+
+
+def _unreadable(asked: QueryRecord) -> QueryRecord:
+    from dataclasses import replace
+
+    return replace(asked, fingerprint="0" * 32, shape="(unreadable", weight=3)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("create.joins.enabled", "false", "is joined, which `aggregates.create.joins.enabled` forbids"),
+        ("create.joins.maximumDepth", "0", "is 1 joins away"),
+        ("create.joins.maximumKeyCardinality", "3", "is joined by 20 keys"),
+        ("create.joins.compression", "1000", "has one value per"),
+    ],
+)
+def test_settings_on_joins(workspace: Workspace, key: str, value: str, reason: str) -> None:
+    """What is not joined is told by name with the setting."""
+    workspace.registry.put_setting(None, f"aggregates.{key}", value)
+    report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[_BY_MONTH]), now=utc_now())
+
+    assert report.recommendations == ()
+    assert [one.reason.startswith(f"`Month` {reason}") for one in report.unserved] == [True]
+
+
+def test_the_compression_threshold(workspace: Workspace) -> None:
+    """An aggregate of 20 rows of 3,660 facts compresses 183 times."""
+    request = RecommendRequest(queries=['SELECT "Day", "Amount" FROM tiny_sales'])
+    workspace.registry.put_setting(None, "aggregates.create.compression.threshold", "200")
+    assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
+    workspace.registry.put_setting(None, "aggregates.create.threshold.enabled", "false")
+    assert len(recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations) == 1
+
+
+def test_widening_and_its_limit(workspace: Workspace) -> None:
+    """Without widening an aggregate has the measures of its heaviest query only, and says so in what it saves."""
+    queries = [_BY_MONTH, _BY_MONTH, 'SELECT "Month", "Quantity" FROM tiny_sales']
+    request = RecommendRequest(queries=queries, most=1)
+    (wide,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
+    workspace.registry.put_setting(None, "aggregates.create.widening.enabled", "false")
+    (narrow,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
+
+    assert (wide.definition.metrics, wide.queries) == (("Amount", "Quantity"), 3)
+    assert (narrow.definition.metrics, narrow.queries) == (("Amount",), 2)
+
+
+def test_narrowing(workspace: Workspace) -> None:
+    """Fewer dimensions than a defined aggregate: only if that is allowed."""
+    by_day_shop = RecommendRequest(queries=['SELECT "Day", "Shop", "Amount" FROM tiny_sales'])
+    recommend(workspace, "tiny_sales", request=by_day_shop, apply=True, now=utc_now())
+    request = RecommendRequest(queries=[_BY_MONTH])
+
+    assert _grains(recommend(workspace, "tiny_sales", request=request, now=utc_now())) == [{"Month"}]
+    workspace.registry.put_setting(None, "aggregates.create.narrowing.enabled", "false")
+    assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("calendar", "label: Month\n", "label: Month\n    exclude_from_fact_agg: true\n", "`exclude_from_fact_agg`"),
+        (
+            "catalog",
+            "version: 1.6\n",
+            "version: 1.6\ndataset_properties: {sales: {allow_aggregates: false}}\n",
+            "dataset `sales` has `allow_aggregates: false`",
+        ),
+    ],
+)
+def test_what_the_model_keeps_out(
+    workspace: Workspace, tmp_path: Path, file: str, old: str, new: str, reason: str
+) -> None:
+    """By attribute, by dataset."""
+    path = tmp_path / "m" / f"{file}.yml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[_BY_MONTH]), now=utc_now())
+
+    assert report.recommendations == ()
+    assert [reason in one.reason for one in report.unserved] == [True]
+
+
+def test_nothing_asked_and_what_cannot_be_read(workspace: Workspace) -> None:
+    """No needs, no recommendations, no scan; an unreadable query is told."""
+    nothing = recommend(workspace, "tiny_sales", now=utc_now())
+    report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=["SELECT 1 +"]), now=utc_now())
+
+    assert (nothing.queries, nothing.recommendations, nothing.scans) == (0, (), 0)
+    assert [one.query for one in report.unserved] == ["SELECT 1 +"]
+
+
+def test_from_structure(workspace: Workspace) -> None:
+    """Without any history: all metrics of the fact at levels that dashboards are likely to use."""
+    report = recommend(workspace, "tiny_sales", request=RecommendRequest(from_structure=True), now=utc_now())
+
+    assert report.source == "structure"
+    assert all(
+        set(one.definition.metrics) == {"Amount", "Average Amount", "Quantity"} for one in report.recommendations
+    )
+    assert {"Month", "City"} in _grains(report) or any(grain > {"Month", "City"} for grain in _grains(report))
