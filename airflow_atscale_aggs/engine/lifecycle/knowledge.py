@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
@@ -25,8 +25,15 @@ from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRe
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, InstanceIndex, Miss, ServingInstance
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.probes import Claim, dependencies_wanted, implied_dependencies, keys_to_prove
+from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
+    UniqueKey,
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+)
 from airflow_atscale_aggs.engine.sql.sources import Sources, table_key
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -46,6 +53,10 @@ class Proofs:
         implied = implied_dependencies(wanted, self.facts)
         self.facts = replace(self.facts, functional=self.facts.functional | implied)
         self._ask(session, sorted(wanted - implied))
+
+    def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
+        """Ask whether the targets of joins are unique, unless it has been asked before."""
+        self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
 
     def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
         new = [claim for claim in claims if claim not in self.asked]
@@ -75,6 +86,7 @@ class ModelKnowledge:
     not_serving: tuple[Candidate, ...]
     sources: Sources
     proofs: Proofs
+    physical: PhysicalModel
 
 
 def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:
@@ -105,6 +117,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
         not_serving=tuple(others),
         sources=sources,
         proofs=Proofs(sources),
+        physical=PhysicalModel(model, paths, sources),
     )
 
 

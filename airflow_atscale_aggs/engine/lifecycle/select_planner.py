@@ -79,6 +79,19 @@ class SelectPlanner:
         self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
         return made
 
+    def answered(self, query: ModelQuery, part: QueryPart, *, use_aggregates: bool = True) -> exp.Query | None:
+        """The SELECT on an aggregate that answers a query of one part; None when none does."""
+        match = self._match(query, part) if use_aggregates else None
+        self.query, self._parts, self._matches = query, (part,), [match]
+        self.sources = [self._source(part, match)]
+        if match is None:
+            return None
+        try:
+            return compose(query, [(part, self._rows(part, match))])
+        except DefinitionError:
+            self._matches, self.sources = [None], [self._source(part, None)]
+            return None
+
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         """By part: what does not answer it, and why, nearest first."""
         query, known = self.query, self.known

@@ -127,6 +127,10 @@ class InstanceIndex:
         for measure in part.measures:
             _set(self._measures, measure, bit)
 
+    def popularity(self, fact: str, attribute: GrainAttribute) -> int:
+        """How many aggregates of a fact store an attribute."""
+        return self._attributes.get((fact, attribute), 0).bit_count()
+
     def find(
         self,
         query: ModelQuery,

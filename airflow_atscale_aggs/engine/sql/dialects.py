@@ -30,6 +30,14 @@ class ReplaceViewStyle(StrEnum):
     """A replace may only add columns, so the view is dropped and made again, in one transaction."""
 
 
+class AverageType(StrEnum):
+    """What AVG of an exact number yields."""
+
+    DOUBLE = "double"
+    EXACT = "exact"
+    """The quotient of the sum and the count as the warehouse divides decimals."""
+
+
 class Folding(StrEnum):
     """What an unquoted identifier becomes."""
 
@@ -71,6 +79,7 @@ class Dialect:
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
+        average: what AVG of an exact number is; None where it was never tried, or is neither.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -93,6 +102,7 @@ class Dialect:
     variance_pop: str | None = None
     needs_analyze: bool = False
     bigint_sums_widen: bool = False
+    average: AverageType | None = None
     before_switch: tuple[str, ...] = ()
 
 
@@ -106,6 +116,7 @@ _ROWS = (
         transactional_ddl=True,
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
+        average=AverageType.DOUBLE,
     ),
     Dialect(
         name="postgres",
@@ -119,6 +130,7 @@ _ROWS = (
         approx_count_distinct=None,
         needs_analyze=True,
         bigint_sums_widen=True,
+        average=AverageType.EXACT,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(
