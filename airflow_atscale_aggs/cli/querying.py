@@ -178,7 +178,8 @@ def _plan_document(plan: QueryPlan) -> dict[str, object]:
 
 def _source(source: PartSource) -> dict[str, object]:
     names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
-    return {name: getattr(source, name) for name in names}
+    facts = {"fact_rows": source.facts.rows, "fact_cost": source.facts.cost} if source.facts is not None else {}
+    return {**{name: getattr(source, name) for name in names}, **facts}
 
 
 def _candidate(one: Candidate) -> dict[str, object]:

@@ -24,7 +24,7 @@ from query_strategies import StarQuery, model_of, queries_of
 from strategies import Star, aggregates_of, stars
 
 from airflow_atscale_aggs.engine.lifecycle import plain_planner
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs, Sizes
 from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlanner, PlainTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
@@ -164,6 +164,7 @@ def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelKnow
         sources=sources,
         proofs=Proofs(sources),
         physical=PhysicalModel(model, paths, sources),
+        sizes=Sizes(sources, ()),
     )
 
 

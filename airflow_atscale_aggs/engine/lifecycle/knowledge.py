@@ -5,12 +5,13 @@ Made once per version of the registry; proofs are made when a query first needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
+from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -23,6 +24,7 @@ from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.costs import Statistics
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, InstanceIndex, Miss, ServingInstance
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
@@ -34,8 +36,9 @@ from airflow_atscale_aggs.engine.sql.probes import (
     implied_dependencies,
     keys_to_prove,
 )
-from airflow_atscale_aggs.engine.sql.sources import Sources, table_key
-from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey, table_key
+from airflow_atscale_aggs.engine.sql.statistics import read_statistics, statistics_query
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
 
 
 @dataclass(slots=True)
@@ -65,6 +68,34 @@ class Proofs:
             self.asked.update(new)
 
 
+@dataclass(slots=True)
+class Sizes:
+    """What the warehouse tells about the model's tables; asked when it is first needed."""
+
+    sources: Sources
+    datasets: tuple[str, ...]
+    _found: Statistics | None = None
+
+    def of(self, warehouse: Warehouse) -> Statistics:
+        """By (schema, table); empty where the warehouse tells nothing."""
+        if self._found is None:
+            query = statistics_query(set(self._places()), self.sources.dialect)
+            self._found = {}
+            if query is not None:
+                with warehouse.session() as session:
+                    self._found = read_statistics(session.fetch_all(query))
+        return self._found
+
+    def _places(self) -> Iterator[TableKey]:
+        for name in self.datasets:
+            try:
+                place = self.sources[name].place
+            except DefinitionError:
+                continue
+            if place is not None:
+                yield place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKnowledge:
     """One model as it is deployed, with the instances that serve.
@@ -87,6 +118,7 @@ class ModelKnowledge:
     sources: Sources
     proofs: Proofs
     physical: PhysicalModel
+    sizes: Sizes
 
 
 def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:
@@ -118,6 +150,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
         sources=sources,
         proofs=Proofs(sources),
         physical=PhysicalModel(model, paths, sources),
+        sizes=Sizes(sources, tuple(model.datasets)),
     )
 
 

@@ -82,6 +82,12 @@ class QueryPlan:
         source = self.sources[number]
         if source.aggregate is not None:
             return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+        facts, nearest = source.facts, next(iter(self.candidates[number]), None)
+        if facts is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
+            return (
+                f"The facts `{source.fact}` answer: the index on `{facts.index}` leads to about {facts.cost:,} of "
+                f"{facts.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
+            )
         misses = {one.miss for one in self.candidates[number]}
         if not misses:
             return f"The facts `{source.fact}` answer: no aggregate is defined for them."

@@ -71,6 +71,7 @@ class Miss(StrEnum):
     MANY_TO_MANY = "many-to-many attributes differ"
     SKETCH = "sketches are not read by this version"
     DEARER = "a cheaper aggregate answers"
+    FACTS_CHEAPER = "the facts are cheaper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +317,7 @@ def nearness(candidate: Candidate) -> tuple[int, int, int]:
 
 _FAR: Mapping[Miss, int] = {
     Miss.DEARER: 0,
+    Miss.FACTS_CHEAPER: -1,
     Miss.MANY_TO_MANY: 2,
     Miss.OTHER_VERSION: 2,
     Miss.BLOCKED: 2,

@@ -80,6 +80,9 @@ class Dialect:
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
+        statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
+            distinct values (negative: share of the rows), correlation, whether an index begins with the column; None where
+            nothing cheap is known. See `sql/statistics.py`.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -103,8 +106,21 @@ class Dialect:
     needs_analyze: bool = False
     bigint_sums_widen: bool = False
     average: AverageType | None = None
+    statistics: str | None = None
     before_switch: tuple[str, ...] = ()
 
+
+_POSTGRES_STATISTICS = """\
+SELECT n.nspname, c.relname, CAST(c.reltuples AS BIGINT), a.attname, s.n_distinct, s.correlation,
+  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+WHERE (n.nspname, c.relname) IN ({tables})"""
+
+_DUCKDB_STATISTICS = """\
+SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE FROM duckdb_tables()
+WHERE database_name = current_database() AND (schema_name, table_name) IN ({tables})"""
 
 _ROWS = (
     Dialect(
@@ -117,6 +133,7 @@ _ROWS = (
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
         average=AverageType.DOUBLE,
+        statistics=_DUCKDB_STATISTICS,
     ),
     Dialect(
         name="postgres",
@@ -131,6 +148,7 @@ _ROWS = (
         needs_analyze=True,
         bigint_sums_widen=True,
         average=AverageType.EXACT,
+        statistics=_POSTGRES_STATISTICS,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(
