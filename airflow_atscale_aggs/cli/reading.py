@@ -14,6 +14,7 @@ from airflow_atscale_aggs.cli.teaching import Verb
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow_atscale_aggs.engine.lifecycle.savings import Saving
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
@@ -71,8 +72,9 @@ def definitions(
             for record in place.registry.definitions(one.id, include_retired=include_retired)
         ]
         used = _usage(place, [one.id for one in chosen])
+        saved = _saved(place, [one.id for one in chosen])
     if as_json:
-        print_json([{**_definition(name, record), **_used(record, used)} for name, record in found])
+        print_json([{**_definition(name, record), **_used(record, used, saved)} for name, record in found])
         return
     _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
     rows = [
@@ -84,12 +86,13 @@ def definitions(
             ", ".join(part.fact for part in record.definition.parts),
             ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
             ", ".join(record.definition.metrics),
-            _used(record, used)["uses"],
+            _used(record, used, saved)["uses"],
+            _told_saving(saved.get(record.definition.id)),
         )
         for name, record in found
     ]
-    columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses")
-    print_table(columns, rows, right=("uses",))
+    columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses", "saves each")
+    print_table(columns, rows, right=("uses", "saves each"))
 
 
 @click.command(cls=Verb, example="atscale-aggs instances --model retail")
@@ -258,9 +261,31 @@ def _usage(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, date
     return found
 
 
-def _used(record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]) -> dict[str, object]:
+def _saved(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
+    """What definitions save, by the log of queries."""
+    from airflow_atscale_aggs.engine.lifecycle.savings import average_savings
+
+    return {key: one for model in models for key, one in average_savings(place.registry, model).items()}
+
+
+def _told_saving(saving: Saving | None) -> str:
+    """Seconds of a query on average; with ``~`` where the facts' time of some of them is estimated."""
+    if saving is None:
+        return ""
+    return f"{'' if saving.measured == 1 else '~'}{saving.seconds:.3f} s"
+
+
+def _used(
+    record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]], saved: Mapping[str, Saving]
+) -> dict[str, object]:
     uses, last = used.get(record.definition.id, (0, None))
-    return {"uses": uses, "last_used_at": last}
+    saving = saved.get(record.definition.id)
+    return {
+        "uses": uses,
+        "last_used_at": last,
+        "average_saving_seconds": saving.seconds if saving is not None else None,
+        "average_saving_measured_share": saving.measured if saving is not None else None,
+    }
 
 
 def _definition(model: str, record: DefinitionRecord) -> dict[str, object]:

@@ -430,7 +430,14 @@ def _with_names(plan: QueryPlan, queries: Sequence[ModelQuery]) -> QueryPlan:
 
 def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
     return tuple(
-        QuerySource(fact=one.fact, aggregate=one.aggregate or "", definition_id=one.definition_id or "")
+        QuerySource(
+            fact=one.fact,
+            aggregate=one.aggregate or "",
+            definition_id=one.definition_id or "",
+            rows=one.rows,
+            fact_rows=one.facts.rows if one.facts is not None else None,
+            fact_cost=one.facts.cost if one.facts is not None else None,
+        )
         for one in sources
     )
 
