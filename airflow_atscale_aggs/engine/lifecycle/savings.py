@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, QueryRecord, QuerySource
 
 MOST_QUERIES = 20_000
@@ -32,7 +32,7 @@ class Saving:
     measured: float
 
 
-def average_savings(registry: RegistryReader, model_id: str) -> dict[str, Saving]:
+def average_savings(registry: QueryLog, model_id: str) -> dict[str, Saving]:
     """By definition; those of which nothing can be said are left out."""
     records = registry.queries(model_id, limit=MOST_QUERIES)
     instances = registry.instances(model_id=model_id)
