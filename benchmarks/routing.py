@@ -133,10 +133,10 @@ def rewrite(counts: list[int]) -> None:
         run_batch(workspace, "bench_model", owner=process_owner())
         router = QueryRouter(workspace)
         router.plan(QUERIES[0].format(m=MODEL))
-        (key,) = router._known  # noqa: SLF001 - made-up aggregates are registered nowhere
-        known = router._known[key]  # noqa: SLF001
+        (key,) = router._models._known  # noqa: SLF001 - made-up aggregates are registered nowhere
+        known = router._models._known[key]  # noqa: SLF001
         for count in counts:
-            router._known[key] = replace(known, index=InstanceIndex(made_up(known, count)))  # noqa: SLF001
+            router._models._known[key] = replace(known, index=InstanceIndex(made_up(known, count)))  # noqa: SLF001
             for fresh in (True, False):
                 times, hits = plan_ms(router, fresh=fresh)
                 ordered = sorted(times)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlglot
 from query_oracle import same_rows
+from sqlglot import exp
 
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -54,3 +56,24 @@ class QueryCase:
         if self.source != "any":
             found = ", ".join(source.aggregate or "facts" for source in routed.plan.sources)
             assert found == self.source, routed.plan.sql
+
+    def check_plain(self, router: QueryRouter, workspace: Workspace, schema: str) -> None:
+        """The SELECT on tables, through the router: the same rows and names of columns as without it."""
+        sql = qualified(self.equals, schema, workspace.warehouse.dialect.sqlglot_name)
+        with workspace.warehouse.session() as session:
+            names, wanted = session.fetch_named(sql)
+        found = router.answer(sql)
+
+        assert same_rows(found.rows, wanted) == "", found.plan.sql
+        assert (found.columns, found.fallback_reason) == (names, "")
+        assert found.plan.uses_aggregates or found.plan.sql == sql
+
+
+def qualified(sql: str, schema: str, dialect: str) -> str:
+    """With a schema before the names of tables: plain SQL is looked up as the warehouse looks it up."""
+    root = sqlglot.parse_one(sql, read=dialect)
+    own = {one.alias for one in root.find_all(exp.CTE)}
+    for table in root.find_all(exp.Table):
+        if not table.db and table.name not in own:
+            table.set("db", exp.to_identifier(schema))
+    return root.sql(dialect=dialect)

@@ -68,6 +68,7 @@ def query(
     """Answer a query on a model: FROM names the model, columns are its attributes and metrics.
 
     Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on standard error.
+    Plain SQL on the warehouse's tables is run as it stands, or on an aggregate where that is proven to be the same.
     """
     from airflow_atscale_aggs.engine.lifecycle.use import answer
 
@@ -88,7 +89,8 @@ def query(
         print_table(found.columns, found.rows)
     if found.fallback_reason:
         say(f"The aggregate could not be read, so the facts answered: {found.fallback_reason}")
-    say(f"{len(found.rows)} rows from {', '.join(_told(source) for source in found.plan.sources)}")
+    sources = ", ".join(_told(source) for source in found.plan.sources) or "the SQL as it stands"
+    say(f"{len(found.rows)} rows from {sources}")
 
 
 @click.command(cls=Verb, example=f"atscale-aggs explain '{_QUERY}'")
@@ -120,6 +122,8 @@ def explain(
         print_json(_plan_document(plan))
         return
     click.echo(plan.sql)
+    for reason in plan.untouched:
+        say(f"Run as it stands: {reason}")
     for number, candidates in enumerate(plan.candidates):
         say(plan.verdict(number))
         if candidates:
@@ -160,6 +164,7 @@ def _answer_document(found: Answer) -> dict[str, object]:
 def _plan_document(plan: QueryPlan) -> dict[str, object]:
     return {
         "sql": plan.sql,
+        "untouched": list(plan.untouched),
         "parts": [
             {
                 **_source(source),
@@ -173,7 +178,8 @@ def _plan_document(plan: QueryPlan) -> dict[str, object]:
 
 def _source(source: PartSource) -> dict[str, object]:
     names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
-    return {name: getattr(source, name) for name in names}
+    facts = {"fact_rows": source.facts.rows, "fact_cost": source.facts.cost} if source.facts is not None else {}
+    return {**{name: getattr(source, name) for name in names}, **facts}
 
 
 def _candidate(one: Candidate) -> dict[str, object]:

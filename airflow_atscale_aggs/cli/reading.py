@@ -14,6 +14,7 @@ from airflow_atscale_aggs.cli.teaching import Verb
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow_atscale_aggs.engine.lifecycle.savings import Saving
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
@@ -72,13 +73,14 @@ def definitions(
             for record in place.registry.definitions(one.id, include_retired=include_retired)
         ]
         used = _usage(place, [one.id for one in chosen])
+        saved = _saved(place, [one.id for one in chosen])
         stayed = _stayed(place, [one.id for one in chosen])
     if as_json:
         print_json(
             [
                 {
                     **_definition(name, record),
-                    **_used(record, used),
+                    **_used(record, used, saved),
                     "stayed": stayed.get(record.definition.id, ((), ""))[0],
                 }
                 for name, record in found
@@ -86,9 +88,9 @@ def definitions(
         )
         return
     _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
-    rows = [_definition_row(name, record, used) for name, record in found]
-    columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses")
-    print_table(columns, rows, right=("uses",))
+    rows = [_definition_row(name, record, used, saved) for name, record in found]
+    columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses", "saves each")
+    print_table(columns, rows, right=("uses", "saves each"))
     _tell_stayed(stayed)
 
 
@@ -279,7 +281,10 @@ def _tell_stayed(stayed: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
 
 
 def _definition_row(
-    model: str, record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]
+    model: str,
+    record: DefinitionRecord,
+    used: Mapping[str, tuple[int, datetime]],
+    saved: Mapping[str, Saving],
 ) -> tuple[object, ...]:
     return (
         record.definition.name,
@@ -289,13 +294,36 @@ def _definition_row(
         ", ".join(part.fact for part in record.definition.parts),
         ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
         ", ".join(record.definition.metrics),
-        _used(record, used)["uses"],
+        _used(record, used, saved)["uses"],
+        _told_saving(saved.get(record.definition.id)),
     )
 
 
-def _used(record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]]) -> dict[str, object]:
+def _saved(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
+    """What definitions save, by the log of queries."""
+    from airflow_atscale_aggs.engine.lifecycle.savings import average_savings
+
+    return {key: one for model in models for key, one in average_savings(place.registry, model).items()}
+
+
+def _told_saving(saving: Saving | None) -> str:
+    """Seconds of a query on average; with ``~`` where the facts' time of some of them is estimated."""
+    if saving is None:
+        return ""
+    return f"{'' if saving.measured == 1 else '~'}{saving.seconds:.3f} s"
+
+
+def _used(
+    record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]], saved: Mapping[str, Saving]
+) -> dict[str, object]:
     uses, last = used.get(record.definition.id, (0, None))
-    return {"uses": uses, "last_used_at": last}
+    saving = saved.get(record.definition.id)
+    return {
+        "uses": uses,
+        "last_used_at": last,
+        "average_saving_seconds": saving.seconds if saving is not None else None,
+        "average_saving_measured_share": saving.measured if saving is not None else None,
+    }
 
 
 def _definition(model: str, record: DefinitionRecord) -> dict[str, object]:

@@ -284,11 +284,6 @@ class Settings:
     join_key_cardinality: int = _setting(
         "aggregates.create.joins.maximumKeyCardinality", 10_000_000, "most values of a key that is joined on", least=1
     )
-    joins_may_prevent_incremental: bool = _setting(
-        "aggregate.create.joins.allowPreventIncremental.enabled",
-        True,
-        "join datasets that are not immutable to facts with an incremental indicator",
-    )
     demand_number: int = _setting(
         "aggregates.demandDefined.maximumNumber", 20, "most aggregates that one recommendation proposes", least=0
     )

@@ -73,7 +73,7 @@ class AggregatesHook(BaseHook):
         return str(extra.get("warehouse_url") or self.get_connection(extra["warehouse_conn_id"]).get_uri())
 
     def answer(self, sql: str, **options: Any) -> Answer:
-        """Run a query on a model, from its aggregates where they serve.
+        """Run a query on a model, or plain SQL on tables, from aggregates where they serve.
 
         Args:
             options: as `engine.lifecycle.use.answer` has them: ``model``, ``dialect``, ``use_aggregates``,

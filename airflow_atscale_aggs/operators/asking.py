@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 class AggregateAwareSQLOperator(AggregatesOperator):
-    """Runs a query on a model, answered from its aggregates where they are proven to serve.
+    """Runs a query on a model, or plain SQL on tables, answered from aggregates where they are proven to serve.
 
     Args:
-        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``.
+        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``. A query on
+            the warehouse's tables is in the warehouse's own SQL, and is run as it stands where no aggregate serves.
         model: the model that is meant where FROM names none that is deployed.
-        dialect: the SQL that the query is written in, by sqlglot's name.
+        dialect: the SQL that a query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
 
@@ -57,6 +58,8 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         for source in found.plan.sources:
             where = f"aggregate `{source.aggregate}`" if source.aggregate else f"the facts `{source.fact}`"
             self.log.info("%s rows from %s", len(found.rows), where)
+        for reason in found.plan.untouched:
+            self.log.info("Run as it stands: %s", reason)
         if found.fallback_reason:
             self.log.warning("The aggregate could not be read, so the facts answered: %s", found.fallback_reason)
         return found.rows

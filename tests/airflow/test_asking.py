@@ -58,6 +58,23 @@ def test_the_hook_has_the_same_rows(registry: str) -> None:
     assert hook.get_records(_QUERY) == hook.get_records(_QUERY, use_aggregates=False) == [("North", Decimal("555.00"))]
 
 
+def test_plain_sql_is_answered_from_an_aggregate_or_run_as_it_stands(registry: str) -> None:
+    """By the operator and by the hook, which tells why."""
+    star = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = 'North'"
+    for measure, reasons in (
+        ("SUM(f.amount)", ()),
+        ("SUM(f.amount + 0)", ("`SUM(f.amount + 0)`: it does not aggregate one column of the fact table.",)),
+    ):
+        sql = f"SELECT s.city, {measure} {star} GROUP BY 1"
+        operator = AggregateAwareSQLOperator(task_id="ask", sql=sql, aggs_conn_id="asked")
+        rows = operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+
+        found = AggregatesHook("asked").answer(sql)
+
+        assert found.rows == rows == [("North", Decimal("555.00"))]
+        assert (found.plan.uses_aggregates, found.plan.untouched) == (not reasons, reasons)
+
+
 def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
     """The next try would be as wrong."""
     operator = AggregateAwareSQLOperator(task_id="ask", sql=_QUERY.replace("City", "Ctiy"), aggs_conn_id="asked")

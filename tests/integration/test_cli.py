@@ -302,7 +302,12 @@ def test_queries_are_answered_and_explained(folder: Path) -> None:
     assert json.loads(out)["rows"] == [["North", 555.0], ["South", 292.5]]
     assert json.loads(out)["sources"][0]["aggregate"] is None
 
-    used = {one["name"]: one["uses"] for one in json.loads(_run(folder, "definitions", "--json")[1])}
+    listed = json.loads(_run(folder, "definitions", "--json")[1])
+    saved = {one["name"]: (one["average_saving_seconds"], one["average_saving_measured_share"]) for one in listed}
+    assert saved["by_city"][1] == 1
+    assert isinstance(saved["by_city"][0], float)
+    assert saved["by_month"] == (None, None)
+    used = {one["name"]: one["uses"] for one in listed}
     assert used == {"by_city": 1, "by_day_and_shop": 0, "by_month": 0, "by_month_and_city": 0}
 
     code, out, err = _run(folder, "explain", 'SELECT "Shop", "Day", "Amount", "Month" FROM tiny_sales', "--json")

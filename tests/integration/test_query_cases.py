@@ -82,6 +82,22 @@ def test_tpcds_sample(tpcds_sample: tuple[Workspace, QueryRouter], case: QueryCa
     case.check(router, workspace, "tpcds")
 
 
+@pytest.mark.parametrize("case", QueryCase.read("retail"), ids=lambda case: case.name)
+def test_retail_plainly_said(retail: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
+    """The SELECT written by hand, sent as it stands: rewritten or not, the answer is the warehouse's."""
+    workspace, router = retail
+
+    case.check_plain(router, workspace, "retail")
+
+
+@pytest.mark.parametrize("case", QueryCase.read("tpcds_sample"), ids=lambda case: case.name)
+def test_tpcds_sample_plainly_said(tpcds_sample: tuple[Workspace, QueryRouter], case: QueryCase) -> None:
+    """The same for the TPC-DS sample model."""
+    workspace, router = tpcds_sample
+
+    case.check_plain(router, workspace, "tpcds")
+
+
 def test_the_cases_are_enough() -> None:
     """At least sixty, and no name twice."""
     names = [case.name for file in sorted(CASES_FOLDER.glob("*.sql")) for case in QueryCase.read(file.stem)]

@@ -60,7 +60,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     found = read_model_folder(folder)
     deployments = _deployments(workspace.registry, found, model)
-    check_indicators(workspace, deployments, found.issues)
+    check_indicators(workspace, [one for one, _ in deployments], found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)

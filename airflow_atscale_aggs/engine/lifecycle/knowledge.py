@@ -5,18 +5,19 @@ Made once per version of the registry; proofs are made when a query first needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
+from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
@@ -24,12 +25,21 @@ from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.costs import Statistics
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, InstanceIndex, Miss, ServingInstance
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.probes import Claim, dependencies_wanted, implied_dependencies, keys_to_prove
-from airflow_atscale_aggs.engine.sql.sources import Sources, table_key
-from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
+    UniqueKey,
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey, table_key
+from airflow_atscale_aggs.engine.sql.statistics import read_statistics, statistics_query
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
 
 
 @dataclass(slots=True)
@@ -48,11 +58,43 @@ class Proofs:
         self.facts = replace(self.facts, functional=self.facts.functional | implied)
         self._ask(session, sorted(wanted - implied))
 
+    def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
+        """Ask whether the targets of joins are unique, unless it has been asked before."""
+        self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
+
     def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
         new = [claim for claim in claims if claim not in self.asked]
         if new:
             self.facts = with_proven(session, self.facts, new, self.sources)
             self.asked.update(new)
+
+
+@dataclass(slots=True)
+class Sizes:
+    """What the warehouse tells about the model's tables; asked when it is first needed."""
+
+    sources: Sources
+    datasets: tuple[str, ...]
+    _found: Statistics | None = None
+
+    def of(self, warehouse: Warehouse) -> Statistics:
+        """By (schema, table); empty where the warehouse tells nothing."""
+        if self._found is None:
+            query = statistics_query(set(self._places()), self.sources.dialect)
+            self._found = {}
+            if query is not None:
+                with warehouse.session() as session:
+                    self._found = read_statistics(session.fetch_all(query))
+        return self._found
+
+    def _places(self) -> Iterator[TableKey]:
+        for name in self.datasets:
+            try:
+                place = self.sources[name].place
+            except DefinitionError:
+                continue
+            if place is not None:
+                yield place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +118,8 @@ class ModelKnowledge:
     not_serving: tuple[Candidate, ...]
     sources: Sources
     proofs: Proofs
+    physical: PhysicalModel
+    sizes: Sizes
 
 
 def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:
@@ -106,6 +150,8 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
         not_serving=tuple(others),
         sources=sources,
         proofs=Proofs(sources),
+        physical=PhysicalModel(model, paths, sources),
+        sizes=Sizes(sources, tuple(model.datasets)),
     )
 
 

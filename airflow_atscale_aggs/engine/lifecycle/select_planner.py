@@ -13,7 +13,8 @@ from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, nearness
+from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
@@ -31,6 +32,7 @@ class PartSource:
         fact: the fact dataset, or a dimension's own for a query on members.
         aggregate: None when it is the facts.
         rows: of the aggregate.
+        facts: what the facts would cost, or do; None when the warehouse does not tell.
     """
 
     model: str
@@ -40,6 +42,7 @@ class PartSource:
     definition_id: str | None = None
     rows: int | None = None
     as_of: datetime | None = None
+    facts: FactCost | None = None
 
 
 class SelectPlanner:
@@ -67,7 +70,9 @@ class SelectPlanner:
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
         self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
-        self._matches = [self._match(query, part) if use_aggregates else None for part in self._parts]
+        costs = [self._cost_on_facts(part) for part in self._parts]
+        each = list(zip(self._parts, costs, strict=True))
+        self._matches = [self._match(query, part, cost) if use_aggregates else None for part, cost in each]
         try:
             rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
             made = compose(query, list(zip(self._parts, rows, strict=True)))
@@ -76,8 +81,23 @@ class SelectPlanner:
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
             # What an aggregate lacks could not be joined back to it after all.
             return self.plan(statement, select, use_aggregates=False)
-        self.sources = [self._source(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
+        chosen = zip(each, self._matches, strict=True)
+        self.sources = [self._source(part, match, cost) for (part, cost), match in chosen]
         return made
+
+    def answered(self, query: ModelQuery, part: QueryPart) -> exp.Query | None:
+        """The SELECT on an aggregate that answers a query of one part; None when none does."""
+        cost = self._cost_on_facts(part)
+        match = self._match(query, part, cost)
+        self.query, self._parts, self._matches = query, (part,), [match]
+        self.sources = [self._source(part, match, cost)]
+        if match is None:
+            return None
+        try:
+            return compose(query, [(part, self._rows(part, match))])
+        except DefinitionError:
+            self._matches, self.sources = [None], [self._source(part, None, cost)]
+            return None
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         """By part: what does not answer it, and why, nearest first."""
@@ -89,6 +109,10 @@ class SelectPlanner:
             self._prove_with(part, known.index.claimed(part))
             others = [one for one in known.not_serving if one.fact == part.fact]
             others += known.index.misses(query, part, known.proofs.facts.functional, since=self._since)
+            dear = self._find(query, part) if match is None else None
+            if dear is not None:
+                name, rows = dear.instance.aggregate, dear.instance.rows
+                others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.FACTS_CHEAPER, rows=rows))
             others.sort(key=nearness)
             if estimate and match is None and others:
                 others[0] = self._estimated(others[0])
@@ -113,11 +137,19 @@ class SelectPlanner:
         (wide,) = read_estimates(rows, 1, are_registers=are_registers)
         return replace(candidate, extra_rows=max(wide - instance.rows, 0))
 
-    def _match(self, query: ModelQuery, part: QueryPart) -> Match | None:
+    def _match(self, query: ModelQuery, part: QueryPart, facts: FactCost | None) -> Match | None:
+        found = self._find(query, part)
+        # Facts are read where that is cheaper, which takes an index to the rows that the condition keeps.
+        return None if found is None or _are_cheaper(facts, found.instance.rows) else found
+
+    def _find(self, query: ModelQuery, part: QueryPart) -> Match | None:
         known = self.known
         wanted = known.index.wanted(query, part, known.proofs.facts.functional)
         self._prove_with(part, wanted)
         return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
+
+    def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
+        return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
 
     def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
         known = self.known
@@ -139,10 +171,10 @@ class SelectPlanner:
         with self._workspace.warehouse.session() as session:
             self.known.proofs.add(session, [part])
 
-    def _source(self, part: QueryPart, match: Match | None) -> PartSource:
+    def _source(self, part: QueryPart, match: Match | None, facts: FactCost | None) -> PartSource:
         model = self.known.record.name
         if match is None:
-            return PartSource(model=model, fact=part.fact)
+            return PartSource(model=model, fact=part.fact, facts=facts)
         one = match.instance
         return PartSource(
             model=model,
@@ -152,4 +184,10 @@ class SelectPlanner:
             definition_id=one.definition_id,
             rows=one.rows,
             as_of=one.as_of,
+            facts=facts,
         )
+
+
+def _are_cheaper(facts: FactCost | None, rows: int) -> bool:
+    """Facts than an aggregate; estimates that have the facts smaller than what was made of them are old."""
+    return facts is not None and bool(facts.index) and facts.cost < rows <= facts.rows

@@ -18,27 +18,37 @@ from sqlglot import UnsupportedError, exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.errors import (
-    NotRegisteredError,
     PermanentWarehouseError,
     QueryError,
     UnreadableQueryError,
     UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainTables
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Miss
-from airflow_atscale_aggs.engine.rewriting.shapes import SHAPED_DIALECT, SqlTemplate, shape_of, template_of
-from airflow_atscale_aggs.engine.rewriting.statements import ModelTable, Statement, read_statement
-from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.shapes import (
+    SHAPED_DIALECT,
+    Shape,
+    SqlTemplate,
+    shape_of,
+    template_of,
+    without_marks,
+)
+from airflow_atscale_aggs.engine.rewriting.statements import (
+    Statement,
+    model_statement,
+    parse_query,
+    tables_of,
+)
 from airflow_atscale_aggs.engine.sql.statements import render
 
 DEFAULT_DIALECT = "postgres"
-LOOK_EVERY = timedelta(seconds=1)
-"""How long a router takes the registry to be as it was."""
-
 MOST_PLANS = 1000
 """Plans that a router keeps, by query shape."""
 
@@ -54,6 +64,7 @@ class QueryPlan:
         asked: the query, as it was parsed.
         keys, metrics, predicates: names of what it groups by, measures and filters by.
         candidates: by part: the other aggregates with the reason against each, nearest first.
+        untouched: of plain SQL on tables: why its SELECTs, or some of them, are run as they stand.
     """
 
     sql: str
@@ -64,12 +75,19 @@ class QueryPlan:
     metrics: tuple[str, ...] = ()
     predicates: tuple[str, ...] = ()
     candidates: tuple[tuple[Candidate, ...], ...] = ()
+    untouched: tuple[str, ...] = ()
 
     def verdict(self, number: int) -> str:
         """Why a part is answered from where it is, in one sentence; needs ``candidates``."""
         source = self.sources[number]
         if source.aggregate is not None:
             return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+        facts, nearest = source.facts, next(iter(self.candidates[number]), None)
+        if facts is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
+            return (
+                f"The facts `{source.fact}` answer: the index on `{facts.index}` leads to about {facts.cost:,} of "
+                f"{facts.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
+            )
         misses = {one.miss for one in self.candidates[number]}
         if not misses:
             return f"The facts `{source.fact}` answer: no aggregate is defined for them."
@@ -110,12 +128,13 @@ def answer(
     max_staleness: timedelta | None = None,
     user: str = "",
 ) -> Answer:
-    """Run a query on a model.
+    """Run a query on a model, or plain SQL on the warehouse's tables.
 
     Args:
-        sql: one query whose FROM names deployed models: ``SELECT … FROM catalog.model …``.
+        sql: one query whose FROM names deployed models: ``SELECT … FROM catalog.model …``; or one on tables, in the
+            warehouse's own SQL: run as it stands, its SELECTs on aggregates where that is proven to be the same.
         model: the model that is meant where the query names none that is deployed.
-        dialect: the SQL that the query is written in, by sqlglot's name.
+        dialect: the SQL that the query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
         user: who asks, for the log.
@@ -156,9 +175,14 @@ def explain(
 class _CachedPlan:
     """A plan of a query shape, with what it was made from."""
 
+    records: Sequence[ModelRecord]
     plan: QueryPlan
     template: SqlTemplate
     known: tuple[ModelKnowledge, ...]
+
+
+_Options = tuple[str | None, str, bool]
+"""Default model, dialect, whether aggregates may be used."""
 
 
 class QueryRouter:
@@ -171,12 +195,9 @@ class QueryRouter:
     def __init__(self, workspace: Workspace, *, user: str = "", clock: Callable[[], datetime] = utc_now) -> None:
         self._workspace, self._user, self._clock = workspace, user, clock
         self._history = QueryHistory(workspace.registry)
-        self._known: dict[str, ModelKnowledge] = {}
-        self._records: Sequence[ModelRecord] = ()
-        self._versions: dict[str, int] = {}
-        self._settings: dict[str, Settings] = {}
-        self._looked_at: datetime | None = None
+        self._models = KnownModels(workspace)
         self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
+        self._tables = PlainTables(workspace)
 
     def answer(
         self,
@@ -217,7 +238,10 @@ class QueryRouter:
 
     def _remember(self, found: Answer, seconds: float) -> None:
         plan, now = found.plan, self._clock()
-        settings = self._settings_of(plan.model_id)
+        if not plan.model_id:
+            # Plain SQL that has nothing to do with a model.
+            return
+        settings = self._models.settings_of(plan.model_id)
         if not settings.history:
             return
         record = QueryRecord(
@@ -252,24 +276,24 @@ class QueryRouter:
         options = (model, dialect, use_aggregates)
         shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
         if shape is None:
-            return self._new_plan(sql, options, max_staleness)[0]
+            return self._new_plan(sql, options, max_staleness, sql)[0]
         key = (shape.key, *options)
         cached = self._plans.get(key)
         if cached is not None and self._holds(cached):
             self._plans.move_to_end(key)
-            return replace(cached.plan, sql=cached.template.filled(shape.values))
+            return _filled(cached.plan, cached.template, shape)
         try:
-            plan, known = self._new_plan(shape.marked, options, None)
+            plan, known = self._new_plan(shape.marked, options, None, sql)
         except QueryError:
             # The sentence must quote what was written.
-            return self._new_plan(sql, options, None)[0]
+            return self._new_plan(sql, options, None, sql)[0]
         template = template_of(plan.sql, shape)
-        if template is None or self._settings_of(plan.model_id).history_literals:
-            return self._new_plan(sql, options, None)[0]
-        self._plans[key] = _CachedPlan(plan, template, known)
+        if template is None or not known or self._models.settings_of(plan.model_id).history_literals:
+            return self._new_plan(sql, options, None, sql)[0]
+        self._plans[key] = _CachedPlan(self._models.records, plan, template, known)
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
-        return replace(plan, sql=template.filled(shape.values))
+        return _filled(plan, template, shape)
 
     def forget_plans(self) -> None:
         """Plan every query anew."""
@@ -278,21 +302,26 @@ class QueryRouter:
     def _holds(self, cached: _CachedPlan) -> bool:
         """Whether what a plan was made from is still true."""
         now = self._clock()
-        self._look(now)
-        return all(
-            self._known.get(known.record.id) is known
-            and self._is_true(known, now)
-            and not self._settings_of(known.record.id).history_literals
+        self._models.look(now)
+        return cached.records is self._models.records and all(
+            self._models.is_true(known, now) and not self._models.settings_of(known.record.id).history_literals
             for known in cached.known
         )
 
     def _new_plan(
-        self, sql: str, options: tuple[str | None, str, bool], max_staleness: timedelta | None
+        self, sql: str, options: _Options, max_staleness: timedelta | None, written: str
     ) -> tuple[QueryPlan, tuple[ModelKnowledge, ...]]:
-        model, dialect, use_aggregates = options
-        statement, planners = self._planners(sql, model, dialect, max_staleness)
+        """A plan and what it was made from.
+
+        Args:
+            written: the query with its own values, where ``sql`` has marks in their place.
+        """
+        asked = self._read(sql, options, max_staleness, written)
+        if isinstance(asked, PlainPlan):
+            return self._plain_plan(sql, asked), asked.known
+        statement, planners = asked
         composed = [
-            planner.plan(statement, select, use_aggregates=use_aggregates)
+            planner.plan(statement, select, use_aggregates=options[2])
             for planner, select in zip(planners, statement.selects, strict=True)
         ]
         return self._plan(statement, planners, composed), tuple(planner.known for planner in planners)
@@ -307,7 +336,10 @@ class QueryRouter:
         estimate: bool = True,
     ) -> QueryPlan:
         """See `explain`."""
-        statement, planners = self._planners(sql, model, dialect, max_staleness)
+        asked = self._read(sql, (model, dialect, True), max_staleness, sql)
+        if isinstance(asked, PlainPlan):
+            return replace(self._plain_plan(sql, asked), candidates=tuple(asked.candidates(estimate=estimate)))
+        statement, planners = asked
         composed = [
             planner.plan(statement, select, use_aggregates=True)
             for planner, select in zip(planners, statement.selects, strict=True)
@@ -319,25 +351,54 @@ class QueryRouter:
         self, statement: Statement, planners: Sequence[SelectPlanner], composed: Sequence[exp.Query]
     ) -> QueryPlan:
         queries = [planner.query for planner in planners if planner.query is not None]
-        model_id = planners[0].model_id
-        return QueryPlan(
+        plan = QueryPlan(
             sql=self._rendered(statement, composed),
             sources=tuple(source for planner in planners for source in planner.sources),
-            model_id=model_id,
+            model_id=planners[0].model_id,
             asked=statement,
-            keys=tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
-            metrics=tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
-            predicates=tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
         )
+        return _with_names(plan, queries)
 
-    def _planners(
-        self, sql: str, model: str | None, dialect: str, max_staleness: timedelta | None
-    ) -> tuple[Statement, list[SelectPlanner]]:
-        statement = read_statement(sql, dialect=_known_dialect(sql, dialect))
+    def _plain_plan(self, sql: str, plain: PlainPlan) -> QueryPlan:
+        """As it stands, unless a part of it is answered from an aggregate."""
+        plan = QueryPlan(
+            sql=self._rendered(plain.statement, plain.composed) if plain.composed else sql,
+            sources=tuple(plain.sources),
+            model_id=plain.planners[0].model_id if plain.planners else "",
+            asked=plain.statement,
+            untouched=tuple(plain.untouched),
+        )
+        return _with_names(plan, plain.queries)
+
+    def _read(
+        self, sql: str, options: _Options, max_staleness: timedelta | None, written: str
+    ) -> PlainPlan | tuple[Statement, list[SelectPlanner]]:
+        """The plan of plain SQL on tables, or a statement on models with the planners of its SELECTs."""
+        model, dialect, use_aggregates = options
         now = self._clock()
+        self._models.look(now)
+        self._tables.forget_old(now)
         since = now - max_staleness if max_staleness is not None else None
-        known = [self._knowledge(named, model, now) for named in statement.tables]
-        return statement, [SelectPlanner(self._workspace, one, since) for one in known]
+        unreadable, root = self._parsed(sql, dialect)
+        if root is None or not self._models.are_named_by(tables_of(root)):
+            plain = PlainPlanner(self._workspace, self._tables)
+            on_tables = plain.read(sql)
+            known = self._models.all(model, now) if on_tables is not None else []
+            if on_tables is not None and (model is None or plain.is_on_tables_of(on_tables, known[0])):
+                return plain.plan(sql, on_tables, known if use_aggregates else [], since=since, written=written)
+        if root is None:
+            raise unreadable or UnreadableQueryError(sql, "it is no query")
+        statement = model_statement(sql, root, dialect=dialect)
+        asked = [self._models.named(one, model, now) for one in statement.tables]
+        return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
+
+    @staticmethod
+    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None]:
+        """The query, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
+        try:
+            return None, parse_query(sql, dialect=_known_dialect(sql, dialect))
+        except UnreadableQueryError as error:
+            return error, None
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:
@@ -350,40 +411,33 @@ class QueryRouter:
         with self._workspace.warehouse.session() as session:
             return session.fetch_named(sql)
 
-    def _knowledge(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
-        """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
-        self._look(now)
-        record = _model_of(self._workspace, self._records, named, default)
-        known = self._known.get(record.id)
-        if known is not None and self._is_true(known, now):
-            return known
-        self._known[record.id] = made = know_model(self._workspace, record, now=now)
-        return made
 
-    def _is_true(self, known: ModelKnowledge, now: datetime) -> bool:
-        key = known.record.id
-        if key not in self._versions:
-            self._versions[key] = self._workspace.registry.version(key)
-        longest = timedelta(seconds=self._settings_of(key).proof_seconds)
-        return known.version == self._versions[key] and now - known.known_at <= longest
+def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
+    """The plan of a shape for the values of one query."""
+    untouched = tuple(without_marks(reason, shape.values) for reason in plan.untouched)
+    return replace(plan, sql=template.filled(shape.values), untouched=untouched)
 
-    def _look(self, now: datetime) -> None:
-        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded."""
-        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
-            self._records = self._workspace.registry.models()
-            self._versions.clear()
-            self._settings.clear()
-            self._looked_at = now
 
-    def _settings_of(self, model_id: str) -> Settings:
-        if model_id not in self._settings:
-            self._settings[model_id] = self._workspace.settings_of(model_id)
-        return self._settings[model_id]
+def _with_names(plan: QueryPlan, queries: Sequence[ModelQuery]) -> QueryPlan:
+    """With what the queries group by, measure and filter by."""
+    return replace(
+        plan,
+        keys=tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
+        metrics=tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+        predicates=tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
+    )
 
 
 def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
     return tuple(
-        QuerySource(fact=one.fact, aggregate=one.aggregate or "", definition_id=one.definition_id or "")
+        QuerySource(
+            fact=one.fact,
+            aggregate=one.aggregate or "",
+            definition_id=one.definition_id or "",
+            rows=one.rows,
+            fact_rows=one.facts.rows if one.facts is not None else None,
+            fact_cost=one.facts.cost if one.facts is not None else None,
+        )
         for one in sources
     )
 
@@ -394,25 +448,3 @@ def _known_dialect(sql: str, dialect: str) -> str:
     except ValueError as error:
         raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
     return dialect
-
-
-def _model_of(
-    workspace: Workspace, records: Sequence[ModelRecord], named: ModelTable, default: str | None
-) -> ModelRecord:
-    """The deployed model that FROM names, exactly or without case; else the default."""
-    for fold in (str, str.casefold):
-        found = [
-            one
-            for one in records
-            if fold(one.name) == fold(named.name) and (not named.catalog or fold(one.catalog) == fold(named.catalog))
-        ]
-        if len(found) == 1:
-            return found[0]
-    if default is not None and not found:
-        return workspace.registry.model(default)
-    name = f"{named.catalog}.{named.name}" if named.catalog else named.name
-    try:
-        return workspace.registry.model(name)
-    except NotRegisteredError as error:
-        near = error.near or tuple(f"{one.catalog}.{one.name}" for one in records)[:3]
-        raise NotRegisteredError("model", name, near) from error

@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import (
     DimensionRelationship,
     Hierarchy,
     Metric,
+    SemiAdditive,
 )
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
@@ -117,11 +118,22 @@ def metric_of(value: SmlMapping, file: str, *, dimension: str = "") -> Metric:
         calculation_method=" ".join(str(value["calculation_method"]).split()).casefold(),
         dataset=str(value["dataset"]),
         column=str(value["column"]),
-        is_semi_additive=bool(value.get("semi_additive")),
+        semi_additive=_semi_additive(value.get("semi_additive")),
         dimension=dimension,
         unrelated_dimensions_handling=str(value.get("unrelated_dimensions_handling") or ""),
         compression=int(compression) if isinstance(compression, int) else None,
         where=f"{file}:{value.line}",
+    )
+
+
+def _semi_additive(value: object) -> SemiAdditive | None:
+    if not isinstance(value, Mapping):
+        return None
+    paths = value.get("relationships") or ()
+    return SemiAdditive(
+        position=str(value["position"]).casefold(),
+        relationships=tuple(tuple(map(str, one)) if isinstance(one, list) else (str(one),) for one in paths),
+        degenerate_dimensions=tuple(str(one["name"]) for one in value.get("degenerate_dimensions") or ()),
     )
 
 

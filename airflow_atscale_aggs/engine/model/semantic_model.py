@@ -91,6 +91,21 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SemiAdditive:
+    """A metric that is taken from one member of a dimension, such as the last day of a period.
+
+    Attributes:
+        position: ``first`` | ``last`` | ``first_child`` | ``last_child``.
+        relationships: by unique name; paths through embedded dimensions are several names.
+        degenerate_dimensions: dimensions on fact columns.
+    """
+
+    position: str
+    relationships: tuple[tuple[str, ...], ...] = ()
+    degenerate_dimensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric, or a metrical attribute of a dimension (``dimension`` is then set)."""
 
@@ -99,11 +114,16 @@ class Metric:
     calculation_method: str
     dataset: str
     column: str
-    is_semi_additive: bool = False
+    semi_additive: SemiAdditive | None = None
     dimension: str = ""
     unrelated_dimensions_handling: str = ""
     compression: int | None = None
     where: str = ""
+
+    @property
+    def is_semi_additive(self) -> bool:
+        """Whether it does not add up over some dimension."""
+        return self.semi_additive is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,11 +184,20 @@ class UnneededSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySource:
-    """What a part of a query was answered from; ``definition_id`` is empty for the facts."""
+    """What a part of a query was answered from; ``definition_id`` is empty for the facts.
+
+    Attributes:
+        rows: of the aggregate.
+        fact_rows: of the facts, about; None when the warehouse does not tell.
+        fact_cost: of them, how many the part would read, see `rewriting/costs.py`.
+    """
 
     fact: str
     aggregate: str = ""
     definition_id: str = ""
+    rows: int | None = None
+    fact_rows: int | None = None
+    fact_cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 )
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
-from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, MetricPieces, add_condition
+from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
 _Values = Mapping[Ref, Callable[[int], exp.Expression]]
 
@@ -61,10 +61,19 @@ class _Group:
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
         members = [substitute(_argument(one), attributes) for one in query.members]
         slices = [substitute(one, attributes) for one in part.slices.values()]
-        found = rows.prepared(keys, [*members, *slices])
+        found = self._prepared(keys, [*members, *slices])
         self._keys = dict(zip(part.keys, found, strict=False))
         self._members = found[len(keys) :]
-        self._slices = dict(zip(part.slices, found[len(keys) + len(members) :], strict=True))
+        conditions = [*part.slices, *part.edges]
+        self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
+
+    def _prepared(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        part, rows = self._part, self._rows
+        if not part.edges or not isinstance(rows, FactRows):
+            return rows.prepared(keys, others)
+        measured = {place: metric.column for place, metric in part.metrics.items() if metric is not None}
+        edges = [EdgeMetric(measured[place], edge.level, edge.is_last) for place, edge in part.edges.items()]
+        return rows.with_edges(keys, others, edges, measured.values())
 
     @property
     def values(self) -> _Values:

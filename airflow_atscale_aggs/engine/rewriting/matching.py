@@ -69,8 +69,10 @@ class Miss(StrEnum):
     METRIC_NOT_STORED = "metric not stored"
     NOT_ADDITIVE = "metric exact only at its own grain"
     MANY_TO_MANY = "many-to-many attributes differ"
+    SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
     SKETCH = "sketches are not read by this version"
     DEARER = "a cheaper aggregate answers"
+    FACTS_CHEAPER = "the facts are cheaper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,10 @@ class InstanceIndex:
             self._bound.setdefault((part.fact, bound.attribute), bound)
         for measure in part.measures:
             _set(self._measures, measure, bit)
+
+    def popularity(self, fact: str, attribute: GrainAttribute) -> int:
+        """How many aggregates of a fact store an attribute."""
+        return self._attributes.get((fact, attribute), 0).bit_count()
 
     def find(
         self,
@@ -196,7 +202,7 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = self._facts.get(part.fact, 0)
+        bits = self._facts.get(part.fact, 0) if not part.edges else 0
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
@@ -239,6 +245,11 @@ def why_not(
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
+    if part.edges:
+        names = tuple(
+            metric.name for place, metric in part.metrics.items() if metric is not None and place in part.edges
+        )
+        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=names)
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )
@@ -312,9 +323,11 @@ def nearness(candidate: Candidate) -> tuple[int, int, int]:
 
 _FAR: Mapping[Miss, int] = {
     Miss.DEARER: 0,
+    Miss.FACTS_CHEAPER: -1,
     Miss.MANY_TO_MANY: 2,
     Miss.OTHER_VERSION: 2,
     Miss.BLOCKED: 2,
+    Miss.SEMI_ADDITIVE: 2,
     Miss.OTHER_FACT: 3,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -10,6 +11,16 @@ from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
 
 Meaning = GrainAttribute | Metric | Calculation
+
+
+class FlatNames(Protocol):
+    """The columns of a flat table."""
+
+    def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
+        """What a column name means. Raises as `SurfaceNames.find`."""
+
+    def has(self, name: str) -> bool:
+        """True when it means something, or several things."""
 
 
 class SurfaceNames:

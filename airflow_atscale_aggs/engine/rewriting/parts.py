@@ -24,6 +24,14 @@ from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticMod
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The first or last member of a level, by its key."""
+
+    level: BoundAttribute
+    is_last: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryPart:
     """What one fact dataset contributes to a query.
@@ -36,6 +44,7 @@ class QueryPart:
         slices: by place of the metric: the condition over A of the rows that it measures.
         sliced: places of attributes that are used by slices only: rows without a member of them stay.
         where: its share of the condition, over A.
+        edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
     """
 
@@ -47,12 +56,15 @@ class QueryPart:
     is_repeated: bool = False
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     sliced: frozenset[int] = frozenset()
+    edges: Mapping[int, Edge] = field(default_factory=dict)
 
     @property
     def needed(self) -> FactPart:
         """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
-        attributes = tuple(self.attributes[place] for place in sorted(self.attributes))
+        own = [self.attributes[place] for place in sorted(self.attributes)]
+        levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
+        attributes = (*own, *(levels[one] for one in levels.keys() - {bound.attribute for bound in own}))
         return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
 
 
@@ -110,9 +122,6 @@ class _Splitter:
                 yield None
                 continue
             metric = self._model.metrics[name]
-            if metric.is_semi_additive:
-                reason = "it is semi-additive, which this version does not answer"
-                raise UnsupportedQueryError(name, reason, "Leave it out, or ask the fact table.")
             if metric.calculation_method == "percentile":
                 raise UnsupportedQueryError(name, "percentiles are not answered by this version", "Leave it out.")
             yield metric
@@ -159,16 +168,34 @@ class _Splitter:
         slices = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
         sliced = {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
         self._check_members(sliced, reached, fact)
+        edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
+        for place in edges.keys() & slices.keys():
+            raise UnsupportedQueryError(self._query.metrics[place], "a tuple of a semi-additive metric is not answered")
         return QueryPart(
             fact=fact,
             attributes={place: reached[self._query.attributes[place]] for place in sorted(used | sliced)},
             slices=slices,
             sliced=frozenset(sliced - used),
+            edges=edges,
             keys=keys,
             metrics=metrics,
             where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
             is_repeated=lacks and len(keys) < len(self._query.keys),
         )
+
+    def _edge(self, metric: Metric, reached: Mapping[GrainAttribute, BoundAttribute]) -> Edge:
+        """Where a semi-additive metric is taken from."""
+        said = metric.semi_additive
+        names = {path[0] for path in said.relationships if len(path) == 1} if said is not None else set()
+        ways = [one for one in self._model.relationships if one.name in names and one.from_dataset == metric.dataset]
+        if said is None or said.position not in {"first", "last"} or len(said.relationships) != 1 or len(ways) != 1:
+            reason = "it is semi-additive by more than the first or last member of one relationship's level"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
+        level = reached.get(GrainAttribute(Role(ways[0].dimension, ways[0].template), ways[0].level))
+        if level is None or level.is_many_to_many or len(level.key_columns) != 1:
+            reason = f"it is semi-additive by `{ways[0].level}`, whose members have no order by one key column"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
+        return Edge(level, is_last=said.position == "last")
 
     def _check_slices(self) -> None:
         """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""

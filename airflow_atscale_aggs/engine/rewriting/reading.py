@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     reference_of,
     references,
 )
-from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.names import FlatNames
 
 _CLAUSES = frozenset(
     {"expressions", "from_", "where", "group", "having", "order", "limit", "offset", "distinct", "kind"}
@@ -45,6 +45,7 @@ _OWN_FUNCTIONS: dict[str, tuple[type[exp.Expression], ...]] = {
 """Aggregate functions that a metric may stand in, by its calculation method: they add nothing to it."""
 
 _REFUSED = (exp.Query, exp.Window, exp.Star, exp.Placeholder, exp.Parameter, exp.Exists, exp.Lateral, exp.Unnest)
+_RANDOM = (exp.Rand, exp.Randn, exp.Randstr, exp.Uuid)
 
 
 _KNOWN = (
@@ -61,9 +62,7 @@ _KNOWN = (
 """What expressions are made of; aggregates and columns are replaced before."""
 
 
-def read_select(
-    select: exp.Select, names: SurfaceNames, calculations: CalculatedMetrics, *, dialect: str
-) -> ModelQuery:
+def read_select(select: exp.Select, names: FlatNames, calculations: CalculatedMetrics, *, dialect: str) -> ModelQuery:
     """What a SELECT on a model asks for.
 
     Args:
@@ -92,7 +91,7 @@ class _Used:
 class _Reader:
     """Reads one SELECT."""
 
-    def __init__(self, names: SurfaceNames, calculations: CalculatedMetrics, dialect: str) -> None:
+    def __init__(self, names: FlatNames, calculations: CalculatedMetrics, dialect: str) -> None:
         self._names, self._calculations, self._dialect = names, calculations, dialect
         self._used = _Used()
         self._qualifiers: frozenset[str] = frozenset()
@@ -251,6 +250,8 @@ class _Reader:
                 return self._column(node, clause)
             if isinstance(node, exp.Anonymous):
                 self._refuse(node, "this function is not known, so it cannot be said in another dialect")
+            if isinstance(node, _RANDOM):
+                self._refuse(node, "it differs from row to row, so groups of rows cannot be asked")
             if isinstance(node, _REFUSED) or not isinstance(node, _KNOWN):
                 self._refuse(node, "this is not part of the SQL surface of a model", _WRAP)
             return node

@@ -76,6 +76,11 @@ def shape_of(sql: str) -> Shape | None:
     return Shape("".join(key), "".join(marked), tuple(values))
 
 
+def without_marks(text: str, values: Sequence[str]) -> str:
+    """A text for people with values in place of marks."""
+    return _MARKED.sub(lambda match: values[int(match.group(1))] if int(match.group(1)) < len(values) else "…", text)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlTemplate:
     """A plan's SQL with places for values.

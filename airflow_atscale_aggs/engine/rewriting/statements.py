@@ -73,15 +73,15 @@ class Statement:
         return copy
 
 
-def read_statement(sql: str, *, dialect: str) -> Statement:
-    """Parse one statement and find the SELECTs on models.
+def parse_query(sql: str, *, dialect: str) -> exp.Query:
+    """One query, its names folded as the dialect folds them.
 
     Args:
         dialect: a name that sqlglot knows.
 
     Raises:
-        UnreadableQueryError: it cannot be parsed, is several statements, writes, or asks no model.
-        UnsupportedQueryError: it mixes models with other tables.
+        UnreadableQueryError: it cannot be parsed, is several statements, or writes.
+        UnsupportedQueryError: it has parameters without values.
     """
     root = normalize_identifiers(_parsed(sql, dialect), dialect=dialect)
     if not isinstance(root, exp.Query) or any(True for _ in root.find_all(*_WRITES)):
@@ -89,13 +89,33 @@ def read_statement(sql: str, *, dialect: str) -> Statement:
     for placeholder in root.find_all(exp.Placeholder, exp.Parameter):
         text = placeholder.sql(dialect=dialect)
         raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
-    _flatten_stars(root)
+    return root
+
+
+def tables_of(root: exp.Expression) -> list[exp.Table]:
+    """The tables and models that a query names, its own CTEs left out, in the order of the text."""
     known = {one.alias for one in root.find_all(exp.CTE)}
-    tables = [table for table in root.find_all(exp.Table, bfs=False) if table.db or table.name not in known]
+    return [table for table in root.find_all(exp.Table, bfs=False) if table.db or table.name not in known]
+
+
+def model_statement(sql: str, root: exp.Query, *, dialect: str) -> Statement:
+    """A parsed query as a statement on models; the query is used up.
+
+    Raises:
+        UnreadableQueryError: it names no table at all.
+        UnsupportedQueryError: it mixes models with other tables.
+    """
+    _flatten_stars(root)
+    tables = tables_of(root)
     if not tables:
         raise UnreadableQueryError(sql, "it names no model; select FROM catalog.model")
     selects = tuple(_select_of(table, dialect) for table in tables)
     return Statement(sql, dialect, root, selects, tuple(ModelTable(one.db, one.name) for one in tables))
+
+
+def read_statement(sql: str, *, dialect: str) -> Statement:
+    """`parse_query` and `model_statement`; raises as they do."""
+    return model_statement(sql, parse_query(sql, dialect=dialect), dialect=dialect)
 
 
 def _flatten_stars(root: exp.Expression) -> None:

@@ -30,6 +30,14 @@ class ReplaceViewStyle(StrEnum):
     """A replace may only add columns, so the view is dropped and made again, in one transaction."""
 
 
+class AverageType(StrEnum):
+    """What AVG of an exact number yields."""
+
+    DOUBLE = "double"
+    EXACT = "exact"
+    """The quotient of the sum and the count as the warehouse divides decimals."""
+
+
 class Folding(StrEnum):
     """What an unquoted identifier becomes."""
 
@@ -74,6 +82,10 @@ class Dialect:
         has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental indicators.
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
+        average: what AVG of an exact number is; None where it was never tried, or is neither.
+        statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
+            distinct values (negative: share of the rows), correlation, whether an index begins with the column; None where
+            nothing cheap is known. See `sql/statistics.py`.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -99,8 +111,22 @@ class Dialect:
     has_whole_decimals: bool = False
     timestamps_are_instants: bool = False
     epoch_micros: str | None = None
+    average: AverageType | None = None
+    statistics: str | None = None
     before_switch: tuple[str, ...] = ()
 
+
+_POSTGRES_STATISTICS = """\
+SELECT n.nspname, c.relname, CAST(c.reltuples AS BIGINT), a.attname, s.n_distinct, s.correlation,
+  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+WHERE (n.nspname, c.relname) IN ({tables})"""
+
+_DUCKDB_STATISTICS = """\
+SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE FROM duckdb_tables()
+WHERE database_name = current_database() AND (schema_name, table_name) IN ({tables})"""
 
 _ROWS = (
     Dialect(
@@ -112,6 +138,8 @@ _ROWS = (
         transactional_ddl=True,
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
+        average=AverageType.DOUBLE,
+        statistics=_DUCKDB_STATISTICS,
     ),
     Dialect(
         name="postgres",
@@ -125,6 +153,8 @@ _ROWS = (
         approx_count_distinct=None,
         needs_analyze=True,
         bigint_sums_widen=True,
+        average=AverageType.EXACT,
+        statistics=_POSTGRES_STATISTICS,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(

@@ -9,7 +9,7 @@ Source: DESIGN "Keys and names", "Unknown members", "Measures".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import widened
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -59,6 +59,15 @@ class AnswerRows(Protocol):
         """A metric over a group of rows, or over those of them that meet a condition."""
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeMetric:
+    """A column that is measured in those rows of a group only that have the first or last member of a level."""
+
+    column: str
+    level: BoundAttribute
+    is_last: bool
+
+
 def add_condition(select: exp.Select, condition: exp.Expression) -> None:
     """One more condition for the rows of a SELECT, without needless parentheses."""
     where = select.args.get("where")
@@ -78,6 +87,7 @@ class FactRows:
         self._alias, self._joined = JoinComposer(sources, facts).root(
             join_tree(needed.fact, needed.attributes), self.select
         )
+        self._measured: dict[str, exp.Expression] = {}
 
     def value(self, bound: BoundAttribute) -> exp.Expression:
         """The name column, joined."""
@@ -103,11 +113,50 @@ class FactRows:
         """Nothing to prepare."""
         return [*groups, *others]
 
+    def with_edges(
+        self,
+        groups: Sequence[exp.Expression],
+        others: Sequence[exp.Expression],
+        edges: Sequence[EdgeMetric],
+        columns: Iterable[str],
+    ) -> list[exp.Expression]:
+        """Wrap what is selected so far, so that each row knows whether it has the first or last member of its group.
+
+        Rows without a value or without a member are nowhere first or last.
+
+        Args:
+            groups: what will be grouped by.
+            others: further expressions over the rows that are needed afterwards.
+            columns: of the fact, that metrics measure.
+
+        Returns:
+            Where groups, others and the conditions of the edges are found now, in order.
+        """
+        inner, shown = self.select, [*groups, *others, *(self._is_edge(edge, groups) for edge in edges)]
+        for number, value in enumerate(shown):
+            inner.select(_as(value.copy(), f"to_{number}"), copy=False)
+        for number, column in enumerate(dict.fromkeys(columns)):
+            inner.select(_as(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
+            self._measured[column] = _column(f"measure_{number}", self._alias)
+        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.Identifier(this=self._alias, quoted=True)))
+        self.select = exp.Select().from_(wrapped, copy=False)
+        return [_column(f"to_{number}", self._alias) for number in range(len(shown))]
+
+    def _is_edge(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
+        key = self._joined.column[edge.level.steps, edge.level.key_columns[0]]
+        value = self._source.column(edge.column, self._alias)
+        there = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+        counted = exp.Case(ifs=[exp.If(this=there, true=key.copy())])
+        best = exp.Max(this=counted) if edge.is_last else exp.Min(this=counted)
+        over = exp.Window(this=best, partition_by=groupable(groups))
+        return exp.EQ(this=key.copy(), expression=over)
+
     def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The aggregate function of the metric's method over its column."""
         if not metric.method:
             return exp.Count(this=exp.Star(), big_int=True)
-        column = where(self._source.column(metric.column, self._alias), only)
+        own = self._measured.get(metric.column)
+        column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
             return exp.cast(exp.Avg(this=column), "double")
         if metric.method in _DEVIATIONS:
@@ -214,3 +263,11 @@ _SINGLE = {
 
 def _or_null(divisor: exp.Expression) -> exp.Expression:
     return exp.Nullif(this=divisor, expression=exp.Literal.number(0))
+
+
+def _as(expression: exp.Expression, name: str) -> exp.Expression:
+    return exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True))
+
+
+def _column(name: str, alias: str) -> exp.Column:
+    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=alias, quoted=True))

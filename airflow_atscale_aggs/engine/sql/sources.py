@@ -97,6 +97,32 @@ class DatasetSource:
             raise DefinitionError("", reason, "Map columns cannot be aggregated; add a calculated column.")
         return exp.Column(this=_identifier(self._physical_name(name)), table=_identifier(alias))
 
+    @property
+    def place(self) -> TableKey | None:
+        """Where the warehouse has the table, as it spells it; None for a query."""
+        return None if self._query is not None else self._spelled
+
+    def physical_name(self, name: str) -> str | None:
+        """The table's or query's own column of that name, as the warehouse spells it; None for a calculation.
+
+        Raises:
+            DefinitionError: there is no such column.
+        """
+        declared = self.dataset.columns.get(name)
+        if declared is not None and (declared.variants or declared.parent_column):
+            return None
+        return self._physical_name(name)
+
+    def own(self, name: str) -> exp.Expression | None:
+        """A column, or the calculation of one, over columns without a table; None when it cannot be said here."""
+        try:
+            made = self.column(name, "")
+        except DefinitionError:
+            return None
+        for reference in made.find_all(exp.Column):
+            reference.set("table", None)
+        return made.unnest()
+
     def is_physical(self, name: str) -> bool:
         """True for a column of the table or query, False for a calculation on top of it."""
         declared = self.dataset.columns.get(name)

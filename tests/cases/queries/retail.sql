@@ -310,3 +310,23 @@ SELECT "Warehouse", "Stock Counts", "Counted Pieces", "Lowest Stock" FROM retail
 -- equals
 SELECT w_warehouse_name, COUNT(inv_quantity_on_hand), SUM(inv_quantity_on_hand), MIN(inv_quantity_on_hand) FROM inventory
 JOIN warehouse ON inv_warehouse_sk = w_warehouse_sk JOIN date_dim ON inv_date_sk = d_date_sk WHERE d_year = 2000 GROUP BY w_warehouse_name
+
+-- case: what is in stock at the end of each year, and lowest over all of it
+-- from: facts
+SELECT "Counted Year", "Stock on Hand", "Lowest Stock" FROM retail_demo.retail
+-- equals
+SELECT d_year, SUM(CASE WHEN inv_date_sk = last_day THEN inv_quantity_on_hand END), MIN(inv_quantity_on_hand)
+FROM inventory JOIN date_dim ON inv_date_sk = d_date_sk
+JOIN (SELECT d_year AS y, MAX(d_date_sk) AS last_day FROM inventory JOIN date_dim ON inv_date_sk = d_date_sk
+      WHERE inv_quantity_on_hand IS NOT NULL GROUP BY d_year) last_days ON d_year = y
+GROUP BY d_year
+
+-- case: what is in stock at the end, without a group and with a filter
+-- from: facts
+SELECT "Stock on Hand" FROM retail_demo.retail WHERE "Warehouse" IS NOT NULL AND "Counted Year" < 2001
+-- equals
+SELECT SUM(inv_quantity_on_hand) FROM inventory WHERE inv_warehouse_sk IN (SELECT w_warehouse_sk FROM warehouse WHERE w_warehouse_name IS NOT NULL)
+AND inv_date_sk = (
+  SELECT MAX(inv_date_sk) FROM inventory JOIN date_dim ON inv_date_sk = d_date_sk JOIN warehouse ON inv_warehouse_sk = w_warehouse_sk
+  WHERE d_year < 2001 AND inv_quantity_on_hand IS NOT NULL AND w_warehouse_name IS NOT NULL)
+

@@ -1,0 +1,114 @@
+"""The deployed models that a router knows: looked up by name, known while the registry stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting.statements import ModelTable
+from airflow_atscale_aggs.engine.settings import Settings
+
+LOOK_EVERY = timedelta(seconds=1)
+"""How long a router takes the registry to be as it was."""
+
+
+class KnownModels:
+    """The models of one workspace, as one router has come to know them.
+
+    Attributes:
+        records: all that are deployed; the same object while nothing was deployed.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.records: Sequence[ModelRecord] = ()
+        self._known: dict[str, ModelKnowledge] = {}
+        self._versions: dict[str, int] = {}
+        self._settings: dict[str, Settings] = {}
+        self._looked_at: datetime | None = None
+
+    def look(self, now: datetime) -> None:
+        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded."""
+        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+            records = self._workspace.registry.models()
+            if records != self.records:
+                self.records = records
+            self._versions.clear()
+            self._settings.clear()
+            self._looked_at = now
+
+    def named(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
+        """The model that FROM names, or the default.
+
+        Raises:
+            NotRegisteredError: there is no such model.
+        """
+        self.look(now)
+        return self.of(_model_of(self._workspace, self.records, named, default), now)
+
+    def of(self, record: ModelRecord, now: datetime) -> ModelKnowledge:
+        """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
+        known = self._known.get(record.id)
+        if known is None or not self.is_true(known, now):
+            known = self._known[record.id] = know_model(self._workspace, record, now=now)
+        return known
+
+    def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
+        """Every model, or the one of that name. Raises as `named`."""
+        self.look(now)
+        return [self.of(one, now) for one in (self.records if only is None else [self._workspace.registry.model(only)])]
+
+    def are_named_by(self, tables: Iterable[exp.Table]) -> bool:
+        """Whether one of the tables is a deployed model."""
+        models = {(one.catalog.casefold(), one.name.casefold()) for one in self.records}
+        names = {name for _, name in models}
+        return any(
+            (one.db.casefold(), one.name.casefold()) in models if one.db else one.name.casefold() in names
+            for one in tables
+        )
+
+    def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
+        """Whether this is still what is known of its model."""
+        key = known.record.id
+        if self._known.get(key, known) is not known:
+            return False
+        if key not in self._versions:
+            self._versions[key] = self._workspace.registry.version(key)
+        longest = timedelta(seconds=self.settings_of(key).proof_seconds)
+        return known.version == self._versions[key] and now - known.known_at <= longest
+
+    def settings_of(self, model_id: str) -> Settings:
+        """The settings in force for a model; defaults for no model."""
+        if not model_id:
+            return self._workspace.settings
+        if model_id not in self._settings:
+            self._settings[model_id] = self._workspace.settings_of(model_id)
+        return self._settings[model_id]
+
+
+def _model_of(
+    workspace: Workspace, records: Sequence[ModelRecord], named: ModelTable, default: str | None
+) -> ModelRecord:
+    """The deployed model that FROM names, exactly or without case; else the default."""
+    for fold in (str, str.casefold):
+        found = [
+            one
+            for one in records
+            if fold(one.name) == fold(named.name) and (not named.catalog or fold(one.catalog) == fold(named.catalog))
+        ]
+        if len(found) == 1:
+            return found[0]
+    if default is not None and not found:
+        return workspace.registry.model(default)
+    name = f"{named.catalog}.{named.name}" if named.catalog else named.name
+    try:
+        return workspace.registry.model(name)
+    except NotRegisteredError as error:
+        near = error.near or tuple(f"{one.catalog}.{one.name}" for one in records)[:3]
+        raise NotRegisteredError("model", name, near) from error

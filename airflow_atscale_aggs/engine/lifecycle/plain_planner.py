@@ -1,0 +1,259 @@
+"""Plain SQL on the tables of a star: answered from an aggregate where that is proven to be the same, else run as it stands.
+
+Plain SQL is the warehouse's own. Its SELECTs are looked at one by one; what stands around one that is rewritten is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
+from airflow_atscale_aggs.engine.rewriting.matching import Candidate
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.plain import PlainContext, PlainQuery, read_plain
+from airflow_atscale_aggs.engine.rewriting.stars import PlainTable, Scope, find_stars
+from airflow_atscale_aggs.engine.rewriting.statements import Statement, parse_query, tables_of
+from airflow_atscale_aggs.engine.sql.dialects import Folding
+from airflow_atscale_aggs.engine.sql.sources import TableKey
+from airflow_atscale_aggs.engine.sql.statements import render
+
+
+@dataclass(slots=True)
+class PlainPlan:
+    """What is to be done about a plain query.
+
+    Attributes:
+        statement: with the SELECTs that are rewritten.
+        composed: what takes their place.
+        untouched: why the others are run as they stand, one sentence each.
+        planners: of the SELECTs that were understood, rewritten or not.
+        known: the models that were looked at.
+    """
+
+    statement: Statement
+    composed: list[exp.Query] = field(default_factory=list)
+    untouched: list[str] = field(default_factory=list)
+    planners: list[SelectPlanner] = field(default_factory=list)
+    sources: list[PartSource] = field(default_factory=list)
+    known: tuple[ModelKnowledge, ...] = ()
+
+    @property
+    def queries(self) -> list[ModelQuery]:
+        """What was understood."""
+        return [planner.query for planner in self.planners if planner.query is not None]
+
+    def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
+        """By source: what does not answer it, and why."""
+        found = [one for planner in self.planners for one in planner.candidates(estimate=estimate)]
+        return found + [()] * (len(self.sources) - len(found))
+
+
+class PlainPlanner:
+    """Plans plain queries of one workspace."""
+
+    def __init__(self, workspace: Workspace, tables: PlainTables) -> None:
+        self._workspace, self._tables = workspace, tables
+
+    def read(self, sql: str) -> exp.Query | None:
+        """The query, when it is on tables that the warehouse has; None when it is not."""
+        try:
+            root = parse_query(sql, dialect=self._workspace.warehouse.dialect.sqlglot_name)
+        except (UnreadableQueryError, UnsupportedQueryError):
+            return None
+        named = [_key(table) for table in tables_of(root)]
+        return root if any(one is not None for one in self._tables.find(named)) else None
+
+    def is_on_tables_of(self, root: exp.Query, known: ModelKnowledge) -> bool:
+        """Whether a table of the query is one of a model's."""
+        found = self._tables.find([_key(table) for table in tables_of(root)])
+        return any(one is not None and known.physical.datasets_at(one.spelled) for one in found)
+
+    def plan(
+        self,
+        sql: str,
+        root: exp.Query,
+        known: Sequence[ModelKnowledge],
+        *,
+        since: datetime | None,
+        written: str,
+    ) -> PlainPlan:
+        """What each SELECT of the query is answered from.
+
+        Args:
+            root: from `read`.
+            known: the models that may answer it.
+            since: only aggregates that know the facts of this moment; None: all.
+            written: the query with the values that it really has.
+        """
+        dialect = self._workspace.warehouse.dialect
+        rewritten: list[exp.Select] = []
+        plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), known=tuple(known))
+        for select in root.find_all(exp.Select, bfs=False):
+            try:
+                composed = self._answered(select, plan, since, written if select is root else "")
+            except UnsupportedQueryError as error:
+                plan.untouched.append(f"`{error.clause}`: {error.reason}.")
+                continue
+            if composed is not None:
+                rewritten.append(select)
+                plan.composed.append(composed)
+        plan.statement = Statement(sql, dialect.sqlglot_name, root, tuple(rewritten), ())
+        return plan
+
+    def _answered(self, select: exp.Select, plan: PlainPlan, since: datetime | None, written: str) -> exp.Query | None:
+        """The SELECT on an aggregate; None when it is understood and no aggregate serves, or when it is on no star."""
+        relations = _relations(select)
+        own = {one.alias for one in select.root().find_all(exp.CTE)}
+        if all(not isinstance(one, exp.Table) or (not one.db and one.name in own) for one in relations):
+            return None
+        scope = self._scope(select, relations, own)
+        first: UnsupportedQueryError | None = None
+        understood: SelectPlanner | None = None
+        for known in plan.known:
+            if not any(known.physical.datasets_at(table.place) for table in scope.tables.values()):
+                continue
+            try:
+                planner, composed = self._answered_by(select, scope, known, (since, written))
+            except UnsupportedQueryError as error:
+                first = first or error
+                continue
+            understood = understood or planner
+            if composed is not None:
+                understood = planner
+                break
+        else:
+            composed = None
+        if understood is None:
+            raise first or UnsupportedQueryError(_text(select), "no deployed model has its tables joined in this way")
+        plan.planners.append(understood)
+        plan.sources += understood.sources
+        return composed
+
+    def _answered_by(
+        self, select: exp.Select, scope: Scope, known: ModelKnowledge, context: tuple[datetime | None, str]
+    ) -> tuple[SelectPlanner, exp.Query | None]:
+        """By one model."""
+        since, written = context
+        if known.model.row_securities:
+            raise UnsupportedQueryError(known.record.name, "the model has row security, which aggregates do not know")
+        understood: SelectPlanner | None = None
+        for joins in find_stars(select, scope, known.physical):
+            names = self._names(select, written)
+            plain = read_plain(select, joins, names, self._context(scope, known))
+            self._prove(plain, known)
+            planner = SelectPlanner(self._workspace, known, since)
+            composed = planner.answered(plain.query, plain.part)
+            understood = understood or planner
+            if composed is not None:
+                return planner, composed
+        if understood is None:
+            reason = f"its joins are not those of model `{known.record.name}`"
+            raise UnsupportedQueryError(_text(select), reason)
+        return understood, None
+
+    def _context(self, scope: Scope, known: ModelKnowledge) -> PlainContext:
+        return PlainContext(
+            scope=scope,
+            model=known.physical,
+            calculations=known.calculations,
+            dialect=self._workspace.warehouse.dialect,
+            popularity=known.index.popularity,
+        )
+
+    def _prove(self, plain: PlainQuery, known: ModelKnowledge) -> None:
+        """A join that may meet several rows multiplies what it joins; no aggregate says how often."""
+        steps = plain.joins.steps
+        with self._workspace.warehouse.session() as session:
+            known.proofs.add_keys(session, steps)
+        for step in steps:
+            key = (step.to_dataset, step.to_columns)
+            if step.kind is JoinKind.BRIDGE or key not in known.proofs.facts.unique_keys:
+                raise UnsupportedQueryError(_told(step), "the data does not prove that it meets one row at the most")
+
+    def _names(self, select: exp.Select, written: str) -> list[str]:
+        """Names of the columns; those that the warehouse makes up are asked of it, for the outermost SELECT."""
+        own = [one.alias or (one.name if isinstance(one, exp.Column) else "") for one in select.expressions]
+        if all(own) or not written:
+            return own
+        dialect = self._workspace.warehouse.dialect
+        asked = parse_query(written, dialect=dialect.sqlglot_name)
+        probe = exp.select("*").from_(asked.subquery("asked")).limit(0)
+        try:
+            with self._workspace.warehouse.session() as session:
+                names, _ = session.fetch_named(render(probe, dialect))
+        except PermanentWarehouseError as error:
+            raise UnsupportedQueryError(_text(select), f"the warehouse refuses it: {error.reason}") from error
+        return [mine or theirs for mine, theirs in zip(own, names, strict=False)] if len(names) == len(own) else own
+
+    def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> Scope:
+        made: list[PlainTable] = []
+        keys = []
+        for relation in relations:
+            strange = {name for name, value in relation.args.items() if value} - {"this", "db", "catalog", "alias"}
+            columns = relation.args.get("alias") and relation.args["alias"].args.get("columns")
+            if not isinstance(relation, exp.Table) or strange or columns:
+                raise UnsupportedQueryError(_text(relation), "it is no plain table")
+            keys.append(_key(relation))
+        for relation, found in zip(relations, self._tables.find(keys), strict=True):
+            if found is None or (not relation.args.get("db") and relation.name in own):
+                raise UnsupportedQueryError(_text(relation), "it is no table of the warehouse")
+            made.append(PlainTable(relation.alias_or_name, found.spelled, found))
+        if len({one.alias for one in made}) < len(made):
+            raise UnsupportedQueryError(_text(select), "two of its tables have one name")
+        return Scope(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
+
+
+class PlainTables:
+    """Columns of the warehouse's tables by the names that queries use; asked once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._found: dict[TableKey, TableColumns | None] = {}
+        self._since: datetime | None = None
+
+    def find(self, keys: Sequence[TableKey]) -> list[TableColumns | None]:
+        """In the order asked; None for what is not there."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._found]
+        if new:
+            with self._workspace.warehouse.session() as session:
+                there = session.columns(new)
+            self._found |= {key: there.get(key) for key in new}
+        return [self._found[key] for key in keys]
+
+    def forget_old(self, now: datetime) -> None:
+        """Ask anew once a minute."""
+        if self._since is None or now - self._since > _KEPT:
+            self._found.clear()
+            self._since = now
+
+
+def _relations(select: exp.Select) -> list[exp.Expression]:
+    """What stands in FROM."""
+    source = select.args.get("from_")
+    return [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+
+
+def _key(table: exp.Table) -> TableKey:
+    return (table.catalog or None, table.db or None, table.name)
+
+
+def _told(step: JoinStep) -> str:
+    return f"{step.from_dataset} → {step.to_dataset} ({', '.join(step.to_columns)})"
+
+
+def _text(node: exp.Expression) -> str:
+    text = node.sql()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST = 100
+_KEPT = timedelta(minutes=1)

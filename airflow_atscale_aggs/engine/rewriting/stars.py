@@ -1,0 +1,322 @@
+"""Plain SQL on a star's tables: which dataset is the fact, and which path of the model each join follows.
+
+    FROM store_sales JOIN item ON ss_item_sk = i_item_sk LEFT JOIN store ON ss_store_sk = s_store_sk
+    ()                    (store_sales → item), rows without one are left out      (store_sales → store), they stay
+
+A join follows a path when it compares the very columns of the model's relationship. Whether it meets one row at the most is for
+the data to prove (`StarJoins.steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey
+
+Path = tuple[JoinStep, ...]
+Place = tuple[str, str]
+"""(alias, column) as the statement and the warehouse spell them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """A table of FROM: where the warehouse has it, and its columns there."""
+
+    alias: str
+    place: TableKey
+    columns: Mapping[str, str]
+
+
+class PhysicalModel:
+    """A model as its tables show it. Worked out when it is first asked, once per fact."""
+
+    def __init__(self, model: SemanticModel, paths: JoinPaths, sources: Sources) -> None:
+        self._model, self._paths, self._sources = model, paths, sources
+        self._at: dict[TableKey, list[str]] | None = None
+        self._columns: dict[str, Mapping[tuple[Path, str], tuple[BoundAttribute, ...]]] = {}
+        self._measured: dict[str, Sequence[tuple[str, exp.Expression]]] = {}
+
+    def datasets_at(self, place: TableKey) -> Sequence[str]:
+        """The datasets that are this table; facts of the model first."""
+        if self._at is None:
+            self._at = {}
+            facts = set(self._model.facts)
+            for name in sorted(self._model.datasets, key=lambda one: (one not in facts, one)):
+                try:
+                    found = self._sources[name].place
+                except DefinitionError:
+                    # A dataset whose table is not there is in nobody's way.
+                    continue
+                if found is not None:
+                    self._at.setdefault(found, []).append(name)
+        return self._at.get(place, ())
+
+    def place_of(self, dataset: str) -> TableKey | None:
+        """Where a dataset's table is; None for a query dataset."""
+        return self._sources[dataset].place
+
+    def attributes(self, fact: str) -> Mapping[tuple[Path, str], tuple[BoundAttribute, ...]]:
+        """Attributes that show a column of a table on a path; calculated ones are left out."""
+        if fact not in self._columns:
+            found: dict[tuple[Path, str], list[BoundAttribute]] = {}
+            for bound in self._paths.attributes_of(fact).values():
+                column = self.column(bound.dataset, bound.name_column)
+                if column is not None:
+                    found.setdefault((bound.steps, column), []).append(bound)
+            self._columns[fact] = {place: tuple(bounds) for place, bounds in found.items()}
+        return self._columns[fact]
+
+    def paths(self, fact: str) -> Iterator[Path]:
+        """Every path that an attribute lies on, with the paths that lead there, shortest first."""
+        whole = dict.fromkeys(bound.steps for bound in self._paths.attributes_of(fact).values())
+        parts = dict.fromkeys(path[:depth] for path in whole for depth in range(1, len(path) + 1))
+        yield from sorted(parts, key=len)
+
+    def column(self, dataset: str, name: str) -> str | None:
+        """The table's column behind a dataset's; None when it is calculated or not there."""
+        try:
+            return self._sources[dataset].physical_name(name)
+        except DefinitionError:
+            return None
+
+    def measured(self, fact: str) -> Sequence[tuple[str, exp.Expression]]:
+        """Columns that metrics of a fact measure, with what each is over the columns of the table."""
+        if fact not in self._measured:
+            source = self._sources[fact]
+            names = sorted({one.column for one in self._model.metrics.values() if one.dataset == fact and one.column})
+            self._measured[fact] = tuple((name, found) for name in names if (found := source.own(name)) is not None)
+        return self._measured[fact]
+
+    def data_type(self, fact: str, name: str) -> str:
+        """The type of a fact's column, in lower case."""
+        return self._sources[fact].data_type(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StarJoins:
+    """The joins of a SELECT, followed in a model.
+
+    Attributes:
+        paths: by alias; the fact's is empty.
+        inner: aliases whose join leaves rows without a match out.
+        conditions: what joins and WHERE say besides.
+    """
+
+    fact: str
+    paths: Mapping[str, Path]
+    inner: frozenset[str]
+    conditions: tuple[exp.Expression, ...]
+
+    @property
+    def steps(self) -> tuple[JoinStep, ...]:
+        """All joins; each is right only where its target's key is unique."""
+        return tuple(dict.fromkeys(step for path in self.paths.values() for step in path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Equality:
+    condition: exp.Expression
+    left: Place
+    right: Place
+
+    def between(self, one: str, other: str) -> tuple[str, str] | None:
+        """(column of one, column of the other) when it compares the two."""
+        for mine, yours in ((self.left, self.right), (self.right, self.left)):
+            if (mine[0], yours[0]) == (one, other):
+                return mine[1], yours[1]
+        return None
+
+
+class Scope:
+    """The tables of one SELECT and whose column a name is."""
+
+    def __init__(self, tables: Sequence[PlainTable], *, ignores_case: bool) -> None:
+        self._tables = {table.alias: table for table in tables}
+        self._columns = {
+            table.alias: {_folded(name, ignores_case=ignores_case): name for name in table.columns} for table in tables
+        }
+        self._ignores_case = ignores_case
+
+    def place_of(self, column: exp.Column) -> Place | None:
+        """Table and column that a name means; None when no table has it.
+
+        Raises:
+            UnsupportedQueryError: several tables have it, or the table is not one of this SELECT.
+        """
+        name = _folded(column.name, ignores_case=self._ignores_case)
+        if column.args.get("db") or isinstance(column.this, exp.Star):
+            raise UnsupportedQueryError(column.sql(), "only columns by table and name are looked at")
+        if column.table:
+            found = self._columns.get(column.table)
+            if found is None or name not in found:
+                raise UnsupportedQueryError(column.sql(), "it belongs to no table of this SELECT")
+            return column.table, found[name]
+        owners = [alias for alias, columns in self._columns.items() if name in columns]
+        if len(owners) > 1:
+            raise UnsupportedQueryError(column.sql(), f"{' and '.join(f'`{one}`' for one in owners)} have it")
+        return (owners[0], self._columns[owners[0]][name]) if owners else None
+
+    @property
+    def tables(self) -> Mapping[str, PlainTable]:
+        """By alias, in the order of FROM."""
+        return self._tables
+
+
+@dataclass(slots=True)
+class _Joins:
+    """What the joins of a SELECT say, before any model is looked at."""
+
+    inner: list[_Equality] = field(default_factory=list)
+    left: dict[str, list[_Equality]] = field(default_factory=dict)
+    conditions: list[exp.Expression] = field(default_factory=list)
+
+
+def find_stars(select: exp.Select, scope: Scope, model: PhysicalModel) -> Iterator[StarJoins]:
+    """Each way in which the joins of a SELECT follow the paths of a model, likeliest first; mostly one, or none.
+
+    Raises:
+        UnsupportedQueryError: a join that no model has, such as FULL or one on other conditions.
+    """
+    said = _read_joins(select, scope)
+    for alias, table in scope.tables.items():
+        for fact in model.datasets_at(table.place) if alias not in said.left else ():
+            found = _follow(fact, alias, said, (scope, model))
+            if found is not None:
+                yield found
+
+
+def _follow(fact: str, root: str, said: _Joins, context: tuple[Scope, PhysicalModel]) -> StarJoins | None:
+    scope, model = context
+    placed: dict[str, Path] = {root: ()}
+    used: set[int] = set()
+    pending = [alias for alias in scope.tables if alias != root]
+    paths = list(model.paths(fact))
+    while pending:
+        for alias in pending:
+            found = _path_to(alias, placed, said, (scope, model, paths))
+            if found is not None and found[0] not in placed.values():
+                placed[alias] = found[0]
+                used |= found[1]
+                pending.remove(alias)
+                break
+        else:
+            return None
+    rest = [one.condition for one in said.inner if id(one) not in used]
+    return StarJoins(
+        fact=fact,
+        paths=placed,
+        inner=frozenset(placed) - said.left.keys() - {root},
+        conditions=(*rest, *said.conditions),
+    )
+
+
+def _path_to(
+    alias: str, placed: Mapping[str, Path], said: _Joins, context: tuple[Scope, PhysicalModel, Sequence[Path]]
+) -> tuple[Path, set[int]] | None:
+    """The path that the join of a table follows from one that is placed, and the comparisons that say so."""
+    scope, model, paths = context
+    is_left = alias in said.left
+    for parent, above in placed.items():
+        said_here = said.left[alias] if is_left else said.inner
+        pairs = {pair: one for one in said_here if (pair := one.between(parent, alias)) is not None}
+        for path in paths:
+            if path[:-1] != above or model.place_of(path[-1].to_dataset) != scope.tables[alias].place:
+                continue
+            wanted = _columns_of(path[-1], model)
+            is_followed = wanted == pairs.keys() if is_left else wanted <= pairs.keys()
+            if is_followed and (not is_left or len(said_here) == len(pairs)):
+                return path, {id(pairs[pair]) for pair in wanted}
+    return None
+
+
+def _columns_of(step: JoinStep, model: PhysicalModel) -> set[tuple[str, str]]:
+    """Pairs of columns; empty names for what is calculated, which no comparison of columns equals."""
+    return {
+        (model.column(step.from_dataset, one) or "", model.column(step.to_dataset, other) or "")
+        for one, other in zip(step.from_columns, step.to_columns, strict=True)
+    }
+
+
+def _read_joins(select: exp.Select, scope: Scope) -> _Joins:
+    said = _Joins()
+    for join in select.args.get("joins") or ():
+        alias, is_left = join.this.alias_or_name, join.args.get("side") == "LEFT"
+        strange = join.args.get("method") or (join.args.get("side") and not is_left)
+        if strange or join.args.get("kind") not in {None, "", "INNER", "CROSS", "OUTER"}:
+            raise UnsupportedQueryError(join.sql(), "only inner and left joins are followed")
+        conditions = [*_conjuncts(join.args.get("on")), *_from_using(join, scope)]
+        equalities = [found for one in conditions if (found := _equality(one, scope)) is not None]
+        if is_left:
+            if len(equalities) < len(conditions):
+                raise UnsupportedQueryError(join.sql(), "a left join on more than equal columns is not followed")
+            said.left[alias] = equalities
+            continue
+        said.inner += equalities
+        said.conditions += [one for one in conditions if _equality(one, scope) is None]
+    where = select.args.get("where")
+    for one in _conjuncts(where.this if where is not None else None):
+        found = _equality(one, scope)
+        if found is not None:
+            said.inner.append(found)
+        else:
+            said.conditions.append(one)
+    return said
+
+
+def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
+    if condition is None:
+        return
+    plain = condition.unnest()
+    if isinstance(plain, exp.And):
+        yield from _conjuncts(plain.this)
+        yield from _conjuncts(plain.expression)
+    else:
+        yield condition
+
+
+def _from_using(join: exp.Join, scope: Scope) -> Iterator[exp.Expression]:
+    """``USING (k)`` as ``left.k = right.k``, where one table on the left has k."""
+    names = join.args.get("using") or ()
+    before = []
+    for alias in scope.tables:
+        if alias == join.this.alias_or_name:
+            break
+        before.append(alias)
+    for name in names:
+        sides = [exp.column(name.name, table=alias, quoted=True) for alias in before]
+        owners = [side for side in sides if _has(scope, side)]
+        if len(owners) != 1:
+            raise UnsupportedQueryError(join.sql(), f"`{name.name}` does not stand in one table before it")
+        mine = exp.column(name.name, table=join.this.alias_or_name, quoted=True)
+        yield exp.EQ(this=owners[0], expression=mine)
+
+
+def _has(scope: Scope, column: exp.Column) -> bool:
+    try:
+        return scope.place_of(column) is not None
+    except UnsupportedQueryError:
+        return False
+
+
+def _equality(condition: exp.Expression, scope: Scope) -> _Equality | None:
+    plain = condition.unnest()
+    if not isinstance(plain, exp.EQ):
+        return None
+    left, right = plain.this.unnest(), plain.expression.unnest()
+    if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
+        return None
+    places = scope.place_of(left), scope.place_of(right)
+    if places[0] is None or places[1] is None or places[0][0] == places[1][0]:
+        return None
+    return _Equality(condition, places[0], places[1])
+
+
+def _folded(name: str, *, ignores_case: bool) -> str:
+    return name.casefold() if ignores_case else name

@@ -1,0 +1,103 @@
+"""The facts answer where an index leads to few of their rows; the answer is the same, and explain says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.rewriting.matching import Miss
+
+_DAYS, _ROWS = 400, 20_000
+_ONE_DAY = 'SELECT "Shop", "Quantity" FROM tiny.tiny_sales WHERE "Day" = \'day 7\''
+
+_PLAIN = (
+    "SELECT shop_name, SUM(quantity) FROM sales JOIN day USING (day_id) JOIN shop USING (shop_id) "
+    "WHERE day_name = 'day 7' GROUP BY 1"
+)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """A star whose finest aggregate is not much smaller than its facts, which lie in the order of days."""
+    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    registry = url or f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    warehouse = url or f"duckdb:///{tmp_path / 'w.duckdb'}"
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
+        _execute(
+            made,
+            *tiny_star.SETUP_SQL[:4],
+            f"INSERT INTO day SELECT d, 'day ' || d, 'month ' || (d % 12) FROM generate_series(0, {_DAYS - 1}) AS t(d)",
+            f"INSERT INTO sales SELECT n * {_DAYS} / {_ROWS}, n % 7, n % 5, n FROM generate_series(0, {_ROWS - 1}) AS t(n)",
+        )
+        deploy(made, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
+        run_batch(made, "tiny_sales", owner="test")
+        yield made
+
+
+def _execute(workspace: Workspace, *statements: str) -> None:
+    with workspace.warehouse.session() as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def test_without_an_index_the_aggregate_answers(workspace: Workspace) -> None:
+    """All facts would be read; what the warehouse tells of them is in the plan."""
+    _execute(workspace, "ANALYZE")
+
+    source = answer(workspace, _ONE_DAY).plan.sources[0]
+
+    assert source.aggregate == "by_day_and_shop"
+    assert source.facts is not None
+    assert (source.facts.rows, source.facts.cost, source.facts.index) == (_ROWS, _ROWS, "")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("workspace", ["postgres"], indirect=True)
+def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
+    """One day of facts is less than all days of the aggregate; most days are not, and the month has no index."""
+    _execute(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
+
+    plan, found = explain(workspace, _ONE_DAY), answer(workspace, _ONE_DAY)
+
+    assert plan.sources[0].aggregate is None
+    assert (plan.candidates[0][0].aggregate, plan.candidates[0][0].miss) == ("by_day_and_shop", Miss.FACTS_CHEAPER)
+    assert plan.verdict(0) == (
+        "The facts `sales` answer: the index on `day_id` leads to about 50 of 20,000 rows, "
+        f"fewer than the {plan.candidates[0][0].rows:,} of `by_day_and_shop`."
+    )
+    assert not found.plan.uses_aggregates
+    _execute(workspace, "DROP INDEX sales_day_id_idx")
+    assert sorted(answer(workspace, _ONE_DAY).rows) == sorted(found.rows)
+    assert answer(workspace, _ONE_DAY).plan.uses_aggregates
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("workspace", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("query", "aggregate"),
+    [
+        (_ONE_DAY.replace("\"Day\" = 'day 7'", "\"Day\" BETWEEN 'day 1' AND 'day 9'"), "by_day_and_shop"),
+        (_ONE_DAY.replace("\"Day\" = 'day 7'", "\"Day\" <> 'day 7'"), "by_day_and_shop"),
+        (_ONE_DAY.replace("= 'day 7'", "= 'day 7' OR \"Shop\" = 'South'"), "by_day_and_shop"),
+        (_ONE_DAY.replace("= 'day 7'", "IN ('day 7', 'day 8') AND \"Shop\" = 'South'"), None),
+        ('SELECT "City", "Quantity" FROM tiny.tiny_sales WHERE "Month" = \'month 3\'', "by_month_and_city"),
+        (_PLAIN, None),
+    ],
+)
+def test_only_a_selective_condition_counts(workspace: Workspace, query: str, aggregate: str | None) -> None:
+    """Ranges keep a third; `<>` and OR use no index; a small aggregate is cheaper than a part of the facts."""
+    _execute(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
+
+    found = answer(workspace, query)
+
+    assert found.plan.sources[0].aggregate == aggregate
+    from_facts = answer(workspace, query, use_aggregates=False).rows
+    assert sorted(found.rows, key=str) == sorted(from_facts, key=str)

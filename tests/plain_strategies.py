@@ -1,0 +1,110 @@
+"""Hypothesis strategies: random queries on a star as plain SQL on its tables, joined as its model does, or nearly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hypothesis import strategies as st
+from query_strategies import METRICS, StarQuery
+from strategies import Star
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+
+_FUNCTIONS = {
+    "sum": "SUM({})",
+    "count non-null": "COUNT({})",
+    "minimum": "MIN({})",
+    "maximum": "MAX({})",
+    "average": "AVG({})",
+    "stddev_samp": "STDDEV_SAMP({})",
+    "stddev_pop": "STDDEV_POP({})",
+    "var_samp": "VAR_SAMP({})",
+    "var_pop": "VAR_POP({})",
+    "count distinct": "COUNT(DISTINCT {})",
+    "sum distinct": "SUM(DISTINCT {})",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainSql:
+    """A query and how many of its columns are keys, by which it is sorted."""
+
+    sql: str
+    keys: int
+
+
+def plainly_said(star: Star) -> Star:
+    """The star with those attributes only that are columns of tables."""
+    return replace(star, attributes=tuple(bound for bound in star.attributes if _is_plain(star, bound)))
+
+
+def of_plain(star: Star, part: FactPart) -> FactPart:
+    """The aggregate with the attributes that plain SQL can name."""
+    return replace(part, attributes=tuple(bound for bound in part.attributes if _is_plain(star, bound)))
+
+
+def _is_plain(star: Star, bound: BoundAttribute) -> bool:
+    used = {bound.dataset, *(step.to_dataset for step in bound.steps)}
+    return all(not star.tables[name].is_query for name in used) and bound.name_column != "calc"
+
+
+@st.composite
+def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
+    """The query on the star's tables; every join inner or left, some tables joined for nothing."""
+    bounds = {bound.attribute: bound for bound in star.attributes}
+    paths = [bounds[attribute].steps for attribute in asked.attributes]
+    if not draw(st.integers(0, 3)):
+        paths.append(draw(st.sampled_from(star.attributes)).steps)
+    nodes = list(dict.fromkeys(path[:depth] for path in paths for depth in range(1, len(path) + 1)))
+    alias = {(): "f"} | {path: f"t{number}" for number, path in enumerate(nodes)}
+    sides = draw(st.sampled_from(["JOIN", "JOIN", "LEFT JOIN", ""]))
+    kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
+    shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
+    shown += [_metric(name) for name in asked.metrics]
+    shown += [
+        f"{'MAX(' if function == 'max' else 'COUNT(DISTINCT '}{_column(bounds[attribute], alias)})"
+        for function, attribute in asked.members
+    ]
+    text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM "
+    where = _said(asked.where.sql, asked, bounds, alias) if asked.where else ""
+    if nodes and set(kinds.values()) == {"JOIN"} and not draw(st.integers(0, 2)):
+        tables = draw(st.permutations([f'"{star.fact}" AS f', *(f'"{p[-1].to_dataset}" AS {alias[p]}' for p in nodes)]))
+        conditions = [*(_on(draw, path, alias) for path in nodes), *([f"({where})"] if where else [])]
+        text += f"{', '.join(tables)} WHERE {' AND '.join(conditions)}"
+    else:
+        joins = (f'{kinds[p]} "{p[-1].to_dataset}" AS {alias[p]} ON {_on(draw, p, alias)}' for p in nodes)
+        text += " ".join([f'"{star.fact}" AS f', *joins]) + (f" WHERE {where}" if where else "")
+    keys = len(asked.keys)
+    positions = ", ".join(str(number + 1) for number in range(keys))
+    groups = positions if draw(st.booleans()) else ", ".join(shown[:keys])
+    text += f" GROUP BY {groups}" if keys else ""
+    text += f" HAVING COUNT(*) >= {asked.least_rows}" if asked.least_rows is not None else ""
+    return PlainSql(sql=text + (f" ORDER BY {positions}" if keys else ""), keys=keys)
+
+
+def _said(
+    text: str, asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+) -> str:
+    for attribute in asked.attributes:
+        text = text.replace(f'"{attribute.query_name}"', _column(bounds[attribute], alias))
+    return text
+
+
+def _column(bound: BoundAttribute, alias: dict[tuple[JoinStep, ...], str]) -> str:
+    return f'{alias[bound.steps]}."{bound.name_column.lower()}"'
+
+
+def _metric(name: str) -> str:
+    if name == "*":
+        return "COUNT(*)"
+    return _FUNCTIONS[METRICS[name].calculation_method].format(f'f."{METRICS[name].column.lower()}"')
+
+
+def _on(draw: st.DrawFn, path: tuple[JoinStep, ...], alias: dict[tuple[JoinStep, ...], str]) -> str:
+    step = path[-1]
+    pairs = []
+    for one, other in zip(step.from_columns, step.to_columns, strict=True):
+        sides = [f'{alias[path[:-1]]}."{one.lower()}"', f'{alias[path]}."{other.lower()}"']
+        pairs.append(" = ".join(draw(st.permutations(sides))))
+    return " AND ".join(pairs)

@@ -1,0 +1,243 @@
+# ruff: noqa: ARG005 - a planted bug ignores what it should not
+"""Law 1 for plain SQL: what is answered from an aggregate equals the very same SQL on the tables.
+
+The oracle is the warehouse itself: the SQL as it stands. Joins are drawn inner and left, on keys that are unique and on keys
+that are not, to tables that nothing else uses; every aggregate of an example is tried by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, event, given, seed, settings
+from hypothesis import strategies as st
+from plain_strategies import PlainSql, of_plain, plain_sql, plainly_said
+from query_oracle import same_rows
+from query_strategies import StarQuery, model_of, queries_of
+from strategies import Star, aggregates_of, stars
+
+from airflow_atscale_aggs.engine.lifecycle import plain_planner
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs, Sizes
+from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlanner, PlainTables
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting import plain
+from airflow_atscale_aggs.engine.rewriting import stars as star_joins
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
+from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render
+from tests.properties.test_rewriting import (
+    EXAMPLES,
+    POSTGRES_EXAMPLES,
+    Database,
+    Rows,
+    StarPaths,
+    _build,
+    _profile,
+    duckdb_database,
+    postgres_database_session,
+)
+
+__all__ = ["duckdb_database", "postgres_database_session"]
+_QUERIES = 4
+
+
+class _Warehouse:
+    """The connection of an example as a warehouse: all that is done stays in its transaction."""
+
+    aggregate_schema = ""
+
+    def __init__(self, database: Database, star: Star) -> None:
+        self.dialect, self._database, self._star = database.dialect, database, star
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[_Warehouse]:
+        """Itself."""
+        yield self
+
+    def fetch_all(self, sql: str) -> Rows:
+        """Run a query."""
+        return self._database.fetch_all(sql)
+
+    def columns(self, tables: Sequence[tuple[str | None, str | None, str]]) -> Mapping[Any, TableColumns]:
+        """Of the star's tables."""
+        there = self._star.physical()
+        return {
+            key: TableColumns(there[None, None, key[2]], ("", "", key[2]))
+            for key in tables
+            if (None, None, key[2]) in there
+        }
+
+
+@given(data=st.data())
+@settings(_profile, max_examples=max(EXAMPLES // 2, 1))
+def test_plain_sql_is_answered_alike_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+    """Rewritten = as it stands, on DuckDB."""
+    check(duckdb_database, data)
+
+
+@pytest.mark.postgres
+@given(data=st.data())
+@settings(_profile, max_examples=POSTGRES_EXAMPLES)
+def test_plain_sql_is_answered_alike_on_postgres(postgres_database_session: Database, data: st.DataObject) -> None:
+    """Rewritten = as it stands, on PostgreSQL."""
+    check(postgres_database_session, data)
+
+
+def check(database: Database, data: st.DataObject) -> None:
+    """One star with its aggregates, asked a few plain queries."""
+    star = data.draw(stars(), label="star")
+    parts = data.draw(aggregates_of(star), label="aggregates")
+    said, sayable = plainly_said(star), tuple(of_plain(star, part) for part in parts)
+    asked = [data.draw(queries_of(said, sayable)) for _ in range(_QUERIES)]
+    texts = [data.draw(plain_sql(said, one), label="SQL") for one in asked]
+    database.fetch_all("BEGIN")
+    try:
+        for each in star.tables.values():
+            for statement in each.setup_sql():
+                database.fetch_all(statement)
+        sources = Sources(star.datasets(), _spelled(star), database.dialect)
+        instances = _build(database, parts, sources)
+        for text in texts:
+            _ask(database, star, text, instances, sources)
+    finally:
+        database.fetch_all("ROLLBACK")
+
+
+def _spelled(star: Star) -> Mapping[Any, TableColumns]:
+    return {key: TableColumns(columns, ("", "", key[2])) for key, columns in star.physical().items()}
+
+
+def _ask(database: Database, star: Star, text: PlainSql, instances: list[ServingInstance], sources: Sources) -> None:
+    wanted = database.fetch_all(text.sql)
+    for instance in instances:
+        workspace: Any = Workspace(None, _Warehouse(database, star), Settings())  # type: ignore[arg-type]
+        planner = PlainPlanner(workspace, PlainTables(workspace))
+        root = planner.read(text.sql)
+        assert root is not None, text.sql
+        found = planner.plan(text.sql, root, [_known(star, instance, sources)], since=None, written=text.sql)
+        if not found.composed:
+            event(f"as it stands: {found.untouched[0].rpartition(':')[2] if found.untouched else 'no match'}")
+            continue
+        event("rewritten")
+        routed = render(found.statement.answered_by(found.composed), database.dialect)
+        rows = database.fetch_all(routed)
+        wrong = same_rows(rows, wanted)
+        assert not wrong, f"{wrong}\n{text.sql}\n{routed}"
+        assert [row[: text.keys] for row in rows] == [row[: text.keys] for row in wanted], text.sql
+
+
+def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelKnowledge:
+    model, paths = model_of(star, _NOTHING), StarPaths(star)
+    return ModelKnowledge(
+        record=ModelRecord(
+            id="m",
+            catalog="tests",
+            name="star",
+            label="Star",
+            deployment_id="d",
+            version=1,
+            deployed_at=datetime.now(UTC),
+            connection=None,
+        ),
+        version=1,
+        known_at=datetime.now(UTC),
+        model=model,
+        paths=paths,
+        names=SurfaceNames(model, paths),
+        calculations=CalculatedMetrics(model),
+        index=InstanceIndex([instance]),
+        not_serving=(),
+        sources=sources,
+        proofs=Proofs(sources),
+        physical=PhysicalModel(model, paths, sources),
+        sizes=Sizes(sources, ()),
+    )
+
+
+_NOTHING = StarQuery(keys=(), metrics=(), members=(), where=None, least_rows=None)
+"""A model has no calculations for it."""
+
+
+def _keys_are_believed(patch: pytest.MonkeyPatch) -> None:
+    """Joins on keys that are not unique are followed."""
+    patch.setattr(PlainPlanner, "_prove", lambda self, plain, known: None)
+
+
+def _left_joins_are_inner(patch: pytest.MonkeyPatch) -> None:
+    """Rows without a member are left out by every join."""
+    found = star_joins.find_stars
+
+    def inner(*given: Any) -> Iterator[Any]:
+        for joins in found(*given):
+            yield replace(joins, inner=frozenset(alias for alias, path in joins.paths.items() if path))
+
+    patch.setattr(plain_planner, "find_stars", inner)
+
+
+def _inner_joins_are_left(patch: pytest.MonkeyPatch) -> None:
+    """Rows without a member stay whatever the join says."""
+    found = star_joins.find_stars
+
+    def left(*given: Any) -> Iterator[Any]:
+        for joins in found(*given):
+            yield replace(joins, inner=frozenset())
+
+    patch.setattr(plain_planner, "find_stars", left)
+
+
+def _unused_joins_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    """An inner join of which nothing is used leaves nothing out."""
+    patch.setattr(plain._PlainReader, "_only_joined", lambda self, used: [])
+
+
+def _distinct_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """COUNT(DISTINCT x) is COUNT(x)."""
+    patch.setattr(plain, "_DISTINCT", {name: name for name in plain._DISTINCT})
+
+
+_PLANTS = (
+    _keys_are_believed,
+    _left_joins_are_inner,
+    _inner_joins_are_left,
+    _unused_joins_are_dropped,
+    _distinct_is_forgotten,
+)
+
+
+@pytest.mark.parametrize("plant", _PLANTS, ids=lambda plant: plant.__name__.strip("_"))
+def test_a_planted_bug_is_found(plant: Callable[[pytest.MonkeyPatch], None]) -> None:
+    """The property fails, by a wrong answer or an error of the warehouse."""
+    connection = duckdb.connect(config={"threads": "1"})
+    database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+
+    @seed(20260101)
+    @settings(
+        max_examples=max(1000, int(os.environ.get("FUZZ_EXAMPLES", "0"))),
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def law(data: st.DataObject) -> None:
+        check(database, data)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises((AssertionError, duckdb.Error)):
+        plant(patch)
+        law()
+    connection.close()

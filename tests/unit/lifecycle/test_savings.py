@@ -1,0 +1,67 @@
+"""What aggregates saved, by the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_atscale_aggs.engine.lifecycle.savings import Saving, savings_of
+from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
+
+_FACTS = QuerySource(fact="sales")
+_CITY = QuerySource(fact="sales", aggregate="by_city", definition_id="city")
+_MONTH = QuerySource(fact="visits", aggregate="by_month", definition_id="month")
+
+
+def _query(fingerprint: str, seconds: float, *sources: QuerySource, weight: int = 1) -> QueryRecord:
+    return QueryRecord(
+        model_id="m",
+        fingerprint=fingerprint,
+        asked_at=datetime(2026, 1, 1, tzinfo=UTC),
+        shape="",
+        keys=(),
+        metrics=(),
+        predicates=(),
+        planned=sources,
+        actual=sources,
+        rows=1,
+        seconds=seconds,
+        weight=weight,
+    )
+
+
+def test_the_same_query_on_the_facts_is_the_measure() -> None:
+    """The median of its times, whatever a build takes."""
+    log = [_query("a", 0.5, _CITY), *(_query("a", one, _FACTS) for one in (2.0, 3.0, 40.0))]
+
+    assert savings_of(log, {"sales": 100.0}) == {"city": Saving(1, 2.5, 1.0)}
+
+
+def test_a_build_stands_for_what_was_never_asked_of_the_facts() -> None:
+    """And is marked as an estimate; an index would have read a part only."""
+    by_index = QuerySource(fact="sales", definition_id="city", fact_rows=1000, fact_cost=100)
+    log = [_query("a", 1.0, _CITY), _query("b", 0.5, by_index)]
+
+    assert savings_of(log, {"sales": 10.0}) == {"city": Saving(2, pytest.approx((9.0 + 0.5) / 2), 0.0)}
+
+
+def test_records_weigh_as_many_queries_as_they_stand_for() -> None:
+    """Three of four were measured."""
+    log = [_query("a", 1.0, _CITY, weight=3), _query("a", 2.0, _FACTS), _query("b", 1.0, _CITY)]
+
+    assert savings_of(log, {"sales": 6.0}) == {"city": Saving(4, (3 * 1.0 + 5.0) / 4, 0.75)}
+
+
+def test_aggregates_of_one_query_share_its_saving() -> None:
+    """What the facts of both would take, less what it took."""
+    log = [_query("a", 1.0, _CITY, _MONTH)]
+
+    assert savings_of(log, {"sales": 4.0, "visits": 3.0}) == {"city": Saving(1, 3.0, 0.0), "month": Saving(1, 3.0, 0.0)}
+
+
+def test_nothing_is_said_of_what_is_not_known() -> None:
+    """No measure, no build from the facts; a slower aggregate saves less than nothing."""
+    log = [_query("a", 1.0, _CITY), _query("b", 5.0, _MONTH), _query("b", 2.0, QuerySource(fact="visits"))]
+
+    assert savings_of(log, {}) == {"month": Saving(1, -3.0, 1.0)}
