@@ -14,7 +14,13 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.lifecycle.prune import prune
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
-from airflow_atscale_aggs.engine.registry.records import Deployment, ProposedDefinition, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.registry.records import (
+    BuiltParts,
+    Deployment,
+    ProposedDefinition,
+    QueryRecord,
+    QuerySource,
+)
 
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _MODEL = model_id("shop", "sales")
@@ -80,7 +86,7 @@ def _workspace(folder: Path, count: int) -> Workspace:
     )
     for step in steps:
         claim = made.registry.claim_instance(step.instance_id, owner="me", now=_NOW)
-        made.registry.finish_attempt(claim, rows=1, seconds=0.1, source="sales", now=_NOW)
+        made.registry.finish_attempt(claim, BuiltParts(rows=1), seconds=0.1, source="sales", now=_NOW)
     made.registry.activate("b", owner="me", now=_NOW, drop_after=_NOW)
     made.registry.record_queries(
         [_query(one.id, count - n, _NOW - timedelta(hours=n)) for n, one in enumerate(definitions)]
