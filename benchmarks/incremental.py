@@ -140,8 +140,7 @@ def _postgres(folder: Path, file: Path) -> Iterator[str]:
             text.unlink()
         target.execute("CREATE INDEX ON sales (loaded_at)")
         target.execute("VACUUM ANALYZE")
-        name = url.rpartition("/")[2].partition("?")[0]
-        target.execute(f'ALTER DATABASE "{name}" SET max_parallel_workers_per_gather = 0')
+        target.execute("ALTER ROLE CURRENT_USER SET max_parallel_workers_per_gather = 0")
     yield url.replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
 

@@ -194,7 +194,7 @@ def test_a_row_that_is_late_by_exactly_the_grace_period_is_found(deployed: Deplo
     star.load(workspace, Sale(at=START - 11, amount=2000))
     report = star.build(workspace)
 
-    assert any("1 rows of sales came later than the grace period of 10" in note for note in report.batch.notes)
+    assert any("1 row of sales came later than the grace period of 10" in note for note in report.batch.notes)
     star.build(workspace, BuildType.FULL)
     star.check(workspace)
     assert not any("later than" in note for note in star.build(workspace).batch.notes)
@@ -214,7 +214,7 @@ def test_rows_without_an_indicator_make_one_table(built: Workspace) -> None:
 
     report = star.build(built)
 
-    assert set(_reasons(report).values()) == {"table: 1 rows of `sales` have no `loaded_at`"}
+    assert set(_reasons(report).values()) == {"table: `loaded_at` is NULL in 1 row of `sales`"}
     star.check(built)
     star.run_sql(built, "UPDATE sales SET loaded_at = TIMESTAMP '2025-10-09 08:53:21' WHERE loaded_at IS NULL")
     assert set(_reasons(star.build(built)).values()) == {"it was built as one table the last time"}
