@@ -28,6 +28,7 @@ def batch_build_dag(
     aggs_conn_id: str = AggregatesHook.default_conn_name,
     models_folder: str | None = None,
     max_concurrent_builds: int = 1,
+    build_type: str = "full",
     tags: Sequence[str] = ("aggregates",),
     **dag_options: Any,
 ) -> DAG:
@@ -44,6 +45,7 @@ def batch_build_dag(
         aggs_conn_id: connection of type ``atscale_aggs``.
         models_folder: a folder of SML to deploy at the beginning of every run.
         max_concurrent_builds: upper bound of aggregates built at the same time, and the form's default.
+        build_type: ``full`` or ``incremental``; the form's default, and that of scheduled runs.
         dag_options: further arguments of the DAG.
 
     Returns:
@@ -56,7 +58,7 @@ def batch_build_dag(
     with DAG(
         dag_id or f"batch_build_{model}",
         schedule=schedule,
-        params=_params(max_concurrent_builds),
+        params=_params(max_concurrent_builds, build_type),
         tags=list(tags),
         **{**options, **dag_options},
     ) as dag:
@@ -120,15 +122,15 @@ def maintenance_dag(
     return dag
 
 
-def _params(max_concurrent_builds: int) -> dict[str, Param]:
+def _params(max_concurrent_builds: int, build_type: str) -> dict[str, Param]:
     """The form of a run."""
     return {
         "build_type": Param(
-            "full",
+            build_type,
             type="string",
             enum=["full", "incremental"],
             title="Build type",
-            description="Full or by increments.",
+            description="Everything anew, or what is new and what the grace periods reach, where the model allows it.",
         ),
         "max_concurrent_builds": Param(
             max_concurrent_builds,

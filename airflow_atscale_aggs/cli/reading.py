@@ -214,6 +214,7 @@ def instance_document(one: InstanceRecord, model: str) -> dict[str, object]:
         "fact": one.step.fact,
         "view": one.step.view,
         "position": one.step.position,
+        "build": one.step.kind,
         **{name: getattr(one, name) for name in (*names, *times)},
     }
 

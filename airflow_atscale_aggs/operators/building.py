@@ -149,7 +149,7 @@ class BuildAggregateOperator(AggregatesOperator):
                 self._lineage["sql"] = f"{before};\n{event.text}" if before else event.text
                 self.log.info("SQL: %s", event.text)
             case "segment":
-                self.log.info("%s (%.3f s)", event.text.capitalize(), event.seconds or 0)
+                self.log.info("%s%s (%.3f s)", event.text[:1].upper(), event.text[1:], event.seconds or 0)
             case "verified":
                 self.log.info("Agrees with its facts at %s (%.3f s)", event.text, event.seconds or 0)
             case "undecided":

@@ -113,8 +113,10 @@ def test_example_dags_can_be_parsed() -> None:
 
     assert bag.import_errors == {}
     assert set(bag.dags) == {
+        "batch_build_hourly",
         "batch_build_nightly",
         "batch_build_retail",
+        "batch_build_weekly",
         "etl_retail",
         "etl_then_batch",
         "maintain_retail",
@@ -126,6 +128,8 @@ def test_example_dags_can_be_parsed() -> None:
     batch = bag.dags["batch_build_retail"]
     assert set(batch.task_dict) == {"deploy", "plan", "build", "activate", "report"}
     assert batch.max_active_runs == 1
+    assert bag.dags["batch_build_hourly"].params["build_type"] == "incremental"
+    assert bag.dags["batch_build_weekly"].params["build_type"] == "full"
     assert set(batch.params) == {"build_type", "max_concurrent_builds", "aggregates", "grace_periods"}
 
 

@@ -26,6 +26,10 @@ _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?\s*"
     r"(?P<zone>([+-])([0-9]{2}):?([0-9]{2})?(?::?[0-9]{2})?|Z|UTC)?"
 )
+_DAYS = 2 * 86400 * _MICRO
+_LOWEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""No bound of a timestamp lies below it."""
+
 _JUMP = timedelta(hours=3)
 """Longer than any clock has been put back at once."""
 
@@ -187,19 +191,21 @@ def settled_bound(indicator: Indicator, grace: GracePeriod, *, greatest: int, no
         zone: of timestamps without one. While its clocks are put back, times come a second time; both are kept above.
     """
     if indicator.kind is IndicatorKind.TIMESTAMP:
-        known = (_EPOCH + timedelta(microseconds=greatest)).replace(tzinfo=None)
+        # What lies far in the future is out of the question, and may be out of the calendar in another zone.
+        known = (_EPOCH + timedelta(microseconds=min(greatest, _micros(now) + _DAYS))).replace(tzinfo=None)
+        if _micros(known.replace(tzinfo=UTC)) - grace.seconds * _MICRO < _LOWEST + _DAYS:
+            return _LOWEST
         since = min(now.astimezone(UTC), known.replace(tzinfo=zone, fold=0).astimezone(UTC))
         since -= timedelta(seconds=grace.seconds)
-        offset = min(_offset(since, zone), _offset(since + _JUMP, zone))
-        return _micros(since + offset) - 1
+        return _micros(since + min(_offset(since, zone), _offset(since + _JUMP, zone))) - 1
     unit = indicator.unit
     if unit is IndicatorUnit.PLAIN:
         return greatest - grace.number - 1
     reach = grace.seconds * unit.per_second
     if indicator.kind is IndicatorKind.INTEGER and not grace.suffix:
         reach = grace.number
-    moment = _micros(now) * unit.per_second // _MICRO
-    return min(moment, greatest) - reach - 1
+    bound = min(_micros(now) * unit.per_second // _MICRO, greatest) - reach - 1
+    return max(bound, _LOWEST) if indicator.kind is IndicatorKind.INSTANT else bound
 
 
 def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:

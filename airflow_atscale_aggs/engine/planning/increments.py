@@ -252,7 +252,7 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
     """
     if looked_up.nulls:
-        return Whole(reason=f"{looked_up.nulls:,} rows of `{found.part.fact}` have no `{found.column}`")
+        return Whole(reason=f"`{found.column}` is NULL in {_rows(looked_up.nulls)} of `{found.part.fact}`")
     if not looked_up.is_readable:
         return Whole(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
     greatest = looked_up.greatest
@@ -400,10 +400,14 @@ def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
         start = made.ranges[0].after
         bound = "" if start is None else shown_bound(indicator.kind, start)
         told.append(
-            f"{made.late:,} rows of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
-            f"to {bound}: increments do not read them. A full rebuild does."
+            f"{_rows(made.late)} of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
+            f"to {bound}. Increments do not read that far back; a full rebuild does."
         )
     return told
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def refusal(decision: Whole) -> DefinitionError:

@@ -110,6 +110,23 @@ def test_instants_and_epochs_agree(now: datetime, ahead: int, grace: int) -> Non
     assert bounds == [whole * 10**6, whole, whole * 1000]
 
 
+@pytest.mark.parametrize("greatest", ["9999-12-31 23:59:59.999999", "0001-01-02 00:00:01"])
+@pytest.mark.parametrize("grace", [GracePeriod(1, "s"), GracePeriod(10**12 - 1, "w")])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_bounds_stay_in_the_calendar(greatest: str, grace: GracePeriod, zone: str) -> None:
+    """The last moment that there is, as some use it for "open", the first, and a grace period longer than history."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for kind in (IndicatorKind.TIMESTAMP, IndicatorKind.INSTANT):
+        text = greatest if kind is IndicatorKind.TIMESTAMP else f"{greatest}+00"
+        found = read_value(kind, text)
+        assert found is not None
+
+        bound = settled_bound(_indicator(kind), grace, greatest=found, now=now, zone=ZoneInfo(zone))
+
+        assert bound < _micros(now) + 14 * 3600 * 10**6
+        assert read_value(kind, shown_bound(kind, bound)) == bound
+
+
 def test_plain_numbers_know_no_clock() -> None:
     """An id that is greater than the time in seconds is no row of the future."""
     plain = _indicator(IndicatorKind.INTEGER, IndicatorUnit.PLAIN)

@@ -40,7 +40,7 @@ from airflow_atscale_aggs.engine.registry.documents import (
 )
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Deployment
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
-from airflow_atscale_aggs.engine.registry.tables import VERSION_TABLE, metadata
+from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _LATER = _NOW + timedelta(hours=1)
@@ -154,7 +154,8 @@ def test_another_version_is_refused_with_the_command_to_run(tmp_path: Path) -> N
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
 
     with pytest.raises(
-        RegistryVersionError, match=r"version 0000, this program needs \d{4}. Run: atscale-aggs registry upgrade"
+        RegistryVersionError,
+        match=rf"version 0000, this program needs {SCHEMA_VERSION}. Run: atscale-aggs registry upgrade",
     ):
         open_registry(f"sqlite:///{file}")
 

