@@ -23,6 +23,10 @@ _MOST_NAMES = 50
 """Names that travel through XCom; the rest is in the logs."""
 
 
+def _is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
+    return str(given).strip().casefold() in {"true", "1", "yes", "on"}
+
+
 class MaintenanceOperator(AggregatesOperator):
     """What the steps of a model's maintenance share. Not used by itself.
 
@@ -38,7 +42,7 @@ class MaintenanceOperator(AggregatesOperator):
         self.model, self.dry_run = model, dry_run
 
     def _is_dry(self) -> bool:
-        return str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+        return _is_true(self.dry_run)
 
 
 class EvaluateAggregatesOperator(MaintenanceOperator):
@@ -141,7 +145,7 @@ class SweepTablesOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        is_dry = str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+        is_dry = _is_true(self.dry_run)
         # One moment for both: what is dropped is what was listed.
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
