@@ -135,9 +135,10 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Ex
         model_hash=registry.content_hash(record.deployment_id),
         exported_at=now,
     )
-    figures = _Figures(registry, record.id)
-    found = [one for one in registry.definitions(record.id) if one.definition.origin.is_system_defined]
-    data = write_export(header, (_exported(one, figures) for one in found))
+    with _no_collection():
+        figures = _Figures(registry, record.id)
+        found = [one for one in registry.definitions(record.id) if one.definition.origin.is_system_defined]
+        data = write_export(header, (_exported(one, figures) for one in found))
     return Export(model=record.name, data=data, definitions=len(found))
 
 
