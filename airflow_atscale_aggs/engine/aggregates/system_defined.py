@@ -196,12 +196,12 @@ class SystemDefiner:
         if dimension is None:
             return _lacks("dimension", of, self._model.dimensions)
         if name not in dimension.attributes:
-            return _lacks(f"attribute of dimension `{of}`", name, dimension.attributes)
+            return _lacks("attribute", name, dimension.attributes, f" of dimension `{of}`")
         near = ", ".join(f"`{role.query_name(name)}`" for role in self._paths.roles_of(fact, of, name))
         there = f", which has {near}" if near else ""
         return f"attribute `{Role(of, template).query_name(name)}` of dimension `{of}` for dataset `{fact}`{there}"
 
 
-def _lacks(kind: str, name: str, known: Mapping[str, object] | Sequence[str]) -> str:
+def _lacks(kind: str, name: str, known: Mapping[str, object] | Sequence[str], where: str = "") -> str:
     near = near_names(name, known)
-    return f"{kind} `{name}`" + (f" (near: {', '.join(f'`{one}`' for one in near)})" if near else "")
+    return f"{kind} `{name}`{where}" + (f" (near: {', '.join(f'`{one}`' for one in near)})" if near else "")
