@@ -5,7 +5,7 @@ Each step reads ``dry_run`` from the run's parameters: then it only tells what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -200,11 +200,18 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
         raise batch_run(context, self.batch_dag_id, {"build_type": "full", "aggregates": names}, wait=False)
 
 
+def _line(told: Any) -> str:
+    """What a step returned of one aggregate, as a line."""
+    if isinstance(told, Mapping):
+        return f"{told.get('aggregate', '')}: {told.get('reason', '')}"
+    return str(told)
+
+
 class ReportMaintenanceOperator(MaintenanceOperator):
     """Writes what the steps before it did, as a text for people; always.
 
     Args:
-        step_task_ids: the steps, in order.
+        step_task_ids: the steps, in order; each returned lines, or mappings with ``aggregate`` and ``reason``.
 
     Returns:
         The text.
@@ -222,7 +229,7 @@ class ReportMaintenanceOperator(MaintenanceOperator):
         for task_id in self.step_task_ids:
             lines = context["ti"].xcom_pull(task_ids=task_id)
             told = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
-            paragraphs.append(f"{task_id}: " + ("\n  ".join(["", *lines]) if lines else told))
+            paragraphs.append(f"{task_id}: {told}" if not lines else "\n  ".join([f"{task_id}:", *map(_line, lines)]))
         text = "\n".join(paragraphs)
         self.log.info("%s", text)
         return text

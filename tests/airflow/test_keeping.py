@@ -175,13 +175,18 @@ def test_a_setting_says_how_much_maintenance_may_do_on_its_own(
 def test_the_summary_is_for_people() -> None:
     """A paragraph per step; what failed or was skipped is said."""
     operator = ReportMaintenanceOperator(
-        task_id="r", model="retail", dry_run="True", step_task_ids=["evaluate", "prune", "sweep"]
+        task_id="r", model="retail", dry_run="True", step_task_ids=["evaluate", "recommend", "prune", "sweep"]
     )
+    recommended = [{"aggregate": "b", "reason": "asked often", "rows": 3}]
 
-    assert operator.execute(_context(evaluate=["a: score 1.0, 2 uses"], prune=[])).splitlines() == [
+    assert operator.execute(
+        _context(evaluate=["a: score 1.0, 2 uses"], recommend=recommended, prune=[])
+    ).splitlines() == [
         "Maintenance of retail (dry run, nothing was changed)",
-        "evaluate: ",
+        "evaluate:",
         "  a: score 1.0, 2 uses",
+        "recommend:",
+        "  b: asked often",
         "prune: nothing to do",
         "sweep: did not end well, or was skipped; see its log",
     ]
