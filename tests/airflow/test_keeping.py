@@ -12,8 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import s3fs
 import tiny_star
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+from moto.server import ThreadedMotoServer
 from system_definitions import NOW, define
 
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
@@ -81,12 +83,32 @@ def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work
         yield made
 
 
-@pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an S3 bucket on this machine."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "unused",
+        "AWS_SECRET_ACCESS_KEY": "unused",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    s3fs.S3FileSystem(skip_instance_cache=True).mkdir("promotion")
+    yield "s3://promotion"
+    server.stop()
+
+
+@pytest.mark.parametrize("place", ["{folder}", "file://{folder}", "memory://{folder}", "s3"])
 def test_definitions_are_promoted_through_a_shared_path(
-    staging: Workspace, production: Workspace, tmp_path: Path, scheme: str
+    staging: Workspace, production: Workspace, tmp_path: Path, place: str, request: pytest.FixtureRequest
 ) -> None:
     """A local path or any URL of fsspec; what was imported is queued as a batch of just that, once."""
-    path = f"{scheme}{tmp_path}/shared/{{}}.json".format(scheme.removesuffix("://") or "plain")
+    folder = request.getfixturevalue("bucket") if place == "s3" else place.format(folder=tmp_path)
+    path = f"{folder}/shared/retail.json"
     export = ExportAggregateDefinitionsOperator(task_id="e", model="tiny_sales", path=path, aggs_conn_id="staging")
     done = export.execute(_context())
     assert done == {"path": path, "definitions": 2, "bytes": done["bytes"]}
