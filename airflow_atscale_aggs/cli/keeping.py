@@ -54,7 +54,7 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
         say(f"{len(report.pruned)} would go; nothing was changed.")
     else:
         say(
-            f"{len(report.pruned)} serve no more; `atscale-aggs sweep` drops their tables from {when(report.drop_after)} on."
+            f"{len(report.pruned)} serve{'s' if len(report.pruned) == 1 else ''} no more; `atscale-aggs sweep` drops their tables from {when(report.drop_after)} on."
         )
 
 

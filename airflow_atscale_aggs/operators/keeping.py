@@ -5,7 +5,7 @@ Each step reads ``dry_run`` from the run's parameters: then it only tells what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -23,6 +23,10 @@ _MOST_NAMES = 50
 """Names that travel through XCom; the rest is in the logs."""
 
 
+def _is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
+    return str(given).strip().casefold() in {"true", "1", "yes", "on"}
+
+
 class MaintenanceOperator(AggregatesOperator):
     """What the steps of a model's maintenance share. Not used by itself.
 
@@ -38,7 +42,7 @@ class MaintenanceOperator(AggregatesOperator):
         self.model, self.dry_run = model, dry_run
 
     def _is_dry(self) -> bool:
-        return str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+        return _is_true(self.dry_run)
 
 
 class EvaluateAggregatesOperator(MaintenanceOperator):
@@ -141,7 +145,7 @@ class SweepTablesOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        is_dry = str(self.dry_run).strip().casefold() in {"true", "1", "yes", "on"}
+        is_dry = _is_true(self.dry_run)
         # One moment for both: what is dropped is what was listed.
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
@@ -196,11 +200,18 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
         raise batch_run(context, self.batch_dag_id, {"build_type": "full", "aggregates": names}, wait=False)
 
 
+def _line(told: Any) -> str:
+    """What a step returned of one aggregate, as a line."""
+    if isinstance(told, Mapping):
+        return f"{told.get('aggregate', '')}: {told.get('reason', '')}"
+    return str(told)
+
+
 class ReportMaintenanceOperator(MaintenanceOperator):
     """Writes what the steps before it did, as a text for people; always.
 
     Args:
-        step_task_ids: the steps, in order.
+        step_task_ids: the steps, in order; each returned lines, or mappings with ``aggregate`` and ``reason``.
 
     Returns:
         The text.
@@ -218,7 +229,7 @@ class ReportMaintenanceOperator(MaintenanceOperator):
         for task_id in self.step_task_ids:
             lines = context["ti"].xcom_pull(task_ids=task_id)
             told = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
-            paragraphs.append(f"{task_id}: " + ("\n  ".join(["", *lines]) if lines else told))
+            paragraphs.append(f"{task_id}: {told}" if not lines else "\n  ".join([f"{task_id}:", *map(_line, lines)]))
         text = "\n".join(paragraphs)
         self.log.info("%s", text)
         return text

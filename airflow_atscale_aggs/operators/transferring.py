@@ -47,7 +47,9 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
         with airflow_errors(), self._workspace() as workspace:
             made = export_definitions(workspace, self.model, now=utc_now())
         filesystem, path = open_filesystem(self.path)
-        filesystem.makedirs(filesystem._parent(path), exist_ok=True)  # noqa: SLF001 - fsspec's name for it
+        if getattr(filesystem, "local_file", False):
+            # Object stores have no folders, and some would make a bucket.
+            filesystem.makedirs(filesystem._parent(path), exist_ok=True)  # noqa: SLF001 - fsspec's name for it
         # Nobody reads half a file: it is moved to its place at the end.
         with filesystem.transaction, filesystem.open(path, "wb") as file:
             file.write(made.data)

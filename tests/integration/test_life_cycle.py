@@ -556,6 +556,22 @@ def test_deleting_a_users_definition_keeps_its_instances_until_they_are_deleted_
             delete_instance(again, kept.id, now=utc_now())
 
 
+def test_what_had_stayed_goes_when_its_definition_comes_back_and_is_built(place: Workspace, tmp_path: Path) -> None:
+    """It is replaced as any rebuilt one is; nothing is left that nobody would tell of."""
+    _build(place)
+    (kept,) = place.registry.active_instances(_id(place))
+    deploy(place, tiny_star.write_model(tmp_path / "model", {"other": (("Day",), ("Amount",))}), now=utc_now())
+    _build(place)
+    assert place.registry.instance(kept.id).drop_after is None
+    deploy(place, tiny_star.write_model(tmp_path / "model", _USERS), now=utc_now())
+    _build(place)
+
+    assert place.registry.instance(kept.id).drop_after is not None
+    sweep(place, dry_run=False, now=utc_now() + timedelta(hours=2))
+    assert kept.table not in _tables(place)
+    assert "by_city" in _active(place)
+
+
 def test_several_definitions_are_pruned_in_the_order_of_both_criteria(place: Workspace) -> None:
     """Often but long ago, and lately but seldom, weigh the same; the more often used one stays then."""
     ids = define(place, _THREE)

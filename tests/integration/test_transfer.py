@@ -438,7 +438,7 @@ def test_a_file_that_is_too_large_is_not_even_parsed(target: Workspace, monkeypa
         ({"facts": ["sale"]}, "dataset `sale` (near: `sales`)"),
         ({"facts": ["shop"]}, "they need dataset `sales` as well"),
         ({"attributes": [{"dimension": "Shop", "attribute": "City"}]}, "dimension `Shop` (near: `Shops`)"),
-        ({"attributes": [{"dimension": "Shops", "attribute": "Town"}]}, "attribute of dimension `Shops` `Town`"),
+        ({"attributes": [{"dimension": "Shops", "attribute": "Town"}]}, "attribute `Town` of dimension `Shops`"),
         (
             {"attributes": [{"dimension": "Shops", "attribute": "City", "role": "Second {0}"}]},
             "attribute `Second City` of dimension `Shops` for dataset `sales`, which has `City`",

@@ -53,8 +53,18 @@ def fingerprint_of(model: str, grain: Iterable[str], measures: Iterable[str]) ->
         grain: `grain_key` of each attribute, in any order, each once.
         measures: text of each stored measure, in any order, each once.
     """
-    text = "\x02".join((model, "\x01".join(sorted(grain)), "\x01".join(sorted(measures))))
+    return fingerprint_with(model, grain, measures_text(measures))
+
+
+def fingerprint_with(model: str, grain: Iterable[str], measures: str) -> str:
+    """`fingerprint_of` with the `measures_text` of the measures."""
+    text = "\x02".join((model, "\x01".join(sorted(grain)), measures))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def measures_text(measures: Iterable[str]) -> str:
+    """The share of stored measures in a fingerprint."""
+    return "\x01".join(sorted(measures))
 
 
 def definition_id(fingerprint: str) -> str:

@@ -25,6 +25,9 @@ FORMAT_VERSION = 1
 MOST_BYTES = 256 * 1024 * 1024
 """Larger files are not read: 100,000 definitions need less than a quarter of it."""
 
+PLAIN_ROLE = "{0}"
+"""The role-play template of a dimension in its plain use."""
+
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 _Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -40,7 +43,7 @@ class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_default
 
     dimension: _Name
     attribute: _Name
-    role: _Name = "{0}"
+    role: _Name = PLAIN_ROLE
 
 
 class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -6,15 +6,16 @@ means the same on another system, whatever its tables are called there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.definition import (
     AggregateDefinition,
     DefinitionOrigin,
     FactPart,
-    fingerprint_of,
+    fingerprint_with,
     grain_key,
+    measures_text,
 )
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
 from airflow_atscale_aggs.engine.errors import near_names
@@ -51,12 +52,27 @@ class ResolvedMeaning:
     measures: Mapping[str, tuple[StoredMeasure, ...]]
 
 
+_Pieces = dict[tuple[str, str, str], StoredMeasure]
+"""Measures by what they are sorted by: comparing them field by field takes ten times as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Metrics:
-    """The measures behind metrics, by fact, with their texts, and what the model lacks."""
+    """The measures behind a metric, by fact, and what the model lacks."""
+
+    pieces: Mapping[str, _Pieces]
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all definitions of some facts and metrics have in common.
+
+    ``key`` is the fingerprint without the grain.
+    """
 
     measures: Mapping[str, tuple[StoredMeasure, ...]]
-    texts: Mapping[str, tuple[str, ...]]
+    key: str
     lacking: tuple[str, ...]
 
 
@@ -67,25 +83,29 @@ class SystemDefiner:
         self._model_id, self._model, self._paths = model_id, model, paths
         self._base = BaseMetrics(model)
         self._by_metric: dict[str, _Metrics] = {}
-        self._by_metrics: dict[tuple[str, ...], _Metrics] = {}
+        self._shared: dict[tuple[tuple[str, ...], tuple[str, ...]], _Shared] = {}
         self._reached: dict[str, dict[AttributeNames, tuple[str, BoundAttribute]]] = {}
 
     def resolve(self, meaning: NamedMeaning) -> ResolvedMeaning | tuple[str, ...]:
         """What the names mean here, or everything that the model lacks, one by one, with near names."""
-        metrics = self._by_metrics.get(meaning.metrics) or self._resolve_metrics(meaning.metrics)
-        keys: set[str] = set()
-        texts: list[str] = []
-        lacking = [*metrics.lacking, *self._lacking_facts(meaning, metrics)]
-        for fact in meaning.facts if not lacking else ():
+        place = (meaning.facts, meaning.metrics)
+        shared = self._shared.get(place)
+        if shared is None:
+            shared = self._shared[place] = self._share(*place)
+        if shared.lacking:
+            return shared.lacking
+        keys: list[str] = []
+        lacking: list[str] = []
+        for fact in meaning.facts:
             reached = self._reached_by(fact)
             try:
-                keys.update([reached[one][0] for one in meaning.attributes])
+                # The same attributes for each fact, so that the last ones are as good as the first.
+                keys = [reached[one][0] for one in meaning.attributes]
             except KeyError:
                 lacking += [self._unreached(fact, one) for one in meaning.attributes if one not in reached]
-            texts += metrics.texts.get(fact) or (str(row_count(fact)),)
         if lacking:
             return tuple(dict.fromkeys(lacking))
-        return ResolvedMeaning(fingerprint_of(self._model_id, keys, texts), meaning, metrics.measures)
+        return ResolvedMeaning(fingerprint_with(self._model_id, keys, shared.key), meaning, shared.measures)
 
     def define(
         self, resolved: ResolvedMeaning, *, name: str, label: str, origin: DefinitionOrigin
@@ -103,7 +123,7 @@ class SystemDefiner:
                     FactPart(
                         fact=fact,
                         attributes=tuple([self._reached[fact][one][1] for one in meaning.attributes]),
-                        measures=resolved.measures.get(fact) or (row_count(fact),),
+                        measures=resolved.measures[fact],
                     )
                     for fact in meaning.facts
                 ]
@@ -120,19 +140,24 @@ class SystemDefiner:
             }
         return found
 
-    def _resolve_metrics(self, names: tuple[str, ...]) -> _Metrics:
-        found: dict[str, set[StoredMeasure]] = {}
+    def _share(self, facts: tuple[str, ...], metrics: tuple[str, ...]) -> _Shared:
+        pieces: dict[str, _Pieces] = {}
         lacking: list[str] = []
-        for name in names:
+        for name in metrics:
             one = self._by_metric.get(name) or self._resolve_metric(name)
             lacking += one.lacking
-            for fact, pieces in one.measures.items():
-                found.setdefault(fact, set()).update(pieces)
-        made = self._by_metrics[names] = _sorted(found, lacking)
-        return made
+            for fact, found in one.pieces.items():
+                pieces.setdefault(fact, {}).update(found)
+        lacking += self._lacking_facts(facts, metrics, pieces)
+        measures = {
+            fact: tuple([pieces[fact][key] for key in sorted(pieces[fact])]) if fact in pieces else (row_count(fact),)
+            for fact in facts
+        }
+        key = measures_text(str(measure) for found in measures.values() for measure in found)
+        return _Shared(measures, key, tuple(dict.fromkeys(lacking)))
 
     def _resolve_metric(self, name: str) -> _Metrics:
-        found: dict[str, set[StoredMeasure]] = {}
+        pieces: dict[str, _Pieces] = {}
         bases, missing, cycles = self._base.of(name)
         known = (*self._model.metrics, *self._model.calculations)
         lacking = [_lacks("metric", one, known) for one in missing]
@@ -142,25 +167,26 @@ class SystemDefiner:
             if metric.is_semi_additive:
                 lacking.append(f"a way to store the semi-additive metric `{base}`")
                 continue
-            pieces = stored_measures(metric.calculation_method, metric.dataset, metric.column)
-            found.setdefault(metric.dataset, {row_count(metric.dataset)}).update(pieces)
-        made = self._by_metric[name] = _sorted(found, lacking)
+            stored = stored_measures(metric.calculation_method, metric.dataset, metric.column)
+            for one in (row_count(metric.dataset), *stored):
+                pieces.setdefault(metric.dataset, {})[one.function, one.dataset, one.column] = one
+        made = self._by_metric[name] = _Metrics(pieces, tuple(lacking))
         return made
 
-    def _lacking_facts(self, meaning: NamedMeaning, metrics: _Metrics) -> list[str]:
+    def _lacking_facts(self, facts: Sequence[str], metrics: Sequence[str], needed: Iterable[str]) -> list[str]:
         lacking = []
-        for fact in meaning.facts:
+        for fact in facts:
             dataset = self._model.datasets.get(fact)
             if dataset is None:
                 lacking.append(_lacks("dataset", fact, self._model.datasets))
             elif not dataset.allow_aggregates:
                 lacking.append(f"permission to aggregate dataset `{fact}` (`allow_aggregates: false`)")
-        for fact in metrics.measures:
-            if fact not in meaning.facts:
-                asked = ", ".join(f"`{name}`" for name in meaning.metrics)
-                lacking.append(
-                    f"metrics {asked} on {', '.join(meaning.facts)} alone: they need dataset `{fact}` as well"
-                )
+        asked = ", ".join(f"`{name}`" for name in metrics)
+        lacking += [
+            f"metrics {asked} on {', '.join(facts)} alone: they need dataset `{fact}` as well"
+            for fact in needed
+            if fact not in facts
+        ]
         return lacking
 
     def _unreached(self, fact: str, names: AttributeNames) -> str:
@@ -170,18 +196,12 @@ class SystemDefiner:
         if dimension is None:
             return _lacks("dimension", of, self._model.dimensions)
         if name not in dimension.attributes:
-            return _lacks(f"attribute of dimension `{of}`", name, dimension.attributes)
+            return _lacks("attribute", name, dimension.attributes, f" of dimension `{of}`")
         near = ", ".join(f"`{role.query_name(name)}`" for role in self._paths.roles_of(fact, of, name))
         there = f", which has {near}" if near else ""
         return f"attribute `{Role(of, template).query_name(name)}` of dimension `{of}` for dataset `{fact}`{there}"
 
 
-def _sorted(found: Mapping[str, set[StoredMeasure]], lacking: Sequence[str]) -> _Metrics:
-    measures = {fact: tuple(sorted(pieces)) for fact, pieces in found.items()}
-    texts = {fact: tuple(map(str, pieces)) for fact, pieces in measures.items()}
-    return _Metrics(measures, texts, tuple(lacking))
-
-
-def _lacks(kind: str, name: str, known: Mapping[str, object] | Sequence[str]) -> str:
+def _lacks(kind: str, name: str, known: Mapping[str, object] | Sequence[str], where: str = "") -> str:
     near = near_names(name, known)
-    return f"{kind} `{name}`" + (f" (near: {', '.join(f'`{one}`' for one in near)})" if near else "")
+    return f"{kind} `{name}`{where}" + (f" (near: {', '.join(f'`{one}`' for one in near)})" if near else "")

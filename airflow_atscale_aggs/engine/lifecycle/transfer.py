@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, 
 from airflow_atscale_aggs.engine.aggregates.exported import (
     FORMAT,
     FORMAT_VERSION,
+    PLAIN_ROLE,
     ExportedAttribute,
     ExportedDefinition,
     ExportedStatistics,
@@ -35,6 +36,7 @@ from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, 
 from airflow_atscale_aggs.engine.errors import ImportRefusedError, NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.registry.records import (
@@ -135,9 +137,10 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Ex
         model_hash=registry.content_hash(record.deployment_id),
         exported_at=now,
     )
-    figures = _Figures(registry, record.id)
-    found = [one for one in registry.definitions(record.id) if one.definition.origin.is_system_defined]
-    data = write_export(header, (_exported(one, figures) for one in found))
+    with _no_collection():
+        figures = _Figures(registry, record.id)
+        found = [one for one in registry.definitions(record.id) if one.definition.origin.is_system_defined]
+        data = write_export(header, (_exported(one, figures) for one in found))
     return Export(model=record.name, data=data, definitions=len(found))
 
 
@@ -333,13 +336,18 @@ def _exported(record: DefinitionRecord, figures: _Figures) -> ExportedDefinition
         origin="demand_defined" if definition.origin is DefinitionOrigin.DEMAND_DEFINED else "prediction_defined",
         fingerprint=fingerprint,
         facts=tuple(part.fact for part in definition.parts),
-        attributes=tuple(
-            ExportedAttribute(bound.attribute.role.dimension, bound.attribute.name, bound.attribute.role.template)
-            for bound in definition.parts[0].attributes
-        ),
+        attributes=tuple(_exported_attribute(bound.attribute) for bound in definition.parts[0].attributes),
         metrics=definition.metrics,
         defined_at=record.defined_at,
         reason=record.reason,
         evidence={name: value for name, value in record.evidence.items() if math.isfinite(value)},
         statistics=figures.of(record, definition_id(fingerprint)),
     )
+
+
+def _exported_attribute(one: GrainAttribute) -> ExportedAttribute:
+    """The role where there is one."""
+    role = one.role
+    if role.template == PLAIN_ROLE:
+        return ExportedAttribute(role.dimension, one.name)
+    return ExportedAttribute(role.dimension, one.name, role.template)

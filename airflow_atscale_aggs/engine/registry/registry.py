@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, literal, or_, select, update
+from sqlalchemy import and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
@@ -259,6 +259,9 @@ class Registry(
                         .where(is_active, which)
                         .values(status=InstanceStatus.SUPERSEDED, drop_after=when, superseded_at=now)
                     )
+                # What had stayed of a definition that was retired or blocked, and is built again.
+                is_left = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None))
+                connection.execute(update(instances).where(is_left, replaced).values(drop_after=drop_after))
                 connection.execute(
                     update(instances)
                     .where(own, instances.c.status == InstanceStatus.DONE)
