@@ -3,6 +3,7 @@
     python benchmarks/advising.py choose        a Zipf log against plain greedy (HRU) and the exact optimum (HiGHS)
     python benchmarks/advising.py scale         seconds for lattices of 1,000, 10,000 and 100,000 nodes
     python benchmarks/advising.py counts --rows 20000000     30 group counts in one scan against exact ones, DuckDB
+    python benchmarks/advising.py fresh --rows 1000000       what prediction alone answers of 300 dashboards, without history
     python benchmarks/advising.py replay --rows 300000       recommend and build, week by week, while dashboards change
 
 `choose` and `scale` know the number of groups of every grain by formula; `counts` and `replay` ask a real warehouse.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import json
 import math
 import random
 import tempfile
@@ -201,13 +203,16 @@ def scale() -> None:
 
 
 @contextlib.contextmanager
-def star_workspace(rows: int) -> Iterator[Workspace]:
-    """The star in a DuckDB file, its model deployed without aggregates."""
+def star_workspace(rows: int, *, is_predicted: bool = False) -> Iterator[Workspace]:
+    """The star in a DuckDB file, its model deployed without user-defined aggregates."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
             create_star(connection, rows)
         write_model(folder / "model", ())
+        if is_predicted:
+            catalog = folder / "model" / "catalog.yml"
+            catalog.write_text(json.dumps({**json.loads(catalog.read_text()), "build_speculative_aggs": True}))
         registry, warehouse = f"sqlite:///{folder / 'r.sqlite'}", f"duckdb:///{folder / 'w.duckdb'}?threads=1"
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=datetime.now(UTC))
@@ -334,6 +339,33 @@ def replay(rows: int, weeks: int, queries: int) -> None:
     print(f"from week 1: {sum(ratios) / len(ratios):.2f} times the oracle's cost on average")
 
 
+def fresh(rows: int) -> None:
+    """Hits and cost of dashboards on a model that nobody has asked anything yet."""
+    dashboards = _dashboards(random.Random(5), 300)
+    with star_workspace(rows, is_predicted=True) as workspace:
+        _tell_fresh(workspace, "prediction alone", dashboards, rows)
+        request = RecommendRequest(from_structure=True)
+        recommend(workspace, "bench_model", request=request, apply=True, now=utc_now())
+        _tell_fresh(workspace, "and `recommend --from-structure --apply`", dashboards, rows)
+        request = RecommendRequest(queries=dashboards)
+        recommend(workspace, "bench_model", request=request, apply=True, now=utc_now())
+        _tell_fresh(workspace, "and `recommend` after those queries", dashboards, rows)
+
+
+def _tell_fresh(workspace: Workspace, what: str, dashboards: Sequence[str], rows: int) -> None:
+    report = run_batch(workspace, "bench_model", owner=process_owner())
+    router = QueryRouter(workspace)
+    sources = [router.plan(sql).sources[0] for sql in dashboards]
+    hits = sum(source.aggregate is not None for source in sources) / len(sources)
+    cost = sum(source.rows or rows for source in sources) / (rows * len(sources))
+    stored = sum(one.rows or 0 for one in report.instances) / rows
+    print(
+        f"{what}: {len(report.instances)} aggregates with {stored:.1%} of the fact's rows answer {hits:.0%} of "
+        f"{len(dashboards)} dashboards; {cost:.0%} of the cost left",
+        flush=True,
+    )
+
+
 def _record(model_id: str, sql: str, count: int, now: datetime) -> QueryRecord:
     return QueryRecord(
         model_id=model_id,
@@ -368,6 +400,7 @@ def main() -> None:
     choosing.add_argument("--power", type=float, default=1.0)
     verbs.add_parser("scale")
     verbs.add_parser("counts").add_argument("--rows", type=int, default=20_000_000)
+    verbs.add_parser("fresh").add_argument("--rows", type=int, default=1_000_000)
     replaying = verbs.add_parser("replay")
     replaying.add_argument("--rows", type=int, default=300_000)
     replaying.add_argument("--weeks", type=int, default=12)
@@ -379,6 +412,8 @@ def main() -> None:
         scale()
     elif given.verb == "counts":
         counts(given.rows)
+    elif given.verb == "fresh":
+        fresh(given.rows)
     else:
         replay(given.rows, given.weeks, given.queries)
 
