@@ -45,7 +45,7 @@ def test_from_a_log_to_aggregates(folder: Path) -> None:
     assert code == 0
     assert out.splitlines()[1].split() == ["sales_by_month", "4", "6%", "99.9%", "10,968", "3,664"]
     assert "sales_by_month: asked 3 times: Month reads 4 rows instead of 3,660." in err
-    assert "read 12 rows instead of 10,980 (100% less)." in err
+    assert "3 queries of the log would read 12 rows instead of 10,980 (100% less)." in err
     assert err.endswith("Nothing is defined yet; --apply does it.\n")
     assert json.loads(_run(folder, "definitions", "--json")[1]) == []
 
