@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _MOST_REASONS = 5
 
+_ASKED = {
+    "history": "{:,.0f} queries of the log",
+    "queries": "the {:,.0f} queries",
+    "structure": "{:,.0f} likely queries",
+}
+"""What was looked at, by the report's source."""
+
 
 @click.command(
     cls=Verb, example="atscale-aggs recommend retail --apply\natscale-aggs recommend retail --queries log.sql"
@@ -108,7 +115,7 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         return
     before = max(report.cost_before, 1)
     say(
-        f"With {len(report.recommendations)} more, {report.queries:,.0f} queries ({report.source}) read "
+        f"With {len(report.recommendations)} more, {_ASKED[report.source].format(report.queries)} would read "
         f"{report.cost_after:,} rows instead of {report.cost_before:,} ({1 - report.cost_after / before:.0%} less)."
     )
     say(f"Build them: atscale-aggs build {report.model}" if is_applied else "Nothing is defined yet; --apply does it.")
@@ -120,7 +127,7 @@ def _show_unserved(report: RecommendReport) -> None:
         reasons[one.reason] = reasons.get(one.reason, 0.0) + one.weight
     ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
     for reason, weight in ordered[:_MOST_REASONS]:
-        say(f"not answered by any: {weight:,.1f} queries: {reason}")
+        say(f"not answered by any: {f'{weight:,.1f}'.removesuffix('.0')} queries: {reason}")
     if len(ordered) > _MOST_REASONS:
         say(f"not answered by any: {len(ordered) - _MOST_REASONS} more reasons; --json shows all")
 

@@ -24,6 +24,7 @@ _VERBS = (
     "build",
     "query",
     "explain",
+    "recommend",
     "cancel",
     "verify",
     "sweep",

@@ -42,13 +42,11 @@ def listed(part: FactPart) -> str:
 def times(count: float) -> str:
     """How often something was asked, for people.
 
-    >>> times(1.0), times(2.5), times(1200)
+    >>> times(1.0), times(2.49), times(1200)
     ('once', '2.5 times', '1,200 times')
     """
-    if count == 1:
-        return "once"
-    shown = f"{count:,.1f}" if count < 100 and count != int(count) else f"{count:,.0f}"  # noqa: PLR2004
-    return f"{shown} times"
+    shown = f"{count:,.1f}".removesuffix(".0")
+    return "once" if shown == "1" else f"{shown} times"
 
 
 def _word(name: str) -> str:

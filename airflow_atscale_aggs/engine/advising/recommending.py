@@ -34,13 +34,20 @@ _UPKEEP_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefinedPart:
-    """What is defined already, as one fact sees it; ``rows`` are None until somebody has counted them."""
+    """What is defined already, as one fact sees it.
+
+    Attributes:
+        rows: None until somebody has counted them.
+        is_system: the engine defined it.
+        is_demanded: it was defined by demand, and counts against the budget for that.
+    """
 
     name: str
     part: FactPart
     rows: float | None
     metrics: tuple[str, ...] = ()
     is_system: bool = False
+    is_demanded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

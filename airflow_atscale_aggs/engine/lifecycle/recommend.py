@@ -212,6 +212,7 @@ def _demands(
             rows=last.get((one.definition.id, part.fact)),
             metrics=one.definition.metrics,
             is_system=one.definition.origin.is_system_defined,
+            is_demanded=one.definition.origin is DefinitionOrigin.DEMAND_DEFINED,
         )
         for one in workspace.registry.definitions(known.record.id)
         for part in (one.definition.parts if one.definition.id not in ignored else ())
@@ -235,7 +236,9 @@ def _settled(
     percent = settings.demand_percent if wanted.percent is None else wanted.percent
     count = settings.demand_number if wanted.most is None else wanted.most
     size = sum(demand.space.fact_rows for demand in demands) * percent / 100
-    budget = Budget(size=size, count=count)
+    if wanted.origin is DefinitionOrigin.DEMAND_DEFINED:
+        size -= sum(one.rows or 0.0 for demand in demands for one in demand.defined if one.is_demanded)
+    budget = Budget(size=max(size, 0.0), count=count)
     advice = advise(demands, settings, budget=budget, builds=builds)
     for _ in range(_MOST_ROUNDS):
         if not advice.to_measure:

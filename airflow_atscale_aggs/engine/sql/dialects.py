@@ -72,6 +72,7 @@ class Dialect:
         create_table: how a table is made from a query.
         replace_view: how a view is switched.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
+        hash_columns: a function that hashes a tuple of columns of any type, NULLs told apart; None: text is made of them.
         distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
         percentile_sketch: functions for percentiles that roll up, None when there are none.
         widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
@@ -101,6 +102,7 @@ class Dialect:
     create_table: CreateTableStyle = CreateTableStyle.CREATE_TABLE_AS
     replace_view: ReplaceViewStyle = ReplaceViewStyle.REPLACE
     approx_count_distinct: str | None = "APPROX_COUNT_DISTINCT"
+    hash_columns: str | None = None
     distinct_sketch: SketchFunctions | None = None
     percentile_sketch: SketchFunctions | None = None
     widens_integer_sums: bool = True
@@ -140,6 +142,7 @@ _ROWS = (
         replace_view=ReplaceViewStyle.REPLACE,
         average=AverageType.DOUBLE,
         statistics=_DUCKDB_STATISTICS,
+        hash_columns="HASH",
     ),
     Dialect(
         name="postgres",
@@ -165,6 +168,7 @@ _ROWS = (
         max_identifier=255,
         folding=Folding.UPPER,
         has_whole_decimals=True,
+        hash_columns="HASH",
         distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
         percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),
     ),

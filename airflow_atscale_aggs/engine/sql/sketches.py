@@ -1,7 +1,7 @@
 """Row estimates from sketches in the warehouse: how many groups each grain has, from one scan of the fact.
 
 Where the dialect has an approximate distinct count, it counts hashes of the grain's columns. PostgreSQL has none: there a
-HyperLogLog is computed in SQL, its registers come back (a few thousand small rows) and the estimate is made here.
+HyperLogLog is computed in SQL, what its registers saw comes back (a few thousand small rows) and the estimate is made here.
 
 Source: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007): standard error 1.04 / sqrt(registers), here 1.6 %.
 """
@@ -22,7 +22,7 @@ _PRECISION = 12
 REGISTERS = 1 << _PRECISION
 """Registers per sketch."""
 
-_HASH_BITS = 64
+_WORD_BITS = 64 - _PRECISION
 
 _NATIVE_ERROR = 0.06
 """Nine of ten estimates of DuckDB's own sketch lie within this (`benchmarks/advising.py counts`); others say less."""
@@ -36,26 +36,32 @@ def sketch_error(dialect: Dialect) -> float:
 def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: DataFacts) -> exp.Expression:
     """One query that scans a fact once and sketches the number of groups of every part.
 
+    Each attribute is hashed once; parts combine the hashes of theirs.
+
     Returns:
-        With an approximate distinct count: one row, a column per part. Otherwise rows (part number, register, rank).
+        With an approximate distinct count: one row, a column per part. Otherwise rows (part number, register, least hash
+        among those that the register saw).
 
     Args:
         parts: of one fact dataset, each with at least one attribute.
     """
     attributes = {bound.attribute: bound for part in parts for bound in part.attributes}
     tree = join_tree(parts[0].fact, attributes.values())
-    select = exp.Select()
-    _, joined = JoinComposer(sources, facts).root(tree, select)
-    keys = [
-        [joined.column[bound.steps, column] for bound in part.attributes for column in bound.columns] for part in parts
-    ]
+    hashed = exp.Select()
+    _, joined = JoinComposer(sources, facts).root(tree, hashed)
+    names = {attribute: f"h{number}" for number, attribute in enumerate(attributes)}
+    for attribute, bound in attributes.items():
+        columns = [joined.column[bound.steps, column] for column in bound.columns]
+        hashed.select(_named(_hash(columns, sources.dialect), names[attribute]), copy=False)
+    keys = [[_column(names[bound.attribute]) for bound in part.attributes] for part in parts]
     function = sources.dialect.approx_count_distinct
     if function is None:
-        return _registers(select, keys)
+        return _registers(hashed, keys)
+    select = exp.Select()
     for number, columns in enumerate(keys):
-        counted = exp.Anonymous(this=function, expressions=[_composite(columns)])
-        select.select(exp.Alias(this=counted, alias=exp.to_identifier(f"g{number}", quoted=True)), copy=False)
-    return select
+        counted = exp.Anonymous(this=function, expressions=[_together(columns, sources.dialect)])
+        select.select(_named(counted, f"g{number}"), copy=False)
+    return select.from_(_subquery(hashed, "hashes"), copy=False)
 
 
 def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, *, are_registers: bool) -> list[int]:
@@ -64,8 +70,9 @@ def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, *, ar
         row = next(iter(rows))
         return [int(str(value or 0)) for value in row]
     ranks: list[dict[int, int]] = [{} for _ in range(number_of_parts)]
-    for part, register, rank in rows:
-        ranks[int(str(part))][int(str(register))] = int(str(rank))
+    for part, register, least in rows:
+        # 1 + number of leading zeros; the least hash has most of them.
+        ranks[int(str(part))][int(str(register))] = _WORD_BITS + 1 - int(str(least)).bit_length()
     return [round(estimate_from_registers(one)) for one in ranks]
 
 
@@ -83,6 +90,23 @@ def estimate_from_registers(ranks: dict[int, int]) -> float:
     return raw
 
 
+def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+    """One value for a tuple of columns in which NULL differs from every value."""
+    if dialect.hash_columns is not None:
+        return exp.Anonymous(this=dialect.hash_columns, expressions=[column.copy() for column in columns])
+    text = _composite(columns)
+    return text if dialect.approx_count_distinct is not None else _own_hash("HASHTEXTEXTENDED", text, _zero())
+
+
+def _together(hashes: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+    """One value for the hashes of several attributes."""
+    if len(hashes) == 1:
+        return hashes[0].copy()
+    if dialect.hash_columns is not None:
+        return exp.Anonymous(this=dialect.hash_columns, expressions=[one.copy() for one in hashes])
+    return _composite(hashes)
+
+
 def _composite(columns: Sequence[exp.Expression]) -> exp.Expression:
     """Columns as one text in which NULL differs from every value and no two tuples look alike."""
     pieces: list[exp.Expression] = []
@@ -93,37 +117,46 @@ def _composite(columns: Sequence[exp.Expression]) -> exp.Expression:
     return pieces[0] if len(pieces) == 1 else exp.Concat(expressions=pieces)
 
 
-def _registers(select: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> exp.Expression:
-    """Greatest rank per (part, register) over 64-bit hashes; the low bits choose the register, the others the rank."""
-    hashes = [exp.func("HASHTEXTEXTENDED", _composite(columns), exp.Literal.number(0)) for columns in keys]
-    for number, value in enumerate(hashes):
-        select.select(exp.Alias(this=value, alias=exp.to_identifier(f"h{number}", quoted=True)), copy=False)
-    union: exp.Expression | None = None
-    for number in range(len(keys)):
-        column = exp.column(exp.to_identifier(f"h{number}", quoted=True))
-        one = exp.select(
-            exp.Alias(this=exp.Literal.number(number), alias=exp.to_identifier("part", quoted=True)),
-            exp.Alias(this=_register(column), alias=exp.to_identifier("register", quoted=True)),
-            exp.Alias(this=exp.Max(this=_rank(column)), alias=exp.to_identifier("rank", quoted=True)),
-        ).from_(exp.to_identifier("hashes", quoted=True))
-        one.group_by(_register(column), copy=False)
-        union = one if union is None else exp.Union(this=union, expression=one, distinct=False)
-    if not isinstance(union, exp.Query):
-        message = "There is nothing to estimate."
-        raise AssertionError(message)  # noqa: TRY004 - a mistake of ours, not of a type
-    return union.with_(exp.to_identifier("hashes", quoted=True), as_=select)
+def _registers(hashed: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> exp.Expression:
+    """Least hash per (part, register): the low bits choose the register, the others are the hash.
+
+    A row becomes one per part, by two functions that yield rows in step.
+    """
+    words = []
+    for columns in keys:
+        word = columns[0].copy()
+        for column in columns[1:]:
+            # The hash so far is the next one's seed.
+            word = _own_hash("HASHINT8EXTENDED", column.copy(), word)
+        words.append(word)
+    rows = exp.select(
+        _named(exp.Anonymous(this="UNNEST", expressions=[exp.Array(expressions=words)]), "hash"),
+        _named(
+            exp.Anonymous(this="GENERATE_SERIES", expressions=[_zero(), exp.Literal.number(len(words) - 1)]), "part"
+        ),
+    ).from_(_subquery(hashed, "hashes"), copy=False)
+    register = exp.BitwiseAnd(this=_column("hash"), expression=exp.Literal.number(REGISTERS - 1))
+    shifted = exp.BitwiseRightShift(this=_column("hash"), expression=exp.Literal.number(_PRECISION))
+    word = exp.BitwiseAnd(this=exp.Paren(this=shifted), expression=exp.Literal.number((1 << _WORD_BITS) - 1))
+    select = exp.select(_column("part"), _named(register, "register"), _named(exp.Min(this=word), "least"))
+    return select.from_(_subquery(rows, "words"), copy=False).group_by(_column("part"), register.copy(), copy=False)
 
 
-def _register(column: exp.Expression) -> exp.Expression:
-    return exp.BitwiseAnd(this=column.copy(), expression=exp.Literal.number(REGISTERS - 1))
+def _own_hash(function: str, value: exp.Expression, seed: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=function, expressions=[value, seed])
 
 
-def _rank(column: exp.Expression) -> exp.Expression:
-    """1 + number of leading zeros of the hash's upper 52 bits: 52 - floor(log2(w)), or 53 for w = 0."""
-    width = _HASH_BITS - _PRECISION
-    shifted = exp.BitwiseRightShift(this=column.copy(), expression=exp.Literal.number(_PRECISION))
-    word = exp.Paren(this=exp.BitwiseAnd(this=exp.Paren(this=shifted), expression=exp.Literal.number((1 << width) - 1)))
-    log = exp.Floor(this=exp.func("LOG", exp.Literal.number(2), exp.cast(word, "decimal")))
-    found = exp.Sub(this=exp.Literal.number(width), expression=exp.cast(log, "int"))
-    is_zero = exp.EQ(this=word.copy(), expression=exp.Literal.number(0))
-    return exp.Case(ifs=[exp.If(this=is_zero, true=exp.Literal.number(width + 1))], default=found)
+def _zero() -> exp.Expression:
+    return exp.Literal.number(0)
+
+
+def _column(name: str) -> exp.Expression:
+    return exp.column(exp.to_identifier(name, quoted=True))
+
+
+def _named(expression: exp.Expression, name: str) -> exp.Expression:
+    return exp.Alias(this=expression, alias=exp.to_identifier(name, quoted=True))
+
+
+def _subquery(select: exp.Select, name: str) -> exp.Expression:
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True)))

@@ -1,0 +1,422 @@
+"""Choosing aggregates: how good, how quick, how well sized, and what comes of it while a workload drifts.
+
+    python benchmarks/advising.py choose        a Zipf log against plain greedy (HRU) and the exact optimum (HiGHS)
+    python benchmarks/advising.py scale         seconds for lattices of 1,000, 10,000 and 100,000 nodes
+    python benchmarks/advising.py counts --rows 20000000     30 group counts in one scan against exact ones, DuckDB
+    python benchmarks/advising.py fresh --rows 1000000       what prediction alone answers of 300 dashboards, without history
+    python benchmarks/advising.py replay --rows 300000       recommend and build, week by week, while dashboards change
+
+`choose` and `scale` know the number of groups of every grain by formula; `counts` and `replay` ask a real warehouse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import math
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+from star import LATTICE, LEVELS, create_star, write_model
+
+from airflow_atscale_aggs.engine.advising.selection import Budget, SelectionProblem, greedy_picks, select
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.knowledge import know_model
+from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.engine.registry.records import QueryRecord
+
+FACT = 60_000_000.0
+SIZES = ((3, 12, 36, 1096), (30, 500, 20_000), (8, 60, 200), (5, 100_000), (50,), (4,), (2, 20))
+"""Members per level of seven dimensions, coarse to fine: 2,160 grains."""
+
+Grain = tuple[int, ...]
+"""The level of each dimension, counted from the coarse end; 0: not in it."""
+
+
+def rows_of(grain: Grain, sizes: Sequence[Sequence[int]] = SIZES) -> float:
+    """Groups of a grain: balls into cells."""
+    cells = math.prod(float(levels[level - 1]) for levels, level in zip(sizes, grain, strict=True) if level)
+    return max(1.0, -FACT * math.expm1(-cells / FACT))
+
+
+def template(draw: random.Random, sizes: Sequence[Sequence[int]] = SIZES) -> Grain:
+    """What a dashboard asks: one to four dimensions, coarse levels more often than fine ones."""
+    grain = [0] * len(sizes)
+    for place in draw.sample(range(len(sizes)), min(draw.choice((1, 2, 2, 3, 3, 4)), len(sizes))):
+        levels = len(sizes[place])
+        grain[place] = draw.choices(range(1, levels + 1), weights=range(levels, 0, -1))[0]
+    return tuple(grain)
+
+
+def zipf_log(draw: random.Random, templates: Sequence[Grain], queries: int, power: float) -> Counter[Grain]:
+    """How often each grain is asked."""
+    weights = [1.0 / (rank + 1) ** power for rank in range(len(templates))]
+    return Counter(draw.choices(templates, weights=weights, k=queries))
+
+
+def merges(log: Iterable[Grain]) -> list[Grain]:
+    """The grains of a log and the smallest ones that serve two of them."""
+    asked = list(log)
+    pairs = (tuple(map(max, one, other)) for one, other in itertools.combinations(asked, 2))
+    return sorted({*asked, *pairs})
+
+
+def problem_of(
+    log: Counter[Grain], candidates: Sequence[Grain], sizes: Sequence[Sequence[int]] = SIZES
+) -> SelectionProblem:
+    """Cost of a need without aggregates: all rows of the fact."""
+    asked, given = np.array(list(log)), np.array(candidates)
+    serves: NDArray[np.bool_] = np.ones((len(candidates), len(log)), dtype=np.bool_)
+    for place in range(asked.shape[1]):
+        serves &= given[:, place, None] >= asked[None, :, place]
+    rows = np.array([rows_of(grain, sizes) for grain in candidates])
+    return SelectionProblem(
+        weights=np.array([float(count) for count in log.values()]),
+        costs=np.full(len(log), FACT),
+        rows=rows,
+        sizes=rows,
+        upkeep=np.zeros(len(candidates)),
+        serves=serves,
+    )
+
+
+def optimum(problem: SelectionProblem, budget: Budget) -> tuple[list[int], float]:
+    """The exact choice by integer programming, and its lower bound on the cost."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import coo_matrix
+
+    candidates, needs = problem.serves.shape
+    given, asked = np.nonzero(problem.serves & (problem.rows[:, None] < problem.costs))
+    answers = np.arange(len(given))
+    saved = problem.weights[asked] * (problem.costs[asked] - problem.rows[given])
+    only_chosen = coo_matrix(
+        (
+            np.r_[np.ones(len(given)), -np.ones(len(given))],
+            (np.r_[answers, answers], np.r_[candidates + answers, given]),
+        ),
+        shape=(len(given), candidates + len(given)),
+    )
+    once = coo_matrix((np.ones(len(given)), (asked, candidates + answers)), shape=(needs, candidates + len(given)))
+    places = np.arange(candidates)
+    limits = coo_matrix(
+        (
+            np.r_[problem.sizes / budget.size, np.ones(candidates)],
+            (np.r_[np.zeros(candidates), np.ones(candidates)], np.r_[places, places]),
+        ),
+        shape=(2, candidates + len(given)),
+    )
+    scale = problem.cost_of_nothing
+    found = milp(
+        np.r_[np.zeros(candidates), -saved / scale],
+        constraints=[
+            LinearConstraint(only_chosen, -np.inf, 0),
+            LinearConstraint(once, -np.inf, 1),
+            LinearConstraint(limits, -np.inf, [1, budget.count]),
+        ],
+        integrality=np.r_[np.ones(candidates), np.zeros(len(given))],
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0.0005, "time_limit": 180},
+    )
+    return [int(place) for place in np.flatnonzero(found.x[:candidates] > 0.5)], scale * (1 + found.mip_dual_bound)
+
+
+def choose(seeds: int, power: float) -> None:
+    """Remaining cost of a log, and of an unseen half."""
+    everything = list(itertools.product(*(range(len(levels) + 1) for levels in SIZES)))
+    print("cost left in % of no aggregates; opt: exact optimum among the same candidates; bound: nothing is below it")
+    print("seed budget  n   HRU  greedy  ours   opt  ours/opt ours/HRU  seconds (opt)   hits train/test  test ours/opt")
+    ratios: list[float] = []
+    for seed in range(1, seeds + 1):
+        draw = random.Random(seed)
+        templates = [template(draw) for _ in range(300)]
+        novel = [template(draw) for _ in range(300)]
+        log = zipf_log(draw, templates, 5000, power)
+        test = zipf_log(draw, templates, 4500, power) + zipf_log(draw, novel, 500, power)
+        candidates = merges(log)
+        problem, unseen = problem_of(log, candidates), problem_of(test, candidates)
+        hru = problem_of(log, [grain for grain in everything if rows_of(grain) < FACT / 10])
+        for share, count in itertools.product((0.10, 0.25), (10, 20, 50)):
+            budget = Budget(size=share * FACT, count=count)
+            begun = time.perf_counter()
+            ours = list(select(problem, budget))
+            took = time.perf_counter() - begun
+            begun = time.perf_counter()
+            best, bound = optimum(problem, budget)
+            took_best = time.perf_counter() - begun
+            plain = [pick.candidate for pick in greedy_picks(hru, budget)]
+            greedy = [pick.candidate for pick in greedy_picks(problem, budget)]
+            left = [
+                100 * one / problem.cost_of_nothing
+                for one in (problem.cost(greedy), problem.cost(ours), problem.cost(best))
+            ]
+            left_plain = 100 * hru.cost(plain) / hru.cost_of_nothing
+            hits = [one.weights @ one.serves[ours].any(axis=0) / one.weights.sum() for one in (problem, unseen)]
+            ratios.append(problem.cost(ours) / min(problem.cost(best), problem.cost(ours)))
+            print(
+                f"{seed:4} {share:5.0%} {count:4} {left_plain:5.1f} {left[0]:6.1f} {left[1]:6.2f} {left[2]:6.2f} "
+                f"{left[1] / left[2]:8.4f} {left[1] / left_plain:8.2f} {took:8.2f} ({took_best:5.1f})"
+                f"   {hits[0]:6.1%} / {hits[1]:6.1%}  {unseen.cost(ours) / unseen.cost(best):8.3f}"
+                f"   bound {100 * bound / problem.cost_of_nothing:.2f}",
+                flush=True,
+            )
+    print(f"ours / optimum: worst {max(ratios):.4f}, mean {sum(ratios) / len(ratios):.4f}")
+
+
+def scale() -> None:
+    """Seconds of a choice where every node of the lattice is a candidate."""
+    lattices = {
+        1_024: ((10, 100, 1000),) * 5,
+        10_800: (*((10, 100, 1000, 20_000),) * 3, *((8, 60),) * 2, (5, 500), (50, 300, 4000)),
+        117_649: ((6, 40, 150, 700, 3000, 20_000),) * 6,
+    }
+    for expected, sizes in lattices.items():
+        nodes = list(itertools.product(*(range(len(levels) + 1) for levels in sizes)))
+        draw = random.Random(1)
+        log = zipf_log(draw, [template(draw, sizes) for _ in range(300)], 5000, 1.0)
+        problem = problem_of(log, nodes, sizes)
+        times, busy = [], []
+        for _ in range(3):
+            begun, begun_busy = time.perf_counter(), time.process_time()
+            chosen = select(problem, Budget(size=FACT / 4, count=50))
+            times.append(time.perf_counter() - begun)
+            busy.append(time.process_time() - begun_busy)
+        left = problem.cost(chosen) / problem.cost_of_nothing
+        print(
+            f"{len(nodes):>7,} nodes (about {expected:,}), {len(log)} needs, {len(chosen)} picked: "
+            f"{min(times):.2f} s, {min(busy):.2f} s of one core (best of three); {left:.1%} of the cost left"
+        )
+
+
+@contextlib.contextmanager
+def star_workspace(rows: int, *, is_predicted: bool = False) -> Iterator[Workspace]:
+    """The star in a DuckDB file, its model deployed without user-defined aggregates."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
+            create_star(connection, rows)
+        write_model(folder / "model", ())
+        if is_predicted:
+            catalog = folder / "model" / "catalog.yml"
+            catalog.write_text(json.dumps({**json.loads(catalog.read_text()), "build_speculative_aggs": True}))
+        registry, warehouse = f"sqlite:///{folder / 'r.sqlite'}", f"duckdb:///{folder / 'w.duckdb'}?threads=1"
+        with open_workspace(registry=registry, warehouse=warehouse) as workspace:
+            deploy(workspace, folder / "model", now=datetime.now(UTC))
+            yield workspace
+
+
+def counts(rows: int) -> None:
+    """Sketches of 30 grains in one scan, as `recommend` makes them, against exact counts one by one."""
+    with star_workspace(rows) as workspace:
+        known = know_model(workspace, workspace.registry.model("bench_model"), now=utc_now())
+        request = RecommendRequest(queries=[f'SELECT {_listed(grain)}, "Amount" FROM bench_model' for grain in LATTICE])
+        from airflow_atscale_aggs.engine.lifecycle.demand import demand_of_queries
+
+        needs = demand_of_queries(known, request.queries or (), workspace.settings_of(known.record.id)).needs
+        parts = [need.part for need in needs]
+        with workspace.warehouse.session() as session:
+            asked = Statistician(session, known)
+            known.proofs.add(session, parts)
+            begun = time.perf_counter()
+            sketched = asked.counted(parts)
+            took = time.perf_counter() - begun
+            begun = time.perf_counter()
+            errors = []
+            for part in parts:
+                names = [bound.attribute.name for bound in part.attributes]
+                exact = _exact(session, names)
+                estimate = sketched[part.fact, frozenset(bound.attribute for bound in part.attributes)]
+                errors.append(abs(estimate - exact) / exact)
+            took_exact = time.perf_counter() - begun
+        errors.sort()
+        print(
+            f"{len(parts)} grains of {rows:,} rows: {asked.scans} scan, {took:.1f} s; exact, one by one: {took_exact:.1f} s "
+            f"({took_exact / took:.1f}x); error median {errors[len(errors) // 2]:.1%}, "
+            f"p90 {errors[int(len(errors) * 0.9)]:.1%}, max {errors[-1]:.1%}"
+        )
+
+
+def _listed(grain: Sequence[str]) -> str:
+    return ", ".join(f'"{level}"' for level in grain)
+
+
+def _exact(session: object, names: Sequence[str]) -> int:
+    keys = {
+        "calendar": "day_id",
+        "product": "sku_id",
+        **{one: f"{one}_id" for one in ("store", "customer", "promotion", "channel")},
+    }
+    joins = "".join(
+        f" JOIN {table} ON sales.{key} = {table}.{key}"
+        for table, key in keys.items()
+        if any(level in names for level in LEVELS[table])
+    )
+    # A level's key is its own column, but for the finest level of each dimension.
+    columns = [
+        next(f"{t}.{keys[t] if n == ls[-1] else n.lower()}" for t, ls in LEVELS.items() if n in ls) for n in names
+    ]
+    sql = f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join(columns)} FROM sales{joins}) AS groups"
+    return int(session.fetch_all(sql)[0][0])  # type: ignore[attr-defined]
+
+
+def _dashboards(draw: random.Random, count: int) -> list[str]:
+    """Queries by one to three levels, often with a filter."""
+    found = []
+    for _ in range(count):
+        chosen = draw.sample(sorted(LEVELS), draw.choice((1, 2, 2, 3)))
+        levels = [draw.choices(LEVELS[one], weights=range(len(LEVELS[one]), 0, -1))[0] for one in chosen]
+        metrics = draw.sample(("Amount", "Quantity", "Discount", "Least Amount"), draw.choice((1, 1, 2)))
+        condition = f" WHERE \"{levels[-1]}\" <> 'x'" if len(levels) > 1 and draw.random() < 0.5 else ""
+        shown = levels[:-1] if condition else levels
+        found.append(f"SELECT {_listed([*shown, *metrics])} FROM bench_model{condition}")
+    return found
+
+
+def replay(rows: int, weeks: int, queries: int) -> None:
+    """Each week a part of the dashboards is replaced, queries are logged, advice is applied and built.
+
+    What nobody has used for three weeks is retired, in place of the maintenance that does it in production. The oracle
+    knows the week's queries before they are asked, and may define as much.
+    """
+    draw, start = random.Random(11), datetime(2026, 1, 5, tzinfo=UTC)
+    pool, used_at = _dashboards(draw, 60), dict[str, int]()
+    ratios: list[float] = []
+    print("week  hits   cost left  oracle  ratio  definitions  added  retired")
+    with star_workspace(rows) as workspace:
+        model = workspace.registry.model("bench_model")
+        for week in range(weeks):
+            now = start + timedelta(weeks=week)
+            weights = [1.0 / (rank + 1) for rank in range(len(pool))]
+            asked = Counter(draw.choices(pool, weights=weights, k=queries))
+            cost, hits = 0.0, 0
+            router = QueryRouter(workspace)
+            for sql, count in asked.items():
+                plan = router.plan(sql)
+                (source,) = plan.sources
+                cost += count * (source.rows or rows)
+                hits += count if plan.uses_aggregates else 0
+                if source.definition_id:
+                    used_at[source.definition_id] = week
+                workspace.registry.record_queries([_record(model.id, sql, count, now)])
+            oracle = recommend(
+                workspace,
+                model.id,
+                request=RecommendRequest(queries=list(asked.elements()), ignored=_defined(workspace, model.id)),
+                now=now,
+            )
+            best = oracle.cost_after / oracle.cost_before
+            left = cost / (queries * rows)
+            report = recommend(workspace, model.id, apply=True, now=now + timedelta(days=6))
+            for one in report.recommendations:
+                used_at.setdefault(one.definition.id, week)
+            unused = [one for one in _defined(workspace, model.id) if week - used_at[one] >= 3]
+            workspace.registry.set_definition_status(unused, "retired", "unused", expected="defined", now=now)
+            run_batch(workspace, model.id, owner=process_owner())
+            if week:
+                ratios.append(left / best)
+            print(
+                f"{week:4} {hits / queries:6.1%} {left:9.2%} {best:8.2%} {left / best:6.2f} "
+                f"{len(_defined(workspace, model.id)):10} {len(report.recommendations):7} {len(unused):7}",
+                flush=True,
+            )
+            fresh = _dashboards(draw, 6)
+            for sql in fresh:
+                pool[draw.randrange(len(pool))] = sql
+    print(f"from week 1: {sum(ratios) / len(ratios):.2f} times the oracle's cost on average")
+
+
+def fresh(rows: int) -> None:
+    """Hits and cost of dashboards on a model that nobody has asked anything yet."""
+    dashboards = _dashboards(random.Random(5), 300)
+    with star_workspace(rows, is_predicted=True) as workspace:
+        _tell_fresh(workspace, "prediction alone", dashboards, rows)
+        request = RecommendRequest(from_structure=True)
+        recommend(workspace, "bench_model", request=request, apply=True, now=utc_now())
+        _tell_fresh(workspace, "and `recommend --from-structure --apply`", dashboards, rows)
+        request = RecommendRequest(queries=dashboards)
+        recommend(workspace, "bench_model", request=request, apply=True, now=utc_now())
+        _tell_fresh(workspace, "and `recommend` after those queries", dashboards, rows)
+
+
+def _tell_fresh(workspace: Workspace, what: str, dashboards: Sequence[str], rows: int) -> None:
+    report = run_batch(workspace, "bench_model", owner=process_owner())
+    router = QueryRouter(workspace)
+    sources = [router.plan(sql).sources[0] for sql in dashboards]
+    hits = sum(source.aggregate is not None for source in sources) / len(sources)
+    cost = sum(source.rows or rows for source in sources) / (rows * len(sources))
+    stored = sum(one.rows or 0 for one in report.instances) / rows
+    print(
+        f"{what}: {len(report.instances)} aggregates with {stored:.1%} of the fact's rows answer {hits:.0%} of "
+        f"{len(dashboards)} dashboards; {cost:.0%} of the cost left",
+        flush=True,
+    )
+
+
+def _record(model_id: str, sql: str, count: int, now: datetime) -> QueryRecord:
+    return QueryRecord(
+        model_id=model_id,
+        fingerprint=f"{abs(hash(sql)):032x}"[:32],
+        asked_at=now,
+        shape=sql,
+        keys=(),
+        metrics=(),
+        predicates=(),
+        planned=(),
+        actual=(),
+        rows=0,
+        seconds=0.0,
+        weight=count,
+    )
+
+
+def _defined(workspace: Workspace, model_id: str) -> frozenset[str]:
+    return frozenset(
+        one.definition.id
+        for one in workspace.registry.definitions(model_id)
+        if one.definition.origin is DefinitionOrigin.DEMAND_DEFINED
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    choosing = verbs.add_parser("choose")
+    choosing.add_argument("--seeds", type=int, default=3)
+    choosing.add_argument("--power", type=float, default=1.0)
+    verbs.add_parser("scale")
+    verbs.add_parser("counts").add_argument("--rows", type=int, default=20_000_000)
+    verbs.add_parser("fresh").add_argument("--rows", type=int, default=1_000_000)
+    replaying = verbs.add_parser("replay")
+    replaying.add_argument("--rows", type=int, default=300_000)
+    replaying.add_argument("--weeks", type=int, default=12)
+    replaying.add_argument("--queries", type=int, default=500)
+    given = parser.parse_args()
+    if given.verb == "choose":
+        choose(given.seeds, given.power)
+    elif given.verb == "scale":
+        scale()
+    elif given.verb == "counts":
+        counts(given.rows)
+    elif given.verb == "fresh":
+        fresh(given.rows)
+    else:
+        replay(given.rows, given.weeks, given.queries)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The operator that recommends aggregates, inside Airflow's own machinery."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import tiny_star
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+from airflow_atscale_aggs.operators.aggregates import RecommendAggregatesOperator
+
+pytestmark = pytest.mark.airflow
+
+_QUERIES = ('SELECT "Month", "Amount" FROM tiny_sales',)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A star with some thousand facts behind the connection `advised`."""
+    urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    with open_workspace(**urls) as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in tiny_star.SETUP_SQL:
+                session.execute(statement)
+            session.execute("INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a, sales b")
+        deploy(workspace, tiny_star.write_model(tmp_path / "model", {}), now=datetime.now(UTC))
+    extra = {f"{name}_url": url for name, url in urls.items()}
+    monkeypatch.setenv("AIRFLOW_CONN_ADVISED", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
+    return urls["registry"]
+
+
+def test_it_tells_and_defines(registry: str) -> None:
+    """Without ``apply`` nothing is defined; what it returns can go through XCom."""
+    options = {"model": "tiny_sales", "queries": _QUERIES, "aggs_conn_id": "advised"}
+    told = RecommendAggregatesOperator(task_id="look", **options).execute({})
+    defined = RecommendAggregatesOperator(task_id="define", apply=True, **options).execute({})
+
+    assert [(one["aggregate"], one["rows"], one["outcome"]) for one in told] == [("sales_by_month", 4, "")]
+    assert json.loads(json.dumps(defined))[0]["outcome"] == "added"
+    with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
+        (record,) = workspace.registry.definitions(workspace.registry.model("tiny_sales").id)
+    assert record.definition.name == "sales_by_month"
+
+
+def test_an_unknown_model_fails_the_task_for_good(registry: str) -> None:
+    """The next try would be as wrong."""
+    operator = RecommendAggregatesOperator(task_id="look", model="tiny_sale", aggs_conn_id="advised")
+
+    with pytest.raises(AirflowFailException, match="Did you mean `tiny_sales`"):
+        operator.execute({})

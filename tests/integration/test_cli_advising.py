@@ -1,0 +1,83 @@
+"""``recommend`` and predictions at ``deploy`` as people use them: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import tiny_star
+
+
+def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("ATSCALE_AGGS")}
+    command = [sys.executable, "-m", "airflow_atscale_aggs.cli.main", *arguments]
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, env=variables, timeout=180, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A star with some thousand facts, its model without user-defined aggregates, deployed."""
+    tiny_star.write_model(tmp_path / "m", {})
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        for statement in tiny_star.SETUP_SQL:
+            connection.execute(statement)
+        connection.execute("INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a, sales b")
+    assert _run(tmp_path, "deploy", "m")[0] == 0
+    return tmp_path
+
+
+def test_from_a_log_to_aggregates(folder: Path) -> None:
+    """Ask, look, apply, build, ask again."""
+    by_month = 'SELECT "Month", "Amount" FROM tiny_sales'
+    code, out, err = _run(folder, "recommend", "tiny_sales")
+    assert (code, out) == (0, "")
+    assert err.endswith("Nothing was asked yet; try --queries FILE or --from-structure.\n")
+    for _ in range(3):
+        _run(folder, "query", by_month)
+
+    code, out, err = _run(folder, "recommend", "tiny_sales")
+    assert code == 0
+    assert out.splitlines()[1].split() == ["sales_by_month", "4", "6%", "99.9%", "10,968", "3,664"]
+    assert "sales_by_month: asked 3 times: Month reads 4 rows instead of 3,660." in err
+    assert "3 queries of the log would read 12 rows instead of 10,980 (100% less)." in err
+    assert err.endswith("Nothing is defined yet; --apply does it.\n")
+    assert json.loads(_run(folder, "definitions", "--json")[1]) == []
+
+    _, _, err = _run(folder, "recommend", "tiny_sales", "--apply")
+    assert err.endswith("Build them: atscale-aggs build tiny_sales\n")
+    _run(folder, "build", "tiny_sales")
+    assert "from aggregate `sales_by_month` (4 rows, as of " in _run(folder, "query", by_month)[2]
+    assert _run(folder, "recommend", "tiny_sales")[2].endswith("saves more than it costs.\n")
+
+
+def test_queries_of_a_file(folder: Path) -> None:
+    """As one JSON document; what cannot be read is in it."""
+    (folder / "log.sql").write_text('SELECT "City", "Amount" FROM tiny_sales; SELECT "Nothing" FROM tiny_sales;\n')
+    code, out, err = _run(folder, "recommend", "tiny_sales", "--queries", "log.sql", "--json")
+
+    document = json.loads(out)
+    assert (code, err, document["source"], document["queries"]) == (0, "", "queries", 2)
+    (one,) = document["recommendations"]
+    assert (one["aggregate"], one["attributes"], one["metrics"]) == ("sales_by_city", ["City"], ["Amount"])
+    assert (one["rows"], one["outcome"]) == (3, None)
+    assert [each["query"] for each in document["unserved"]] == ['SELECT "Nothing" FROM tiny_sales']
+    assert _run(folder, "recommend", "tiny_sales", "--queries", "log.sql", "--from-structure")[0] == 2
+
+
+def test_predictions_are_told(folder: Path) -> None:
+    """At the deployment that switches them on, and at the one that switches them off."""
+    catalog = folder / "m" / "catalog.yml"
+    text = catalog.read_text()
+    catalog.write_text(text.replace("build_speculative_aggs: false", "build_speculative_aggs: true"))
+    code, out, _ = _run(folder, "deploy", "m")
+    assert code == 0
+    assert "tiny_sales, predicted\n  appeared " in out
+    assert "sales_total" in out
+    catalog.write_text(text)
+    assert "retired         sales_total: `build_speculative_aggs` is off" in _run(folder, "deploy", "m")[1]
