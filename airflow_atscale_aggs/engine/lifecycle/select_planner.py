@@ -159,7 +159,7 @@ class SelectPlanner:
         instance = match.instance
         place = table(instance.table, instance.schema)
         context = (known.sources, known.proofs.facts)
-        return AggregateRows(part.needed, instance.part, match.way, place, context)
+        return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
 
     def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""
