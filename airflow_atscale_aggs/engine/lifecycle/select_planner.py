@@ -149,7 +149,11 @@ class SelectPlanner:
         return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
 
     def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
-        return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
+        try:
+            return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
+        except DefinitionError:
+            # A table or column is gone: whoever reads the facts says so.
+            return None
 
     def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
         known = self.known
