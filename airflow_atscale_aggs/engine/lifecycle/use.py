@@ -31,6 +31,7 @@ from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, Plain
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Miss
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.shapes import (
@@ -390,6 +391,8 @@ class QueryRouter:
         if root is None:
             raise unreadable or UnreadableQueryError(sql, "it is no query")
         statement = model_statement(sql, root, dialect=dialect)
+        if "/" in sql:
+            check_divisions_around(statement.root, statement.selects, dialect, self._workspace.warehouse.dialect)
         asked = [self._models.named(one, model, now) for one in statement.tables]
         return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
 

@@ -80,6 +80,7 @@ class Dialect:
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
+        divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
             distinct values (negative: share of the rows), correlation, whether an index begins with the column; None where
             nothing cheap is known. See `sql/statistics.py`.
@@ -106,6 +107,7 @@ class Dialect:
     needs_analyze: bool = False
     bigint_sums_widen: bool = False
     average: AverageType | None = None
+    divides_whole_numbers: bool = False
     statistics: str | None = None
     before_switch: tuple[str, ...] = ()
 
@@ -133,6 +135,7 @@ _ROWS = (
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
         average=AverageType.DOUBLE,
+        divides_whole_numbers=True,
         statistics=_DUCKDB_STATISTICS,
     ),
     Dialect(
