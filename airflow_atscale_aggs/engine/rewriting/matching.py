@@ -255,10 +255,7 @@ def why_not(
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
     if part.edges:
-        names = tuple(
-            metric.name for place, metric in part.metrics.items() if metric is not None and place in part.edges
-        )
-        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=names)
+        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=tuple(query.metrics[place] for place in part.edges))
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )
