@@ -151,7 +151,7 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
         role = draw(st.sampled_from(pool)).attribute.role
         pool = [bound for bound in pool if bound.attribute.role == role]
     one = st.sampled_from(pool)
-    if not draw(st.integers(0, 5)):
+    if not draw(st.integers(0, 3)):
         return draw(_at_the_grain_of(chosen))
     keeps_members = draw(st.integers(0, 3)) > 0
     many = [bound for bound in chosen.attributes if bound.is_many_to_many] if keeps_members else []
@@ -196,12 +196,14 @@ def _tuples(
 def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
     """All attributes of an aggregate as keys, some perhaps held to one value instead: exact distinct metrics may serve."""
     keys = list(part.attributes)
+    distinct = [name for name in _stored(part) if METRICS[name].calculation_method.endswith("distinct")]
+    is_distinct = distinct and draw(st.integers(0, 3)) > 0
     pinned = keys.pop() if keys and keys[-1].attribute.name != "New" and draw(st.booleans()) else None
     return StarQuery(
         keys=tuple(
             Shown(sql=_quoted(one.attribute), attribute=one.attribute, value=lambda value: value) for one in keys
         ),
-        metrics=draw(_metrics(part)),
+        metrics=tuple(distinct) if is_distinct else draw(_metrics(part)),
         members=(),
         where=draw(_pins(pinned)) if pinned is not None else None,
         least_rows=None,
@@ -222,13 +224,18 @@ def _pins(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
 @st.composite
 def _metrics(draw: st.DrawFn, part: FactPart) -> tuple[str, ...]:
     """Mostly metrics whose pieces the aggregate stores."""
-    stored = [
+    stored = _stored(part)
+    names = draw(st.sampled_from([stored, stored, stored, list(METRICS)]))
+    return tuple(draw(st.lists(st.sampled_from([*names, "*"]), min_size=1, max_size=3, unique=True)))
+
+
+def _stored(part: FactPart) -> list[str]:
+    """Metrics whose pieces an aggregate stores."""
+    return [
         name
         for name, metric in METRICS.items()
         if set(stored_measures(metric.calculation_method, metric.dataset, metric.column)) <= set(part.measures)
     ]
-    names = draw(st.sampled_from([stored, stored, stored, list(METRICS)]))
-    return tuple(draw(st.lists(st.sampled_from([*names, "*"]), min_size=1, max_size=3, unique=True)))
 
 
 def _reachable(star: Star, bound: BoundAttribute) -> list[BoundAttribute]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -432,3 +433,47 @@ def _deploy_with(workspace: Workspace, tmp_path: Path, semi_additive: str) -> No
     text = model.read_text(encoding="utf-8")
     model.write_text(text.replace("metrics:\n", "metrics:\n  - unique_name: Edge\n", 1), encoding="utf-8")
     deploy(workspace, folder, now=_now())
+
+
+@pytest.mark.parametrize(
+    ("expression", "by_python"),
+    [
+        ('"Quantity" / COUNT(*)', lambda of: int(of.quantity / of.rows)),
+        ('(0 - "Quantity") / 7', lambda of: int(-of.quantity / 7)),
+        ('("Quantity" / COUNT(*)) / 2', lambda of: int(int(of.quantity / of.rows) / 2)),
+        ('"Quantity" * 1.0 / COUNT(*)', lambda of: of.quantity / of.rows),
+        ('CAST("Quantity" AS DOUBLE PRECISION) / 7', lambda of: of.quantity / 7),
+        ('"Amount" / COUNT(*)', lambda of: float(of.amount) / of.rows),
+        ('1 / "Average Amount"', lambda of: of.rows / float(of.amount)),
+    ],
+)
+def test_a_division_means_what_it_means_in_its_own_dialect(
+    workspace: Workspace, expression: str, by_python: Callable[[SimpleNamespace], float]
+) -> None:
+    """PostgreSQL's `/` of whole numbers leaves the remainder out, on whatever warehouse; from facts and from aggregates."""
+    sql = f'SELECT "Shop", "Quantity", "Amount", COUNT(*), {expression} AS found FROM tiny.tiny_sales'
+
+    for use in (True, False):
+        rows = answer(workspace, sql, use_aggregates=use).rows
+        assert len(rows) == 4
+        for _, quantity, amount, count, found in rows:
+            assert float(found) == pytest.approx(
+                by_python(SimpleNamespace(quantity=quantity, amount=amount, rows=count))
+            )
+
+
+def test_a_division_around_a_model_must_say_what_it_means(workspace: Workspace) -> None:
+    """Nothing is known of its columns, and the warehouses differ; a dialect without whole divisions means the quotient."""
+    inner = 'SELECT "Quantity" AS q FROM tiny.tiny_sales'
+    if workspace.warehouse.dialect.name == "duckdb":
+        with pytest.raises(UnsupportedQueryError, match="leaves the remainder out"):
+            answer(workspace, f"SELECT t.q / 7 AS found FROM ({inner}) t")
+    (total,), (whole,), (quotient,) = (
+        answer(workspace, sql, dialect=dialect).rows[0]
+        for sql, dialect in (
+            (inner, "postgres"),
+            (f"SELECT CAST(t.q AS DOUBLE PRECISION) / 7 AS found FROM ({inner}) t", "postgres"),
+            (f"SELECT t.q / 7 AS found FROM ({inner}) t", "duckdb"),
+        )
+    )
+    assert float(whole) == float(quotient) == pytest.approx(total / 7)

@@ -69,7 +69,6 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
         (f"SELECT city AS place, SUM(amount) AS total {_LEFT} GROUP BY place ORDER BY total DESC", "by_city"),
         ("SELECT city, SUM(amount) FROM shop INNER JOIN sales USING (shop_id) GROUP BY 1", "by_city"),
         (f"SELECT SUM(f.amount) {_JOINED}", "by_city"),
-        ("SELECT SUM(amount) FROM sales", "by_city"),
         (f"SELECT SUM(f.quantity) {_LEFT}", "by_month"),
         (f"SELECT d.month, AVG(f.amount), COUNT(*) {_BOTH} WHERE s.city = 'North' GROUP BY 1", "by_month_and_city"),
         (
@@ -79,6 +78,7 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
         (f"SELECT d.day_name, SUM(f.quantity) {_BOTH} AND s.shop_name LIKE 'N%' GROUP BY 1", "by_day_and_shop"),
         (f"SELECT COUNT(DISTINCT s.city), MAX(s.city), SUM(f.amount) {_JOINED}", "by_city"),
         (f"SELECT DISTINCT s.city {_JOINED}", "by_city"),
+        (f'SELECT S.City AS "The City", SUM(Amount) AS TOTAL {_JOINED} GROUP BY 1 ORDER BY 2', "by_city"),
         (f"SELECT s.city, SUM(amount) / COUNT(*) {_JOINED} GROUP BY s.city HAVING SUM(amount) > 0", "by_city"),
         (f"SELECT CASE WHEN city = 'North' THEN 'N' END AS c, MIN(city) {_JOINED} GROUP BY 1", "by_city"),
         (f"WITH t AS (SELECT city, SUM(amount) AS a {_LEFT} GROUP BY 1) SELECT MAX(a) FROM t", "by_city"),

@@ -28,6 +28,7 @@ class KnownModels:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.records: Sequence[ModelRecord] = ()
+        self._names: set[tuple[str, str]] = set()
         self._known: dict[str, ModelKnowledge] = {}
         self._versions: dict[str, int] = {}
         self._settings: dict[str, Settings] = {}
@@ -39,6 +40,9 @@ class KnownModels:
             records = self._workspace.registry.models()
             if records != self.records:
                 self.records = records
+                self._names = {
+                    (catalog, one.name.casefold()) for one in records for catalog in ("", one.catalog.casefold())
+                }
             self._versions.clear()
             self._settings.clear()
             self._looked_at = now
@@ -66,12 +70,7 @@ class KnownModels:
 
     def are_named_by(self, tables: Iterable[exp.Table]) -> bool:
         """Whether one of the tables is a deployed model."""
-        models = {(one.catalog.casefold(), one.name.casefold()) for one in self.records}
-        names = {name for _, name in models}
-        return any(
-            (one.db.casefold(), one.name.casefold()) in models if one.db else one.name.casefold() in names
-            for one in tables
-        )
+        return any((one.db.casefold(), one.name.casefold()) in self._names for one in tables)
 
     def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
         """Whether this is still what is known of its model."""

@@ -66,7 +66,9 @@ class PlainPlanner:
     def read(self, sql: str) -> exp.Query | None:
         """The query, when it is on tables that the warehouse has; None when it is not."""
         try:
-            root = parse_query(sql, dialect=self._workspace.warehouse.dialect.sqlglot_name)
+            dialect = self._workspace.warehouse.dialect
+            ignores_case = dialect.folding is Folding.KEEP
+            root = parse_query(sql, dialect=dialect.sqlglot_name, keeps_aliases=ignores_case)
         except (UnreadableQueryError, UnsupportedQueryError):
             return None
         named = [_key(table) for table in tables_of(root)]

@@ -11,14 +11,21 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.composing import compose
 from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts
+from airflow_atscale_aggs.engine.rewriting.divisions import (
+    KindOf,
+    NumberKind,
+    kind_of_type,
+    with_meant_divisions,
+)
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import Statement
+from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
 from airflow_atscale_aggs.engine.sql.statements import render, table
@@ -69,6 +76,9 @@ class SelectPlanner:
             reason = f"the model has row security ({names}), which this version does not apply"
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
+        if "/" in statement.sql:
+            kinds = _kinds(query, known, statement.dialect)
+            query = with_meant_divisions(query, kinds, statement.dialect, known.sources.dialect)
         self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
         costs = [self._cost_on_facts(part) for part in self._parts]
         each = list(zip(self._parts, costs, strict=True))
@@ -149,7 +159,11 @@ class SelectPlanner:
         return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
 
     def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
-        return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
+        try:
+            return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
+        except DefinitionError:
+            # A table or column is gone: whoever reads the facts says so.
+            return None
 
     def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
         known = self.known
@@ -159,7 +173,7 @@ class SelectPlanner:
         instance = match.instance
         place = table(instance.table, instance.schema)
         context = (known.sources, known.proofs.facts)
-        return AggregateRows(part.needed, instance.part, match.way, place, context)
+        return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
 
     def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""
@@ -186,6 +200,37 @@ class SelectPlanner:
             as_of=one.as_of,
             facts=facts,
         )
+
+
+_DECIMAL_SUMS = frozenset({"postgres", "redshift"})
+
+
+def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
+    """Whether attributes and metrics are whole numbers, by the types of their columns in the warehouse."""
+
+    def kind_of(kind: Ref, place: int) -> NumberKind:
+        if kind is Ref.ATTRIBUTE:
+            return _kind_of_attribute(query.attributes[place], known)
+        metric = known.model.metrics.get(query.metrics[place])
+        if metric is None or "count" in metric.calculation_method:
+            return NumberKind.WHOLE
+        if metric.calculation_method not in {"sum", "sum distinct", "minimum", "maximum"}:
+            return NumberKind.OTHER
+        data_type = known.sources[metric.dataset].data_type(metric.column)
+        # PostgreSQL's sum of 64-bit integers is a decimal.
+        widens = written in _DECIMAL_SUMS and metric.calculation_method.startswith("sum")
+        whole = widens and data_type not in SMALL_INTEGERS and kind_of_type(data_type) is NumberKind.WHOLE
+        return NumberKind.OTHER if whole else kind_of_type(data_type)
+
+    return kind_of
+
+
+def _kind_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> NumberKind:
+    for fact in known.model.facts:
+        bound = known.paths.attributes_of(fact).get(attribute)
+        if bound is not None:
+            return kind_of_type(known.sources[bound.dataset].data_type(bound.name_column))
+    return NumberKind.UNKNOWN
 
 
 def _are_cheaper(facts: FactCost | None, rows: int) -> bool:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,7 @@ from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, Plain
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Miss
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.shapes import (
@@ -46,7 +48,7 @@ from airflow_atscale_aggs.engine.rewriting.statements import (
     parse_query,
     tables_of,
 )
-from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statements import render_last
 
 DEFAULT_DIALECT = "postgres"
 MOST_PLANS = 1000
@@ -389,6 +391,8 @@ class QueryRouter:
         if root is None:
             raise unreadable or UnreadableQueryError(sql, "it is no query")
         statement = model_statement(sql, root, dialect=dialect)
+        if "/" in sql:
+            check_divisions_around(statement.root, statement.selects, dialect, self._workspace.warehouse.dialect)
         asked = [self._models.named(one, model, now) for one in statement.tables]
         return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
 
@@ -402,7 +406,7 @@ class QueryRouter:
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:
-            return render(statement.answered_by(composed), self._workspace.warehouse.dialect)
+            return render_last(statement.answered_by(composed), self._workspace.warehouse.dialect)
         except UnsupportedError as error:
             reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
             raise UnsupportedQueryError(statement.sql, reason) from error
@@ -443,8 +447,14 @@ def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
 
 
 def _known_dialect(sql: str, dialect: str) -> str:
+    """The dialect's name, when there is one of that name."""
     try:
-        SqlDialect.get_or_raise(dialect)
+        _check_dialect(dialect)
     except ValueError as error:
         raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
     return dialect
+
+
+@cache
+def _check_dialect(name: str) -> None:
+    SqlDialect.get_or_raise(name)

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
 
 from sqlglot import exp
@@ -25,12 +26,13 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, reference_of, references
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of
+from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 
 _Key = TypeVar("_Key")
 _SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ServingInstance:
     """An active instance.
 
@@ -49,6 +51,11 @@ class ServingInstance:
     table: str
     schema: str = ""
     as_of: datetime | None = None
+
+    @cached_property
+    def layout(self) -> StoredColumns:
+        """The columns of its table."""
+        return stored_columns(self.part)
 
     def is_fresh(self, since: datetime | None) -> bool:
         """Whether it knows the facts of a moment."""
@@ -114,6 +121,7 @@ class InstanceIndex:
         self._bound: dict[tuple[str, GrainAttribute], BoundAttribute] = {}
         self._measures: dict[StoredMeasure, int] = {}
         self._many: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
+        self._claims: dict[tuple[str, BoundAttribute], tuple[tuple[BoundAttribute, Dependency], ...]] = {}
         self._grains: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
         for number, instance in enumerate(self.instances):
             self._add(1 << number, instance.part)
@@ -169,7 +177,7 @@ class InstanceIndex:
         sources: dict[BoundAttribute, None] = {}
         for bound in needed.attributes:
             here = self._attributes.get((needed.fact, bound.attribute), 0)
-            for source in self._sources(needed.fact, bound):
+            for source, _ in self._sources(needed.fact, bound):
                 here |= self._attributes[needed.fact, source.attribute]
                 sources[source] = None
             possible &= here
@@ -179,7 +187,7 @@ class InstanceIndex:
 
     def claimed(self, part: QueryPart) -> tuple[BoundAttribute, ...]:
         """Stored attributes that the model claims to determine one that the part uses."""
-        sources = (source for bound in part.needed.attributes for source in self._sources(part.fact, bound))
+        sources = (source for bound in part.needed.attributes for source, _ in self._sources(part.fact, bound))
         return tuple(dict.fromkeys(sources))
 
     def misses(
@@ -222,19 +230,20 @@ class InstanceIndex:
         bits = -1
         for bound in needed.attributes:
             here = self._attributes.get((needed.fact, bound.attribute), 0)
-            for source in self._sources(needed.fact, bound):
-                if dependency_of(bound, source) in proven:
+            for source, claim in self._sources(needed.fact, bound):
+                if claim in proven:
                     here |= self._attributes[needed.fact, source.attribute]
             bits &= here
         return bits & self._facts.get(needed.fact, 0)
 
-    def _sources(self, fact: str, bound: BoundAttribute) -> Iterator[BoundAttribute]:
-        """Stored attributes that the model claims to determine an attribute."""
-        if bound.is_many_to_many:
-            return
-        for (where, _), source in self._bound.items():
-            if where == fact and source.attribute.role == bound.attribute.role and dependency_of(bound, source):
-                yield source
+    def _sources(self, fact: str, bound: BoundAttribute) -> tuple[tuple[BoundAttribute, Dependency], ...]:
+        """Stored attributes that the model claims to determine an attribute, each with the claim."""
+        key = (fact, bound)
+        if key not in self._claims:
+            stored = [] if bound.is_many_to_many else [one for (where, _), one in self._bound.items() if where == fact]
+            claims = ((source, dependency_of(bound, source)) for source in stored)
+            self._claims[key] = tuple((source, claim) for source, claim in claims if claim is not None)
+        return self._claims[key]
 
 
 def why_not(
@@ -246,10 +255,7 @@ def why_not(
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
     if part.edges:
-        names = tuple(
-            metric.name for place, metric in part.metrics.items() if metric is not None and place in part.edges
-        )
-        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=names)
+        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=tuple(query.metrics[place] for place in part.edges))
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )

@@ -118,7 +118,11 @@ def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
 
 def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
     """Places that an expression refers to, in the order of the text, repeated as often as they stand there."""
-    for node in expression.find_all(exp.Placeholder, bfs=False) if expression is not None else ():
+    if expression is None:
+        return
+    for node in (
+        (expression,) if isinstance(expression, exp.Placeholder) else expression.find_all(exp.Placeholder, bfs=False)
+    ):
         if node.name[0] == kind:
             yield int(node.name[1:])
 
@@ -126,12 +130,37 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
 def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
     """A copy with references replaced by fresh copies of what they stand for; kinds that are not given stay."""
 
-    def replaced(node: exp.Expression) -> exp.Expression:
+    def value_of(node: exp.Expression) -> exp.Expression | None:
         found = reference_of(node)
-        if found is None or found[0] not in values:
-            return node
-        value = values[found[0]](found[1]).copy()
-        # What is put in must not be torn apart by its new neighbours.
-        return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) and node.parent else value
+        return values[found[0]](found[1]).copy() if found is not None and found[0] in values else None
 
-    return expression.copy().transform(replaced, copy=False)
+    whole = value_of(expression)
+    if whole is not None:
+        return whole
+
+    def replaced(node: exp.Expression) -> exp.Expression | None:
+        value = value_of(node)
+        # What is put in must not be torn apart by its new neighbours.
+        return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
+
+    return rebuilt(expression, replaced)
+
+
+def rebuilt(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
+    """A copy in which some nodes, with all below them, are others; in one pass, unlike a copy that is transformed.
+
+    Args:
+        replaced: what stands for a node; None: a copy of it.
+    """
+    made = replaced(node)
+    if made is not None:
+        return made
+    arguments: dict[str, object] = {}
+    for name, value in node.args.items():
+        if isinstance(value, exp.Expression):
+            arguments[name] = rebuilt(value, replaced)
+        elif isinstance(value, list):
+            arguments[name] = [rebuilt(one, replaced) if isinstance(one, exp.Expression) else one for one in value]
+        else:
+            arguments[name] = value
+    return node.__class__(**arguments)

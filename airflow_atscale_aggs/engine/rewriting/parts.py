@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlglot import exp
 
@@ -32,7 +33,7 @@ class Edge:
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class QueryPart:
     """What one fact dataset contributes to a query.
 
@@ -58,7 +59,7 @@ class QueryPart:
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def needed(self) -> FactPart:
         """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}

@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     OrderTerm,
     Output,
     Ref,
+    rebuilt,
     ref,
     reference_of,
     references,
@@ -241,9 +242,9 @@ class _Reader:
     def _converted(self, expression: exp.Expression, clause: exp.Expression) -> exp.Expression:
         """A copy with columns and aggregates replaced by references."""
 
-        def replaced(node: exp.Expression) -> exp.Expression:
+        def replaced(node: exp.Expression) -> exp.Expression | None:
             if reference_of_ours(node):
-                return node
+                return node.copy()
             if isinstance(node, exp.AggFunc):
                 return self._aggregate(node, clause)
             if isinstance(node, exp.Column):
@@ -254,9 +255,9 @@ class _Reader:
                 self._refuse(node, "it differs from row to row, so groups of rows cannot be asked")
             if isinstance(node, _REFUSED) or not isinstance(node, _KNOWN):
                 self._refuse(node, "this is not part of the SQL surface of a model", _WRAP)
-            return node
+            return None
 
-        return expression.copy().transform(replaced, copy=False)
+        return rebuilt(expression, replaced)
 
     def _column(self, column: exp.Column, clause: exp.Expression) -> exp.Expression:
         if column.table and column.table.casefold() not in self._qualifiers:
@@ -328,10 +329,10 @@ class _Reader:
         """Over K, M and G: attributes may stand there only as part of a grouping key."""
         keys = self._used.keys
 
-        def replaced(node: exp.Expression) -> exp.Expression:
-            return ref(Ref.KEY, keys.index(node)) if node in keys else node
+        def replaced(node: exp.Expression) -> exp.Expression | None:
+            return ref(Ref.KEY, keys.index(node)) if node in keys else None
 
-        made = expression.copy().transform(replaced, copy=False)
+        made = rebuilt(expression, replaced)
         for place in references(made, Ref.ATTRIBUTE):
             name = tuple(self._used.attributes)[place].query_name
             reason = f"attribute `{name}` is neither selected by itself nor grouped by"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
 from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
 
@@ -73,21 +72,32 @@ class Statement:
         return copy
 
 
-def parse_query(sql: str, *, dialect: str) -> exp.Query:
+def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Query:
     """One query, its names folded as the dialect folds them.
 
     Args:
         dialect: a name that sqlglot knows.
+        keeps_aliases: names of columns stay as they are written: dialects that compare without case show them so.
 
     Raises:
         UnreadableQueryError: it cannot be parsed, is several statements, or writes.
         UnsupportedQueryError: it has parameters without values.
     """
-    root = normalize_identifiers(_parsed(sql, dialect), dialect=dialect)
-    if not isinstance(root, exp.Query) or any(True for _ in root.find_all(*_WRITES)):
+    root = _parsed(sql, dialect)
+    folds = _sqlglot(dialect)
+    strange: exp.Expression | None = None
+    for node in root.walk():
+        if isinstance(node, exp.Identifier):
+            if not (keeps_aliases and isinstance(node.parent, exp.Alias)):
+                folds.normalize_identifier(node)
+        elif isinstance(node, _WRITES):
+            raise UnreadableQueryError(sql, "only queries are answered")
+        elif strange is None and isinstance(node, (exp.Placeholder, exp.Parameter)):
+            strange = node
+    if not isinstance(root, exp.Query):
         raise UnreadableQueryError(sql, "only queries are answered")
-    for placeholder in root.find_all(exp.Placeholder, exp.Parameter):
-        text = placeholder.sql(dialect=dialect)
+    if strange is not None:
+        text = strange.sql(dialect=dialect)
         raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
     return root
 
@@ -140,12 +150,18 @@ def _flatten_stars(root: exp.Expression) -> None:
 
 def _parsed(sql: str, dialect: str) -> exp.Expression:
     try:
-        found = [one for one in sqlglot.parse(sql, read=dialect) if one is not None]
+        found = [one for one in _sqlglot(dialect).parse(sql) if one is not None]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
     if len(found) != 1:
         raise UnreadableQueryError(sql, f"it is {len(found)} statements, not one")
     return found[0]
+
+
+@cache
+def _sqlglot(name: str) -> SqlDialect:
+    """Looked up by name it would be made anew each time."""
+    return SqlDialect.get_or_raise(name)
 
 
 def _plain(message: str) -> str:

@@ -11,8 +11,8 @@ from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Deri
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, only_value
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
-from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
+from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -28,7 +28,7 @@ def select_from_instance(
         way: from `lattice.derivation`; its dependencies are proven.
         parent_table: qualified name of the parent's table.
     """
-    rows = InstanceRows(child, parent, sources, facts)
+    rows = InstanceRows(stored_columns(child), stored_columns(parent), sources, facts)
     rows.read(way, parent_table)
     return rows.copied() if way.is_same_grain else rows.rolled_up()
 
@@ -60,10 +60,10 @@ class InstanceRows:
     """
 
     def __init__(
-        self, child: FactPart, parent: FactPart, sources: Sources, facts: DataFacts, alias: str = "parent"
+        self, child: StoredColumns, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
     ) -> None:
-        self._child, self._sources, self._facts, self._alias = child, sources, facts, alias
-        self._to, self._from = stored_columns(child), stored_columns(parent)
+        self._to, self._from = child, parent
+        self._sources, self._facts, self._alias = sources, facts, alias
         self._composer = JoinComposer(sources, facts)
         self._composer.alias(alias)
         self.select = exp.Select()
@@ -184,7 +184,7 @@ class InstanceRows:
     @property
     def needs_means(self) -> bool:
         """Whether `with_means` must be called before `roll_up`."""
-        return any(measure.function is StoredFunction.CENTERED_SQUARES for measure in self._child.measures)
+        return any(measure.function is StoredFunction.CENTERED_SQUARES for measure in self._to.measures)
 
     def stored(self, measure: StoredMeasure) -> exp.Expression:
         """The column that holds a stored measure."""
@@ -196,7 +196,7 @@ class InstanceRows:
         match measure.function:
             case StoredFunction.COUNT_ROWS | StoredFunction.COUNT:
                 # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
-                return exp.cast(exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)]), "bigint")
+                return as_bigint(exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)]))
             case StoredFunction.SUM:
                 return self._sum_of_sums(measure, column)
             case StoredFunction.MINIMUM:
@@ -220,18 +220,18 @@ class InstanceRows:
         source = self._sources[measure.dataset]
         is_small = source.data_type(measure.column) in SMALL_INTEGERS
         total = exp.Sum(this=column)
-        return exp.cast(total, "bigint") if is_small and source.dialect.bigint_sums_widen else total
+        return as_bigint(total) if is_small and source.dialect.bigint_sums_widen else total
 
     def _squares(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
         """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""
         count, total = self._companions(measure)
         mean = exp.Div(
-            this=exp.cast(self._parent(total), "double"),
+            this=as_double(self._parent(total)),
             expression=exp.func("NULLIF", self._parent(count), exp.Literal.number(0)),
         )
         distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=self._parent(self._mean_name(total))))
         between = exp.Mul(
-            this=exp.Mul(this=exp.cast(self._parent(count), "double"), expression=distance), expression=distance.copy()
+            this=exp.Mul(this=as_double(self._parent(count)), expression=distance), expression=distance.copy()
         )
         return exp.Sum(this=exp.Paren(this=exp.Add(this=column, expression=between)))
 
@@ -260,12 +260,12 @@ class InstanceRows:
             inner.select(_as(value.copy(), f"to_{number}"), copy=False)
         for column in self._from.measures.values():
             inner.select(_as(self._parent(column), column), copy=False)
-        for measure in self._child.measures:
+        for measure in self._to.measures:
             if measure.function is StoredFunction.CENTERED_SQUARES:
                 count, total = self._companions(measure)
                 over = [
                     exp.Window(this=exp.Sum(this=value), partition_by=[item.copy() for item in groups])
-                    for value in (exp.cast(self._parent(total), "double"), self._parent(count))
+                    for value in (as_double(self._parent(total)), self._parent(count))
                 ]
                 mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
                 inner.select(_as(mean, self._mean_name(total)), copy=False)

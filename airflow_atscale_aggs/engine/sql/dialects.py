@@ -84,6 +84,7 @@ class Dialect:
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
+        divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
             distinct values (negative: share of the rows), correlation, whether an index begins with the column; None where
             nothing cheap is known. See `sql/statistics.py`.
@@ -114,6 +115,7 @@ class Dialect:
     timestamps_are_instants: bool = False
     epoch_micros: str | None = None
     average: AverageType | None = None
+    divides_whole_numbers: bool = False
     statistics: str | None = None
     before_switch: tuple[str, ...] = ()
 
@@ -141,6 +143,7 @@ _ROWS = (
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
         average=AverageType.DOUBLE,
+        divides_whole_numbers=True,
         statistics=_DUCKDB_STATISTICS,
         hash_columns="HASH",
     ),

@@ -30,6 +30,16 @@ SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyi
 _INTEGERS = SMALL_INTEGERS | {"long", "bigint", "int8"}
 
 
+def as_bigint(expression: exp.Expression) -> exp.Cast:
+    """A cast; unlike sqlglot's own it copies nothing and parses no name of a type."""
+    return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.BIGINT, nested=False))
+
+
+def as_double(expression: exp.Expression) -> exp.Cast:
+    """The same for floating numbers."""
+    return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
+
+
 def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None = None) -> exp.Select:
     """The rows of a part's table, computed from its fact dataset and the dimensions.
 

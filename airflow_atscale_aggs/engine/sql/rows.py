@@ -21,8 +21,8 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
-from airflow_atscale_aggs.engine.sql.queries import widened
+from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.queries import as_double, widened
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -158,9 +158,9 @@ class FactRows:
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
-            return exp.cast(exp.Avg(this=column), "double")
+            return as_double(exp.Avg(this=column))
         if metric.method in _DEVIATIONS:
-            return _DEVIATIONS[metric.method](this=exp.cast(column, "double"))
+            return _DEVIATIONS[metric.method](this=as_double(column))
         if metric.method.startswith("sum"):
             column = widened(column, self._source, metric.column)
         if metric.method.endswith("distinct") and not self._is_estimated(metric.method):
@@ -199,10 +199,13 @@ class AggregateRows:
         way: Derivation,
         table: exp.Table,
         context: tuple[Sources, DataFacts],
+        *,
+        layout: StoredColumns | None = None,
     ) -> None:
         self._needed = needed
         self._layout = stored_columns(needed)
-        self._rows = InstanceRows(needed, stored, *context, alias=AGGREGATE_ALIAS)
+        there = layout if layout is not None else stored_columns(stored)
+        self._rows = InstanceRows(self._layout, there, *context, alias=AGGREGATE_ALIAS)
         self._rows.read(way, table)
 
     @property
@@ -238,11 +241,11 @@ class AggregateRows:
         number = exp.Sum(this=where(self._rows.stored(count), only))
         if metric.method == "average":
             total = exp.Sum(this=where(self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only))
-            return exp.Div(this=exp.cast(total, "double"), expression=_or_null(number))
+            return exp.Div(this=as_double(total), expression=_or_null(number))
         squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
         if metric.method.endswith("samp"):
             number = exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
-        variance = exp.Div(this=exp.cast(squares, "double"), expression=_or_null(number.unnest()))
+        variance = exp.Div(this=as_double(squares), expression=_or_null(number.unnest()))
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
     def _only(self, metric: MetricPieces) -> exp.Expression:

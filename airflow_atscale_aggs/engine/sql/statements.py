@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlglot import ErrorLevel, exp, parse
+from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
@@ -16,6 +19,19 @@ def render(expression: exp.Expression, dialect: Dialect) -> str:
         sqlglot.UnsupportedError: something in it cannot be said in the dialect; never translated by guess (law 7).
     """
     return expression.sql(dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE)
+
+
+def render_last(expression: exp.Expression, dialect: Dialect) -> str:
+    """`render` of what nobody uses afterwards: it may be changed on the way. Raises as `render`."""
+    return _sqlglot(dialect.sqlglot_name).generate(
+        expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
+    )
+
+
+@cache
+def _sqlglot(name: str) -> SqlDialect:
+    """Looked up by name it would be made anew each time."""
+    return SqlDialect.get_or_raise(name)
 
 
 def table(name: str, schema: str = "") -> exp.Table:

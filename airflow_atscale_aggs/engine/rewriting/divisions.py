@@ -1,0 +1,185 @@
+"""What `/` means: what it means in the dialect that the query is written in, whatever the warehouse's own `/` does.
+
+    written in PostgreSQL's SQL, run on DuckDB
+    "Quantity" / COUNT(*)            whole numbers: the quotient without its remainder    "Quantity" // COUNT(*)
+    "Amount" / COUNT(*)              a decimal: the quotient                              "Amount" / COUNT(*)
+    a / b                            not known: refused by name                           CAST(a AS DOUBLE PRECISION) / b is known
+
+Calculated metrics never divide whole numbers without the remainder, see `calculations.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+
+
+class NumberKind(StrEnum):
+    """What is known of a number."""
+
+    WHOLE = "whole"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+_WHOLE = frozenset(
+    {"int", "integer", "int2", "int4", "int8", "smallint", "tinyint", "bigint", "long", "hugeint", "utinyint"}
+)
+_OTHER = ("double", "float", "real", "decimal", "numeric", "number")
+_SAME = (exp.Paren, exp.Neg, exp.Nullif, exp.Abs)
+_BOTH = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
+_COUNTS = (exp.Count, exp.Length, exp.ApproxDistinct)
+
+KindOf = Callable[[Ref, int], NumberKind]
+
+
+def kind_of_type(name: str) -> NumberKind:
+    """By the name of a type, in lower case.
+
+    >>> kind_of_type("bigint"), kind_of_type("decimal(9,2)")
+    (<NumberKind.WHOLE: 'whole'>, <NumberKind.OTHER: 'other'>)
+    """
+    if name in _WHOLE:
+        return NumberKind.WHOLE
+    return NumberKind.OTHER if name.startswith(_OTHER) else NumberKind.UNKNOWN
+
+
+def with_meant_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> ModelQuery:
+    """The query with every division as its own dialect means it.
+
+    Args:
+        kind_of: of attributes, metrics and members.
+        written: the dialect of the query, by sqlglot's name.
+        dialect: the warehouse's.
+
+    Raises:
+        UnsupportedQueryError: it depends on types that are not known.
+    """
+    made = _Divisions(query, kind_of, written, dialect)
+    return replace(
+        query,
+        keys=tuple(made.meant(one) for one in query.keys),
+        outputs=tuple(replace(one, expression=made.meant(one.expression)) for one in query.outputs),
+        where=made.meant(query.where) if query.where is not None else None,
+        having=made.meant(query.having) if query.having is not None else None,
+        order_by=tuple(replace(one, expression=made.meant(one.expression)) for one in query.order_by),
+    )
+
+
+def check_divisions_around(
+    root: exp.Expression, inside: tuple[exp.Select, ...], written: str, dialect: Dialect
+) -> None:
+    """Around SELECTs on models nothing is known of columns: a division there must show by itself what it means.
+
+    Raises:
+        UnsupportedQueryError: it does not.
+    """
+    if _is_typed(dialect.sqlglot_name):
+        return
+    within = {id(node) for select in inside for node in select.walk()}
+    for node in root.find_all(exp.Div):
+        if id(node) not in within and node.args.get("typed"):
+            kinds = {_kind(node.this, _nothing_known), _kind(node.expression, _nothing_known)}
+            if NumberKind.OTHER not in kinds:
+                raise _refused(node, written, dialect)
+
+
+def _nothing_known(kind: Ref, place: int) -> NumberKind:  # noqa: ARG001 - there is nothing to look at
+    return NumberKind.UNKNOWN
+
+
+class _Divisions:
+    """Translates the divisions of one query."""
+
+    def __init__(self, query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> None:
+        self._query, self._kind_of, self._written, self._dialect = query, kind_of, written, dialect
+        self._is_typed = _is_typed(dialect.sqlglot_name)
+
+    def meant(self, expression: exp.Expression) -> exp.Expression:
+        """A copy whose divisions are meant for the warehouse."""
+        return expression if self._is_typed else rebuilt(expression, self._division)
+
+    def _division(self, node: exp.Expression) -> exp.Expression | None:
+        if not isinstance(node, exp.Div) or not node.args.get("typed"):
+            return None
+        sides = [rebuilt(side, self._division) for side in (node.this, node.expression)]
+        kinds = [_kind(side, self._of) for side in (node.this, node.expression)]
+        if NumberKind.OTHER in kinds:
+            return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
+        if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
+            raise _refused(self._named(node), self._written, self._dialect)
+        return exp.IntDiv(this=sides[0], expression=sides[1])
+
+    def _of(self, kind: Ref, place: int) -> NumberKind:
+        if kind is Ref.KEY:
+            return _kind(self._query.keys[place], self._of)
+        if kind is Ref.MEMBERS:
+            return _kind(self._query.members[place], self._of)
+        return self._kind_of(kind, place)
+
+    def _named(self, node: exp.Expression) -> exp.Expression:
+        """With names in place of references, for people."""
+
+        def named(part: exp.Expression) -> exp.Expression | None:
+            found = reference_of(part)
+            if found is None:
+                return None
+            if found[0] is Ref.KEY:
+                return rebuilt(self._query.keys[found[1]], named)
+            if found[0] is Ref.MEMBERS:
+                return rebuilt(self._query.members[found[1]], named)
+            query = self._query
+            name = query.metrics[found[1]] if found[0] is Ref.METRIC else query.attributes[found[1]].query_name
+            return exp.column(name or "count", quoted=True)
+
+        return rebuilt(node, named)
+
+
+def _kind(node: exp.Expression, of: KindOf) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
+    found = reference_of(node)
+    if found is not None:
+        return of(*found)
+    if isinstance(node, exp.Literal):
+        return NumberKind.UNKNOWN if node.is_string else NumberKind.WHOLE if node.is_int else NumberKind.OTHER
+    if isinstance(node, exp.Cast):
+        return kind_of_type(node.to.sql().casefold())
+    if isinstance(node, _COUNTS):
+        return NumberKind.WHOLE
+    if isinstance(node, (*_SAME, exp.Min, exp.Max)):
+        return _kind(node.this, of)
+    if isinstance(node, _BOTH):
+        return _together(_kind(node.this, of), _kind(node.expression, of))
+    if isinstance(node, exp.Coalesce):
+        return _together(*(_kind(one, of) for one in (node.this, *node.expressions)))
+    if isinstance(node, exp.Div):
+        kind = _together(_kind(node.this, of), _kind(node.expression, of))
+        return kind if node.args.get("typed") else NumberKind.OTHER
+    return NumberKind.UNKNOWN
+
+
+def _together(*kinds: NumberKind) -> NumberKind:
+    """Of a sum: whole where all terms are, another number where one is."""
+    if NumberKind.OTHER in kinds:
+        return NumberKind.OTHER
+    return NumberKind.UNKNOWN if NumberKind.UNKNOWN in kinds else NumberKind.WHOLE
+
+
+def _is_typed(name: str) -> bool:
+    return bool(SqlDialect.get_or_raise(name).TYPED_DIVISION)
+
+
+def _refused(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
+    reason = (
+        f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and whether "
+        "they are is not known here"
+    )
+    remedy = "Say it: CAST(… AS DOUBLE PRECISION) / … for the quotient, FLOOR of that to leave the remainder out."
+    return UnsupportedQueryError(node.sql(dialect=written), reason, remedy)

