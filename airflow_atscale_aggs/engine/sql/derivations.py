@@ -36,7 +36,8 @@ def select_from_instance(
 def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
     """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
     origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
-    rows = InstanceRows(part, part, sources, DataFacts())
+    stored = stored_columns(part)
+    rows = InstanceRows(stored, stored, sources, DataFacts())
     rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
     return rows.rolled_up()
 
