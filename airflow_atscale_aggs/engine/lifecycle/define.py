@@ -13,7 +13,6 @@ from pathlib import Path
 from airflow_atscale_aggs.engine.aggregates.definition import model_id
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
-from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
@@ -53,7 +52,11 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     found = read_model_folder(folder)
     deployments = _deployments(found, model)
-    check_indicators(workspace, deployments, found.issues)
+    if any(dataset.incremental for one in deployments for dataset in one.datasets.values()):
+        # An SQL library, which other deployments need not wait for.
+        from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators  # noqa: PLC0415
+
+        check_indicators(workspace, deployments, found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
