@@ -547,6 +547,57 @@ def test_a_segment_that_disagrees_is_never_used(built: Workspace, monkeypatch: p
     assert star.stored(built) == before
 
 
+def test_a_time_zone_and_clocks_that_are_put_back(deployed: Deployed) -> None:
+    """Civil time of Berlin: 02:49 comes twice that night, and rows of the second pass are found."""
+    workspace = deployed(grace="10m")
+    _set(workspace, "aggregate.incrementalUpdate.indicatorTimeZone", "Europe/Berlin")
+    night = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())
+    star.load(workspace, Sale(at=night + 2 * 3600 + 49 * 60))
+    star.build(workspace, BuildType.FULL, at=night + 50 * 60)
+    assert _segments(workspace)[0].through == (night + 3600 + 39 * 60) * 10**6 - 1
+    star.load(workspace, Sale(at=night + 2 * 3600 + 5 * 60, amount=9), Sale(at=night + 2 * 3600 + 15 * 60, amount=8))
+
+    report = star.build(workspace, at=night + 80 * 60)
+
+    assert set(_reasons(report).values()) == {""}
+    assert not any("later than" in note for note in report.batch.notes)
+    star.check(workspace)
+
+
+def test_a_calculated_indicator(deployed: Deployed) -> None:
+    """With a type that the model tells; its bounds are literals, too."""
+    workspace = deployed(
+        column="known_at",
+        more_columns="  - name: known_at\n    data_type: timestamp\n    sql: COALESCE(loaded_at, loaded_at)\n",
+    )
+    star.build(workspace, BuildType.FULL)
+    star.load(workspace, Sale(at=START - 9, amount=3), Sale(at=START + 9, amount=4))
+
+    assert set(_reasons(star.build(workspace, at=START + 9)).values()) == {""}
+    star.check(workspace)
+
+
+def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
+    """DuckDB's TIMESTAMP_NS: deployment warns, bounds are rounded up, the greatest row is not above its own bound."""
+    with open_workspace(
+        registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse="duckdb:///:memory:", aggregate_schema="aggs"
+    ) as workspace:
+        star.run_sql(workspace, *star.SETUP_SQL, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP_NS")
+        star.load(workspace, *_HISTORY)
+        late = "TIMESTAMP_NS '2025-10-09 08:53:20.000000{}'"
+        star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('001')} WHERE seq = 0")
+        report = deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
+        assert [one.code for one in report.issues] == ["indicator-precision"]
+        star.build(workspace, BuildType.FULL)
+        star.check(workspace)
+        star.load(workspace, Sale(at=START + 1), Sale(at=START - 10))
+        star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
+        report = star.build(workspace, at=START + 2)
+        assert set(_reasons(report).values()) == {""}
+        assert any("digits beyond microseconds" in note for note in report.batch.notes)
+        star.check(workspace)
+
+
 def test_readers_see_the_old_or_the_new(built: Workspace) -> None:
     """The stable view and the router, read all the time while increments and merges go live."""
     _set(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)

@@ -105,6 +105,20 @@ def test_a_narrower_or_shallower_batch_answers_nothing(workspace: Workspace) -> 
     assert _begin(workspace, "e", _at(7), whole, BuildType.INCREMENTAL).batch.id == third.batch.id
 
 
+def test_an_increment_with_a_grace_period_of_its_own_is_answered_by_full_batches_only(workspace: Workspace) -> None:
+    """Another increment may not have read as far back."""
+    _make_incremental(workspace, is_on=True)
+    asked = BatchRequest(requested_at=_at(0), grace_periods={"sales": "9d"})
+    _finish(workspace, _begin(workspace, "a", _at(1), BatchRequest(), BuildType.INCREMENTAL), "a", _at(2))
+    own = _begin(workspace, "b", _at(3), asked, BuildType.INCREMENTAL)
+    assert not own.is_coalesced
+    _finish(workspace, own, "b", _at(4))
+    full = _begin(workspace, "c", _at(5), BatchRequest())
+    _finish(workspace, full, "c", _at(6))
+
+    assert _begin(workspace, "d", _at(7), asked, BuildType.INCREMENTAL).batch.id == full.batch.id
+
+
 def test_the_same_run_again_gets_its_own_batch(workspace: Workspace) -> None:
     """A plan that is tried again, and a whole run that is cleared after it ended well, which begins anew."""
     request = BatchRequest(requested_at=_at(0), signals=("s1",))

@@ -220,7 +220,10 @@ def _answering_batch(
     for batch in recent:
         is_newer = batch.created_at >= request.requested_at + _CLOCK_SKEW
         is_as_wide = not batch.aggregates or (request.aggregates and set(request.aggregates) <= set(batch.aggregates))
-        is_as_deep = batch.build_type in {BuildType.FULL, build_type}
+        # Nobody knows how far back another increment has read.
+        is_as_deep = batch.build_type is BuildType.FULL or (
+            batch.build_type is build_type and not request.grace_periods
+        )
         if is_newer and is_as_wide and is_as_deep and batch.status in {BatchStatus.DONE, BatchStatus.FAILED}:
             return batch
     return None

@@ -241,7 +241,7 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _
     """Create the attempt's table or segments; how many rows there are."""
     step = claim.instance.step
     if step.increment is not None:
-        return fill_segments(session, claim, source.option, source.attempt, tell)
+        return fill_segments(session, claim, step.increment, source.option, source.attempt, tell)
     sql = step.create_statement(source.option, claim.attempt, source.attempt)
     tell("sql", text=sql)
     written = session.execute(sql)

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebound, why_left
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
-from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators
-from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport, predict
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, folder_from_bytes, read_model_folder
@@ -25,6 +24,9 @@ from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.settings import Settings, known_key
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,27 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     found = read_model_folder(folder)
     deployments = _deployments(workspace.registry, found, model)
-    check_indicators(workspace, [one for one, _ in deployments], found.issues)
+    if any(dataset.incremental for one, _ in deployments for dataset in one.datasets.values()):
+        # An SQL library, which other deployments need not wait for.
+        from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators  # noqa: PLC0415
+
+        check_indicators(workspace, [one for one, _ in deployments], found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
     previous = {one.model_id: _previous(workspace.registry, one) for one, _ in deployments}
     outcomes = workspace.registry.record_deployments([one for one, _ in deployments], now=now)
-    predictions = [
-        predict(workspace, resolved, one.model_id, previous=previous[one.model_id], now=now)
+    wanted = [
+        (one.model_id, resolved)
         for one, resolved in deployments
         if resolved.build_speculative_aggs or _has_predicted(workspace.registry, one.model_id)
     ]
+    if not wanted:
+        return DeployReport(str(folder), outcomes, issues)
+    # Again an SQL library that others need not wait for.
+    from airflow_atscale_aggs.engine.lifecycle.predict import predict  # noqa: PLC0415
+
+    predictions = [predict(workspace, it, key, previous=previous[key], now=now) for key, it in wanted]
     return DeployReport(str(folder), outcomes, issues, tuple(predictions))
 
 

@@ -28,8 +28,6 @@ def check_indicators(workspace: Workspace, deployments: Iterable[Deployment], is
         for dataset in deployment.datasets.values()
         if dataset.incremental is not None
     }
-    if not datasets:
-        return
     sources = Sources(datasets, _physical(workspace, datasets, issues), workspace.warehouse.dialect)
     for name, dataset in datasets.items():
         _check_grace(dataset, issues)

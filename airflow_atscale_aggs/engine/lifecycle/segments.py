@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, SourceOption
-from airflow_atscale_aggs.engine.aggregates.segments import BuiltSegment, NewSegment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.segments import BuiltSegment, Increment, NewSegment, SegmentKey
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.comparing import Comparison, UndecidedError, compare
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim
@@ -37,12 +37,15 @@ def reuse_segments(session: WarehouseSession, claim: Claim, tell: Tell) -> Built
 
 
 def fill_segments(
-    session: WarehouseSession, claim: Claim, source: SourceOption, source_attempt: int | None, tell: Tell
+    session: WarehouseSession,
+    claim: Claim,
+    increment: Increment,
+    source: SourceOption,
+    source_attempt: int | None,
+    tell: Tell,
 ) -> BuiltParts:
     """Make the new segments and the view of all. To be called inside a transaction, where there are such."""
     step = claim.instance.step
-    increment = step.increment
-    assert increment is not None  # noqa: S101 - the caller has looked
     *segment_sqls, view_sql = step.create_statements(source, claim.attempt, source_attempt)
     built = [_filled(session, claim, one, sql, tell) for one, sql in zip(increment.new, segment_sqls, strict=True)]
     tell("sql", text=view_sql)

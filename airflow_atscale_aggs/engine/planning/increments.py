@@ -101,6 +101,22 @@ class Prospect:
     kept: tuple[Segment, ...] = ()
     start: int | None = None
 
+    @property
+    def base(self) -> _Base | None:
+        """What an increment is put on top of; None when all segments are made anew."""
+        if self.last is None or self.last.increment is None or self.start is None:
+            return None
+        return _Base(self.last.segments, self.last.increment, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """All segments of the last build, what made them, and the bound above which everything is read again."""
+
+    segments: tuple[Segment, ...]
+    increment: Increment
+    start: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
@@ -154,12 +170,14 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     if (never := _why_never(definition, part, given)) is not None:
         return never
     column, written = dataset.incremental.column, dataset.incremental.grace_period
-    source = given.sources[part.fact]
-    if (problem := type_problem(source, column)) or (grace := read_grace(written)) is None:
-        return Whole(reason=problem or f"the grace period `{written}` of dataset `{part.fact}` is not of the form 12h")
-    data_type = indicator_type(source, column)
+    source, grace = given.sources[part.fact], read_grace(written)
+    problem = type_problem(source, column)
+    if grace is None:
+        problem = f"the grace period `{written}` of dataset `{part.fact}` is not of the form 12h"
+    data_type = "" if problem else indicator_type(source, column)
     kind = indicator_kind(data_type, source.dialect)
-    assert kind is not None  # noqa: S101 - type_problem said so
+    if grace is None or kind is None:
+        return Whole(reason=problem)
     last = given.last.get((definition.id, part.fact))
     found = Prospect(
         part=part,
@@ -183,7 +201,7 @@ def _why_never(definition: AggregateDefinition, part: FactPart, given: Increment
     if not part.has_only_rollups():
         exact = ", ".join(f"`{one.column}`" for one in part.measures if not one.rolls_up)
         return Whole(reason=f"exact distinct values of {exact} cannot be combined from segments")
-    joined = sorted({step.to_dataset for bound in part.attributes for step in bound.steps} - {part.fact})
+    joined = sorted({step.to_dataset for bound in part.attributes for step in bound.steps})
     mutable = [name for name in joined if name in given.datasets and not given.datasets[name].immutable]
     if not mutable:
         return None
@@ -264,8 +282,9 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
     indicator = Indicator(column=found.column, data_type=found.data_type, kind=found.kind, unit=unit)
     zone = ZoneInfo(given.settings.indicator_time_zone)
     settled = settled_bound(indicator, found.model_grace, greatest=greatest, now=given.now, zone=zone)
-    reason = found.full_reason or _why_full_after_all(found, looked_up, indicator)
-    full = InSegments(
+    base = found.base
+    reason = found.full_reason or ("" if base is None else _why_full_after_all(found, base, looked_up, indicator))
+    made = InSegments(
         indicator=indicator,
         grace=found.grace,
         full_reason=reason,
@@ -273,29 +292,25 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         ranges=_ranges(found, None, settled, greatest),
         is_first=found.last is None,
     )
-    if reason or found.last is None or found.last.increment is None or found.start is None:
-        return full
-    return _increment(found, looked_up, replace(full, full_at=found.last.increment.full_at), settled, given)
+    if reason or base is None:
+        return made
+    return _increment(found, base, looked_up, replace(made, full_at=base.increment.full_at), settled, given)
 
 
 def _increment(
-    found: Prospect, looked_up: IndicatorFacts, made: InSegments, settled: int, given: IncrementsInput
+    found: Prospect, base: _Base, looked_up: IndicatorFacts, made: InSegments, settled: int, given: IncrementsInput
 ) -> InSegments:
-    last, start = found.last, found.start
-    assert last is not None  # noqa: S101 - the caller has looked
-    assert start is not None  # noqa: S101 - the same
-    greatest, window = looked_up.greatest, looked_up.above[start]
-    newest = last.segments[-1]
-    is_all_kept = len(found.kept) == len(last.segments) - 1
-    through = newest.through if greatest is None or greatest <= start else greatest
-    run = run_to_merge(found.kept, max(2, given.settings.max_static_segments))
+    greatest, newest = looked_up.greatest, base.segments[-1]
+    is_all_kept = len(found.kept) == len(base.segments) - 1
+    through = newest.through if greatest is None or greatest <= base.start else greatest
+    run = run_to_merge(found.kept, given.settings.max_static_segments)
     return replace(
         made,
-        ranges=_ranges(found, start, settled, max(through, start)),
+        ranges=_ranges(found, base.start, settled, max(through, base.start)),
         kept=found.kept[: len(found.kept) - run],
         merged=found.kept[len(found.kept) - run :],
-        may_be_unchanged=is_all_kept and window == newest.fact_rows and through <= newest.through,
-        last=last.segments,
+        may_be_unchanged=is_all_kept and looked_up.above[base.start] == newest.fact_rows and through <= newest.through,
+        last=base.segments,
         late=_late(found, looked_up),
     )
 
@@ -329,12 +344,9 @@ def _unit(found: Prospect, greatest: int, settings: Settings) -> IndicatorUnit |
     return unit
 
 
-def _why_full_after_all(found: Prospect, looked_up: IndicatorFacts, indicator: Indicator) -> str:
+def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts, indicator: Indicator) -> str:
     """Why all segments must be made anew, as the indicator's values say."""
-    last, start = found.last, found.start
-    if last is None or last.increment is None or start is None:
-        return ""
-    before = last.increment.indicator
+    before, start = base.increment.indicator, base.start
     if before.unit is not indicator.unit:
         return f"`{found.column}` was read in {before.unit} and is now in {indicator.unit}"
     expected, counted = _expected(found), looked_up.up_to.get(start)
@@ -344,7 +356,7 @@ def _why_full_after_all(found: Prospect, looked_up: IndicatorFacts, indicator: I
             f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older than "
             "the grace period were deleted"
         )
-    if looked_up.above[start] == 0 and last.segments[-1].fact_rows != 0 and (expected is None or counted is None):
+    if looked_up.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
         return f"all newer rows of `{found.part.fact}` are gone, and nobody knows whether the older ones are there"
     return ""
 

@@ -41,6 +41,8 @@ def write_down_segments(connection: Connection, step: BuildStep, attempt: int) -
 
 def record_parts(connection: Connection, claim: Claim, built: BuiltParts, now: datetime) -> None:
     """What a winning attempt has made and consists of, in the transaction that makes it DONE."""
+    if claim.instance.step.increment is None:
+        return
     instance_id = claim.instance.id
     made = [one.number for one in built.segments]
     connection.execute(
