@@ -50,7 +50,7 @@ def registry(tmp_path: Path) -> Registry:
 def test_a_meaning_is_recorded_once(registry: Registry) -> None:
     """Equal ones are told one by one; a name that is taken gets some digits of the fingerprint."""
     first, again = _definition("a", "amount"), _definition("other name", "amount")
-    namesake = _definition("a", "quantity")
+    namesake = _definition("a!", "quantity")
     proposed = [
         ProposedDefinition(definition=d, reason="asked", evidence={"rows": 5.0}) for d in (first, again, namesake)
     ]
@@ -59,7 +59,7 @@ def test_a_meaning_is_recorded_once(registry: Registry) -> None:
     assert registry.add_definitions(proposed, now=_NOW) == ("duplicate", "duplicate", "duplicate")
     one, other = registry.definitions(_MODEL)
     assert (one.definition, one.reason, one.evidence) == (first, "asked", {"rows": 5.0})
-    assert other.definition.name == f"a_{namesake.fingerprint[:6]}"
+    assert other.definition.name == f"a!_{namesake.fingerprint[:6]}"
 
 
 def test_blocked_stays_blocked_and_retired_comes_back(registry: Registry) -> None:
