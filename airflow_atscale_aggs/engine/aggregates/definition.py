@@ -48,7 +48,8 @@ def name_word(text: str) -> str:
     >>> name_word("Sold Calendar Year - (Größe)")
     'sold_calendar_year_größe'
     """
-    return _NOT_WORD.sub("_", text).strip("_").lower() or "x"
+    is_word = text.isascii() and text.isidentifier()
+    return (text if is_word else _NOT_WORD.sub("_", text)).strip("_").lower() or "x"
 
 
 def grain_key(attribute: GrainAttribute) -> str:
