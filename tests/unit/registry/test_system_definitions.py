@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,11 +41,14 @@ def _deployment(*definitions: AggregateDefinition, content: str = "1") -> Deploy
     )
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    made = open_registry(f"sqlite:///{tmp_path / 'registry.sqlite'}")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'registry.sqlite'}" if is_sqlite else request.getfixturevalue("postgres_url")
+    made = open_registry(url)
     made.record_deployments([_deployment()], now=_NOW)
-    return made
+    yield made
+    made.close()
 
 
 def test_a_meaning_is_recorded_once(registry: Registry) -> None:
@@ -74,6 +78,7 @@ def test_blocked_stays_blocked_and_retired_comes_back(registry: Registry) -> Non
     [retired] = registry.definitions(_MODEL, include_retired=True)
     assert (retired.status, retired.status_reason, retired.retired_at) == ("retired", "unused", _NOW)
     assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.RETURNED,)
+    assert registry.definition(definition.id).status_reason == ""
     registry.set_definition_status([definition.id], "blocked", "wrong", expected="defined", now=_NOW)
     assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.BLOCKED,)
     assert registry.definitions(_MODEL) == ()
