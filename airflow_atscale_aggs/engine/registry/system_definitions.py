@@ -62,6 +62,9 @@ class SystemDefinitionWrites(RegistryReader):
         if not proposed:
             return ()
         with self.database.writing() as connection:
+            # One after the other: two that define the same at once must both hear what became of it.
+            model = models.c.id == proposed[0].definition.model_id
+            connection.execute(select(models.c.id).where(model).with_for_update())
             rows = connection.execute(
                 select(definitions.c.id, definitions.c.name, definitions.c.status).where(
                     definitions.c.model_id == proposed[0].definition.model_id

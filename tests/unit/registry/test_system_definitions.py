@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -93,3 +94,20 @@ def test_what_a_user_defines_too_is_the_users(registry: Registry) -> None:
 
     found = {one.definition.name: one.definition.origin for one in registry.definitions(_MODEL)}
     assert found == {"revenue": DefinitionOrigin.USER_DEFINED, "b": DefinitionOrigin.DEMAND_DEFINED}
+
+
+def test_two_may_define_the_same_at_once(registry: Registry) -> None:
+    """One adds, the other hears of duplicates."""
+    proposals = [ProposedDefinition(definition=_definition(f"a{n}", f"c{n}"), reason="") for n in range(300)]
+    outcomes: list[tuple[DefinitionOutcome, ...]] = []
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(registry.add_definitions(proposals, now=_NOW)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(set(found).pop() for found in outcomes) == ["added", "duplicate", "duplicate", "duplicate"]
+    assert len(registry.definitions(_MODEL)) == 300
