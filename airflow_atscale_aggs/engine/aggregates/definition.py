@@ -6,6 +6,7 @@ A definition whose metrics live on several facts has one part per fact, and beco
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")
+_NOT_WORD = re.compile(r"\W+")
 _PREFIX = _NAMESPACE.bytes + b"definition\x00"
 
 
@@ -38,6 +40,16 @@ def model_id(catalog: str, model: str) -> str:
     True
     """
     return str(uuid.uuid5(_NAMESPACE, f"model\x00{catalog}\x00{model}"))
+
+
+def name_word(text: str) -> str:
+    """Lower case, runs of anything but letters and digits become one underscore; letters of any script stay.
+
+    >>> name_word("Sold Calendar Year - (Größe)")
+    'sold_calendar_year_größe'
+    """
+    is_word = text.isascii() and text.isidentifier()
+    return (text if is_word else _NOT_WORD.sub("_", text)).strip("_").lower() or "x"
 
 
 def grain_key(attribute: GrainAttribute) -> str:

@@ -38,7 +38,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What a terminal obeys and a database may refuse."""
 
 
-class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, gc=False):
     """An attribute of the grain; ``role`` is the role-play template."""
 
     dimension: _Name
@@ -46,7 +46,7 @@ class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_default
     role: _Name = PLAIN_ROLE
 
 
-class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """How it fared where it comes from.
 
     Attributes:
@@ -64,7 +64,7 @@ class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
     score: _Figure | None = None
 
 
-class ExportedDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class ExportedDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """One definition, by names. ``fingerprint`` is for people: whoever imports makes it anew."""
 
     name: _Name

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from airflow_atscale_aggs.engine.aggregates.definition import (
     AggregateDefinition,
     DefinitionOrigin,
@@ -28,8 +30,7 @@ AttributeNames = tuple[str, str, str]
 """Dimension, role-play template, attribute."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedMeaning:
+class NamedMeaning(msgspec.Struct, frozen=True, gc=False):
     """What is to be aggregated, by name.
 
     Attributes:
@@ -43,8 +44,7 @@ class NamedMeaning:
     metrics: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMeaning:
+class ResolvedMeaning(msgspec.Struct, frozen=True, gc=False):
     """What names mean in a model: enough to know the definition's identity."""
 
     fingerprint: str

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, definition_id
 from airflow_atscale_aggs.engine.aggregates.exported import (
@@ -70,8 +72,7 @@ class ImportOutcome(StrEnum):
     """The model deployed here lacks something that it names."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedDefinition:
+class ImportedDefinition(msgspec.Struct, frozen=True, gc=False):
     """One definition of the file. ``name`` is the one it has here; ``why`` is for people, empty when it was imported."""
 
     name: str
@@ -284,8 +285,13 @@ def _refused(one: ExportedDefinition, lacking: tuple[str, ...]) -> ImportedDefin
     return ImportedDefinition(one.name, ImportOutcome.REFUSED, why)
 
 
+_NO_STATISTICS = ExportedStatistics()
+
+
 def _source_figures(statistics: ExportedStatistics) -> dict[str, float]:
     """How it fared elsewhere, as evidence; figures that are not known are left out."""
+    if statistics == _NO_STATISTICS:
+        return {}
     figures = {
         "uses": statistics.uses,
         "query_seconds": statistics.query_seconds,

@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, QueryRecord
 
 
-class _PartDocument(msgspec.Struct):
+class _PartDocument(msgspec.Struct, gc=False):
     """Fields as in `FactPart`; attributes as they are, or references to them."""
 
     fact: str
@@ -29,7 +29,7 @@ class _PartDocument(msgspec.Struct):
     measures: tuple[StoredMeasure, ...]
 
 
-class _DefinitionDocument(msgspec.Struct, kw_only=True):
+class _DefinitionDocument(msgspec.Struct, kw_only=True, gc=False):
     """Fields as in `AggregateDefinition`."""
 
     model_id: str

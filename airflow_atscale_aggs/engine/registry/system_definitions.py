@@ -11,7 +11,12 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, definition_id
+from airflow_atscale_aggs.engine.aggregates.definition import (
+    AggregateDefinition,
+    DefinitionOrigin,
+    definition_id,
+    name_word,
+)
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -45,7 +50,8 @@ class SystemDefinitionWrites(RegistryReader):
     ) -> tuple[DefinitionOutcome, ...]:
         """Record system-defined definitions of one model in one transaction; identity is the fingerprint.
 
-        A name that another definition of the model has is made unique by some digits of the fingerprint.
+        A name that another definition of the model has, but for case and punctuation, is made unique by some digits of the
+        fingerprint.
 
         Args:
             proposed: of one model; their origins are `DEMAND_DEFINED` or `PREDICTION_DEFINED`.
@@ -56,13 +62,16 @@ class SystemDefinitionWrites(RegistryReader):
         if not proposed:
             return ()
         with self.database.writing() as connection:
+            # One after the other: two that define the same at once must both hear what became of it.
+            model = models.c.id == proposed[0].definition.model_id
+            connection.execute(select(models.c.id).where(model).with_for_update())
             rows = connection.execute(
                 select(definitions.c.id, definitions.c.name, definitions.c.status).where(
                     definitions.c.model_id == proposed[0].definition.model_id
                 )
             ).all()
             status = {row.id: row.status for row in rows}
-            names = Counter(row.name for row in rows)
+            names = Counter(name_word(row.name) for row in rows)
             encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
             for one in proposed:
@@ -152,9 +161,12 @@ def _row(
 
 
 def _with_free_name(definition: AggregateDefinition, fingerprint: str, names: Counter[str]) -> AggregateDefinition:
-    if names[definition.name]:
+    # As views are named: a batch of some aggregates must not take the view of one that is not in it.
+    word = name_word(definition.name)
+    if names[word]:
         definition = replace(definition, name=f"{definition.name}_{fingerprint[:6]}")
-    names[definition.name] += 1
+        word = name_word(definition.name)
+    names[word] += 1
     return definition
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart, name_word
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
-_NOT_WORD = re.compile(r"\W+")
 _COLUMN_LIMIT = 60
 """Stored column names fit every dialect, so that a table's layout does not depend on where it is built."""
 
@@ -73,7 +71,7 @@ def stored_columns(part: FactPart) -> StoredColumns:
     for bound in part.attributes:
         if bound.steps and bound.steps not in matched:
             role_name = bound.attribute.role.query_name(bound.dataset)
-            matched[bound.steps] = _unique(f"{_word(role_name)}_matched", taken, _COLUMN_LIMIT)
+            matched[bound.steps] = _unique(f"{name_word(role_name)}_matched", taken, _COLUMN_LIMIT)
     measures = {measure: _unique(_measure_name(measure), taken, _COLUMN_LIMIT) for measure in part.measures}
     return StoredColumns(attributes=attributes, matched=matched, measures=measures)
 
@@ -84,7 +82,7 @@ def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_t
     The first eight hexadecimal digits of the instance id and the first 14 characters of the aggregate's name, as the
     product names its tables, then the attempt: a late zombie and a newer attempt write different tables.
     """
-    name = _word(aggregate)[:14].strip("_")
+    name = name_word(aggregate)[:14].strip("_")
     fixed = f"as_agg_{instance_id.replace('-', '')[:8]}_"
     room = dialect.max_identifier - len(fixed) - len("_a9999_s9")
     return f"{fixed}{_cut(name, room)}_a{attempt_token}"
@@ -101,7 +99,7 @@ def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[
     A name that is too long or meets another ends in a hash of the whole, so that it stays the same from batch to batch
     whatever else the batch holds.
     """
-    plain = [f"agg_{_word(model)}_{_word(aggregate)}" for aggregate in aggregates]
+    plain = [f"agg_{name_word(model)}_{name_word(aggregate)}" for aggregate in aggregates]
     limit = dialect.max_identifier
     return [
         name
@@ -112,7 +110,7 @@ def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[
 
 
 def _attribute_columns(bound: BoundAttribute, taken: set[str]) -> StoredAttribute:
-    base = _word(bound.attribute.query_name)
+    base = name_word(bound.attribute.query_name)
     if bound.key_columns == (bound.name_column,):
         column = _unique(base, taken, _COLUMN_LIMIT)
         return StoredAttribute(keys=(column,), name=column)
@@ -128,16 +126,7 @@ def _attribute_columns(bound: BoundAttribute, taken: set[str]) -> StoredAttribut
 def _measure_name(measure: StoredMeasure) -> str:
     if measure.function is StoredFunction.COUNT_ROWS:
         return "row_count"
-    return f"{_MEASURE_PREFIX[measure.function]}_{_word(measure.column)}"
-
-
-def _word(text: str) -> str:
-    """Lower case, runs of anything but letters and digits become one underscore; letters of any script stay.
-
-    >>> _word("Sold Calendar Year - (Größe)")
-    'sold_calendar_year_größe'
-    """
-    return _NOT_WORD.sub("_", text).strip("_").lower() or "x"
+    return f"{_MEASURE_PREFIX[measure.function]}_{name_word(measure.column)}"
 
 
 def _unique(name: str, taken: set[str], limit: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,17 +42,20 @@ def _deployment(*definitions: AggregateDefinition, content: str = "1") -> Deploy
     )
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    made = open_registry(f"sqlite:///{tmp_path / 'registry.sqlite'}")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'registry.sqlite'}" if is_sqlite else request.getfixturevalue("postgres_url")
+    made = open_registry(url)
     made.record_deployments([_deployment()], now=_NOW)
-    return made
+    yield made
+    made.close()
 
 
 def test_a_meaning_is_recorded_once(registry: Registry) -> None:
     """Equal ones are told one by one; a name that is taken gets some digits of the fingerprint."""
     first, again = _definition("a", "amount"), _definition("other name", "amount")
-    namesake = _definition("a", "quantity")
+    namesake = _definition("a!", "quantity")
     proposed = [
         ProposedDefinition(definition=d, reason="asked", evidence={"rows": 5.0}) for d in (first, again, namesake)
     ]
@@ -59,7 +64,7 @@ def test_a_meaning_is_recorded_once(registry: Registry) -> None:
     assert registry.add_definitions(proposed, now=_NOW) == ("duplicate", "duplicate", "duplicate")
     one, other = registry.definitions(_MODEL)
     assert (one.definition, one.reason, one.evidence) == (first, "asked", {"rows": 5.0})
-    assert other.definition.name == f"a_{namesake.fingerprint[:6]}"
+    assert other.definition.name == f"a!_{namesake.fingerprint[:6]}"
 
 
 def test_blocked_stays_blocked_and_retired_comes_back(registry: Registry) -> None:
@@ -74,6 +79,7 @@ def test_blocked_stays_blocked_and_retired_comes_back(registry: Registry) -> Non
     [retired] = registry.definitions(_MODEL, include_retired=True)
     assert (retired.status, retired.status_reason, retired.retired_at) == ("retired", "unused", _NOW)
     assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.RETURNED,)
+    assert registry.definition(definition.id).status_reason == ""
     registry.set_definition_status([definition.id], "blocked", "wrong", expected="defined", now=_NOW)
     assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.BLOCKED,)
     assert registry.definitions(_MODEL) == ()
@@ -88,3 +94,20 @@ def test_what_a_user_defines_too_is_the_users(registry: Registry) -> None:
 
     found = {one.definition.name: one.definition.origin for one in registry.definitions(_MODEL)}
     assert found == {"revenue": DefinitionOrigin.USER_DEFINED, "b": DefinitionOrigin.DEMAND_DEFINED}
+
+
+def test_two_may_define_the_same_at_once(registry: Registry) -> None:
+    """One adds, the other hears of duplicates."""
+    proposals = [ProposedDefinition(definition=_definition(f"a{n}", f"c{n}"), reason="") for n in range(300)]
+    outcomes: list[tuple[DefinitionOutcome, ...]] = []
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(registry.add_definitions(proposals, now=_NOW)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(set(found).pop() for found in outcomes) == ["added", "duplicate", "duplicate", "duplicate"]
+    assert len(registry.definitions(_MODEL)) == 300
