@@ -259,3 +259,33 @@ def test_from_structure(workspace: Workspace) -> None:
         set(one.definition.metrics) == {"Amount", "Average Amount", "Quantity"} for one in report.recommendations
     )
     assert {"Month", "City"} in _grains(report) or any(grain > {"Month", "City"} for grain in _grains(report))
+
+
+_BUYERS = (
+    "unique_name: Buyers\nobject_type: metric\nlabel: Buyers\ncalculation_method: count distinct\ndataset: sales\n"
+    "column: shop_id\n"
+)
+
+
+def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_path: Path) -> None:
+    """Allowed, they are stored at the very grain, and answer there only."""
+    (tmp_path / "m" / "metric_Buyers.yml").write_text(_BUYERS)
+    model = tmp_path / "m" / "model.yml"
+    model.write_text(model.read_text().replace("metrics:\n", "metrics:\n  - unique_name: Buyers\n", 1))
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    by_month = 'SELECT "Month", "Buyers" FROM tiny_sales'
+    request = RecommendRequest(queries=[by_month, by_month, 'SELECT "Month", "Amount" FROM tiny_sales'])
+    report = recommend(workspace, "tiny_sales", request=request, now=utc_now())
+    assert [one.definition.metrics for one in report.recommendations] == [("Amount",)]
+    assert "does not roll up" in report.unserved[0].reason
+
+    key = "aggregates.create.allowExactDistinctCountMeasures.enabled"
+    workspace.registry.put_setting(None, key, "true")
+    report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+    assert report.unserved == ()
+    facts = sorted(answer(workspace, by_month).rows)
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    found = answer(workspace, by_month)
+    assert found.plan.uses_aggregates
+    assert sorted(found.rows) == facts
+    assert not answer(workspace, 'SELECT "Buyers" FROM tiny_sales').plan.uses_aggregates
