@@ -110,6 +110,30 @@ def test_queries_stand_for_history(workspace: Workspace) -> None:
     assert all(each.outcome != "duplicate" for each in again.recommendations)
 
 
+def test_blocked_ones_stay_blocked(workspace: Workspace) -> None:
+    """They are told, not proposed."""
+    request = RecommendRequest(queries=[_BY_MONTH])
+    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    registry = workspace.registry
+    registry.set_definition_status([made.definition.id], "blocked", "wrong", expected="defined", now=utc_now())
+    report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+
+    assert report.recommendations == ()
+    assert report.unserved[0].reason == "`sales_by_month` would answer, but a person has blocked it"
+    assert registry.definition(made.definition.id).status == "blocked"
+
+
+def test_a_name_that_is_taken_is_made_another(workspace: Workspace, tmp_path: Path) -> None:
+    """By some digits of the fingerprint, before and after it is applied."""
+    tiny_star.write_model(tmp_path / "m", {"sales_by_month": (("City",), ("Amount",))})
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    request = RecommendRequest(queries=[_BY_MONTH])
+    (told,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
+    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+
+    assert made.definition.name == told.definition.name == f"sales_by_month_{made.definition.fingerprint[:6]}"
+
+
 def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(workspace: Workspace) -> None:
     """Once asked, ten times built."""
     user = RecommendRequest(queries=[_BY_SHOP], most=1)
