@@ -110,6 +110,30 @@ def test_queries_stand_for_history(workspace: Workspace) -> None:
     assert all(each.outcome != "duplicate" for each in again.recommendations)
 
 
+def test_blocked_ones_stay_blocked(workspace: Workspace) -> None:
+    """They are told, not proposed."""
+    request = RecommendRequest(queries=[_BY_MONTH])
+    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    registry = workspace.registry
+    registry.set_definition_status([made.definition.id], "blocked", "wrong", expected="defined", now=utc_now())
+    report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+
+    assert report.recommendations == ()
+    assert report.unserved[0].reason == "`sales_by_month` would answer, but a person has blocked it"
+    assert registry.definition(made.definition.id).status == "blocked"
+
+
+def test_a_name_that_is_taken_is_made_another(workspace: Workspace, tmp_path: Path) -> None:
+    """By some digits of the fingerprint, before and after it is applied."""
+    tiny_star.write_model(tmp_path / "m", {"sales_by_month": (("City",), ("Amount",))})
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    request = RecommendRequest(queries=[_BY_MONTH])
+    (told,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
+    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+
+    assert made.definition.name == told.definition.name == f"sales_by_month_{made.definition.fingerprint[:6]}"
+
+
 def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(workspace: Workspace) -> None:
     """Once asked, ten times built."""
     user = RecommendRequest(queries=[_BY_SHOP], most=1)
@@ -259,3 +283,33 @@ def test_from_structure(workspace: Workspace) -> None:
         set(one.definition.metrics) == {"Amount", "Average Amount", "Quantity"} for one in report.recommendations
     )
     assert {"Month", "City"} in _grains(report) or any(grain > {"Month", "City"} for grain in _grains(report))
+
+
+_BUYERS = (
+    "unique_name: Buyers\nobject_type: metric\nlabel: Buyers\ncalculation_method: count distinct\ndataset: sales\n"
+    "column: shop_id\n"
+)
+
+
+def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_path: Path) -> None:
+    """Allowed, they are stored at the very grain, and answer there only."""
+    (tmp_path / "m" / "metric_Buyers.yml").write_text(_BUYERS)
+    model = tmp_path / "m" / "model.yml"
+    model.write_text(model.read_text().replace("metrics:\n", "metrics:\n  - unique_name: Buyers\n", 1))
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    by_month = 'SELECT "Month", "Buyers" FROM tiny_sales'
+    request = RecommendRequest(queries=[by_month, by_month, 'SELECT "Month", "Amount" FROM tiny_sales'])
+    report = recommend(workspace, "tiny_sales", request=request, now=utc_now())
+    assert [one.definition.metrics for one in report.recommendations] == [("Amount",)]
+    assert "does not roll up" in report.unserved[0].reason
+
+    key = "aggregates.create.allowExactDistinctCountMeasures.enabled"
+    workspace.registry.put_setting(None, key, "true")
+    report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
+    assert report.unserved == ()
+    facts = sorted(answer(workspace, by_month).rows)
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    found = answer(workspace, by_month)
+    assert found.plan.uses_aggregates
+    assert sorted(found.rows) == facts
+    assert not answer(workspace, 'SELECT "Buyers" FROM tiny_sales').plan.uses_aggregates

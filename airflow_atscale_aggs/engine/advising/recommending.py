@@ -50,9 +50,9 @@ class DefinedPart:
     is_demanded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FactDemand:
-    """What is asked of one fact.
+    """What is asked of one fact. It remembers what its needs cost today.
 
     Attributes:
         space: knows the rows of its grains; it learns between two advices.
@@ -67,11 +67,16 @@ class FactDemand:
     limits: JoinLimits
     proven: AbstractSet[Dependency]
     defined: tuple[DefinedPart, ...] = ()
+    _today: dict[int, float] = field(default_factory=dict, repr=False)
 
     def cost_today(self, need: Need) -> float:
-        """Rows of the smallest defined aggregate that answers a need, or of the fact."""
-        able = [one.rows for one in self.defined if one.rows is not None and answers(one.part, need, self.proven)]
-        return min([float(self.space.fact_rows), *(max(rows, 1.0) for rows in able)])
+        """Rows of the smallest defined aggregate that answers one of the needs, or of the fact."""
+        known = self._today.get(id(need))
+        if known is None:
+            able = [one.rows for one in self.defined if one.rows is not None and answers(one.part, need, self.proven)]
+            known = min([float(self.space.fact_rows), *(max(rows, 1.0) for rows in able)])
+            self._today[id(need)] = known
+        return known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +276,12 @@ class _Proposing:
         return self._judged(drafts)
 
     def _part(self, grain: CandidateGrain, share: Sequence[Need]) -> tuple[FactPart, tuple[str, ...]]:
-        """The heaviest need's measures, and those of the others while widening allows them."""
+        """The heaviest need's measures, and those of the others while widening allows them.
+
+        A grain that is made for an exact measure begins with that one.
+        """
+        if grain.exact >= 0:
+            share = sorted(share, key=lambda need: need.part.has_only_rollups())
         first = share[0]
         measures, metrics = set(first.part.measures), set(first.metrics)
         attributes: dict[BoundAttribute, None] = dict.fromkeys(self._demand.space.bound(grain.mask))

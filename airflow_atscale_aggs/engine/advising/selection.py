@@ -27,6 +27,7 @@ Places = NDArray[np.int64]
 _SPACE_WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 """How much a greedy start looks at space rather than at the number of aggregates."""
 
+_EVALUATED_TOGETHER = 64
 _CHUNK_CELLS = 1 << 20
 _SHORTLIST_CELLS = 300_000
 _LEAST_SHORTLIST = 200
@@ -146,20 +147,20 @@ class _Greedy:
         costs, room = problem.costs.copy(), self._budget.size
         picked: list[Pick] = []
         while waiting and len(picked) < self._budget.count:
-            _, place, round_ = heapq.heappop(waiting)
-            if problem.sizes[place] > room:
+            if waiting[0][2] < len(picked):
+                stale = _popped_stale(waiting, len(picked))
+                stale = stale[problem.sizes[stale] <= room]
+                gains = self._gains(stale, costs)
+                for place, gain in zip(stale[gains > 0], gains[gains > 0], strict=True):
+                    heapq.heappush(waiting, (-float(gain / prices[place]), int(place), len(picked)))
                 continue
-            gain = self._gain(place, costs)
-            if gain <= 0:
+            score, best, _ = heapq.heappop(waiting)
+            if problem.sizes[best] > room:
                 continue
-            score = -gain / prices[place]
-            if round_ < len(picked) and waiting and score > waiting[0][0]:
-                heapq.heappush(waiting, (score, place, len(picked)))
-                continue
-            picked.append(Pick(place, gain))
-            room -= float(problem.sizes[place])
-            served = problem.serves[place]
-            costs[served] = np.minimum(costs[served], problem.rows[place])
+            picked.append(Pick(best, -score * float(prices[best])))
+            room -= float(problem.sizes[best])
+            served = problem.serves[best]
+            costs[served] = np.minimum(costs[served], problem.rows[best])
         return tuple(picked)
 
     def shortlist(self, picked: Sequence[int]) -> Places:
@@ -180,10 +181,18 @@ class _Greedy:
         space = self._problem.sizes / self._budget.size if self._budget.size else self._problem.sizes
         return np.maximum(space_weight * space + (1.0 - space_weight) / max(self._budget.count, 1), 1e-12)
 
-    def _gain(self, place: int, costs: Numbers) -> float:
+    def _gains(self, places: Places, costs: Numbers) -> Numbers:
         problem = self._problem
-        saved = np.maximum(costs - problem.rows[place], 0.0)
-        return float((saved * problem.weights) @ problem.serves[place] - problem.upkeep[place])
+        saved = np.maximum(costs - problem.rows[places, None], 0.0) * problem.serves[places]
+        return weighted(saved, problem.weights) - problem.upkeep[places]
+
+
+def _popped_stale(waiting: list[tuple[float, int, int]], picked: int) -> Places:
+    """The first entries of a heap that are older than the last pick, a few at once."""
+    found: list[int] = []
+    while waiting and waiting[0][2] < picked and len(found) < _EVALUATED_TOGETHER:
+        found.append(heapq.heappop(waiting)[1])
+    return np.array(found, dtype=np.int64)
 
 
 def _first_gains(problem: SelectionProblem) -> tuple[Numbers, Numbers]:

@@ -27,6 +27,9 @@ from airflow_atscale_aggs.engine.rewriting.statements import read_statement
 from airflow_atscale_aggs.engine.settings import Settings
 
 _LOGGED_DIALECT = "postgres"
+_MOST_SHAPES = 5_000
+"""Different queries of a log that are looked at, the heaviest ones."""
+
 _SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 _ALLOWED_BY = {
     StoredFunction.COUNT_DISTINCT: "aggregates.create.allowExactDistinctCountMeasures.enabled",
@@ -62,8 +65,9 @@ def demand_of_log(
         weights[record.fingerprint] = weights.get(record.fingerprint, 0.0) + record.weight * age
         shown.setdefault(record.fingerprint, record)
     reader = _DemandReader(known, settings)
-    for fingerprint, weight in weights.items():
-        reader.add_logged(shown[fingerprint], weight)
+    heaviest = sorted(weights, key=lambda fingerprint: -weights[fingerprint])
+    for fingerprint in heaviest[:_MOST_SHAPES]:
+        reader.add_logged(shown[fingerprint], weights[fingerprint])
     return reader.demand()
 
 

@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.lifecycle.demand import (
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
@@ -146,7 +146,8 @@ def recommend(
         statistician = Statistician(session, known)
         demands = _demands(workspace, known, demand.needs, statistician, wanted.ignored)
         advice = _settled(demands, statistician, settings, wanted, builds)
-    found = _recommendations(known, advice, wanted)
+    records = workspace.registry.definitions(record.id, include_retired=True)
+    found, blocked = _recommendations(known, advice, wanted, records)
     refused = tuple(Unserved(listed(need.part), need.weight, reason) for need, reason in advice.refused)
     report = RecommendReport(
         model=record.name,
@@ -156,7 +157,7 @@ def recommend(
         cost_before=round(advice.cost_before),
         cost_after=round(advice.cost_after),
         recommendations=tuple(found),
-        unserved=(*demand.unserved, *refused),
+        unserved=(*demand.unserved, *refused, *blocked),
         scans=statistician.scans,
     )
     return _applied(workspace, report, now) if apply and found else report
@@ -165,7 +166,11 @@ def recommend(
 def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
     proposed = [as_proposed(one, report) for one in report.recommendations]
     outcomes = workspace.registry.add_definitions(proposed, now=now)
-    made = [replace(one, outcome=outcome) for one, outcome in zip(report.recommendations, outcomes, strict=True)]
+    made = [
+        # One that comes back has the name that it had.
+        replace(one, outcome=outcome, definition=workspace.registry.definition(one.definition.id).definition)
+        for one, outcome in zip(report.recommendations, outcomes, strict=True)
+    ]
     return replace(report, recommendations=tuple(made))
 
 
@@ -249,19 +254,26 @@ def _settled(
     return advice
 
 
-def _recommendations(known: ModelKnowledge, advice: Advice, wanted: RecommendRequest) -> list[Recommendation]:
-    names: set[str] = set()
-    found = []
+def _recommendations(
+    known: ModelKnowledge, advice: Advice, wanted: RecommendRequest, records: Sequence[DefinitionRecord]
+) -> tuple[list[Recommendation], list[Unserved]]:
+    """The proposals as definitions; those that a person has blocked apart."""
+    names = {one.definition.name: one.definition.id for one in records}
+    blocked = {one.definition.id for one in records if one.status == "blocked"}
+    found, left_out = [], []
     for proposal in advice.proposals:
         definition = _definition(known, proposal, wanted.origin, names)
+        if definition.id in blocked:
+            reason = f"`{definition.name}` would answer, but a person has blocked it"
+            left_out.append(Unserved(listed(proposal.part), proposal.queries, reason))
+            continue
         width = sum(_column_bytes(kind) for kind in _column_types(known, proposal))
+        is_sketched = proposal.is_measured and bool(proposal.part.attributes)
         found.append(
             Recommendation(
                 definition=definition,
                 rows=round(proposal.rows),
-                error=sketch_error(known.sources.dialect)
-                if proposal.is_measured and proposal.part.attributes
-                else None,
+                error=sketch_error(known.sources.dialect) if is_sketched else None,
                 size_bytes=round(proposal.rows * width),
                 saved=round(proposal.saved),
                 share=proposal.saved / advice.cost_before if advice.cost_before else 0.0,
@@ -270,12 +282,13 @@ def _recommendations(known: ModelKnowledge, advice: Advice, wanted: RecommendReq
                 reason=_reason(proposal, is_likely=wanted.from_structure),
             )
         )
-    return found
+    return found, left_out
 
 
 def _definition(
-    known: ModelKnowledge, proposal: Proposal, origin: DefinitionOrigin, names: set[str]
+    known: ModelKnowledge, proposal: Proposal, origin: DefinitionOrigin, names: dict[str, str]
 ) -> AggregateDefinition:
+    """The proposal under a name that no other definition has; ``names`` learns it."""
     made = AggregateDefinition(
         model_id=known.record.id,
         name=aggregate_name(proposal.part),
@@ -285,9 +298,9 @@ def _definition(
         parts=(proposal.part,),
         composite=known.model.is_composite,
     )
-    if made.name in names:
+    if names.get(made.name, made.id) != made.id:
         made = replace(made, name=f"{made.name}_{made.fingerprint[:6]}")
-    names.add(made.name)
+    names[made.name] = made.id
     return made
 
 
