@@ -61,7 +61,8 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     sides = draw(st.sampled_from(["JOIN", "JOIN", "LEFT JOIN", ""]))
     kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
     shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
-    shown += [_metric(name) for name in asked.metrics]
+    condition = draw(_conditions(asked, bounds, alias))
+    shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in asked.metrics]
     shown += [
         f"{'MAX(' if function == 'max' else 'COUNT(DISTINCT '}{_column(bounds[attribute], alias)})"
         for function, attribute in asked.members
@@ -95,10 +96,35 @@ def _column(bound: BoundAttribute, alias: dict[tuple[JoinStep, ...], str]) -> st
     return f'{alias[bound.steps]}."{bound.name_column.lower()}"'
 
 
-def _metric(name: str) -> str:
+_FORMS = ("", "case", "filter", "else 0")
+
+
+def _conditions(
+    asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+) -> st.SearchStrategy[str]:
+    """Conditions on attributes of the query, for aggregates of some rows."""
+    columns = [_column(bounds[attribute], alias) for attribute in asked.attributes if attribute.name != "New"]
+    if not columns:
+        return st.just("")
+    return st.sampled_from(
+        [f"{column} {test}" for column in columns for test in ("= 'a'", "IS NULL", "<> 'b'", "> 'zz'")]
+    )
+
+
+def _metric(name: str, form: str, condition: str) -> str:
     if name == "*":
-        return "COUNT(*)"
-    return _FUNCTIONS[METRICS[name].calculation_method].format(f'f."{METRICS[name].column.lower()}"')
+        return {
+            "case": f"COUNT(CASE WHEN {condition} THEN 1 END)",
+            "filter": f"COUNT(*) FILTER (WHERE {condition})",
+            "else 0": f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)",
+        }.get(form, "COUNT(*)")
+    function = _FUNCTIONS[METRICS[name].calculation_method]
+    column = f'f."{METRICS[name].column.lower()}"'
+    if form == "filter":
+        return f"{function.format(column)} FILTER (WHERE {condition})"
+    if form == "else 0" and METRICS[name].calculation_method == "sum":
+        return function.format(f"CASE WHEN {condition} THEN {column} ELSE 0 END")
+    return function.format(f"CASE WHEN {condition} THEN {column} END" if form == "case" else column)
 
 
 def _on(draw: st.DrawFn, path: tuple[JoinStep, ...], alias: dict[tuple[JoinStep, ...], str]) -> str:

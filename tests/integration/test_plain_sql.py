@@ -25,6 +25,11 @@ _JOINED = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
 _LEFT = "FROM sales f LEFT JOIN shop s ON f.shop_id = s.shop_id"
 _BOTH = f"{_JOINED} JOIN day d ON d.day_id = f.day_id"
 
+_PIVOT = (
+    "SELECT s.city, SUM(CASE WHEN d.month = 'month 1' THEN amount END), COUNT(*) FILTER (WHERE d.month > 'month 1'), "
+    "SUM(CASE WHEN d.month IS NULL THEN amount ELSE 0 END), AVG(amount)"
+)
+
 
 @pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
@@ -77,6 +82,8 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
         ),
         (f"SELECT d.day_name, SUM(f.quantity) {_BOTH} AND s.shop_name LIKE 'N%' GROUP BY 1", "by_day_and_shop"),
         (f"SELECT COUNT(DISTINCT s.city), MAX(s.city), SUM(f.amount) {_JOINED}", "by_city"),
+        (f"{_PIVOT} {_BOTH} GROUP BY 1", "by_month_and_city"),
+        (f"SELECT SUM(CASE WHEN s.city = 'North' THEN 1 ELSE 0 END) AS n {_LEFT} WHERE s.city = 'Nowhere'", "by_city"),
         (f"SELECT DISTINCT s.city {_JOINED}", "by_city"),
         (f'SELECT S.City AS "The City", SUM(Amount) AS TOTAL {_JOINED} GROUP BY 1 ORDER BY 2', "by_city"),
         (f"SELECT s.city, SUM(amount) / COUNT(*) {_JOINED} GROUP BY s.city HAVING SUM(amount) > 0", "by_city"),
@@ -111,6 +118,8 @@ def test_a_star_is_answered_from_an_aggregate(workspace: Workspace, sql: str, ag
         ),
         (f"SELECT city, SUM(amount * 2) {_JOINED} GROUP BY city", "it does not aggregate one column"),
         (f"SELECT city, SUM(amount) {_JOINED} WHERE quantity > 2 GROUP BY city", "no attribute of the model shows"),
+        (f"SELECT COUNT(DISTINCT CASE WHEN city = 'North' THEN amount END) {_JOINED}", "does not aggregate one column"),
+        (f"SELECT SUM(CASE WHEN RANDOM() < 2 THEN amount END) {_JOINED}", "it differs from row to row"),
         (f"SELECT s.shop_id, SUM(amount) {_JOINED} GROUP BY s.shop_id", "no attribute of the model shows"),
         (f"SELECT city {_JOINED}", "it shows rows, not groups of rows"),
         (f"SELECT city, SUM(amount) {_JOINED} WHERE city IN (SELECT city FROM shop) GROUP BY 1", "not part of the SQL"),

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
-from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.reading import read_condition, read_select
 from airflow_atscale_aggs.engine.rewriting.stars import Path, PhysicalModel, Scope, StarJoins
 from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
 
@@ -39,6 +39,7 @@ _METHODS: Mapping[type[exp.Expression], str] = {
     exp.VariancePop: "var_pop",
 }
 _DISTINCT = {"sum": "sum distinct", "count non-null": "count distinct", "minimum": "minimum", "maximum": "maximum"}
+_SLICED = frozenset({"sum", "count non-null", "minimum", "maximum", "average"})
 _FLOATS = ("double", "float", "real")
 _EXACT = ("int", "bigint", "smallint", "tinyint", "numeric", "decimal", "hugeint")
 
@@ -106,6 +107,7 @@ class _PlainReader:
         self._joins, self._context = joins, context
         self._names = _Names()
         self._bound: dict[GrainAttribute, BoundAttribute] = {}
+        self._conditions: dict[str, exp.Expression] = {}
         self._attributes = context.model.attributes(joins.fact)
 
     def read(self, select: exp.Select, names: Sequence[str]) -> PlainQuery:
@@ -122,7 +124,14 @@ class _PlainReader:
             query = read_select(flat, self._names, self._context.calculations, dialect=dialect)
         except UnknownColumnError as error:
             raise UnsupportedQueryError(error.name, "no table of this SELECT has this column") from error
-        query = replace(query, attributes=(*query.attributes, *self._only_joined(query.attributes)))
+        slices: dict[int, exp.Expression] = {}
+        attributes = query.attributes
+        for place, name in enumerate(query.metrics):
+            if name in self._conditions:
+                slices[place], attributes = read_condition(
+                    self._conditions[name], self._names, attributes, dialect=dialect
+                )
+        query = replace(query, slices=slices, attributes=(*attributes, *self._only_joined(attributes)))
         return PlainQuery(query, self._part(query), self._joins)
 
     def _part(self, query: ModelQuery) -> QueryPart:
@@ -132,12 +141,14 @@ class _PlainReader:
             attributes={place: self._bound[attribute] for place, attribute in enumerate(query.attributes)},
             keys=tuple(range(len(query.keys))),
             metrics=metrics,
+            slices=query.slices,
             where=query.where,
         )
 
     def _metric_of(self, name: str) -> Metric | None:
+        """What a metric's name stands for; None for the number of rows, or of some."""
         found = self._names.meanings.get(name)
-        return found if isinstance(found, Metric) else None
+        return found if isinstance(found, Metric) and found.column else None
 
     def _only_joined(self, used: Iterable[GrainAttribute]) -> list[GrainAttribute]:
         """Attributes that stand for inner joins of which nothing else is used: they still leave rows out."""
@@ -201,6 +212,8 @@ class _PlainReader:
         """A copy over names of the flat table."""
 
         def named(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.Filter) and isinstance(node.expression, exp.Where):
+                return self._filtered(node)
             if isinstance(node, exp.AggFunc):
                 return self._aggregate(node)
             if isinstance(node, exp.Column):
@@ -232,6 +245,8 @@ class _PlainReader:
     def _aggregate(self, function: exp.Expression) -> exp.Expression:
         """An aggregate of a fact's column is a measure; COUNT(*) and those of attributes are read as on a model."""
         argument = function.this
+        if isinstance(argument, exp.Case):
+            return self._of_case(function, argument)
         is_distinct = isinstance(argument, exp.Distinct)
         inner = argument.expressions[0] if is_distinct and len(argument.expressions) == 1 else argument
         if isinstance(function, exp.Count) and isinstance(inner, (exp.Star, exp.Literal)) and not is_distinct:
@@ -253,6 +268,54 @@ class _PlainReader:
         made.set("this", exp.Distinct(expressions=[named]) if is_distinct else named)
         return made
 
+    def _filtered(self, node: exp.Expression) -> exp.Expression:
+        """``SUM(x) FILTER (WHERE c)``, and the same of COUNT(*)."""
+        function, condition = node.this, self._over_names(node.expression.this)
+        if isinstance(function, exp.Count) and isinstance(function.this, exp.Star):
+            return self._rows_where(condition)
+        return self._sliced(function, function.this, condition)
+
+    def _of_case(self, function: exp.Expression, case: exp.Case) -> exp.Expression:
+        """``SUM(CASE WHEN c THEN x END)``, of some rows; ELSE 0 makes it 0 where others are there."""
+        otherwise = case.args.get("default")
+        is_zero = isinstance(otherwise, exp.Literal) and otherwise.name == "0"
+        is_null = otherwise is None or isinstance(otherwise, exp.Null)
+        if (
+            case.this is not None
+            or len(case.args["ifs"]) != 1
+            or not (is_null or (is_zero and isinstance(function, exp.Sum)))
+        ):
+            self._refuse(function, "it does not aggregate one column of the fact table")
+        branch = case.args["ifs"][0]
+        condition, value = self._over_names(branch.this), branch.args["true"]
+        some = self._rows_where(condition)
+        every = exp.Count(this=exp.Star())
+        if isinstance(value, exp.Literal) and value.name == "1" and isinstance(function, (exp.Sum, exp.Count)):
+            if isinstance(function, exp.Count):
+                return some
+            if is_null:
+                return exp.Nullif(this=some, expression=exp.Literal.number(0))
+            return exp.Case(ifs=[exp.If(this=exp.GT(this=every, expression=exp.Literal.number(0)), true=some)])
+        total = self._sliced(function, value, condition)
+        if is_null:
+            return total
+        others = exp.GT(this=every, expression=some)
+        counted = self._sliced(exp.Count(this=value), value, condition)
+        there = exp.Or(this=others, expression=exp.GT(this=counted, expression=exp.Literal.number(0)))
+        zero = exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])
+        return exp.Case(ifs=[exp.If(this=there, true=zero)])
+
+    def _sliced(self, function: exp.Expression, value: exp.Expression, condition: exp.Expression) -> exp.Expression:
+        """An aggregate of a fact's column over the rows that meet a condition."""
+        method = _METHODS.get(type(function))
+        column = self._measured(value)
+        if column is None or method not in _SLICED or function.expressions:
+            self._refuse(function, "of some rows it is not one that aggregates store")
+        return self._measure(method, column, function, condition)
+
+    def _rows_where(self, condition: exp.Expression) -> exp.Expression:
+        return self._metric("rows", "", condition)
+
     def _is_attribute(self, inner: exp.Expression) -> bool:
         place = self._context.scope.place_of(inner) if isinstance(inner, exp.Column) else None
         return place is not None and (self._joins.paths[place[0]], place[1]) in self._attributes
@@ -267,7 +330,9 @@ class _PlainReader:
         place = self._context.scope.place_of(node) if isinstance(node, exp.Column) else None
         return node if place is None or self._joins.paths[place[0]] else _named(place[1])
 
-    def _measure(self, method: str, column: str, function: exp.Expression) -> exp.Expression:
+    def _measure(
+        self, method: str, column: str, function: exp.Expression, condition: exp.Expression | None = None
+    ) -> exp.Expression:
         kind = self._context.model.data_type(self._joins.fact, column)
         average, is_float = self._context.dialect.average, kind.startswith(_FLOATS)
         is_double = is_float or average is AverageType.DOUBLE
@@ -276,14 +341,17 @@ class _PlainReader:
             if average is None or not is_number or (method != "average" and not is_double):
                 self._refuse(function, f"of a column of type `{kind}` its type cannot be said from stored measures")
         if method == "average":
-            total, count = self._metric("sum", column), self._metric("count non-null", column)
+            total, count = (self._metric(one, column, condition) for one in ("sum", "count non-null"))
             divisor = exp.Nullif(this=count, expression=exp.Literal.number(0))
             dividend = exp.cast(total, "double" if is_double else "decimal")
             return exp.Paren(this=exp.Div(this=dividend, expression=divisor, typed=False, safe=False))
-        return self._metric(method, column)
+        return self._metric(method, column, condition)
 
-    def _metric(self, method: str, column: str) -> exp.Expression:
-        text = f"{method} of {column}"
+    def _metric(self, method: str, column: str, condition: exp.Expression | None = None) -> exp.Expression:
+        text = f"{method} of {column}" if column else method
+        if condition is not None:
+            text = f"{text} where {condition.sql(dialect=self._context.dialect.sqlglot_name)}"
+            self._conditions[text] = condition
         made = Metric(name=text, label=text, calculation_method=method, dataset=self._joins.fact, column=column)
         self._names.meanings[text] = made
         return _named(text)
@@ -305,7 +373,7 @@ class _PlainReader:
         """Whether it shows an aggregate, or filters groups by one."""
         having = flat.args.get("having")
         return any(
-            isinstance(found, exp.AggFunc) or self._metric_of(found.name) is not None
+            isinstance(found, exp.AggFunc) or isinstance(self._names.meanings.get(found.name), Metric)
             for one in (*flat.expressions, *([having] if having is not None else []))
             for found in one.find_all(exp.Column, exp.AggFunc)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -78,6 +79,13 @@ def read_select(select: exp.Select, names: FlatNames, calculations: CalculatedMe
     return _Reader(names, calculations, dialect).read(select)
 
 
+def read_condition(
+    condition: exp.Expression, names: FlatNames, attributes: Sequence[GrainAttribute], *, dialect: str
+) -> tuple[exp.Expression, tuple[GrainAttribute, ...]]:
+    """A condition on single rows over A, and the attributes with those that it adds to them. Raises as `read_select`."""
+    return _Reader(names, None, dialect).condition(condition, attributes)
+
+
 @dataclass(slots=True)
 class _Used:
     """What has been met so far, by place."""
@@ -92,7 +100,7 @@ class _Used:
 class _Reader:
     """Reads one SELECT."""
 
-    def __init__(self, names: FlatNames, calculations: CalculatedMetrics, dialect: str) -> None:
+    def __init__(self, names: FlatNames, calculations: CalculatedMetrics | None, dialect: str) -> None:
         self._names, self._calculations, self._dialect = names, calculations, dialect
         self._used = _Used()
         self._qualifiers: frozenset[str] = frozenset()
@@ -131,6 +139,16 @@ class _Reader:
             offset=self._number(select.args.get("offset")),
             is_distinct=select.args.get("distinct") is not None,
         )
+
+    def condition(
+        self, condition: exp.Expression, attributes: Sequence[GrainAttribute]
+    ) -> tuple[exp.Expression, tuple[GrainAttribute, ...]]:
+        """To be called instead of `read`."""
+        self._used.attributes = {attribute: place for place, attribute in enumerate(attributes)}
+        made = self._converted(condition, condition)
+        if self._used.metrics or self._used.members:
+            self._refuse(condition, "it filters rows by an aggregated value")
+        return made, tuple(self._used.attributes)
 
     def _check_clauses(self, select: exp.Select) -> None:
         for clause, value in select.args.items():
@@ -266,6 +284,7 @@ class _Reader:
         if isinstance(meaning, Metric):
             return self._metric(meaning.name)
         if isinstance(meaning, Calculation):
+            assert self._calculations is not None  # noqa: S101 - plain names mean no calculation
             return exp.Paren(this=self._calculations.expand(meaning.name, self._metric))
         return self._attribute(meaning)
 

@@ -154,7 +154,8 @@ class FactRows:
     def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The aggregate function of the metric's method over its column."""
         if not metric.method:
-            return exp.Count(this=exp.Star(), big_int=True)
+            rows = exp.Star() if only is None else where(exp.Literal.number(1), only)
+            return exp.Count(this=rows, big_int=True)
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
@@ -231,7 +232,7 @@ class AggregateRows:
         """The metric from its stored pieces."""
         fact = self._needed.fact
         if not metric.method:
-            return self._rows.roll_up(row_count(fact))
+            return self._rows.roll_up(row_count(fact), only)
         if metric.method in {"count distinct", "sum distinct"}:
             return self._only(metric)
         piece = _SINGLE.get(metric.method)
