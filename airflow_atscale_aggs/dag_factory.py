@@ -13,6 +13,7 @@ from airflow_atscale_aggs.operators.aggregates import (
     BuildNewAggregatesOperator,
     EvaluateAggregatesOperator,
     PruneInstancesOperator,
+    RecommendAggregatesOperator,
     ReportMaintenanceOperator,
     SupersedeAggregatesOperator,
     SweepTablesOperator,
@@ -82,7 +83,7 @@ def maintenance_dag(
     tags: Sequence[str] = ("aggregates",),
     **dag_options: Any,
 ) -> DAG:
-    """The DAG that keeps a model's aggregates worth their place: evaluate, supersede, prune, sweep, build what is new, report.
+    """The DAG that keeps a model's aggregates worth their place: evaluate, recommend, supersede, prune, sweep, build, report.
 
     Its runs take ``dry_run`` from a form: then every step only tells what it would do. The setting
     ``aggregates.maintenance.autonomy`` says how much it may do on its own: ``suggest``, ``define``, ``define and build``.
@@ -97,7 +98,7 @@ def maintenance_dag(
     Returns:
         The DAG; assign it to a module-level name.
     """
-    doc = f"Judges, supersedes, prunes and sweeps the aggregates of `{model}`."
+    doc = f"Judges, recommends, supersedes, prunes and sweeps the aggregates of `{model}`."
     options: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "doc_md": doc}
     common: dict[str, Any] = {"aggs_conn_id": aggs_conn_id, "retries": 2}
     with DAG(
@@ -109,6 +110,7 @@ def maintenance_dag(
     ) as dag:
         steps = [
             EvaluateAggregatesOperator(task_id="evaluate", model=model, **common),
+            RecommendAggregatesOperator(task_id="recommend", model=model, apply=None, **common),
             SupersedeAggregatesOperator(task_id="supersede", model=model, **common),
             PruneInstancesOperator(task_id="prune", model=model, **common),
             SweepTablesOperator(task_id="sweep", **common),

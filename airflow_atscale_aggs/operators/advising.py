@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
-from airflow_atscale_aggs.operators.base import AggregatesOperator
+from airflow_atscale_aggs.operators.base import DRY_RUN, AggregatesOperator, is_true
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 
 class RecommendAggregatesOperator(AggregatesOperator):
@@ -17,7 +19,8 @@ class RecommendAggregatesOperator(AggregatesOperator):
 
     Args:
         model: name or id.
-        apply: define them.
+        apply: define them; None: unless the setting ``aggregates.maintenance.autonomy`` is ``suggest``.
+        dry_run: define nothing all the same; a text such as ``"True"`` is understood, so that it can be a template.
         queries: SQL that stands for history; None: the log of queries.
         from_structure: what the model's structure makes likely, instead of queries.
         most, budget_percent: instead of the settings' number and budget.
@@ -26,13 +29,14 @@ class RecommendAggregatesOperator(AggregatesOperator):
         One mapping per recommendation: ``aggregate``, ``rows``, ``saved_share``, ``reason``, ``outcome``.
     """
 
-    template_fields: Sequence[str] = ("model", "queries")
+    template_fields: Sequence[str] = ("model", "queries", "dry_run")
 
     def __init__(
         self,
         *,
         model: str,
-        apply: bool = False,
+        apply: bool | None = False,
+        dry_run: bool | str = DRY_RUN,
         queries: Sequence[str] | None = None,
         from_structure: bool = False,
         most: int | None = None,
@@ -40,7 +44,7 @@ class RecommendAggregatesOperator(AggregatesOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.apply, self.queries = model, apply, queries
+        self.model, self.apply, self.dry_run, self.queries = model, apply, dry_run, queries
         self.from_structure, self.most, self.budget_percent = from_structure, most, budget_percent
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
@@ -55,7 +59,7 @@ class RecommendAggregatesOperator(AggregatesOperator):
             percent=self.budget_percent,
         )
         with airflow_errors(), self._workspace() as workspace:
-            report = recommend(workspace, self.model, request=request, apply=self.apply, now=utc_now())
+            report = recommend(workspace, self.model, request=request, apply=self._may_define(workspace), now=utc_now())
         for one in report.recommendations:
             self.log.info(
                 "%s: about %s rows, saves %.1f%%: %s", one.definition.name, one.rows, 100 * one.share, one.reason
@@ -72,3 +76,12 @@ class RecommendAggregatesOperator(AggregatesOperator):
             }
             for one in report.recommendations
         ]
+
+    def _may_define(self, workspace: Workspace) -> bool:
+        from airflow_atscale_aggs.engine.settings import Autonomy
+
+        if is_true(self.dry_run):
+            return False
+        if self.apply is not None:
+            return self.apply
+        return workspace.settings_of(workspace.registry.model(self.model).id).autonomy is not Autonomy.SUGGEST

@@ -252,7 +252,7 @@ def test_the_maintenance_dag_runs_in_airflow(staging: Workspace, tmp_path: Path)
         "run": "success",
         "build": "skipped",
         "report": "success",
-        **dict.fromkeys(("evaluate", "supersede", "prune", "sweep"), "success"),
+        **dict.fromkeys(("evaluate", "recommend", "supersede", "prune", "sweep"), "success"),
     }
     text = done.stdout + done.stderr
     assert "m_amount_union is defined" in text
