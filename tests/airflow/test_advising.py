@@ -53,3 +53,24 @@ def test_an_unknown_model_fails_the_task_for_good(registry: str) -> None:
 
     with pytest.raises(AirflowFailException, match="Did you mean `tiny_sales`"):
         operator.execute({})
+
+
+@pytest.mark.parametrize(
+    ("autonomy", "dry_run", "outcome"),
+    [("suggest", "False", ""), ("define", "True", ""), ("define", "False", "added"), ("define and build", "", "added")],
+)
+def test_maintenance_defines_what_a_setting_allows(registry: str, autonomy: str, dry_run: str, outcome: str) -> None:
+    """And nothing in a dry run."""
+    with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
+        model = workspace.registry.model("tiny_sales").id
+        workspace.registry.put_setting(model, "aggregates.maintenance.autonomy", autonomy)
+    operator = RecommendAggregatesOperator(
+        task_id="recommend",
+        model="tiny_sales",
+        apply=None,
+        dry_run=dry_run,
+        queries=_QUERIES,
+        aggs_conn_id="advised",
+    )
+
+    assert [one["outcome"] for one in operator.execute({})] == [outcome]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 
 _DEFINITIONS, _MODELS = "atscale_aggs_definitions", "atscale_aggs_models"
