@@ -218,7 +218,17 @@ _PLANTS = (
 )
 
 
-@pytest.mark.parametrize("plant", _PLANTS, ids=lambda plant: plant.__name__.strip("_"))
+_SLOW = (_keys_are_believed, _left_joins_are_inner)
+"""Finding these takes up to minutes; `make fuzz` does it."""
+
+
+def _param(plant: Callable[[pytest.MonkeyPatch], None]) -> Any:
+    is_for_fuzz = plant in _SLOW and "FUZZ_EXAMPLES" not in os.environ
+    mark = pytest.mark.skipif(is_for_fuzz, reason="finding this plant takes up to minutes; `make fuzz` does it")
+    return pytest.param(plant, id=plant.__name__.strip("_"), marks=mark)
+
+
+@pytest.mark.parametrize("plant", [_param(plant) for plant in _PLANTS])
 def test_a_planted_bug_is_found(plant: Callable[[pytest.MonkeyPatch], None]) -> None:
     """The property fails, by a wrong answer or an error of the warehouse."""
     connection = duckdb.connect(config={"threads": "1"})

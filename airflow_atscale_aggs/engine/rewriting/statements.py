@@ -104,8 +104,9 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
 
 def tables_of(root: exp.Expression) -> list[exp.Table]:
     """The tables and models that a query names, its own CTEs left out, in the order of the text."""
-    known = {one.alias for one in root.find_all(exp.CTE)}
-    return [table for table in root.find_all(exp.Table, bfs=False) if table.db or table.name not in known]
+    found = list(root.find_all(exp.CTE, exp.Table, bfs=False))
+    known = {one.alias for one in found if isinstance(one, exp.CTE)}
+    return [one for one in found if isinstance(one, exp.Table) and (one.db or one.name not in known)]
 
 
 def model_statement(sql: str, root: exp.Query, *, dialect: str) -> Statement:
