@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
-from airflow_atscale_aggs.operators.base import DRY_RUN, AggregatesOperator, is_true
+from airflow_atscale_aggs.operators.keeping import MaintenanceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 
-class RecommendAggregatesOperator(AggregatesOperator):
+class RecommendAggregatesOperator(MaintenanceOperator):
     """Tells which aggregates a model should have by what was asked of it; with ``apply`` the next batch builds them.
 
     Args:
-        model: name or id.
+        model, dry_run: as of `MaintenanceOperator`; a dry run defines nothing.
         apply: define them; None: unless the setting ``aggregates.maintenance.autonomy`` is ``suggest``.
-        dry_run: define nothing all the same; a text such as ``"True"`` is understood, so that it can be a template.
         queries: SQL that stands for history; None: the log of queries.
         from_structure: what the model's structure makes likely, instead of queries.
         most, budget_percent: instead of the settings' number and budget.
@@ -34,9 +33,7 @@ class RecommendAggregatesOperator(AggregatesOperator):
     def __init__(
         self,
         *,
-        model: str,
         apply: bool | None = False,
-        dry_run: bool | str = DRY_RUN,
         queries: Sequence[str] | None = None,
         from_structure: bool = False,
         most: int | None = None,
@@ -44,7 +41,7 @@ class RecommendAggregatesOperator(AggregatesOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.apply, self.dry_run, self.queries = model, apply, dry_run, queries
+        self.apply, self.queries = apply, queries
         self.from_structure, self.most, self.budget_percent = from_structure, most, budget_percent
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
@@ -80,7 +77,7 @@ class RecommendAggregatesOperator(AggregatesOperator):
     def _may_define(self, workspace: Workspace) -> bool:
         from airflow_atscale_aggs.engine.settings import Autonomy
 
-        if is_true(self.dry_run):
+        if self._is_dry():
             return False
         if self.apply is not None:
             return self.apply

@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 LEASE = timedelta(hours=1)
 """How long a batch of a DAG run is left alone when nothing is heard of it; each task renews it."""
 
-DRY_RUN = "{{ params.get('dry_run', False) }}"
-"""Whether the run's form asks only to tell what would be done."""
-
-
-def is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
-    """A parameter that may have been a template."""
-    return str(given).strip().casefold() in {"true", "1", "yes", "on"}
-
 
 def batch_owner(context: Context) -> str:
     """Who drives the batch: the DAG run."""

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
-from airflow_atscale_aggs.operators.base import DRY_RUN, AggregatesOperator, is_true
+from airflow_atscale_aggs.operators.base import AggregatesOperator
 from airflow_atscale_aggs.operators.links import BatchRunLink
 from airflow_atscale_aggs.operators.triggering import batch_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+DRY_RUN = "{{ params.get('dry_run', False) }}"
 _MOST_NAMES = 50
 """Names that travel through XCom; the rest is in the logs."""
+
+
+def _is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
+    return str(given).strip().casefold() in {"true", "1", "yes", "on"}
 
 
 class MaintenanceOperator(AggregatesOperator):
@@ -37,7 +42,7 @@ class MaintenanceOperator(AggregatesOperator):
         self.model, self.dry_run = model, dry_run
 
     def _is_dry(self) -> bool:
-        return is_true(self.dry_run)
+        return _is_true(self.dry_run)
 
 
 class EvaluateAggregatesOperator(MaintenanceOperator):
@@ -140,7 +145,7 @@ class SweepTablesOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        is_dry = is_true(self.dry_run)
+        is_dry = _is_true(self.dry_run)
         # One moment for both: what is dropped is what was listed.
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
