@@ -42,11 +42,16 @@ chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EX
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py
 
-bench: $(STAMP) ## Run the benchmarks (minutes)
+bench: $(STAMP) ## Run the benchmarks (half an hour)
 	$(BIN)/python benchmarks/batch_build.py trivial
 	$(BIN)/python benchmarks/batch_build.py overhead
 	$(BIN)/python benchmarks/batch_build.py lattice
 	$(BIN)/python benchmarks/verification.py
+	$(BIN)/python benchmarks/routing.py rewrite
+	$(BIN)/python benchmarks/answering.py ssb
+	$(BIN)/python benchmarks/incremental.py
+	$(BIN)/python benchmarks/advising.py choose
+	$(BIN)/python benchmarks/transfer.py
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
