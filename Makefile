@@ -34,7 +34,7 @@ unit: $(STAMP) ## Run the fast tests only
 	$(BIN)/python -m pytest -q tests/unit tests/architecture
 
 fuzz: $(STAMP) ## Run the property and kill tests with many examples (FUZZ_EXAMPLES=2000)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)

@@ -38,7 +38,9 @@ from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
+EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
+"""20,000 for the 2,000 of ``make fuzz``."""
+
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 _QUERIES = 4
 """Per star and its aggregates."""
