@@ -11,8 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggr
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ModelRecord
 
@@ -63,7 +62,6 @@ def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str)
 
 
 def _is_in_model(workspace: Workspace, model: ModelRecord, found: DefinitionRecord) -> bool:
-    folder = folder_from_bytes(workspace.registry.content(model.deployment_id), model.name)
-    resolved = ModelResolver(folder).resolve(model.name)
+    resolved = resolve_kept(workspace.registry.content(model.deployment_id), model.name)
     declared = define_user_aggregates(resolved, JoinPaths(resolved), IssueList())
     return found.definition.id in {one.id for one in declared}

@@ -17,8 +17,8 @@ from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggr
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import ModelFolder, folder_from_bytes, read_model_folder
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
+from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_kept
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -91,7 +91,7 @@ def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel
     known = {one.id: one for one in registry.models()}.get(deployment.model_id)
     if known is None or not _has_predicted(registry, deployment.model_id):
         return None
-    return ModelResolver(folder_from_bytes(registry.content(known.deployment_id), known.name)).resolve(known.name)
+    return resolve_kept(registry.content(known.deployment_id), known.name)
 
 
 def _has_predicted(registry: RegistryReader, identity: str) -> bool:

@@ -18,8 +18,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
-from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -156,8 +155,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
 
 
 def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str) -> SemanticModel:
-    folder = folder_from_bytes(registry.content(deployment_id), record.name)
-    return ModelResolver(folder).resolve(record.name)
+    return resolve_kept(registry.content(deployment_id), record.name)
 
 
 def _instances(

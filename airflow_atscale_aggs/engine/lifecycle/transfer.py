@@ -39,8 +39,7 @@ from airflow_atscale_aggs.engine.errors import ImportRefusedError, NotRegistered
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
     InstanceRecord,
@@ -220,8 +219,7 @@ class _Importing:
 
     def __init__(self, registry: Registry, record: ModelRecord) -> None:
         self._registry, self._record = registry, record
-        folder = folder_from_bytes(registry.content(record.deployment_id), record.name)
-        model = ModelResolver(folder).resolve(record.name)
+        model = resolve_kept(registry.content(record.deployment_id), record.name)
         self._definer = SystemDefiner(record.id, model, JoinPaths(model))
 
     def run(self, found: ExportFile, now: datetime) -> tuple[ImportedDefinition, ...]:

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metrical_attributes,
     template_of,
 )
-from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder
+from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder, folder_from_bytes
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Calculation,
     DeclaredAggregate,
@@ -34,6 +34,11 @@ def model_names(folder: ModelFolder) -> tuple[str, ...]:
         str(name) for catalog in folder.of_type("catalog").values() for name in catalog.value.get("hidden_models") or ()
     }
     return tuple(sorted(({*folder.of_type("model"), *folder.of_type("composite_model")}) - hidden))
+
+
+def resolve_kept(content: bytes, name: str) -> SemanticModel:
+    """A model of the folder that `ModelFolder.to_bytes` kept."""
+    return ModelResolver(folder_from_bytes(content, name)).resolve(name)
 
 
 class ModelResolver:

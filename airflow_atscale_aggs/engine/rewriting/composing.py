@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 )
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
 _Values = Mapping[Ref, Callable[[int], exp.Expression]]
@@ -110,7 +111,7 @@ def _argument(function: exp.Expression) -> exp.Expression:
 
 def _show(query: ModelQuery, select: exp.Select, values: _Values) -> None:
     for output in query.outputs:
-        select.select(_as(substitute(output.expression, values), output.name), copy=False)
+        select.select(named(substitute(output.expression, values), output.name), copy=False)
 
 
 def _finish(query: ModelQuery, select: exp.Select, values: _Values) -> None:
@@ -141,7 +142,7 @@ def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> 
     names = [output.name.casefold() for output in query.outputs]
     for output in query.outputs:
         if output.expression == wanted and names.count(output.name.casefold()) == 1:
-            return exp.Column(this=_identifier(output.name))
+            return exp.Column(this=identifier(output.name))
     return substitute(wanted, values)
 
 
@@ -150,7 +151,7 @@ def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRow
     whole = [part for part, _ in parts if not part.is_repeated]
     select = exp.Select()
     for number, (part, rows) in enumerate(parts):
-        select.with_(_identifier(names.parts[number]), as_=_grouped(query, part, rows, names), copy=False)
+        select.with_(identifier(names.parts[number]), as_=_grouped(query, part, rows, names), copy=False)
     is_merged = len(whole) > 1 and bool(query.keys)
     spine = "all_parts" if is_merged else names.parts[0]
     if is_merged:
@@ -165,7 +166,7 @@ def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRow
     values = _laid_values(parts, names, spine, is_merged=is_merged)
     _show(query, select, values)
     if is_merged:
-        select.group_by(*(_column(name, spine) for name in names.keys), copy=False)
+        select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
     elif query.having is not None:
         select.where(substitute(query.having, values), copy=False)
         query = replace(query, having=None)
@@ -186,10 +187,10 @@ def _laid_values(
     def metric(place: int) -> exp.Expression:
         if place not in owner:
             return exp.Null()
-        column = _column(names.metrics[place], owner[place])
+        column = column_of(names.metrics[place], owner[place])
         return exp.Max(this=column) if is_merged else column
 
-    return {Ref.KEY: lambda place: _column(names.keys[place], spine), Ref.METRIC: metric}
+    return {Ref.KEY: lambda place: column_of(names.keys[place], spine), Ref.METRIC: metric}
 
 
 class _Names:
@@ -222,9 +223,9 @@ def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names
     group = _Group(query, part, rows)
     select = rows.select
     for place in part.keys:
-        select.select(_as(group.values[Ref.KEY](place).copy(), names.keys[place]), copy=False)
+        select.select(named(group.values[Ref.KEY](place).copy(), names.keys[place]), copy=False)
     for place in part.metrics:
-        select.select(_as(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
+        select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
     group.close(select)
     return select
 
@@ -236,16 +237,16 @@ def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expressi
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
         for place in range(keys):
-            select.select(_column(names.keys[place], here), copy=False)
+            select.select(column_of(names.keys[place], here), copy=False)
         for other, owner in enumerate(whole):
             for place in owner.metrics:
-                column = _column(names.metrics[place], names.parts[other])
+                column = column_of(names.metrics[place], names.parts[other])
                 if place not in part.metrics:
                     typed = exp.Select(expressions=[column]).from_(_table(names.parts[other]), copy=False)
                     value: exp.Expression = exp.Subquery(this=typed.where(exp.false(), copy=False))
                 else:
                     value = column
-                select.select(_as(value, names.metrics[place]), copy=False)
+                select.select(named(value, names.metrics[place]), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least
     return union
@@ -256,27 +257,15 @@ def _repeated(part: QueryPart, names: _Names, here: str, spine: str) -> exp.Join
     if not part.keys:
         return exp.Join(this=_table(here), kind="CROSS")
     pairs = [
-        exp.NullSafeEQ(this=_column(names.keys[place], spine), expression=_column(names.keys[place], here))
+        exp.NullSafeEQ(this=column_of(names.keys[place], spine), expression=column_of(names.keys[place], here))
         for place in part.keys
     ]
     return exp.Join(this=_table(here), side="LEFT", on=exp.and_(*pairs, copy=False))
 
 
-def _as(expression: exp.Expression, name: str) -> exp.Expression:
-    return exp.Alias(this=expression, alias=_identifier(name))
-
-
-def _identifier(name: str) -> exp.Identifier:
-    return exp.Identifier(this=name, quoted=True)
-
-
-def _column(name: str, table: str) -> exp.Column:
-    return exp.Column(this=_identifier(name), table=_identifier(table))
-
-
 def _table(name: str) -> exp.Table:
-    return exp.Table(this=_identifier(name))
+    return exp.Table(this=identifier(name))
 
 
 def _table_alias(name: str) -> exp.TableAlias:
-    return exp.TableAlias(this=_identifier(name))
+    return exp.TableAlias(this=identifier(name))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect as SqlDialect
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.sql.statements import sqlglot_dialect
 
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Command, exp.Into)
 
@@ -84,7 +84,7 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
         UnsupportedQueryError: it has parameters without values.
     """
     root = _parsed(sql, dialect)
-    folds = _sqlglot(dialect)
+    folds = sqlglot_dialect(dialect)
     strange: exp.Expression | None = None
     for node in root.walk():
         if isinstance(node, exp.Identifier):
@@ -151,18 +151,12 @@ def _flatten_stars(root: exp.Expression) -> None:
 
 def _parsed(sql: str, dialect: str) -> exp.Expression:
     try:
-        found = [one for one in _sqlglot(dialect).parse(sql) if one is not None]
+        found = [one for one in sqlglot_dialect(dialect).parse(sql) if one is not None]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
     if len(found) != 1:
         raise UnreadableQueryError(sql, f"it is {len(found)} statements, not one")
     return found[0]
-
-
-@cache
-def _sqlglot(name: str) -> SqlDialect:
-    """Looked up by name it would be made anew each time."""
-    return SqlDialect.get_or_raise(name)
 
 
 def _plain(message: str) -> str:

@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, only_value
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -45,7 +46,7 @@ def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> e
 def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
     """The rows of a part's segments under each other; a group may stand in several."""
     names = stored_columns(part).names
-    selects = [exp.select(*(exp.Column(this=_identifier(name)) for name in names)).from_(one.copy()) for one in tables]
+    selects = [exp.select(*(exp.Column(this=identifier(name)) for name in names)).from_(one.copy()) for one in tables]
     union: exp.Query = selects[0]
     for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
@@ -73,7 +74,7 @@ class InstanceRows:
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table; to be called once."""
         relation = parent_table.copy()
-        relation.set("alias", exp.TableAlias(this=_identifier(self._alias)))
+        relation.set("alias", exp.TableAlias(this=identifier(self._alias)))
         self.select.from_(relation, copy=False)
         self._take_attributes(way.origins)
 
@@ -133,30 +134,30 @@ class InstanceRows:
         _, joined = JoinComposer(self._sources, self._facts).root(tree, inner)
         keys = [joined.column[(), column] for column in source.key_columns]
         for number, key in enumerate(keys):
-            inner.select(_as(key.copy(), f"k{number}"), copy=False)
+            inner.select(named(key.copy(), f"k{number}"), copy=False)
         for place, shifted in enumerate(beyond):
             dataset = self._sources[shifted.dataset]
             for number, column in enumerate(shifted.columns):
                 value = only_value(dataset, column, joined.column[shifted.steps, column].copy())
-                inner.select(_as(value, f"c{place}_{number}"), copy=False)
+                inner.select(named(value, f"c{place}_{number}"), copy=False)
             is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
-            inner.select(_as(exp.Min(this=is_there), f"f{place}"), copy=False)
+            inner.select(named(exp.Min(this=is_there), f"f{place}"), copy=False)
         inner.group_by(*groupable(keys), copy=False)
         alias = self._composer.alias(f"by_{self._from.attributes[source.attribute].keys[0]}")
         on = exp.and_(
             *(
-                exp.EQ(this=self._parent(column), expression=_column(f"k{number}", alias))
+                exp.EQ(this=self._parent(column), expression=column_of(f"k{number}", alias))
                 for number, column in enumerate(self._from.attributes[source.attribute].keys)
             ),
             copy=False,
         )
-        back = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(alias)))
+        back = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(alias)))
         self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
         zero = exp.Literal.number(0)
         return {
             bound: (
-                [_column(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
-                exp.Coalesce(this=_column(f"f{place}", alias), expressions=[zero]),
+                [column_of(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
+                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[zero]),
             )
             for place, bound in enumerate(wanted)
         }
@@ -164,9 +165,9 @@ class InstanceRows:
     def copied(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
         for name, value in self.values.items():
-            self.select.select(_as(value, name), copy=False)
+            self.select.select(named(value, name), copy=False)
         for measure, name in self._to.measures.items():
-            self.select.select(_as(self.stored(measure), name), copy=False)
+            self.select.select(named(self.stored(measure), name), copy=False)
         return self.select
 
     def rolled_up(self) -> exp.Select:
@@ -175,9 +176,9 @@ class InstanceRows:
             found = self.with_means(list(self.values.values()), ())
             self.values = dict(zip(self.values, found, strict=True))
         for name, value in self.values.items():
-            self.select.select(_as(value.copy(), name), copy=False)
+            self.select.select(named(value.copy(), name), copy=False)
         for measure, name in self._to.measures.items():
-            self.select.select(_as(self.roll_up(measure), name), copy=False)
+            self.select.select(named(self.roll_up(measure), name), copy=False)
         if self.values:
             self.select.group_by(*(value.copy() for value in self.values.values()), copy=False)
         return self.select
@@ -258,9 +259,9 @@ class InstanceRows:
         """
         inner = self.select
         for number, value in enumerate((*groups, *others)):
-            inner.select(_as(value.copy(), f"to_{number}"), copy=False)
+            inner.select(named(value.copy(), f"to_{number}"), copy=False)
         for column in self._from.measures.values():
-            inner.select(_as(self._parent(column), column), copy=False)
+            inner.select(named(self._parent(column), column), copy=False)
         for measure in self._to.measures:
             if measure.function is StoredFunction.CENTERED_SQUARES:
                 count, total = self._companions(measure)
@@ -269,13 +270,13 @@ class InstanceRows:
                     for value in (as_double(self._parent(total)), self._parent(count))
                 ]
                 mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
-                inner.select(_as(mean, self._mean_name(total)), copy=False)
-        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=_identifier(self._alias)))
+                inner.select(named(mean, self._mean_name(total)), copy=False)
+        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias)))
         self.select = exp.Select().from_(wrapped, copy=False)
         return [self._parent(f"to_{number}") for number in range(len(groups) + len(others))]
 
     def _parent(self, column: str) -> exp.Expression:
-        return _column(column, self._alias)
+        return column_of(column, self._alias)
 
 
 def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
@@ -293,15 +294,3 @@ def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
         name_column=bound.name_column,
         steps=bound.steps[depth:],
     )
-
-
-def _column(name: str, alias: str) -> exp.Column:
-    return exp.Column(this=_identifier(name), table=_identifier(alias))
-
-
-def _as(expression: exp.Expression, name: str) -> exp.Expression:
-    return exp.Alias(this=expression, alias=_identifier(name))
-
-
-def _identifier(name: str) -> exp.Identifier:
-    return exp.Identifier(this=name, quoted=True)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.indicators import IndicatorKind, RowRange, read_value, shown_bound
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.quoting import named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 
 SUPPORTED_TYPES = "Long, Integer, Decimal(38,0) on Snowflake, Timestamp, DateTime"
@@ -103,9 +104,9 @@ def lookup_statement(
     def counted(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
         shown = exp.Null() if bound is None else exp.Literal.string(str(bound))
         select = exp.select(
-            exp.Alias(this=exp.Literal.number(kind), alias=_identifier("kind")),
-            exp.Alias(this=exp.cast(shown, "text"), alias=_identifier("bound")),
-            exp.Alias(this=exp.cast(value, "text"), alias=_identifier("value")),
+            named(exp.Literal.number(kind), "kind"),
+            named(exp.cast(shown, "text"), "bound"),
+            named(exp.cast(value, "text"), "value"),
         ).from_(source.relation(_TABLE), copy=False)
         return select if where is None else select.where(where, copy=False)
 
@@ -173,7 +174,3 @@ def type_problem(source: DatasetSource, column: str) -> str:
     if indicator_kind(data_type, source.dialect) is None:
         return unsupported_reason(source.dataset.name, column, data_type)
     return ""
-
-
-def _identifier(name: str) -> exp.Identifier:
-    return exp.Identifier(this=name, quoted=True)

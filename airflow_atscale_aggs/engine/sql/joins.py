@@ -14,6 +14,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
+from airflow_atscale_aggs.engine.sql.quoting import column_of, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 Path = tuple[JoinStep, ...]
@@ -196,17 +197,17 @@ class JoinComposer:
         keys = [source.column(column, inner) for column in step.to_columns]
         grouped = exp.Select().from_(source.relation(inner), copy=False)
         for number, key in enumerate(keys):
-            grouped.select(_as(key, f"k{number}"), copy=False)
+            grouped.select(named(key, f"k{number}"), copy=False)
         for number, column in enumerate(claim.columns):
-            grouped.select(_as(only_value(source, column, source.column(column, inner)), f"c{number}"), copy=False)
+            grouped.select(named(only_value(source, column, source.column(column, inner)), f"c{number}"), copy=False)
         grouped.group_by(*groupable(keys), copy=False)
-        right = [_column(f"k{number}", alias) for number in range(len(keys))]
+        right = [column_of(f"k{number}", alias) for number in range(len(keys))]
         _left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
         names = {column: f"k{number}" for number, column in enumerate(step.to_columns)}
         names |= {column: f"c{number}" for number, column in enumerate(claim.columns)}
         for column in node.columns:
-            joined.column[node.path, column] = _column(names[column], alias)
+            joined.column[node.path, column] = column_of(names[column], alias)
         self.children(node, select, joined)
 
     def _bridge(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
@@ -223,16 +224,16 @@ class JoinComposer:
         self.children(node, members, inner)
         alias = self.alias(f"{node.dataset}_members")
         for number, column in enumerate(step.to_columns):
-            members.select(_as(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
+            members.select(named(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
         used = {(below.path, column) for below in node.walk() for column in below.shown} & inner.column.keys()
         for number, (path, column) in enumerate(sorted(used, key=lambda item: (len(item[0]), item[0], item[1]))):
-            members.select(_as(inner.column[path, column].copy(), f"c{number}"), copy=False)
-            joined.column[path, column] = _column(f"c{number}", alias)
+            members.select(named(inner.column[path, column].copy(), f"c{number}"), copy=False)
+            joined.column[path, column] = column_of(f"c{number}", alias)
         ends = sorted(below.path for below in node.walk() if below.shown and below.path in inner.is_matched)
         for number, path in enumerate(ends):
-            members.select(_as(inner.matched_flag(path), f"m{number}"), copy=False)
-            joined.is_matched[path] = exp.EQ(this=_column(f"m{number}", alias), expression=exp.Literal.number(1))
-        right = [_column(f"k{number}", alias) for number in range(len(step.to_columns))]
+            members.select(named(inner.matched_flag(path), f"m{number}"), copy=False)
+            joined.is_matched[path] = exp.EQ(this=column_of(f"m{number}", alias), expression=exp.Literal.number(1))
+        right = [column_of(f"k{number}", alias) for number in range(len(step.to_columns))]
         _left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
 
@@ -258,14 +259,6 @@ def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Express
 
 def _is_not_null(expression: exp.Expression) -> exp.Expression:
     return exp.Not(this=exp.Is(this=expression.copy(), expression=exp.Null()))
-
-
-def _as(expression: exp.Expression, alias: str) -> exp.Expression:
-    return exp.Alias(this=expression, alias=exp.Identifier(this=alias, quoted=True))
-
-
-def _column(name: str, alias: str) -> exp.Column:
-    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=alias, quoted=True))
 
 
 def _subquery(select: exp.Select, alias: str) -> exp.Subquery:

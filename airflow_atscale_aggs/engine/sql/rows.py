@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
+from airflow_atscale_aggs.engine.sql.quoting import column_of, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -134,13 +135,13 @@ class FactRows:
         """
         inner, shown = self.select, [*groups, *others, *(self._is_edge(edge, groups) for edge in edges)]
         for number, value in enumerate(shown):
-            inner.select(_as(value.copy(), f"to_{number}"), copy=False)
+            inner.select(named(value.copy(), f"to_{number}"), copy=False)
         for number, column in enumerate(dict.fromkeys(columns)):
-            inner.select(_as(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
-            self._measured[column] = _column(f"measure_{number}", self._alias)
+            inner.select(named(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
+            self._measured[column] = column_of(f"measure_{number}", self._alias)
         wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.Identifier(this=self._alias, quoted=True)))
         self.select = exp.Select().from_(wrapped, copy=False)
-        return [_column(f"to_{number}", self._alias) for number in range(len(shown))]
+        return [column_of(f"to_{number}", self._alias) for number in range(len(shown))]
 
     def _is_edge(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
         key = self._joined.column[edge.level.steps, edge.level.key_columns[0]]
@@ -267,11 +268,3 @@ _SINGLE = {
 
 def _or_null(divisor: exp.Expression) -> exp.Expression:
     return exp.Nullif(this=divisor, expression=exp.Literal.number(0))
-
-
-def _as(expression: exp.Expression, name: str) -> exp.Expression:
-    return exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True))
-
-
-def _column(name: str, alias: str) -> exp.Column:
-    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=alias, quoted=True))

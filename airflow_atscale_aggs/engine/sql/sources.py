@@ -15,6 +15,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant, TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
+from airflow_atscale_aggs.engine.sql.quoting import identifier
 
 TableKey = tuple[str | None, str | None, str]
 """(database, schema, table) as SML spells them; None: the warehouse's default."""
@@ -72,14 +73,14 @@ class DatasetSource:
     def relation(self, alias: str) -> exp.Expression:
         """The dataset under an alias, to stand in FROM or JOIN."""
         if self._query is not None:
-            return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=_identifier(alias)))
+            return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=identifier(alias)))
         database, schema, name = self._spelled
-        made = exp.Table(this=_identifier(name), alias=exp.TableAlias(this=_identifier(alias)))
+        made = exp.Table(this=identifier(name), alias=exp.TableAlias(this=identifier(alias)))
         # What SML leaves to the warehouse's defaults stays there.
         if schema and self.dataset.schema:
-            made.set("db", _identifier(schema))
+            made.set("db", identifier(schema))
             if database and self.dataset.database:
-                made.set("catalog", _identifier(database))
+                made.set("catalog", identifier(database))
         return made
 
     def column(self, name: str, alias: str) -> exp.Expression:
@@ -95,7 +96,7 @@ class DatasetSource:
         if declared is not None and declared.parent_column:
             reason = f"column `{name}` of dataset `{self.dataset.name}` is taken out of map column `{declared.parent_column}`"
             raise DefinitionError("", reason, "Map columns cannot be aggregated; add a calculated column.")
-        return exp.Column(this=_identifier(self._physical_name(name)), table=_identifier(alias))
+        return exp.Column(this=identifier(self._physical_name(name)), table=identifier(alias))
 
     @property
     def place(self) -> TableKey | None:
@@ -167,16 +168,16 @@ class DatasetSource:
     def _reference(self, name: str, above: frozenset[str]) -> exp.Expression:
         """A name inside a calculation: a physical column, or another calculated column."""
         if name.casefold() in self._by_folded:
-            return exp.Column(this=_identifier(self._physical_name(name)))
+            return exp.Column(this=identifier(self._physical_name(name)))
         for other in self.dataset.columns.values():
             if other.name.casefold() == name.casefold() and other.variants and other.name not in above:
                 return self._resolve(other, above | {other.name})
-        return exp.Column(this=_identifier(self._physical_name(name)))
+        return exp.Column(this=identifier(self._physical_name(name)))
 
 
 def _qualify(expression: exp.Expression, alias: str) -> exp.Expression:
     for reference in expression.find_all(exp.Column):
-        reference.set("table", _identifier(alias))
+        reference.set("table", identifier(alias))
     return expression
 
 
@@ -186,10 +187,10 @@ def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
         raise DefinitionError("", f"dataset `{dataset.name}` ({dataset.where}) has neither a table nor SQL")
     variant = _choose(dataset.variants, dialect)
     query = _parse(variant, f"dataset `{dataset.name}` ({dataset.where})")
-    for identifier in query.find_all(exp.Identifier):
-        if not identifier.quoted:
-            identifier.set("this", _fold(identifier.name, dialect))
-            identifier.set("quoted", True)
+    for found in query.find_all(exp.Identifier):
+        if not found.quoted:
+            found.set("this", _fold(found.name, dialect))
+            found.set("quoted", True)
     return query
 
 
@@ -223,10 +224,6 @@ def _fold(name: str, dialect: Dialect) -> str:
     if dialect.folding is Folding.LOWER:
         return name.lower()
     return name.upper() if dialect.folding is Folding.UPPER else name
-
-
-def _identifier(name: str) -> exp.Identifier:
-    return exp.Identifier(this=name, quoted=True)
 
 
 def _not_there(dataset: Dataset, what: str, known: Mapping[str, str] | list[str]) -> DefinitionError:

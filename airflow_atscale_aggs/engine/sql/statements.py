@@ -23,13 +23,13 @@ def render(expression: exp.Expression, dialect: Dialect) -> str:
 
 def render_last(expression: exp.Expression, dialect: Dialect) -> str:
     """`render` of what nobody uses afterwards: it may be changed on the way. Raises as `render`."""
-    return _sqlglot(dialect.sqlglot_name).generate(
+    return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )
 
 
 @cache
-def _sqlglot(name: str) -> SqlDialect:
+def sqlglot_dialect(name: str) -> SqlDialect:
     """Looked up by name it would be made anew each time."""
     return SqlDialect.get_or_raise(name)
 

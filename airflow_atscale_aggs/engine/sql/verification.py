@@ -29,6 +29,7 @@ from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import measure_expression, select_from_fact
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -140,7 +141,7 @@ def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource)
     for measure, column in stored_columns(part).measures.items():
         if measure.function not in _TOTALLED:
             continue
-        stored: exp.Expression = _column(column, _STORED)
+        stored: exp.Expression = column_of(column, _STORED)
         if measure.function in _EXTREMES:
             is_least = measure.function is StoredFunction.MINIMUM
             value: exp.Expression = exp.Min(this=stored) if is_least else exp.Max(this=stored)
@@ -190,7 +191,7 @@ class _GroupsComposer:
         both = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
         compared = self._differing(self._side_by_side(both))
         if sample is not None:
-            compared = compared.with_(_identifier(_SAMPLED), as_=sample, copy=False)
+            compared = compared.with_(identifier(_SAMPLED), as_=sample, copy=False)
         return GroupsQuery(
             sql=render(compared, self._source.dialect),
             keys=tuple(self._keys),
@@ -201,37 +202,39 @@ class _GroupsComposer:
     def _sample(self, target: exp.Expression) -> exp.Select:
         """Keys of every n-th group in the order of the keys."""
         # Said outright, because warehouses disagree on where NULLs stand.
-        keys = [exp.Ordered(this=_column(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
+        keys = [exp.Ordered(this=column_of(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
         over = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=keys))
         inner = _from(target)
         for place, key in enumerate(self._keys):
-            _add(inner, _column(key, _STORED), f"k{place}")
+            _add(inner, column_of(key, _STORED), f"k{place}")
         _add(inner, over, "place")
         _add(inner, exp.Window(this=exp.Count(this=exp.Star(), big_int=True)), "number")
         step = exp.Add(
-            this=exp.Floor(this=exp.Div(this=_column("number"), expression=exp.Literal.number(f"{SAMPLED_GROUPS}.0"))),
+            this=exp.Floor(
+                this=exp.Div(this=column_of("number"), expression=exp.Literal.number(f"{SAMPLED_GROUPS}.0"))
+            ),
             expression=exp.Literal.number(1),
         )
         chosen = exp.EQ(
-            this=exp.Mod(this=_column("place"), expression=exp.cast(step, "bigint")), expression=exp.Literal.number(0)
+            this=exp.Mod(this=column_of("place"), expression=exp.cast(step, "bigint")), expression=exp.Literal.number(0)
         )
         outer = exp.Select().from_(_subquery(inner, "numbered"), copy=False).where(chosen, copy=False)
         for place in range(len(self._keys)):
-            _add(outer, _column(f"k{place}"), f"k{place}")
+            _add(outer, column_of(f"k{place}"), f"k{place}")
         return outer
 
     def _of_table(self, target: exp.Expression, sample: exp.Select | None) -> exp.Select:
         """The table's groups."""
         side = _from(target)
         for place, key in enumerate(self._keys):
-            _add(side, _column(key, _STORED), f"k{place}")
+            _add(side, column_of(key, _STORED), f"k{place}")
         _add(side, exp.Literal.number(0), "of_facts")
         for place, measure in enumerate(self._measures):
-            _add(side, _column(self._layout.measures[measure], _STORED), f"m{place}")
+            _add(side, column_of(self._layout.measures[measure], _STORED), f"m{place}")
         for place, _ in self._scaled():
             _add(side, exp.cast(exp.Null(), "double"), f"s{place}")
         if sample is not None:
-            self._restrict(side, {key: _column(key, _STORED) for key in self._keys})
+            self._restrict(side, {key: column_of(key, _STORED) for key in self._keys})
         return side
 
     def _of_facts(self, sample: exp.Select | None) -> exp.Select:
@@ -246,12 +249,12 @@ class _GroupsComposer:
             _add(self._select, scale, f"s{place}")
         side = exp.Select().from_(_subquery(self._select, "facts"), copy=False)
         for place, key in enumerate(self._keys):
-            _add(side, _column(key), f"k{place}")
+            _add(side, column_of(key), f"k{place}")
         _add(side, exp.Literal.number(1), "of_facts")
         for place, measure in enumerate(self._measures):
-            _add(side, _column(self._layout.measures[measure]), f"m{place}")
+            _add(side, column_of(self._layout.measures[measure]), f"m{place}")
         for place, _ in self._scaled():
-            _add(side, _column(f"s{place}"), f"s{place}")
+            _add(side, column_of(f"s{place}"), f"s{place}")
         return side
 
     def _restrict(self, select: exp.Select, keys: dict[str, exp.Expression]) -> None:
@@ -263,7 +266,7 @@ class _GroupsComposer:
         for place, name in enumerate(self._keys):
             if name not in tested or keys[name].find(exp.Column) is None:
                 continue
-            known = exp.select(_column(f"k{place}", _SAMPLED)).from_(_identifier(_SAMPLED))
+            known = exp.select(column_of(f"k{place}", _SAMPLED)).from_(identifier(_SAMPLED))
             is_known = exp.In(this=keys[name].copy(), query=exp.Subquery(this=known))
             is_null = exp.Is(this=keys[name].copy(), expression=exp.Null())
             select.where(exp.Paren(this=exp.Or(this=is_known, expression=is_null)), copy=False)
@@ -282,17 +285,17 @@ class _GroupsComposer:
 
     def _side_by_side(self, both: exp.Expression) -> exp.Select:
         """One row per group: how often it stands in the table and in the facts, and the values of both."""
-        keys = [_column(f"k{place}") for place in range(len(self._keys))]
+        keys = [column_of(f"k{place}") for place in range(len(self._keys))]
         made = exp.Select().from_(_subquery(both, "sides"), copy=False)
         made.select(*(key.copy() for key in keys), copy=False)
-        is_table = exp.EQ(this=_column("of_facts"), expression=exp.Literal.number(0))
+        is_table = exp.EQ(this=column_of("of_facts"), expression=exp.Literal.number(0))
         for name, test in (("in_table", is_table), ("in_facts", exp.Not(this=is_table))):
             _add(made, exp.Count(this=_where(test, exp.Literal.number(1)), big_int=True), name)
         for place, _ in enumerate(self._measures):
             for side, test in (("t", is_table), ("f", exp.Not(this=is_table))):
-                _add(made, exp.Max(this=_where(test, _column(f"m{place}"))), f"{side}{place}")
+                _add(made, exp.Max(this=_where(test, column_of(f"m{place}"))), f"{side}{place}")
         for place, _ in self._scaled():
-            _add(made, exp.Max(this=_column(f"s{place}")), f"s{place}")
+            _add(made, exp.Max(this=column_of(f"s{place}")), f"s{place}")
         return made.group_by(*keys, copy=False) if keys else made
 
     def _differing(self, groups: exp.Select) -> exp.Select:
@@ -301,23 +304,23 @@ class _GroupsComposer:
         tests = [self._differs(place, scaled) for place in range(len(self._measures))]
         chosen = exp.Select().from_(_subquery(groups, "groups"), copy=False)
         for place in range(len(self._keys)):
-            _add(chosen, exp.cast(_column(f"k{place}"), "text"), f"key_{place}")
+            _add(chosen, exp.cast(column_of(f"k{place}"), "text"), f"key_{place}")
         for name in ("in_table", "in_facts"):
-            chosen.select(_column(name), copy=False)
+            chosen.select(column_of(name), copy=False)
         for place, test in enumerate(tests):
             one, zero = exp.Literal.number(1), exp.Literal.number(0)
             _add(chosen, exp.Case(ifs=[exp.If(this=test.copy(), true=one)], default=zero), f"differs_{place}")
             for side, name in (("f", "of_facts"), ("t", "of_table")):
-                _add(chosen, exp.cast(_column(f"{side}{place}"), "text"), f"{name}_{place}")
+                _add(chosen, exp.cast(column_of(f"{side}{place}"), "text"), f"{name}_{place}")
         number = exp.Literal.number
-        stands = exp.NEQ(this=_column("in_table"), expression=number(1))
-        meets = exp.NEQ(this=_column("in_facts"), expression=number(1))
+        stands = exp.NEQ(this=column_of("in_table"), expression=number(1))
+        meets = exp.NEQ(this=column_of("in_facts"), expression=number(1))
         chosen.where(exp.or_(stands, meets, *tests, copy=False), copy=False)
         return chosen.limit(_MOST_DIFFERENCES, copy=False)
 
     def _differs(self, place: int, scaled: dict[int, StoredMeasure]) -> exp.Expression:
         """True where the values differ, one NULL and the other not included."""
-        ours, theirs = _column(f"t{place}"), _column(f"f{place}")
+        ours, theirs = column_of(f"t{place}"), column_of(f"f{place}")
         differ: exp.Expression = exp.NEQ(this=ours, expression=theirs)
         if place in scaled:
             measure = scaled[place]
@@ -326,12 +329,12 @@ class _GroupsComposer:
             unit = exp.Literal.number(repr(4 * (SINGLE_ROUNDOFF if single else ROUNDOFF)))
             most = exp.Add(
                 this=exp.Literal.number(repr(LEAST_TOLERANCE)),
-                expression=exp.Mul(this=unit, expression=_column(f"f{counted}")),
+                expression=exp.Mul(this=unit, expression=column_of(f"f{counted}")),
             )
             apart = exp.Abs(
                 this=exp.Sub(this=exp.cast(ours.copy(), "double"), expression=exp.cast(theirs.copy(), "double"))
             )
-            far = exp.GT(this=apart, expression=exp.Mul(this=exp.Paren(this=most), expression=_column(f"s{place}")))
+            far = exp.GT(this=apart, expression=exp.Mul(this=exp.Paren(this=most), expression=column_of(f"s{place}")))
             # Unequal first: where NaN equals NaN, their distance is NaN and greater than everything.
             differ = exp.Paren(this=exp.And(this=differ, expression=far))
         nulls = [
@@ -359,23 +362,15 @@ def _is_null(expression: exp.Expression) -> exp.Expression:
 
 
 def _add(select: exp.Select, expression: exp.Expression, name: str) -> None:
-    select.select(exp.Alias(this=expression, alias=_identifier(name)), copy=False)
-
-
-def _column(name: str, alias: str = "") -> exp.Column:
-    return exp.Column(this=_identifier(name), table=_identifier(alias) if alias else None)
+    select.select(named(expression, name), copy=False)
 
 
 def _from(relation: exp.Expression) -> exp.Select:
     """A SELECT from an aggregate's table; its columns are named with the alias, since ours may be called alike."""
     stored = relation.copy()
-    stored.set("alias", exp.TableAlias(this=_identifier(_STORED)))
+    stored.set("alias", exp.TableAlias(this=identifier(_STORED)))
     return exp.Select().from_(stored, copy=False)
 
 
-def _identifier(name: str) -> exp.Identifier:
-    return exp.Identifier(this=name, quoted=True)
-
-
 def _subquery(query: exp.Expression, alias: str) -> exp.Subquery:
-    return exp.Subquery(this=query, alias=exp.TableAlias(this=_identifier(alias)))
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))
