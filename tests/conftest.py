@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 
 _FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
@@ -92,6 +94,22 @@ def postgres_url(postgres_database: PostgresDatabase) -> Iterator[str]:
     """The URL of an empty database that only this test uses."""
     with postgres_database("one_test") as url:
         yield url
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty warehouse: a DuckDB file, and a PostgreSQL database."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"duckdb:///{tmp_path / 'w.duckdb'}"
+
+
+@pytest.fixture
+def empty_workspace(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
+    """Nothing in it: SQLite beside DuckDB, and both in one PostgreSQL database."""
+    registry = f"sqlite:///{tmp_path / 'registry.sqlite'}" if warehouse_url.startswith("duckdb") else warehouse_url
+    with open_workspace(registry=registry, warehouse=warehouse_url, aggregate_schema="aggs") as made:
+        yield made
 
 
 def _docker_answers() -> bool:

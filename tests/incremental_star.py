@@ -121,13 +121,6 @@ def write_model(
     return folder
 
 
-def run_sql(workspace: Workspace, *statements: str) -> None:
-    """Run statements one by one."""
-    with workspace.warehouse.session() as session:
-        for statement in statements:
-            session.execute(statement)
-
-
 def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
     """Rows of a query."""
     with workspace.warehouse.session() as session:
@@ -137,7 +130,7 @@ def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
 def load(workspace: Workspace, *sales: Sale) -> None:
     """Add fact rows."""
     if sales:
-        run_sql(workspace, f"INSERT INTO sales VALUES {', '.join(one.sql() for one in sales)}")
+        tiny_star.run_sql(workspace, f"INSERT INTO sales VALUES {', '.join(one.sql() for one in sales)}")
 
 
 def build(

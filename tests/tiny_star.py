@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
 FACT_ROWS = 60
 
 SETUP_SQL = (
@@ -103,6 +105,13 @@ AGGREGATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Name to (attributes, metrics); all derive from ``by_day_and_shop``, some from each other."""
 
 _DIMENSION_OF = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "Calendar"}
+
+
+def run_sql(workspace: Workspace, *statements: str) -> None:
+    """Run statements one by one."""
+    with workspace.warehouse.session() as session:
+        for statement in statements:
+            session.execute(statement)
 
 
 def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import incremental_star as star
 import pytest
 import structlog
+import tiny_star
 from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag
@@ -32,7 +33,7 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     extra = {f"{name}_url": url for name, url in found.items()} | {"aggregate_schema": "aggs"}
     monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
     with open_workspace(**found, aggregate_schema="aggs") as workspace:
-        star.run_sql(workspace, *star.SETUP_SQL)
+        tiny_star.run_sql(workspace, *star.SETUP_SQL)
         star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
         deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
         model = workspace.registry.model(MODEL).id

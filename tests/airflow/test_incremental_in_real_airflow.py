@@ -8,6 +8,7 @@ from pathlib import Path
 
 import incremental_star as star
 import pytest
+import tiny_star
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
@@ -25,7 +26,7 @@ dag = batch_build_dag("tiny_sales", aggs_conn_id="tiny", models_folder={folder!r
 def test_a_run_that_asks_for_increments_reads_what_is_new(tmp_path: Path) -> None:
     """Full, then incremental: the same numbers as the facts, from a segment of the new rows only."""
     urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
-    _in_warehouse(urls, lambda it: star.run_sql(it, *star.SETUP_SQL))
+    _in_warehouse(urls, lambda it: tiny_star.run_sql(it, *star.SETUP_SQL))
     _in_warehouse(urls, lambda it: star.load(it, *(star.Sale(star.START + number, shop=1) for number in range(100))))
     folder = star.write_model(tmp_path / "model")
     (tmp_path / "dags").mkdir()

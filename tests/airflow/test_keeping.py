@@ -15,7 +15,7 @@ import pytest
 import s3fs
 import tiny_star
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
-from moto.server import ThreadedMotoServer
+from s3_server import s3_server
 from system_definitions import NOW, define
 
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
@@ -84,22 +84,11 @@ def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket() -> Iterator[str]:
     """The URL of an S3 bucket on this machine."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "unused",
-        "AWS_SECRET_ACCESS_KEY": "unused",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem(skip_instance_cache=True).mkdir("promotion")
-    yield "s3://promotion"
-    server.stop()
+    with s3_server():
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("promotion")
+        yield "s3://promotion"
 
 
 @pytest.mark.parametrize("place", ["{folder}", "file://{folder}", "memory://{folder}", "s3"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.rewriting.matching import Miss
 from airflow_atscale_aggs.engine.settings import Settings
@@ -36,25 +36,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+@pytest.fixture
+def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """A tiny star with its model deployed and built."""
-    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    registry = url or f"sqlite:///{tmp_path / 'registry.sqlite'}"
-    warehouse = url or f"duckdb:///{tmp_path / 'w.duckdb'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
-        with made.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
-        deploy(made, tiny_star.write_model(tmp_path / "model"), now=_now())
-        run_batch(made, "tiny_sales", owner="test")
-        yield made
-
-
-def _execute(workspace: Workspace, *statements: str) -> None:
-    with workspace.warehouse.session() as session:
-        for statement in statements:
-            session.execute(statement)
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=_now())
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+    return empty_workspace
 
 
 def _model_id(workspace: Workspace) -> str:
@@ -98,7 +86,7 @@ def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
         for one in workspace.registry.active_instances(_model_id(workspace))
         if one.id == plan.sources[0].instance_id
     ]
-    _execute(workspace, *(f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"'))
+    tiny_star.run_sql(workspace, *(f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"'))
 
     found = answer(workspace, _BY_CITY)
 
@@ -113,7 +101,7 @@ def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
 
 def test_an_error_on_the_facts_is_an_error(workspace: Workspace) -> None:
     """There is nothing to fall back to."""
-    _execute(workspace, "DROP TABLE sales CASCADE")
+    tiny_star.run_sql(workspace, "DROP TABLE sales CASCADE")
 
     with pytest.raises((PermanentWarehouseError, UnsupportedQueryError)):
         answer(workspace, _BY_CITY, use_aggregates=False)
@@ -187,7 +175,7 @@ def test_a_duplicated_key_is_noticed_when_proofs_are_old(workspace: Workspace) -
     query = 'SELECT "Shop", "Quantity" FROM tiny.tiny_sales'
     with QueryRouter(workspace, clock=lambda: moment) as router:
         before = router.answer(query, use_aggregates=False).rows
-        _execute(workspace, "INSERT INTO shop SELECT * FROM shop WHERE shop_id = 1")
+        tiny_star.run_sql(workspace, "INSERT INTO shop SELECT * FROM shop WHERE shop_id = 1")
         moment += timedelta(hours=1)
         after = router.answer(query, use_aggregates=False).rows
 
@@ -294,7 +282,7 @@ def test_a_model_with_row_security_is_not_asked(workspace: Workspace, tmp_path: 
 
 def test_a_renamed_member_is_new_where_it_is_joined_back_and_old_where_it_is_stored(workspace: Workspace) -> None:
     """A dimension that changed after the build: aggregates show it as it was until they are built again."""
-    _execute(workspace, "UPDATE shop SET city = 'West' WHERE city = 'South'")
+    tiny_star.run_sql(workspace, "UPDATE shop SET city = 'West' WHERE city = 'South'")
     stored = answer(workspace, 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'South\'')
     joined = answer(workspace, 'SELECT "City", "Day", "Amount" FROM tiny.tiny_sales WHERE "City" = \'West\'')
     fresh = answer(workspace, 'SELECT "City", "Amount" FROM tiny.tiny_sales', max_staleness=timedelta(0))
@@ -308,7 +296,7 @@ def test_a_renamed_member_is_new_where_it_is_joined_back_and_old_where_it_is_sto
 
 def test_an_empty_build_answers_as_empty_facts_do(workspace: Workspace) -> None:
     """No groups; one row without a group, its counts 0 and its sums NULL."""
-    _execute(workspace, "DELETE FROM sales")
+    tiny_star.run_sql(workspace, "DELETE FROM sales")
     run_batch(workspace, "tiny_sales", owner="test")
 
     for query, rows in (
@@ -385,7 +373,9 @@ def test_semi_additive_metrics_are_those_of_the_first_or_last_member(
     workspace: Workspace, tmp_path: Path, position: str, pick: str
 ) -> None:
     """Per group, by the level's key, where there is a value; NULL values and days that are not there are nowhere last."""
-    _execute(workspace, "INSERT INTO sales VALUES (777, 1, 5, 1), (NULL, 1, 6, 1), (19, 1, NULL, 1), (0, 4, NULL, 1)")
+    tiny_star.run_sql(
+        workspace, "INSERT INTO sales VALUES (777, 1, 5, 1), (NULL, 1, 6, 1), (19, 1, NULL, 1), (0, 4, NULL, 1)"
+    )
     _deploy_with(workspace, tmp_path, f"{{position: {position}, relationships: [sales_day]}}")
 
     found = answer(workspace, 'SELECT "City", "Edge", "Amount" FROM tiny.tiny_sales')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import tiny_star
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.rewriting.matching import Miss
 
 _DAYS, _ROWS = 400, 20_000
@@ -24,33 +23,23 @@ _PLAIN = (
 )
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+@pytest.fixture
+def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """A star whose finest aggregate is not much smaller than its facts, which lie in the order of days."""
-    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    registry = url or f"sqlite:///{tmp_path / 'registry.sqlite'}"
-    warehouse = url or f"duckdb:///{tmp_path / 'w.duckdb'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
-        _execute(
-            made,
-            *tiny_star.SETUP_SQL[:4],
-            f"INSERT INTO day SELECT d, 'day ' || d, 'month ' || (d % 12) FROM generate_series(0, {_DAYS - 1}) AS t(d)",
-            f"INSERT INTO sales SELECT n * {_DAYS} / {_ROWS}, n % 7, n % 5, n FROM generate_series(0, {_ROWS - 1}) AS t(n)",
-        )
-        deploy(made, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-        run_batch(made, "tiny_sales", owner="test")
-        yield made
-
-
-def _execute(workspace: Workspace, *statements: str) -> None:
-    with workspace.warehouse.session() as session:
-        for statement in statements:
-            session.execute(statement)
+    tiny_star.run_sql(
+        empty_workspace,
+        *tiny_star.SETUP_SQL[:4],
+        f"INSERT INTO day SELECT d, 'day ' || d, 'month ' || (d % 12) FROM generate_series(0, {_DAYS - 1}) AS t(d)",
+        f"INSERT INTO sales SELECT n * {_DAYS} / {_ROWS}, n % 7, n % 5, n FROM generate_series(0, {_ROWS - 1}) AS t(n)",
+    )
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+    return empty_workspace
 
 
 def test_without_an_index_the_aggregate_answers(workspace: Workspace) -> None:
     """All facts would be read; what the warehouse tells of them is in the plan."""
-    _execute(workspace, "ANALYZE")
+    tiny_star.run_sql(workspace, "ANALYZE")
 
     source = answer(workspace, _ONE_DAY).plan.sources[0]
 
@@ -60,10 +49,10 @@ def test_without_an_index_the_aggregate_answers(workspace: Workspace) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("workspace", ["postgres"], indirect=True)
+@pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
     """One day of facts is less than all days of the aggregate; most days are not, and the month has no index."""
-    _execute(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
+    tiny_star.run_sql(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
 
     plan, found = explain(workspace, _ONE_DAY), answer(workspace, _ONE_DAY)
 
@@ -74,13 +63,13 @@ def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
         f"fewer than the {plan.candidates[0][0].rows:,} of `by_day_and_shop`."
     )
     assert not found.plan.uses_aggregates
-    _execute(workspace, "DROP INDEX sales_day_id_idx")
+    tiny_star.run_sql(workspace, "DROP INDEX sales_day_id_idx")
     assert sorted(answer(workspace, _ONE_DAY).rows) == sorted(found.rows)
     assert answer(workspace, _ONE_DAY).plan.uses_aggregates
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("workspace", ["postgres"], indirect=True)
+@pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize(
     ("query", "aggregate"),
     [
@@ -94,7 +83,7 @@ def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
 )
 def test_only_a_selective_condition_counts(workspace: Workspace, query: str, aggregate: str | None) -> None:
     """Ranges keep a third; `<>` and OR use no index; a small aggregate is cheaper than a part of the facts."""
-    _execute(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
+    tiny_star.run_sql(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
 
     found = answer(workspace, query)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import incremental_star as star
 import pytest
+import tiny_star
 from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -44,7 +45,7 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worksp
         warehouse=url or f"duckdb:///{tmp_path / 'w.duckdb'}",
         aggregate_schema="aggs",
     ) as made:
-        star.run_sql(made, *star.SETUP_SQL)
+        tiny_star.run_sql(made, *star.SETUP_SQL)
         star.load(made, *_HISTORY)
         yield made
 
@@ -119,7 +120,7 @@ def test_an_increment_reads_the_grace_period_and_what_is_new(built: Workspace) -
         Sale(at=START, day=2, amount=200),
         Sale(at=START - 10, day=2, amount=300),
     )
-    star.run_sql(
+    tiny_star.run_sql(
         built,
         f"DELETE FROM sales WHERE seq = {-5}",
         "UPDATE sales SET amount = 77, shop_id = 2 WHERE seq = 0 AND amount = 12",
@@ -177,7 +178,7 @@ def test_an_empty_increment_makes_no_table(built: Workspace) -> None:
 
 def test_a_change_that_leaves_all_counts_alone_is_no_empty_increment(built: Workspace) -> None:
     """An amount that moves from one group to another keeps counts and totals."""
-    star.run_sql(built, "UPDATE sales SET shop_id = CASE WHEN shop_id = 1 THEN 3 ELSE 1 END WHERE seq >= -10")
+    tiny_star.run_sql(built, "UPDATE sales SET shop_id = CASE WHEN shop_id = 1 THEN 3 ELSE 1 END WHERE seq >= -10")
 
     star.build(built, at=START + 1)
 
@@ -218,7 +219,7 @@ def test_rows_without_an_indicator_make_one_table(built: Workspace) -> None:
 
     assert set(_reasons(report).values()) == {"table: `loaded_at` is NULL in 1 row of `sales`"}
     star.check(built)
-    star.run_sql(built, "UPDATE sales SET loaded_at = TIMESTAMP '2025-10-09 08:53:21' WHERE loaded_at IS NULL")
+    tiny_star.run_sql(built, "UPDATE sales SET loaded_at = TIMESTAMP '2025-10-09 08:53:21' WHERE loaded_at IS NULL")
     assert set(_reasons(star.build(built)).values()) == {"it was built as one table the last time"}
     assert set(_reasons(star.build(built)).values()) == {""}
     star.check(built)
@@ -239,7 +240,7 @@ def test_an_indicator_in_the_future_does_not_settle_the_present(built: Workspace
 @pytest.mark.parametrize("reload", ["nothing", "less", "only new rows"])
 def test_a_fact_that_was_truncated_or_reloaded_is_rebuilt(built: Workspace, reload: str) -> None:
     """Fewer rows than there were below what increments read."""
-    star.run_sql(built, "DELETE FROM sales")
+    tiny_star.run_sql(built, "DELETE FROM sales")
     star.load(built, *{"nothing": (), "less": _HISTORY[3:], "only new rows": (Sale(at=START + 3),)}[reload])
 
     report = star.build(built, at=START + 4)
@@ -252,10 +253,10 @@ def test_a_fact_that_was_truncated_or_reloaded_is_rebuilt(built: Workspace, relo
 def test_rows_that_vanish_in_the_window_are_no_reload(built: Workspace) -> None:
     """The greatest indicator goes down, down to where the window begins; nothing is made anew."""
     for seconds in (-5, -10):
-        star.run_sql(built, f"DELETE FROM sales WHERE seq > {seconds}")
+        tiny_star.run_sql(built, f"DELETE FROM sales WHERE seq > {seconds}")
         assert set(_reasons(star.build(built, at=START + 4)).values()) == {""}
         star.check(built)
-    star.run_sql(built, "DELETE FROM sales WHERE seq >= -10")
+    tiny_star.run_sql(built, "DELETE FROM sales WHERE seq >= -10")
     assert set(_reasons(star.build(built, at=START + 4)).values()) == {""}
     star.check(built)
 
@@ -263,7 +264,7 @@ def test_rows_that_vanish_in_the_window_are_no_reload(built: Workspace) -> None:
 def test_an_emptied_window_is_looked_at_twice_when_nobody_counts(built: Workspace) -> None:
     """Without the count of older rows a truncation would look like deletions in the window."""
     _set(built, "aggregate.incrementalUpdate.countLateRows.enabled", "false")
-    star.run_sql(built, "DELETE FROM sales WHERE seq > -30")
+    tiny_star.run_sql(built, "DELETE FROM sales WHERE seq > -30")
 
     report = star.build(built, at=START + 4)
 
@@ -274,7 +275,7 @@ def test_an_emptied_window_is_looked_at_twice_when_nobody_counts(built: Workspac
 def test_a_changed_column_type_is_rebuilt(built: Workspace) -> None:
     """The same column with another type: its segments cannot be compared with new bounds."""
     kind = "TIMESTAMP WITH TIME ZONE"
-    star.run_sql(built, f"ALTER TABLE sales ALTER COLUMN loaded_at TYPE {kind}")
+    tiny_star.run_sql(built, f"ALTER TABLE sales ALTER COLUMN loaded_at TYPE {kind}")
 
     reasons = _reasons(star.build(built))
 
@@ -313,7 +314,7 @@ def test_a_grace_override_reaches_further_back(built: Workspace) -> None:
         star.build(built, at=START + seconds)
     assert len(_segments(built)) == 5
     star.load(built, Sale(at=START + 15, amount=1000))
-    star.run_sql(built, "UPDATE sales SET amount = 0 WHERE seq = 20")
+    tiny_star.run_sql(built, "UPDATE sales SET amount = 0 WHERE seq = 20")
 
     request = BatchRequest(grace_periods={"sales": "1m"})
     report = star.build(built, at=START + 60, request=request)
@@ -386,7 +387,7 @@ def test_the_router_reads_segments_without_grouping_them_first(built: Workspace)
 def test_lost_segment_tables_are_rebuilt(built: Workspace) -> None:
     """Somebody dropped one; the batch does not fail for ever."""
     cascade = " CASCADE" if built.warehouse.dialect.name == "postgres" else ""
-    star.run_sql(built, f'DROP TABLE aggs."{_segments(built, "by_month")[0].table}"{cascade}')
+    tiny_star.run_sql(built, f'DROP TABLE aggs."{_segments(built, "by_month")[0].table}"{cascade}')
 
     reasons = _reasons(star.build(built, at=START + 1))
 
@@ -467,7 +468,7 @@ def test_a_declared_unit_is_used(deployed: Deployed) -> None:
 @pytest.mark.parametrize("column", ["amount", "seq_text", "nothing"])
 def test_deploy_refuses_an_indicator_of_another_type(workspace: Workspace, tmp_path: Path, column: str) -> None:
     """What the warehouse says counts, not what the model says."""
-    star.run_sql(workspace, "ALTER TABLE sales ADD COLUMN seq_text VARCHAR(20)")
+    tiny_star.run_sql(workspace, "ALTER TABLE sales ADD COLUMN seq_text VARCHAR(20)")
     folder = star.write_model(
         tmp_path / "model", column=column, more_columns="  - name: seq_text\n    data_type: long\n"
     )
@@ -490,7 +491,7 @@ def test_deploy_refuses_a_grace_period_that_is_none(workspace: Workspace, tmp_pa
 
 def test_deploy_warns_where_the_type_cannot_be_told_yet(workspace: Workspace, tmp_path: Path) -> None:
     """Models may be deployed before their tables are there; a batch looks again."""
-    star.run_sql(workspace, "DROP TABLE sales")
+    tiny_star.run_sql(workspace, "DROP TABLE sales")
 
     report = deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
 
@@ -509,7 +510,7 @@ def test_verify_tells_behind_from_wrong(built: Workspace) -> None:
     assert findings() == {Finding.BEHIND}
     star.build(built, at=START + 50)
     assert findings() == {Finding.AGREES}
-    star.run_sql(built, "UPDATE sales SET amount = 999 WHERE seq = -60")
+    tiny_star.run_sql(built, "UPDATE sales SET amount = 999 WHERE seq = -60")
     assert findings() == {Finding.DIFFERS}
 
 
@@ -582,16 +583,16 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
     with open_workspace(
         registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse="duckdb:///:memory:", aggregate_schema="aggs"
     ) as workspace:
-        star.run_sql(workspace, *star.SETUP_SQL, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP_NS")
+        tiny_star.run_sql(workspace, *star.SETUP_SQL, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP_NS")
         star.load(workspace, *_HISTORY)
         late = "TIMESTAMP_NS '2025-10-09 08:53:20.000000{}'"
-        star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('001')} WHERE seq = 0")
+        tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('001')} WHERE seq = 0")
         report = deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
         assert [one.code for one in report.issues] == ["indicator-precision"]
         star.build(workspace, BuildType.FULL)
         star.check(workspace)
         star.load(workspace, Sale(at=START + 1), Sale(at=START - 10))
-        star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
+        tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
         report = star.build(workspace, at=START + 2)
         assert set(_reasons(report).values()) == {""}
         assert any("digits beyond microseconds" in note for note in report.batch.notes)

@@ -17,6 +17,7 @@ from typing import Any
 
 import incremental_star as star
 import pytest
+import tiny_star
 from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -70,7 +71,7 @@ def scene(request: pytest.FixtureRequest, worker: Worker, tmp_path_factory: pyte
 
 def _scene(places: Places, worker: Worker, folder: Path) -> Scene:
     with places.base() as base, _workspace(base) as workspace:
-        star.run_sql(workspace, *star.SETUP_SQL)
+        tiny_star.run_sql(workspace, *star.SETUP_SQL)
         deploy(workspace, star.write_model(folder / "model"), now=utc_now())
         workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
         workspace.registry.put_setting(None, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", "2")
@@ -80,7 +81,7 @@ def _scene(places: Places, worker: Worker, folder: Path) -> Scene:
         star.build(workspace, at=START + 20)
         before = star.stored(workspace)
         star.load(workspace, Sale(at=START + 40, amount=50), Sale(at=START + 12, amount=60))
-        star.run_sql(workspace, "DELETE FROM sales WHERE seq = 20")
+        tiny_star.run_sql(workspace, "DELETE FROM sales WHERE seq = 20")
     with places.copy() as untouched:
         answer = worker.run(untouched, build_type="incremental")
         assert answer["error"] == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _JOINED = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
 _LEFT = "FROM sales f LEFT JOIN shop s ON f.shop_id = s.shop_id"
@@ -31,23 +30,13 @@ _PIVOT = (
 )
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+@pytest.fixture
+def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """A tiny star with its model deployed and built."""
-    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    registry = url or f"sqlite:///{tmp_path / 'registry.sqlite'}"
-    warehouse = url or f"duckdb:///{tmp_path / 'w.duckdb'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
-        _execute(made, *tiny_star.SETUP_SQL)
-        deploy(made, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-        run_batch(made, "tiny_sales", owner="test")
-        yield made
-
-
-def _execute(workspace: Workspace, *statements: str) -> None:
-    with workspace.warehouse.session() as session:
-        for statement in statements:
-            session.execute(statement)
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+    return empty_workspace
 
 
 def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
@@ -153,7 +142,7 @@ def test_what_is_not_proven_is_run_as_it_stands(workspace: Workspace, sql: str, 
 def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_the_model(workspace: Workspace) -> None:
     """The nearest aggregate and its smallest change; the log has the query."""
     sql = f"SELECT s.city, MAX(f.quantity) {_JOINED} GROUP BY s.city"
-    _execute(workspace, "CREATE TABLE other (a INTEGER)")
+    tiny_star.run_sql(workspace, "CREATE TABLE other (a INTEGER)")
 
     plan = explain(workspace, sql)
     answer(workspace, sql)
@@ -168,7 +157,7 @@ def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_th
 
 def test_a_key_that_is_not_unique_multiplies_rows_as_the_sql_says(workspace: Workspace) -> None:
     """A join that meets two rows is not the model's."""
-    _execute(workspace, "INSERT INTO shop VALUES (1, 'North 1b', 'North')")
+    tiny_star.run_sql(workspace, "INSERT INTO shop VALUES (1, 'North 1b', 'North')")
 
     aggregates, told = _check(workspace, f"SELECT s.city, SUM(f.amount) {_JOINED} GROUP BY s.city")
 
@@ -185,7 +174,7 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
         for one in workspace.registry.active_instances(workspace.registry.model("tiny_sales").id)
         if one.id == explain(workspace, sql).sources[0].instance_id
     ]
-    _execute(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
+    tiny_star.run_sql(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
 
     found = answer(workspace, sql)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import psycopg
 import pytest
 import tiny_star
 
@@ -26,21 +25,12 @@ _ALL_MEMBERS = "sales_total"
 _MONTHS = "day_by_month"
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def warehouse(warehouse_url: str) -> str:
     """The tiny star with some thousand facts; 420 days in 5 months, 4 shops in 2 cities."""
-    statements = (*tiny_star.SETUP_SQL, *_MORE)
-    if request.param == "duckdb":
-        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        yield f"duckdb:///{tmp_path / 'w.duckdb'}"
-        return
-    with request.getfixturevalue("postgres_database")("predict") as url:
-        with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        yield url
+    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as place:
+        tiny_star.run_sql(place, *tiny_star.SETUP_SQL, *_MORE)
+    return warehouse_url
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
-import psycopg
 import pytest
 import tiny_star
 
@@ -27,21 +25,12 @@ _BY_SHOP = 'SELECT "Shop", "Average Amount" FROM tiny_sales'
 _QUERIES = (_BY_MONTH, _BY_MONTH, _BY_CITY, _BY_SHOP)
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def warehouse(warehouse_url: str) -> str:
     """The tiny star with some thousand facts, without aggregates."""
-    statements = (*tiny_star.SETUP_SQL, _MORE_FACTS)
-    if request.param == "duckdb":
-        with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        yield f"duckdb:///{tmp_path / 'w.duckdb'}"
-        return
-    with request.getfixturevalue("postgres_database")("recommend") as url:
-        with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        yield url
+    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as place:
+        tiny_star.run_sql(place, *tiny_star.SETUP_SQL, _MORE_FACTS)
+    return warehouse_url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,17 +28,12 @@ def _at(minutes: float) -> datetime:
     return _T0 + timedelta(minutes=minutes)
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+@pytest.fixture
+def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """A tiny star with its model deployed."""
-    url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    registry, warehouse = url or f"sqlite:///{tmp_path / 'r.sqlite'}", url or f"duckdb:///{tmp_path / 'w.duckdb'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as made:
-        with made.warehouse.session() as session:
-            for statement in tiny_star.SETUP_SQL:
-                session.execute(statement)
-        deploy(made, tiny_star.write_model(tmp_path / "model"), now=_at(0))
-        yield made
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=_at(0))
+    return empty_workspace
 
 
 def _begin(

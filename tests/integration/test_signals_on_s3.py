@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
+from s3_server import allow_actions, s3_server
 
 from airflow_atscale_aggs.hooks.object_storage import open_filesystem
 from airflow_atscale_aggs.signals.signal import Signal
@@ -27,33 +26,13 @@ class _S3:
         self.files.mkdir("lake")
 
     def deny_everything(self) -> None:
-        _allow_actions(self.url, "0")
-
-
-def _allow_actions(url: str, number: str) -> None:
-    """This many without a look at the credentials; the setting outlives the server."""
-    plain = {"Content-Type": "text/plain"}
-    request = urllib.request.Request(f"{url}/moto-api/reset-auth", number.encode(), plain, method="POST")
-    urllib.request.urlopen(request, timeout=10)
+        allow_actions(self.url, "0")
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[_S3]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "unused",
-        "AWS_SECRET_ACCESS_KEY": "unused",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=10)
-    yield _S3(f"http://{host}:{port}")
-    _allow_actions(f"http://{host}:{port}", "inf")
-    server.stop()
+def s3() -> Iterator[_S3]:
+    with s3_server() as url:
+        yield _S3(url)
 
 
 def _watcher(*paths: str, **options: Any) -> Watcher:

@@ -15,6 +15,7 @@ from typing import Any
 
 import incremental_star as star
 import pytest
+import tiny_star
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 from incremental_star import INDICATORS, START, Sale
@@ -70,7 +71,7 @@ class World:
             self._prepare(self.workspace)
         self.stories += 1
         workspace = self.workspace
-        star.run_sql(workspace, "DELETE FROM sales")
+        tiny_star.run_sql(workspace, "DELETE FROM sales")
         current = workspace.registry.open_batch_of(workspace.registry.model(star.MODEL).id)
         if current is not None:
             workspace.registry.cancel_batch(current.id, now=utc_now())
@@ -83,8 +84,8 @@ class World:
 
     def _prepare(self, workspace: Workspace) -> None:
         for name in ("sales", "shop", "day"):
-            star.run_sql(workspace, f"DROP TABLE IF EXISTS {name}")
-        star.run_sql(workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL)
+            tiny_star.run_sql(workspace, f"DROP TABLE IF EXISTS {name}")
+        tiny_star.run_sql(workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL)
         grace = str(GRACE) if self.indicator == "plain" else f"{GRACE}s"
         model = star.write_model(
             self.folder / "model",
@@ -164,12 +165,12 @@ class Story:
 
     def find_indicator(self) -> None:
         """Rows without an indicator go."""
-        star.run_sql(self.workspace, "DELETE FROM sales WHERE seq IS NULL")
+        tiny_star.run_sql(self.workspace, "DELETE FROM sales WHERE seq IS NULL")
         self.changed_since_kill = True
 
     def truncate(self) -> None:
         """The fact is emptied, and loaded with little."""
-        star.run_sql(self.workspace, "DELETE FROM sales")
+        tiny_star.run_sql(self.workspace, "DELETE FROM sales")
         self.load([0, 3], (1, 4))
 
     def build(self, build_type: BuildType, most: int, kill_at: int | None) -> None:
@@ -208,7 +209,7 @@ class Story:
 
     def _change(self, sql: str) -> None:
         bound = self.latest_allowed - START
-        star.run_sql(self.workspace, sql.format(f"seq >= {bound}"))
+        tiny_star.run_sql(self.workspace, sql.format(f"seq >= {bound}"))
         self.changed_since_kill = True
 
     def _has_views(self) -> bool:

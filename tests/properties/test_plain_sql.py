@@ -8,17 +8,17 @@ that are not, to tables that nothing else uses; every aggregate of an example is
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, seed, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from plain_strategies import PlainSql, of_plain, plain_sql, plainly_said
+from planting import Plant, assert_found, plants
 from query_oracle import same_rows
 from query_strategies import StarQuery, model_of, queries_of
 from strategies import Star, aggregates_of, stars
@@ -222,32 +222,11 @@ _SLOW = (_keys_are_believed, _left_joins_are_inner)
 """Finding these takes up to minutes; `make fuzz` does it."""
 
 
-def _param(plant: Callable[[pytest.MonkeyPatch], None]) -> Any:
-    is_for_fuzz = plant in _SLOW and "FUZZ_EXAMPLES" not in os.environ
-    mark = pytest.mark.skipif(is_for_fuzz, reason="finding this plant takes up to minutes; `make fuzz` does it")
-    return pytest.param(plant, id=plant.__name__.strip("_"), marks=mark)
-
-
-@pytest.mark.parametrize("plant", [_param(plant) for plant in _PLANTS])
-def test_a_planted_bug_is_found(plant: Callable[[pytest.MonkeyPatch], None]) -> None:
+@pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant in _SLOW))
+def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or an error of the warehouse."""
     connection = duckdb.connect(config={"threads": "1"})
     database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
 
-    @seed(20260101)
-    @settings(
-        max_examples=max(1000, int(os.environ.get("FUZZ_EXAMPLES", "0"))),
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(data=st.data())
-    def law(data: st.DataObject) -> None:
-        check(database, data)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises((AssertionError, duckdb.Error)):
-        plant(patch)
-        law()
+    assert_found(plant, lambda data: check(database, data), examples=1000)
     connection.close()

@@ -7,15 +7,13 @@ property test cannot fail there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
+from planting import Plant, assert_found, plants
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
@@ -25,9 +23,6 @@ from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
 from tests.properties.test_rewriting import Database, check
-
-Plant = Callable[[pytest.MonkeyPatch], None]
-_MOST_EXAMPLES = max(1500, int(os.environ.get("FUZZ_EXAMPLES", "0")))
 
 
 def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
@@ -246,33 +241,12 @@ _QUICK = (
 """Found within seconds; the others take up to minutes."""
 
 
-def _param(plant: Plant) -> Any:
-    is_for_fuzz = plant not in _QUICK and "FUZZ_EXAMPLES" not in os.environ
-    mark = pytest.mark.skipif(is_for_fuzz, reason="finding this plant takes up to minutes; `make fuzz` does it")
-    return pytest.param(plant, id=plant.__name__.strip("_"), marks=mark)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", [_param(plant) for plant in _PLANTS])
+@pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant not in _QUICK))
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or by an answer where plain Python has none."""
     connection = duckdb.connect(config={"threads": "1"})
     database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
 
-    @seed(20260101)
-    @settings(
-        max_examples=_MOST_EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(data=st.data())
-    def law(data: st.DataObject) -> None:
-        check(database, data)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises((AssertionError, duckdb.Error)):
-        plant(patch)
-        law()
+    assert_found(plant, lambda data: check(database, data), examples=1500)
     connection.close()
