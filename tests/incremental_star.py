@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.aggregates.segments import Segment
 from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch
 from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
 from airflow_atscale_aggs.engine.lifecycle.build import build_instance
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 START = 1_760_000_000
 """Seconds since 1970 at which the story of a test begins."""
@@ -92,6 +94,23 @@ class Sale:
         return f"({', '.join(values)}, {indicators})"
 
 
+HISTORY = tuple(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n) for n in range(13))
+"""A minute of rows, the last one at START."""
+
+
+@contextmanager
+def open_star(folder: Path, url: str = "") -> Iterator[Workspace]:
+    """A workspace on tables with a minute of facts, in files of a folder or in another database; nothing is deployed."""
+    with open_workspace(
+        registry=f"sqlite:///{folder / 'registry.sqlite'}",
+        warehouse=url or f"duckdb:///{folder / 'w.duckdb'}",
+        aggregate_schema="aggs",
+    ) as made:
+        tiny_star.run_sql(made, *SETUP_SQL)
+        load(made, *HISTORY)
+        yield made
+
+
 def write_model(
     folder: Path,
     *,
@@ -151,6 +170,25 @@ def build(
     report = activate_batch(workspace, begun.batch.id, owner=OWNER, now=now)
     assert report.batch.status is BatchStatus.DONE
     return report
+
+
+def segments(workspace: Workspace, aggregate: str = "by_city") -> tuple[Segment, ...]:
+    """The segments that serve."""
+    active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
+    return workspace.registry.segments_of(next(one.id for one in active if one.step.aggregate == aggregate))
+
+
+def put_setting(workspace: Workspace, key: str, value: object) -> None:
+    """A setting of the model."""
+    workspace.registry.put_setting(workspace.registry.model(MODEL).id, key, str(value))
+
+
+def reasons(report: BatchReport) -> dict[str, str]:
+    """Why each aggregate was built in full; empty for an increment."""
+    return {
+        one.step.aggregate: "table: " + one.step.full_reason if one.step.increment is None else one.step.full_reason
+        for one in report.instances
+    }
 
 
 def check(workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)) -> None:

@@ -15,9 +15,7 @@ import tiny_star
 from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.aggregates.segments import Segment
 from airflow_atscale_aggs.engine.errors import InvalidModelError
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
 from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
@@ -30,8 +28,6 @@ from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 _INCREMENTAL = BuildType.INCREMENTAL
-_HISTORY = tuple(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n) for n in range(13))
-"""A minute of rows, the last one at START."""
 
 Deployed = Callable[..., Workspace]
 
@@ -40,13 +36,7 @@ Deployed = Callable[..., Workspace]
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     """The tables with a minute of facts; nothing is deployed."""
     url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else ""
-    with open_workspace(
-        registry=f"sqlite:///{tmp_path / 'registry.sqlite'}",
-        warehouse=url or f"duckdb:///{tmp_path / 'w.duckdb'}",
-        aggregate_schema="aggs",
-    ) as made:
-        tiny_star.run_sql(made, *star.SETUP_SQL)
-        star.load(made, *_HISTORY)
+    with star.open_star(tmp_path, url) as made:
         yield made
 
 
@@ -69,22 +59,6 @@ def built(deployed: Deployed) -> Workspace:
     return workspace
 
 
-def _segments(workspace: Workspace, aggregate: str = "by_city") -> tuple[Segment, ...]:
-    active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
-    return workspace.registry.segments_of(next(one.id for one in active if one.step.aggregate == aggregate))
-
-
-def _set(workspace: Workspace, key: str, value: object) -> None:
-    workspace.registry.put_setting(workspace.registry.model(MODEL).id, key, str(value))
-
-
-def _reasons(report: BatchReport) -> dict[str, str]:
-    return {
-        one.step.aggregate: "table: " + one.step.full_reason if one.step.increment is None else one.step.full_reason
-        for one in report.instances
-    }
-
-
 def _plan_notes(workspace: Workspace) -> str:
     numbers = iter(range(100))
     now = datetime.fromtimestamp(START, UTC)
@@ -98,9 +72,9 @@ def test_the_first_build_is_full_and_says_so(deployed: Deployed) -> None:
 
     report = star.build(workspace)
 
-    assert set(_reasons(report).values()) == {"it has not been built before"}
+    assert set(star.reasons(report).values()) == {"it has not been built before"}
     assert "Built in full: by_city, by_day_and_shop, by_month: it has not been built before." in report.batch.notes
-    settled, unsettled = _segments(workspace)
+    settled, unsettled = star.segments(workspace)
     bound = (START - 10) * 10**6 - 1
     assert (settled.after, settled.through, settled.is_settled, settled.fact_rows) == (None, bound, True, 10)
     assert (unsettled.after, unsettled.through, unsettled.is_settled, unsettled.fact_rows) == (
@@ -129,9 +103,9 @@ def test_an_increment_reads_the_grace_period_and_what_is_new(built: Workspace) -
 
     report = star.build(built, at=START + 9, events=events)
 
-    assert set(_reasons(report).values()) == {""}
+    assert set(star.reasons(report).values()) == {""}
     star.check(built)
-    assert [one.is_settled for one in _segments(built)] == [True, True, False]
+    assert [one.is_settled for one in star.segments(built)] == [True, True, False]
     told = [one.text for one in events if one.kind == "segment" and one.aggregate == "by_city"]
     assert len(told) == 2
     assert "settled: read 2 fact rows, wrote 2 rows" in told[0]
@@ -164,12 +138,12 @@ def test_bounds_are_typed_literals_and_a_fact_is_looked_up_once(
 
 def test_an_empty_increment_makes_no_table(built: Workspace) -> None:
     """Nothing new and nothing changed, proven by comparing groups: the segments are as they were."""
-    before = _segments(built)
+    before = star.segments(built)
     events: list[BuildEvent] = []
 
     report = star.build(built, at=START + 100, events=events)
 
-    assert _segments(built) == before
+    assert star.segments(built) == before
     assert {one.text for one in events if one.kind == "segment"} == {"nothing has changed: no segment is made"}
     assert {one.rows for one in report.instances if one.step.aggregate == "by_city"} == {sum(s.rows for s in before)}
     sweep(built, dry_run=False, now=utc_now() + timedelta(days=1))
@@ -205,7 +179,7 @@ def test_a_row_that_is_late_by_exactly_the_grace_period_is_found(deployed: Deplo
 
 def test_late_rows_are_not_counted_when_the_setting_is_off(built: Workspace) -> None:
     """The check reads what increments do not, which may be dear."""
-    _set(built, "aggregate.incrementalUpdate.countLateRows.enabled", "false")
+    star.put_setting(built, "aggregate.incrementalUpdate.countLateRows.enabled", "false")
     star.load(built, Sale(at=START - 50), Sale(at=START + 1))
 
     assert not any("later than" in note for note in star.build(built, at=START + 1).batch.notes)
@@ -217,11 +191,11 @@ def test_rows_without_an_indicator_make_one_table(built: Workspace) -> None:
 
     report = star.build(built)
 
-    assert set(_reasons(report).values()) == {"table: `loaded_at` is NULL in 1 row of `sales`"}
+    assert set(star.reasons(report).values()) == {"table: `loaded_at` is NULL in 1 row of `sales`"}
     star.check(built)
     tiny_star.run_sql(built, "UPDATE sales SET loaded_at = TIMESTAMP '2025-10-09 08:53:21' WHERE loaded_at IS NULL")
-    assert set(_reasons(star.build(built)).values()) == {"it was built as one table the last time"}
-    assert set(_reasons(star.build(built)).values()) == {""}
+    assert set(star.reasons(star.build(built)).values()) == {"it was built as one table the last time"}
+    assert set(star.reasons(star.build(built)).values()) == {""}
     star.check(built)
 
 
@@ -233,7 +207,7 @@ def test_an_indicator_in_the_future_does_not_settle_the_present(built: Workspace
 
     report = star.build(built, at=START + 7)
 
-    assert set(_reasons(report).values()) == {""}
+    assert set(star.reasons(report).values()) == {""}
     star.check(built)
 
 
@@ -241,12 +215,12 @@ def test_an_indicator_in_the_future_does_not_settle_the_present(built: Workspace
 def test_a_fact_that_was_truncated_or_reloaded_is_rebuilt(built: Workspace, reload: str) -> None:
     """Fewer rows than there were below what increments read."""
     tiny_star.run_sql(built, "DELETE FROM sales")
-    star.load(built, *{"nothing": (), "less": _HISTORY[3:], "only new rows": (Sale(at=START + 3),)}[reload])
+    star.load(built, *{"nothing": (), "less": star.HISTORY[3:], "only new rows": (Sale(at=START + 3),)}[reload])
 
     report = star.build(built, at=START + 4)
 
     expected = "holds no rows" if reload == "nothing" else "truncated or reloaded"
-    assert all(expected in reason for reason in _reasons(report).values())
+    assert all(expected in reason for reason in star.reasons(report).values())
     star.check(built)
 
 
@@ -254,21 +228,21 @@ def test_rows_that_vanish_in_the_window_are_no_reload(built: Workspace) -> None:
     """The greatest indicator goes down, down to where the window begins; nothing is made anew."""
     for seconds in (-5, -10):
         tiny_star.run_sql(built, f"DELETE FROM sales WHERE seq > {seconds}")
-        assert set(_reasons(star.build(built, at=START + 4)).values()) == {""}
+        assert set(star.reasons(star.build(built, at=START + 4)).values()) == {""}
         star.check(built)
     tiny_star.run_sql(built, "DELETE FROM sales WHERE seq >= -10")
-    assert set(_reasons(star.build(built, at=START + 4)).values()) == {""}
+    assert set(star.reasons(star.build(built, at=START + 4)).values()) == {""}
     star.check(built)
 
 
 def test_an_emptied_window_is_looked_at_twice_when_nobody_counts(built: Workspace) -> None:
     """Without the count of older rows a truncation would look like deletions in the window."""
-    _set(built, "aggregate.incrementalUpdate.countLateRows.enabled", "false")
+    star.put_setting(built, "aggregate.incrementalUpdate.countLateRows.enabled", "false")
     tiny_star.run_sql(built, "DELETE FROM sales WHERE seq > -30")
 
     report = star.build(built, at=START + 4)
 
-    assert all("truncated or reloaded" in reason for reason in _reasons(report).values())
+    assert all("truncated or reloaded" in reason for reason in star.reasons(report).values())
     star.check(built)
 
 
@@ -277,7 +251,7 @@ def test_a_changed_column_type_is_rebuilt(built: Workspace) -> None:
     kind = "TIMESTAMP WITH TIME ZONE"
     tiny_star.run_sql(built, f"ALTER TABLE sales ALTER COLUMN loaded_at TYPE {kind}")
 
-    reasons = _reasons(star.build(built))
+    reasons = star.reasons(star.build(built))
 
     assert all(reason.startswith("the indicator was `loaded_at` of type TIMESTAMP") for reason in reasons.values())
     star.check(built)
@@ -287,32 +261,32 @@ def test_an_edited_model_is_rebuilt(built: Workspace, tmp_path: Path) -> None:
     """It decides anew; a grace period is an edit, too."""
     deploy(built, star.write_model(tmp_path / "model", grace="20s"), now=utc_now())
 
-    assert set(_reasons(star.build(built)).values()) == {"the model was edited since it was built"}
-    assert _segments(built)[0].through == (START - 20) * 10**6 - 1
+    assert set(star.reasons(star.build(built)).values()) == {"the model was edited since it was built"}
+    assert star.segments(built)[0].through == (START - 20) * 10**6 - 1
     star.check(built)
 
 
 def test_a_scheduled_full_rebuild_resets_drift(built: Workspace) -> None:
     """After so many days an incremental batch is a full one; the days begin anew."""
-    _set(built, "aggregate.incrementalUpdate.fullRebuildAfterDays", 7)
+    star.put_setting(built, "aggregate.incrementalUpdate.fullRebuildAfterDays", 7)
     star.load(built, Sale(at=START - 40, amount=500))
     week = START + 7 * 86400
 
-    assert set(_reasons(star.build(built, at=week - 1)).values()) == {""}
-    reasons = _reasons(star.build(built, at=week))
+    assert set(star.reasons(star.build(built, at=week - 1)).values()) == {""}
+    reasons = star.reasons(star.build(built, at=week))
     assert all("full rebuild is 7 days ago or more" in reason for reason in reasons.values())
     star.check(built)
-    assert set(_reasons(star.build(built, at=week + 86400)).values()) == {""}
+    assert set(star.reasons(star.build(built, at=week + 86400)).values()) == {""}
 
 
 def test_a_grace_override_reaches_further_back(built: Workspace) -> None:
     """Whole segments are made anew, and what is settled afterwards is settled by the model's own grace period."""
     for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):
-        _set(built, key, "true")
+        star.put_setting(built, key, "true")
     for seconds in (20, 40, 60):
         star.load(built, Sale(at=START + seconds, amount=seconds))
         star.build(built, at=START + seconds)
-    assert len(_segments(built)) == 5
+    assert len(star.segments(built)) == 5
     star.load(built, Sale(at=START + 15, amount=1000))
     tiny_star.run_sql(built, "UPDATE sales SET amount = 0 WHERE seq = 20")
 
@@ -321,29 +295,29 @@ def test_a_grace_override_reaches_further_back(built: Workspace) -> None:
 
     assert "Grace period of sales: 1m instead of 10s." in report.batch.notes
     star.check(built)
-    assert [one.is_settled for one in _segments(built)] == [True, True, False]
-    assert _segments(built)[-1].after == (START + 50) * 10**6 - 1
+    assert [one.is_settled for one in star.segments(built)] == [True, True, False]
+    assert star.segments(built)[-1].after == (START + 50) * 10**6 - 1
     shorter = star.build(built, at=START + 61, request=BatchRequest(grace_periods={"sales": "1s"}))
-    assert set(_reasons(shorter).values()) == {""}
+    assert set(star.reasons(shorter).values()) == {""}
     star.check(built)
 
 
 def test_an_override_beyond_the_first_row_rebuilds_in_full(built: Workspace) -> None:
     """There is nothing left to keep."""
     for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):
-        _set(built, key, "true")
+        star.put_setting(built, key, "true")
     star.load(built, Sale(at=START - 500))
 
     report = star.build(built, request=BatchRequest(grace_periods={"sales": "1h"}))
 
-    assert set(_reasons(report).values()) == {"the grace period reaches back to the first row"}
+    assert set(star.reasons(report).values()) == {"the grace period reaches back to the first row"}
     star.check(built)
 
 
 def test_segments_are_merged_before_there_are_too_many(built: Workspace) -> None:
     """Settled ones only, from the segments; what was merged is dropped when no instance consists of it any more."""
-    _set(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 3)
-    _set(built, "aggregates.drop.delaySeconds", 0)
+    star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 3)
+    star.put_setting(built, "aggregates.drop.delaySeconds", 0)
     counts = []
     merged = 0
     for number in range(1, 9):
@@ -351,7 +325,7 @@ def test_segments_are_merged_before_there_are_too_many(built: Workspace) -> None
         events: list[BuildEvent] = []
         star.build(built, at=START + 20 * number, events=events)
         star.check(built)
-        found = _segments(built)
+        found = star.segments(built)
         counts.append(len([one for one in found if one.is_settled]))
         assert [one.after for one in found[1:]] == [one.through for one in found[:-1]]
         merged += sum("merged from" in one.text for one in events)
@@ -360,7 +334,7 @@ def test_segments_are_merged_before_there_are_too_many(built: Workspace) -> None
     assert merged >= 3
     with built.warehouse.session() as session:
         tables = [name for name in session.tables("aggs") if "_s" in name[-4:] and "by_city" in name]
-    assert sorted(tables) == sorted(one.table for one in _segments(built))
+    assert sorted(tables) == sorted(one.table for one in star.segments(built))
     answered = answer(built, 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1')
     assert answered.plan.uses_aggregates
     assert (
@@ -380,16 +354,16 @@ def test_the_router_reads_segments_without_grouping_them_first(built: Workspace)
     names = [one.table for one in active if one.table and one.table in plan.sql]
     assert len(names) == 1
     union = star.fetch(built, f'SELECT COUNT(*) FROM aggs."{names[0]}"')[0][0]
-    assert union == sum(one.rows for one in _segments(built, plan.sources[0].aggregate or ""))
+    assert union == sum(one.rows for one in star.segments(built, plan.sources[0].aggregate or ""))
     assert plan.sql.upper().count("GROUP BY") == 1
 
 
 def test_lost_segment_tables_are_rebuilt(built: Workspace) -> None:
     """Somebody dropped one; the batch does not fail for ever."""
     cascade = " CASCADE" if built.warehouse.dialect.name == "postgres" else ""
-    tiny_star.run_sql(built, f'DROP TABLE aggs."{_segments(built, "by_month")[0].table}"{cascade}')
+    tiny_star.run_sql(built, f'DROP TABLE aggs."{star.segments(built, "by_month")[0].table}"{cascade}')
 
-    reasons = _reasons(star.build(built, at=START + 1))
+    reasons = star.reasons(star.build(built, at=START + 1))
 
     assert reasons["by_month"] == "tables of its segments are not in the warehouse any more"
     assert reasons["by_city"] == ""
@@ -405,7 +379,7 @@ def test_a_subset_can_be_built_by_increments(built: Workspace) -> None:
 
     report = star.build(built, at=START + 60)
 
-    assert set(_reasons(report).values()) == {""}
+    assert set(star.reasons(report).values()) == {""}
     star.check(built)
 
 
@@ -436,7 +410,7 @@ def test_exact_distinct_counts_are_full(workspace: Workspace, tmp_path: Path) ->
     deploy(workspace, folder, now=utc_now())
     star.build(workspace, BuildType.FULL)
 
-    reasons = _reasons(star.build(workspace))
+    reasons = star.reasons(star.build(workspace))
 
     assert reasons["by_city"] == "table: exact distinct values of `shop_id` cannot be combined from segments"
     assert reasons["by_month"] == ""
@@ -445,24 +419,24 @@ def test_exact_distinct_counts_are_full(workspace: Workspace, tmp_path: Path) ->
 def test_settings_decide_who_may_be_incremental(deployed: Deployed) -> None:
     """Switched off: one table. Joins that prevent increments not allowed: not built at all, and no failure."""
     workspace = deployed(immutable=["day"])
-    _set(workspace, "aggregate.create.joins.allowPreventIncremental.enabled", "false")
+    star.put_setting(workspace, "aggregate.create.joins.allowPreventIncremental.enabled", "false")
     assert "aggregate.create.joins.allowPreventIncremental.enabled is off" in _plan_notes(workspace)
     assert {one.step.aggregate for one in star.build(workspace).instances} == {"by_month"}
-    _set(workspace, "aggregate.incrementalUpdate.enabled", "false")
+    star.put_setting(workspace, "aggregate.incrementalUpdate.enabled", "false")
     assert "by_month: aggregate.incrementalUpdate.enabled is off" in _plan_notes(workspace)
 
 
 def test_a_declared_unit_is_used(deployed: Deployed) -> None:
     """Seconds for a column whose values are no epoch time; plain numbers and a time do not go together."""
     workspace = deployed(indicator="plain", grace="10s")
-    _set(workspace, "aggregate.incrementalUpdate.indicatorUnit", "plain")
+    star.put_setting(workspace, "aggregate.incrementalUpdate.indicatorUnit", "plain")
     assert "is plain, and the grace period 10s is a time" in _plan_notes(workspace)
-    _set(workspace, "aggregate.incrementalUpdate.indicatorUnit", "seconds")
+    star.put_setting(workspace, "aggregate.incrementalUpdate.indicatorUnit", "seconds")
     assert "epoch seconds (declared from 0); a grace period of 10s is 10 of them" in _plan_notes(workspace)
     star.build(workspace, BuildType.FULL)
-    assert _segments(workspace)[0].through == -11
-    _set(workspace, "aggregate.incrementalUpdate.indicatorUnit", "milliseconds")
-    assert set(_reasons(star.build(workspace)).values()) == {"`seq` was read in seconds and is now in milliseconds"}
+    assert star.segments(workspace)[0].through == -11
+    star.put_setting(workspace, "aggregate.incrementalUpdate.indicatorUnit", "milliseconds")
+    assert set(star.reasons(star.build(workspace)).values()) == {"`seq` was read in seconds and is now in milliseconds"}
 
 
 @pytest.mark.parametrize("column", ["amount", "seq_text", "nothing"])
@@ -517,8 +491,8 @@ def test_verify_tells_behind_from_wrong(built: Workspace) -> None:
 @pytest.mark.parametrize("level", list(VerificationLevel))
 def test_increments_are_verified_at_every_level(built: Workspace, level: VerificationLevel) -> None:
     """Groups that stand in two segments are combined before they are compared."""
-    _set(built, "aggregates.batch.verify", level)
-    _set(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
+    star.put_setting(built, "aggregates.batch.verify", level)
+    star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     for number in range(1, 5):
         star.load(built, Sale(at=START + 20 * number), Sale(at=START + 20 * number - 9))
         events: list[BuildEvent] = []
@@ -531,7 +505,7 @@ def test_a_segment_that_disagrees_is_never_used(built: Workspace, monkeypatch: p
     """A merge that loses rows is a mismatch; the old segments serve on."""
     from airflow_atscale_aggs.engine.errors import BuildFailedError
 
-    _set(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
+    star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     star.load(built, Sale(at=START + 20))
     star.build(built, at=START + 20)
     star.load(built, Sale(at=START + 40))
@@ -551,16 +525,16 @@ def test_a_segment_that_disagrees_is_never_used(built: Workspace, monkeypatch: p
 def test_a_time_zone_and_clocks_that_are_put_back(deployed: Deployed) -> None:
     """Civil time of Berlin: 02:49 comes twice that night, and rows of the second pass are found."""
     workspace = deployed(grace="10m")
-    _set(workspace, "aggregate.incrementalUpdate.indicatorTimeZone", "Europe/Berlin")
+    star.put_setting(workspace, "aggregate.incrementalUpdate.indicatorTimeZone", "Europe/Berlin")
     night = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp())
     star.load(workspace, Sale(at=night + 2 * 3600 + 49 * 60))
     star.build(workspace, BuildType.FULL, at=night + 50 * 60)
-    assert _segments(workspace)[0].through == (night + 3600 + 39 * 60) * 10**6 - 1
+    assert star.segments(workspace)[0].through == (night + 3600 + 39 * 60) * 10**6 - 1
     star.load(workspace, Sale(at=night + 2 * 3600 + 5 * 60, amount=9), Sale(at=night + 2 * 3600 + 15 * 60, amount=8))
 
     report = star.build(workspace, at=night + 80 * 60)
 
-    assert set(_reasons(report).values()) == {""}
+    assert set(star.reasons(report).values()) == {""}
     assert not any("later than" in note for note in report.batch.notes)
     star.check(workspace)
 
@@ -574,7 +548,7 @@ def test_a_calculated_indicator(deployed: Deployed) -> None:
     star.build(workspace, BuildType.FULL)
     star.load(workspace, Sale(at=START - 9, amount=3), Sale(at=START + 9, amount=4))
 
-    assert set(_reasons(star.build(workspace, at=START + 9)).values()) == {""}
+    assert set(star.reasons(star.build(workspace, at=START + 9)).values()) == {""}
     star.check(workspace)
 
 
@@ -584,7 +558,7 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
         registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse="duckdb:///:memory:", aggregate_schema="aggs"
     ) as workspace:
         tiny_star.run_sql(workspace, *star.SETUP_SQL, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP_NS")
-        star.load(workspace, *_HISTORY)
+        star.load(workspace, *star.HISTORY)
         late = "TIMESTAMP_NS '2025-10-09 08:53:20.000000{}'"
         tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('001')} WHERE seq = 0")
         report = deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
@@ -594,14 +568,14 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
         star.load(workspace, Sale(at=START + 1), Sale(at=START - 10))
         tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
         report = star.build(workspace, at=START + 2)
-        assert set(_reasons(report).values()) == {""}
+        assert set(star.reasons(report).values()) == {""}
         assert any("digits beyond microseconds" in note for note in report.batch.notes)
         star.check(workspace)
 
 
 def test_readers_see_the_old_or_the_new(built: Workspace) -> None:
     """The stable view and the router, read all the time while increments and merges go live."""
-    _set(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
+    star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     states = {_state_of_facts(built)}
     seen: set[tuple[object, ...]] = set()
     stop = threading.Event()
@@ -635,7 +609,7 @@ def test_segments_are_derived_where_a_setting_says_so(built: Workspace) -> None:
     """Off by default: rebuilds and increments read the facts. On: the parent's new segments, of the same ranges."""
     star.load(built, Sale(at=START + 30, amount=5))
     assert {one.source for one in star.build(built, at=START + 30).instances} == {"sales"}
-    _set(built, "aggregate.incrementalUpdate.buildFromExisting.enabled", "true")
+    star.put_setting(built, "aggregate.incrementalUpdate.buildFromExisting.enabled", "true")
     for number in (60, 90):
         star.load(built, Sale(at=START + number, amount=number, day=7), Sale(at=START + number - 9, amount=1))
         report = star.build(built, at=START + number)

@@ -38,7 +38,7 @@ class Segment:
         table: its physical table, unquoted.
         is_settled: no row that is late by no more than the grace period belongs to it any more.
         rows: of its table.
-        fact_rows: fact rows that it was made from; None where that is not known, as with many-to-many attributes.
+        fact_rows: fact rows that it was made from; None where that is not known, as in what older versions have made.
     """
 
     key: SegmentKey
@@ -61,6 +61,9 @@ class NewSegment:
         merges: keys of the segments that it is made of, in order; empty: it is made of its source.
         create_sql: for a merging one: the whole statement; the others' stand in the step's sources.
         count_sql: one row: rows of the table, and fact rows where they can be told.
+        fact_rows_sql: counts the fact rows of the range, where the table cannot tell them: with many-to-many attributes.
+            To be run before the table is made: what comes or goes between the two is then told as late, or rebuilt, never
+            overlooked.
         verification: for a merging one: it is compared with the segments that it replaces.
     """
 
@@ -70,6 +73,7 @@ class NewSegment:
     is_settled: bool
     drop_sql: str
     count_sql: str
+    fact_rows_sql: str = ""
     analyze_sql: str = ""
     merges: tuple[SegmentKey, ...] = ()
     create_sql: str = ""

@@ -87,8 +87,10 @@ def _filled(session: WarehouseSession, claim: Claim, one: NewSegment, sql: str, 
     """Make one segment; its rows, and the fact rows behind them."""
     tell("sql", text=sql)
     started = time.monotonic()
+    counted = session.fetch_all(one.fact_rows_sql)[0][0] if one.fact_rows_sql else None
     session.execute(sql)
     rows, fact_rows = session.fetch_all(_of(claim, one.count_sql))[0]
+    fact_rows = counted if fact_rows is None else fact_rows
     if one.analyze_sql:
         # Without statistics the table is right all the same.
         with contextlib.suppress(WarehouseError):

@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Ver
 from airflow_atscale_aggs.engine.planning.increments import InSegments
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_instance, united
+from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import segment_table, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
@@ -31,6 +32,7 @@ from airflow_atscale_aggs.engine.sql.statements import (
 )
 from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
+_FACT = "f"
 _SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 
 
@@ -125,7 +127,8 @@ class SegmentComposer:
             rows=rows,
             is_settled=rows is not self._made.ranges[-1],
             drop_sql=render(drop_table(target), dialect),
-            count_sql=render(self._counted(target), dialect),
+            count_sql=render(self._counted(target, self._summed()), dialect),
+            fact_rows_sql=render(self._fact_rows(rows), dialect) if self._is_fanning else "",
             analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
         )
 
@@ -140,13 +143,14 @@ class SegmentComposer:
             through=merged[-1].through,
         )
         made = self._new(1, rows)
+        fact_rows = _number(merged) if self._is_fanning else self._summed()
         return NewSegment(
             number=made.number,
             table=made.table,
             rows=rows,
             is_settled=True,
             drop_sql=made.drop_sql,
-            count_sql=made.count_sql,
+            count_sql=render(self._counted(self._target(1), fact_rows), context.sources.dialect),
             analyze_sql=made.analyze_sql,
             merges=tuple(one.key for one in merged),
             create_sql=self._create(1, combined(self._part, tables, context.sources)),
@@ -162,16 +166,30 @@ class SegmentComposer:
         newest = self._built(self._made.last[-1:])[0]
         return self._context.verifications.groups_query(self._part, newest, is_sample=False, only=self._made.covered)
 
-    def _counted(self, target: exp.Table) -> exp.Expression:
-        """Rows of a segment and fact rows behind it; NULL where one fact row may stand in several groups."""
-        fact_rows: exp.Expression = exp.Null()
-        if not any(bound.is_many_to_many for bound in self._part.attributes):
-            column = stored_columns(self._part).measures[row_count(self._part.fact)]
-            fact_rows = exp.Coalesce(
-                this=exp.Sum(this=exp.column(exp.to_identifier(column, quoted=True))),
-                expressions=[exp.Literal.number(0)],
-            )
+    @property
+    def _is_fanning(self) -> bool:
+        """True where one fact row may stand in several groups."""
+        return any(bound.is_many_to_many for bound in self._part.attributes)
+
+    @staticmethod
+    def _counted(target: exp.Table, fact_rows: exp.Expression) -> exp.Expression:
+        """Rows of a segment, and fact rows behind it."""
         return exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows).from_(target.copy())
+
+    def _summed(self) -> exp.Expression:
+        """The fact rows that the groups of a segment stand for; NULL where they overlap."""
+        if self._is_fanning:
+            return exp.Null()
+        column = exp.column(
+            exp.to_identifier(stored_columns(self._part).measures[row_count(self._part.fact)], quoted=True)
+        )
+        return exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)])
+
+    def _fact_rows(self, rows: RowRange) -> exp.Expression:
+        source = self._context.sources[self._part.fact]
+        counted = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(source.relation(_FACT), copy=False)
+        condition = within(rows, source, _FACT)
+        return counted if condition is None else counted.where(condition, copy=False)
 
     def _create(self, number: int, select: exp.Expression) -> str:
         dialect = self._context.sources.dialect
@@ -186,3 +204,9 @@ class SegmentComposer:
 
     def _built(self, segments: Sequence[Segment]) -> list[exp.Table]:
         return [table(one.table, self._context.schema) for one in segments]
+
+
+def _number(segments: Sequence[Segment]) -> exp.Expression:
+    """The fact rows of some segments together, as a literal."""
+    counts = [one.fact_rows for one in segments if one.fact_rows is not None]
+    return exp.Literal.number(sum(counts)) if len(counts) == len(segments) else exp.Null()
