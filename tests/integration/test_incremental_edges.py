@@ -1,0 +1,316 @@
+"""Incremental rebuilds where it gets narrow: rows that stand in several groups, several facts, instances let go, odd columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import incremental_star as star
+import pytest
+import tiny_star
+from incremental_star import MODEL, START, Sale
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import GracePeriodError, UnknownNameError
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance
+from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.settings import VerificationLevel
+
+_OVERRIDES = ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled")
+_BY_TAG = """\
+aggregates:
+  - unique_name: by_tag
+    label: by_tag
+    attributes:
+      - {name: Tag, dimension: Tags}
+    metrics: [Quantity, Amount]
+"""
+_TAGS = """\
+unique_name: Tags
+object_type: dimension
+label: Tags
+type: standard
+hierarchies:
+  - unique_name: Tags levels
+    label: Tags levels
+    filter_empty: 'yes'
+    levels:
+      - unique_name: Tag
+level_attributes:
+  - {unique_name: Tag, label: Tag, dataset: tag, is_unique_key: true, key_columns: [tag_id], name_column: tag_name}
+"""
+_BRIDGE = """\
+unique_name: Bridge
+object_type: dimension
+label: Bridge
+type: standard
+hierarchies:
+  - unique_name: Bridge levels
+    label: Bridge levels
+    filter_empty: 'yes'
+    levels:
+      - unique_name: Bridge Key
+level_attributes:
+  - {unique_name: Bridge Key, label: Bridge Key, dataset: bridge, key_columns: [shop_id], name_column: shop_id}
+relationships:
+  - unique_name: to_tag
+    type: embedded
+    m2m: true
+    from: {dataset: bridge, join_columns: [tag_id], level: Bridge Key}
+    to: {dimension: Tags, level: Tag}
+"""
+_TO_BRIDGE = """\
+  - unique_name: sales_tags
+    from: {dataset: sales, join_columns: [shop_id]}
+    to: {dimension: Bridge, level: Bridge Key}
+"""
+_RETURNS = """\
+  - unique_name: returns_shop
+    from: {dataset: returns, join_columns: [shop_id]}
+    to: {dimension: Shops, level: Shop}
+"""
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """The tables with a minute of facts; nothing is deployed."""
+    with star.open_star(
+        tmp_path, str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else ""
+    ) as made:
+        yield made
+
+
+def _deploy(workspace: Workspace, folder: Path) -> None:
+    deploy(workspace, folder, now=utc_now())
+
+
+def _with_tags(folder: Path) -> Path:
+    """Shops have several tags; one aggregate counts sales by tag."""
+    star.write_model(folder)
+    for table, columns in {"bridge": ("shop_id int", "tag_id int"), "tag": ("tag_id int", "tag_name string")}.items():
+        (folder / f"dataset_{table}.yml").write_text(tiny_star._dataset(table, columns) + "immutable: true\n")
+    (folder / "tags.yml").write_text(_TAGS)
+    (folder / "bridge.yml").write_text(_BRIDGE)
+    model = folder / "model.yml"
+    text = model.read_text().partition("aggregates:")[0]
+    model.write_text(text.replace("metrics:\n", f"{_TO_BRIDGE}metrics:\n", 1) + _BY_TAG)
+    return folder
+
+
+def test_late_and_lost_rows_are_seen_where_rows_stand_in_several_groups(workspace: Workspace, tmp_path: Path) -> None:
+    """The groups of a many-to-many attribute do not tell how many fact rows there are; the facts do, merged or not."""
+    tiny_star.run_sql(
+        workspace,
+        "CREATE TABLE bridge AS SELECT * FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 2)) AS t (shop_id, tag_id)",
+        "CREATE TABLE tag AS SELECT * FROM (VALUES (1, 'new'), (2, 'big')) AS t (tag_id, tag_name)",
+    )
+    _deploy(workspace, _with_tags(tmp_path / "model"))
+    star.put_setting(workspace, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
+    star.build(workspace, BuildType.FULL)
+    for number in (1, 2, 3):
+        star.load(workspace, Sale(at=START + 30 * number))
+        star.build(workspace, at=START + 30 * number)
+    assert sum(one.fact_rows or 0 for one in star.segments(workspace, "by_tag")) == len(star.HISTORY) + 3
+
+    star.load(workspace, Sale(at=START - 50))
+    report = star.build(workspace, at=START + 90)
+    assert any("1 row of sales came later than the grace period" in note for note in report.batch.notes)
+    tiny_star.run_sql(workspace, "DELETE FROM sales WHERE seq < -20")
+    report = star.build(workspace, at=START + 90)
+
+    assert "are gone: it was truncated or reloaded" in star.reasons(report)["by_tag"]
+    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+
+
+def test_nothing_is_made_where_rows_of_several_groups_have_not_changed(workspace: Workspace, tmp_path: Path) -> None:
+    """As with any other aggregate."""
+    tiny_star.run_sql(
+        workspace,
+        "CREATE TABLE bridge AS SELECT * FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 2)) AS t (shop_id, tag_id)",
+        "CREATE TABLE tag AS SELECT * FROM (VALUES (1, 'new'), (2, 'big')) AS t (tag_id, tag_name)",
+    )
+    _deploy(workspace, _with_tags(tmp_path / "model"))
+    star.build(workspace, BuildType.FULL)
+    before = star.segments(workspace, "by_tag")
+
+    star.build(workspace, at=START + 1)
+
+    assert star.segments(workspace, "by_tag") == before
+    tiny_star.run_sql(workspace, "UPDATE sales SET shop_id = CASE shop_id WHEN 2 THEN 3 ELSE 2 END WHERE seq >= -10")
+    star.build(workspace, at=START + 2)
+    assert star.segments(workspace, "by_tag") != before
+    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+
+
+def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspace, tmp_path: Path) -> None:
+    """Both of its tables; the others of the same fact are built by increments in the same batch."""
+    tiny_star.run_sql(
+        workspace,
+        "CREATE TABLE returns (shop_id INTEGER, returned INTEGER)",
+        "INSERT INTO returns VALUES (1, 5), (3, 2), (NULL, 1)",
+    )
+    folder = star.write_model(tmp_path / "model")
+    (folder / "dataset_returns.yml").write_text(tiny_star._dataset("returns", ("shop_id int", "returned int")))
+    metric = tiny_star._METRIC.format(name="Returned", method="sum", column="returned")
+    (folder / "metric_Returned.yml").write_text(metric.replace("dataset: sales", "dataset: returns"))
+    model = folder / "model.yml"
+    text = model.read_text().replace("metrics:\n", f"{_RETURNS}metrics:\n  - unique_name: Returned\n", 1)
+    model.write_text(text.replace("      - Quantity\n", "      - Quantity\n      - Returned\n", 1))
+    _deploy(workspace, folder)
+    star.build(workspace, BuildType.FULL)
+    star.load(workspace, Sale(at=START + 5))
+
+    report = star.build(workspace, at=START + 5)
+
+    kinds = {one.step.aggregate: one.step.kind for one in report.instances}
+    assert kinds == {
+        "by_city (returns)": "full",
+        "by_city (sales)": "full",
+        "by_day_and_shop": "increment",
+        "by_month": "increment",
+    }
+    assert star.reasons(report)["by_city (sales)"] == "table: it has metrics of several facts: returns, sales"
+    assert "Built in full: by_city (sales): it has metrics of several facts: returns, sales." in report.batch.notes
+    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+
+
+def test_instances_let_go_leave_segments_that_others_consist_of(workspace: Workspace, tmp_path: Path) -> None:
+    """Old instances are deleted by hand and swept; the newer ones consist of their settled segments."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    star.put_setting(workspace, "aggregates.drop.delaySeconds", 0)
+    star.build(workspace, BuildType.FULL)
+    star.load(workspace, Sale(at=START + 20))
+    star.build(workspace, at=START + 20)
+    old = workspace.registry.instances(status=InstanceStatus.SUPERSEDED)
+    for one in old:
+        delete_instance(workspace, one.id, now=utc_now())
+
+    report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(days=1))
+
+    assert {one.id for one in workspace.registry.instances(status=InstanceStatus.DELETED)} == {one.id for one in old}
+    assert not [one.error for one in report.found if one.error]
+    kept = star.segments(workspace)[0]
+    assert kept.key.instance_id in {one.id for one in old}
+    assert kept.table not in {one.table for one in report.found}
+    star.check(workspace)
+    star.load(workspace, Sale(at=START + 40))
+    assert set(star.reasons(star.build(workspace, at=START + 40)).values()) == {""}
+    star.check(workspace)
+
+
+def test_an_indicator_that_is_gone_or_of_another_type_makes_one_table(workspace: Workspace, tmp_path: Path) -> None:
+    """The batch says why; with the indicator back, segments come back."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    star.build(workspace, BuildType.FULL)
+    tiny_star.run_sql(workspace, "ALTER TABLE sales RENAME COLUMN loaded_at TO loaded")
+    assert all("is not in the warehouse" in reason for reason in star.reasons(star.build(workspace)).values())
+    star.check(workspace)
+    tiny_star.run_sql(
+        workspace,
+        "ALTER TABLE sales RENAME COLUMN loaded TO loaded_at",
+        "ALTER TABLE sales ALTER COLUMN loaded_at TYPE DATE",
+    )
+    assert all("has type DATE; supported are" in reason for reason in star.reasons(star.build(workspace)).values())
+    star.check(workspace)
+    tiny_star.run_sql(workspace, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP")
+    star.build(workspace)
+    assert set(star.reasons(star.build(workspace)).values()) == {""}
+    star.check(workspace)
+
+
+@pytest.mark.parametrize("value", ["infinity", "-infinity"])
+def test_an_indicator_without_end(workspace: Workspace, tmp_path: Path, value: str) -> None:
+    """The greatest one makes one table; the least one is above no bound, and in the first segment."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = '{value}' WHERE seq = -30")
+
+    reasons = set(star.reasons(star.build(workspace, BuildType.FULL)).values())
+
+    no_end = "table: the greatest `loaded_at` of `sales` is no finite value"
+    assert reasons == {no_end if value == "infinity" else "a full rebuild was asked for"}
+    star.check(workspace)
+    star.load(workspace, Sale(at=START + 5))
+    assert set(star.reasons(star.build(workspace, at=START + 5)).values()) == {no_end if value == "infinity" else ""}
+    star.check(workspace)
+
+
+def test_a_fact_that_is_empty_at_first(workspace: Workspace, tmp_path: Path) -> None:
+    """One table without rows; with the first rows segments, then increments."""
+    tiny_star.run_sql(workspace, "DELETE FROM sales")
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    assert set(star.reasons(star.build(workspace)).values()) == {"table: `sales` holds no rows"}
+    star.check(workspace)
+    star.load(workspace, *star.HISTORY)
+    assert set(star.reasons(star.build(workspace)).values()) == {"it was built as one table the last time"}
+    star.check(workspace)
+    assert set(star.reasons(star.build(workspace)).values()) == {""}
+
+
+def test_an_indicator_that_falls_is_told_with_every_batch(workspace: Workspace, tmp_path: Path) -> None:
+    """Every new row is lower than all before: none of them is read, each is counted, nothing is wrong silently."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    star.build(workspace, BuildType.FULL)
+    for number, rows in enumerate(("1 row", "2 rows", "3 rows")):
+        star.load(workspace, Sale(at=START - 70 - 20 * number))
+        notes = star.build(workspace, at=START + number).batch.notes
+        assert any(note.startswith(f"{rows} of sales came later") for note in notes)
+    star.build(workspace, BuildType.FULL)
+    star.check(workspace)
+
+
+@pytest.mark.parametrize("duration", ["2s", "2m", "2h", "2d", "2w", "2"])
+def test_grace_periods_of_one_batch(workspace: Workspace, tmp_path: Path, duration: str) -> None:
+    """Every unit; behind both settings, either of which refuses it alone."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    star.build(workspace, BuildType.FULL)
+    request = BatchRequest(grace_periods={"sales": duration})
+    for switched_on in ((), _OVERRIDES[:1], _OVERRIDES[1:]):
+        for key in _OVERRIDES:
+            star.put_setting(workspace, key, key in switched_on)
+        with pytest.raises(GracePeriodError, match="overrides are switched off"):
+            star.build(workspace, request=request)
+    for key in _OVERRIDES:
+        star.put_setting(workspace, key, value=True)
+
+    report = star.build(workspace, request=request)
+
+    assert f"Grace period of sales: {duration} instead of 10s." in report.batch.notes
+    star.check(workspace)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "duration", "expected"),
+    [
+        ("sales", "soon", "it is not of the form 12h"),
+        ("sales", "-5s", "it is not of the form 12h"),
+        ("sales", "1y", "it is not of the form 12h"),
+        ("shop", "1h", "the dataset has no incremental indicator"),
+    ],
+)
+def test_grace_periods_that_cannot_be_meant(
+    workspace: Workspace, tmp_path: Path, dataset: str, duration: str, expected: str
+) -> None:
+    """Refused before anything is begun, with the reason; so is a name that the model does not have."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    for key in _OVERRIDES:
+        star.put_setting(workspace, key, value=True)
+    with pytest.raises(GracePeriodError, match=expected):
+        star.build(workspace, request=BatchRequest(grace_periods={dataset: duration}))
+    with pytest.raises(UnknownNameError, match="Did you mean `sales`"):
+        star.build(workspace, request=BatchRequest(grace_periods={"sale": duration}))
+    assert workspace.registry.batches() == ()
+
+
+def test_deploying_the_same_model_again_is_no_edit(workspace: Workspace, tmp_path: Path) -> None:
+    """Increments go on; the model is the same."""
+    _deploy(workspace, star.write_model(tmp_path / "model"))
+    star.build(workspace, BuildType.FULL)
+
+    _deploy(workspace, tmp_path / "model")
+
+    assert set(star.reasons(star.build(workspace)).values()) == {""}
