@@ -182,16 +182,18 @@ class Story:
             if kill_at is not None and self._has_views()
             else None
         )
+        # It goes on with a batch whose first aggregates were built before the facts changed; the next one is new.
+        is_mixed = self.is_killed and self.changed_since_kill
         try:
             with killed_at(kill_at):
                 star.build(self.workspace, build_type, at=self.clock)
         except Killed:
             event("killed")
-            self.is_killed, self.changed_since_kill = True, False
-            if before is not None:
+            if before is not None and not is_mixed:
                 self._check_old_or_new(before)
+            self.is_killed, self.changed_since_kill = True, is_mixed
             return
-        if not (self.is_killed and self.changed_since_kill):
+        if not is_mixed:
             star.check(self.workspace, AGGREGATES[self.indicator])
         self.is_killed = self.changed_since_kill = False
         sweep(self.workspace, dry_run=False, now=utc_now())
