@@ -574,31 +574,40 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
 
 
 def test_readers_see_the_old_or_the_new(built: Workspace) -> None:
-    """The stable view and the router, read all the time while increments and merges go live."""
+    """Stable views, several in one statement, and the router, read all the time while increments and merges go live."""
     star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     states = {_state_of_facts(built)}
     seen: set[tuple[object, ...]] = set()
+    routed: set[tuple[object, ...]] = set()
+    together: set[tuple[object, ...]] = set()
     stop = threading.Event()
 
-    def read() -> None:
+    def read(*names: str) -> None:
+        counts = ", ".join(f'(SELECT SUM(row_count) FROM aggs."agg_{MODEL}_{name}")' for name in names)
         while not stop.is_set():
             seen.update(star.fetch(built, f'SELECT SUM(row_count), SUM(sum_amount) FROM aggs."agg_{MODEL}_by_city"'))
+            together.update(star.fetch(built, f"SELECT {counts}"))
             rows = answer(built, 'SELECT "Amount", "Quantity" FROM tiny_sales').rows
             routed.update((amount, quantity) for amount, quantity in rows)
 
-    routed: set[tuple[object, ...]] = set()
     with ThreadPoolExecutor(2) as pool:
-        readers = [pool.submit(read) for _ in range(2)]
-        for number in range(1, 6):
-            star.load(built, Sale(at=START + 20 * number, amount=number), Sale(at=START + 20 * number - 9, amount=1))
-            states.add(_state_of_facts(built))
-            star.build(built, at=START + 20 * number)
-        stop.set()
+        names = ("by_city", "by_day_and_shop", "by_month")
+        readers = [pool.submit(read, *names), pool.submit(read, *reversed(names))]
+        try:
+            for number in range(1, 6):
+                at = START + 20 * number
+                star.load(built, Sale(at=at, amount=number), Sale(at=at - 9, amount=1))
+                states.add(_state_of_facts(built))
+                star.build(built, at=at)
+        finally:
+            stop.set()
         for one in readers:
             one.result(timeout=180)
     assert seen <= {(count, amount) for count, amount, _ in states}
+    assert together <= {(count,) * len(names) for count, _, _ in states}
     assert routed <= {(amount, quantity) for _, amount, quantity in states}
     assert len(seen) > 1
+    assert len(together) > 1
 
 
 def _state_of_facts(workspace: Workspace) -> tuple[object, ...]:

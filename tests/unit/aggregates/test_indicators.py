@@ -193,6 +193,18 @@ def test_units_are_inferred_where_only_one_makes_sense(value: int, expected: Ind
     assert infer_unit(value) is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("12h", 43_200), ("7d", 604_800), ("1w", 604_800), (" 2 d ", 172_800), ("45", 45)],
+)
+def test_units_of_a_grace_period(text: str, seconds: int) -> None:
+    """Those of SML; a bare number is seconds, where seconds are meant at all."""
+    grace = read_grace(text)
+
+    assert grace is not None
+    assert grace.seconds == seconds
+
+
 @pytest.mark.parametrize("text", ["", "d", "1y", "1.5h", "-1d", "1 2", "1d2h"])
 def test_what_is_no_grace_period(text: str) -> None:
     """A whole number, and one unit or none."""
