@@ -59,6 +59,15 @@ _TRUTH = {
         f"SELECT d.month, {_DAY_THERE}, SUM(f.amount), MAX(f.amount), COUNT(*) FROM {_JOINED} GROUP BY 1, 2",
         2,
     ),
+    "by_tag": (
+        "tag_key, tag, tag_matched, sum_quantity, sum_amount, row_count",
+        (
+            "SELECT g.tag_id, g.tag_name, CASE WHEN g.tag_id IS NULL THEN 0 ELSE 1 END, SUM(f.quantity), SUM(f.amount), COUNT(*) "
+            "FROM sales AS f LEFT JOIN bridge AS b ON b.shop_id = f.shop_id LEFT JOIN tag AS g ON g.tag_id = b.tag_id "
+            "GROUP BY 1, 2, 3"
+        ),
+        3,
+    ),
 }
 """Aggregate to the columns of its view, the SELECT written by hand that they must equal, and the number of keys."""
 
@@ -93,6 +102,60 @@ class Sale:
         values = ("NULL" if one is None else str(one) for one in (self.day, self.shop, self.quantity, self.amount))
         return f"({', '.join(values)}, {indicators})"
 
+
+TAG_SQL = (
+    "CREATE TABLE bridge AS SELECT * FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 2)) AS t (shop_id, tag_id)",
+    "CREATE TABLE tag AS SELECT * FROM (VALUES (1, 'new'), (2, 'big')) AS t (tag_id, tag_name)",
+)
+"""Shops have several tags, or none."""
+
+_BY_TAG = """\
+aggregates:
+  - unique_name: by_tag
+    label: by_tag
+    attributes:
+      - {name: Tag, dimension: Tags}
+    metrics: [Quantity, Amount]
+"""
+_TAGS = """\
+unique_name: Tags
+object_type: dimension
+label: Tags
+type: standard
+hierarchies:
+  - unique_name: Tags levels
+    label: Tags levels
+    filter_empty: 'yes'
+    levels:
+      - unique_name: Tag
+level_attributes:
+  - {unique_name: Tag, label: Tag, dataset: tag, is_unique_key: true, key_columns: [tag_id], name_column: tag_name}
+"""
+_BRIDGE = """\
+unique_name: Bridge
+object_type: dimension
+label: Bridge
+type: standard
+hierarchies:
+  - unique_name: Bridge levels
+    label: Bridge levels
+    filter_empty: 'yes'
+    levels:
+      - unique_name: Bridge Key
+level_attributes:
+  - {unique_name: Bridge Key, label: Bridge Key, dataset: bridge, key_columns: [shop_id], name_column: shop_id}
+relationships:
+  - unique_name: to_tag
+    type: embedded
+    m2m: true
+    from: {dataset: bridge, join_columns: [tag_id], level: Bridge Key}
+    to: {dimension: Tags, level: Tag}
+"""
+_TO_BRIDGE = """\
+  - unique_name: sales_tags
+    from: {dataset: sales, join_columns: [shop_id]}
+    to: {dimension: Bridge, level: Bridge Key}
+"""
 
 HISTORY = tuple(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n) for n in range(13))
 """A minute of rows, the last one at START."""
@@ -137,6 +200,18 @@ def write_model(
     for name in immutable:
         file = folder / f"dataset_{name}.yml"
         file.write_text(file.read_text() + "immutable: true\n")
+    return folder
+
+
+def add_tags(folder: Path) -> Path:
+    """Add the tags of shops, a many-to-many attribute, to a model that was written, and an aggregate ``by_tag``; the folder."""
+    for table, columns in {"bridge": ("shop_id int", "tag_id int"), "tag": ("tag_id int", "tag_name string")}.items():
+        (folder / f"dataset_{table}.yml").write_text(tiny_star._dataset(table, columns) + "immutable: true\n")
+    (folder / "tags.yml").write_text(_TAGS)
+    (folder / "bridge.yml").write_text(_BRIDGE)
+    model = folder / "model.yml"
+    text = model.read_text().replace("metrics:\n", f"{_TO_BRIDGE}metrics:\n", 1)
+    model.write_text(text.replace("aggregates:\n", _BY_TAG, 1))
     return folder
 
 

@@ -22,53 +22,6 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 
 _OVERRIDES = ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled")
-_BY_TAG = """\
-aggregates:
-  - unique_name: by_tag
-    label: by_tag
-    attributes:
-      - {name: Tag, dimension: Tags}
-    metrics: [Quantity, Amount]
-"""
-_TAGS = """\
-unique_name: Tags
-object_type: dimension
-label: Tags
-type: standard
-hierarchies:
-  - unique_name: Tags levels
-    label: Tags levels
-    filter_empty: 'yes'
-    levels:
-      - unique_name: Tag
-level_attributes:
-  - {unique_name: Tag, label: Tag, dataset: tag, is_unique_key: true, key_columns: [tag_id], name_column: tag_name}
-"""
-_BRIDGE = """\
-unique_name: Bridge
-object_type: dimension
-label: Bridge
-type: standard
-hierarchies:
-  - unique_name: Bridge levels
-    label: Bridge levels
-    filter_empty: 'yes'
-    levels:
-      - unique_name: Bridge Key
-level_attributes:
-  - {unique_name: Bridge Key, label: Bridge Key, dataset: bridge, key_columns: [shop_id], name_column: shop_id}
-relationships:
-  - unique_name: to_tag
-    type: embedded
-    m2m: true
-    from: {dataset: bridge, join_columns: [tag_id], level: Bridge Key}
-    to: {dimension: Tags, level: Tag}
-"""
-_TO_BRIDGE = """\
-  - unique_name: sales_tags
-    from: {dataset: sales, join_columns: [shop_id]}
-    to: {dimension: Bridge, level: Bridge Key}
-"""
 _RETURNS = """\
   - unique_name: returns_shop
     from: {dataset: returns, join_columns: [shop_id]}
@@ -89,27 +42,10 @@ def _deploy(workspace: Workspace, folder: Path) -> None:
     deploy(workspace, folder, now=utc_now())
 
 
-def _with_tags(folder: Path) -> Path:
-    """Shops have several tags; one aggregate counts sales by tag."""
-    star.write_model(folder)
-    for table, columns in {"bridge": ("shop_id int", "tag_id int"), "tag": ("tag_id int", "tag_name string")}.items():
-        (folder / f"dataset_{table}.yml").write_text(tiny_star._dataset(table, columns) + "immutable: true\n")
-    (folder / "tags.yml").write_text(_TAGS)
-    (folder / "bridge.yml").write_text(_BRIDGE)
-    model = folder / "model.yml"
-    text = model.read_text().partition("aggregates:")[0]
-    model.write_text(text.replace("metrics:\n", f"{_TO_BRIDGE}metrics:\n", 1) + _BY_TAG)
-    return folder
-
-
 def test_late_and_lost_rows_are_seen_where_rows_stand_in_several_groups(workspace: Workspace, tmp_path: Path) -> None:
     """The groups of a many-to-many attribute do not tell how many fact rows there are; the facts do, merged or not."""
-    tiny_star.run_sql(
-        workspace,
-        "CREATE TABLE bridge AS SELECT * FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 2)) AS t (shop_id, tag_id)",
-        "CREATE TABLE tag AS SELECT * FROM (VALUES (1, 'new'), (2, 'big')) AS t (tag_id, tag_name)",
-    )
-    _deploy(workspace, _with_tags(tmp_path / "model"))
+    tiny_star.run_sql(workspace, *star.TAG_SQL)
+    _deploy(workspace, star.add_tags(star.write_model(tmp_path / "model")))
     star.put_setting(workspace, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     star.build(workspace, BuildType.FULL)
     for number in (1, 2, 3):
@@ -129,12 +65,8 @@ def test_late_and_lost_rows_are_seen_where_rows_stand_in_several_groups(workspac
 
 def test_nothing_is_made_where_rows_of_several_groups_have_not_changed(workspace: Workspace, tmp_path: Path) -> None:
     """As with any other aggregate."""
-    tiny_star.run_sql(
-        workspace,
-        "CREATE TABLE bridge AS SELECT * FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 2)) AS t (shop_id, tag_id)",
-        "CREATE TABLE tag AS SELECT * FROM (VALUES (1, 'new'), (2, 'big')) AS t (tag_id, tag_name)",
-    )
-    _deploy(workspace, _with_tags(tmp_path / "model"))
+    tiny_star.run_sql(workspace, *star.TAG_SQL)
+    _deploy(workspace, star.add_tags(star.write_model(tmp_path / "model")))
     star.build(workspace, BuildType.FULL)
     before = star.segments(workspace, "by_tag")
 

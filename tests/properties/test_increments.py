@@ -31,10 +31,11 @@ from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "80")) * 2.5) // len(INDICATORS)
 GRACE = 10
 AGGREGATES = {
-    **dict.fromkeys(("plain", "milliseconds", "timestamp"), ("by_city", "by_month")),
+    **dict.fromkeys(("milliseconds", "timestamp"), ("by_city", "by_month")),
+    "plain": ("by_city", "by_tag"),
     "instant": ("by_city", "by_day_and_shop", "by_month"),
 }
-"""By indicator. The last ones derive their segments from each other, as a setting allows."""
+"""By indicator. ``by_tag`` is many-to-many. The last ones derive their segments from each other, as a setting allows."""
 
 VERIFY = {"plain": "full", "milliseconds": "totals", "timestamp": "off", "instant": "off"}
 """Builds compare themselves with the facts as well, in half of the stories."""
@@ -83,16 +84,20 @@ class World:
             self.workspace.close()
 
     def _prepare(self, workspace: Workspace) -> None:
-        for name in ("sales", "shop", "day"):
+        for name in ("sales", "shop", "day", "bridge", "tag"):
             tiny_star.run_sql(workspace, f"DROP TABLE IF EXISTS {name}")
-        tiny_star.run_sql(workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL)
+        tiny_star.run_sql(
+            workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL, *star.TAG_SQL
+        )
         grace = str(GRACE) if self.indicator == "plain" else f"{GRACE}s"
         model = star.write_model(
             self.folder / "model",
             indicator=self.indicator,
             grace=grace,
-            aggregates={name: star.AGGREGATES[name] for name in AGGREGATES[self.indicator]},
+            aggregates={name: star.AGGREGATES[name] for name in AGGREGATES[self.indicator] if name in star.AGGREGATES},
         )
+        if "by_tag" in AGGREGATES[self.indicator]:
+            star.add_tags(model)
         deploy(workspace, model, now=utc_now())
         workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
         workspace.registry.put_setting(None, "aggregates.batch.verify", VERIFY[self.indicator])
