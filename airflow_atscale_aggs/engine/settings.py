@@ -293,6 +293,12 @@ class Settings:
         "rows of the aggregates that the engine defines by demand, in percent of the facts' rows",
         least=0,
     )
+    demand_bytes: int = _setting(
+        "aggregates.demandDefined.budgetBytes",
+        0,
+        "estimated bytes of the aggregates that the engine defines by demand; 0: the budget is in rows",
+        least=0,
+    )
     demand_half_life: int = _setting(
         "aggregates.demandDefined.halfLifeDays", 14, "a query this old counts half as much as one of today", least=1
     )

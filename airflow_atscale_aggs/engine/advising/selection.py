@@ -68,10 +68,11 @@ class SelectionProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much may be made: ``size`` in the unit of the candidates' sizes, and how many."""
+    """How much may be made: ``size`` in the unit of the candidates' sizes, rows or bytes, and how many."""
 
     size: float
     count: int
+    in_bytes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
