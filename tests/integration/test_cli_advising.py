@@ -94,6 +94,17 @@ def test_a_budget_in_bytes(folder: Path) -> None:
     assert _run(folder, *base, "--budget-bytes", "1MB", "--budget-percent", "1")[0] == 2
 
 
+def test_settings_that_change_nothing_say_so(folder: Path) -> None:
+    """By name and with the reason; they are listed with the others."""
+    code, _, err = _run(folder, "settings", "set", "AGGREGATES.CREATE.JOINS.PRIME.COMPRESSION", "3")
+
+    assert code == 0
+    assert "has no effect here: there is no preferred storage" in err
+    assert err.endswith("Nothing was set.\n")
+    assert "aggregates.create.joins.nonInner.enabled" in _run(folder, "settings", "list")[1]
+    assert _run(folder, "settings", "set", "aggregates.create.joins.nonOuter.enabled", "true")[0] == 1
+
+
 def test_predictions_are_told(folder: Path) -> None:
     """At the deployment that switches them on, and at the one that switches them off."""
     catalog = folder / "m" / "catalog.yml"

@@ -330,3 +330,22 @@ def test_bytes_are_predicted_measured_and_spent(workspace: Workspace) -> None:
         assert found.found.size_bytes == report.budget.spent
         # PostgreSQL makes room for rows to come.
         assert made.size_bytes / 2 < (found.found.size_bytes or 0) < made.size_bytes * 3
+
+
+@pytest.mark.parametrize("rule", ["yes", "no"])
+def test_inner_and_other_joins_are_alike(workspace: Workspace, tmp_path: Path, rule: str) -> None:
+    """Whether the model leaves facts without a shop out or not: one aggregate answers as the facts do, and is advised."""
+    path = tmp_path / "m" / "shops.yml"
+    path.write_text(path.read_text().replace("filter_empty: 'yes'", f"filter_empty: '{rule}'"))
+    deploy(workspace, tmp_path / "m", now=utc_now())
+    sql = 'SELECT "City", "Quantity" FROM tiny_sales'
+    on_facts = sorted(map(str, answer(workspace, sql).rows))
+    report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[sql]), apply=True, now=utc_now())
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    found = answer(workspace, sql)
+
+    assert len(report.recommendations) == 1
+    assert found.plan.uses_aggregates
+    assert sorted(map(str, found.rows)) == on_facts
+    ((total,),) = answer(workspace, 'SELECT "Quantity" FROM tiny_sales').rows
+    assert (sum(row[1] for row in found.rows) == total) is (rule == "no")
