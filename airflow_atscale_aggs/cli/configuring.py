@@ -27,7 +27,7 @@ def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **
 
     Use it to find the key to set, and to see what is in force for a model.
     """
-    from airflow_atscale_aggs.engine.settings import describe_settings
+    from airflow_atscale_aggs.engine.settings import WITHOUT_EFFECT, describe_settings
 
     with workspace(ctx, connection) as place:
         model_id = place.registry.model(model).id if model else ""
@@ -37,7 +37,8 @@ def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **
             [{"key": key, "value": value, "default": default, "meaning": text} for key, value, default, text in rows]
         )
         return
-    print_table(("key", "value", "default", "meaning"), [(k, str(v), str(d), m) for k, v, d, m in rows])
+    idle = [(key, "", "", f"has no effect: {why}") for key, why in WITHOUT_EFFECT.items()]
+    print_table(("key", "value", "default", "meaning"), [*((k, str(v), str(d), m) for k, v, d, m in rows), *idle])
 
 
 @settings.command("set", cls=Verb, example="atscale-aggs settings set aggregates.batch.maxConcurrentBuilds 2")
@@ -51,8 +52,12 @@ def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, 
 
     Use it when the default does not suit; it is kept in the registry and is in force from the next batch on.
     """
-    from airflow_atscale_aggs.engine.settings import Settings, known_key
+    from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
 
+    why = why_without_effect(key)
+    if why:
+        say(f"{key} has no effect here: {why}. Nothing was set.")
+        return
     key = known_key(key)
     Settings().with_values({key: value})
     with workspace(ctx, connection) as place:

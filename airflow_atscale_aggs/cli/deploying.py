@@ -61,6 +61,8 @@ def _show_predictions(report: DeployReport) -> None:
         for word, names in (("appeared", one.appeared), ("kept", one.kept)):
             if names:
                 click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+        for old, new in one.giving_way.items():
+            click.echo(f"  gives way       {old}: serves until {new} does")
         for name, why in one.retired.items():
             click.echo(f"  retired         {name}: {why}")
         for note in one.notes:
@@ -105,6 +107,7 @@ def _document(report: DeployReport) -> dict[str, object]:
                 "appeared": one.appeared,
                 "kept": one.kept,
                 "retired": one.retired,
+                "giving_way": one.giving_way,
                 "notes": one.notes,
             }
             for one in report.predictions

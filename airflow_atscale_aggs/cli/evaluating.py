@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, size, when
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(ctx: click.Context, /, model: str, *, is_applied: bool, as_json: bo
 
 
 _COLUMNS = (
-    *("aggregate", "score", "parts", "uses", "last used", "rows", "predicted", "rows saved", "seconds saved"),
+    *("aggregate", "score", "parts", "uses", "last used", "rows", "predicted", "size", "rows saved", "seconds saved"),
     "build seconds",
 )
 
@@ -73,6 +73,7 @@ def _row(one: Evaluation) -> tuple[object, ...]:
         when(found.last_used_at),
         found.rows,
         None if found.predicted_rows is None else round(found.predicted_rows),
+        size(found.size_bytes),
         found.rows_saved,
         _seconds_saved(found),
         f"{found.build_seconds:.3f}",
@@ -92,8 +93,8 @@ def _seconds_saved(found: EvaluationRecord) -> str:
 
 def _document(report: EvaluateReport, ways: SupersedeReport) -> dict[str, object]:
     names = (
-        *("definition_id", "evaluated_at", "score", "uses", "last_used_at", "rows", "fact_rows", "rows_saved"),
-        *("seconds_saved", "measured_share", "build_seconds", "builds", "predicted_rows"),
+        *("definition_id", "evaluated_at", "score", "uses", "last_used_at", "rows", "size_bytes", "fact_rows"),
+        *("rows_saved", "seconds_saved", "measured_share", "build_seconds", "builds", "predicted_rows"),
     )
     return {
         "model": report.model,

@@ -40,6 +40,21 @@ def seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004
 
 
+def size(value: float | None) -> str:
+    """Bytes for people, in powers of 1,000.
+
+    >>> size(950), size(12_345), size(7_000_000_000), size(None)
+    ('950 B', '12.3 kB', '7.0 GB', '')
+    """
+    if value is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5 or unit == "TB":  # noqa: PLR2004
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""
+
+
 def when(value: datetime | None) -> str:
     """A time for people: UTC, to the second."""
     return "" if value is None else _utc(value).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -67,6 +67,29 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
+_NEXT_BATCH = "what is new is built by the next batch, and an import begins one, or not, by its own option"
+_ONE_STORE = "all aggregates live in the one warehouse of their facts"
+
+WITHOUT_EFFECT: Mapping[str, str] = {
+    "aggregates.create.joins.nonInner.enabled": (
+        "joins of aggregates lose no rows of a fact and tell those that met no member, so any join of a model gives the same "
+        "answer as on the facts, in every role"
+    ),
+    "aggregates.create.joins.prime.compression": f"there is no preferred storage; {_ONE_STORE}",
+    "aggregates.dimensional.allowJoinsToSecondaries.enabled": "dimension-only aggregates are tables, not kept in memory",
+    "aggregates.tableCache.enabled": "dimension-only aggregates are tables, not kept in memory",
+    "aggregates.new.build.scheduled": _NEXT_BATCH,
+    "aggregates.uda.build.scheduled": _NEXT_BATCH,
+    "aggregates.predictionDefined.build.scheduled": _NEXT_BATCH,
+    "aggregates.create.buildFromExisting": "first instances are derived as all are: `aggregates.batch.buildFromExisting.enabled`",
+    "aggregates.batch.reuseOrderingGraph.enabled": "the order of a batch is made anew each time, which is quick",
+    "aggregates.batch.cubeDataRequests.parallelism": "a batch asks for nothing but builds: `aggregates.batch.maxConcurrentBuilds`",
+    "aggregate.maintenance.enabled": "maintenance is a DAG of Airflow: pause that",
+    "aggregate.maintenance.byorganization.pausescheduledjobs": "maintenance is a DAG of Airflow: pause that",
+}
+"""Keys of the product that are understood and change nothing here, each with the reason."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting, as one value. `with_values` takes product keys."""
@@ -293,6 +316,12 @@ class Settings:
         "rows of the aggregates that the engine defines by demand, in percent of the facts' rows",
         least=0,
     )
+    demand_bytes: int = _setting(
+        "aggregates.demandDefined.budgetBytes",
+        0,
+        "estimated bytes of the aggregates that the engine defines by demand; 0: the budget is in rows",
+        least=0,
+    )
     demand_half_life: int = _setting(
         "aggregates.demandDefined.halfLifeDays", 14, "a query this old counts half as much as one of today", least=1
     )
@@ -303,12 +332,16 @@ class Settings:
         >>> Settings().with_values({"AGGREGATES.BATCH.MAX.FAILURES": "2"}).max_failures
         2
 
+        Keys `WITHOUT_EFFECT` are passed over, whatever their value; callers that have somebody to tell do so.
+
         Raises:
             SettingError: unknown key (with near ones), a value that is not of the kind, or below its least.
         """
         changes: dict[str, Any] = {}
         known = {spec.metadata["key"].casefold(): spec for spec in fields(self)}
         for key, value in values.items():
+            if why_without_effect(key):
+                continue
             spec = known.get(key.casefold())
             if spec is None:
                 keys = [spec.metadata["key"] for spec in fields(self)]
@@ -329,6 +362,15 @@ def describe_settings(settings: Settings) -> list[tuple[str, Any, Any, str]]:
         (spec.metadata["key"], getattr(settings, spec.name), spec.default, spec.metadata["meaning"])
         for spec in fields(settings)
     ]
+
+
+def why_without_effect(key: str) -> str:
+    """Why a key of the product changes nothing here; empty for any other.
+
+    >>> why_without_effect("AGGREGATES.UDA.BUILD.SCHEDULED")[:34]
+    'what is new is built by the next b'
+    """
+    return next((why for known, why in WITHOUT_EFFECT.items() if known.casefold() == key.casefold()), "")
 
 
 def known_key(given: str) -> str:

@@ -22,10 +22,10 @@ class RecommendAggregatesOperator(MaintenanceOperator):
         apply: define them; None: unless the setting ``aggregates.maintenance.autonomy`` is ``suggest``.
         queries: SQL that stands for history; None: the log of queries.
         from_structure: what the model's structure makes likely, instead of queries.
-        most, budget_percent: instead of the settings' number and budget.
+        most, budget_percent, budget_bytes: instead of the settings' number and budget.
 
     Returns:
-        One mapping per recommendation: ``aggregate``, ``rows``, ``saved_share``, ``reason``, ``outcome``.
+        One mapping per recommendation: ``aggregate``, ``rows``, ``size_bytes`` (estimated), ``saved_share``, ``reason``, ``outcome``.
     """
 
     template_fields: Sequence[str] = ("model", "queries", "dry_run")
@@ -38,11 +38,13 @@ class RecommendAggregatesOperator(MaintenanceOperator):
         from_structure: bool = False,
         most: int | None = None,
         budget_percent: int | None = None,
+        budget_bytes: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.apply, self.queries = apply, queries
-        self.from_structure, self.most, self.budget_percent = from_structure, most, budget_percent
+        self.from_structure, self.most = from_structure, most
+        self.budget_percent, self.budget_bytes = budget_percent, budget_bytes
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
         """Look, and define; the log says why."""
@@ -54,6 +56,7 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             from_structure=self.from_structure,
             most=self.most,
             percent=self.budget_percent,
+            budget_bytes=self.budget_bytes,
         )
         with airflow_errors(), self._workspace() as workspace:
             report = recommend(workspace, self.model, request=request, apply=self._may_define(workspace), now=utc_now())
@@ -67,6 +70,7 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             {
                 "aggregate": one.definition.name,
                 "rows": one.rows,
+                "size_bytes": one.size_bytes,
                 "saved_share": one.share,
                 "reason": one.reason,
                 "outcome": str(one.outcome or ""),

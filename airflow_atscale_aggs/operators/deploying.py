@@ -48,5 +48,7 @@ class DeployModelOperator(AggregatesOperator):
             for note in predicted.notes:
                 self.log.warning("%s", note)
             self.log.info("Predicted for %s: %s; retired: %s", predicted.model, predicted.appeared, predicted.retired)
+            for old, new in predicted.giving_way.items():
+                self.log.info("%s serves until %s does", old, new)
             result[predicted.model]["predicted"] = list(predicted.appeared)
         return result

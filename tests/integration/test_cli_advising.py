@@ -43,7 +43,7 @@ def test_from_a_log_to_aggregates(folder: Path) -> None:
 
     code, out, err = _run(folder, "recommend", "tiny_sales")
     assert code == 0
-    assert out.splitlines()[1].split() == ["sales_by_month", "4", "6%", "99.9%", "10,968", "3,664"]
+    assert out.splitlines()[1].split() == ["sales_by_month", "4", "6%", "~144", "B", "99.9%", "10,968", "3,664"]
     assert "sales_by_month: asked 3 times: Month reads 4 rows instead of 3,660." in err
     assert "3 queries of the log would read 12 rows instead of 10,980 (100% less)." in err
     assert err.endswith("Nothing is defined yet; --apply does it.\n")
@@ -53,7 +53,8 @@ def test_from_a_log_to_aggregates(folder: Path) -> None:
     assert err.endswith("Build them: atscale-aggs build tiny_sales\n")
     _run(folder, "build", "tiny_sales")
     assert "from aggregate `sales_by_month` (4 rows, as of " in _run(folder, "query", by_month)[2]
-    assert _run(folder, "recommend", "tiny_sales")[2].endswith("saves more than it costs.\n")
+    err = _run(folder, "recommend", "tiny_sales")[2]
+    assert "no further aggregate saves more than it costs. Budget: 915 rows and 20 aggregates; spent before: 4." in err
 
 
 def test_queries_of_a_file(folder: Path) -> None:
@@ -68,6 +69,40 @@ def test_queries_of_a_file(folder: Path) -> None:
     assert (one["rows"], one["outcome"]) == (3, None)
     assert [each["query"] for each in document["unserved"]] == ['SELECT "Nothing" FROM tiny_sales']
     assert _run(folder, "recommend", "tiny_sales", "--queries", "log.sql", "--from-structure")[0] == 2
+
+
+def test_a_budget_in_bytes(folder: Path) -> None:
+    """By option or setting; what does not fit is not proposed, and what is no size is a usage error."""
+    log = folder / "log.sql"
+    log.write_text('SELECT "Shop", "Month", "Amount" FROM tiny_sales; SELECT "City", "Amount" FROM tiny_sales;')
+    base = ("recommend", "tiny_sales", "--queries", "log.sql", "--most", "9")
+
+    _, out, _ = _run(folder, *base, "--json")
+    sizes = [one["bytes"] for one in json.loads(out)["recommendations"]]
+    assert len(sizes) == 2
+    code, out, err = _run(folder, *base, "--budget-bytes", "0.5kB")
+    assert code == 0
+    assert "sales_by_city" in out
+    assert "month" not in out
+    assert "Budget: 500 B and 9 aggregates; spent before: about 0 B; these: about " in err
+    assert _run(folder, "settings", "set", "aggregates.demandDefined.budgetBytes", "500")[0] == 0
+    document = json.loads(_run(folder, *base, "--json")[1])
+    assert document["budget"] == {"unit": "bytes", "size": 500, "spent": 0, "count": 9}
+    assert [one["bytes"] for one in document["recommendations"]] == [min(sizes)]
+    assert len(json.loads(_run(folder, *base, "--budget-percent", "25", "--json")[1])["recommendations"]) == 2
+    assert _run(folder, *base, "--budget-bytes", "some")[0] == 2
+    assert _run(folder, *base, "--budget-bytes", "1MB", "--budget-percent", "1")[0] == 2
+
+
+def test_settings_that_change_nothing_say_so(folder: Path) -> None:
+    """By name and with the reason; they are listed with the others."""
+    code, _, err = _run(folder, "settings", "set", "AGGREGATES.CREATE.JOINS.PRIME.COMPRESSION", "3")
+
+    assert code == 0
+    assert "has no effect here: there is no preferred storage" in err
+    assert err.endswith("Nothing was set.\n")
+    assert "aggregates.create.joins.nonInner.enabled" in _run(folder, "settings", "list")[1]
+    assert _run(folder, "settings", "set", "aggregates.create.joins.nonOuter.enabled", "true")[0] == 1
 
 
 def test_predictions_are_told(folder: Path) -> None:

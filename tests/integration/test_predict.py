@@ -10,11 +10,11 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
 from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 
 _MORE = (
@@ -137,6 +137,77 @@ def test_a_changed_metric_set_is_a_new_all_member_aggregate(workspace: Workspace
     _edit(folder, "model", "metrics:\n", "metrics:\n  - unique_name: Quantity\n")
     _deploy(workspace, folder)
     assert workspace.registry.definition(old[_ALL_MEMBERS].id).status == "defined"
+
+
+def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: Workspace, folder: Path) -> None:
+    """AtScale, "Life Cycle of Aggregate Tables", Superseded: also over batches that do not build the new one; uses pass on."""
+    total = 'SELECT "Amount" FROM tiny_sales'
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    _deploy(workspace, folder)
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    old = _defined(workspace)[_ALL_MEMBERS]
+    with QueryRouter(workspace) as router:
+        before = router.answer(total).rows
+    _edit(folder, "model", "  - unique_name: Quantity\n", "")
+    report = _deploy(workspace, folder)
+    (new,) = [one for one in _defined(workspace).values() if not one.grain and one.id != old.id]
+
+    assert (report.giving_way, dict(report.retired)) == ({_ALL_MEMBERS: new.name}, {})
+    only = BatchRequest(aggregates=(_MONTHS,))
+    run_batch(workspace, "tiny_sales", owner=process_owner(), request=only)
+    assert answer(workspace, total).plan.sources[0].definition_id == old.id
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    after = answer(workspace, total)
+    assert (after.plan.sources[0].definition_id, after.rows) == (new.id, before)
+    record = workspace.registry.definition(old.id)
+    assert (record.status, record.status_reason) == (
+        "retired",
+        f"superseded by `{new.name}`: redeployed: the metrics of `sales` changed, or are predicted no more",
+    )
+    (used,) = [one for one in workspace.registry.usages(new.model_id) if one.definition_id == new.id]
+    assert used.inherited == 2
+
+
+def test_the_old_dimension_only_aggregate_serves_until_the_new_one_does(workspace: Workspace, folder: Path) -> None:
+    """A dimension that gets a level between gets another aggregate; lists of values are served all the time."""
+    months = 'SELECT DISTINCT "Month" FROM tiny_sales'
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    _deploy(workspace, folder)
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    old = _defined(workspace)[_MONTHS]
+    text = (folder / "calendar.yml").read_text()
+    begin = text.index("  - unique_name: Month\n    label")
+    end = text.index("  - unique_name: Day\n    label")
+    name = text[begin:end].replace("Month", "Day Name").replace("[month]", "[day_name]").replace("month", "day_name")
+    text = text[:end] + name + text[end:]
+    text = text.replace(
+        "      - unique_name: Month\n", "      - unique_name: Month\n      - unique_name: Day Name\n", 1
+    )
+    (folder / "calendar.yml").write_text(text)
+    report = _deploy(workspace, folder)
+
+    assert list(report.giving_way) == [_MONTHS], report
+    assert answer(workspace, months).plan.sources[0].definition_id == old.id
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    source = answer(workspace, months).plan.sources[0]
+    assert source.aggregate == report.giving_way[_MONTHS]
+
+
+def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Path) -> None:
+    """The model is changed back before the next batch: what had been to come goes, and what serves stays."""
+    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    _deploy(workspace, folder)
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    old = _defined(workspace)[_ALL_MEMBERS]
+    _edit(folder, "model", "  - unique_name: Quantity\n", "")
+    (new,) = _deploy(workspace, folder).giving_way.values()
+    _edit(folder, "model", "metrics:\n", "metrics:\n  - unique_name: Quantity\n")
+    report = _deploy(workspace, folder)
+
+    assert set(report.retired) == {new}
+    assert workspace.registry.successions(old.model_id, pending=True) == ()
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
 
 
 def test_a_changed_dimension_is_looked_at_again(workspace: Workspace, folder: Path) -> None:

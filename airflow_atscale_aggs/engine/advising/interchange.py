@@ -36,7 +36,7 @@ class Neighbourhood:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What answers each need under a choice: the cost, the second best cost, and whose the best one is (-1: today's)."""
+    """What answers each need under a choice: the weighted cost, the second best, and whose the best one is (-1: today's)."""
 
     best: Numbers
     second: Numbers
@@ -55,8 +55,11 @@ class Interchange:
         self._given, self._size, self._count = given, size, count
         self._cells = 0
         self._random = random.Random(0)  # noqa: S311 - any will do, the same each time
-        self._change, self._positive = np.empty_like(given.reads), np.empty_like(given.reads)
-        self._least = _LEAST_GAIN * float(given.weights @ given.costs)
+        self._costs = given.costs * given.weights
+        # Needs by candidates: what is done with all candidates at once lies side by side. Nobody reads more than today.
+        self._reads = np.ascontiguousarray((np.minimum(given.reads, given.costs) * given.weights).T)
+        self._change, self._part = np.empty_like(self._reads), np.empty_like(self._reads)
+        self._least = _LEAST_GAIN * float(self._costs.sum())
 
     def best(self, starts: Sequence[Sequence[int]], *, effort: int) -> list[int]:
         """The cheapest choice found from any start; ``effort`` bounds the kicks, in cells looked at."""
@@ -82,8 +85,8 @@ class Interchange:
 
     def _cost(self, chosen: Sequence[int]) -> float:
         places = np.array(chosen, dtype=np.int64)
-        best = self._given.reads[places].min(axis=0, initial=np.inf)
-        return float(self._given.weights @ np.minimum(self._given.costs, best) + self._given.upkeep[places].sum())
+        best = self._reads[:, places].min(axis=1, initial=np.inf)
+        return float(np.minimum(self._costs, best).sum() + self._given.upkeep[places].sum())
 
     def _kicked(self, chosen: Sequence[int]) -> list[int]:
         """Some taken out, one put in; never above the budget."""
@@ -117,12 +120,11 @@ class Interchange:
         given, places = self._given, np.array(chosen, dtype=np.int64)
         now = self._standing(places)
         self._cells += given.reads.size
-        # Per candidate that comes and need: what a need costs more, if its owner goes, or less.
-        change, positive = self._change, self._positive
-        np.minimum(now.second, given.reads, out=change)
-        np.subtract(change, now.best, out=change)
-        np.minimum(change, 0.0, out=positive)
-        added = weighted(positive, -given.weights) - given.upkeep
+        # Per need and candidate that comes: what the need costs more, if its owner goes, or less.
+        change, part = self._change, self._part
+        np.minimum(now.second[:, None], self._reads, out=change)
+        np.subtract(change, now.best[:, None], out=change)
+        added = -np.minimum(change, 0.0, out=part).sum(axis=0) - given.upkeep
         added[places] = -np.inf
         room = self._size - float(given.sizes[places].sum())
         moves: list[tuple[float, int, int]] = []
@@ -130,10 +132,10 @@ class Interchange:
             gains = np.where(given.sizes <= room, added, -np.inf)
             moves.append((float(gains.max(initial=-np.inf)), -1, int(gains.argmax()) if len(gains) else -1))
         if len(chosen):
-            dropped = given.upkeep[places] - self._by_owner(now.second - now.best, now, len(places))
+            dropped = given.upkeep[places] - self._by_owner((now.second - now.best)[:, None], now, len(places))[0]
             moves.append((float(dropped.max()), int(dropped.argmax()), -1))
             # What a candidate that comes leaves unanswered of what the one that goes answered.
-            unanswered = self._by_owner(np.maximum(change, 0.0, out=positive), now, len(places))
+            unanswered = self._by_owner(np.maximum(change, 0.0, out=part), now, len(places))
             swaps = added[:, None] - unanswered + given.upkeep[places]
             swaps[given.sizes[:, None] > room + given.sizes[places]] = -np.inf
             new, out = np.unravel_index(int(swaps.argmax()), swaps.shape)
@@ -141,21 +143,21 @@ class Interchange:
         gain, out_, new_ = max(moves, default=(0.0, -1, -1))
         return (out_, new_) if gain > self._least else None
 
-    def _by_owner(self, costs: Numbers, now: _Standing, count: int) -> Numbers:
-        """Weighted costs (by need in the last place) summed by owner (in the last place)."""
-        order = np.argsort(now.owner, kind="stable")
-        order = order[np.searchsorted(now.owner[order], 0) :]
-        summed = np.zeros((*costs.shape[:-1], count))
-        if len(order):
-            owners, begins = np.unique(now.owner[order], return_index=True)
-            summed[..., owners] = np.add.reduceat(costs[..., order] * self._given.weights[order], begins, axis=-1)
-        return summed
+    @staticmethod
+    def _by_owner(costs: Numbers, now: _Standing, count: int) -> Numbers:
+        """Costs (by need in the first place) summed by owner (in the last place)."""
+        summed = np.zeros((count, costs.shape[1]))
+        for owner in range(count):
+            mine = costs[now.owner == owner]
+            if len(mine):
+                mine.sum(axis=0, out=summed[owner])
+        return summed.T
 
     def _standing(self, places: NDArray[np.int64]) -> _Standing:
-        table = np.vstack((self._given.costs, self._given.reads[places]))
+        table = np.vstack((self._costs, self._reads[:, places].T))
         first = table.argmin(axis=0)
         columns = np.arange(table.shape[1])
         best = table[first, columns]
         table[first, columns] = np.inf
-        second = np.where(first == 0, best, np.minimum(table.min(axis=0), self._given.costs))
+        second = np.where(first == 0, best, np.minimum(table.min(axis=0), self._costs))
         return _Standing(best, second, first - 1)

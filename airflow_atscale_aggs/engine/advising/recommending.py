@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.advising.candidates import (
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
 from airflow_atscale_aggs.engine.advising.needs import Need
 from airflow_atscale_aggs.engine.advising.selection import Budget, SelectionProblem, select
+from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, derivation
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
@@ -38,6 +39,7 @@ class DefinedPart:
 
     Attributes:
         rows: None until somebody has counted them.
+        size_bytes: of its table, where the warehouse tells; None: not known.
         is_system: the engine defined it.
         is_demanded: it was defined by demand, and counts against the budget for that.
     """
@@ -45,6 +47,7 @@ class DefinedPart:
     name: str
     part: FactPart
     rows: float | None
+    size_bytes: float | None = None
     metrics: tuple[str, ...] = ()
     is_system: bool = False
     is_demanded: bool = False
@@ -59,6 +62,7 @@ class FactDemand:
         needs: all that an aggregate of the engine's may answer, heaviest first.
         defined: aggregates of the fact that exist or will be built.
         proven: dependencies that hold in the data.
+        widths: what rows of aggregates take.
     """
 
     fact: str
@@ -67,6 +71,7 @@ class FactDemand:
     limits: JoinLimits
     proven: AbstractSet[Dependency]
     defined: tuple[DefinedPart, ...] = ()
+    widths: RowWidths = field(default_factory=RowWidths)
     _today: dict[int, float] = field(default_factory=dict, repr=False)
 
     def cost_today(self, need: Need) -> float:
@@ -78,6 +83,15 @@ class FactDemand:
             self._today[id(need)] = known
         return known
 
+    def spent(self, *, in_bytes: bool) -> float:
+        """Rows, or bytes, of what is defined by demand already."""
+        mine = [one for one in self.defined if one.is_demanded]
+        return sum((self._bytes(one) if in_bytes else one.rows) or 0.0 for one in mine)
+
+    def _bytes(self, one: DefinedPart) -> float:
+        """Those of its table, else as they are estimated."""
+        return one.size_bytes if one.size_bytes is not None else (one.rows or 0.0) * self.widths.of_part(one.part)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -85,6 +99,7 @@ class Proposal:
 
     Attributes:
         rows: predicted.
+        size_bytes: predicted: rows times what the columns take.
         is_measured: the rows come from a sketch in the warehouse, not from group counts of its attributes alone.
         saved: rows that queries read less, during the time in which the needs were asked, upkeep not deducted.
         upkeep: rows read and written to keep it, during the same time.
@@ -95,6 +110,7 @@ class Proposal:
     part: FactPart
     metrics: tuple[str, ...]
     rows: float
+    size_bytes: float
     is_measured: bool
     saved: float
     upkeep: float
@@ -130,11 +146,11 @@ def advise(demands: Sequence[FactDemand], settings: Settings, *, budget: Budget,
     """What should be defined.
 
     Args:
-        budget: in rows.
+        budget: in rows or bytes.
         builds: how many builds fell into the time in which the needs were asked; 0: nobody knows, upkeep does not matter and
             is told for one build.
     """
-    table = _Table(demands, settings, builds)
+    table = _Table(demands, settings, builds, in_bytes=budget.in_bytes)
     chosen = table.choose(budget)
     proposals, refused = [], []
     for number, demand in enumerate(demands):
@@ -150,7 +166,7 @@ def advise(demands: Sequence[FactDemand], settings: Settings, *, budget: Budget,
 class _Table:
     """The candidates of all facts, as one selection problem."""
 
-    def __init__(self, demands: Sequence[FactDemand], settings: Settings, builds: float) -> None:
+    def __init__(self, demands: Sequence[FactDemand], settings: Settings, builds: float, *, in_bytes: bool) -> None:
         self._demands, self._settings, self._builds = demands, settings, builds
         self.candidates: list[CandidateGrain] = []
         self.owner: list[int] = []
@@ -160,7 +176,8 @@ class _Table:
         self._blocks: list[NDArray[np.bool_]] = []
         for number, demand in enumerate(demands):
             self._add(number, demand)
-        self._sizes = np.array([self._rows(place) for place in range(len(self.candidates))], dtype=np.float64)
+        self._rows = np.array([self._rows_of(place) for place in range(len(self.candidates))], dtype=np.float64)
+        self._sizes = self._rows * self._widest() if in_bytes else self._rows
         self._serves = self._joined()
 
     def _add(self, number: int, demand: FactDemand) -> None:
@@ -203,7 +220,7 @@ class _Table:
         return SelectionProblem(
             weights=np.array([need.weight for need in self._needs]),
             costs=np.array(self._costs, dtype=np.float64),
-            rows=self._sizes,
+            rows=self._rows,
             sizes=self._sizes,
             upkeep=self._upkeep(chosen),
             serves=self._serves,
@@ -217,12 +234,26 @@ class _Table:
             row, column = row + block.shape[0], column + block.shape[1]
         return serves
 
-    def _rows(self, place: int) -> float:
+    def _rows_of(self, place: int) -> float:
         space = self._demands[self.owner[place]].space
         return space.rows(space.reduced(self.candidates[place].mask))
 
+    def _widest(self) -> NDArray[np.float64]:
+        """Bytes of a row of each candidate with all that needs could make it store: so that a budget is never passed."""
+        found: list[float] = []
+        for number, demand in enumerate(self._demands):
+            space = demand.space
+            needs, _ = servable(demand, self._settings)
+            most = measures_at_most(demand, needs, self._settings)
+            asked = space.mask({attribute for need in needs for attribute in need.grain})
+            for place, one in enumerate(self.candidates):
+                if self.owner[place] == number:
+                    stored = space.bound(one.mask | (space.closure(one.mask) & asked))
+                    found.append(demand.widths.of((bound.attribute for bound in stored), most))
+        return np.array(found, dtype=np.float64)
+
     def _upkeep(self, chosen: Sequence[int]) -> NDArray[np.float64]:
-        rows = self._sizes
+        rows = self._rows
         if not self._builds:
             return np.zeros(len(rows))
         reads = np.array([float(self._demands[number].space.fact_rows) for number in self.owner])
@@ -239,6 +270,14 @@ class _Table:
 def _readings(demand: FactDemand, builds: float) -> float:
     """How often the builds read the source: full ones each time, increments once together."""
     return 1.0 if demand.limits.is_incremental else builds
+
+
+def measures_at_most(demand: FactDemand, needs: Sequence[Need], settings: Settings) -> int:
+    """How many measures an aggregate for some of the needs stores at the most."""
+    room = settings.widening_measures if settings.widening else 0
+    every = {measure for need in needs for measure in need.part.measures}
+    every.update(measure for one in demand.defined if one.is_system for measure in one.part.measures)
+    return min(len(every), max((len(need.part.measures) for need in needs), default=0) + room)
 
 
 def servable(demand: FactDemand, settings: Settings) -> tuple[list[Need], list[tuple[Need, str]]]:
@@ -322,6 +361,7 @@ class _Proposing:
                     part=part,
                     metrics=metrics,
                     rows=rows,
+                    size_bytes=rows * self._demand.widths.of_part(part),
                     is_measured=self._demand.space.is_measured(self._demand.space.reduced(draft.grain.mask)),
                     saved=sum(need.weight * (today - rows) for need, today in draft.answered),
                     upkeep=self._upkeep(draft, drafts),

@@ -68,10 +68,11 @@ class SelectionProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much may be made: ``size`` in the unit of the candidates' sizes, and how many."""
+    """How much may be made: ``size`` in the unit of the candidates' sizes, rows or bytes, and how many."""
 
     size: float
     count: int
+    in_bytes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +198,29 @@ def _popped_stale(waiting: list[tuple[float, int, int]], picked: int) -> Places:
 
 def _first_gains(problem: SelectionProblem) -> tuple[Numbers, Numbers]:
     """What each candidate saves by itself, and a mark that is equal for candidates that serve the same needs."""
-    count, needs = problem.serves.shape
-    gains, marks = np.empty(count), np.empty(count)
-    marking = np.random.default_rng(0).random(size=(needs,))
+    needs = problem.serves.shape[1]
+    bits = np.packbits(problem.serves, axis=1)
+    marks = _summed(bits, np.random.default_rng(0).random(size=(needs,)))
+    # Where a candidate has fewer rows than anything that is read today, what it saves is a difference of two sums.
+    gains = _summed(bits, problem.weights * problem.costs) - problem.rows * _summed(bits, problem.weights)
+    dear = np.flatnonzero(problem.rows >= problem.costs.min(initial=np.inf))
     step = max(_CHUNK_CELLS // max(needs, 1), 1)
-    for begin in range(0, count, step):
-        part = slice(begin, begin + step)
-        serves = problem.serves[part].astype(np.float64)
-        marks[part] = weighted(serves, marking)
-        serves *= np.maximum(problem.costs - problem.rows[part, None], 0.0)
-        gains[part] = weighted(serves, problem.weights) - problem.upkeep[part]
-    return gains, marks
+    for begin in range(0, len(dear), step):
+        part = dear[begin : begin + step]
+        saved = np.maximum(problem.costs - problem.rows[part, None], 0.0) * problem.serves[part]
+        gains[part] = weighted(saved, problem.weights)
+    return gains - problem.upkeep, marks
+
+
+def _summed(bits: NDArray[np.uint8], values: Numbers) -> Numbers:
+    """Sums of the values whose bits are set; by tables for eight bits at once, since there may be millions of bits."""
+    padded = np.zeros(bits.shape[1] * 8)
+    padded[: len(values)] = values
+    tables = padded.reshape(-1, 8) @ np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).T.astype(np.float64)
+    found = np.zeros(len(bits))
+    for number in range(bits.shape[1]):
+        found += tables[number][bits[:, number]]
+    return found
 
 
 def _undominated(problem: SelectionProblem, places: Places, marks: Numbers) -> Places:

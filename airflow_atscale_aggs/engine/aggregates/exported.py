@@ -53,6 +53,7 @@ class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
         uses, query_seconds, last_used_at: of the queries it answered.
         rows: of the newest instances, all facts together.
         build_seconds: of the newest instances, together.
+        size_bytes: of their tables when it was evaluated last; None where the warehouse does not tell.
         score: of the newest evaluation.
     """
 
@@ -61,6 +62,7 @@ class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
     last_used_at: _Moment | None = None
     rows: _Count | None = None
     build_seconds: _Figure | None = None
+    size_bytes: _Count | None = None
     score: _Figure | None = None
 
 

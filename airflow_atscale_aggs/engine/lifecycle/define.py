@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
-from airflow_atscale_aggs.engine.settings import Settings, known_key
+from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
@@ -163,6 +163,10 @@ def _settings_of(model: str, found: ModelFolder) -> dict[str, str]:
         if document.value["model"] != model or not isinstance(given, Mapping):
             continue
         for key, value in given.items():
+            why = why_without_effect(str(key))
+            if why:
+                found.issues.warning(document.where, "setting", f"setting `{key}` has no effect: {why}")
+                continue
             try:
                 Settings().with_values({str(key): value})
                 values[known_key(str(key))] = str(value)

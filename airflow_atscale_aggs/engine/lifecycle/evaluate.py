@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
@@ -50,7 +51,8 @@ class EvaluateReport:
 def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: datetime) -> EvaluateReport:
     """Judge every definition of a model that stands, and keep the judgement.
 
-    The facts are counted in the warehouse, one COUNT(*) each; where that fails, what depends on it is not known.
+    The facts are counted in the warehouse, one COUNT(*) each, and tables are measured where it tells their bytes; where
+    that fails, what depends on it is not known.
 
     Args:
         record: False: only tell.
@@ -61,10 +63,12 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
     registry = workspace.registry
     known = registry.model(model)
     standing = registry.definitions(known.id)
+    active = registry.active_instances(known.id)
     figures = _Figures(
         fact_rows=_fact_rows(workspace, known, standing),
         usages=registry.usages(known.id),
-        active=registry.active_instances(known.id),
+        active=active,
+        sizes=_table_bytes(workspace, active),
         services=registry.services(known.id),
         savings=_Savings(registry.queries(known.id, limit=_MOST_QUERIES)),
     )
@@ -94,6 +98,15 @@ def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[Defi
     except WarehouseError:
         return found
     return found
+
+
+def _table_bytes(workspace: Workspace, active: Sequence[InstanceRecord]) -> Mapping[str, int]:
+    """By instance; empty where the warehouse does not answer."""
+    try:
+        with workspace.warehouse.session() as session:
+            return bytes_of_instances(session, workspace, active)
+    except WarehouseError:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +174,7 @@ class _Figures:
     fact_rows: Mapping[str, int]
     usages: Sequence[UsageRecord]
     active: Sequence[InstanceRecord]
+    sizes: Mapping[str, int]
     services: Mapping[str, ServiceRecord]
     savings: _Savings
     _uses: dict[tuple[str, str], UsageRecord] = field(init=False)
@@ -182,8 +196,10 @@ class _Figures:
         facts = [part.fact for part in definition.parts]
         used = {fact: self._uses[identity, fact] for fact in facts if (identity, fact) in self._uses}
         own = {fact: one.uses - one.inherited for fact, one in used.items()}
-        built = [one.rows for fact in facts if (one := self._instances.get((identity, fact))) is not None]
-        rows = sum(n or 0 for n in built) if len(built) == len(facts) else None
+        built = [one for fact in facts if (one := self._instances.get((identity, fact))) is not None]
+        is_whole = len(built) == len(facts)
+        rows = sum(one.rows or 0 for one in built) if is_whole else None
+        sizes = [self.sizes[one.id] for one in built if one.id in self.sizes]
         whole = sum(self.fact_rows[fact] for fact in facts) if all(fact in self.fact_rows for fact in facts) else None
         seconds_saved, measured = self._seconds_saved(identity, own)
         service = self.services.get(identity)
@@ -206,6 +222,7 @@ class _Figures:
             uses=sum(own.values()),
             last_used_at=figures.last_used_at,
             rows=rows,
+            size_bytes=sum(sizes) if is_whole and len(sizes) == len(built) else None,
             fact_rows=whole,
             rows_saved=figures.rows_saved,
             seconds_saved=seconds_saved,

@@ -79,11 +79,15 @@ class Sizes:
     def of(self, warehouse: Warehouse) -> Statistics:
         """By (schema, table); empty where the warehouse tells nothing."""
         if self._found is None:
+            with warehouse.session() as session:
+                return self.told(session)
+        return self._found
+
+    def told(self, session: WarehouseSession) -> Statistics:
+        """As `of`, over a session that is open already."""
+        if self._found is None:
             query = statistics_query(set(self._places()), self.sources.dialect)
-            self._found = {}
-            if query is not None:
-                with warehouse.session() as session:
-                    self._found = read_statistics(session.fetch_all(query))
+            self._found = {} if query is None else read_statistics(session.fetch_all(query))
         return self._found
 
     def _places(self) -> Iterator[TableKey]:

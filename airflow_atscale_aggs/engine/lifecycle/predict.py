@@ -1,14 +1,15 @@
 """Defined, by prediction: what a model's structure speaks for is defined at deploy and revised at redeploy.
 
-Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. All-member aggregates
-need no look at the data; the other kinds do, and wait for the next deployment where the warehouse does not answer.
+Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new aggregate takes
+the place of one that serves, the old one is built and serves on until the first instance of the new one is Active. All-member
+aggregates need no look at the data; the other kinds do, and wait for the next deployment where the warehouse does not answer.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-defined tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +24,7 @@ from airflow_atscale_aggs.engine.advising.prediction import (
 )
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
 from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.demand import storable_metrics
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, as_proposed, recommend
@@ -31,11 +33,13 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition
+from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition, SuccessionRecord
 from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 
 _OFF = "`build_speculative_aggs` is off"
+_REDEPLOYED = "redeployed"
+"""How the reasons of successions begin that are prediction's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class PredictReport:
     Attributes:
         appeared: names of aggregates that it defined.
         retired: names of those that it retired, with the reason.
+        giving_way: names of those that serve until their successor does, with its name.
         kept: names of those that nothing changed.
         notes: what could not be done, and why.
     """
@@ -52,6 +57,7 @@ class PredictReport:
     model: str
     appeared: tuple[str, ...] = ()
     retired: Mapping[str, str] = field(default_factory=dict)
+    giving_way: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -87,6 +93,7 @@ class _Prediction:
         self._proposed: list[ProposedDefinition] = []
         self._kept: set[str] = set()
         self._retired: dict[str, str] = {}
+        self._heirs: dict[str, tuple[AggregateDefinition, ...]] = {}
         self._notes: list[str] = []
 
     def run(self) -> PredictReport:
@@ -136,7 +143,9 @@ class _Prediction:
                 self._proposed.append(ProposedDefinition(definition=definition, reason=reason, evidence=evidence))
         for identity, old in self._existing.items():
             if not old.grain and identity not in wanted:
-                self._retired[identity] = f"the metrics of `{old.parts[0].fact}` changed, or are predicted no more"
+                fact = old.parts[0].fact
+                heirs = [one for one in wanted.values() if one.parts[0].fact == fact]
+                self._leave([identity], f"the metrics of `{fact}` changed, or are predicted no more", heirs)
 
     def _dimensions(self, statistician: Statistician, known: ModelKnowledge) -> None:
         for name, dimension in sorted(self._model.dimensions.items()):
@@ -158,9 +167,8 @@ class _Prediction:
                     self._kept.add(proposal.definition.id)
                 else:
                     self._proposed.append(proposal)
-            ids = {proposal.definition.id for proposal in wanted}
-            gone = {one: f"dimension `{name}` changed" for one in mine if one not in ids}
-            self._retired.update(gone)
+            new = {proposal.definition.id: proposal.definition for proposal in wanted}
+            self._leave([one for one in mine if one not in new], f"dimension `{name}` changed", new.values())
 
     def _of_dimension(
         self, chains: tuple[Chain, ...], statistician: Statistician, known: ModelKnowledge
@@ -213,17 +221,25 @@ class _Prediction:
             ignored=frozenset(mine),
         )
         report = recommend(self._workspace, self._record.id, request=request, now=self._now)
-        ids = {one.definition.id for one in report.recommendations}
-        self._kept.update(ids.intersection(mine))
+        new = {one.definition.id: one.definition for one in report.recommendations}
+        self._kept.update(new.keys() & set(mine))
         self._proposed += [as_proposed(one, report) for one in report.recommendations if one.definition.id not in mine]
-        self._retired.update({one: f"what leads to `{fact}` changed" for one in mine if one not in ids})
+        self._leave([one for one in mine if one not in new], f"what leads to `{fact}` changed", new.values())
+
+    def _leave(self, old: Iterable[str], why: str, heirs: Iterable[AggregateDefinition]) -> None:
+        """Old definitions are spoken for no more; new ones of the same kind may take their places."""
+        for identity in old:
+            self._retired[identity] = why
+            self._heirs[identity] = tuple(heirs)
 
     def _written(self) -> PredictReport:
         registry = self._workspace.registry
         outcomes = registry.add_definitions(self._proposed, now=self._now)
+        registry.withdraw_successions(self._kept, reason=_REDEPLOYED)
+        giving_way = self._giving_way()
         retired = {}
         for why in sorted(set(self._retired.values())):
-            ids = [identity for identity, reason in self._retired.items() if reason == why]
+            ids = [one for one, reason in self._retired.items() if reason == why and one not in giving_way]
             registry.set_definition_status(ids, "retired", why, expected="defined", now=self._now)
             retired.update({self._existing[identity].name: why for identity in ids})
         new = {DefinitionOutcome.ADDED, DefinitionOutcome.RETURNED}
@@ -232,9 +248,40 @@ class _Prediction:
             model=self._record.name,
             appeared=tuple(registry.definition(identity).definition.name for identity in appeared),
             retired=retired,
+            giving_way={self._existing[old].name: new for old, new in giving_way.items()},
             kept=tuple(sorted(self._existing[identity].name for identity in self._kept)),
             notes=tuple(self._notes),
         )
+
+    def _giving_way(self) -> dict[str, str]:
+        """Those that serve and have an heir wait for it: old id to the heir's name. Nothing else changes for queries."""
+        registry = self._workspace.registry
+        serving = {one.step.definition_id for one in registry.active_instances(self._record.id)}
+        defined = {one.definition.id: one.definition.name for one in registry.definitions(self._record.id)}
+        found: dict[str, AggregateDefinition] = {}
+        for old in sorted(serving & self._heirs.keys() & defined.keys()):
+            grain = self._existing[old].grain
+            able = [one for one in self._heirs[old] if one.id in defined]
+            if able:
+                found[old] = max(able, key=lambda one, grain=grain: (len(one.grain & grain), one.name))  # type: ignore[misc]
+        registry.propose_successions(
+            [
+                SuccessionRecord(
+                    old_id=old,
+                    new_id=heir.id,
+                    model_id=self._record.id,
+                    reason=f"{_REDEPLOYED}: {self._retired[old]}",
+                    facts=tuple(part.fact for part in heir.parts),
+                    proposed_at=self._now,
+                )
+                for old, heir in found.items()
+            ]
+        )
+        # An heir may serve already, as one that a person has defined.
+        done = {one.old_id for one in registry.complete_successions(self._record.id, now=self._now)}
+        if done:
+            drop_gone_views(self._workspace, self._record.id)
+        return {old: defined[heir.id] for old, heir in found.items() if old not in done}
 
 
 def _grain(part: FactPart) -> frozenset[GrainAttribute]:

@@ -6,7 +6,7 @@ Demand-Defined Aggregates"; priming.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,12 +30,14 @@ from airflow_atscale_aggs.engine.lifecycle.demand import (
     demand_of_structure,
 )
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _MOST_ROUNDS = 4
 """Of measuring what was chosen and choosing again."""
@@ -50,7 +52,7 @@ class Recommendation:
 
     Attributes:
         error: of the predicted rows, as a share; None where they are computed from its attributes' counts alone.
-        size_bytes: predicted, by the types of its columns.
+        size_bytes: predicted, by what the warehouse tells of its columns, or by their types.
         saved: rows that queries would read less, in the time looked at.
         share: of the cost of all queries that is saved.
         outcome: what became of it when it was applied; None when it was not.
@@ -66,6 +68,27 @@ class Recommendation:
     queries: float
     reason: str
     outcome: DefinitionOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """The budget of a recommendation.
+
+    Attributes:
+        size: rows, or bytes, of all that is defined by demand together.
+        spent: of these, by what is defined already.
+        count: of new ones.
+    """
+
+    size: float
+    spent: float
+    count: int
+    in_bytes: bool
+
+    @property
+    def left(self) -> Budget:
+        """For what is new."""
+        return Budget(size=max(self.size - self.spent, 0.0), count=self.count, in_bytes=self.in_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +112,7 @@ class RecommendReport:
     recommendations: tuple[Recommendation, ...]
     unserved: tuple[Unserved, ...]
     scans: int
+    budget: Allowance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +123,8 @@ class RecommendRequest:
         queries: SQL that stands for history; None: the log.
         from_structure: what the model's structure makes likely, instead of queries.
         dialect: of the queries.
-        most, percent: instead of the settings' number and budget; None: those.
+        most, percent, budget_bytes: instead of the settings' number and budget; None: those. A budget is in percent of the
+            facts' rows or in bytes, not both.
         facts: only these facts; None: all. For advice from structure.
         origin: of what is defined.
         ignored: ids of definitions that count as if they were not there.
@@ -110,6 +135,7 @@ class RecommendRequest:
     dialect: str = "postgres"
     most: int | None = None
     percent: int | None = None
+    budget_bytes: int | None = None
     facts: tuple[str, ...] | None = None
     origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED
     ignored: frozenset[str] = frozenset()
@@ -144,8 +170,10 @@ def recommend(
     )
     with workspace.warehouse.session() as session:
         statistician = Statistician(session, known)
-        demands = _demands(workspace, known, demand.needs, statistician, wanted.ignored)
-        advice = _settled(demands, statistician, settings, wanted, builds)
+        sizes = _table_bytes(session, workspace, record.id)
+        demands = _demands(workspace, known, demand.needs, (statistician, sizes), wanted.ignored)
+        allowed = _allowance(demands, settings, wanted)
+        advice = _settled(demands, statistician, settings, allowed.left, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     found, blocked = _recommendations(known, advice, wanted, records)
     refused = tuple(Unserved(listed(need.part), need.weight, reason) for need, reason in advice.refused)
@@ -159,6 +187,7 @@ def recommend(
         recommendations=tuple(found),
         unserved=(*demand.unserved, *refused, *blocked),
         scans=statistician.scans,
+        budget=allowed,
     )
     return _applied(workspace, report, now) if apply and found else report
 
@@ -202,10 +231,11 @@ def _demands(
     workspace: Workspace,
     known: ModelKnowledge,
     needs: Sequence[Need],
-    statistician: Statistician,
+    measured: tuple[Statistician, Mapping[tuple[str, str], int]],
     ignored: frozenset[str],
 ) -> list[FactDemand]:
     """By fact: needs, statistics, and what is defined already."""
+    statistician, sizes = measured
     by_fact: dict[str, list[Need]] = {}
     for need in needs:
         by_fact.setdefault(need.part.fact, []).append(need)
@@ -215,6 +245,7 @@ def _demands(
             name=one.definition.name,
             part=part,
             rows=last.get((one.definition.id, part.fact)),
+            size_bytes=sizes.get((one.definition.id, part.fact)),
             metrics=one.definition.metrics,
             is_system=one.definition.origin.is_system_defined,
             is_demanded=one.definition.origin is DefinitionOrigin.DEMAND_DEFINED,
@@ -230,20 +261,35 @@ def _demands(
     return found
 
 
+def _allowance(demands: Sequence[FactDemand], settings: Settings, wanted: RecommendRequest) -> Allowance:
+    """In bytes where the request says so, or says nothing and the settings do."""
+    in_rows = sum(demand.space.fact_rows for demand in demands)
+    told = settings.demand_bytes if wanted.budget_bytes is None and wanted.percent is None else wanted.budget_bytes
+    percent = settings.demand_percent if wanted.percent is None else wanted.percent
+    counts = wanted.origin is DefinitionOrigin.DEMAND_DEFINED
+    return Allowance(
+        size=float(told) if told else in_rows * percent / 100,
+        spent=sum(demand.spent(in_bytes=bool(told)) for demand in demands) if counts else 0.0,
+        count=settings.demand_number if wanted.most is None else wanted.most,
+        in_bytes=bool(told),
+    )
+
+
+def _table_bytes(session: WarehouseSession, workspace: Workspace, model_id: str) -> dict[tuple[str, str], int]:
+    """Of what is built, by (definition id, fact)."""
+    active = {one.id: one for one in workspace.registry.active_instances(model_id)}
+    told = bytes_of_instances(session, workspace, list(active.values()))
+    return {(active[key].step.definition_id, active[key].step.fact): size for key, size in told.items()}
+
+
 def _settled(
     demands: Sequence[FactDemand],
     statistician: Statistician,
     settings: Settings,
-    wanted: RecommendRequest,
+    budget: Budget,
     builds: float,
 ) -> Advice:
     """Advice whose choice does not change any more when its grains are counted."""
-    percent = settings.demand_percent if wanted.percent is None else wanted.percent
-    count = settings.demand_number if wanted.most is None else wanted.most
-    size = sum(demand.space.fact_rows for demand in demands) * percent / 100
-    if wanted.origin is DefinitionOrigin.DEMAND_DEFINED:
-        size -= sum(one.rows or 0.0 for demand in demands for one in demand.defined if one.is_demanded)
-    budget = Budget(size=max(size, 0.0), count=count)
     advice = advise(demands, settings, budget=budget, builds=builds)
     for _ in range(_MOST_ROUNDS):
         if not advice.to_measure:
@@ -267,14 +313,13 @@ def _recommendations(
             reason = f"`{definition.name}` would answer, but a person has blocked it"
             left_out.append(Unserved(listed(proposal.part), proposal.queries, reason))
             continue
-        width = sum(_column_bytes(kind) for kind in _column_types(known, proposal))
         is_sketched = proposal.is_measured and bool(proposal.part.attributes)
         found.append(
             Recommendation(
                 definition=definition,
                 rows=round(proposal.rows),
                 error=sketch_error(known.sources.dialect) if is_sketched else None,
-                size_bytes=round(proposal.rows * width),
+                size_bytes=round(proposal.size_bytes),
                 saved=round(proposal.saved),
                 share=proposal.saved / advice.cost_before if advice.cost_before else 0.0,
                 upkeep=round(proposal.upkeep),
@@ -326,31 +371,3 @@ def as_proposed(one: Recommendation, report: RecommendReport) -> ProposedDefinit
     if one.error is not None:
         evidence["predicted_rows_error"] = one.error
     return ProposedDefinition(definition=one.definition, reason=one.reason, evidence=evidence)
-
-
-def _column_types(known: ModelKnowledge, proposal: Proposal) -> list[str]:
-    part, sources = proposal.part, known.sources
-    kinds = [sources[bound.dataset].data_type(column) for bound in part.attributes for column in bound.columns]
-    return [*kinds, *("bigint" for _ in part.measures), *("int" for bound in part.attributes if bound.steps)]
-
-
-def _column_bytes(kind: str) -> int:
-    """Roughly what a value takes: text is taken for short names."""
-    return 8 if kind.startswith(_NUMBERS) else 16
-
-
-_NUMBERS = (
-    "int",
-    "bigint",
-    "smallint",
-    "tinyint",
-    "long",
-    "dec",
-    "num",
-    "double",
-    "float",
-    "real",
-    "date",
-    "time",
-    "bool",
-)

@@ -11,6 +11,7 @@ from airflow_atscale_aggs.engine.advising.candidates import JoinLimits
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
 from airflow_atscale_aggs.engine.advising.needs import Need
 from airflow_atscale_aggs.engine.advising.recommending import DefinedPart, FactDemand
+from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.estimates import count_groups, is_buildable
@@ -18,9 +19,13 @@ from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statistics import type_bytes
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _NEEDS_MEASURED_AT_ONCE = 30
+
+_FLAG_BYTES = type_bytes("int")
+"""Of the column that tells whether a join has met."""
 
 
 class Statistician:
@@ -60,7 +65,36 @@ class Statistician:
             unsafe=frozenset(name for name in datasets if not own[name].immutable),
         )
         known_parts = tuple(one if one.rows is not None else _with_rows(one, counted) for one in defined)
-        return FactDemand(fact=fact, space=space, needs=kept, limits=limits, proven=proven, defined=known_parts)
+        return FactDemand(
+            fact=fact,
+            space=space,
+            needs=kept,
+            limits=limits,
+            proven=proven,
+            defined=known_parts,
+            widths=self.widths(attributes),
+        )
+
+    def widths(self, attributes: Iterable[BoundAttribute]) -> RowWidths:
+        """Bytes of columns: what the warehouse's statistics tell of the columns they are taken from, else by their types."""
+        dialect = self._known.sources.dialect
+        found = {
+            bound.attribute: sum(self._column_bytes(bound.dataset, column) for column in bound.columns)
+            + (_FLAG_BYTES if bound.steps else 0)
+            for bound in attributes
+        }
+        return RowWidths(attributes=found, row=dialect.row_bytes)
+
+    def _column_bytes(self, dataset: str, column: str) -> float:
+        source = self._sources[dataset]
+        name = source.physical_name(column)
+        table = (
+            self._known.sizes.told(self._session).get((source.place[1] or "", source.place[2]))
+            if source.place
+            else None
+        )
+        known = table.columns.get(name) if table is not None and name is not None else None
+        return type_bytes(source.data_type(column)) if known is None or known.width is None else known.width
 
     def measure(self, parts: Iterable[FactPart]) -> Mapping[frozenset[GrainAttribute], float]:
         """Sketched group counts of parts of one fact by grain, see `counted`."""

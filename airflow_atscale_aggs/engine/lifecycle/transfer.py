@@ -295,6 +295,7 @@ def _source_figures(statistics: ExportedStatistics) -> dict[str, float]:
         "query_seconds": statistics.query_seconds,
         "rows": statistics.rows,
         "build_seconds": statistics.build_seconds,
+        "bytes": statistics.size_bytes,
         "score": statistics.score,
     }
     return {f"{SOURCE_PREFIX}{name}": float(value) for name, value in figures.items() if value}
@@ -311,20 +312,22 @@ class _Figures:
         for instance in registry.instances(model_id=model_id):
             if instance.status in _BUILT:
                 self._newest.setdefault((instance.step.definition_id, instance.step.fact), instance)
-        self._scores = {one.definition_id: one.score for one in registry.evaluations(model_id)}
+        self._judged = {one.definition_id: one for one in registry.evaluations(model_id)}
 
     def of(self, record: DefinitionRecord, definition: str) -> ExportedStatistics:
         """The statistics of one definition, all its facts together."""
         usages = self._usages.get(definition, [])
         newest = [self._newest.get((definition, part.fact)) for part in record.definition.parts]
         built = [one for one in newest if one is not None]
+        judged = self._judged.get(definition)
         return ExportedStatistics(
             uses=sum(one.uses for one in usages),
             query_seconds=sum(one.seconds for one in usages),
             last_used_at=max((one.last_used_at for one in usages), default=None),
             rows=sum(one.rows or 0 for one in built) if built else None,
             build_seconds=sum(one.seconds or 0.0 for one in built) if built else None,
-            score=self._scores.get(definition),
+            size_bytes=judged.size_bytes if judged is not None else None,
+            score=judged.score if judged is not None else None,
         )
 
 

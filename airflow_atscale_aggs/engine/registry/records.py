@@ -297,6 +297,7 @@ class EvaluationRecord:
         parts: what the score is the product of, by name, each from 0 to 1.
         uses: own ones since it was first defined, without inherited ones.
         rows: of its active instances; None when it has none.
+        size_bytes: of their tables; None where the warehouse does not tell, and while there are none.
         fact_rows: of the facts behind them; None when they could not be counted.
         rows_saved, seconds_saved: by all its uses together; None when that is not known.
         measured_share: share of the uses in the log whose saving was measured; the rest is estimated.
@@ -312,6 +313,7 @@ class EvaluationRecord:
     uses: int = 0
     last_used_at: datetime | None = None
     rows: int | None = None
+    size_bytes: int | None = None
     fact_rows: int | None = None
     rows_saved: int | None = None
     seconds_saved: float | None = None

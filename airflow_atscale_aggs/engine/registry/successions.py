@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -71,6 +71,12 @@ class SuccessionWrites(RegistryReader):
             if rows:
                 connection.execute(insert(successions), rows)
         return len(rows)
+
+    def withdraw_successions(self, old_ids: Collection[str], *, reason: str) -> int:
+        """Forget who was to take the places of some definitions, where the reason begins so; how many. Done ones stay."""
+        mine = successions.c.old_id.in_(sorted(old_ids)) & successions.c.reason.startswith(reason, autoescape=True)
+        with self.database.writing() as connection:
+            return connection.execute(delete(successions).where(mine, successions.c.done_at.is_(None))).rowcount
 
     def complete_successions(self, model_id: str, *, now: datetime) -> tuple[SuccessionRecord, ...]:
         """Do the successions whose successor serves already; which were done."""

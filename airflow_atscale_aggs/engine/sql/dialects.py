@@ -86,8 +86,11 @@ class Dialect:
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
-            distinct values (negative: share of the rows), correlation, whether an index begins with the column; None where
-            nothing cheap is known. See `sql/statistics.py`.
+            distinct values (negative: share of the rows), correlation, whether an index begins with the column, average
+            bytes of a value; None where nothing cheap is known. See `sql/statistics.py`.
+        table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
+            where the warehouse does not tell.
+        row_bytes: what a row takes besides its values.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -117,19 +120,27 @@ class Dialect:
     average: AverageType | None = None
     divides_whole_numbers: bool = False
     statistics: str | None = None
+    table_bytes: str | None = None
+    row_bytes: int = 0
     before_switch: tuple[str, ...] = ()
 
 
 _POSTGRES_STATISTICS = """\
 SELECT n.nspname, c.relname, CAST(c.reltuples AS BIGINT), a.attname, s.n_distinct, s.correlation,
-  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL)
+  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum AND i.indisvalid AND i.indpred IS NULL),
+  s.avg_width
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
 WHERE (n.nspname, c.relname) IN ({tables})"""
 
+_POSTGRES_TABLE_BYTES = """\
+SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE (n.nspname, c.relname) IN ({tables})"""
+
 _DUCKDB_STATISTICS = """\
-SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE FROM duckdb_tables()
+SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE, NULL FROM duckdb_tables()
 WHERE database_name = current_database() AND (schema_name, table_name) IN ({tables})"""
 
 _ROWS = (
@@ -161,6 +172,8 @@ _ROWS = (
         bigint_sums_widen=True,
         average=AverageType.EXACT,
         statistics=_POSTGRES_STATISTICS,
+        table_bytes=_POSTGRES_TABLE_BYTES,
+        row_bytes=28,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(

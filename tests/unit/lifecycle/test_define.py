@@ -70,3 +70,16 @@ def test_wrong_settings_stop_the_deployment(
     assert expected in str(caught.value)
     assert "settings.yml:" in str(caught.value)
     assert workspace.registry.models() == ()
+
+
+def test_keys_of_the_product_that_change_nothing_are_told(workspace: Workspace, tmp_path: Path) -> None:
+    """The model is deployed; the warning has the place and the reason."""
+    _write_settings(tmp_path, "tiny_sales", f"{{aggregates.create.joins.noninner.enabled: true, {_KEY}: 2}}")
+    report = deploy(workspace, tmp_path / "m", now=_NOW)
+
+    (found,) = [issue for issue in report.issues if issue.code == "setting"]
+    assert str(found).startswith("settings.yml:")
+    assert "setting `aggregates.create.joins.noninner.enabled` has no effect: joins of aggregates lose no rows" in str(
+        found
+    )
+    assert _in_force(workspace) == 2

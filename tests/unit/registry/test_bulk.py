@@ -1,0 +1,60 @@
+"""Many rows at once, on both kinds of registry: what arrives, and errors in SQLAlchemy's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, DateTime, Engine, Float, LargeBinary, MetaData, String, Table, create_engine, select
+from sqlalchemy.exc import IntegrityError
+
+from airflow_atscale_aggs.engine.registry.bulk import insert_many
+
+_TABLE = Table(
+    'some "table"',
+    MetaData(),
+    Column("id", String(40), primary_key=True),
+    Column("text", String),
+    Column("data", LargeBinary),
+    Column("figure", Float),
+    Column("at", DateTime(timezone=True)),
+)
+_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database with the empty table."""
+    is_file = request.param == "sqlite"
+    made = create_engine(f"sqlite:///{tmp_path / 'r.sqlite'}" if is_file else request.getfixturevalue("postgres_url"))
+    _TABLE.create(made)
+    yield made
+    made.dispose()
+
+
+def test_what_is_inserted_is_read_again(engine: Engine) -> None:
+    """Whatever is in it: quotes, tabs, backslashes, line ends, bytes, nothing."""
+    rows = [
+        {"id": "1", "text": "a\tb\\N\n'\"é", "data": b"\x00\xff\\.", "figure": 1.5},
+        {"id": "2", "text": "", "data": b"", "figure": None},
+        {"id": "\\.", "text": None, "data": None, "figure": -0.0},
+    ]
+    with engine.begin() as connection:
+        insert_many(connection, _TABLE, {"at": _AT}, rows)
+    with engine.connect() as connection:
+        found = {row.id: row._asdict() for row in connection.execute(select(_TABLE))}
+
+    moments = {one.pop("at").replace(tzinfo=UTC) for one in found.values()}
+    assert (found, moments) == ({row["id"]: row for row in rows}, {_AT})
+
+
+def test_a_broken_constraint_is_sqlalchemys_error_and_nothing_stays(engine: Engine) -> None:
+    """So that callers treat both databases alike."""
+    rows = [{"id": key, "text": key, "data": b"", "figure": 0.0} for key in ("1", "2", "1")]
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        insert_many(connection, _TABLE, {"at": _AT}, rows)
+
+    with engine.connect() as connection:
+        assert connection.execute(select(_TABLE)).all() == []
