@@ -211,7 +211,7 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
     def kind_of(kind: Ref, place: int) -> NumberKind:
         if kind is Ref.ATTRIBUTE:
             return _kind_of_attribute(query.attributes[place], known)
-        metric = known.model.metrics.get(query.metrics[place])
+        metric = known.model.metric(query.metrics[place])
         if metric is None or "count" in metric.calculation_method:
             return NumberKind.WHOLE
         if metric.calculation_method not in {"sum", "sum distinct", "minimum", "maximum"}:

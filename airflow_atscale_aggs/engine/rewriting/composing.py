@@ -94,7 +94,8 @@ class _Group:
         if place not in self._part.metrics:
             return exp.Null()
         metric = self._part.metrics[place]
-        pieces = MetricPieces(metric.calculation_method, metric.column) if metric else ROWS
+        quantile = metric.quantiles[0] if metric and metric.quantiles else ""
+        pieces = MetricPieces(metric.calculation_method, metric.column, quantile) if metric else ROWS
         return self._rows.metric(pieces, self._slices.get(place))
 
     def _member(self, place: int) -> exp.Expression:

@@ -40,6 +40,7 @@ class SurfaceNames:
                 self._unique.setdefault(attribute.role.query_name(shown), {})[attribute] = None
                 self._labels.setdefault(bound.label, {})[attribute] = None
         measures: list[Metric | Calculation] = [*model.metrics.values(), *model.calculations.values()]
+        measures += model.quantiles.values()
         for metric in measures:
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None

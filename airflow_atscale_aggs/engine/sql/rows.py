@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
 from airflow_atscale_aggs.engine.sql.quoting import column_of, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -31,10 +32,16 @@ AGGREGATE_ALIAS = "agg"
 
 @dataclass(frozen=True, slots=True)
 class MetricPieces:
-    """A metric as SQL needs it: calculation method and column; an empty method stands for the number of rows."""
+    """A metric as SQL needs it.
+
+    Attributes:
+        method: the calculation method; empty for the number of rows.
+        quantile: of a percentile, a decimal number from 0 to 1.
+    """
 
     method: str
     column: str
+    quantile: str = ""
 
 
 ROWS = MetricPieces("", "")
@@ -161,6 +168,8 @@ class FactRows:
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
             return as_double(exp.Avg(this=column))
+        if metric.method == "percentile":
+            return quantile_of(column, metric.quantile, self._source.dialect)
         if metric.method in _DEVIATIONS:
             return _DEVIATIONS[metric.method](this=as_double(column))
         if metric.method.startswith("sum"):
