@@ -95,10 +95,10 @@ class SelectPlanner:
         self.sources = [self._source(part, match, cost) for (part, cost), match in chosen]
         return made
 
-    def answered(self, query: ModelQuery, part: QueryPart) -> exp.Query | None:
-        """The SELECT on an aggregate that answers a query of one part; None when none does."""
+    def answered(self, query: ModelQuery, part: QueryPart, *, use_aggregates: bool) -> exp.Query | None:
+        """The SELECT on an aggregate that answers a query of one part; None when none does, or none may."""
         cost = self._cost_on_facts(part)
-        match = self._match(query, part, cost)
+        match = self._match(query, part, cost) if use_aggregates else None
         self.query, self._parts, self._matches = query, (part,), [match]
         self.sources = [self._source(part, match, cost)]
         if match is None:

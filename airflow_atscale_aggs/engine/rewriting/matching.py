@@ -369,7 +369,7 @@ def _is_told_apart(bound: BoundAttribute) -> bool:
 
 def _key_attributes(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
     found = (reference_of(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[one[1]].attribute for one in found if one is not None)
+    return frozenset(part.attributes[one[1]].attribute for one in found if one and one[1] not in part.columns)
 
 
 def _pinned(part: QueryPart) -> frozenset[GrainAttribute]:
@@ -383,7 +383,8 @@ def _pinned(part: QueryPart) -> frozenset[GrainAttribute]:
         if isinstance(plain, exp.EQ):
             for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
                 found = reference_of(side)
-                if found is not None and next(references(other, Ref.ATTRIBUTE), None) is None:
+                is_name = found is not None and found[1] not in part.columns
+                if found is not None and is_name and next(references(other, Ref.ATTRIBUTE), None) is None:
                     pinned.add(part.attributes[found[1]].attribute)
     return frozenset(pinned)
 
@@ -392,7 +393,7 @@ def _lacking(part: QueryPart, stored: FactPart, proven: AbstractSet[Dependency])
     """Needed attributes that an aggregate neither stores nor determines."""
     own = {bound.attribute for bound in stored.attributes}
     lacking: list[tuple[BoundAttribute, Miss]] = []
-    for bound in part.attributes.values():
+    for bound in dict.fromkeys(part.attributes.values()):
         if bound.attribute in own:
             continue
         claims = [] if bound.is_many_to_many else [dependency_of(bound, source) for source in stored.attributes]

@@ -47,6 +47,7 @@ class QueryPart:
         sliced: places of attributes that are used by slices only: rows without a member of them stay.
         where: its share of the condition, over A.
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
+        columns: by place of an attribute: the key column that is meant; its name column elsewhere.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
     """
 
@@ -59,12 +60,13 @@ class QueryPart:
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
+    columns: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def needed(self) -> FactPart:
         """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
-        own = [self.attributes[place] for place in sorted(self.attributes)]
+        own = list(dict.fromkeys(self.attributes[place] for place in sorted(self.attributes)))
         levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
         attributes = (*own, *(levels[one] for one in levels.keys() - {bound.attribute for bound in own}))
         return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))

@@ -54,8 +54,8 @@ class AnswerRows(Protocol):
     def select(self) -> exp.Select:
         """FROM and joins; nothing is selected or filtered yet."""
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """What a reader sees of an attribute."""
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """What a reader sees of an attribute: its name, or a column of its key."""
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
@@ -97,9 +97,9 @@ class FactRows:
         )
         self._measured: dict[str, exp.Expression] = {}
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """The name column, joined."""
-        return self._joined.column[bound.steps, bound.name_column]
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """The column, joined."""
+        return self._joined.column[bound.steps, column or bound.name_column]
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
@@ -224,9 +224,10 @@ class AggregateRows:
         """FROM the table and what is joined back."""
         return self._rows.select
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """The stored name column, or the one joined back."""
-        return self._rows.values[self._layout.attributes[bound.attribute].name]
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """The stored column, or the one joined back."""
+        stored = self._layout.attributes[bound.attribute]
+        return self._rows.values[stored.keys[bound.key_columns.index(column)] if column else stored.name]
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """The matched flags."""
