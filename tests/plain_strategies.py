@@ -61,7 +61,10 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     sides = draw(st.sampled_from(["JOIN", "JOIN", "LEFT JOIN", ""]))
     kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
     shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
+    columns = _key_columns(asked, bounds, alias)
+    shown += draw(st.lists(st.sampled_from(columns), max_size=2)) if columns and not draw(st.integers(0, 2)) else []
     condition = draw(_conditions(asked, bounds, alias))
+    keys = len(shown)
     shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in asked.metrics]
     shown += [
         f"{'MAX(' if function == 'max' else 'COUNT(DISTINCT '}{_column(bounds[attribute], alias)})"
@@ -69,6 +72,10 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     ]
     text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM "
     where = _said(asked.where.sql, asked, bounds, alias) if asked.where else ""
+    if columns and not draw(st.integers(0, 3)):
+        column = draw(st.sampled_from(columns))
+        test = draw(st.sampled_from([f"{column} IS NULL", f"{column} IS NOT NULL", f"{column} = {column}"]))
+        where = f"({where}) AND {test}" if where else test
     if nodes and set(kinds.values()) == {"JOIN"} and not draw(st.integers(0, 2)):
         tables = draw(st.permutations([f'"{star.fact}" AS f', *(f'"{p[-1].to_dataset}" AS {alias[p]}' for p in nodes)]))
         conditions = [*(_on(draw, path, alias) for path in nodes), *([f"({where})"] if where else [])]
@@ -76,7 +83,6 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     else:
         joins = (f'{kinds[p]} "{p[-1].to_dataset}" AS {alias[p]} ON {_on(draw, p, alias)}' for p in nodes)
         text += " ".join([f'"{star.fact}" AS f', *joins]) + (f" WHERE {where}" if where else "")
-    keys = len(asked.keys)
     positions = ", ".join(str(number + 1) for number in range(keys))
     groups = positions if draw(st.booleans()) else ", ".join(shown[:keys])
     text += f" GROUP BY {groups}" if keys else ""
@@ -90,6 +96,21 @@ def _said(
     for attribute in asked.attributes:
         text = text.replace(f'"{attribute.query_name}"', _column(bounds[attribute], alias))
     return text
+
+
+def _key_columns(
+    asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+) -> list[str]:
+    """Columns of the keys of the attributes that a query uses, and the foreign keys that lead to them."""
+    columns: dict[str, None] = {}
+    for attribute in asked.attributes:
+        bound = bounds[attribute]
+        if "calc" not in bound.key_columns:
+            columns |= dict.fromkeys(f'{alias[bound.steps]}."{name.lower()}"' for name in bound.key_columns)
+        if bound.steps:
+            step = bound.steps[-1]
+            columns |= dict.fromkeys(f'{alias[bound.steps[:-1]]}."{name.lower()}"' for name in step.from_columns)
+    return list(columns)
 
 
 def _column(bound: BoundAttribute, alias: dict[tuple[JoinStep, ...], str]) -> str:

@@ -78,6 +78,25 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
         (f"SELECT s.city, SUM(amount) / COUNT(*) {_JOINED} GROUP BY s.city HAVING SUM(amount) > 0", "by_city"),
         (f"SELECT CASE WHEN city = 'North' THEN 'N' END AS c, MIN(city) {_JOINED} GROUP BY 1", "by_city"),
         (f"WITH t AS (SELECT city, SUM(amount) AS a {_LEFT} GROUP BY 1) SELECT MAX(a) FROM t", "by_city"),
+        (f"SELECT s.shop_id, SUM(amount) {_JOINED} GROUP BY s.shop_id", "by_day_and_shop"),
+        (f"SELECT s.shop_id, COUNT(*), MIN(s.shop_name) {_LEFT} GROUP BY 1", "by_day_and_shop"),
+        (f"SELECT f.shop_id AS shop, s.city, SUM(quantity) {_JOINED} GROUP BY 1, 2 ORDER BY 1 DESC", "by_day_and_shop"),
+        (
+            f"SELECT s.city, SUM(f.quantity) {_LEFT} WHERE s.shop_id IN (1, 3) OR s.shop_id IS NULL GROUP BY 1",
+            "by_day_and_shop",
+        ),
+        (
+            f"SELECT SUM(f.quantity), COUNT(DISTINCT f.shop_id), MAX(f.shop_id) {_JOINED} WHERE f.shop_id < 3",
+            "by_day_and_shop",
+        ),
+        (
+            f"SELECT d.day_id + 1 AS n, f.day_id, SUM(quantity) {_BOTH} WHERE f.day_id > 7 GROUP BY 1, 2",
+            "by_day_and_shop",
+        ),
+        (
+            f"SELECT s.shop_id, s.shop_name, SUM(CASE WHEN s.shop_id = 2 THEN amount END) {_JOINED} GROUP BY 1, 2",
+            "by_day_and_shop",
+        ),
         (f"SELECT city, a FROM (SELECT city, SUM(amount) AS a {_JOINED} GROUP BY city) AS t WHERE a > 1", "by_city"),
     ],
 )
@@ -109,7 +128,8 @@ def test_a_star_is_answered_from_an_aggregate(workspace: Workspace, sql: str, ag
         (f"SELECT city, SUM(amount) {_JOINED} WHERE quantity > 2 GROUP BY city", "no attribute of the model shows"),
         (f"SELECT COUNT(DISTINCT CASE WHEN city = 'North' THEN amount END) {_JOINED}", "does not aggregate one column"),
         (f"SELECT SUM(CASE WHEN RANDOM() < 2 THEN amount END) {_JOINED}", "it differs from row to row"),
-        (f"SELECT s.shop_id, SUM(amount) {_JOINED} GROUP BY s.shop_id", "no attribute of the model shows"),
+        (f"SELECT f.shop_id, SUM(amount) {_LEFT} GROUP BY f.shop_id", "join `shop` by it, inner"),
+        ("SELECT shop_id, SUM(amount) FROM sales GROUP BY shop_id", "join `shop` by it, inner"),
         (f"SELECT city {_JOINED}", "it shows rows, not groups of rows"),
         (f"SELECT city, SUM(amount) {_JOINED} WHERE city IN (SELECT city FROM shop) GROUP BY 1", "not part of the SQL"),
         (f"SELECT city, SUM(amount) OVER () {_JOINED} GROUP BY city, amount", "no attribute of the model shows"),
@@ -155,6 +175,20 @@ def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_th
     assert (record.keys, record.actual[0].fact, record.actual[0].aggregate) == (("City",), "sales", "")
 
 
+def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
+    """With and without aggregates, by one fingerprint; keys by the attributes they belong to; no values."""
+    sql = f"SELECT f.shop_id, SUM(f.amount) AS a {_JOINED} WHERE s.shop_id = 4242 GROUP BY f.shop_id"
+    answer(workspace, sql, user="ann")
+    answer(workspace, sql.replace("4242", "3"), use_aggregates=False)
+
+    later, first = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    assert first.fingerprint == later.fingerprint
+    assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("sum of amount",))
+    assert (later.keys, later.rows, first.rows, first.user) == (first.keys, 1, 0, "ann")
+    assert [one.aggregate for one in (*first.actual, *later.actual)] == ["by_day_and_shop", ""]
+    assert "4242" not in repr(first)
+
+
 def test_a_key_that_is_not_unique_multiplies_rows_as_the_sql_says(workspace: Workspace) -> None:
     """A join that meets two rows is not the model's."""
     tiny_star.run_sql(workspace, "INSERT INTO shop VALUES (1, 'North 1b', 'North')")
@@ -181,6 +215,9 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     assert sorted(found.rows, key=str) == sorted(wanted.rows, key=str)
     assert wanted.plan.sql == found.plan.sql == sql
     assert str(instance.table) in found.fallback_reason
+    record = workspace.registry.queries(workspace.registry.model("tiny_sales").id)[0]
+    assert (record.planned[0].aggregate, record.actual[0].aggregate) == ("by_city", "")
+    assert record.fallback_reason == found.fallback_reason
 
 
 def test_one_plan_serves_all_values(workspace: Workspace) -> None:
@@ -194,7 +231,7 @@ def test_one_plan_serves_all_values(workspace: Workspace) -> None:
             untouched = router.plan(sql)
             assert untouched.sql == sql
             assert f"= '{city}'" in untouched.untouched[0]
-        assert len(router._plans) == 2
+        assert len(router._plans) == 3
 
 
 def test_a_model_with_row_security_is_not_asked(workspace: Workspace, tmp_path: Path) -> None:

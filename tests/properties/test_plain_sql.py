@@ -37,6 +37,7 @@ from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from tests.properties.test_rewriting import (
@@ -204,6 +205,26 @@ def _unused_joins_are_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plain._PlainReader, "_only_joined", lambda self, used: [])
 
 
+def _foreign_keys_are_keys(patch: pytest.MonkeyPatch) -> None:
+    """A fact's foreign key is taken for the key of its dimension, whether the join leaves orphans out or not."""
+    shown = plain._PlainReader._shown
+
+    def of_every_join(self: Any, path: Any, name: str) -> Iterator[Any]:
+        joins = self._joins
+        self._joins = replace(joins, inner=frozenset(alias for alias, steps in joins.paths.items() if steps))
+        found = list(shown(self, path, name))
+        self._joins = joins
+        yield from found
+
+    patch.setattr(plain._PlainReader, "_shown", of_every_join)
+
+
+def _keys_are_names(patch: pytest.MonkeyPatch) -> None:
+    """An attribute's name stands where a column of its key is asked for."""
+    value = AggregateRows.value
+    patch.setattr(AggregateRows, "value", lambda self, bound, column=None: value(self, bound))
+
+
 def _distinct_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """COUNT(DISTINCT x) is COUNT(x)."""
     patch.setattr(plain, "_DISTINCT", {name: name for name in plain._DISTINCT})
@@ -215,6 +236,8 @@ _PLANTS = (
     _inner_joins_are_left,
     _unused_joins_are_dropped,
     _distinct_is_forgotten,
+    _foreign_keys_are_keys,
+    _keys_are_names,
 )
 
 

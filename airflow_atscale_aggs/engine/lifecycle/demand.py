@@ -189,8 +189,9 @@ class _DemandReader:
         grain = [one for one in meanings if isinstance(one, GrainAttribute)]
         by_fact: dict[str, dict[str, Metric]] = {}
         for name in record.metrics:
-            if name != ROW_COUNT and name in model.metrics:
-                by_fact.setdefault(model.metrics[name].dataset, {})[name] = model.metrics[name]
+            metric = model.metric(name) if name != ROW_COUNT else None
+            if metric is not None:
+                by_fact.setdefault(metric.dataset, {})[name] = metric
         for fact, metrics in by_fact.items():
             reached = self._known.paths.attributes_of(fact)
             attributes = tuple(reached[one] for one in grain if one in reached)

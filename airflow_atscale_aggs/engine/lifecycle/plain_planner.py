@@ -57,6 +57,15 @@ class PlainPlan:
         return found + [()] * (len(self.sources) - len(found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How a query was asked; see `PlainPlanner.plan`. ``written`` is empty for a SELECT inside another."""
+
+    since: datetime | None
+    written: str
+    use_aggregates: bool
+
+
 class PlainPlanner:
     """Plans plain queries of one workspace."""
 
@@ -87,6 +96,7 @@ class PlainPlanner:
         *,
         since: datetime | None,
         written: str,
+        use_aggregates: bool = True,
     ) -> PlainPlan:
         """What each SELECT of the query is answered from.
 
@@ -95,13 +105,15 @@ class PlainPlanner:
             known: the models that may answer it.
             since: only aggregates that know the facts of this moment; None: all.
             written: the query with the values that it really has.
+            use_aggregates: False: it is understood, for the log, and run as it stands.
         """
         dialect = self._workspace.warehouse.dialect
         rewritten: list[exp.Select] = []
         plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), known=tuple(known))
         for select in root.find_all(exp.Select, bfs=False):
             try:
-                composed = self._answered(select, plan, since, written if select is root else "")
+                asked = _Asked(since, written if select is root else "", use_aggregates)
+                composed = self._answered(select, plan, asked)
             except UnsupportedQueryError as error:
                 plan.untouched.append(f"`{error.clause}`: {error.reason}.")
                 continue
@@ -111,7 +123,7 @@ class PlainPlanner:
         plan.statement = Statement(sql, dialect.sqlglot_name, root, tuple(rewritten), ())
         return plan
 
-    def _answered(self, select: exp.Select, plan: PlainPlan, since: datetime | None, written: str) -> exp.Query | None:
+    def _answered(self, select: exp.Select, plan: PlainPlan, asked: _Asked) -> exp.Query | None:
         """The SELECT on an aggregate; None when it is understood and no aggregate serves, or when it is on no star."""
         relations = _relations(select)
         own = {one.alias for one in select.root().find_all(exp.CTE)}
@@ -124,7 +136,7 @@ class PlainPlanner:
             if not any(known.physical.datasets_at(table.place) for table in scope.tables.values()):
                 continue
             try:
-                planner, composed = self._answered_by(select, scope, known, (since, written))
+                planner, composed = self._answered_by(select, scope, known, asked)
             except UnsupportedQueryError as error:
                 first = first or error
                 continue
@@ -141,19 +153,18 @@ class PlainPlanner:
         return composed
 
     def _answered_by(
-        self, select: exp.Select, scope: Scope, known: ModelKnowledge, context: tuple[datetime | None, str]
+        self, select: exp.Select, scope: Scope, known: ModelKnowledge, asked: _Asked
     ) -> tuple[SelectPlanner, exp.Query | None]:
         """By one model."""
-        since, written = context
         if known.model.row_securities:
             raise UnsupportedQueryError(known.record.name, "the model has row security, which aggregates do not know")
         understood: SelectPlanner | None = None
         for joins in find_stars(select, scope, known.physical):
-            names = self._names(select, written)
+            names = self._names(select, asked.written)
             plain = read_plain(select, joins, names, self._context(scope, known))
             self._prove(plain, known)
-            planner = SelectPlanner(self._workspace, known, since)
-            composed = planner.answered(plain.query, plain.part)
+            planner = SelectPlanner(self._workspace, known, asked.since)
+            composed = planner.answered(plain.query, plain.part, use_aggregates=asked.use_aggregates)
             understood = understood or planner
             if composed is not None:
                 return planner, composed

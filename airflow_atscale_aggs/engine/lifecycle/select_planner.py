@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.errors import DefinitionError, QueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
@@ -22,7 +23,9 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
 )
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
+from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.probing import asks_for_columns, column_query, without_rows
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import Statement
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
@@ -75,6 +78,8 @@ class SelectPlanner:
             names = ", ".join(f"`{name}`" for name in known.model.row_securities)
             reason = f"the model has row security ({names}), which this version does not apply"
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
+        if asks_for_columns(select):
+            return self._columns()
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
         if "/" in statement.sql:
             kinds = _kinds(query, known, statement.dialect)
@@ -95,10 +100,30 @@ class SelectPlanner:
         self.sources = [self._source(part, match, cost) for (part, cost), match in chosen]
         return made
 
-    def answered(self, query: ModelQuery, part: QueryPart) -> exp.Query | None:
-        """The SELECT on an aggregate that answers a query of one part; None when none does."""
+    def _columns(self) -> exp.Query:
+        """All columns of the flat table that can be asked, without rows."""
+        known, found = self.known, dict[str, exp.Query]()
+        for name, meaning in known.names.unique():
+            with contextlib.suppress(DefinitionError, QueryError):
+                found[name] = self._column(name, meaning)
+        return without_rows(found.items())
+
+    def _column(self, name: str, meaning: Meaning) -> exp.Query:
+        known = self.known
+        if isinstance(meaning, GrainAttribute):
+            bound = _bound(meaning, known)
+            assert bound is not None  # noqa: S101 - names are made of what facts reach
+            source = known.sources[bound.dataset]
+            column = source.column(bound.name_column, bound.dataset)
+            return exp.select(column).from_(source.relation(bound.dataset), copy=False).where(exp.false(), copy=False)
+        query = read_select(column_query(name), known.names, known.calculations, dialect=known.sources.dialect.name)
+        parts = split_by_fact(query, known.model, known.paths)
+        return compose(query, [(part, self._rows(part, None)) for part in parts])
+
+    def answered(self, query: ModelQuery, part: QueryPart, *, use_aggregates: bool) -> exp.Query | None:
+        """The SELECT on an aggregate that answers a query of one part; None when none does, or none may."""
         cost = self._cost_on_facts(part)
-        match = self._match(query, part, cost)
+        match = self._match(query, part, cost) if use_aggregates else None
         self.query, self._parts, self._matches = query, (part,), [match]
         self.sources = [self._source(part, match, cost)]
         if match is None:
@@ -211,7 +236,7 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
     def kind_of(kind: Ref, place: int) -> NumberKind:
         if kind is Ref.ATTRIBUTE:
             return _kind_of_attribute(query.attributes[place], known)
-        metric = known.model.metrics.get(query.metrics[place])
+        metric = known.model.metric(query.metrics[place])
         if metric is None or "count" in metric.calculation_method:
             return NumberKind.WHOLE
         if metric.calculation_method not in {"sum", "sum distinct", "minimum", "maximum"}:
@@ -226,11 +251,16 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
 
 
 def _kind_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> NumberKind:
-    for fact in known.model.facts:
-        bound = known.paths.attributes_of(fact).get(attribute)
-        if bound is not None:
-            return kind_of_type(known.sources[bound.dataset].data_type(bound.name_column))
-    return NumberKind.UNKNOWN
+    bound = _bound(attribute, known)
+    if bound is None:
+        return NumberKind.UNKNOWN
+    return kind_of_type(known.sources[bound.dataset].data_type(bound.name_column))
+
+
+def _bound(attribute: GrainAttribute, known: ModelKnowledge) -> BoundAttribute | None:
+    """An attribute as some fact reaches it; its columns are the same for all."""
+    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.facts)
+    return next((bound for bound in reached if bound is not None), None)
 
 
 def _are_cheaper(facts: FactCost | None, rows: int) -> bool:

@@ -387,7 +387,7 @@ class QueryRouter:
             on_tables = plain.read(sql)
             known = self._models.all(model, now) if on_tables is not None else []
             if on_tables is not None and (model is None or plain.is_on_tables_of(on_tables, known[0])):
-                return plain.plan(sql, on_tables, known if use_aggregates else [], since=since, written=written)
+                return plain.plan(sql, on_tables, known, since=since, written=written, use_aggregates=use_aggregates)
         if root is None:
             raise unreadable or UnreadableQueryError(sql, "it is no query")
         statement = model_statement(sql, root, dialect=dialect)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
+from airflow_atscale_aggs.engine.model.quantiles import quantiles_of
 from airflow_atscale_aggs.engine.model.reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Attribute,
@@ -112,16 +113,18 @@ def metrical_attributes(document: Document) -> list[Metric]:
 def metric_of(value: SmlMapping, file: str, *, dimension: str = "") -> Metric:
     """A metric's mapping as a value."""
     compression = value.get("compression")
+    method = " ".join(str(value["calculation_method"]).split()).casefold()
     return Metric(
         name=str(value["unique_name"]),
         label=str(value.get("label") or value["unique_name"]),
-        calculation_method=" ".join(str(value["calculation_method"]).split()).casefold(),
+        calculation_method=method,
         dataset=str(value["dataset"]),
         column=str(value["column"]),
         semi_additive=_semi_additive(value.get("semi_additive")),
         dimension=dimension,
         unrelated_dimensions_handling=str(value.get("unrelated_dimensions_handling") or ""),
         compression=int(compression) if isinstance(compression, int) else None,
+        quantiles=quantiles_of(value) if method == "percentile" else (),
         where=f"{file}:{value.line}",
     )
 

@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metrical_attributes,
     template_of,
 )
+from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
 from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder, folder_from_bytes
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Calculation,
@@ -51,6 +52,8 @@ class ModelResolver:
         self._metrics = {
             name: metric_of(document.value, document.file) for name, document in folder.of_type("metric").items()
         }
+        for document in folder.of_type("metric").values():
+            check_quantiles(document.value, document.where, self._issues)
         self._metrical: dict[str, Metric] = {}
         for document in folder.of_type("dimension").values():
             self._metrical.update((metric.name, metric) for metric in metrical_attributes(document))
@@ -80,6 +83,7 @@ class ModelResolver:
                 metrics.setdefault(metric.name, metric)
         self._check_metrics(metrics, datasets)
         value = document.value
+        query_names = {key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one}
         self._check_paths(document, {one.name for one in relationships})
         return SemanticModel(
             catalog=self._catalog.name if self._catalog else name,
@@ -94,7 +98,8 @@ class ModelResolver:
             degenerate_dimensions=degenerate,
             aggregates=tuple(_aggregate(one, document.file) for one in value.get("aggregates") or ()),
             row_securities=self._row_securities(),
-            query_names={key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one},
+            query_names=query_names,
+            quantiles=quantile_metrics(metrics.values(), query_names),
             is_composite=composite is not None,
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
             listed=_listed([*members, document]),

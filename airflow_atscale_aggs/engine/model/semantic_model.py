@@ -107,7 +107,11 @@ class SemiAdditive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric, or a metrical attribute of a dimension (``dimension`` is then set)."""
+    """A metric, or a metrical attribute of a dimension (``dimension`` is then set).
+
+    Attributes:
+        quantiles: of a ``percentile``, as decimal numbers from 0 to 1, lowest first: ``("0.25", "0.5", "0.75")``.
+    """
 
     name: str
     label: str
@@ -118,6 +122,7 @@ class Metric:
     dimension: str = ""
     unrelated_dimensions_handling: str = ""
     compression: int | None = None
+    quantiles: tuple[str, ...] = ()
     where: str = ""
 
     @property
@@ -190,6 +195,7 @@ class SemanticModel:
     Attributes:
         connection: ``as_connection`` of the SML connection that most of its facts use: the warehouse connection's name.
         metrics: all of the folder, since calculations may stand on any, and metrical attributes of its dimensions.
+        quantiles: each quantile of each percentile metric as a metric of its own, by the name that queries use.
         listed: names of the metrics and calculations that the model lists.
         degenerate_dimensions: dimensions on fact columns, listed in the model.
         query_names: SML ``overrides``: unique name to the name on the query surface.
@@ -212,8 +218,13 @@ class SemanticModel:
     is_composite: bool = False
     build_speculative_aggs: bool = False
     listed: tuple[str, ...] = ()
+    quantiles: Mapping[str, Metric] = field(default_factory=dict)
     raw: Mapping[str, object] = field(default_factory=dict)
     where: str = ""
+
+    def metric(self, name: str) -> Metric | None:
+        """A metric, or one quantile of one, as queries name it; None when there is none of that name."""
+        return self.metrics.get(name) or self.quantiles.get(name)
 
     @property
     def facts(self) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class _Group:
     def __init__(self, query: ModelQuery, part: QueryPart, rows: AnswerRows) -> None:
         self._query, self._part, self._rows = query, part, rows
         rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
-        attributes: _Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place])}
+        attributes: _Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place))}
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
@@ -94,7 +94,8 @@ class _Group:
         if place not in self._part.metrics:
             return exp.Null()
         metric = self._part.metrics[place]
-        pieces = MetricPieces(metric.calculation_method, metric.column) if metric else ROWS
+        quantile = metric.quantiles[0] if metric and metric.quantiles else ""
+        pieces = MetricPieces(metric.calculation_method, metric.column, quantile) if metric else ROWS
         return self._rows.metric(pieces, self._slices.get(place))
 
     def _member(self, place: int) -> exp.Expression:

@@ -9,7 +9,7 @@ An aggregate costs all of its rows. Values are not looked at: a plan serves all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -78,7 +78,9 @@ def _conditions(part: QueryPart) -> Iterator[tuple[BoundAttribute, exp.Expressio
         plain = condition.unnest()
         places = set(references(plain, Ref.ATTRIBUTE))
         if len(places) == 1:
-            yield part.attributes[places.pop()], plain
+            place = places.pop()
+            bound = part.attributes[place]
+            yield replace(bound, name_column=part.columns.get(place, bound.name_column)), plain
 
 
 def _way_in(bound: BoundAttribute, sources: Sources) -> str:

@@ -77,7 +77,7 @@ class Miss(StrEnum):
     NOT_ADDITIVE = "metric exact only at its own grain"
     MANY_TO_MANY = "many-to-many attributes differ"
     SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
-    SKETCH = "sketches are not read by this version"
+    SKETCH = "percentile or estimate, which only the facts answer"
     DEARER = "a cheaper aggregate answers"
     FACTS_CHEAPER = "the facts are cheaper"
 
@@ -254,8 +254,9 @@ def why_not(
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
-    if part.edges:
-        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=tuple(query.metrics[place] for place in part.edges))
+    for miss, names in ((Miss.SEMI_ADDITIVE, _semi_additive(query, part)), (Miss.SKETCH, _sketched(part))):
+        if names:
+            return replace(answers, miss=miss, missing=names)
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )
@@ -292,17 +293,23 @@ def why_not(
 
 def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInstance, answers: Candidate) -> Candidate:
     fragile = _fragile(part)
-    sketched = tuple(
+    is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
+    if fragile and (not is_same or not_single_rows(query, part)):
+        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
+    return answers
+
+
+def _semi_additive(query: ModelQuery, part: QueryPart) -> tuple[str, ...]:
+    return tuple(query.metrics[place] for place in part.edges)
+
+
+def _sketched(part: QueryPart) -> tuple[str, ...]:
+    """Metrics that roll up by sketches alone."""
+    return tuple(
         metric.name
         for metric in part.metrics.values()
         if metric is not None and any(piece.function in _SKETCHES for piece in pieces_of(metric, part.fact))
     )
-    is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
-    if sketched:
-        return replace(answers, miss=Miss.SKETCH, missing=sketched)
-    if fragile and (not is_same or not_single_rows(query, part)):
-        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
-    return answers
 
 
 def _fragile(part: QueryPart) -> tuple[str, ...]:
@@ -334,6 +341,7 @@ _FAR: Mapping[Miss, int] = {
     Miss.OTHER_VERSION: 2,
     Miss.BLOCKED: 2,
     Miss.SEMI_ADDITIVE: 2,
+    Miss.SKETCH: 2,
     Miss.OTHER_FACT: 3,
 }
 
@@ -361,7 +369,7 @@ def _is_told_apart(bound: BoundAttribute) -> bool:
 
 def _key_attributes(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
     found = (reference_of(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[one[1]].attribute for one in found if one is not None)
+    return frozenset(part.attributes[one[1]].attribute for one in found if one and one[1] not in part.columns)
 
 
 def _pinned(part: QueryPart) -> frozenset[GrainAttribute]:
@@ -375,7 +383,8 @@ def _pinned(part: QueryPart) -> frozenset[GrainAttribute]:
         if isinstance(plain, exp.EQ):
             for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
                 found = reference_of(side)
-                if found is not None and next(references(other, Ref.ATTRIBUTE), None) is None:
+                is_name = found is not None and found[1] not in part.columns
+                if found is not None and is_name and next(references(other, Ref.ATTRIBUTE), None) is None:
                     pinned.add(part.attributes[found[1]].attribute)
     return frozenset(pinned)
 
@@ -384,7 +393,7 @@ def _lacking(part: QueryPart, stored: FactPart, proven: AbstractSet[Dependency])
     """Needed attributes that an aggregate neither stores nor determines."""
     own = {bound.attribute for bound in stored.attributes}
     lacking: list[tuple[BoundAttribute, Miss]] = []
-    for bound in part.attributes.values():
+    for bound in dict.fromkeys(part.attributes.values()):
         if bound.attribute in own:
             continue
         claims = [] if bound.is_many_to_many else [dependency_of(bound, source) for source in stored.attributes]

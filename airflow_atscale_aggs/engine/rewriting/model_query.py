@@ -22,6 +22,13 @@ ROW_COUNT = ""
 """Stands among metric names for COUNT(*): the number of fact rows."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class KeyColumn(GrainAttribute):
+    """An attribute of which one column of its key is meant, by its name in the dataset, and not its name column."""
+
+    column: str
+
+
 class Ref(StrEnum):
     """The kinds of references."""
 

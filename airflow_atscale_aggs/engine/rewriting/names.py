@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
@@ -40,6 +40,7 @@ class SurfaceNames:
                 self._unique.setdefault(attribute.role.query_name(shown), {})[attribute] = None
                 self._labels.setdefault(bound.label, {})[attribute] = None
         measures: list[Metric | Calculation] = [*model.metrics.values(), *model.calculations.values()]
+        measures += model.quantiles.values()
         for metric in measures:
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None
@@ -69,6 +70,10 @@ class SurfaceNames:
         """True when `find` would find or be torn between meanings."""
         folded = name.casefold()
         return name in self._unique or name in self._labels or any(folded in stage for stage in self._folded)
+
+    def unique(self) -> Iterator[tuple[str, Meaning]]:
+        """Unique names that mean one thing, attributes first."""
+        return ((name, next(iter(found))) for name, found in self._unique.items() if len(found) == 1)
 
     def all_names(self) -> Iterable[str]:
         """Every unique name and label."""

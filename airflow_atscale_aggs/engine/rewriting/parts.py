@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_c
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.quantiles import quantile_name
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
 
@@ -46,6 +47,7 @@ class QueryPart:
         sliced: places of attributes that are used by slices only: rows without a member of them stay.
         where: its share of the condition, over A.
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
+        columns: by place of an attribute: the key column that is meant; its name column elsewhere.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
     """
 
@@ -58,12 +60,13 @@ class QueryPart:
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
+    columns: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def needed(self) -> FactPart:
         """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
-        own = [self.attributes[place] for place in sorted(self.attributes)]
+        own = list(dict.fromkeys(self.attributes[place] for place in sorted(self.attributes)))
         levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
         attributes = (*own, *(levels[one] for one in levels.keys() - {bound.attribute for bound in own}))
         return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
@@ -122,14 +125,23 @@ class _Splitter:
             if name == ROW_COUNT:
                 yield None
                 continue
-            metric = self._model.metrics[name]
-            if metric.calculation_method == "percentile":
-                raise UnsupportedQueryError(name, "percentiles are not answered by this version", "Leave it out.")
+            metric = self._metric(name)
+            if metric.calculation_method == "percentile" and len(metric.quantiles) != 1:
+                shown = self._model.query_names.get(name, name)
+                names = self._listed(f"`{quantile_name(shown, one)}`" for one in metric.quantiles)
+                remedy = f"Ask for {names}." if names else f"Add `named_quantiles` to it at {metric.where}."
+                reason = f"it is a percentile metric of {len(metric.quantiles)} quantiles, and says none by itself"
+                raise UnsupportedQueryError(name, reason, remedy)
             yield metric
+
+    def _metric(self, name: str) -> Metric:
+        found = self._model.metric(name)
+        assert found is not None  # noqa: S101 - names of a query were looked up when it was read
+        return found
 
     def _fact_of_rows(self) -> str:
         """The fact whose rows COUNT(*) counts: that of the other metrics, else the model's only one."""
-        facts = {self._model.metrics[name].dataset for name in self._query.metrics if name != ROW_COUNT}
+        facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
         if not facts:
             facts = {fact for fact in self._model.facts if not self._unreachable(fact)}
         if len(facts) == 1:
@@ -142,7 +154,7 @@ class _Splitter:
         return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
 
     def _unrelated(self) -> list[int]:
-        facts = {self._model.metrics[name].dataset for name in self._query.metrics if name != ROW_COUNT}
+        facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
         return sorted({place for fact in facts for place in self._unreachable(fact)})
 
     def _stays(self, metric: Metric | None, missing: Sequence[int]) -> bool:
@@ -208,7 +220,7 @@ class _Splitter:
                 if attribute.role in roles:
                     reason = f"a tuple fixes `{attribute.query_name}`, whose dimension the query uses as well"
                     raise UnsupportedQueryError(name, reason, "Leave that dimension out of the query.")
-            if self._model.metrics[name].calculation_method.startswith(("stddev", "var")):
+            if self._metric(name).calculation_method.startswith(("stddev", "var")):
                 reason = "deviations of a tuple's members are not answered"
                 raise UnsupportedQueryError(name, reason, "Filter by the member instead.")
 

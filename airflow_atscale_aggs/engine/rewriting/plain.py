@@ -19,11 +19,11 @@ from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQu
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.rewriting.reading import read_condition, read_select
-from airflow_atscale_aggs.engine.rewriting.stars import Path, PhysicalModel, Scope, StarJoins
+from airflow_atscale_aggs.engine.rewriting.stars import Path, PhysicalModel, Scope, Shown, StarJoins, without_order
 from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
 
 _METHODS: Mapping[type[exp.Expression], str] = {
@@ -109,6 +109,7 @@ class _PlainReader:
         self._bound: dict[GrainAttribute, BoundAttribute] = {}
         self._conditions: dict[str, exp.Expression] = {}
         self._attributes = context.model.attributes(joins.fact)
+        self._aliases = {path: alias for alias, path in joins.paths.items()}
 
     def read(self, select: exp.Select, names: Sequence[str]) -> PlainQuery:
         """To be called once."""
@@ -143,6 +144,7 @@ class _PlainReader:
             metrics=metrics,
             slices=query.slices,
             where=query.where,
+            columns={place: one.column for place, one in enumerate(query.attributes) if isinstance(one, KeyColumn)},
         )
 
     def _metric_of(self, name: str) -> Metric | None:
@@ -157,12 +159,17 @@ class _PlainReader:
         for alias, path in self._joins.paths.items():
             if alias not in self._joins.inner or path in kept:
                 continue
-            found = [bound for (steps, _), bounds in self._attributes.items() if steps == path for bound in bounds]
+            found = [(bound, None) for bound in self._bounds_at(path)]
             if not found:
                 self._refuse(exp.column(alias), "no attribute of the model tells whether a row of it is there")
-            added.append(self._bind(found, alias))
+            added.append(self._bind(found))
             kept |= {path[:depth] for depth in range(1, len(path) + 1)}
         return added
+
+    def _bounds_at(self, path: Path) -> Iterator[BoundAttribute]:
+        for (steps, _), shown in self._attributes.items():
+            if steps == path:
+                yield from (bound for bound, _ in shown)
 
     def _kept(self, attribute: GrainAttribute) -> Path:
         """The path of an attribute without whose member rows are left out."""
@@ -227,20 +234,38 @@ class _PlainReader:
         if place is None:
             return column
         alias, name = place
-        found = self._attributes.get((self._joins.paths[alias], name), ())
+        found = list(self._shown(self._joins.paths[alias], name))
         if not found:
-            self._refuse(column, "no attribute of the model shows this column")
+            self._refuse(column, "no attribute of the model shows this column" + self._hint(alias, name))
         text = f"{alias}.{name}"
-        self._names.meanings.setdefault(text, self._bind(found, alias))
+        self._names.meanings.setdefault(text, self._bind(found))
         return _named(text)
 
-    def _bind(self, found: Sequence[BoundAttribute], alias: str) -> GrainAttribute:
+    def _shown(self, path: Path, name: str) -> Iterator[Shown]:
+        """What has the values of a column: attributes on its table, and on tables that are joined inner by it."""
+        yield from self._attributes.get((path, name), ())
+        for alias in self._joins.inner:
+            beyond = self._joins.paths[alias]
+            other = self._context.model.beyond(beyond[-1], name) if beyond[:-1] == path else None
+            if other is not None:
+                yield from self._shown(beyond, other)
+
+    def _hint(self, alias: str, name: str) -> str:
+        """What would make a foreign key one that aggregates have."""
+        for path in self._context.model.paths(self._joins.fact):
+            other = self._context.model.beyond(path[-1], name) if path[:-1] == self._joins.paths[alias] else None
+            if other is not None and (path, other) in self._attributes:
+                return f"; join `{path[-1].to_dataset}` by it, inner, so that only values that it has are meant"
+        return ""
+
+    def _bind(self, found: Sequence[Shown]) -> GrainAttribute:
         """Of several attributes with the same values the one that most aggregates have; the join's kind is the SELECT's."""
         fact, popularity = self._joins.fact, self._context.popularity
-        bound = max(found, key=lambda one: popularity(fact, one.attribute))
-        rule = "yes" if alias in self._joins.inner else "no"
-        self._bound[bound.attribute] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty)
-        return bound.attribute
+        bound, column = max(found, key=lambda one: popularity(fact, one[0].attribute))
+        rule = "yes" if self._aliases[bound.steps] in self._joins.inner else "no"
+        shown = bound.attribute if column is None else KeyColumn(bound.attribute.role, bound.attribute.name, column)
+        self._bound[shown] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty)
+        return shown
 
     def _aggregate(self, function: exp.Expression) -> exp.Expression:
         """An aggregate of a fact's column is a measure; COUNT(*) and those of attributes are read as on a model."""
@@ -318,11 +343,11 @@ class _PlainReader:
 
     def _is_attribute(self, inner: exp.Expression) -> bool:
         place = self._context.scope.place_of(inner) if isinstance(inner, exp.Column) else None
-        return place is not None and (self._joins.paths[place[0]], place[1]) in self._attributes
+        return place is not None and next(self._shown(self._joins.paths[place[0]], place[1]), None) is not None
 
     def _measured(self, inner: exp.Expression) -> str | None:
         """The fact's column that is aggregated, as metrics spell it; a calculated one where it is the same calculation."""
-        own = inner.copy().transform(self._of_fact, copy=False)
+        own = without_order(inner.copy().transform(self._of_fact, copy=False))
         return next((name for name, column in self._context.model.measured(self._joins.fact) if column == own), None)
 
     def _of_fact(self, node: exp.Expression) -> exp.Expression:

@@ -47,6 +47,7 @@ _OWN_FUNCTIONS: dict[str, tuple[type[exp.Expression], ...]] = {
 """Aggregate functions that a metric may stand in, by its calculation method: they add nothing to it."""
 
 _REFUSED = (exp.Query, exp.Window, exp.Star, exp.Placeholder, exp.Parameter, exp.Exists, exp.Lateral, exp.Unnest)
+_FLOATS = (exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT)
 _RANDOM = (exp.Rand, exp.Randn, exp.Randstr, exp.Uuid)
 
 
@@ -169,7 +170,8 @@ class _Reader:
     def _projection(self, projection: exp.Expression, place: int) -> tuple[str, exp.Expression]:
         expression = projection.unalias()
         if isinstance(expression, exp.Star) or (isinstance(expression, exp.Column) and expression.is_star):
-            self._refuse(projection, "a model has more columns than anybody wants", "Name the columns.")
+            remedy = "Name the columns; `SELECT * … LIMIT 0` tells which there are."
+            self._refuse(projection, "a model has more columns than anybody wants", remedy)
         converted = self._converted(expression, projection)
         return projection.alias or self._default_name(expression, converted, place), converted
 
@@ -314,6 +316,13 @@ class _Reader:
         is_distinct = isinstance(argument, exp.Distinct)
         if isinstance(function, exp.Count) and isinstance(argument, (exp.Star, exp.Literal)):
             return self._metric(ROW_COUNT)
+        if isinstance(function, exp.Sum) and argument == exp.Literal.number(1):
+            # Of no rows it is NULL, which COUNT is not.
+            return exp.Nullif(this=self._metric(ROW_COUNT), expression=exp.Literal.number(0))
+        is_float = isinstance(argument, exp.Cast) and argument.to.this in _FLOATS
+        if is_float and isinstance(function, (exp.Sum, exp.Avg)) and isinstance(argument.this, exp.Column):
+            bare = function.__class__(this=argument.this.copy())
+            return exp.Cast(this=self._aggregate(bare, clause), to=argument.to.copy())
         inner = argument.expressions[0] if is_distinct and len(argument.expressions) == 1 else argument
         if isinstance(inner, exp.Column) and not function.expressions:
             meaning = self._names.find(inner.name, lambda: self._text(clause))

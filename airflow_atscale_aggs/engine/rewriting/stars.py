@@ -34,13 +34,19 @@ class PlainTable:
     columns: Mapping[str, str]
 
 
+Shown = tuple[BoundAttribute, str | None]
+"""An attribute, by its name or by a column of its key."""
+
+_EXACT = frozenset({"int", "integer", "int4", "bigint", "int8", "long", "smallint", "int2", "tinyint", "date"})
+
+
 class PhysicalModel:
     """A model as its tables show it. Worked out when it is first asked, once per fact."""
 
     def __init__(self, model: SemanticModel, paths: JoinPaths, sources: Sources) -> None:
         self._model, self._paths, self._sources = model, paths, sources
         self._at: dict[TableKey, list[str]] | None = None
-        self._columns: dict[str, Mapping[tuple[Path, str], tuple[BoundAttribute, ...]]] = {}
+        self._columns: dict[str, Mapping[tuple[Path, str], tuple[Shown, ...]]] = {}
         self._measured: dict[str, Sequence[tuple[str, exp.Expression]]] = {}
 
     def datasets_at(self, place: TableKey) -> Sequence[str]:
@@ -62,16 +68,35 @@ class PhysicalModel:
         """Where a dataset's table is; None for a query dataset."""
         return self._sources[dataset].place
 
-    def attributes(self, fact: str) -> Mapping[tuple[Path, str], tuple[BoundAttribute, ...]]:
-        """Attributes that show a column of a table on a path; calculated ones are left out."""
+    def attributes(self, fact: str) -> Mapping[tuple[Path, str], tuple[Shown, ...]]:
+        """What has the values of a column of a table on a path, names before keys; calculated ones are left out."""
         if fact not in self._columns:
-            found: dict[tuple[Path, str], list[BoundAttribute]] = {}
+            names: dict[tuple[Path, str], list[Shown]] = {}
+            keys: dict[tuple[Path, str], list[Shown]] = {}
             for bound in self._paths.attributes_of(fact).values():
-                column = self.column(bound.dataset, bound.name_column)
-                if column is not None:
-                    found.setdefault((bound.steps, column), []).append(bound)
-            self._columns[fact] = {place: tuple(bounds) for place, bounds in found.items()}
+                for name in bound.columns:
+                    column = self.column(bound.dataset, name)
+                    is_name = name == bound.name_column
+                    if column is not None:
+                        shown = (bound, None if is_name else name)
+                        (names if is_name else keys).setdefault((bound.steps, column), []).append(shown)
+            places = dict.fromkeys((*names, *keys))
+            self._columns[fact] = {place: (*names.get(place, ()), *keys.get(place, ())) for place in places}
         return self._columns[fact]
+
+    def beyond(self, step: JoinStep, name: str) -> str | None:
+        """The column of a join's target that equals one of the table before it in rows that meet; None when none does.
+
+        Only where equal values are the same value, which they need not be among texts and floating numbers.
+        """
+        for one, other in zip(step.from_columns, step.to_columns, strict=True):
+            if self.column(step.from_dataset, one) == name:
+                types = {
+                    self._sources[step.from_dataset].data_type(one),
+                    self._sources[step.to_dataset].data_type(other),
+                }
+                return self.column(step.to_dataset, other) if len(types) == 1 and types <= _EXACT else None
+        return None
 
     def paths(self, fact: str) -> Iterator[Path]:
         """Every path that an attribute lies on, with the paths that lead there, shortest first."""
@@ -91,7 +116,8 @@ class PhysicalModel:
         if fact not in self._measured:
             source = self._sources[fact]
             names = sorted({one.column for one in self._model.metrics.values() if one.dataset == fact and one.column})
-            self._measured[fact] = tuple((name, found) for name in names if (found := source.own(name)) is not None)
+            found = ((name, source.own(name)) for name in names)
+            self._measured[fact] = tuple((name, without_order(one)) for name, one in found if one is not None)
         return self._measured[fact]
 
     def data_type(self, fact: str, name: str) -> str:
@@ -176,6 +202,24 @@ class _Joins:
     inner: list[_Equality] = field(default_factory=list)
     left: dict[str, list[_Equality]] = field(default_factory=dict)
     conditions: list[exp.Expression] = field(default_factory=list)
+
+
+def without_order(expression: exp.Expression) -> exp.Expression:
+    """One spelling of expressions that differ in needless parentheses, or in what stands first in a sum of two or a product."""
+
+    def spelled(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, (exp.Add, exp.Mul)) and node.expression.sql() < node.this.sql():
+            return node.__class__(this=node.expression, expression=node.this)
+        return node
+
+    plain = expression.copy().transform(lambda node: node.unnest() if isinstance(node, exp.Paren) else node, copy=False)
+    for node in reversed(list(plain.walk())):
+        made = spelled(node)
+        if made is not node:
+            if node is plain:
+                return made
+            node.replace(made)
+    return plain
 
 
 def find_stars(select: exp.Select, scope: Scope, model: PhysicalModel) -> Iterator[StarJoins]:

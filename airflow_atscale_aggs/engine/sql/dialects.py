@@ -38,6 +38,16 @@ class AverageType(StrEnum):
     """The quotient of the sum and the count as the warehouse divides decimals."""
 
 
+class QuantileStyle(StrEnum):
+    """How the exact quantile of a group is said, interpolated between the two values that it lies between."""
+
+    WITHIN_GROUP = "within_group"
+    """PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)"""
+
+    FUNCTION = "function"
+    """PERCENTILE(x, 0.5)"""
+
+
 class Folding(StrEnum):
     """What an unquoted identifier becomes."""
 
@@ -85,6 +95,7 @@ class Dialect:
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
+        quantile: how an exact quantile is said; None where only estimates are aggregates.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
             distinct values (negative: share of the rows), correlation, whether an index begins with the column, average
             bytes of a value; None where nothing cheap is known. See `sql/statistics.py`.
@@ -119,6 +130,7 @@ class Dialect:
     epoch_micros: str | None = None
     average: AverageType | None = None
     divides_whole_numbers: bool = False
+    quantile: QuantileStyle | None = None
     statistics: str | None = None
     table_bytes: str | None = None
     row_bytes: int = 0
@@ -155,6 +167,7 @@ _ROWS = (
         replace_view=ReplaceViewStyle.REPLACE,
         average=AverageType.DOUBLE,
         divides_whole_numbers=True,
+        quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_DUCKDB_STATISTICS,
         hash_columns="HASH",
     ),
@@ -171,6 +184,7 @@ _ROWS = (
         needs_analyze=True,
         bigint_sums_widen=True,
         average=AverageType.EXACT,
+        quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_POSTGRES_STATISTICS,
         table_bytes=_POSTGRES_TABLE_BYTES,
         row_bytes=28,
@@ -184,6 +198,7 @@ _ROWS = (
         max_identifier=255,
         folding=Folding.UPPER,
         has_whole_decimals=True,
+        quantile=QuantileStyle.WITHIN_GROUP,
         hash_columns="HASH",
         distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
         percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),
@@ -202,6 +217,7 @@ _ROWS = (
     Dialect(
         name="databricks",
         sqlglot_name="databricks",
+        quantile=QuantileStyle.FUNCTION,
         schemes=("databricks",),
         sml_dialects=("DatabricksSQL",),
         max_identifier=255,
@@ -213,6 +229,7 @@ _ROWS = (
     Dialect(
         name="spark",
         sqlglot_name="spark",
+        quantile=QuantileStyle.FUNCTION,
         schemes=("hive", "spark"),
         sml_dialects=("DatabricksSQL",),
         max_identifier=128,
@@ -224,6 +241,7 @@ _ROWS = (
     Dialect(
         name="redshift",
         sqlglot_name="redshift",
+        quantile=QuantileStyle.WITHIN_GROUP,
         schemes=("redshift",),
         sml_dialects=("Postgresql",),
         max_identifier=127,

@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
 from airflow_atscale_aggs.engine.sql.quoting import column_of, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -31,10 +32,16 @@ AGGREGATE_ALIAS = "agg"
 
 @dataclass(frozen=True, slots=True)
 class MetricPieces:
-    """A metric as SQL needs it: calculation method and column; an empty method stands for the number of rows."""
+    """A metric as SQL needs it.
+
+    Attributes:
+        method: the calculation method; empty for the number of rows.
+        quantile: of a percentile, a decimal number from 0 to 1.
+    """
 
     method: str
     column: str
+    quantile: str = ""
 
 
 ROWS = MetricPieces("", "")
@@ -47,8 +54,8 @@ class AnswerRows(Protocol):
     def select(self) -> exp.Select:
         """FROM and joins; nothing is selected or filtered yet."""
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """What a reader sees of an attribute."""
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """What a reader sees of an attribute: its name, or a column of its key."""
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
@@ -90,9 +97,9 @@ class FactRows:
         )
         self._measured: dict[str, exp.Expression] = {}
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """The name column, joined."""
-        return self._joined.column[bound.steps, bound.name_column]
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """The column, joined."""
+        return self._joined.column[bound.steps, column or bound.name_column]
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
@@ -161,6 +168,8 @@ class FactRows:
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
             return as_double(exp.Avg(this=column))
+        if metric.method == "percentile":
+            return quantile_of(column, metric.quantile, self._source.dialect)
         if metric.method in _DEVIATIONS:
             return _DEVIATIONS[metric.method](this=as_double(column))
         if metric.method.startswith("sum"):
@@ -215,9 +224,10 @@ class AggregateRows:
         """FROM the table and what is joined back."""
         return self._rows.select
 
-    def value(self, bound: BoundAttribute) -> exp.Expression:
-        """The stored name column, or the one joined back."""
-        return self._rows.values[self._layout.attributes[bound.attribute].name]
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+        """The stored column, or the one joined back."""
+        stored = self._layout.attributes[bound.attribute]
+        return self._rows.values[stored.keys[bound.key_columns.index(column)] if column else stored.name]
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """The matched flags."""
