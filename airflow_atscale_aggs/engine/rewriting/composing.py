@@ -11,34 +11,46 @@ A full outer join would say the same, but PostgreSQL has none on keys that may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Parallel, UpTo
+from airflow_atscale_aggs.engine.rewriting.members import Calendar, members_select, moved_select, over_members
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
     Ref,
     ref,
     substitute,
 )
-from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
+from airflow_atscale_aggs.engine.rewriting.parts import ROLLED_UP, QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
+_LONGEST_NAME = 55
+"""Bytes; PostgreSQL keeps 63 of a name."""
+
 _Values = Mapping[Ref, Callable[[int], exp.Expression]]
 
 
-def compose(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> exp.Select:
+RowsOf = Callable[[FactPart], FactRows]
+
+
+def compose(
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None = None
+) -> exp.Select:
     """The SELECT that answers a query from the rows chosen for each part.
 
     Args:
         parts: from `split_by_fact`, in its order, each with its rows; the rows are used up.
+        rows_of: gives rows of a dimension's dataset; needed where parts move among its members.
     """
     if len(parts) == 1 and not parts[0][0].is_repeated:
         return _flat(query, *parts[0])
-    return _laid_together(query, parts)
+    return _laid_together(query, parts, rows_of)
 
 
 def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
@@ -60,10 +72,13 @@ class _Group:
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
+        if part.scope is not None and part.scope.each is not None:
+            keys.append(rows.value(part.attributes[part.scope.each]).copy())
         members = [substitute(_argument(one), attributes) for one in query.members]
         slices = [substitute(one, attributes) for one in part.slices.values()]
         found = self._prepared(keys, [*members, *slices])
         self._keys = dict(zip(part.keys, found, strict=False))
+        self._grouped = found[: len(keys)]
         self._members = found[len(keys) :]
         conditions = [*part.slices, *part.edges]
         self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
@@ -83,10 +98,10 @@ class _Group:
 
     def close(self, select: exp.Select) -> None:
         """Group by the keys; by none of them when all are constants, of which no rows make no group."""
-        keys = groupable(self._keys.values())
+        keys = groupable(self._grouped)
         if keys:
             select.group_by(*keys, copy=False)
-        elif self._keys:
+        elif self._grouped:
             rows = exp.Count(this=exp.Star(), big_int=True)
             select.having(exp.GT(this=rows, expression=exp.Literal.number(0)), copy=False)
 
@@ -146,12 +161,14 @@ def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> 
     return substitute(wanted, values)
 
 
-def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> exp.Select:
+def _laid_together(
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None
+) -> exp.Select:
     names = _Names(query, parts)
     whole = [part for part, _ in parts if not part.is_repeated]
     select = exp.Select()
-    for number, (part, rows) in enumerate(parts):
-        select.with_(identifier(names.parts[number]), as_=_grouped(query, part, rows, names), copy=False)
+    for name, table in _tables(query, parts, names, rows_of):
+        select.with_(identifier(name), as_=table, copy=False)
     is_merged = len(whole) > 1 and bool(query.keys)
     spine = "all_parts" if is_merged else names.parts[0]
     if is_merged:
@@ -167,10 +184,58 @@ def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRow
     _show(query, select, values)
     if is_merged:
         select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
+        if any(part.scope is not None for part in whole):
+            # A group is one that has rows of its own; what is measured elsewhere adds none.
+            is_there = exp.Max(this=column_of(names.is_there, spine))
+            select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
     elif query.having is not None:
         select.where(substitute(query.having, values), copy=False)
         query = replace(query, having=None)
     _finish(query, select, values)
+    return select
+
+
+def _tables(
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], names: _Names, rows_of: RowsOf | None
+) -> Iterator[tuple[str, exp.Select]]:
+    """Every part by itself; before one that is measured elsewhere, what it is made of."""
+    calendars: dict[Calendar, str] = {}
+    for number, (part, rows) in enumerate(parts):
+        grouped, scope = _grouped(query, part, rows, names), part.scope
+        if scope is None or (scope.move is None and scope.each is None):
+            yield names.parts[number], grouped
+            continue
+        single = names.table(f"{part.fact} members")
+        calendar = scope.calendar
+        if calendar is not None and calendar not in calendars:
+            assert rows_of is not None  # noqa: S101 - whoever asks for other members gives their rows
+            calendars[calendar] = names.table(f"{calendar.level} members")
+            yield calendars[calendar], members_select(calendar, rows_of(calendar.part), dict(enumerate(names.keys)))
+        yield single, grouped
+        metrics = {
+            names.metrics[place]: ROLLED_UP[metric.calculation_method]
+            if scope.function == "aggregate"
+            else scope.function
+            for place, metric in part.metrics.items()
+            if metric is not None
+        }
+        if calendar is None or scope.move is None:
+            yield names.parts[number], _brought_together(part, names, single, metrics)
+        else:
+            keys = {place: names.keys[place] for place in part.keys}
+            yield names.parts[number], moved_select(calendar, scope.move, (single, calendars[calendar]), keys, metrics)
+
+
+def _brought_together(part: QueryPart, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
+    """A part's rows without the attribute that they were grouped by besides the keys."""
+    select = exp.Select().from_(_table(rows), copy=False)
+    keys = [column_of(names.keys[place], rows) for place in part.keys]
+    for key in keys:
+        select.select(key.copy(), copy=False)
+    for name, function in metrics.items():
+        select.select(named(over_members(function, column_of(name, rows)), name), copy=False)
+    if keys:
+        select.group_by(*keys, copy=False)
     return select
 
 
@@ -199,7 +264,7 @@ class _Names:
     def __init__(self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> None:
         self.parts: list[str] = []
         for part, _ in parts:
-            self.parts.append(_free(part.fact, self.parts))
+            self.parts.append(_free(f"{part.fact}{_said(part)}", self.parts))
         taken: list[str] = []
         for number in range(len(query.keys)):
             taken.append(_free(query.name_of_key(number), taken))
@@ -207,14 +272,23 @@ class _Names:
         for name in query.metrics:
             taken.append(_free(name or "count", taken))
         self.metrics = taken[len(self.keys) :]
+        self.is_there = _free("is there", taken)
+        self._tables = list(self.parts)
+
+    def table(self, name: str) -> str:
+        """A name for one more table."""
+        self._tables.append(_free(name, self._tables))
+        return self._tables[-1]
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, numbered when it is taken; short enough that no warehouse cuts it, which would make two names one."""
     folded = {one.casefold() for one in taken}
-    number, chosen = 1, name
+    start = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    number, chosen = 1, start
     while chosen.casefold() in folded:
         number += 1
-        chosen = f"{name} {number}"
+        chosen = f"{start} {number}"
     return chosen
 
 
@@ -230,9 +304,26 @@ def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names
     return select
 
 
+def _said(part: QueryPart) -> str:
+    """Where a part is measured, in a few words."""
+    if part.scope is None:
+        return ""
+    match part.scope.move:
+        case None:
+            return " over members" if part.scope.each is not None else " of all"
+        case Lagged(lag=lag):
+            return f" {abs(lag)} {'before' if lag >= 0 else 'after'}"
+        case Parallel(level=level, lag=lag):
+            return f" {abs(lag)} {level} {'before' if lag >= 0 else 'after'}"
+        case UpTo(level=level):
+            return f" up to date in {level}"
+    return " around"
+
+
 def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expression:
     """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
     union: exp.Expression | None = None
+    is_told = any(part.scope is not None for part in whole)
     for number, part in enumerate(whole):
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
@@ -247,6 +338,9 @@ def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expressi
                 else:
                     value = column
                 select.select(named(value, names.metrics[place]), copy=False)
+        if is_told:
+            is_there = exp.Literal.number(0 if part.scope is not None else 1)
+            select.select(named(is_there, names.is_there), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least
     return union
@@ -254,11 +348,11 @@ def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expressi
 
 def _repeated(part: QueryPart, names: _Names, here: str, spine: str) -> exp.Join:
     """A part with fewer keys, joined on those that it has."""
-    if not part.keys:
+    if not part.shown:
         return exp.Join(this=_table(here), kind="CROSS")
     pairs = [
         exp.NullSafeEQ(this=column_of(names.keys[place], spine), expression=column_of(names.keys[place], here))
-        for place in part.keys
+        for place in part.shown
     ]
     return exp.Join(this=_table(here), side="LEFT", on=exp.and_(*pairs, copy=False))
 
