@@ -205,7 +205,7 @@ def _tables(
         if scope is None or (scope.move is None and scope.each is None):
             yield names.parts[number], grouped
             continue
-        single = names.table(f"{part.fact} members")
+        single = names.table(f"{part.fact} by member")
         calendar = scope.calendar
         if calendar is not None and calendar not in calendars:
             assert rows_of is not None  # noqa: S101 - whoever asks for other members gives their rows

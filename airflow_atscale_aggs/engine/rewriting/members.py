@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -37,7 +37,7 @@ class Calendar:
     """The members of a level, as a dimension's dataset has them.
 
     Attributes:
-        metric: whose calculated metric needs them, for messages.
+        metric: whose calculated metric needs them, for messages only.
         level: name of the level, for people.
         dataset: of the dimension.
         shown: attributes that the query groups by, by place of the key; the level itself comes last.
@@ -46,7 +46,7 @@ class Calendar:
         is_told_by_name: the level's name tells its members apart by itself; else all that is shown does.
     """
 
-    metric: str
+    metric: str = field(compare=False)
     level: str
     dataset: str
     shown: tuple[tuple[int, BoundAttribute], ...]
@@ -216,7 +216,7 @@ def members_select(calendar: Calendar, rows: FactRows, names: Mapping[int, str])
     own = calendar.own
     key = rows.value(_column(own, own.key_columns[0]))
     select = rows.select
-    for value in (key, rows.value(own)):
+    for value in dict.fromkeys((key, rows.value(own))):
         add_condition(select, exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
     select.select(named(key.copy(), "key"), copy=False)
     for place, bound in calendar.shown:
