@@ -17,7 +17,7 @@ Row = dict[str, Value]
 SCHEMA = "forms_star"
 MODEL = "forms"
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 
 
 def calendar(first: date = date(2002, 11, 20), last: date = date(2004, 3, 4)) -> list[Row]:
@@ -61,7 +61,9 @@ def sales(days: int, rows: int = 900) -> list[Row]:
     open_days = [number for number in range(1, days + 1) if number % 4 and not 135 <= number <= 200]
     return [
         {
-            "day_id": draw.choice((*open_days, *open_days, None, 9999)) if draw.random() < 0.2 else draw.choice(open_days),
+            "day_id": draw.choice((*open_days, *open_days, None, 9999))
+            if draw.random() < 0.2
+            else draw.choice(open_days),
             "product_id": draw.choice((*range(1, 13), None, 99)),
             "shop_id": draw.choice((1, 2, 3, 4, None, 77)),
             "customer_id": draw.choice((*range(1, 20), None)),
@@ -150,6 +152,7 @@ CALCULATIONS = {
     "Customers to Date": f"Avg(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
     "Sum of Customers to Date": f"Sum(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
     "Distinct to Date": f"Aggregate(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
+    "Mean Around": f"Aggregate({_CURRENT}.Lag(1):{_CURRENT}.Lead(1), [Measures].[Mean])",
     "Sales Moving Average": f"Avg({_CURRENT}.Lag(2):{_CURRENT}, [Measures].[Sales])",
     "Customers Moving Average": f"Avg({_CURRENT}.Lag(2):{_CURRENT}, [Measures].[Customers])",
     "Sales Around": f"Sum({{{_CURRENT}.Lag(1):{_CURRENT}.Lead(1)}}, [Measures].[Sales])",
@@ -161,6 +164,14 @@ CALCULATIONS = {
     "Share of Products": "[Measures].[Sales] / ([Products].[All], [Measures].[Sales])",
     "Share in Class": "[Measures].[Sales] / ([Products].[Assortment].[All], [Products].[Class].CurrentMember, [Measures].[Sales])",
     "North Before": f"({_CURRENT}.PrevMember, [Shops].[Shop].&[north], [Measures].[Sales])",
+    "Sales Two Own Years Ago": f"(ParallelPeriod({_DATES}.[Sold Own].[Sold Own Year], 2, {_DATES}.[Sold Own].CurrentMember), "
+    "[Measures].[Sales])",
+    "Before a Weekday": f"({_DATES}.[Sold Weekday].CurrentMember.PrevMember, [Measures].[Sales])",
+    "Average of Differences": f"Avg(PeriodsToDate({_YEAR}), [Measures].[Sales Difference])",
+    "Year to Date": f"Sum(YTD({_CURRENT}), [Measures].[Sales])",
+    "Best Months": f"Sum(TopCount({_MONTH}.Members, 3, [Measures].[Sales]), [Measures].[Sales])",
+    "No Such Level": f"(ParallelPeriod({_DATES}.[Sold Calendar].[Sold Decade], 1, {_CURRENT}), [Measures].[Sales])",
+    "Two Months": f"({_CURRENT}.PrevMember, {_MONTH}.&[2003-01], [Measures].[Sales])",
     "Growth of Difference": f"({_CURRENT}.PrevMember, [Measures].[Sales Difference])",
 }
 
@@ -170,7 +181,8 @@ def write_model(folder: Path, aggregates: str = "") -> Path:
     files = {"catalog.yml": _CATALOG, "connection.yml": _CONNECTION, "model.yml": _MODEL + aggregates}
     for name, columns in _COLUMNS.items():
         kinds = "\n".join(
-            f"  - {{name: {column}, data_type: {'string' if 'CHAR' in kind else kind.lower()}}}" for column, kind in columns.items()
+            f"  - {{name: {column}, data_type: {'string' if 'CHAR' in kind else kind.lower()}}}"
+            for column, kind in columns.items()
         )
         files[f"{name}.yml"] = _DATASET.format(name=name, columns=kinds)
     files["dates.yml"], files["products.yml"], files["shops.yml"] = _DATES_SML, _PRODUCTS_SML, _SHOPS_SML

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from calendar_star import CALCULATIONS, MODEL, SCHEMA, setup_sql, tables, write_model
+from calendar_star import MODEL, SCHEMA, setup_sql, tables, write_model
 from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
@@ -38,7 +39,7 @@ def forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             yield from _built(url, f"sqlite:///{folder / 'r.sqlite'}", folder)
 
 
-def _built(warehouse: str, registry: str, folder) -> Iterator[Asked]:
+def _built(warehouse: str, registry: str, folder: Path) -> Iterator[Asked]:
     model = write_model(folder / "model", AGGREGATES)
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
         with workspace.warehouse.session() as session:
@@ -56,3 +57,55 @@ def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase)
     workspace, router = forms
 
     case.check(router, workspace, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (
+            '"Sold Weekday", "Sales Before"',
+            r"`Sales` .* `Sold Weekday` is of the same dimension as hierarchy `Sold Calendar`",
+        ),
+        (
+            '"Sold Month", "Sold Weekday", "Sales Before"',
+            r"\(month_label\) of `calendar` has several values of \(weekday\)",
+        ),
+        (
+            """"Sold Month", "Sales Before" FROM forms WHERE "Sold Weekday" = 'Monday'""",
+            r"""`"Sold Weekday" = 'Monday'` .* the current level does not determine it""",
+        ),
+        (
+            """"Sold Month", "Sales Before" FROM forms WHERE "Sold Year" = 2003 OR "Category" = 'home'""",
+            r"""`"Sold Year" = 2003 OR "Category" = 'home'` .* it binds `Sold Year`""",
+        ),
+        (
+            """"Class", "Share of Classes" FROM forms WHERE "Class" = 'toys' OR "Code" = 'C1'""",
+            r"""`"Class" = 'toys' OR "Code" = 'C1'` .* it binds `Class`""",
+        ),
+        ('"Sold Own Month", "Sales Own Year Ago"', r"several members of `Sold Own Month` have one name"),
+        (
+            '"Sold Own Month", "Sales Two Own Years Ago"',
+            r"own parallel periods of `Own Month` lead one period back only",
+        ),
+        ('UPPER("Sold Month") AS m, "Sales Before"', r'the query groups by `UPPER\("Sold Month"\)`, not by a level'),
+        ('"Code", "Share in Class"', r"the current member of `Class` is not told by the query. Group by it as well"),
+        ('"Sold Month", "Sales Before", MAX("Code")', r"`MAX` .* beside metrics that are measured at other members"),
+        ('"Sold Month", "Growth of Difference"', r"one time form inside another"),
+        ('"Sold Month", "Before a Weekday"', r"`Sold Weekday` is an attribute, not a hierarchy"),
+        (
+            '"Sold Month", "Average of Differences"',
+            r"takes a set's value of `Sales Difference`, which is itself calculated",
+        ),
+        ('"Sold Month", "Year to Date"', r"its MDX `YTD\(\[Sold Dates\].*\)` is a tuple, member or set"),
+        ('"Sold Month", "Best Months"', r"its MDX `TopCount\(.*\)` is a tuple, member or set"),
+        ('"Sold Month", "No Such Level"', r"hierarchy `Sold Calendar` has no level `Sold Decade`"),
+        ('"Sold Month", "Two Months"', r"a tuple names two members of dimension `Dates`"),
+    ],
+)
+def test_what_cannot_be_proven_is_refused_by_name(forms: Asked, query: str, said: str) -> None:
+    """With what stands in the way."""
+    _, router = forms
+    asked = query if " FROM " in query else f"{query} FROM forms"
+
+    with pytest.raises(UnsupportedQueryError, match=said):
+        router.answer(f"SELECT {asked}")

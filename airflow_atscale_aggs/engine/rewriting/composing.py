@@ -18,7 +18,13 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Parallel, UpTo
-from airflow_atscale_aggs.engine.rewriting.members import Calendar, members_select, moved_select, over_members
+from airflow_atscale_aggs.engine.rewriting.members import (
+    Calendar,
+    join_members,
+    members_select,
+    moved_select,
+    over_members,
+)
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
     Ref,
@@ -96,14 +102,21 @@ class _Group:
         """What K, M and G stand for; a metric that this part does not have is NULL."""
         return {Ref.KEY: self._keys.__getitem__, Ref.METRIC: self._metric, Ref.MEMBERS: self._member}
 
+    def replace_keys(self, keys: Mapping[int, exp.Expression]) -> None:
+        """Group by other values in place of some keys."""
+        self._keys |= keys
+        self._grouped = list(self._keys.values())
+
     def close(self, select: exp.Select) -> None:
         """Group by the keys; by none of them when all are constants, of which no rows make no group."""
         keys = groupable(self._grouped)
         if keys:
             select.group_by(*keys, copy=False)
-        elif self._grouped:
-            rows = exp.Count(this=exp.Star(), big_int=True)
-            select.having(exp.GT(this=rows, expression=exp.Literal.number(0)), copy=False)
+        elif self._grouped or not (self._part.metrics or self._query.members):
+            # Without metrics there is one group all the same, also of no rows, unless constants are its keys.
+            rows, least = exp.Count(this=exp.Star(), big_int=True), exp.Literal.number(0)
+            kind = exp.GT if self._grouped else exp.GTE
+            select.having(kind(this=rows, expression=least), copy=False)
 
     def _metric(self, place: int) -> exp.Expression:
         if place not in self._part.metrics:
@@ -201,17 +214,18 @@ def _tables(
     """Every part by itself; before one that is measured elsewhere, what it is made of."""
     calendars: dict[Calendar, str] = {}
     for number, (part, rows) in enumerate(parts):
-        grouped, scope = _grouped(query, part, rows, names), part.scope
-        if scope is None or (scope.move is None and scope.each is None):
-            yield names.parts[number], grouped
-            continue
-        single = names.table(f"{part.fact} by member")
-        calendar = scope.calendar
+        scope = part.scope
+        calendar = scope.calendar if scope is not None else None
         if calendar is not None and calendar not in calendars:
             assert rows_of is not None  # noqa: S101 - whoever asks for other members gives their rows
             calendars[calendar] = names.table(f"{calendar.level} members")
             yield calendars[calendar], members_select(calendar, rows_of(calendar.part), dict(enumerate(names.keys)))
-        yield single, grouped
+        if scope is None or scope.is_over_rows or (scope.move is None and scope.each is None):
+            table = calendars[calendar] if calendar is not None else ""
+            yield names.parts[number], _grouped(query, part, rows, names, table)
+            continue
+        single = names.table(f"{part.fact} by member")
+        yield single, _grouped(query, part, rows, names)
         metrics = {
             names.metrics[place]: ROLLED_UP[metric.calculation_method]
             if scope.function == "aggregate"
@@ -292,14 +306,19 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return chosen
 
 
-def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names) -> exp.Select:
-    """One part by itself: its keys and metrics."""
+def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
+    """One part by itself: its keys and metrics; over rows that stand at several members when their table is given."""
     group = _Group(query, part, rows)
-    select = rows.select
+    select, scope = rows.select, part.scope
+    if scope is not None and scope.calendar is not None and scope.move is not None and members:
+        keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in part.keys}
+        group.replace_keys(join_members(scope.calendar, scope.move, select, members, keys))
     for place in part.keys:
         select.select(named(group.values[Ref.KEY](place).copy(), names.keys[place]), copy=False)
     for place in part.metrics:
         select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
+    if not select.expressions:
+        select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     group.close(select)
     return select
 

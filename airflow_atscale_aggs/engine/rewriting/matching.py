@@ -210,7 +210,8 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = self._facts.get(part.fact, 0) if not part.edges else 0
+        needs_rows = part.edges or (part.scope is not None and part.scope.is_over_rows)
+        bits = 0 if needs_rows else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
@@ -256,6 +257,8 @@ def why_not(
         return replace(answers, miss=Miss.OTHER_FACT)
     if part.edges:
         return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=tuple(query.metrics[place] for place in part.edges))
+    if part.scope is not None and part.scope.is_over_rows:
+        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=tuple(query.metrics[place] for place in part.metrics))
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )

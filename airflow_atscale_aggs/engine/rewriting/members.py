@@ -31,6 +31,9 @@ from airflow_atscale_aggs.engine.sql.queries import as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import FactRows, add_condition
 
+_OWN, _SHOWN = "own member", "shown member"
+"""The member that rows are of, and the one that they are shown at."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calendar:
@@ -286,24 +289,12 @@ def moved_select(
         metrics: name of each metric to the function that brings several members together; empty when there is one.
     """
     part, members = places
-    own, shown = "own", "shown"
-    tests = [
-        exp.EQ(
-            this=column_of(keys[calendar.shown[-1][0]], own), expression=column_of(keys[calendar.shown[-1][0]], part)
-        )
-    ]
-    if not calendar.is_told_by_name:
-        tests += [
-            exp.NullSafeEQ(this=column_of(keys[place], own), expression=column_of(keys[place], part))
-            for place, _ in calendar.shown[:-1]
-        ]
     select = exp.Select().from_(exp.Table(this=identifier(part)), copy=False)
-    ons = [exp.and_(*tests, copy=False), exp.and_(*_meeting(move, calendar, own, shown), copy=False)]
-    for alias, on in zip((own, shown), ons, strict=True):
-        relation = exp.Table(this=identifier(members), alias=exp.TableAlias(this=identifier(alias)))
-        select.append("joins", exp.Join(this=relation, on=on))
+    join_members(
+        calendar, move, select, members, {place: (name, column_of(name, part)) for place, name in keys.items()}
+    )
     from_member = {place for place, _ in calendar.shown}
-    values = [column_of(name, shown if place in from_member else part) for place, name in keys.items()]
+    values = [column_of(name, _SHOWN if place in from_member else part) for place, name in keys.items()]
     for value in values:
         select.select(value.copy(), copy=False)
     functions = set(metrics.values())
@@ -315,8 +306,33 @@ def moved_select(
     return select
 
 
-def _meeting(move: Moved, calendar: Calendar, own: str, shown: str) -> list[exp.Expression]:
+def join_members(
+    calendar: Calendar, move: Moved, select: exp.Select, members: str, keys: Mapping[int, tuple[str, exp.Expression]]
+) -> dict[int, exp.Expression]:
+    """Join the member that a row is of, and those that it is shown at.
+
+    Args:
+        members: name of the members' table.
+        keys: by place: name and value of the keys of the rows.
+
+    Returns:
+        By place: the value of a key that is an attribute of members, as it is shown.
+    """
+    name, value = keys[calendar.shown[-1][0]]
+    tests = [exp.EQ(this=column_of(name, _OWN), expression=value.copy())]
+    if not calendar.is_told_by_name:
+        others = [keys[place] for place, _ in calendar.shown[:-1]]
+        tests += [exp.NullSafeEQ(this=column_of(other, _OWN), expression=one.copy()) for other, one in others]
+    ons = [exp.and_(*tests, copy=False), exp.and_(*_meeting(move, calendar), copy=False)]
+    for alias, on in zip((_OWN, _SHOWN), ons, strict=True):
+        relation = exp.Table(this=identifier(members), alias=exp.TableAlias(this=identifier(alias)))
+        select.append("joins", exp.Join(this=relation, on=on))
+    return {place: column_of(keys[place][0], _SHOWN) for place, _ in calendar.shown}
+
+
+def _meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
     """Which members' rows are shown at which member."""
+    own, shown = _OWN, _SHOWN
     here, there = column_of("position", own), column_of("position", shown)
     match move:
         case Lagged(lag=lag):

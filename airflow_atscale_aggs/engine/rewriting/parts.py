@@ -11,7 +11,7 @@ Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sqlglot import exp
@@ -116,7 +116,7 @@ class _Splitter:
             raise UnsupportedQueryError(clause, "beside metrics that are measured at other members it is not answered")
         if not self._query.metrics:
             return (self._members(),)
-        groups: dict[tuple[str, bool, Frame | None], dict[int, Metric | None]] = {}
+        groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
             fact = metric.dataset if metric is not None else self._fact_of_rows()
             missing = self._unreachable(fact)
@@ -126,8 +126,10 @@ class _Splitter:
             if frame is not None and missing:
                 reason = "it is measured at other members, and repeated for attributes that it is not related to"
                 raise UnsupportedQueryError(self._query.metrics[place], reason, "Leave one of them out.")
-            groups.setdefault((fact, bool(missing), frame), {})[place] = metric
-        found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame), metrics in groups.items()]
+            adds_up = frame is None or metric is None or metric.calculation_method in ROLLED_UP
+            groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
+        self._add_rows(groups)
+        found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
         parts = [part for part in found if part is not None]
         if not parts or (all(part.is_repeated for part in parts)):
             names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
@@ -137,6 +139,12 @@ class _Splitter:
             shown = self._query.members[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
         return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.scope is not None)))
+
+    def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
+        """What is measured elsewhere is shown in the groups that its fact has, also where nothing is measured in them."""
+        framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
+        for fact in framed:
+            groups.setdefault((fact, False, None, True), {})
 
     def _metrics(self) -> Iterable[Metric | None]:
         for name in self._query.metrics:
@@ -190,21 +198,17 @@ class _Splitter:
         if scope is None:
             return None
         for place, metric in metrics.items():
-            self._check_function(place, metric, scope, frame)
-        return self._part(fact, metrics, lacks=False, scope=scope)
+            self._check_framed(place, metric, frame)
+        is_moved = scope.move is not None and scope.function == "aggregate"
+        is_over_rows = is_moved and any(one.calculation_method not in ROLLED_UP for one in metrics.values() if one)
+        return self._part(fact, metrics, lacks=False, scope=replace(scope, is_over_rows=is_over_rows))
 
-    def _check_function(self, place: int, metric: Metric | None, scope: Scope, frame: Frame) -> None:
-        """Aggregate goes by the metric's own method, of which members' values must be enough."""
+    def _check_framed(self, place: int, metric: Metric | None, frame: Frame) -> None:
+        """A set has one value of a metric only where its members are told by their rows."""
         assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
-        is_aggregate = getattr(frame.form, "function", "") == "aggregate"
-        if is_aggregate and metric.semi_additive is not None:
+        if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
             reason = "`Aggregate` of a semi-additive metric is not answered"
             raise UnsupportedQueryError(metric.name, reason, "Leave it out.")
-        if is_aggregate and scope.move is not None and metric.calculation_method not in ROLLED_UP:
-            reason = (
-                f"`Aggregate` over moving members of a metric that is `{metric.calculation_method}` is not answered"
-            )
-            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or use `Avg` in the model.")
         condition = self._query.slices.get(place)
         axis = frame.form.axis if frame.form is not None else None
         for at in references(condition, Ref.ATTRIBUTE):

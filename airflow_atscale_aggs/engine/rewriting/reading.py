@@ -302,9 +302,6 @@ class _Reader:
             assert isinstance(self._names, SurfaceNames)  # noqa: S101 - plain names mean no calculation
             slices, frame = resolve(name, coordinates, self._names)
         metrics = self._used.metrics
-        if frame is not None:
-            # The rows that it is shown in are those that the metric itself has.
-            metrics.setdefault((name, (), None), len(metrics))
         place = metrics.setdefault((name, slices, frame), len(metrics))
         if slices and place not in self._used.slices:
             conditions = [

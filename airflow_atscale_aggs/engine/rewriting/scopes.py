@@ -47,6 +47,7 @@ class Scope:
         each: place of the attribute that it is grouped by besides, to be brought together by ``function``.
         move: how rows of one member become those of another; None: they stay.
         calendar: the members and their order, where they move.
+        is_over_rows: values of single members do not make that of several, so rows are counted at each member anew.
     """
 
     keys: tuple[int, ...]
@@ -56,6 +57,7 @@ class Scope:
     function: str = ""
     move: Moved | None = None
     calendar: Calendar | None = None
+    is_over_rows: bool = False
 
 
 Reached = Mapping[GrainAttribute, BoundAttribute]

@@ -158,7 +158,7 @@ SELECT DISTINCT category, month_label, (SELECT CAST(AVG(s) AS DOUBLE PRECISION) 
 FROM sales JOIN calendar USING (day_id) JOIN product AS p USING (product_id) WHERE year_id = 2004
 
 -- case: forms: distinct customers of fixed months are counted once
--- from: facts, facts
+-- from: by month, facts
 SELECT "Sold Year", "Sales of Span" FROM forms
 -- equals
 SELECT DISTINCT year_id, (SELECT COUNT(DISTINCT customer_id) FROM sales JOIN calendar USING (day_id) WHERE month_label BETWEEN '2003-01' AND '2003-06')
@@ -172,6 +172,12 @@ WITH d AS (SELECT category, weekday, SUM(amount) AS s FROM sales JOIN calendar U
 WHERE year_id = 2003 AND weekday <> 'Sunday' GROUP BY 1, 2)
 SELECT category, weekday, s, CAST(AVG(s) OVER (PARTITION BY category) AS DOUBLE PRECISION) FROM d
 
+-- case: forms: nothing but what is nowhere
+-- from: any
+SELECT "Sales Before", "Sales Year Ago" FROM forms WHERE "Sold Year" = 1999
+-- equals
+SELECT NULL, NULL
+
 -- case: forms: the best season, of all and of each year
 -- from: any
 SELECT "Sold Year", "Best Season" FROM forms
@@ -181,9 +187,9 @@ SELECT year_id, MAX(s) FROM d GROUP BY 1
 
 -- case: forms: totals alone
 -- from: any
-SELECT "Best Season", "Sales Base Line", "Share of Products" FROM forms
+SELECT "Best Season", "Sales Before", "Sales Base Line", "Share of Products" FROM forms
 -- equals
-SELECT (SELECT MAX(s) FROM (SELECT SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY season) AS x),
+SELECT (SELECT MAX(s) FROM (SELECT SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY season) AS x), NULL,
 (SELECT CAST(AVG(s) AS DOUBLE PRECISION) FROM (SELECT SUM(amount) AS s FROM sales JOIN calendar USING (day_id)
 WHERE month_label BETWEEN '2003-01' AND '2003-06' GROUP BY month_label) AS x), CAST(1 AS DOUBLE PRECISION)
 
@@ -223,3 +229,22 @@ SELECT o.month_label, m.s FROM o LEFT JOIN m ON m.month_label = o.before WHERE o
 SELECT t.m, t.before FROM (SELECT "Sold Month" AS m, "Sales Before" AS before FROM forms_catalog.forms) AS t WHERE t.m = '2003-01'
 -- equals
 SELECT '2003-01', SUM(amount) FROM sales JOIN calendar USING (day_id) WHERE month_label = '2002-12'
+
+-- case: forms: distinct customers to date are counted once, a mean over months is one of rows; beside what adds up
+-- from: by month, by month, facts, facts
+SELECT "Sold Month", "Sales to Date", "Distinct to Date", "Mean Around" FROM forms WHERE "Sold Year" = 2003
+-- equals
+WITH o AS (SELECT month_label, year_id, ROW_NUMBER() OVER (ORDER BY month_label) AS n FROM (SELECT DISTINCT month_label, year_id FROM calendar) AS x),
+s AS (SELECT o.*, sales.* FROM sales JOIN calendar USING (day_id) JOIN o ON o.month_label = calendar.month_label)
+SELECT o.month_label, (SELECT SUM(amount) FROM s WHERE s.year_id = o.year_id AND s.n <= o.n),
+(SELECT COUNT(DISTINCT customer_id) FROM s WHERE s.year_id = o.year_id AND s.n <= o.n),
+(SELECT CAST(AVG(amount) AS DOUBLE PRECISION) FROM s WHERE s.n BETWEEN o.n - 1 AND o.n + 1)
+FROM o WHERE year_id = 2003 AND n IN (SELECT n FROM s)
+
+-- case: forms: distinct customers to date by day and shop, where shops may be NULL
+-- from: facts, facts
+SELECT "Shop", "Sold Day", "Distinct to Date" FROM forms WHERE "Sold Day" LIKE '2003-0%'
+-- equals
+WITH s AS (SELECT day_id, day_name, year_id, shop_name, customer_id FROM sales JOIN calendar USING (day_id) LEFT JOIN shop USING (shop_id))
+SELECT DISTINCT shop_name, day_name, (SELECT COUNT(DISTINCT customer_id) FROM s AS b WHERE b.year_id = s.year_id AND b.day_id <= s.day_id
+AND b.shop_name IS NOT DISTINCT FROM s.shop_name) FROM s WHERE day_name LIKE '2003-0%'
