@@ -143,6 +143,7 @@ class _Resolver:
         self._metric, self._names = metric, names
 
     def resolve(self, coordinates: Sequence[mdx.Coordinate]) -> tuple[tuple[Slice, ...], Frame | None]:
+        """See `resolve`."""
         slices: list[Slice] = []
         without: list[Without] = []
         kept: list[GrainAttribute] = []

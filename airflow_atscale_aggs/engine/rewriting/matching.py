@@ -210,8 +210,7 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        needs_rows = part.edges or (part.scope is not None and part.scope.is_over_rows)
-        bits = 0 if needs_rows else self._facts.get(part.fact, 0)
+        bits = 0 if part.edges or _is_over_rows(part) else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
@@ -255,10 +254,9 @@ def why_not(
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
-    if part.edges:
-        return replace(answers, miss=Miss.SEMI_ADDITIVE, missing=tuple(query.metrics[place] for place in part.edges))
-    if part.scope is not None and part.scope.is_over_rows:
-        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=tuple(query.metrics[place] for place in part.metrics))
+    if part.edges or _is_over_rows(part):
+        miss, places = (Miss.SEMI_ADDITIVE, part.edges) if part.edges else (Miss.NOT_ADDITIVE, part.metrics)
+        return replace(answers, miss=miss, missing=tuple(query.metrics[place] for place in places))
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )
@@ -306,6 +304,11 @@ def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInsta
     if fragile and (not is_same or not_single_rows(query, part)):
         return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
     return answers
+
+
+def _is_over_rows(part: QueryPart) -> bool:
+    """Whether it counts each row at several members, which no rolled up value can tell."""
+    return part.scope is not None and part.scope.is_over_rows
 
 
 def _fragile(part: QueryPart) -> tuple[str, ...]:

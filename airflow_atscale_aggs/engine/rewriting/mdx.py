@@ -131,6 +131,7 @@ class _Reader:
         self._at = 0
 
     def read(self) -> str:
+        """To be called once."""
         made: list[str] = []
         end = 0
         while self._at < len(self._tokens):

@@ -92,6 +92,7 @@ class _Scoper:
         self._conditions = list(context.conjuncts)
 
     def scope(self) -> Scope | None:
+        """See `scope_of`."""
         for one in self._frame.without:
             self._leave_out(one)
         form = self._frame.form
