@@ -82,8 +82,9 @@ class Calendar:
             if bound.name_column not in own.key_columns or bound.dataset != own.dataset:
                 steps = bound.steps[len(own.steps) :]
                 found.append(Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True))
-        # The level itself and the coarsest ancestor may disagree with what lies between: the first one counts.
-        for above, below in zip(self.ancestors[1:], self.ancestors[2:], strict=False):
+        # Only the ancestor that is named may be several: the first one counts, for all that lies below.
+        between = (*self.ancestors[1:], own) if len(self.ancestors) > 1 else ()
+        for above, below in zip(between, between[1:], strict=False):
             steps = above.steps[len(below.steps) :]
             found.append(Dependency(below.dataset, below.key_columns, steps, above.key_columns, is_join_key=True))
         return tuple(dict.fromkeys(found))
@@ -101,7 +102,7 @@ class Calendar:
         if any(bound.dataset != own.dataset or bound.steps != own.steps for bound in bounds):
             return None
         names = tuple(dict.fromkeys(bound.name_column for bound in bounds))
-        return Dependency(own.dataset, names, (), own.key_columns, is_join_key=True)
+        return Dependency(own.dataset, names, (), own.key_columns, is_join_key=False)
 
     @property
     def asked(self) -> tuple[Dependency, ...]:
