@@ -486,7 +486,7 @@ def form_queries(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]]) -> FormQu
     kind = draw(st.sampled_from(kinds))
     hierarchy = draw(st.sampled_from(("Sold Calendar", "Sold Calendar", "Sold Weeks")))
     levels = HIERARCHIES[hierarchy]
-    first = draw(st.integers(-2, 3))
+    first = draw(st.integers(-2, 3) if kind == "window" else st.sampled_from((1, -1, 2, 3, -2)))
     last = min(first, draw(st.integers(-1, 2))) if kind == "window" else first
     level = draw(st.sampled_from(levels[:-1])) if kind in {"parallel", "to date"} else ""
     if kind == "each":

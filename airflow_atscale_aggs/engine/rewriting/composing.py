@@ -11,7 +11,7 @@ A full outer join would say the same, but PostgreSQL has none on keys that may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -177,10 +177,11 @@ def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> 
 def _laid_together(
     query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None
 ) -> exp.Select:
-    names = _Names(query, parts)
+    calendars = _calendars(parts, rows_of)
+    names = _Names(query, parts, calendars.values())
     whole = [part for part, _ in parts if not part.is_repeated]
     select = exp.Select()
-    for name, table in _tables(query, parts, names, rows_of):
+    for name, table in _tables(query, parts, names, calendars):
         select.with_(identifier(name), as_=table, copy=False)
     is_merged = len(whole) > 1 and bool(query.keys)
     spine = "all_parts" if is_merged else names.parts[0]
@@ -208,8 +209,18 @@ def _laid_together(
     return select
 
 
+def _calendars(parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
+    """Rows of all members that parts move among."""
+    found = dict.fromkeys(part.scope.calendar for part, _ in parts if part.scope and part.scope.calendar)
+    assert rows_of is not None or not found  # noqa: S101 - whoever asks for other members gives their rows
+    return {calendar: rows_of(calendar.part) for calendar in found if rows_of is not None and calendar is not None}
+
+
 def _tables(
-    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], names: _Names, rows_of: RowsOf | None
+    query: ModelQuery,
+    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    names: _Names,
+    members: Mapping[Calendar, FactRows],
 ) -> Iterator[tuple[str, exp.Select]]:
     """Every part by itself; before one that is measured elsewhere, what it is made of."""
     calendars: dict[Calendar, str] = {}
@@ -217,9 +228,8 @@ def _tables(
         scope = part.scope
         calendar = scope.calendar if scope is not None else None
         if calendar is not None and calendar not in calendars:
-            assert rows_of is not None  # noqa: S101 - whoever asks for other members gives their rows
             calendars[calendar] = names.table(f"{calendar.level} members")
-            yield calendars[calendar], members_select(calendar, rows_of(calendar.part), dict(enumerate(names.keys)))
+            yield calendars[calendar], members_select(calendar, members[calendar], dict(enumerate(names.keys)))
         if scope is None or scope.is_over_rows or (scope.move is None and scope.each is None):
             table = calendars[calendar] if calendar is not None else ""
             yield names.parts[number], _grouped(query, part, rows, names, table)
@@ -275,10 +285,15 @@ def _laid_values(
 class _Names:
     """Names of parts, keys and metrics inside a query over several facts."""
 
-    def __init__(self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> None:
+    def __init__(
+        self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], members: Iterable[FactRows]
+    ) -> None:
         self.parts: list[str] = []
+        # Where several tables read one of the warehouse's, none may hide it from the next.
+        read = [*(rows for _, rows in parts), *members] if any(part.scope for part, _ in parts) else []
+        self._tables = [one.name for rows in read for one in rows.select.find_all(exp.Table) if not one.db]
         for part, _ in parts:
-            self.parts.append(_free(f"{part.fact}{_said(part)}", self.parts))
+            self.parts.append(self.table(f"{part.fact}{_said(part)}"))
         taken: list[str] = []
         for number in range(len(query.keys)):
             taken.append(_free(query.name_of_key(number), taken))
@@ -287,7 +302,6 @@ class _Names:
             taken.append(_free(name or "count", taken))
         self.metrics = taken[len(self.keys) :]
         self.is_there = _free("is there", taken)
-        self._tables = list(self.parts)
 
     def table(self, name: str) -> str:
         """A name for one more table."""

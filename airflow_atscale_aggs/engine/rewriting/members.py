@@ -14,6 +14,7 @@ Source: decision 0022.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class Calendar:
                 found.append(Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True))
         # Only the ancestor that is named may be several: the first one counts, for all that lies below.
         between = (*self.ancestors[1:], own) if len(self.ancestors) > 1 else ()
-        for above, below in zip(between, between[1:], strict=False):
+        for above, below in itertools.pairwise(between):
             steps = above.steps[len(below.steps) :]
             found.append(Dependency(below.dataset, below.key_columns, steps, above.key_columns, is_join_key=True))
         return tuple(dict.fromkeys(found))
