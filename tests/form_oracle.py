@@ -1,4 +1,4 @@
-"""Calculated metrics of every form, computed row by row in plain Python, and random stars to compute them on.
+"""Calculated metrics of every form, computed row by row in plain Python.
 
 Knows no SQL, no MDX reader and no aggregates. `REFUSED` stands for what the data or the query does not tell.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from calendar_star import METRICS, Row, Value
-from hypothesis import strategies as st
 
 COLUMNS = {
     "Sold Year": "year_id",
@@ -35,7 +35,7 @@ HIERARCHIES = {
     "Sold Calendar": ("Sold Year", "Sold Quarter", "Sold Month", "Sold Day"),
     "Sold Weeks": ("Sold Year", "Sold Week", "Sold Day"),
 }
-_SHOWN_LEVELS = {("Sold Weeks", "Sold Year"): "Sold Week Year", ("Sold Weeks", "Sold Day"): "Sold Day of Week"}
+SHOWN_LEVELS = {("Sold Weeks", "Sold Year"): "Sold Week Year", ("Sold Weeks", "Sold Day"): "Sold Day of Week"}
 """Levels that are named otherwise in one of the hierarchies."""
 
 DETERMINED = {
@@ -53,7 +53,7 @@ DATES = frozenset(name for name in COLUMNS if name.startswith("Sold"))
 ASSORTMENT = frozenset({"Category", "Class", "Code"})
 
 
-class Refused(Exception):  # noqa: N818 - not an error: an expected outcome
+class Refused(Exception):
     """What must be refused."""
 
 
@@ -104,7 +104,7 @@ class Form:
 
     def shown_level(self, level: str) -> str:
         """A level as this hierarchy names it."""
-        return _SHOWN_LEVELS.get((self.hierarchy, level), level)
+        return SHOWN_LEVELS.get((self.hierarchy, level), level)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ class Condition:
         lists = []
         for name in self.attributes:
             is_text = COLUMNS[name] not in {"year_id", "week_id"}
-            shown = [f"'{value}'" if is_text else str(value) for value in self.values if isinstance(value, str) == is_text]
+            shown = [
+                f"'{value}'" if is_text else str(value) for value in self.values if isinstance(value, str) == is_text
+            ]
             lists.append(f'"{name}" IN ({", ".join(shown) or "NULL"})')
         return f"({' OR '.join(lists)})"
 
@@ -214,7 +216,11 @@ class FormOracle:
         return value
 
     def _over(
-        self, query: FormQuery, keys: tuple[str, ...], conditions: Iterable[Condition], of: tuple[str, tuple[str, str] | None]
+        self,
+        query: FormQuery,
+        keys: tuple[str, ...],
+        conditions: Iterable[Condition],
+        of: tuple[str, tuple[str, str] | None],
     ) -> Callable[[tuple[Value, ...]], Value | float]:
         """Over members of a level: all that the filter leaves, or those between two."""
         level, bounds = of
@@ -243,7 +249,9 @@ class FormOracle:
                 raise Refused
             is_all = form.kind == "window" and form.numbers[0] >= 0 >= form.numbers[1]
             rows = self._filtered(query.conditions, query.keys)
-            return lambda key: _metric(form.metric, [row for row in rows if _key(row, query.keys) == key]) if is_all else None
+            return lambda key: (
+                _metric(form.metric, [row for row in rows if _key(row, query.keys) == key]) if is_all else None
+            )
         level = levels[-1]
         order = HIERARCHIES[form.hierarchy]
         if form.level and order.index(form.level) > order.index(level):
@@ -302,7 +310,7 @@ class _Calendar:
         columns = [KEYS.get(name, COLUMNS[name]) for name in above]
         chain = [*columns[1:], self._column]
         if len(columns) > 1:
-            for parent, child in zip(chain, chain[1:], strict=False):
+            for parent, child in pairwise(chain):
                 if not _tell(self._rows, [], parent, by=child):
                     raise Refused
         found: dict[Value, tuple[Value, ...]] = {}
@@ -346,7 +354,9 @@ class _Calendar:
         path = (*self.path[member], member)
         whole = [(*self.path[one], one) for one in self.order]
         return tuple(
-            sorted({other[depth] for other in whole if depth == 0 or other[depth - 1] == path[depth - 1]}).index(path[depth])
+            sorted({other[depth] for other in whole if depth == 0 or other[depth - 1] == path[depth - 1]}).index(
+                path[depth]
+            )
             for depth in range(len(path))
         )
 
@@ -398,7 +408,9 @@ def _metric(name: str, rows: Sequence[Row]) -> Value | float:
     if not values:
         return None
     numbers = [int(str(value)) for value in values]
-    return {"sum": sum, "minimum": min, "maximum": max, "average": lambda each: math.fsum(each) / len(each)}[method](numbers)
+    return {"sum": sum, "minimum": min, "maximum": max, "average": lambda each: math.fsum(each) / len(each)}[method](
+        numbers
+    )
 
 
 def _brought_together(form: Form, members: Sequence[Sequence[Row]]) -> Value | float:
@@ -411,118 +423,3 @@ def _brought_together(form: Form, members: Sequence[Sequence[Row]]) -> Value | f
         return math.fsum(numbers) / len(numbers)
     whole = {"sum": math.fsum, "min": min, "max": max}[name](numbers)
     return whole if form.metric == "Mean" else round(whole)
-
-
-@st.composite
-def form_stars(draw: st.DrawFn) -> dict[str, list[Row]]:
-    """A calendar with its sales: names in no order, some of them twice, weeks in two years, at times a broken level."""
-    source = draw(st.randoms(use_true_random=False))
-    is_broken = source.random() < 0.15
-    calendar: list[Row] = []
-    month = quarter = day = 0
-    labels = [f"Q{number}" for number in range(20)]
-    source.shuffle(labels)
-    if source.random() < 0.15:
-        labels[0] = labels[1]
-    for year in range(2000, 2000 + source.randint(1, 3)):
-        for _ in range(source.randint(1, 3)):
-            quarter += source.randint(1, 2)
-            for _ in range(source.randint(1, 2)):
-                month += source.randint(1, 3)
-                season = source.choice(("cold", "warm", None))
-                for _ in range(source.randint(1, 3)):
-                    day += source.randint(1, 2)
-                    calendar.append(
-                        {
-                            "day_id": day,
-                            "day_name": f"day {(day * 37) % 101}",
-                            "month_id": month,
-                            "month_label": f"m{month:02}",
-                            "month_name": f"M{month % 3}",
-                            "month_before": month - 3,
-                            "quarter_id": quarter + (source.randint(0, 1) if is_broken else 0),
-                            "quarter_label": labels[quarter] if quarter != 3 else None,
-                            "year_id": year,
-                            "week_id": day // 4,
-                            "weekday": source.choice(("Mo", "Tu", None)),
-                            "season": season if not is_broken else source.choice(("cold", None)),
-                        }
-                    )
-    source.shuffle(calendar)
-    ids = [row["day_id"] for row in calendar]
-    products: list[Row] = [
-        {
-            "product_id": number,
-            "product_name": f"p{number}",
-            "code": f"C{number % 2}",
-            "class": (None, "toys", "tools")[number % 3],
-            "category": "home" if number % 2 else "garden",
-        }
-        for number in range(1, 5)
-    ]
-    sales: list[Row] = [
-        {
-            "day_id": source.choice((*ids, *ids, None, 999)),
-            "product_id": source.choice((1, 2, 3, 4, 4, None, 99)),
-            "shop_id": source.choice((1, 2, None, 99)),
-            "customer_id": source.choice((1, 2, 3, None)),
-            "amount": source.choice((None, *range(-5, 9))),
-            "quantity": source.choice((None, 1, 2)),
-        }
-        for _ in range(source.randint(1, 40))
-    ]
-    shops: list[Row] = [{"shop_id": 1, "shop_name": None}, {"shop_id": 2, "shop_name": "south"}]
-    return {"calendar": calendar, "product": products, "shop": shops, "sales": sales}
-
-
-_FUNCTIONS = ("Aggregate", "Avg", "Sum", "Min", "Max")
-
-
-@st.composite
-def form_queries(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]]) -> FormQuery:
-    """A form with a query around it: keys and filters on the calendar and beside it."""
-    metric = draw(st.sampled_from(sorted(METRICS)))
-    kinds = ("lag", "parallel", "window", "to date", "lag", "parallel", "window", "to date", "between", "each", "all class", "all", "in class")
-    kind = draw(st.sampled_from(kinds))
-    hierarchy = draw(st.sampled_from(("Sold Calendar", "Sold Calendar", "Sold Weeks")))
-    levels = HIERARCHIES[hierarchy]
-    first = draw(st.integers(-2, 3) if kind == "window" else st.sampled_from((1, -1, 2, 3, -2)))
-    last = min(first, draw(st.integers(-1, 2))) if kind == "window" else first
-    level = draw(st.sampled_from(levels[:-1])) if kind in {"parallel", "to date"} else ""
-    if kind == "each":
-        level = draw(st.sampled_from(("Sold Season", "Sold Weekday")))
-    months = sorted(str(row["month_label"]) for row in tables["calendar"])
-    bounds = sorted((draw(st.sampled_from(months)), draw(st.sampled_from(months))))
-    form = Form(
-        metric=metric,
-        kind=kind,
-        hierarchy=hierarchy,
-        numbers=(first, last),
-        level=level,
-        function=draw(st.sampled_from(_FUNCTIONS)),
-        bounds=(bounds[0], bounds[1]),
-    )
-    near = [name for name in levels if (hierarchy, name) not in _SHOWN_LEVELS]
-    others = ["Category", "Class", "Code", "Shop"]
-    dates = draw(st.sampled_from((near, near, near, sorted(DATES))))
-    keys = [*draw(st.lists(st.sampled_from(dates), max_size=2)), *draw(st.lists(st.sampled_from(others), max_size=2))]
-    conditions = draw(st.lists(_conditions(tables, near), max_size=2))
-    return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions))
-
-
-@st.composite
-def _conditions(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]], near: Sequence[str]) -> Condition:
-    names = draw(
-        st.one_of(
-            st.sampled_from(near).map(lambda name: (name,)),
-            st.sampled_from(("Category", "Class", "Shop")).map(lambda name: (name,)),
-            st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=2, unique=True).map(tuple),
-        )
-    )
-    values: list[Value] = []
-    for name in names:
-        column = COLUMNS[name]
-        table = next(rows for rows in tables.values() if column in rows[0])
-        found = sorted({row[column] for row in table} - {None}, key=str) or [0]
-        values += draw(st.lists(st.sampled_from(found), min_size=1, max_size=3))
-    return Condition(tuple(names), tuple(values))

@@ -12,8 +12,9 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
-from calendar_star import METRICS, Row, setup_sql, write_model
-from form_oracle import FormOracle, FormQuery, Refused, form_queries, form_stars
+from calendar_star import METRICS, setup_sql, write_model
+from form_oracle import FormOracle, FormQuery, Refused
+from form_strategies import form_queries, form_stars
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from query_oracle import same_rows
@@ -110,7 +111,17 @@ def _ask(asker: _Asker, oracle: FormOracle, query: FormQuery) -> None:
         assert not wrong, f"{source}: {wrong}\n{query.form.mdx}\n{query.sql}"
 
 
-_GRAINS = ("Sold Year", "Sold Quarter", "Sold Month", "Sold Day", "Sold Week", "Sold Season", "Category", "Class", "Shop")
+_GRAINS = (
+    "Sold Year",
+    "Sold Quarter",
+    "Sold Month",
+    "Sold Day",
+    "Sold Week",
+    "Sold Season",
+    "Category",
+    "Class",
+    "Shop",
+)
 
 
 @cache
@@ -141,7 +152,8 @@ class _Asker:
         pieces = {piece for name in METRICS for piece in pieces_of(self._model.metrics[name], "sales")}
         measures = tuple(sorted({*pieces, row_count("sales")}))
         parts = [
-            FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures) for grain in grains
+            FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures)
+            for grain in grains
         ]
         self._facts = prove(database, parts, self._sources)
         self._instances = [self._built(part) for part in parts]
@@ -165,7 +177,11 @@ class _Asker:
         query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
         parts = split_by_fact(query, model, self._paths)
         calendars = [one.scope.calendar for one in parts if one.scope is not None and one.scope.calendar is not None]
-        needed = [*(one.needed for one in parts), *(one.part for one in calendars), *(one.part for one in self._instances)]
+        needed = [
+            *(one.needed for one in parts),
+            *(one.part for one in calendars),
+            *(one.part for one in self._instances),
+        ]
         facts = prove(self._database, needed, self._sources)
         claims = {claim for one in calendars for claim in one.asked}
         facts = with_proven(self._database, facts, sorted(claims), self._sources)
