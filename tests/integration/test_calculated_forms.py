@@ -109,3 +109,23 @@ def test_what_cannot_be_proven_is_refused_by_name(forms: Asked, query: str, said
 
     with pytest.raises(UnsupportedQueryError, match=said):
         router.answer(f"SELECT {asked}")
+
+
+def test_deploy_says_what_will_not_be_answered(empty_workspace: Workspace, tmp_path: Path) -> None:
+    """By name, with file and line and the clause; nothing else is said of calculations."""
+    report = deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
+
+    told = {str(one) for one in report.issues if one.code == "untranslated-calculation"}
+    names = {one.split("`")[1] for one in told}
+    assert names == {
+        "Before a Weekday",
+        "Average of Differences",
+        "Year to Date",
+        "Best Months",
+        "No Such Level",
+        "Two Months",
+        "Growth of Difference",
+    }
+    assert any(
+        one.startswith("calculation_") and "`YTD([Sold Dates].[Sold Calendar].CurrentMember)`" in one for one in told
+    )

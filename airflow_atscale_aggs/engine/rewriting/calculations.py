@@ -16,8 +16,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
+from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.coordinates import resolve
 from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, read_mdx
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 
 _ALLOWED = (
     exp.Column,
@@ -49,6 +52,8 @@ _ALLOWED = (
     exp.Nullif,
 )
 
+
+_IT_IS = "it is a calculated metric and "
 
 Coordinates = tuple[Coordinate, ...]
 
@@ -132,6 +137,27 @@ class CalculatedMetrics:
         return known
 
 
+def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
+    """The calculations that no query will be answered for, and why, in words that quote the clause.
+
+    Those that stand on a metric that does not exist, or on themselves, are left out: whoever reads the model says so.
+    """
+    calculations, base = CalculatedMetrics(model), BaseMetrics(model)
+
+    def checked(metric: str, coordinates: Coordinates) -> exp.Expression:
+        resolve(metric, coordinates, names)
+        return exp.Null()
+
+    for name, calculation in model.calculations.items():
+        _, missing, cycles = base.of(name)
+        if missing or cycles:
+            continue
+        try:
+            calculations.expand(name, checked)
+        except UnsupportedQueryError as error:
+            yield calculation, error.reason.removeprefix(_IT_IS)
+
+
 def _translated(parsed: exp.Expression, calculation: Calculation) -> exp.Expression:
     def node_of(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Anonymous) and node.name.casefold() == "isempty" and len(node.expressions) == 1:
@@ -186,7 +212,7 @@ def _bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expr
 
 def _refused(calculation: Calculation, reason: str) -> UnsupportedQueryError:
     remedy = f"Ask for its base metrics instead, or change the calculation at {calculation.where}."
-    return UnsupportedQueryError(calculation.name, f"it is a calculated metric and {reason}", remedy)
+    return UnsupportedQueryError(calculation.name, f"{_IT_IS}{reason}", remedy)
 
 
 def _one_line(text: str) -> str:
