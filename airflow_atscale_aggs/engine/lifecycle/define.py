@@ -131,6 +131,11 @@ def _deployments(
             )
         )
         models.append(resolved)
+        if resolved.calculations:
+            # An SQL library, which models without any need not wait for.
+            from airflow_atscale_aggs.engine.lifecycle.translating import tell_untranslated  # noqa: PLC0415
+
+            tell_untranslated(resolved, paths, found.issues)
     _check_settings(names, found)
     if not names:
         found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")

@@ -61,6 +61,10 @@ class Proofs:
         """Ask whether the targets of joins are unique, unless it has been asked before."""
         self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
 
+    def add_claims(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
+        """Ask the data about claims, unless it has been asked before."""
+        self._ask(session, sorted(set(claims), key=repr))
+
     def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
         new = [claim for claim in claims if claim not in self.asked]
         if new:

@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     with_meant_divisions,
 )
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
+from airflow_atscale_aggs.engine.rewriting.members import proven_calendar
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
@@ -84,13 +85,14 @@ class SelectPlanner:
         if "/" in statement.sql:
             kinds = _kinds(query, known, statement.dialect)
             query = with_meant_divisions(query, kinds, statement.dialect, known.sources.dialect)
-        self.query, self._parts = query, split_by_fact(query, known.model, known.paths)
+        self.query = query
+        self._parts = tuple(self._in_order(part) for part in split_by_fact(query, known.model, known.paths))
         costs = [self._cost_on_facts(part) for part in self._parts]
         each = list(zip(self._parts, costs, strict=True))
         self._matches = [self._match(query, part, cost) if use_aggregates else None for part, cost in each]
         try:
             rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
-            made = compose(query, list(zip(self._parts, rows, strict=True)))
+            made = compose(query, list(zip(self._parts, rows, strict=True)), self._rows_of)
         except DefinitionError as error:
             if not any(self._matches):
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
@@ -199,6 +201,21 @@ class SelectPlanner:
         place = table(instance.table, instance.schema)
         context = (known.sources, known.proofs.facts)
         return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
+
+    def _in_order(self, part: QueryPart) -> QueryPart:
+        """With members that the data tells apart, where the part moves among some."""
+        scope = part.scope
+        if scope is None or scope.calendar is None:
+            return part
+        proofs = self.known.proofs
+        with self._workspace.warehouse.session() as session:
+            proofs.add(session, [scope.calendar.part])
+            proofs.add_claims(session, scope.calendar.asked)
+        return replace(part, scope=replace(scope, calendar=proven_calendar(scope.calendar, proofs.facts.functional)))
+
+    def _rows_of(self, part: FactPart) -> FactRows:
+        """Rows of a dimension's dataset."""
+        return FactRows(part, self.known.sources, self.known.proofs.facts)
 
     def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""

@@ -80,6 +80,11 @@ def dimension_of(document: Document) -> Dimension:
                 name=str(hierarchy["unique_name"]),
                 levels=tuple(str(level["unique_name"]) for level in levels),
                 filter_empty=str(hierarchy.get("filter_empty") or "yes"),
+                parallel_periods={
+                    (str(level["unique_name"]), str(period["level"])): _texts(period, "key_columns")
+                    for level in levels
+                    for period in _list(level, "parallel_periods")
+                },
             )
         )
         for level in levels:

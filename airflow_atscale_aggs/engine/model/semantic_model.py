@@ -44,11 +44,17 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hierarchy:
-    """Levels from coarse to fine. ``filter_empty``: ``yes`` | ``no`` | ``always``."""
+    """Levels from coarse to fine.
+
+    Attributes:
+        filter_empty: ``yes`` | ``no`` | ``always``.
+        parallel_periods: by (level, ancestor level): columns with the key of the member one ancestor earlier.
+    """
 
     name: str
     levels: tuple[str, ...]
     filter_empty: str = "yes"
+    parallel_periods: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

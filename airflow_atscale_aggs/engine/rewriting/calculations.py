@@ -1,28 +1,27 @@
 """Calculated metrics: MDX arithmetic, comparisons, CASE, IIF and ISEMPTY as expressions over base metrics.
 
 An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty; division yields NULL where the
-divisor is 0, and is never an integer division. A tuple of a measure and members by key, ``([Measures].[Sales],
-[Promotions].[By Mail].&[Y])``, is the measure of these members; other tuples, sets and time functions are refused by name.
+divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx`; what is put in for a
+base metric knows the coordinates that it stands at.
 
 Source: SML reference, ``metric_calc.expression``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
+from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.coordinates import resolve
+from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, read_mdx
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 
-_MEASURE = re.compile(r"\[\s*Measures\s*\]\s*\.\s*\[((?:[^\]]|\]\])+)\]", re.IGNORECASE)
-_ITEM = r"(?:\[[^\]]+\]\s*\.\s*)+&?\[(?:[^\]]|\]\])+\]"
-_TUPLE = re.compile(rf"\(\s*({_ITEM}(?:\s*,\s*{_ITEM})+)\s*\)")
-_MEMBER = re.compile(r"^(?:\[[^\]]+\]\s*\.\s*)*\[([^\]]+)\]\s*\.\s*&\[((?:[^\]]|\]\])+)\]$")
-_STRANGE = re.compile(r"\[[^\]]*\](?:\s*\.\s*&?\[[^\]]*\])*(?:\s*\.\s*\w+)?|\b[A-Za-z]+\s*\((?=[^()]*\[)")
 _ALLOWED = (
     exp.Column,
     exp.Identifier,
@@ -54,11 +53,12 @@ _ALLOWED = (
 )
 
 
-Member = tuple[str, str]
-"""(attribute as queries name it, key) of a tuple."""
+_IT_IS = "it is a calculated metric and "
 
-MakeMetric = Callable[[str, tuple[Member, ...]], exp.Expression]
-"""Puts a base metric in, for some members or for all."""
+Coordinates = tuple[Coordinate, ...]
+
+MakeMetric = Callable[[str, Coordinates], exp.Expression]
+"""Puts a base metric in, at the coordinates of the row or at others."""
 
 
 class CalculatedMetrics:
@@ -66,7 +66,7 @@ class CalculatedMetrics:
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
-        self._parsed: dict[str, tuple[exp.Expression, tuple[tuple[str, tuple[Member, ...]], ...]]] = {}
+        self._parsed: dict[str, tuple[exp.Expression, tuple[MeasureAt, ...]]] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
@@ -79,47 +79,51 @@ class CalculatedMetrics:
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
-        if name not in self._parsed:
-            self._parsed[name] = self._read(calculation)
-        parsed, measures = self._parsed[name]
+        parsed, measures = self.read(calculation)
 
         def value_of(node: exp.Expression) -> exp.Expression:
             if not isinstance(node, exp.Column):
                 return node
-            other, members = measures[int(node.name)]
-            if other in self._model.metrics:
-                value = metric(other, members)
+            one = measures[int(node.name)]
+            if one.measure in self._model.metrics:
+                value = metric(one.measure, one.coordinates)
             else:
-                # The members hold for everything below.
-                value = self.expand(other, lambda base, own: metric(base, (*members, *own)), (*above, name))
+                value = self._expand_at(calculation, one, metric, (*above, name))
             return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
         return parsed.copy().transform(value_of, copy=False)
 
-    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[tuple[str, tuple[Member, ...]], ...]]:
-        measures: list[tuple[str, tuple[Member, ...]]] = []
+    def _expand_at(
+        self, calculation: Calculation, one: MeasureAt, metric: MakeMetric, above: tuple[str, ...]
+    ) -> exp.Expression:
+        """A calculation at coordinates: they hold for everything below. A set has one value per member of what it is of."""
+        if any(isinstance(each, Over) for each in one.coordinates):
+            raise _refused(calculation, f"takes a set's value of `{one.measure}`, which is itself calculated")
+        return self.expand(one.measure, lambda base, own: metric(base, (*one.coordinates, *own)), above)
 
-        def put(measure: str, members: tuple[Member, ...]) -> str:
-            measures.append((self._known(calculation, measure.replace("]]", "]").strip()), members))
+    def read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+        """The calculation as SQL over numbered columns, and what these stand for.
+
+        Raises:
+            UnsupportedQueryError: its MDX is not translated.
+        """
+        if calculation.name not in self._parsed:
+            self._parsed[calculation.name] = self._read(calculation)
+        return self._parsed[calculation.name]
+
+    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+        measures: list[MeasureAt] = []
+
+        def put(one: MeasureAt) -> str:
+            measures.append(MeasureAt(self._known(calculation, one.measure), one.coordinates))
             return f'"{len(measures) - 1}"'
 
-        def from_tuple(match: re.Match[str]) -> str:
-            items = [item.strip() for item in re.findall(_ITEM, match.group(1))]
-            wanted = [found.group(1) for item in items if (found := _MEASURE.fullmatch(item))]
-            members = [found for item in items if (found := _MEMBER.match(item))]
-            if len(wanted) != 1 or len(members) != len(items) - 1:
-                return match.group(0)
-            return put(wanted[0], tuple((found.group(1), found.group(2).replace("]]", "]")) for found in members))
-
-        text = _TUPLE.sub(from_tuple, calculation.expression)
-        text = _MEASURE.sub(lambda match: put(match.group(1), ()), text)
-        strange = _STRANGE.search(text)
-        if strange is not None:
-            reason = f"its MDX `{_one_line(strange.group(0))}` is a tuple, member or set, which is not translated"
-            raise _refused(calculation, reason)
         try:
-            parsed = sqlglot.parse_one(text)
-        except sqlglot.ParseError as error:
+            parsed = sqlglot.parse_one(read_mdx(calculation.expression, put))
+        except MdxError as error:
+            reason = f"its MDX `{_one_line(str(error))}` is a tuple, member or set that is not translated"
+            raise _refused(calculation, reason) from error
+        except SqlglotError as error:
             raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
         return _translated(parsed, calculation), tuple(measures)
 
@@ -131,6 +135,27 @@ class CalculatedMetrics:
             hint = f"; near names: {', '.join(f'`{one}`' for one in near)}" if near else ""
             raise _refused(calculation, f"it refers to the metric `{name}`, which does not exist{hint}")
         return known
+
+
+def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
+    """The calculations that no query will be answered for, and why, in words that quote the clause.
+
+    Those that stand on a metric that does not exist, or on themselves, are left out: whoever reads the model says so.
+    """
+    calculations, base = CalculatedMetrics(model), BaseMetrics(model)
+
+    def checked(metric: str, coordinates: Coordinates) -> exp.Expression:
+        resolve(metric, coordinates, names)
+        return exp.Null()
+
+    for name, calculation in model.calculations.items():
+        _, missing, cycles = base.of(name)
+        if missing or cycles:
+            continue
+        try:
+            calculations.expand(name, checked)
+        except UnsupportedQueryError as error:
+            yield calculation, error.reason.removeprefix(_IT_IS)
 
 
 def _translated(parsed: exp.Expression, calculation: Calculation) -> exp.Expression:
@@ -187,7 +212,7 @@ def _bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expr
 
 def _refused(calculation: Calculation, reason: str) -> UnsupportedQueryError:
     remedy = f"Ask for its base metrics instead, or change the calculation at {calculation.where}."
-    return UnsupportedQueryError(calculation.name, f"it is a calculated metric and {reason}", remedy)
+    return UnsupportedQueryError(calculation.name, f"{_IT_IS}{reason}", remedy)
 
 
 def _one_line(text: str) -> str:

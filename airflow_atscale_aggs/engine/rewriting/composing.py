@@ -11,34 +11,52 @@ A full outer join would say the same, but PostgreSQL has none on keys that may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Parallel, UpTo
+from airflow_atscale_aggs.engine.rewriting.members import (
+    Calendar,
+    join_members,
+    members_select,
+    moved_select,
+    over_members,
+)
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
     Ref,
     ref,
     substitute,
 )
-from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
+from airflow_atscale_aggs.engine.rewriting.parts import ROLLED_UP, QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
+_LONGEST_NAME = 55
+"""Bytes; PostgreSQL keeps 63 of a name."""
+
 _Values = Mapping[Ref, Callable[[int], exp.Expression]]
 
 
-def compose(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> exp.Select:
+RowsOf = Callable[[FactPart], FactRows]
+
+
+def compose(
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None = None
+) -> exp.Select:
     """The SELECT that answers a query from the rows chosen for each part.
 
     Args:
         parts: from `split_by_fact`, in its order, each with its rows; the rows are used up.
+        rows_of: gives rows of a dimension's dataset; needed where parts move among its members.
     """
     if len(parts) == 1 and not parts[0][0].is_repeated:
         return _flat(query, *parts[0])
-    return _laid_together(query, parts)
+    return _laid_together(query, parts, rows_of)
 
 
 def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
@@ -60,10 +78,13 @@ class _Group:
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
+        if part.scope is not None and part.scope.each is not None:
+            keys.append(rows.value(part.attributes[part.scope.each]).copy())
         members = [substitute(_argument(one), attributes) for one in query.members]
         slices = [substitute(one, attributes) for one in part.slices.values()]
         found = self._prepared(keys, [*members, *slices])
         self._keys = dict(zip(part.keys, found, strict=False))
+        self._grouped = found[: len(keys)]
         self._members = found[len(keys) :]
         conditions = [*part.slices, *part.edges]
         self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
@@ -81,14 +102,21 @@ class _Group:
         """What K, M and G stand for; a metric that this part does not have is NULL."""
         return {Ref.KEY: self._keys.__getitem__, Ref.METRIC: self._metric, Ref.MEMBERS: self._member}
 
+    def replace_keys(self, keys: Mapping[int, exp.Expression]) -> None:
+        """Group by other values in place of some keys."""
+        self._keys |= keys
+        self._grouped = list(self._keys.values())
+
     def close(self, select: exp.Select) -> None:
         """Group by the keys; by none of them when all are constants, of which no rows make no group."""
-        keys = groupable(self._keys.values())
+        keys = groupable(self._grouped)
         if keys:
             select.group_by(*keys, copy=False)
-        elif self._keys:
-            rows = exp.Count(this=exp.Star(), big_int=True)
-            select.having(exp.GT(this=rows, expression=exp.Literal.number(0)), copy=False)
+        elif self._grouped or not (self._part.metrics or self._query.members):
+            # Without metrics there is one group all the same, also of no rows, unless constants are its keys.
+            rows, least = exp.Count(this=exp.Star(), big_int=True), exp.Literal.number(0)
+            kind = exp.GT if self._grouped else exp.GTE
+            select.having(kind(this=rows, expression=least), copy=False)
 
     def _metric(self, place: int) -> exp.Expression:
         if place not in self._part.metrics:
@@ -147,12 +175,15 @@ def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> 
     return substitute(wanted, values)
 
 
-def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> exp.Select:
-    names = _Names(query, parts)
+def _laid_together(
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None
+) -> exp.Select:
+    calendars = _calendars(parts, rows_of)
+    names = _Names(query, parts, calendars.values())
     whole = [part for part, _ in parts if not part.is_repeated]
     select = exp.Select()
-    for number, (part, rows) in enumerate(parts):
-        select.with_(identifier(names.parts[number]), as_=_grouped(query, part, rows, names), copy=False)
+    for name, table in _tables(query, parts, names, calendars):
+        select.with_(identifier(name), as_=table, copy=False)
     is_merged = len(whole) > 1 and bool(query.keys)
     spine = "all_parts" if is_merged else names.parts[0]
     if is_merged:
@@ -168,10 +199,68 @@ def _laid_together(query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRow
     _show(query, select, values)
     if is_merged:
         select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
+        if any(part.scope is not None for part in whole):
+            # A group is one that has rows of its own; what is measured elsewhere adds none.
+            is_there = exp.Max(this=column_of(names.is_there, spine))
+            select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
     elif query.having is not None:
         select.where(substitute(query.having, values), copy=False)
         query = replace(query, having=None)
     _finish(query, select, values)
+    return select
+
+
+def _calendars(parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
+    """Rows of all members that parts move among."""
+    found = dict.fromkeys(part.scope.calendar for part, _ in parts if part.scope and part.scope.calendar)
+    assert rows_of is not None or not found  # noqa: S101 - whoever asks for other members gives their rows
+    return {calendar: rows_of(calendar.part) for calendar in found if rows_of is not None and calendar is not None}
+
+
+def _tables(
+    query: ModelQuery,
+    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    names: _Names,
+    members: Mapping[Calendar, FactRows],
+) -> Iterator[tuple[str, exp.Select]]:
+    """Every part by itself; before one that is measured elsewhere, what it is made of."""
+    calendars: dict[Calendar, str] = {}
+    for number, (part, rows) in enumerate(parts):
+        scope = part.scope
+        calendar = scope.calendar if scope is not None else None
+        if calendar is not None and calendar not in calendars:
+            calendars[calendar] = names.table(f"{calendar.level} members")
+            yield calendars[calendar], members_select(calendar, members[calendar], dict(enumerate(names.keys)))
+        if scope is None or scope.is_over_rows or (scope.move is None and scope.each is None):
+            table = calendars[calendar] if calendar is not None else ""
+            yield names.parts[number], _grouped(query, part, rows, names, table)
+            continue
+        single = names.table(f"{part.fact} by member")
+        yield single, _grouped(query, part, rows, names)
+        metrics = {
+            names.metrics[place]: ROLLED_UP[metric.calculation_method]
+            if scope.function == "aggregate"
+            else scope.function
+            for place, metric in part.metrics.items()
+            if metric is not None
+        }
+        if calendar is None or scope.move is None:
+            yield names.parts[number], _brought_together(part, names, single, metrics)
+        else:
+            keys = {place: names.keys[place] for place in part.keys}
+            yield names.parts[number], moved_select(calendar, scope.move, (single, calendars[calendar]), keys, metrics)
+
+
+def _brought_together(part: QueryPart, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
+    """A part's rows without the attribute that they were grouped by besides the keys."""
+    select = exp.Select().from_(_table(rows), copy=False)
+    keys = [column_of(names.keys[place], rows) for place in part.keys]
+    for key in keys:
+        select.select(key.copy(), copy=False)
+    for name, function in metrics.items():
+        select.select(named(over_members(function, column_of(name, rows)), name), copy=False)
+    if keys:
+        select.group_by(*keys, copy=False)
     return select
 
 
@@ -197,10 +286,15 @@ def _laid_values(
 class _Names:
     """Names of parts, keys and metrics inside a query over several facts."""
 
-    def __init__(self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]]) -> None:
+    def __init__(
+        self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], members: Iterable[FactRows]
+    ) -> None:
         self.parts: list[str] = []
+        # Where several tables read one of the warehouse's, none may hide it from the next.
+        read = [*(rows for _, rows in parts), *members] if any(part.scope for part, _ in parts) else []
+        self._tables = [one.name for rows in read for one in rows.select.find_all(exp.Table) if not one.db]
         for part, _ in parts:
-            self.parts.append(_free(part.fact, self.parts))
+            self.parts.append(self.table(f"{part.fact}{_said(part)}"))
         taken: list[str] = []
         for number in range(len(query.keys)):
             taken.append(_free(query.name_of_key(number), taken))
@@ -208,32 +302,62 @@ class _Names:
         for name in query.metrics:
             taken.append(_free(name or "count", taken))
         self.metrics = taken[len(self.keys) :]
+        self.is_there = _free("is there", taken)
+
+    def table(self, name: str) -> str:
+        """A name for one more table."""
+        self._tables.append(_free(name, self._tables))
+        return self._tables[-1]
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, numbered when it is taken; short enough that no warehouse cuts it, which would make two names one."""
     folded = {one.casefold() for one in taken}
-    number, chosen = 1, name
+    start = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    number, chosen = 1, start
     while chosen.casefold() in folded:
         number += 1
-        chosen = f"{name} {number}"
+        chosen = f"{start} {number}"
     return chosen
 
 
-def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names) -> exp.Select:
-    """One part by itself: its keys and metrics."""
+def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
+    """One part by itself: its keys and metrics; over rows that stand at several members when their table is given."""
     group = _Group(query, part, rows)
-    select = rows.select
+    select, scope = rows.select, part.scope
+    if scope is not None and scope.calendar is not None and scope.move is not None and members:
+        keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in part.keys}
+        group.replace_keys(join_members(scope.calendar, scope.move, select, members, keys))
     for place in part.keys:
         select.select(named(group.values[Ref.KEY](place).copy(), names.keys[place]), copy=False)
     for place in part.metrics:
         select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
+    if not select.expressions:
+        select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     group.close(select)
     return select
+
+
+def _said(part: QueryPart) -> str:
+    """Where a part is measured, in a few words."""
+    if part.scope is None:
+        return ""
+    match part.scope.move:
+        case None:
+            return " over members" if part.scope.each is not None else " of all"
+        case Lagged(lag=lag):
+            return f" {abs(lag)} {'before' if lag >= 0 else 'after'}"
+        case Parallel(level=level, lag=lag):
+            return f" {abs(lag)} {level} {'before' if lag >= 0 else 'after'}"
+        case UpTo(level=level):
+            return f" up to date in {level}"
+    return " around"
 
 
 def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expression:
     """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
     union: exp.Expression | None = None
+    is_told = any(part.scope is not None for part in whole)
     for number, part in enumerate(whole):
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
@@ -248,6 +372,9 @@ def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expressi
                 else:
                     value = column
                 select.select(named(value, names.metrics[place]), copy=False)
+        if is_told:
+            is_there = exp.Literal.number(0 if part.scope is not None else 1)
+            select.select(named(is_there, names.is_there), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least
     return union
@@ -255,11 +382,11 @@ def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expressi
 
 def _repeated(part: QueryPart, names: _Names, here: str, spine: str) -> exp.Join:
     """A part with fewer keys, joined on those that it has."""
-    if not part.keys:
+    if not part.shown:
         return exp.Join(this=_table(here), kind="CROSS")
     pairs = [
         exp.NullSafeEQ(this=column_of(names.keys[place], spine), expression=column_of(names.keys[place], here))
-        for place in part.keys
+        for place in part.shown
     ]
     return exp.Join(this=_table(here), side="LEFT", on=exp.and_(*pairs, copy=False))
 

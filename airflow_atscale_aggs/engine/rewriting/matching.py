@@ -210,7 +210,7 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = self._facts.get(part.fact, 0) if not part.edges else 0
+        bits = 0 if part.edges or _is_over_rows(part) else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
@@ -254,7 +254,11 @@ def why_not(
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
-    for miss, names in ((Miss.SEMI_ADDITIVE, _semi_additive(query, part)), (Miss.SKETCH, _sketched(part))):
+    for miss, names in (
+        (Miss.SEMI_ADDITIVE, _semi_additive(query, part)),
+        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
+        (Miss.SKETCH, _sketched(part)),
+    ):
         if names:
             return replace(answers, miss=miss, missing=names)
     many, own_many = (
@@ -310,6 +314,11 @@ def _sketched(part: QueryPart) -> tuple[str, ...]:
         for metric in part.metrics.values()
         if metric is not None and any(piece.function in _SKETCHES for piece in pieces_of(metric, part.fact))
     )
+
+
+def _is_over_rows(part: QueryPart) -> bool:
+    """Whether it counts each row at several members, which no rolled up value can tell."""
+    return part.scope is not None and part.scope.is_over_rows
 
 
 def _fragile(part: QueryPart) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
 
 ROW_COUNT = ""
 """Stands among metric names for COUNT(*): the number of fact rows."""
@@ -64,6 +65,7 @@ class ModelQuery:
         keys: what rows are grouped by: attributes or expressions over A.
         metrics: base metrics by unique name, or `ROW_COUNT`.
         slices: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
+        frames: by place of the metric: at which other members than those of its row it is measured.
         members: MIN, MAX or COUNT(DISTINCT) over A.
         where: over A.
         having: over K, M and G.
@@ -76,6 +78,7 @@ class ModelQuery:
     members: tuple[exp.Expression, ...]
     outputs: tuple[Output, ...]
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    frames: Mapping[int, Frame] = field(default_factory=dict)
     where: exp.Expression | None = None
     having: exp.Expression | None = None
     order_by: tuple[OrderTerm, ...] = ()

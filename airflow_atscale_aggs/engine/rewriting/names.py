@@ -7,7 +7,7 @@ from typing import Protocol
 
 from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
 
 Meaning = GrainAttribute | Metric | Calculation
@@ -34,8 +34,10 @@ class SurfaceNames:
         # Dictionaries as ordered sets: two facts reach one attribute, which is one meaning.
         self._unique: dict[str, dict[Meaning, None]] = {}
         self._labels: dict[str, dict[Meaning, None]] = {}
+        roles: set[Role] = set()
         for fact in model.facts:
             for attribute, bound in paths.attributes_of(fact).items():
+                roles.add(attribute.role)
                 shown = model.query_names.get(attribute.name, attribute.name)
                 self._unique.setdefault(attribute.role.query_name(shown), {})[attribute] = None
                 self._labels.setdefault(bound.label, {})[attribute] = None
@@ -44,6 +46,7 @@ class SurfaceNames:
         for metric in measures:
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None
+        self.roles = tuple(sorted(roles))
         self._folded: list[dict[str, dict[Meaning, None]]] = [_folded(self._unique), _folded(self._labels)]
 
     def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:

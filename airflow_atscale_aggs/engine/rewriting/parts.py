@@ -11,7 +11,7 @@ Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sqlglot import exp
@@ -23,7 +23,13 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.quantiles import quantile_name
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
+from airflow_atscale_aggs.engine.rewriting.members import member_datasets
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
+from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
+
+ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
+"""How values of single members make that of a set, by calculation method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class QueryPart:
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         columns: by place of an attribute: the key column that is meant; its name column elsewhere.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
+        scope: how it is measured at other coordinates than those of its rows; None: where they stand.
     """
 
     fact: str
@@ -61,6 +68,12 @@ class QueryPart:
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
     columns: Mapping[int, str] = field(default_factory=dict)
+    scope: Scope | None = None
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Places of the keys that its rows have in the end."""
+        return self.scope.shown if self.scope is not None else self.keys
 
     @cached_property
     def needed(self) -> FactPart:
@@ -101,16 +114,26 @@ class _Splitter:
     def split(self) -> tuple[QueryPart, ...]:
         """The parts, those with all keys first."""
         self._check_slices()
+        if self._query.frames and self._query.members:
+            clause = self._query.members[0].key.upper()
+            raise UnsupportedQueryError(clause, "beside metrics that are measured at other members it is not answered")
         if not self._query.metrics:
             return (self._members(),)
-        groups: dict[tuple[str, bool], dict[int, Metric | None]] = {}
+        groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
             fact = metric.dataset if metric is not None else self._fact_of_rows()
             missing = self._unreachable(fact)
             if missing and not self._stays(metric, missing):
                 continue
-            groups.setdefault((fact, bool(missing)), {})[place] = metric
-        parts = [self._part(fact, metrics, lacks=lacks) for (fact, lacks), metrics in groups.items()]
+            frame = self._query.frames.get(place)
+            if frame is not None and missing:
+                reason = "it is measured at other members, and repeated for attributes that it is not related to"
+                raise UnsupportedQueryError(self._query.metrics[place], reason, "Leave one of them out.")
+            adds_up = frame is None or metric is None or metric.calculation_method in ROLLED_UP
+            groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
+        self._add_rows(groups)
+        found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
+        parts = [part for part in found if part is not None]
         if not parts or (all(part.is_repeated for part in parts)):
             names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
             reason = f"none of its metrics is related to {names}"
@@ -118,7 +141,13 @@ class _Splitter:
         if self._query.members and len(parts) > 1:
             shown = self._query.members[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
-        return tuple(sorted(parts, key=lambda part: part.is_repeated))
+        return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.scope is not None)))
+
+    def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
+        """What is measured elsewhere is shown in the groups that its fact has, also where nothing is measured in them."""
+        framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
+        for fact in framed:
+            groups.setdefault((fact, False, None, True), {})
 
     def _metrics(self) -> Iterable[Metric | None]:
         for name in self._query.metrics:
@@ -168,15 +197,51 @@ class _Splitter:
         reason = f"no relationship leads from its fact `{dataset}` to {names}"
         raise UnsupportedQueryError(name, reason, "Leave one of them out, or set `unrelated_dimensions_handling`.")
 
-    def _part(self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool) -> QueryPart:
+    def _framed(
+        self, fact: str, metrics: Mapping[int, Metric | None], frame: Frame | None, *, lacks: bool
+    ) -> QueryPart | None:
+        """A part, at the coordinates of its rows or at others; None when there are none, so that it is empty."""
+        if frame is None:
+            return self._part(fact, metrics, lacks=lacks)
+        reached = self._paths.attributes_of(fact)
+        conjuncts = tuple(one for one in self._conjuncts if one is not None)
+        name = self._query.metrics[next(iter(metrics))]
+        scope = scope_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
+        if scope is None:
+            return None
+        for place, metric in metrics.items():
+            self._check_framed(place, metric, frame)
+        is_moved = scope.move is not None and scope.function == "aggregate"
+        is_over_rows = is_moved and any(one.calculation_method not in ROLLED_UP for one in metrics.values() if one)
+        return self._part(fact, metrics, lacks=False, scope=replace(scope, is_over_rows=is_over_rows))
+
+    def _check_framed(self, place: int, metric: Metric | None, frame: Frame) -> None:
+        """A set has one value of a metric only where its members are told by their rows."""
+        assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
+        if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
+            reason = "`Aggregate` of a semi-additive metric is not answered"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out.")
+        condition = self._query.slices.get(place)
+        axis = frame.form.axis if frame.form is not None else None
+        for at in references(condition, Ref.ATTRIBUTE):
+            attribute = self._query.attributes[at]
+            if axis is not None and attribute.role == axis.role:
+                raise UnsupportedQueryError(
+                    metric.name, f"a tuple fixes `{attribute.query_name}` and moves in `{axis.name}`"
+                )
+
+    def _part(
+        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, scope: Scope | None = None
+    ) -> QueryPart:
         reached = self._paths.attributes_of(fact)
         here = {place for place in self._used if self._query.attributes[place] in reached}
-        keys = tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
-        for place, behind in enumerate(self._key_attributes):
-            if behind & here and not behind <= here:
-                raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
-        conditions = [one for one in self._conjuncts if one is not None and self._concerns(one, here, fact)]
-        used = {at for key in keys for at in self._key_attributes[key]}
+        keys = self._keys_here(here, fact) if scope is None else scope.keys
+        conjuncts = self._conjuncts if scope is None else scope.conditions
+        each = {scope.each} if scope is not None and scope.each is not None else set()
+        if scope is not None:
+            here |= {at for one in conjuncts for at in references(one, Ref.ATTRIBUTE)}
+        conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
+        used = {at for key in keys for at in self._key_attributes[key]} | each
         used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
         slices = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
         sliced = {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
@@ -184,6 +249,7 @@ class _Splitter:
         edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
         for place in edges.keys() & slices.keys():
             raise UnsupportedQueryError(self._query.metrics[place], "a tuple of a semi-additive metric is not answered")
+        shown = keys if scope is None else scope.shown
         return QueryPart(
             fact=fact,
             attributes={place: reached[self._query.attributes[place]] for place in sorted(used | sliced)},
@@ -193,8 +259,15 @@ class _Splitter:
             keys=keys,
             metrics=metrics,
             where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
-            is_repeated=lacks and len(keys) < len(self._query.keys),
+            is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
+            scope=scope,
         )
+
+    def _keys_here(self, here: set[int], fact: str) -> tuple[int, ...]:
+        for place, behind in enumerate(self._key_attributes):
+            if behind & here and not behind <= here:
+                raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
+        return tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
 
     def _edge(self, metric: Metric, reached: Mapping[GrainAttribute, BoundAttribute]) -> Edge:
         """Where a semi-additive metric is taken from."""
@@ -258,7 +331,7 @@ class _Splitter:
             reason = f"attributes of {len(roles)} dimensions are linked by facts, and it names no metric"
             raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
         wanted = [GrainAttribute(Role(roles[0].dimension), attribute.name) for attribute in self._query.attributes]
-        for dataset in self._member_datasets(roles[0].dimension):
+        for dataset in member_datasets(self._model.dimensions[roles[0].dimension]):
             reached = self._paths.attributes_of(dataset)
             if all(attribute in reached for attribute in wanted):
                 return QueryPart(
@@ -270,16 +343,6 @@ class _Splitter:
                 )
         reason = f"no dataset of dimension `{roles[0].dimension}` has them all"
         raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
-
-    def _member_datasets(self, name: str) -> Iterable[str]:
-        """Datasets of the finest levels; for a degenerate dimension the facts it lives on, when there is only one."""
-        dimension = self._model.dimensions[name]
-        leaves = [dimension.attributes.get(one.levels[-1]) for one in dimension.hierarchies if one.levels]
-        datasets = dict.fromkeys(leaf.dataset for leaf in leaves if leaf is not None and leaf.dataset)
-        if not datasets:
-            shared = {one.dataset for leaf in leaves if leaf is not None for one in leaf.shared}
-            datasets = dict.fromkeys(shared) if len(shared) == 1 else {}
-        return datasets
 
     @staticmethod
     def _listed(names: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics, Member
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics, Coordinates
+from airflow_atscale_aggs.engine.rewriting.coordinates import Between, Each, Frame, Slice, resolve
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ROW_COUNT,
     ModelQuery,
@@ -23,7 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     reference_of,
     references,
 )
-from airflow_atscale_aggs.engine.rewriting.names import FlatNames
+from airflow_atscale_aggs.engine.rewriting.names import FlatNames, SurfaceNames
 
 _CLAUSES = frozenset(
     {"expressions", "from_", "where", "group", "having", "order", "limit", "offset", "distinct", "kind"}
@@ -92,8 +93,9 @@ class _Used:
     """What has been met so far, by place."""
 
     attributes: dict[GrainAttribute, int] = field(default_factory=dict)
-    metrics: dict[tuple[str, tuple[Member, ...]], int] = field(default_factory=dict)
+    metrics: dict[tuple[str, tuple[Slice, ...], Frame | None], int] = field(default_factory=dict)
     slices: dict[int, exp.Expression] = field(default_factory=dict)
+    frames: dict[int, Frame] = field(default_factory=dict)
     members: list[exp.Expression] = field(default_factory=list)
     keys: list[exp.Expression] = field(default_factory=list)
 
@@ -129,8 +131,9 @@ class _Reader:
         return ModelQuery(
             attributes=tuple(used.attributes),
             keys=tuple(used.keys),
-            metrics=tuple(name for name, _ in used.metrics),
+            metrics=tuple(name for name, *_ in used.metrics),
             slices=used.slices,
+            frames=used.frames,
             members=tuple(used.members),
             outputs=outputs,
             where=condition,
@@ -293,21 +296,24 @@ class _Reader:
     def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
         return ref(Ref.ATTRIBUTE, self._used.attributes.setdefault(attribute, len(self._used.attributes)))
 
-    def _metric(self, name: str, members: tuple[Member, ...] = ()) -> exp.Expression:
-        """A metric, of some members only when a tuple says so."""
+    def _metric(self, name: str, coordinates: Coordinates = ()) -> exp.Expression:
+        """A metric, of other members than those of the row when coordinates say so."""
+        slices: tuple[Slice, ...] = ()
+        frame: Frame | None = None
+        if coordinates:
+            assert isinstance(self._names, SurfaceNames)  # noqa: S101 - plain names mean no calculation
+            slices, frame = resolve(name, coordinates, self._names)
         metrics = self._used.metrics
-        place = metrics.setdefault((name, members), len(metrics))
-        if members and place not in self._used.slices:
-            conditions = []
-            if len({attribute for attribute, _ in members}) < len(members):
-                raise UnsupportedQueryError(name, "a tuple inside a tuple names another member of one attribute")
-            for attribute, key in members:
-                meaning = self._names.find(attribute)
-                if not isinstance(meaning, GrainAttribute):
-                    reason = f"the tuple with `{name}` has a member of `{attribute}`, which is no attribute"
-                    raise UnsupportedQueryError(name, reason, "Correct the model.")
-                conditions.append(exp.EQ(this=self._attribute(meaning), expression=exp.Literal.string(key)))
+        place = metrics.setdefault((name, slices, frame), len(metrics))
+        if slices and place not in self._used.slices:
+            conditions = [
+                exp.EQ(this=self._attribute(attribute), expression=exp.Literal.string(key)) for attribute, key in slices
+            ]
             self._used.slices[place] = exp.and_(*conditions, copy=False)
+        if frame is not None:
+            self._used.frames[place] = frame
+            if isinstance(frame.form, Between | Each):
+                self._attribute(frame.form.level)
         return ref(Ref.METRIC, place)
 
     def _aggregate(self, function: exp.Expression, clause: exp.Expression) -> exp.Expression:

@@ -1,0 +1,358 @@
+"""MDX of calculated metrics, read: what is measured where. What is around it, arithmetic and CASE, is left as text.
+
+    ([Dates].[Calendar].CurrentMember.PrevMember, [Measures].[Sales])      MeasureAt("Sales", (Current(…, lag=1),))
+    Avg(PeriodsToDate([Dates].[Calendar].[Year]), [Measures].[Sales])      MeasureAt("Sales", (Over("avg", ToDate(…)),))
+
+Knows no model: paths are names between brackets, as they were written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+Path = tuple[str, ...]
+"""Names of dimension, hierarchy and level, as far as they were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A member by its key: ``[Dates].[Year].&[2003]``; the path ends with the level or attribute."""
+
+    path: Path
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """The All member of a hierarchy, or of all hierarchies of a dimension."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The member of a hierarchy that a row stands at, or the one that stands ``lag`` places before it."""
+
+    path: Path
+    lag: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelTo:
+    """``ParallelPeriod``: the member at the same place within the ancestor that is ``lag`` earlier."""
+
+    level: Path
+    lag: int
+    path: Path | None
+    """The hierarchy of the current member; None: that of the level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``first:last``, both included."""
+
+    first: Keyed | Current
+    last: Keyed | Current
+
+
+@dataclass(frozen=True, slots=True)
+class ToDate:
+    """``PeriodsToDate``: from the first member within the ancestor to the current one."""
+
+    level: Path
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelMembers:
+    """``Level.Members``."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A measure over a set: ``aggregate`` | ``avg`` | ``sum`` | ``min`` | ``max``."""
+
+    function: str
+    members: Span | ToDate | LevelMembers
+
+
+Coordinate = Keyed | AllOf | Current | ParallelTo | Over
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureAt:
+    """A measure, at coordinates that differ from those of the row that it is shown in."""
+
+    measure: str
+    coordinates: tuple[Coordinate, ...] = ()
+
+
+class MdxError(ValueError):
+    """What is not translated; the text is the clause as written."""
+
+
+SCALAR_FUNCTIONS = frozenset({"iif", "isempty", "abs", "round", "coalesce", "nullif"})
+_WORDS = frozenset({"case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "in"})
+SET_FUNCTIONS = frozenset({"aggregate", "avg", "sum", "min", "max"})
+_TOKEN = re.compile(
+    r"\[(?:[^\]]|\]\])*\]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\d+(?:\.\d+)?|\w+|<>|<=|>=|\s+|.", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    start: int
+
+
+def read_mdx(text: str, put: Callable[[MeasureAt], str]) -> str:
+    """The text with every measure replaced by what ``put`` makes of it.
+
+    >>> read_mdx("[Measures].[A] / ([Dates].[Years].[All], [Measures].[A])", lambda one: f"<{one.measure}>")
+    '<A> / <A>'
+
+    Raises:
+        MdxError: a member, tuple, set or function that is not translated.
+    """
+    return _Reader(text, put).read()
+
+
+class _Reader:
+    """Reads one expression from left to right."""
+
+    def __init__(self, text: str, put: Callable[[MeasureAt], str]) -> None:
+        self._text, self._put = text, put
+        found = (_Token(match.group(), match.start()) for match in _TOKEN.finditer(text))
+        self._tokens = [token for token in found if not token.text.isspace()]
+        self._at = 0
+
+    def read(self) -> str:
+        """To be called once."""
+        made: list[str] = []
+        end = 0
+        while self._at < len(self._tokens):
+            token = self._tokens[self._at]
+            made.append(self._text[end : token.start])
+            made.append(self._next(token))
+            last = self._tokens[self._at - 1]
+            end = last.start + len(last.text)
+        return "".join((*made, self._text[end:]))
+
+    def _next(self, token: _Token) -> str:
+        start = self._at
+        if token.text[0] == "(":
+            found = self._tuple()
+            if found is not None:
+                return self._put(found)
+            self._at = start + 1
+            return token.text
+        if token.text[0] == "[":
+            path = self._path()
+            if not _is_measure(path) or self._peek() == ".":
+                raise self._refused(start)
+            return self._put(MeasureAt(path[1]))
+        if token.text[0] == '"':
+            # A text in MDX, a name in SQL.
+            self._at += 1
+            return "'" + token.text[1:-1].replace('""', '"').replace("'", "''") + "'"
+        word = token.text.casefold()
+        if token.text[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
+            return self._put(self._function(word))
+        self._at += 1
+        return token.text
+
+    def _function(self, word: str) -> MeasureAt:
+        """An aggregate of a measure over a set."""
+        start = self._at
+        if word not in SET_FUNCTIONS:
+            raise self._refused(start)
+        self._at += 2
+        members = self._set(start)
+        self._expect(",", start)
+        path = self._path()
+        if not _is_measure(path):
+            raise self._refused(start)
+        self._expect(")", start)
+        return MeasureAt(path[1], (Over(word, members),))
+
+    def _tuple(self) -> MeasureAt | None:
+        """A tuple of a measure and members; None when the parenthesis is arithmetic."""
+        start, measure = self._at, ""
+        coordinates: list[Coordinate] = []
+        self._at += 1
+        while True:
+            if not self._begins_member():
+                if not coordinates and not measure:
+                    return None
+                raise self._refused(start)
+            if self._peek()[:1] == "[" and _is_measure(self._path_ahead()):
+                if measure:
+                    raise self._refused(start)
+                measure = self._path()[1]
+            else:
+                coordinates.append(self._member(start))
+            separator = self._peek()
+            if separator == "," or (separator == ")" and coordinates):
+                self._at += 1
+            else:
+                # `([Measures].[A] - …)`: no tuple, unless a member has been read.
+                if coordinates:
+                    raise self._refused(start)
+                return None
+            if separator == ")":
+                break
+        if not measure:
+            raise self._refused(start)
+        return MeasureAt(measure, tuple(coordinates))
+
+    def _begins_member(self) -> bool:
+        return self._peek()[:1] == "[" or self._peek().casefold() == "parallelperiod"
+
+    def _set(self, start: int) -> Span | ToDate | LevelMembers:
+        if self._peek() == "{":
+            self._at += 1
+            found = self._set(start)
+            self._expect("}", start)
+            return found
+        if self._peek().casefold() == "periodstodate":
+            return self._to_date(start)
+        path = self._path()
+        if self._peek() == "." and self._peek(1).casefold() == "members":
+            self._at += 2
+            return LevelMembers(path)
+        first = self._at_path(path, start)
+        self._expect(":", start)
+        last = self._member(start)
+        if not isinstance(first, Keyed | Current) or not isinstance(last, Keyed | Current):
+            raise self._refused(start)
+        if type(first) is not type(last):
+            raise self._refused(start)
+        return Span(first, last)
+
+    def _to_date(self, start: int) -> ToDate:
+        self._at += 1
+        self._expect("(", start)
+        level = self._path()
+        path = None
+        if self._peek() == ",":
+            self._at += 1
+            path = self._plain_current(start)
+        self._expect(")", start)
+        return ToDate(level, path)
+
+    def _member(self, start: int) -> Coordinate:
+        if self._peek().casefold() != "parallelperiod":
+            return self._at_path(self._path(), start)
+        self._at += 1
+        self._expect("(", start)
+        level, lag, path = self._path(), 1, None
+        if self._peek() == ",":
+            self._at += 1
+            lag = self._number(start)
+        if self._peek() == ",":
+            self._at += 1
+            path = self._plain_current(start)
+        self._expect(")", start)
+        return ParallelTo(level, lag, path)
+
+    def _plain_current(self, start: int) -> Path:
+        found = self._member(start)
+        if not isinstance(found, Current) or found.lag:
+            raise self._refused(start)
+        return found.path
+
+    def _at_path(self, path: Path, start: int) -> Coordinate:
+        """A member, by what follows its path."""
+        if self._peek() == "." and self._peek(1) == "&" and path:
+            self._at += 2
+            key = self._bracket(start)
+            return Keyed(path, key)
+        if self._peek() != ".":
+            if len(path) > 1 and path[-1].casefold() == "all":
+                return AllOf(path[:-1])
+            raise self._refused(start)
+        if self._peek(1).casefold() != "currentmember":
+            raise self._refused(start)
+        self._at += 2
+        member = Current(path)
+        while self._peek() == ".":
+            self._at += 1
+            member = self._moved(member, start)
+        return member
+
+    def _moved(self, member: Current, start: int) -> Current:
+        word = self._peek().casefold()
+        self._at += 1
+        if word in {"prevmember", "nextmember"}:
+            return replace(member, lag=member.lag + (1 if word == "prevmember" else -1))
+        if word not in {"lag", "lead"}:
+            raise self._refused(start)
+        self._expect("(", start)
+        number = self._number(start)
+        self._expect(")", start)
+        return replace(member, lag=member.lag + (number if word == "lag" else -number))
+
+    def _number(self, start: int) -> int:
+        sign = 1
+        if self._peek() == "-":
+            self._at, sign = self._at + 1, -1
+        text = self._peek()
+        if not text.isdigit():
+            raise self._refused(start)
+        self._at += 1
+        return sign * int(text)
+
+    def _path(self) -> Path:
+        start = self._at
+        names = [self._bracket(start)]
+        while self._peek() == "." and self._peek(1)[:1] == "[":
+            self._at += 1
+            names.append(self._bracket(start))
+        return tuple(names)
+
+    def _path_ahead(self) -> Path:
+        at = self._at
+        path = self._path()
+        self._at = at
+        return path
+
+    def _bracket(self, start: int) -> str:
+        text = self._peek()
+        if text[:1] != "[" or len(text) < 2:  # noqa: PLR2004 - both brackets
+            raise self._refused(start)
+        self._at += 1
+        return text[1:-1].replace("]]", "]").strip()
+
+    def _expect(self, text: str, start: int) -> None:
+        if self._peek() != text:
+            raise self._refused(start)
+        self._at += 1
+
+    def _peek(self, ahead: int = 0) -> str:
+        place = self._at + ahead
+        return self._tokens[place].text if place < len(self._tokens) else ""
+
+    def _refused(self, start: int) -> MdxError:
+        """The clause from where it begins to its end: the closing parenthesis, or the end of the names."""
+        return MdxError(" ".join(self._text[self._tokens[start].start : self._end_of(start)].split()))
+
+    def _end_of(self, start: int) -> int:
+        depth, last = 0, self._tokens[start]
+        for place, token in enumerate(self._tokens[start:], start):
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            following: Sequence[_Token] = self._tokens[place + 1 : place + 2]
+            ahead = following[0].text if following else ""
+            last = token
+            if depth <= 0 and not (
+                ahead in {".", "&"} or token.text in {".", "&"} or (ahead == "(" and token.text != ")")
+            ):
+                break
+        return last.start + len(last.text)
+
+
+def _is_measure(path: Path) -> bool:
+    return len(path) == 2 and path[0].casefold() == "measures"  # noqa: PLR2004 - [Measures].[…]

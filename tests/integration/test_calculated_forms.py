@@ -1,0 +1,131 @@
+"""Calculated metrics at other members than a row's equal SELECTs written by hand; what cannot be proven is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from calendar_star import MODEL, SCHEMA, setup_sql, tables, write_model
+from query_cases import QueryCase
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+
+AGGREGATES = """
+aggregates:
+  - unique_name: by month
+    label: By month
+    metrics: [Sales, Lines, Lowest, Mean]
+    attributes:
+      - {name: Month, dimension: Dates, relationships_path: [sold_day]}
+      - {name: Year, dimension: Dates, relationships_path: [sold_day]}
+"""
+
+Asked = tuple[Workspace, QueryRouter]
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """The model, built, on a warehouse of each kind."""
+    folder = tmp_path_factory.mktemp("forms")
+    if request.param == "duckdb":
+        yield from _built(f"duckdb:///{folder / 'w.duckdb'}", f"sqlite:///{folder / 'r.sqlite'}", folder)
+    else:
+        with request.getfixturevalue("postgres_database")("forms") as url:
+            yield from _built(url, f"sqlite:///{folder / 'r.sqlite'}", folder)
+
+
+def _built(warehouse: str, registry: str, folder: Path) -> Iterator[Asked]:
+    model = write_model(folder / "model", AGGREGATES)
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            session.execute(f"CREATE SCHEMA {SCHEMA}")
+            for statement in setup_sql(tables(), SCHEMA):
+                session.execute(statement)
+        deploy(workspace, model, now=utc_now())
+        run_batch(workspace, MODEL, owner=process_owner())
+        yield workspace, QueryRouter(workspace)
+
+
+@pytest.mark.parametrize("case", QueryCase.read("forms"), ids=lambda case: case.name)
+def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase) -> None:
+    """From the facts and routed."""
+    workspace, router = forms
+
+    case.check(router, workspace, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (
+            '"Sold Weekday", "Sales Before"',
+            r"`Sales` .* `Sold Weekday` is of the same dimension as hierarchy `Sold Calendar`",
+        ),
+        (
+            '"Sold Month", "Sold Weekday", "Sales Before"',
+            r"\(month_label\) of `calendar` has several values of \(weekday\)",
+        ),
+        (
+            """"Sold Month", "Sales Before" FROM forms WHERE "Sold Weekday" = 'Monday'""",
+            r"""`"Sold Weekday" = 'Monday'` .* the current level does not determine it""",
+        ),
+        (
+            """"Sold Month", "Sales Before" FROM forms WHERE "Sold Year" = 2003 OR "Category" = 'home'""",
+            r"""`"Sold Year" = 2003 OR "Category" = 'home'` .* it binds `Sold Year`""",
+        ),
+        (
+            """"Class", "Share of Classes" FROM forms WHERE "Class" = 'toys' OR "Code" = 'C1'""",
+            r"""`"Class" = 'toys' OR "Code" = 'C1'` .* it binds `Class`""",
+        ),
+        ('"Sold Own Month", "Sales Own Year Ago"', r"several members of `Sold Own Month` have one name"),
+        (
+            '"Sold Own Month", "Sales Two Own Years Ago"',
+            r"own parallel periods of `Own Month` lead one period back only",
+        ),
+        ('UPPER("Sold Month") AS m, "Sales Before"', r'the query groups by `UPPER\("Sold Month"\)`, not by a level'),
+        ('"Code", "Share in Class"', r"the current member of `Class` is not told by the query. Group by it as well"),
+        ('"Sold Month", "Sales Before", MAX("Code")', r"`MAX` .* beside metrics that are measured at other members"),
+        ('"Sold Month", "Growth of Difference"', r"one time form inside another"),
+        ('"Sold Month", "Before a Weekday"', r"`Sold Weekday` is an attribute, not a hierarchy"),
+        (
+            '"Sold Month", "Average of Differences"',
+            r"takes a set's value of `Sales Difference`, which is itself calculated",
+        ),
+        ('"Sold Month", "Year to Date"', r"its MDX `YTD\(\[Sold Dates\].*\)` is a tuple, member or set"),
+        ('"Sold Month", "Best Months"', r"its MDX `TopCount\(.*\)` is a tuple, member or set"),
+        ('"Sold Month", "No Such Level"', r"hierarchy `Sold Calendar` has no level `Sold Decade`"),
+        ('"Sold Month", "Two Months"', r"a tuple names two members of dimension `Dates`"),
+    ],
+)
+def test_what_cannot_be_proven_is_refused_by_name(forms: Asked, query: str, said: str) -> None:
+    """With what stands in the way."""
+    _, router = forms
+    asked = query if " FROM " in query else f"{query} FROM forms"
+
+    with pytest.raises(UnsupportedQueryError, match=said):
+        router.answer(f"SELECT {asked}")
+
+
+def test_deploy_says_what_will_not_be_answered(empty_workspace: Workspace, tmp_path: Path) -> None:
+    """By name, with file and line and the clause; nothing else is said of calculations."""
+    report = deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
+
+    told = {str(one) for one in report.issues if one.code == "untranslated-calculation"}
+    names = {one.split("`")[1] for one in told}
+    assert names == {
+        "Before a Weekday",
+        "Average of Differences",
+        "Year to Date",
+        "Best Months",
+        "No Such Level",
+        "Two Months",
+        "Growth of Difference",
+    }
+    assert any(
+        one.startswith("calculation_") and "`YTD([Sold Dates].[Sold Calendar].CurrentMember)`" in one for one in told
+    )

@@ -1,0 +1,233 @@
+"""Every calculated metric of the TPC-DS and internet sales sample models is answered, alone and beside what it moves along."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from tests.integration.test_internet_sales_aggregates import SCHEMA, literal, tables
+from tests.integration.test_tpcds_aggregates import DATABASE, TABLES
+from tests.tpc_data import generate, load_duckdb, load_postgres
+
+Asked = tuple[DeployReport, Workspace, QueryRouter]
+
+TPCDS_GROUPINGS = {
+    "alone": ("", ""),
+    "by class": ('"Product Class Name", ', ""),
+    "by item": ('"Product Item ID", "Product Class Name", ', """ WHERE "Product Category" = 'Books'"""),
+    "by month": ('"Sold Calendar Year", "Sold Calendar Month", ', ' WHERE "Sold Calendar Year" = 2000'),
+    "by week": ('"Sold Calendar Week", ', ' WHERE "Sold Calendar Year in the Week Hierarchy" = 2000'),
+    "by quarter": (
+        '"Product Manufacturer ID", "Sold Reporting Quarter Number", ',
+        ' WHERE "Sold Month Sequence" < 1212',
+    ),
+}
+RETAIL_LEVELS = ("Year", "Half Year", "Quarter", "Month", "Week", "Day")
+
+
+def _names(report: DeployReport, workspace: Workspace, folder: Path) -> list[str]:
+    """Calculated metrics of a folder, as they are deployed."""
+    (record,) = workspace.registry.models()
+    found = resolve_kept(workspace.registry.content(record.deployment_id), report.models[0].model).calculations
+    assert len(found) == len(list((folder / "calculations").glob("*.yml")))
+    return sorted(found)
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def tpcds(
+    request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    """The sample on generated data, nothing built."""
+    folder = tmp_path_factory.mktemp("tpcds")
+    parquet = generate("tpcds", os.environ.get("TPCDS_SCALE", "0.01"), folder)
+    model = sample_models / "tpcds"
+    if request.param == "duckdb":
+        load_duckdb(parquet, folder / f"{DATABASE}.duckdb", "tpcds")
+        yield from _deployed(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
+        return
+    with request.getfixturevalue("postgres_database")(DATABASE) as url:
+        load_postgres(parquet, url, "tpcds", TABLES, folder)
+        yield from _deployed(url, model, folder)
+
+
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def internet_sales(
+    request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    """The sample on data made here, with a retail calendar of three years."""
+    folder = tmp_path_factory.mktemp("internet_sales")
+    model = sample_models / "internet-sales"
+    if request.param == "duckdb":
+        yield from _deployed(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder, _sales())
+        return
+    with request.getfixturevalue("postgres_database")(DATABASE) as url:
+        yield from _deployed(url, model, folder, _sales())
+
+
+def _deployed(warehouse: str, model: Path, folder: Path, statements: Sequence[str] = ()) -> Iterator[Asked]:
+    registry = f"sqlite:///{folder / 'registry.sqlite'}"
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
+        with workspace.warehouse.session() as session:
+            for statement in statements:
+                session.execute(statement)
+        yield deploy(workspace, model, now=utc_now()), workspace, QueryRouter(workspace)
+
+
+def _sales() -> list[str]:
+    """The tables that other tests have, with orders over three years."""
+    found = tables()
+    days, columns = _calendar()
+    draw = random.Random(3)
+    kinds, rows = found["factinternetsales"]
+    place = [part.split()[0] for part in kinds.split(", ")].index("orderdatekey")
+    moved = [(*row[:place], draw.choice(days)[0], *row[place + 1 :], draw.randint(1, 9)) for row in rows]
+    kinds_of_products, products = found["dimproduct"]
+    named = [(*row, f"product {row[0]}") for row in products]
+    # What only these queries need of the tables.
+    found["dimproduct"] = (f"{kinds_of_products}, englishproductname varchar(20)", named)
+    found |= {"factinternetsales": (f"{kinds}, unitprice integer", moved), "datecustom": (columns, days)}
+    statements = [f"CREATE SCHEMA {SCHEMA}"]
+    for table, (spelled, values) in found.items():
+        statements.append(f"CREATE TABLE {SCHEMA}.{table} ({spelled})")
+        shown = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in values)
+        statements.append(f"INSERT INTO {SCHEMA}.{table} VALUES {shown}")
+    return statements
+
+
+def _calendar() -> tuple[list[tuple[object, ...]], str]:
+    """Three years of 52 weeks in quarters of 4, 4 and 5 weeks; half a year before the first."""
+    rows: list[tuple[object, ...]] = []
+    for number in range(26 * 7, 4 * 364):
+        day = date(2018, 1, 1) + timedelta(days=number)
+        year, week = divmod(number // 7, 52)
+        quarter, week_of_quarter = divmod(week, 13)
+        month = quarter * 3 + min(week_of_quarter // 4, 2)
+        keys = [int(day.strftime("%Y%m%d")), 2018 + year]
+        keys += [keys[1] * 10 + week // 26, keys[1] * 10 + quarter, keys[1] * 100 + month, keys[1] * 100 + week]
+        names = [f"{kind} {key}" for kind, key in zip(("FY", "H", "Q", "M", "W"), keys[1:], strict=True)]
+        before = [keys[1] - 1, keys[2] - 10, keys[3] - 10, keys[4] - 100, keys[5] - 100]
+        earlier = int((day - timedelta(days=364)).strftime("%Y%m%d"))
+        rows.append((*keys, *names, day.isoformat(), *before[1:], earlier))
+    columns = ["datekey", *(f"reporting_{kind}" for kind in ("year", "half_year", "quarter", "month", "week"))]
+    texts = [
+        f"reporting_{kind}"
+        for kind in ("year_name", "half_year_name", "quarter_name", "month_name2", "week_name", "day")
+    ]
+    lags = [f"reporting_{kind}_lykey" for kind in ("half_year", "quarter", "month", "week", "day")]
+    return rows, ", ".join(
+        [
+            *(f"{one} integer" for one in columns),
+            *(f"{one} varchar(20)" for one in texts),
+            *(f"{one} integer" for one in lags),
+        ]
+    )
+
+
+def test_every_calculation_of_tpcds_is_answered(tpcds: Asked, sample_models: Path) -> None:
+    """By what they move along; the one that stands on a metric that does not exist is refused by name."""
+    report, workspace, router = tpcds
+    names = _names(report, workspace, sample_models / "tpcds")
+    answered: dict[str, set[str]] = {name: set() for name in names}
+    for name in names:
+        for grouping, (keys, where) in TPCDS_GROUPINGS.items():
+            try:
+                found = router.answer(f'SELECT {keys}"{name}" FROM tpcds_benchmark_model{where}')
+            except UnsupportedQueryError:
+                continue
+            assert found.rows, (name, grouping)
+            answered[name].add(grouping)
+
+    broken = [name for name, groupings in answered.items() if not groupings]
+    assert len(names) == 50
+    assert broken == ["Catalog and Web Sales per Warehouse SqFt"]
+    with pytest.raises(UnsupportedQueryError, match=r"metric `m_warehouse_square_feet`, which does not exist"):
+        router.answer(f'SELECT "{broken[0]}" FROM tpcds_benchmark_model')
+    assert all(
+        {"alone", "by class", "by item"} <= groupings for name, groupings in answered.items() if name not in broken
+    )
+    assert {"by month"} <= answered["Store Sales Increase"] & answered["Web Sales Increase"]
+    growths = (
+        "Catalog Purchased Amount Growth",
+        "Store and Web Purchase Amount Growth",
+        "Web and Catalog Sales Price Growth",
+    )
+    assert all("by week" in answered[name] for name in growths)
+    assert answered["Windowed Avg Quarter Sales Ratio"] == answered["Avg Quarter Sales Ratio"] | {"by quarter"}
+
+
+def test_every_calculation_of_internet_sales_is_answered(internet_sales: Asked, sample_models: Path) -> None:
+    """Alone and by every level of the retail calendar; by those of the other one, which has its own parallel periods."""
+    report, workspace, router = internet_sales
+    names = _names(report, workspace, sample_models / "internet-sales")
+    of_custom = "Sales Amount Prior Year"
+
+    for name in names:
+        for level in RETAIL_LEVELS:
+            kind = "Custom" if name == of_custom else "Reporting"
+            if kind == "Custom" and level == "Half Year":
+                continue
+            found = router.answer(f'SELECT "Order {kind} {level}", "{name}" FROM internet_sales')
+            assert found.rows, name
+        assert len(router.answer(f'SELECT "{name}" FROM internet_sales').rows) == 1
+    assert len(names) == 21
+
+
+def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Asked, internet_sales: Asked) -> None:
+    """What deploy says about calculations: only the one that is broken."""
+    issues = [issue for report, _, _ in (tpcds, internet_sales) for issue in report.issues]
+
+    assert [one.code for one in issues if "calculation" in one.code] == []
+    assert len([one for one in issues if "m_warehouse_square_feet" in str(one)]) == 1
+
+
+def test_internet_sales_move_along_the_retail_calendar(internet_sales: Asked) -> None:
+    """Against plain Python: the period before and after, the year before, to date, and a moving average over days."""
+    _, workspace, router = internet_sales
+    days, _ = _calendar()
+    with workspace.warehouse.session() as session:
+        sales = session.fetch_all(f"SELECT orderdatekey, salesamount, customerkey FROM {SCHEMA}.factinternetsales")
+    order = sorted(row[0] for row in days)
+    months = sorted({row[4] for row in days})
+    month_of = {row[0]: row[4] for row in days}
+    name_of = {row[4]: row[9] for row in days}
+    day_names = {row[0]: row[11] for row in days}
+
+    def total(keys: Sequence[object], by: dict[object, object] | None = None) -> float | None:
+        found = [one[1] for one in sales if (by[one[0]] if by else one[0]) in keys and one[1] is not None]
+        return math.fsum(found) if found else None
+
+    query = 'SELECT "Order Reporting Month", "Sales Amount Prior Period", "Sales Amount Next Period", "Sales Amount Year to Date", '
+    query += '"Customer Count Prior Year" FROM internet_sales WHERE "Order Reporting Year" = \'FY 2020\''
+    found = {row[0]: row[1:] for row in router.answer(query).rows}
+    for place, month in enumerate(months):
+        if month // 100 == 2020 and total([month], month_of) is not None:
+            to_date = [one for one in months[: place + 1] if one // 100 == 2020]
+            customers = {one[2] for one in sales if month_of[one[0]] == month - 100} - {None}
+            wanted = (
+                total([months[place - 1]], month_of),
+                total([months[place + 1]], month_of),
+                total(to_date, month_of),
+            )
+            assert found[name_of[month]][:3] == pytest.approx(wanted)
+            assert (found[name_of[month]][3] or 0) == len(customers)
+
+    moving = 'SELECT "Order Reporting Day", "Sales Amount 30 Period Moving Average" FROM internet_sales'
+    by_day = {day: total([day]) for day in order}
+    averages = dict(router.answer(moving).rows)
+    assert averages
+    for place, day in enumerate(order):
+        if day_names[day] in averages:
+            window = [by_day[one] for one in order[max(place - 29, 0) : place + 1] if by_day[one] is not None]
+            wanted_average = math.fsum(window) / len(window) if window else None
+            assert averages[day_names[day]] == pytest.approx(wanted_average)

@@ -1,0 +1,238 @@
+"""Calculated metrics of every form: routed answer = base answer = plain Python, or refused where the oracle says so."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+from calendar_star import METRICS, setup_sql, write_model
+from form_oracle import FormOracle, FormQuery, Refused
+from form_strategies import form_queries, form_stars
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from query_oracle import same_rows
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.plan import prove, with_proven
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.reader import read_model_folder
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.members import proven_calendar
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.statements import read_statement
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+
+Rows = list[tuple[object, ...]]
+EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
+POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
+_QUERIES = 6
+"""Per star."""
+
+_profile = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+@dataclass
+class Database:
+    """A connection whose work is thrown away after each example."""
+
+    dialect: Dialect
+    fetch_all: Callable[[str], Rows]
+    made: int = field(default=0)
+
+
+@given(data=st.data())
+@settings(_profile, max_examples=EXAMPLES)
+def test_forms_equal_plain_python_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+    """From the facts and from each aggregate that matches."""
+    check(duckdb_database, data)
+
+
+@pytest.mark.postgres
+@given(data=st.data())
+@settings(_profile, max_examples=POSTGRES_EXAMPLES)
+def test_forms_equal_plain_python_on_postgres(postgres_connection: Database, data: st.DataObject) -> None:
+    """The same on PostgreSQL."""
+    check(postgres_connection, data)
+
+
+def check(database: Database, data: st.DataObject) -> None:
+    """One star with two aggregates, asked a few queries."""
+    tables = data.draw(form_stars(), label="star")
+    queries = [data.draw(form_queries(tables), label="query") for _ in range(_QUERIES)]
+    chosen = [data.draw(st.lists(st.sampled_from(_GRAINS), max_size=5, unique=True), label="grain") for _ in range(2)]
+    database.fetch_all("BEGIN")
+    try:
+        for statement in setup_sql(tables):
+            database.fetch_all(statement)
+        asker = _Asker(database, chosen)
+        oracle = FormOracle(tables)
+        for query in queries:
+            _ask(asker, oracle, query)
+    finally:
+        database.fetch_all("ROLLBACK")
+
+
+def _ask(asker: _Asker, oracle: FormOracle, query: FormQuery) -> None:
+    try:
+        expected = oracle.answer(query)
+    except Refused:
+        event(f"refused: {query.form.kind}")
+        with pytest.raises(UnsupportedQueryError):
+            asker.answers(query)
+        return
+    event(f"answered: {query.form.kind}")
+    for source, rows in asker.answers(query):
+        event(f"from {source.split(':')[0]}: {query.form.kind}")
+        wrong = same_rows(rows, expected)
+        assert not wrong, f"{source}: {wrong}\n{query.form.mdx}\n{query.sql}"
+
+
+_GRAINS = (
+    "Sold Year",
+    "Sold Quarter",
+    "Sold Month",
+    "Sold Day",
+    "Sold Week",
+    "Sold Season",
+    "Category",
+    "Class",
+    "Shop",
+)
+
+
+@cache
+def _model() -> SemanticModel:
+    with tempfile.TemporaryDirectory() as folder:
+        found = read_model_folder(write_model(Path(folder) / "model"))
+    model = ModelResolver(found).resolve("forms")
+    datasets = {name: replace(one, schema=None) for name, one in model.datasets.items()}
+    return replace(model, datasets=datasets)
+
+
+@cache
+def _paths() -> JoinPaths:
+    return JoinPaths(_model())
+
+
+class _Asker:
+    """Answers queries on the star from the facts and from aggregates."""
+
+    def __init__(self, database: Database, grains: Sequence[Sequence[str]]) -> None:
+        self._database, self._model, self._paths = database, _model(), _paths()
+        physical = {
+            (None, None, name): {column: str(one.data_type) for column, one in dataset.columns.items()}
+            for name, dataset in self._model.datasets.items()
+        }
+        self._sources = Sources(self._model.datasets, physical, database.dialect)
+        reached = {one.query_name: bound for one, bound in self._paths.attributes_of("sales").items()}
+        pieces = {piece for name in METRICS for piece in pieces_of(self._model.metrics[name], "sales")}
+        measures = tuple(sorted({*pieces, row_count("sales")}))
+        parts = [
+            FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures)
+            for grain in grains
+        ]
+        self._facts = prove(database, parts, self._sources)
+        self._instances = [self._built(part) for part in parts]
+
+    def _built(self, part: FactPart) -> ServingInstance:
+        self._database.made += 1
+        name = f"agg_{self._database.made}"
+        select = select_from_fact(part, self._sources, self._facts)
+        dialect = self._database.dialect
+        self._database.fetch_all(render(create_table_as(table(name), select, dialect), dialect))
+        ((rows,),) = self._database.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
+        return ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
+
+    def answers(self, asked: FormQuery) -> list[tuple[str, Rows]]:
+        """From the facts, then from each aggregate that answers some part of the query."""
+        model = replace(
+            self._model, calculations={"Form": Calculation(name="Form", label="Form", expression=asked.form.mdx)}
+        )
+        names = SurfaceNames(model, self._paths)
+        statement = read_statement(asked.sql, dialect="postgres")
+        query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
+        parts = split_by_fact(query, model, self._paths)
+        calendars = [one.scope.calendar for one in parts if one.scope is not None and one.scope.calendar is not None]
+        needed = [
+            *(one.needed for one in parts),
+            *(one.part for one in calendars),
+            *(one.part for one in self._instances),
+        ]
+        facts = prove(self._database, needed, self._sources)
+        claims = {claim for one in calendars for claim in one.asked}
+        facts = with_proven(self._database, facts, sorted(claims), self._sources)
+        parts = tuple(_proven(one, facts) for one in parts)
+        found = [("facts", self._run(query, parts, facts, None))]
+        for instance in self._instances:
+            if any(InstanceIndex([instance]).find(query, one, facts.functional) for one in parts):
+                grain = [bound.attribute.query_name for bound in instance.part.attributes]
+                found.append((f"aggregate: {grain}", self._run(query, parts, facts, instance)))
+        return found
+
+    def _run(
+        self, query: ModelQuery, parts: Sequence[QueryPart], facts: DataFacts, instance: ServingInstance | None
+    ) -> Rows:
+        def rows_of(part: FactPart) -> FactRows:
+            return FactRows(part, self._sources, facts)
+
+        rows: list[AnswerRows] = []
+        for part in parts:
+            match = InstanceIndex([instance]).find(query, part, facts.functional) if instance is not None else None
+            if match is None:
+                rows.append(rows_of(part.needed))
+            else:
+                place, stored = table(match.instance.table), match.instance.part
+                rows.append(AggregateRows(part.needed, stored, match.way, place, (self._sources, facts)))
+        made = compose(query, list(zip(parts, rows, strict=True)), rows_of)
+        return self._database.fetch_all(render(made, self._database.dialect))
+
+
+def _proven(part: QueryPart, facts: DataFacts) -> QueryPart:
+    scope = part.scope
+    if scope is None or scope.calendar is None:
+        return part
+    return replace(part, scope=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))
+
+
+@pytest.fixture(scope="module")
+def duckdb_database() -> Iterator[Database]:
+    """In memory."""
+    connection = duckdb.connect(config={"threads": "1"})
+    yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+    connection.close()
+
+
+@pytest.fixture
+def postgres_connection(postgres_url: str) -> Iterator[Database]:
+    """A real server."""
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+
+        def run(sql: str) -> Rows:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        yield Database(dialect_named("postgres"), run)
