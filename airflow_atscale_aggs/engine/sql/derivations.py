@@ -9,11 +9,11 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, only_value
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, Path, groupable, join_tree, only_value
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -29,7 +29,7 @@ def select_from_instance(
         way: from `lattice.derivation`; its dependencies are proven.
         parent_table: qualified name of the parent's table.
     """
-    rows = InstanceRows(stored_columns(child), stored_columns(parent), sources, facts)
+    rows = InstanceRows(child, stored_columns(parent), sources, facts)
     rows.read(way, parent_table)
     return rows.copied() if way.is_same_grain else rows.rolled_up()
 
@@ -37,8 +37,7 @@ def select_from_instance(
 def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
     """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
     origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
-    stored = stored_columns(part)
-    rows = InstanceRows(stored, stored, sources, DataFacts())
+    rows = InstanceRows(part, stored_columns(part), sources, DataFacts())
     rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
     return rows.rolled_up()
 
@@ -58,48 +57,57 @@ class InstanceRows:
 
     Attributes:
         select: FROM the table and what is joined back to it; nothing is selected yet.
-        values: where each column of the child's layout is found, measures aside.
     """
 
     def __init__(
-        self, child: StoredColumns, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
+        self, child: FactPart, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
     ) -> None:
         self._to, self._from = child, parent
         self._sources, self._facts, self._alias = sources, facts, alias
         self._composer = JoinComposer(sources, facts)
         self._composer.alias(alias)
         self.select = exp.Select()
-        self.values: dict[str, exp.Expression] = {}
+        self._back: dict[GrainAttribute, list[exp.Expression]] = {}
+        self._flags: dict[Path, exp.Expression] = {}
 
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table; to be called once."""
         relation = parent_table.copy()
         relation.set("alias", exp.TableAlias(this=identifier(self._alias)))
         self.select.from_(relation, copy=False)
-        self._take_attributes(way.origins)
-
-    def _take_attributes(self, origins: Sequence[AttributeOrigin]) -> None:
-        """Where the child's attribute columns and matched flags come from, in the order of its layout."""
-        back: dict[BoundAttribute, list[BoundAttribute]] = {}
-        for origin in origins:
+        wanted: dict[GrainAttribute, list[AttributeOrigin]] = {}
+        for origin in way.origins:
             if not origin.is_stored:
-                back.setdefault(origin.source, []).append(origin.attribute)
-        found: dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]] = {}
-        for source, wanted in back.items():
-            found |= self._beside(source, wanted) if self._is_key(source) else self._join_back(source, wanted)
-        flags: dict[tuple[object, ...], exp.Expression] = {}
-        for origin in origins:
-            bound, stored = origin.attribute, self._to.attributes[origin.attribute.attribute]
-            if origin.is_stored:
-                there = self._from.attributes[bound.attribute]
-                columns = [self._parent(column) for column in there.columns]
-            else:
-                columns, flag = found[bound]
-                flags.setdefault(bound.steps, flag)
-            self.values |= dict(zip(stored.columns, columns, strict=True))
-        for path, name in self._to.matched.items():
-            own = self._from.matched.get(path)
-            self.values[name] = self._parent(own) if own else flags[path]
+                wanted.setdefault(origin.source.attribute, []).append(origin)
+        for origins in wanted.values():
+            source, bounds = origins[0].source, [origin.attribute for origin in origins]
+            found = self._beside(source, bounds) if self._is_key(source) else self._join_back(source, bounds)
+            for bound, (columns, flag) in zip(bounds, found, strict=True):
+                self._back[bound.attribute] = columns
+                self._flags.setdefault(bound.steps, flag)
+
+    def name(self, bound: BoundAttribute) -> exp.Expression:
+        """Where an attribute's name is found, made anew."""
+        back = self._back.get(bound.attribute)
+        if back is None:
+            return self._parent(self._from.attributes[bound.attribute].name)
+        return fresh(back[bound.columns.index(bound.name_column)])
+
+    def flag(self, path: Path) -> exp.Expression:
+        """Where the matched flag of a path is found, made anew."""
+        own = self._from.matched.get(path)
+        return self._parent(own) if own is not None else fresh(self._flags[path])
+
+    def _values(self) -> dict[str, exp.Expression]:
+        """Where each column of the child's layout is found, measures aside, in its order."""
+        layout = stored_columns(self._to)
+        values: dict[str, exp.Expression] = {}
+        for attribute, stored in layout.attributes.items():
+            back = self._back.get(attribute)
+            there = self._from.attributes[attribute].columns if back is None else ()
+            columns = [self._parent(column) for column in there] if back is None else [fresh(one) for one in back]
+            values |= dict(zip(stored.columns, columns, strict=True))
+        return values | {name: self.flag(path) for path, name in layout.matched.items()}
 
     def _is_key(self, source: BoundAttribute) -> bool:
         """True when a stored key stands in one row of its dataset only, and tells by itself that the row is there."""
@@ -108,24 +116,21 @@ class InstanceRows:
 
     def _beside(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], exp.Expression]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
-        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        tree = join_tree(source.dataset, beyond)
         stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
         joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
-        return {
-            bound: (
-                [joined.column[shifted.steps, column].copy() for column in shifted.columns],
-                joined.matched_flag(shifted.steps),
-            )
-            for bound, shifted in zip(wanted, beyond, strict=True)
-        }
+        return [
+            ([joined.column[shifted.steps, column] for column in shifted.columns], joined.matched_flag(shifted.steps))
+            for shifted in beyond
+        ]
 
     def _join_back(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], exp.Expression]]:
         """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
@@ -154,33 +159,34 @@ class InstanceRows:
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(alias)))
         self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
         zero = exp.Literal.number(0)
-        return {
-            bound: (
+        return [
+            (
                 [column_of(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
-                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[zero]),
+                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[zero.copy()]),
             )
             for place, bound in enumerate(wanted)
-        }
+        ]
 
     def copied(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
-        for name, value in self.values.items():
+        for name, value in self._values().items():
             self.select.select(named(value, name), copy=False)
-        for measure, name in self._to.measures.items():
+        for measure, name in stored_columns(self._to).measures.items():
             self.select.select(named(self.stored(measure), name), copy=False)
         return self.select
 
     def rolled_up(self) -> exp.Select:
         """A coarser grain: grouped, every measure rolled up."""
+        values = self._values()
         if self.needs_means:
-            found = self.with_means(list(self.values.values()), ())
-            self.values = dict(zip(self.values, found, strict=True))
-        for name, value in self.values.items():
+            found = self.with_means(list(values.values()), ())
+            values = dict(zip(values, found, strict=True))
+        for name, value in values.items():
             self.select.select(named(value.copy(), name), copy=False)
-        for measure, name in self._to.measures.items():
+        for measure, name in stored_columns(self._to).measures.items():
             self.select.select(named(self.roll_up(measure), name), copy=False)
-        if self.values:
-            self.select.group_by(*(value.copy() for value in self.values.values()), copy=False)
+        if values:
+            self.select.group_by(*(value.copy() for value in values.values()), copy=False)
         return self.select
 
     @property

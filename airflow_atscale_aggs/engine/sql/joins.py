@@ -14,7 +14,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
-from airflow_atscale_aggs.engine.sql.quoting import column_of, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 Path = tuple[JoinStep, ...]
@@ -108,7 +108,7 @@ def only_value(source: DatasetSource, column: str, expression: exp.Expression) -
 
 def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
     """Copies of the keys for GROUP BY, without constants: there, warehouses take them for positions or refuse them."""
-    return [key.copy() for key in keys if key.find(exp.Column) is not None]
+    return [fresh(key) for key in keys if isinstance(key, exp.Column) or key.find(exp.Column) is not None]
 
 
 class JoinComposer:
@@ -246,7 +246,7 @@ def _left_join(
     select: exp.Select, relation: exp.Expression, left: list[exp.Expression], right: list[exp.Expression]
 ) -> None:
     on = exp.and_(
-        *(exp.EQ(this=one.copy(), expression=other.copy()) for one, other in zip(left, right, strict=True)), copy=False
+        *(exp.EQ(this=fresh(one), expression=fresh(other)) for one, other in zip(left, right, strict=True)), copy=False
     )
     # Select.join would parse the join type again for every join.
     select.append("joins", exp.Join(this=relation, side="LEFT", on=on))
@@ -258,7 +258,7 @@ def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Express
 
 
 def _is_not_null(expression: exp.Expression) -> exp.Expression:
-    return exp.Not(this=exp.Is(this=expression.copy(), expression=exp.Null()))
+    return exp.Not(this=exp.Is(this=fresh(expression), expression=exp.Null()))
 
 
 def _subquery(select: exp.Select, alias: str) -> exp.Subquery:

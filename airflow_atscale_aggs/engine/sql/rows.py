@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
-from airflow_atscale_aggs.engine.sql.quoting import column_of, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -48,7 +48,7 @@ class AnswerRows(Protocol):
         """FROM and joins; nothing is selected or filtered yet."""
 
     def value(self, bound: BoundAttribute) -> exp.Expression:
-        """What a reader sees of an attribute."""
+        """What a reader sees of an attribute, made anew."""
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
@@ -92,7 +92,7 @@ class FactRows:
 
     def value(self, bound: BoundAttribute) -> exp.Expression:
         """The name column, joined."""
-        return self._joined.column[bound.steps, bound.name_column]
+        return fresh(self._joined.column[bound.steps, bound.name_column])
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
@@ -205,9 +205,8 @@ class AggregateRows:
         layout: StoredColumns | None = None,
     ) -> None:
         self._needed = needed
-        self._layout = stored_columns(needed)
         there = layout if layout is not None else stored_columns(stored)
-        self._rows = InstanceRows(self._layout, there, *context, alias=AGGREGATE_ALIAS)
+        self._rows = InstanceRows(needed, there, *context, alias=AGGREGATE_ALIAS)
         self._rows.read(way, table)
 
     @property
@@ -217,13 +216,12 @@ class AggregateRows:
 
     def value(self, bound: BoundAttribute) -> exp.Expression:
         """The stored name column, or the one joined back."""
-        return self._rows.values[self._layout.attributes[bound.attribute].name]
+        return self._rows.name(bound)
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """The matched flags."""
         for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
-            flag = self._rows.values[self._layout.matched[path]]
-            add_condition(self.select, exp.EQ(this=flag.copy(), expression=exp.Literal.number(1)))
+            add_condition(self.select, exp.EQ(this=self._rows.flag(path), expression=exp.Literal.number(1)))
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""
