@@ -10,7 +10,15 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, Path, groupable, join_tree, only_value
+from airflow_atscale_aggs.engine.sql.joins import (
+    DataFacts,
+    JoinComposer,
+    JoinedColumns,
+    Path,
+    groupable,
+    join_tree,
+    only_value,
+)
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
@@ -68,7 +76,7 @@ class InstanceRows:
         self._composer.alias(alias)
         self.select = exp.Select()
         self._back: dict[GrainAttribute, list[exp.Expression]] = {}
-        self._flags: dict[Path, exp.Expression] = {}
+        self._flags: dict[Path, tuple[JoinedColumns, Path] | exp.Expression] = {}
 
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table; to be called once."""
@@ -81,8 +89,11 @@ class InstanceRows:
                 wanted.setdefault(origin.source.attribute, []).append(origin)
         for origins in wanted.values():
             source, bounds = origins[0].source, [origin.attribute for origin in origins]
-            found = self._beside(source, bounds) if self._is_key(source) else self._join_back(source, bounds)
-            for bound, (columns, flag) in zip(bounds, found, strict=True):
+            for bound, (columns, flag) in zip(
+                bounds,
+                self._beside(source, bounds) if self._is_key(source) else self._join_back(source, bounds),
+                strict=True,
+            ):
                 self._back[bound.attribute] = columns
                 self._flags.setdefault(bound.steps, flag)
 
@@ -94,9 +105,19 @@ class InstanceRows:
         return fresh(back[bound.columns.index(bound.name_column)])
 
     def flag(self, path: Path) -> exp.Expression:
-        """Where the matched flag of a path is found, made anew."""
+        """Where the matched flag of a path is found, made anew: 1 or 0."""
         own = self._from.matched.get(path)
-        return self._parent(own) if own is not None else fresh(self._flags[path])
+        if own is not None:
+            return self._parent(own)
+        found = self._flags[path]
+        return fresh(found) if isinstance(found, exp.Expression) else found[0].matched_flag(found[1])
+
+    def is_there(self, path: Path) -> exp.Expression:
+        """Whether a row has a member of a path's dimension, made anew."""
+        found = self._flags.get(path) if path not in self._from.matched else None
+        if isinstance(found, tuple):
+            return found[0].is_matched[found[1]].copy()
+        return exp.EQ(this=self.flag(path), expression=exp.Literal.number(1))
 
     def _values(self) -> dict[str, exp.Expression]:
         """Where each column of the child's layout is found, measures aside, in its order."""
@@ -116,7 +137,7 @@ class InstanceRows:
 
     def _beside(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> list[tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], tuple[JoinedColumns, Path]]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
@@ -124,7 +145,7 @@ class InstanceRows:
         stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
         joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
         return [
-            ([joined.column[shifted.steps, column] for column in shifted.columns], joined.matched_flag(shifted.steps))
+            ([joined.column[shifted.steps, column] for column in shifted.columns], (joined, shifted.steps))
             for shifted in beyond
         ]
 

@@ -221,7 +221,7 @@ class AggregateRows:
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """The matched flags."""
         for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
-            add_condition(self.select, exp.EQ(this=self._rows.flag(path), expression=exp.Literal.number(1)))
+            add_condition(self.select, self._rows.is_there(path))
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""
