@@ -45,8 +45,7 @@ from airflow_atscale_aggs.engine.rewriting.shapes import (
 from airflow_atscale_aggs.engine.rewriting.statements import (
     Statement,
     model_statement,
-    parse_query,
-    tables_of,
+    parse_with_tables,
 )
 from airflow_atscale_aggs.engine.sql.statements import render_last
 
@@ -386,8 +385,7 @@ class QueryRouter:
         self._models.look(now)
         self._tables.forget_old(now)
         since = now - max_staleness if max_staleness is not None else None
-        unreadable, root = self._parsed(sql, dialect)
-        named = tables_of(root) if root is not None else []
+        unreadable, root, named = self._parsed(sql, dialect)
         if not self._models.are_named_by(named):
             plain = PlainPlanner(self._workspace, self._tables)
             on_tables = plain.read(sql)
@@ -403,12 +401,12 @@ class QueryRouter:
         return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
 
     @staticmethod
-    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None]:
-        """The query, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
+    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
+        """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
         try:
-            return None, parse_query(sql, dialect=_known_dialect(sql, dialect))
+            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
         except UnreadableQueryError as error:
-            return error, None
+            return error, None, []
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:

@@ -74,7 +74,12 @@ class Statement:
 
 
 def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Query:
-    """One query, its names folded as the dialect folds them.
+    """`parse_with_tables` without the tables."""
+    return parse_with_tables(sql, dialect=dialect, keeps_aliases=keeps_aliases)[0]
+
+
+def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) -> tuple[exp.Query, list[exp.Table]]:
+    """One query, its names folded as the dialect folds them, and its `tables_of`.
 
     Args:
         dialect: a name that sqlglot knows.
@@ -88,11 +93,14 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
     folds = sqlglot_dialect(dialect)
     folds_quoted = folds.normalization_strategy in _IGNORES_CASE
     strange: exp.Expression | None = None
-    for node in root.walk():
+    found: list[exp.Expression] = []
+    for node in root.walk(bfs=False):
         if isinstance(node, exp.Identifier):
             is_folded = folds_quoted or not node.quoted
             if is_folded and not (keeps_aliases and isinstance(node.parent, exp.Alias)):
                 folds.normalize_identifier(node)
+        elif isinstance(node, (exp.CTE, exp.Table)):
+            found.append(node)
         elif isinstance(node, _WRITES):
             raise UnreadableQueryError(sql, "only queries are answered")
         elif strange is None and isinstance(node, (exp.Placeholder, exp.Parameter)):
@@ -102,12 +110,15 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
     if strange is not None:
         text = strange.sql(dialect=dialect)
         raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
-    return root
+    return root, _without_ctes(found)
 
 
 def tables_of(root: exp.Expression) -> list[exp.Table]:
     """The tables and models that a query names, its own CTEs left out, in the order of the text."""
-    found = list(root.find_all(exp.CTE, exp.Table, bfs=False))
+    return _without_ctes(list(root.find_all(exp.CTE, exp.Table, bfs=False)))
+
+
+def _without_ctes(found: Sequence[exp.Expression]) -> list[exp.Table]:
     known = {one.alias for one in found if isinstance(one, exp.CTE)}
     return [one for one in found if isinstance(one, exp.Table) and (one.db or one.name not in known)]
 

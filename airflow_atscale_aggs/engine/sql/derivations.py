@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.engine.sql.joins import (
     JoinComposer,
     JoinedColumns,
     Path,
+    all_of,
     groupable,
     join_tree,
     only_value,
@@ -38,7 +40,7 @@ def select_from_instance(
         parent_table: qualified name of the parent's table.
     """
     rows = InstanceRows(child, stored_columns(parent), sources, facts)
-    rows.read(way, parent_table)
+    rows.read(way, parent_table.copy())
     return rows.copied() if way.is_same_grain else rows.rolled_up()
 
 
@@ -60,6 +62,10 @@ def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
     return union
 
 
+_Flag: TypeAlias = "exp.Expression | tuple[JoinedColumns, Path]"
+"""A matched flag: 1 or 0, or the join that tells."""
+
+
 class InstanceRows:
     """The rows of an aggregate's table with everything that a coarser aggregate, or a query, needs of them.
 
@@ -76,24 +82,20 @@ class InstanceRows:
         self._composer.alias(alias)
         self.select = exp.Select()
         self._back: dict[GrainAttribute, list[exp.Expression]] = {}
-        self._flags: dict[Path, tuple[JoinedColumns, Path] | exp.Expression] = {}
+        self._flags: dict[Path, _Flag] = {}
 
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
-        """Begin with the parent's table; to be called once."""
-        relation = parent_table.copy()
-        relation.set("alias", exp.TableAlias(this=identifier(self._alias)))
-        self.select.from_(relation, copy=False)
+        """Begin with the parent's table, which is used up; to be called once."""
+        parent_table.set("alias", exp.TableAlias(this=identifier(self._alias)))
+        self.select.set("from_", exp.From(this=parent_table))
         wanted: dict[GrainAttribute, list[AttributeOrigin]] = {}
         for origin in way.origins:
             if not origin.is_stored:
                 wanted.setdefault(origin.source.attribute, []).append(origin)
         for origins in wanted.values():
             source, bounds = origins[0].source, [origin.attribute for origin in origins]
-            for bound, (columns, flag) in zip(
-                bounds,
-                self._beside(source, bounds) if self._is_key(source) else self._join_back(source, bounds),
-                strict=True,
-            ):
+            join = self._beside if self._is_key(source) else self._join_back
+            for bound, (columns, flag) in zip(bounds, join(source, bounds), strict=True):
                 self._back[bound.attribute] = columns
                 self._flags.setdefault(bound.steps, flag)
 
@@ -137,7 +139,7 @@ class InstanceRows:
 
     def _beside(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> list[tuple[list[exp.Expression], tuple[JoinedColumns, Path]]]:
+    ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
@@ -151,7 +153,7 @@ class InstanceRows:
 
     def _join_back(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> list[tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
@@ -159,31 +161,31 @@ class InstanceRows:
         inner = exp.Select()
         _, joined = JoinComposer(self._sources, self._facts).root(tree, inner)
         keys = [joined.column[(), column] for column in source.key_columns]
-        for number, key in enumerate(keys):
-            inner.select(named(key.copy(), f"k{number}"), copy=False)
+        shown = [named(fresh(key), f"k{number}") for number, key in enumerate(keys)]
         for place, shifted in enumerate(beyond):
             dataset = self._sources[shifted.dataset]
             for number, column in enumerate(shifted.columns):
-                value = only_value(dataset, column, joined.column[shifted.steps, column].copy())
-                inner.select(named(value, f"c{place}_{number}"), copy=False)
-            is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
-            inner.select(named(exp.Min(this=is_there), f"f{place}"), copy=False)
-        inner.group_by(*groupable(keys), copy=False)
-        alias = self._composer.alias(f"by_{self._from.attributes[source.attribute].keys[0]}")
-        on = exp.and_(
-            *(
+                value = only_value(dataset, column, fresh(joined.column[shifted.steps, column]))
+                shown.append(named(value, f"c{place}_{number}"))
+            if wanted[place].steps not in self._from.matched:
+                is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
+                shown.append(named(exp.Min(this=is_there), f"f{place}"))
+        inner.set("expressions", shown)
+        inner.set("group", exp.Group(expressions=groupable(keys)))
+        stored = self._from.attributes[source.attribute].keys
+        alias = self._composer.alias(f"by_{stored[0]}")
+        on = all_of(
+            [
                 exp.EQ(this=self._parent(column), expression=column_of(f"k{number}", alias))
-                for number, column in enumerate(self._from.attributes[source.attribute].keys)
-            ),
-            copy=False,
+                for number, column in enumerate(stored)
+            ]
         )
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(alias)))
         self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
-        zero = exp.Literal.number(0)
         return [
             (
                 [column_of(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
-                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[zero.copy()]),
+                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[exp.Literal.number(0)]),
             )
             for place, bound in enumerate(wanted)
         ]
