@@ -181,9 +181,10 @@ class SelectPlanner:
 
     def _find(self, query: ModelQuery, part: QueryPart) -> Match | None:
         known = self.known
-        wanted = known.index.wanted(query, part, known.proofs.facts.functional)
+        found, wanted = known.index.improvable(query, part, known.proofs.facts.functional)
         self._prove_with(part, wanted)
-        return known.index.find(query, part, known.proofs.facts.functional, since=self._since)
+        among = None if wanted else found
+        return known.index.find(query, part, known.proofs.facts.functional, since=self._since, among=among)
 
     def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
         try:

@@ -45,8 +45,7 @@ from airflow_atscale_aggs.engine.rewriting.shapes import (
 from airflow_atscale_aggs.engine.rewriting.statements import (
     Statement,
     model_statement,
-    parse_query,
-    tables_of,
+    parse_with_tables,
 )
 from airflow_atscale_aggs.engine.sql.statements import render_last
 
@@ -352,25 +351,30 @@ class QueryRouter:
     def _plan(
         self, statement: Statement, planners: Sequence[SelectPlanner], composed: Sequence[exp.Query]
     ) -> QueryPlan:
-        queries = [planner.query for planner in planners if planner.query is not None]
-        plan = QueryPlan(
+        keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
+        return QueryPlan(
             sql=self._rendered(statement, composed),
             sources=tuple(source for planner in planners for source in planner.sources),
             model_id=planners[0].model_id,
             asked=statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
         )
-        return _with_names(plan, queries)
 
     def _plain_plan(self, sql: str, plain: PlainPlan) -> QueryPlan:
         """As it stands, unless a part of it is answered from an aggregate."""
-        plan = QueryPlan(
+        keys, metrics, predicates = _names(plain.queries)
+        return QueryPlan(
             sql=self._rendered(plain.statement, plain.composed) if plain.composed else sql,
             sources=tuple(plain.sources),
             model_id=plain.planners[0].model_id if plain.planners else "",
             asked=plain.statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
             untouched=tuple(plain.untouched),
         )
-        return _with_names(plan, plain.queries)
 
     def _read(
         self, sql: str, options: _Options, max_staleness: timedelta | None, written: str
@@ -381,8 +385,8 @@ class QueryRouter:
         self._models.look(now)
         self._tables.forget_old(now)
         since = now - max_staleness if max_staleness is not None else None
-        unreadable, root = self._parsed(sql, dialect)
-        if root is None or not self._models.are_named_by(tables_of(root)):
+        unreadable, root, named = self._parsed(sql, dialect)
+        if not self._models.are_named_by(named):
             plain = PlainPlanner(self._workspace, self._tables)
             on_tables = plain.read(sql)
             known = self._models.all(model, now) if on_tables is not None else []
@@ -390,19 +394,19 @@ class QueryRouter:
                 return plain.plan(sql, on_tables, known, since=since, written=written, use_aggregates=use_aggregates)
         if root is None:
             raise unreadable or UnreadableQueryError(sql, "it is no query")
-        statement = model_statement(sql, root, dialect=dialect)
+        statement = model_statement(sql, root, dialect=dialect, named=named)
         if "/" in sql:
             check_divisions_around(statement.root, statement.selects, dialect, self._workspace.warehouse.dialect)
         asked = [self._models.named(one, model, now) for one in statement.tables]
         return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
 
     @staticmethod
-    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None]:
-        """The query, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
+    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
+        """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
         try:
-            return None, parse_query(sql, dialect=_known_dialect(sql, dialect))
+            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
         except UnreadableQueryError as error:
-            return error, None
+            return error, None, []
 
     def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
         try:
@@ -418,17 +422,18 @@ class QueryRouter:
 
 def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
     """The plan of a shape for the values of one query."""
+    if not shape.values:
+        return plan
     untouched = tuple(without_marks(reason, shape.values) for reason in plan.untouched)
     return replace(plan, sql=template.filled(shape.values), untouched=untouched)
 
 
-def _with_names(plan: QueryPlan, queries: Sequence[ModelQuery]) -> QueryPlan:
-    """With what the queries group by, measure and filter by."""
-    return replace(
-        plan,
-        keys=tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
-        metrics=tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
-        predicates=tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
+def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What the queries group by, measure and filter by."""
+    return (
+        tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
+        tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+        tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
     )
 
 

@@ -27,13 +27,14 @@ from airflow_atscale_aggs.engine.rewriting.members import (
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
+    OrderTerm,
     Ref,
     ref,
     substitute,
 )
 from airflow_atscale_aggs.engine.rewriting.parts import ROLLED_UP, QueryPart
 from airflow_atscale_aggs.engine.sql.joins import groupable
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
 _LONGEST_NAME = 55
@@ -100,7 +101,11 @@ class _Group:
     @property
     def values(self) -> _Values:
         """What K, M and G stand for; a metric that this part does not have is NULL."""
-        return {Ref.KEY: self._keys.__getitem__, Ref.METRIC: self._metric, Ref.MEMBERS: self._member}
+        return {
+            Ref.KEY: lambda place: fresh(self._keys[place]),
+            Ref.METRIC: self._metric,
+            Ref.MEMBERS: self._member,
+        }
 
     def replace_keys(self, keys: Mapping[int, exp.Expression]) -> None:
         """Group by other values in place of some keys."""
@@ -111,7 +116,7 @@ class _Group:
         """Group by the keys; by none of them when all are constants, of which no rows make no group."""
         keys = groupable(self._grouped)
         if keys:
-            select.group_by(*keys, copy=False)
+            select.set("group", exp.Group(expressions=keys))
         elif self._grouped or not (self._part.metrics or self._query.members):
             # Without metrics there is one group all the same, also of no rows, unless constants are its keys.
             rows, least = exp.Count(this=exp.Star(), big_int=True), exp.Literal.number(0)
@@ -140,7 +145,7 @@ def _argument(function: exp.Expression) -> exp.Expression:
 
 def _show(query: ModelQuery, select: exp.Select, values: _Values) -> None:
     for output in query.outputs:
-        select.select(named(substitute(output.expression, values), output.name), copy=False)
+        select.append("expressions", named(substitute(output.expression, values), output.name))
 
 
 def _finish(query: ModelQuery, select: exp.Select, values: _Values) -> None:
@@ -149,15 +154,13 @@ def _finish(query: ModelQuery, select: exp.Select, values: _Values) -> None:
         select.having(substitute(query.having, values), copy=False)
     if query.is_distinct and not _shows_all_keys(query):
         select.distinct(copy=False)
-    for term in query.order_by:
-        made = exp.Ordered(
-            this=_order_value(query, term.expression, values), desc=term.is_descending, nulls_first=term.nulls_first
-        )
-        select.order_by(made, copy=False)
+    if query.order_by:
+        select.set("order", exp.Order(expressions=[_ordered(query, term, values) for term in query.order_by]))
+    # Select.limit and its like would parse the number.
     if query.limit is not None:
-        select.limit(query.limit, copy=False)
+        select.set("limit", exp.Limit(expression=exp.Literal.number(query.limit)))
     if query.offset is not None:
-        select.offset(query.offset, copy=False)
+        select.set("offset", exp.Offset(expression=exp.Literal.number(query.offset)))
 
 
 def _shows_all_keys(query: ModelQuery) -> bool:
@@ -166,12 +169,18 @@ def _shows_all_keys(query: ModelQuery) -> bool:
     return all(ref(Ref.KEY, number) in shown for number in range(len(query.keys)))
 
 
+def _ordered(query: ModelQuery, term: OrderTerm, values: _Values) -> exp.Ordered:
+    value = _order_value(query, term.expression, values)
+    return exp.Ordered(this=value, desc=term.is_descending, nulls_first=term.nulls_first)
+
+
 def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> exp.Expression:
     """The column of the answer that it is, by name where that is unmistakable; else the expression."""
-    names = [output.name.casefold() for output in query.outputs]
     for output in query.outputs:
-        if output.expression == wanted and names.count(output.name.casefold()) == 1:
-            return exp.Column(this=identifier(output.name))
+        if output.expression == wanted:
+            folded = output.name.casefold()
+            if sum(other.name.casefold() == folded for other in query.outputs) == 1:
+                return column_of(output.name)
     return substitute(wanted, values)
 
 
@@ -329,7 +338,7 @@ def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names
         keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in part.keys}
         group.replace_keys(join_members(scope.calendar, scope.move, select, members, keys))
     for place in part.keys:
-        select.select(named(group.values[Ref.KEY](place).copy(), names.keys[place]), copy=False)
+        select.select(named(group.values[Ref.KEY](place), names.keys[place]), copy=False)
     for place in part.metrics:
         select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
     if not select.expressions:

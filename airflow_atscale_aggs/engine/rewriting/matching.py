@@ -29,6 +29,8 @@ from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 
 _Key = TypeVar("_Key")
+_Claims = tuple[BoundAttribute, tuple[tuple[BoundAttribute, Dependency], ...]]
+"""An attribute, and the stored ones that are claimed to determine it."""
 _SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 
 
@@ -121,7 +123,7 @@ class InstanceIndex:
         self._bound: dict[tuple[str, GrainAttribute], BoundAttribute] = {}
         self._measures: dict[StoredMeasure, int] = {}
         self._many: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
-        self._claims: dict[tuple[str, BoundAttribute], tuple[tuple[BoundAttribute, Dependency], ...]] = {}
+        self._claims: dict[tuple[str, GrainAttribute], _Claims] = {}
         self._grains: dict[tuple[str, frozenset[GrainAttribute]], int] = {}
         for number, instance in enumerate(self.instances):
             self._add(1 << number, instance.part)
@@ -148,32 +150,41 @@ class InstanceIndex:
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
+        among: int | None = None,
     ) -> Match | None:
         """The aggregate with the fewest rows that answers the part; None when none does.
 
         Args:
             since: only aggregates that know the facts of this moment; None: all.
+            among: what `improvable` found for the part, where nothing has been proven since; None: looked for anew.
         """
         needed = part.needed
-        bits = self._storing(query, part) & self._with_attributes(needed, proven)
+        bits = self._storing(query, part) & self._with_attributes(needed, proven) if among is None else among
+        asked = _asked(needed)
         for number in _numbers(bits):
             if not self.instances[number].is_fresh(since):
                 continue
-            way = derivation(_asked(needed), self.instances[number].part, proven)
+            way = derivation(asked, self.instances[number].part, proven)
             if way is not None:
                 return Match(self.instances[number], way)
         return None
 
-    def wanted(self, query: ModelQuery, part: QueryPart, proven: AbstractSet[Dependency]) -> tuple[BoundAttribute, ...]:
-        """Stored attributes whose keys, if the data proves it, would let a cheaper aggregate answer than `find` finds.
+    def improvable(
+        self, query: ModelQuery, part: QueryPart, proven: AbstractSet[Dependency]
+    ) -> tuple[int, tuple[BoundAttribute, ...]]:
+        """Which aggregates can answer, as bits, and what may be proven so that a cheaper one can.
 
-        Empty when no proof can improve on what is found already.
+        Returns:
+            The stored attributes whose keys would have to determine what the part needs stand second; none when no proof
+            can improve on what is found already.
         """
         needed = part.needed
         fit = self._storing(query, part)
         found = fit & self._with_attributes(needed, proven)
         cheaper = (found & -found) - 1 if found else -1
         possible = fit & cheaper
+        if not possible:
+            return found, ()
         sources: dict[BoundAttribute, None] = {}
         for bound in needed.attributes:
             here = self._attributes.get((needed.fact, bound.attribute), 0)
@@ -181,9 +192,7 @@ class InstanceIndex:
                 here |= self._attributes[needed.fact, source.attribute]
                 sources[source] = None
             possible &= here
-        if not possible:
-            return ()
-        return tuple(source for source in sources if self._attributes[needed.fact, source.attribute] & possible)
+        return found, tuple(source for source in sources if self._attributes[needed.fact, source.attribute] & possible)
 
     def claimed(self, part: QueryPart) -> tuple[BoundAttribute, ...]:
         """Stored attributes that the model claims to determine one that the part uses."""
@@ -238,12 +247,13 @@ class InstanceIndex:
 
     def _sources(self, fact: str, bound: BoundAttribute) -> tuple[tuple[BoundAttribute, Dependency], ...]:
         """Stored attributes that the model claims to determine an attribute, each with the claim."""
-        key = (fact, bound)
-        if key not in self._claims:
+        key = (fact, bound.attribute)
+        known = self._claims.get(key)
+        if known is None or (known[0] is not bound and known[0] != bound):
             stored = [] if bound.is_many_to_many else [one for (where, _), one in self._bound.items() if where == fact]
             claims = ((source, dependency_of(bound, source)) for source in stored)
-            self._claims[key] = tuple((source, claim) for source, claim in claims if claim is not None)
-        return self._claims[key]
+            known = self._claims[key] = (bound, tuple((one, claim) for one, claim in claims if claim is not None))
+        return known[1]
 
 
 def why_not(
@@ -415,6 +425,8 @@ def _lacking(part: QueryPart, stored: FactPart, proven: AbstractSet[Dependency])
 def _asked(needed: FactPart) -> FactPart:
     """What the lattice is asked for: without what is exact at its own grain only, which the index has decided on."""
     rolling = tuple(measure for measure in needed.measures if measure.rolls_up)
+    if len(rolling) == len(needed.measures):
+        return needed
     return FactPart(
         fact=needed.fact, attributes=needed.attributes, measures=tuple(sorted({*rolling, row_count(needed.fact)}))
     )

@@ -39,6 +39,9 @@ class Ref(StrEnum):
     MEMBERS = "G"
 
 
+_REFS: Mapping[str, Ref] = {kind.value: kind for kind in Ref}
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """A column of the answer; the expression is over K, M and G."""
@@ -123,7 +126,8 @@ def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
     """What a node refers to; None when it is no reference."""
     if not isinstance(node, exp.Placeholder):
         return None
-    return Ref(node.name[0]), int(node.name[1:])
+    name = node.this
+    return _REFS[name[0]], int(name[1:])
 
 
 def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
@@ -133,16 +137,17 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
     for node in (
         (expression,) if isinstance(expression, exp.Placeholder) else expression.find_all(exp.Placeholder, bfs=False)
     ):
-        if node.name[0] == kind:
-            yield int(node.name[1:])
+        name = node.this
+        if name[0] == kind:
+            yield int(name[1:])
 
 
 def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
-    """A copy with references replaced by fresh copies of what they stand for; kinds that are not given stay."""
+    """A copy with references replaced by what they stand for, made anew each time; kinds that are not given stay."""
 
     def value_of(node: exp.Expression) -> exp.Expression | None:
         found = reference_of(node)
-        return values[found[0]](found[1]).copy() if found is not None and found[0] in values else None
+        return values[found[0]](found[1]) if found is not None and found[0] in values else None
 
     whole = value_of(expression)
     if whole is not None:

@@ -59,9 +59,7 @@ class SurfaceNames:
             UnknownColumnError: nothing has that name; carries near names.
             AmbiguousColumnError: several things have it.
         """
-        folded = name.casefold()
-        stages = (self._unique.get(name), self._labels.get(name), *(stage.get(folded) for stage in self._folded))
-        for found in stages:
+        for found in self._stages(name):
             if found:
                 if len(found) > 1:
                     raise AmbiguousColumnError(self.model.name, name, [_told(one) for one in found])
@@ -71,8 +69,15 @@ class SurfaceNames:
 
     def has(self, name: str) -> bool:
         """True when `find` would find or be torn between meanings."""
+        return any(self._stages(name))
+
+    def _stages(self, name: str) -> Iterator[dict[Meaning, None] | None]:
+        """Meanings of a name, by ever looser ways to compare it."""
+        yield self._unique.get(name)
+        yield self._labels.get(name)
         folded = name.casefold()
-        return name in self._unique or name in self._labels or any(folded in stage for stage in self._folded)
+        for stage in self._folded:
+            yield stage.get(folded)
 
     def unique(self) -> Iterator[tuple[str, Meaning]]:
         """Unique names that mean one thing, attributes first."""

@@ -49,31 +49,30 @@ def shape_of(sql: str) -> Shape | None:
     key: list[str] = []
     marked: list[str] = []
     values: list[str] = []
-    before, in_list, between, end = "", False, 0, 0
+    before, in_list, between, end, taken = "", False, 0, 0, 0
     for match in _TOKEN.finditer(sql):
         part, start = match.group(), match.start()
-        gap, end = sql[end:start], match.end()
-        is_text = part[0] == "'"
-        if is_text and not gap and before[-1:].isalnum():
+        first = part[0]
+        is_text = first == "'"
+        if is_text and start == end and before[-1:].isalnum():
             # E'…', X'…': not a plain text.
             return None
-        if (is_text or part[0].isdigit()) and (
+        end = match.end()
+        if (is_text or first.isdigit()) and (
             before in _BEFORE_VALUE or (in_list and before in _IN_LIST) or between == _UPPER
         ):
-            mark = _MARK.format(number=len(values))
+            mark, gap = _MARK.format(number=len(values)), sql[taken:start]
             key += (gap, "\x00t" if is_text else "\x00d" if "." in part else "\x00n")
             marked += (gap, f"'{mark}'" if is_text else mark)
             values.append(part)
-        else:
-            key += (gap, part)
-            marked += (gap, part)
+            taken = end
         word = part.upper()
         in_list = (in_list and part != ")") or (before == "IN" and part == "(")
-        between = (
-            1 if word == "BETWEEN" else _UPPER if word == "AND" and between == 1 else between if between == 1 else 0
-        )
+        if between or word == "BETWEEN":
+            between = 1 if word == "BETWEEN" else _UPPER if word == "AND" and between == 1 else between % _UPPER
         before = word
-    return Shape("".join(key), "".join(marked), tuple(values))
+    rest = sql[taken:end]
+    return Shape("".join((*key, rest)), "".join((*marked, rest)), tuple(values))
 
 
 def without_marks(text: str, values: Sequence[str]) -> str:
@@ -95,6 +94,8 @@ class SqlTemplate:
 
     def filled(self, values: Sequence[str]) -> str:
         """The SQL for these values."""
+        if not self.places:
+            return self.texts[0]
         made = [self.texts[0]]
         for text, place in zip(self.texts[1:], self.places, strict=True):
             made += [values[place], text]

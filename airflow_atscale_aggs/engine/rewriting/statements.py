@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import NormalizationStrategy
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.sql.statements import sqlglot_dialect
+from airflow_atscale_aggs.engine.sql.statements import parse_text, sqlglot_dialect
 
+_IGNORES_CASE = frozenset({NormalizationStrategy.CASE_INSENSITIVE, NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE})
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Command, exp.Into)
 
 
@@ -59,21 +61,25 @@ class Statement:
         return plain.sql(dialect=self.dialect)
 
     def answered_by(self, composed: Sequence[exp.Query]) -> exp.Query:
-        """The statement with each SELECT on a model replaced by SQL on tables."""
+        """The statement with each SELECT on a model replaced by SQL on tables, which is used up."""
         if self.is_plain:
             return composed[0]
-        numbers = {id(select): number for number, select in enumerate(self.selects)}
-        places = [number for number, node in enumerate(self.root.walk()) if id(node) in numbers]
-        ordered = [numbers[id(node)] for node in self.root.walk() if id(node) in numbers]
+        made = {id(select): one for select, one in zip(self.selects, composed, strict=True)}
+        places = [(place, made[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in made]
         copy = self.root.copy()
         nodes = list(copy.walk())
-        for place, number in zip(places, ordered, strict=True):
-            nodes[place].replace(composed[number].copy())
+        for place, one in places:
+            nodes[place].replace(one)
         return copy
 
 
 def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Query:
-    """One query, its names folded as the dialect folds them.
+    """`parse_with_tables` without the tables."""
+    return parse_with_tables(sql, dialect=dialect, keeps_aliases=keeps_aliases)[0]
+
+
+def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) -> tuple[exp.Query, list[exp.Table]]:
+    """One query, its names folded as the dialect folds them, and its `tables_of`.
 
     Args:
         dialect: a name that sqlglot knows.
@@ -85,11 +91,16 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
     """
     root = _parsed(sql, dialect)
     folds = sqlglot_dialect(dialect)
+    folds_quoted = folds.normalization_strategy in _IGNORES_CASE
     strange: exp.Expression | None = None
-    for node in root.walk():
+    found: list[exp.Expression] = []
+    for node in root.walk(bfs=False):
         if isinstance(node, exp.Identifier):
-            if not (keeps_aliases and isinstance(node.parent, exp.Alias)):
+            is_folded = folds_quoted or not node.quoted
+            if is_folded and not (keeps_aliases and isinstance(node.parent, exp.Alias)):
                 folds.normalize_identifier(node)
+        elif isinstance(node, (exp.CTE, exp.Table)):
+            found.append(node)
         elif isinstance(node, _WRITES):
             raise UnreadableQueryError(sql, "only queries are answered")
         elif strange is None and isinstance(node, (exp.Placeholder, exp.Parameter)):
@@ -99,25 +110,33 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
     if strange is not None:
         text = strange.sql(dialect=dialect)
         raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
-    return root
+    return root, _without_ctes(found)
 
 
 def tables_of(root: exp.Expression) -> list[exp.Table]:
     """The tables and models that a query names, its own CTEs left out, in the order of the text."""
-    found = list(root.find_all(exp.CTE, exp.Table, bfs=False))
+    return _without_ctes(list(root.find_all(exp.CTE, exp.Table, bfs=False)))
+
+
+def _without_ctes(found: Sequence[exp.Expression]) -> list[exp.Table]:
     known = {one.alias for one in found if isinstance(one, exp.CTE)}
     return [one for one in found if isinstance(one, exp.Table) and (one.db or one.name not in known)]
 
 
-def model_statement(sql: str, root: exp.Query, *, dialect: str) -> Statement:
+def model_statement(sql: str, root: exp.Query, *, dialect: str, named: list[exp.Table] | None = None) -> Statement:
     """A parsed query as a statement on models; the query is used up.
+
+    Args:
+        named: its tables, from `tables_of`, where they are known.
 
     Raises:
         UnreadableQueryError: it names no table at all.
         UnsupportedQueryError: it mixes models with other tables.
     """
-    _flatten_stars(root)
-    tables = tables_of(root)
+    tables = named
+    if tables is None or len(tables) != 1 or _is_within_subquery(tables[0], root):
+        _flatten_stars(root)
+        tables = tables_of(root)
     if not tables:
         raise UnreadableQueryError(sql, "it names no model; select FROM catalog.model")
     selects = tuple(_select_of(table, dialect) for table in tables)
@@ -127,6 +146,11 @@ def model_statement(sql: str, root: exp.Query, *, dialect: str) -> Statement:
 def read_statement(sql: str, *, dialect: str) -> Statement:
     """`parse_query` and `model_statement`; raises as they do."""
     return model_statement(sql, parse_query(sql, dialect=dialect), dialect=dialect)
+
+
+def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
+    """Whether a table stands deeper than in the FROM of the whole query."""
+    return table.parent is None or table.parent.parent is not root
 
 
 def _flatten_stars(root: exp.Expression) -> None:
@@ -151,7 +175,7 @@ def _flatten_stars(root: exp.Expression) -> None:
 
 def _parsed(sql: str, dialect: str) -> exp.Expression:
     try:
-        found = [one for one in sqlglot_dialect(dialect).parse(sql) if one is not None]
+        found = [one for one in parse_text(sql, dialect) if one is not None]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
     if len(found) != 1:

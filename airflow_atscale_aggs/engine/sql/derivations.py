@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, only_value
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.sql.joins import (
+    DataFacts,
+    JoinComposer,
+    JoinedColumns,
+    Path,
+    all_of,
+    groupable,
+    join_tree,
+    only_value,
+)
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -29,16 +39,15 @@ def select_from_instance(
         way: from `lattice.derivation`; its dependencies are proven.
         parent_table: qualified name of the parent's table.
     """
-    rows = InstanceRows(stored_columns(child), stored_columns(parent), sources, facts)
-    rows.read(way, parent_table)
+    rows = InstanceRows(child, stored_columns(parent), sources, facts)
+    rows.read(way, parent_table.copy())
     return rows.copied() if way.is_same_grain else rows.rolled_up()
 
 
 def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
     """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
     origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
-    stored = stored_columns(part)
-    rows = InstanceRows(stored, stored, sources, DataFacts())
+    rows = InstanceRows(part, stored_columns(part), sources, DataFacts())
     rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
     return rows.rolled_up()
 
@@ -53,53 +62,76 @@ def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
     return union
 
 
+_Flag: TypeAlias = "exp.Expression | tuple[JoinedColumns, Path]"
+"""A matched flag: 1 or 0, or the join that tells."""
+
+
 class InstanceRows:
     """The rows of an aggregate's table with everything that a coarser aggregate, or a query, needs of them.
 
     Attributes:
         select: FROM the table and what is joined back to it; nothing is selected yet.
-        values: where each column of the child's layout is found, measures aside.
     """
 
     def __init__(
-        self, child: StoredColumns, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
+        self, child: FactPart, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
     ) -> None:
         self._to, self._from = child, parent
         self._sources, self._facts, self._alias = sources, facts, alias
         self._composer = JoinComposer(sources, facts)
         self._composer.alias(alias)
         self.select = exp.Select()
-        self.values: dict[str, exp.Expression] = {}
+        self._back: dict[GrainAttribute, list[exp.Expression]] = {}
+        self._flags: dict[Path, _Flag] = {}
 
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
-        """Begin with the parent's table; to be called once."""
-        relation = parent_table.copy()
-        relation.set("alias", exp.TableAlias(this=identifier(self._alias)))
-        self.select.from_(relation, copy=False)
-        self._take_attributes(way.origins)
-
-    def _take_attributes(self, origins: Sequence[AttributeOrigin]) -> None:
-        """Where the child's attribute columns and matched flags come from, in the order of its layout."""
-        back: dict[BoundAttribute, list[BoundAttribute]] = {}
-        for origin in origins:
+        """Begin with the parent's table, which is used up; to be called once."""
+        parent_table.set("alias", exp.TableAlias(this=identifier(self._alias)))
+        self.select.set("from_", exp.From(this=parent_table))
+        wanted: dict[GrainAttribute, list[AttributeOrigin]] = {}
+        for origin in way.origins:
             if not origin.is_stored:
-                back.setdefault(origin.source, []).append(origin.attribute)
-        found: dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]] = {}
-        for source, wanted in back.items():
-            found |= self._beside(source, wanted) if self._is_key(source) else self._join_back(source, wanted)
-        flags: dict[tuple[object, ...], exp.Expression] = {}
-        for origin in origins:
-            bound, stored = origin.attribute, self._to.attributes[origin.attribute.attribute]
-            if origin.is_stored:
-                there = self._from.attributes[bound.attribute]
-                columns = [self._parent(column) for column in there.columns]
-            else:
-                columns, flag = found[bound]
-                flags.setdefault(bound.steps, flag)
-            self.values |= dict(zip(stored.columns, columns, strict=True))
-        for path, name in self._to.matched.items():
-            own = self._from.matched.get(path)
-            self.values[name] = self._parent(own) if own else flags[path]
+                wanted.setdefault(origin.source.attribute, []).append(origin)
+        for origins in wanted.values():
+            source, bounds = origins[0].source, [origin.attribute for origin in origins]
+            join = self._beside if self._is_key(source) else self._join_back
+            for bound, (columns, flag) in zip(bounds, join(source, bounds), strict=True):
+                self._back[bound.attribute] = columns
+                self._flags.setdefault(bound.steps, flag)
+
+    def value(self, bound: BoundAttribute, column: str) -> exp.Expression:
+        """Where a column of an attribute, its name or one of its key, is found, made anew."""
+        number = bound.columns.index(column)
+        back = self._back.get(bound.attribute)
+        if back is None:
+            return self._parent(self._from.attributes[bound.attribute].columns[number])
+        return fresh(back[number])
+
+    def flag(self, path: Path) -> exp.Expression:
+        """Where the matched flag of a path is found, made anew: 1 or 0."""
+        own = self._from.matched.get(path)
+        if own is not None:
+            return self._parent(own)
+        found = self._flags[path]
+        return fresh(found) if isinstance(found, exp.Expression) else found[0].matched_flag(found[1])
+
+    def is_there(self, path: Path) -> exp.Expression:
+        """Whether a row has a member of a path's dimension, made anew."""
+        found = self._flags.get(path) if path not in self._from.matched else None
+        if isinstance(found, tuple):
+            return found[0].is_matched[found[1]].copy()
+        return exp.EQ(this=self.flag(path), expression=exp.Literal.number(1))
+
+    def _values(self) -> dict[str, exp.Expression]:
+        """Where each column of the child's layout is found, measures aside, in its order."""
+        layout = stored_columns(self._to)
+        values: dict[str, exp.Expression] = {}
+        for attribute, stored in layout.attributes.items():
+            back = self._back.get(attribute)
+            there = self._from.attributes[attribute].columns if back is None else ()
+            columns = [self._parent(column) for column in there] if back is None else [fresh(one) for one in back]
+            values |= dict(zip(stored.columns, columns, strict=True))
+        return values | {name: self.flag(path) for path, name in layout.matched.items()}
 
     def _is_key(self, source: BoundAttribute) -> bool:
         """True when a stored key stands in one row of its dataset only, and tells by itself that the row is there."""
@@ -108,24 +140,21 @@ class InstanceRows:
 
     def _beside(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
-        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        tree = join_tree(source.dataset, beyond)
         stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
         joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
-        return {
-            bound: (
-                [joined.column[shifted.steps, column].copy() for column in shifted.columns],
-                joined.matched_flag(shifted.steps),
-            )
-            for bound, shifted in zip(wanted, beyond, strict=True)
-        }
+        return [
+            ([joined.column[shifted.steps, column] for column in shifted.columns], (joined, shifted.steps))
+            for shifted in beyond
+        ]
 
     def _join_back(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> dict[BoundAttribute, tuple[list[exp.Expression], exp.Expression]]:
+    ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shifted(bound, depth) for bound in wanted]
@@ -133,54 +162,55 @@ class InstanceRows:
         inner = exp.Select()
         _, joined = JoinComposer(self._sources, self._facts).root(tree, inner)
         keys = [joined.column[(), column] for column in source.key_columns]
-        for number, key in enumerate(keys):
-            inner.select(named(key.copy(), f"k{number}"), copy=False)
+        shown = [named(fresh(key), f"k{number}") for number, key in enumerate(keys)]
         for place, shifted in enumerate(beyond):
             dataset = self._sources[shifted.dataset]
             for number, column in enumerate(shifted.columns):
-                value = only_value(dataset, column, joined.column[shifted.steps, column].copy())
-                inner.select(named(value, f"c{place}_{number}"), copy=False)
-            is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
-            inner.select(named(exp.Min(this=is_there), f"f{place}"), copy=False)
-        inner.group_by(*groupable(keys), copy=False)
-        alias = self._composer.alias(f"by_{self._from.attributes[source.attribute].keys[0]}")
-        on = exp.and_(
-            *(
+                value = only_value(dataset, column, fresh(joined.column[shifted.steps, column]))
+                shown.append(named(value, f"c{place}_{number}"))
+            if wanted[place].steps not in self._from.matched:
+                is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
+                shown.append(named(exp.Min(this=is_there), f"f{place}"))
+        inner.set("expressions", shown)
+        inner.set("group", exp.Group(expressions=groupable(keys)))
+        stored = self._from.attributes[source.attribute].keys
+        alias = self._composer.alias(f"by_{stored[0]}")
+        on = all_of(
+            [
                 exp.EQ(this=self._parent(column), expression=column_of(f"k{number}", alias))
-                for number, column in enumerate(self._from.attributes[source.attribute].keys)
-            ),
-            copy=False,
+                for number, column in enumerate(stored)
+            ]
         )
         back = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(alias)))
         self.select.append("joins", exp.Join(this=back, side="LEFT", on=on))
-        zero = exp.Literal.number(0)
-        return {
-            bound: (
+        return [
+            (
                 [column_of(f"c{place}_{number}", alias) for number in range(len(bound.columns))],
-                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[zero]),
+                exp.Coalesce(this=column_of(f"f{place}", alias), expressions=[exp.Literal.number(0)]),
             )
             for place, bound in enumerate(wanted)
-        }
+        ]
 
     def copied(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
-        for name, value in self.values.items():
+        for name, value in self._values().items():
             self.select.select(named(value, name), copy=False)
-        for measure, name in self._to.measures.items():
+        for measure, name in stored_columns(self._to).measures.items():
             self.select.select(named(self.stored(measure), name), copy=False)
         return self.select
 
     def rolled_up(self) -> exp.Select:
         """A coarser grain: grouped, every measure rolled up."""
+        values = self._values()
         if self.needs_means:
-            found = self.with_means(list(self.values.values()), ())
-            self.values = dict(zip(self.values, found, strict=True))
-        for name, value in self.values.items():
+            found = self.with_means(list(values.values()), ())
+            values = dict(zip(values, found, strict=True))
+        for name, value in values.items():
             self.select.select(named(value.copy(), name), copy=False)
-        for measure, name in self._to.measures.items():
+        for measure, name in stored_columns(self._to).measures.items():
             self.select.select(named(self.roll_up(measure), name), copy=False)
-        if self.values:
-            self.select.group_by(*(value.copy() for value in self.values.values()), copy=False)
+        if values:
+            self.select.group_by(*(value.copy() for value in values.values()), copy=False)
         return self.select
 
     @property

@@ -14,7 +14,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
-from airflow_atscale_aggs.engine.sql.quoting import column_of, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 Path = tuple[JoinStep, ...]
@@ -106,9 +106,14 @@ def only_value(source: DatasetSource, column: str, expression: exp.Expression) -
     return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
 
 
+def all_of(conditions: list[exp.Expression]) -> exp.Expression:
+    """The conditions with AND between them; there is one at least."""
+    return conditions[0] if len(conditions) == 1 else exp.and_(*conditions, copy=False)
+
+
 def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
     """Copies of the keys for GROUP BY, without constants: there, warehouses take them for positions or refuse them."""
-    return [key.copy() for key in keys if key.find(exp.Column) is not None]
+    return [fresh(key) for key in keys if isinstance(key, exp.Column) or key.find(exp.Column) is not None]
 
 
 class JoinComposer:
@@ -135,7 +140,7 @@ class JoinComposer:
         """Put the tree's root into FROM and join everything below it; the root's alias and where columns are."""
         alias = self.alias(node.dataset)
         source = self._sources[node.dataset]
-        select.from_(source.relation(alias), copy=False)
+        select.set("from_", exp.From(this=source.relation(alias)))
         joined = JoinedColumns()
         for column in node.columns:
             joined.column[node.path, column] = source.column(column, alias)
@@ -195,12 +200,15 @@ class JoinComposer:
             )
         alias, inner = self.alias(node.dataset), "one_per_key"
         keys = [source.column(column, inner) for column in step.to_columns]
-        grouped = exp.Select().from_(source.relation(inner), copy=False)
-        for number, key in enumerate(keys):
-            grouped.select(named(key, f"k{number}"), copy=False)
-        for number, column in enumerate(claim.columns):
-            grouped.select(named(only_value(source, column, source.column(column, inner)), f"c{number}"), copy=False)
-        grouped.group_by(*groupable(keys), copy=False)
+        values = [only_value(source, column, source.column(column, inner)) for column in claim.columns]
+        grouped = exp.Select(
+            expressions=[
+                *(named(key, f"k{number}") for number, key in enumerate(keys)),
+                *(named(value, f"c{number}") for number, value in enumerate(values)),
+            ],
+            from_=exp.From(this=source.relation(inner)),
+            group=exp.Group(expressions=groupable(keys)),
+        )
         right = [column_of(f"k{number}", alias) for number in range(len(keys))]
         _left_join(select, _subquery(grouped, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
@@ -245,9 +253,7 @@ def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:
 def _left_join(
     select: exp.Select, relation: exp.Expression, left: list[exp.Expression], right: list[exp.Expression]
 ) -> None:
-    on = exp.and_(
-        *(exp.EQ(this=one.copy(), expression=other.copy()) for one, other in zip(left, right, strict=True)), copy=False
-    )
+    on = all_of([exp.EQ(this=fresh(one), expression=fresh(other)) for one, other in zip(left, right, strict=True)])
     # Select.join would parse the join type again for every join.
     select.append("joins", exp.Join(this=relation, side="LEFT", on=on))
 
@@ -258,7 +264,7 @@ def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Express
 
 
 def _is_not_null(expression: exp.Expression) -> exp.Expression:
-    return exp.Not(this=exp.Is(this=expression.copy(), expression=exp.Null()))
+    return exp.Not(this=exp.Is(this=fresh(expression), expression=exp.Null()))
 
 
 def _subquery(select: exp.Select, alias: str) -> exp.Subquery:

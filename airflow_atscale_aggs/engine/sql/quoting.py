@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+_NAME_AND_TABLE = 2
+"""Arguments of a column that has no schema."""
+
 
 def identifier(name: str) -> exp.Identifier:
     """A quoted name."""
@@ -13,6 +16,18 @@ def identifier(name: str) -> exp.Identifier:
 def column_of(name: str, alias: str = "") -> exp.Column:
     """A column, of the relation with an alias unless that is empty."""
     return exp.Column(this=identifier(name), table=identifier(alias) if alias else None)
+
+
+def fresh(expression: exp.Expression) -> exp.Expression:
+    """A copy; that of a quoted column, which most are, is made by itself and not by a copier of trees."""
+    if isinstance(expression, exp.Column):
+        name, alias = expression.args.get("this"), expression.args.get("table")
+        if isinstance(name, exp.Identifier) and name.quoted and len(expression.args) <= _NAME_AND_TABLE:
+            if alias is None:
+                return column_of(name.this)
+            if isinstance(alias, exp.Identifier) and alias.quoted:
+                return column_of(name.this, alias.this)
+    return expression.copy()
 
 
 def named(expression: exp.Expression, name: str) -> exp.Expression:

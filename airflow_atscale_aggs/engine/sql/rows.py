@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, group
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
-from airflow_atscale_aggs.engine.sql.quoting import column_of, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -55,7 +55,7 @@ class AnswerRows(Protocol):
         """FROM and joins; nothing is selected or filtered yet."""
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
-        """What a reader sees of an attribute: its name, or a column of its key."""
+        """What a reader sees of an attribute, made anew: its name, or a column of its key."""
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
@@ -99,7 +99,7 @@ class FactRows:
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
         """The column, joined."""
-        return self._joined.column[bound.steps, column or bound.name_column]
+        return fresh(self._joined.column[bound.steps, column or bound.name_column])
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
@@ -214,9 +214,8 @@ class AggregateRows:
         layout: StoredColumns | None = None,
     ) -> None:
         self._needed = needed
-        self._layout = stored_columns(needed)
         there = layout if layout is not None else stored_columns(stored)
-        self._rows = InstanceRows(self._layout, there, *context, alias=AGGREGATE_ALIAS)
+        self._rows = InstanceRows(needed, there, *context, alias=AGGREGATE_ALIAS)
         self._rows.read(way, table)
 
     @property
@@ -226,14 +225,12 @@ class AggregateRows:
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
         """The stored column, or the one joined back."""
-        stored = self._layout.attributes[bound.attribute]
-        return self._rows.values[stored.keys[bound.key_columns.index(column)] if column else stored.name]
+        return self._rows.value(bound, column or bound.name_column)
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """The matched flags."""
         for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
-            flag = self._rows.values[self._layout.matched[path]]
-            add_condition(self.select, exp.EQ(this=flag.copy(), expression=exp.Literal.number(1)))
+            add_condition(self.select, self._rows.is_there(path))
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""

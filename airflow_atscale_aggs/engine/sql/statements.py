@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
-from sqlglot import ErrorLevel, exp, parse
+from sqlglot import ErrorLevel, Parser, Tokenizer, exp, parse
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -26,6 +27,30 @@ def render_last(expression: exp.Expression, dialect: Dialect) -> str:
     return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )
+
+
+def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
+    """The statements of a text. Raises as sqlglot does.
+
+    Args:
+        dialect: by sqlglot's name.
+    """
+    tools = _tools.by_dialect.get(dialect)
+    if tools is None:
+        made = sqlglot_dialect(dialect)
+        tools = _tools.by_dialect[dialect] = (made.tokenizer(), made.parser())
+    tokenizer, parser = tools
+    return parser.parse(tokenizer.tokenize(sql), sql)
+
+
+class _Tools(threading.local):
+    """Tokenizer and parser by dialect: both begin anew with each text, so a thread needs but one of each."""
+
+    def __init__(self) -> None:
+        self.by_dialect: dict[str, tuple[Tokenizer, Parser]] = {}
+
+
+_tools = _Tools()
 
 
 @cache
