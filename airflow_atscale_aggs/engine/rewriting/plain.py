@@ -288,6 +288,8 @@ class _PlainReader:
         is_of_members = method in {"minimum", "maximum", "count distinct"} and isinstance(inner, exp.Column)
         if not is_of_members:
             self._refuse(function, "it does not aggregate one column of the fact table")
+        if not self._is_attribute(inner) and self._context.scope.place_of(inner) is not None:
+            self._refuse(function, "no metric of the model measures this column, and no attribute shows it")
         made = function.copy()
         named = self._over_names(inner)
         made.set("this", exp.Distinct(expressions=[named]) if is_distinct else named)
