@@ -206,19 +206,14 @@ class _Joins:
 
 def without_order(expression: exp.Expression) -> exp.Expression:
     """One spelling of expressions that differ in needless parentheses, or in what stands first in a sum of two or a product."""
-
-    def spelled(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, (exp.Add, exp.Mul)) and node.expression.sql() < node.this.sql():
-            return node.__class__(this=node.expression, expression=node.this)
-        return node
-
-    plain = expression.copy().transform(lambda node: node.unnest() if isinstance(node, exp.Paren) else node, copy=False)
-    for node in reversed(list(plain.walk())):
-        made = spelled(node)
-        if made is not node:
-            if node is plain:
-                return made
-            node.replace(made)
+    plain = expression.copy().unnest()
+    for paren in list(plain.find_all(exp.Paren)):
+        paren.replace(paren.this)
+    for node in reversed(list(plain.find_all(exp.Add, exp.Mul))):
+        if node.expression.sql() < node.this.sql():
+            left, right = node.expression, node.this
+            node.set("this", left)
+            node.set("expression", right)
     return plain
 
 
