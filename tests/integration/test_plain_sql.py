@@ -183,10 +183,15 @@ def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
 
     later, first = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
     assert first.fingerprint == later.fingerprint
-    assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("sum of amount",))
+    assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("Amount",))
     assert (later.keys, later.rows, first.rows, first.user) == (first.keys, 1, 0, "ann")
     assert [one.aggregate for one in (*first.actual, *later.actual)] == ["by_day_and_shop", ""]
     assert "4242" not in repr(first)
+    sliced = "SUM(CASE WHEN s.city = 'Nowhere' THEN amount END) AS a, COUNT(*) FILTER (WHERE s.city = 'Nowhere') AS n"
+    answer(workspace, f"SELECT {sliced}, MAX(quantity) AS m {_JOINED}", use_aggregates=False)
+    record = workspace.registry.queries(workspace.registry.model("tiny_sales").id)[0]
+    assert record.metrics == ("Amount", "", "maximum of quantity")
+    assert "Nowhere" not in repr(record)
 
 
 def test_a_key_that_is_not_unique_multiplies_rows_as_the_sql_says(workspace: Workspace) -> None:

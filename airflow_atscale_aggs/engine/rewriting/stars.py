@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
-from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey
 
 Path = tuple[JoinStep, ...]
@@ -119,6 +119,16 @@ class PhysicalModel:
             found = ((name, source.own(name)) for name in names)
             self._measured[fact] = tuple((name, without_order(one)) for name, one in found if one is not None)
         return self._measured[fact]
+
+    def metric_name(self, wanted: Metric) -> str:
+        """The model's metric that measures the same, if there is one."""
+        same = ("dataset", "column", "calculation_method", "semi_additive")
+        found = (
+            one.name
+            for one in self._model.metrics.values()
+            if all(getattr(one, name) == getattr(wanted, name) for name in same)
+        )
+        return next(found, "")
 
     def data_type(self, fact: str, name: str) -> str:
         """The type of a fact's column, in lower case."""
