@@ -62,7 +62,7 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
     shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
     columns = _key_columns(asked, bounds, alias)
-    shown += draw(st.lists(st.sampled_from(columns), max_size=2)) if columns and not draw(st.integers(0, 2)) else []
+    shown += draw(st.lists(st.sampled_from(columns), max_size=2)) if columns and draw(st.booleans()) else []
     condition = draw(_conditions(asked, bounds, alias))
     keys = len(shown)
     shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in asked.metrics]
@@ -90,6 +90,29 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     return PlainSql(sql=text + (f" ORDER BY {positions}" if keys else ""), keys=keys)
 
 
+@st.composite
+def key_sql(draw: st.DrawFn, parts: tuple[FactPart, ...]) -> PlainSql | None:
+    """Rows counted by columns of the key of an aggregate's attribute, or by the foreign keys that lead to it."""
+    keyed = [bound for part in parts for bound in part.attributes if bound.steps and "calc" not in bound.key_columns]
+    if not keyed:
+        return None
+    bound = draw(st.sampled_from(sorted(keyed, key=lambda one: one.steps[-1].to_columns != one.key_columns)[:2]))
+    nodes = [bound.steps[:depth] for depth in range(1, len(bound.steps) + 1)]
+    alias = {(): "f"} | {path: f"t{number}" for number, path in enumerate(nodes)}
+    columns = [f'{alias[bound.steps]}."{name.lower()}"' for name in bound.columns]
+    columns += [f'{alias[bound.steps[:-1]]}."{name.lower()}"' for name in bound.steps[-1].from_columns]
+    shown = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=3, unique=True))
+    joins = (
+        f'{draw(st.sampled_from(["JOIN", "LEFT JOIN"]))} "{path[-1].to_dataset}" AS {alias[path]} ON {_on(draw, path, alias)}'
+        for path in nodes
+    )
+    where = draw(st.sampled_from(["", *(f" WHERE {one} IS {test}NULL" for one in columns for test in ("", "NOT "))]))
+    numbers = ", ".join(str(number + 1) for number in range(len(shown)))
+    listed = ", ".join(f"{one} AS c{number}" for number, one in enumerate(shown))
+    text = f'SELECT {listed}, COUNT(*) AS n FROM "{parts[0].fact}" AS f {" ".join(joins)}{where}'
+    return PlainSql(sql=f"{text} GROUP BY {numbers} ORDER BY {numbers}", keys=len(shown))
+
+
 def _said(
     text: str, asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> str:
@@ -102,15 +125,15 @@ def _key_columns(
     asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> list[str]:
     """Columns of the keys of the attributes that a query uses, and the foreign keys that lead to them."""
-    columns: dict[str, None] = {}
+    columns: list[str] = []
     for attribute in asked.attributes:
         bound = bounds[attribute]
         if "calc" not in bound.key_columns:
-            columns |= dict.fromkeys(f'{alias[bound.steps]}."{name.lower()}"' for name in bound.key_columns)
-        if bound.steps:
+            columns += (f'{alias[bound.steps]}."{name.lower()}"' for name in bound.key_columns)
+        if bound.steps and bound.steps[-1].to_columns == bound.key_columns:
             step = bound.steps[-1]
-            columns |= dict.fromkeys(f'{alias[bound.steps[:-1]]}."{name.lower()}"' for name in step.from_columns)
-    return list(columns)
+            columns += (f'{alias[bound.steps[:-1]]}."{name.lower()}"' for name in step.from_columns * 2)
+    return columns
 
 
 def _column(bound: BoundAttribute, alias: dict[tuple[JoinStep, ...], str]) -> str:

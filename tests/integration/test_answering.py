@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,15 +19,16 @@ from airflow_atscale_aggs.engine.errors import (
     NotRegisteredError,
     PermanentWarehouseError,
     QueryError,
+    RegistryUnavailableError,
     UnknownColumnError,
     UnreadableQueryError,
     UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
+from airflow_atscale_aggs.engine.lifecycle.history import BATCH, QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.rewriting.matching import Miss
 from airflow_atscale_aggs.engine.settings import Settings
@@ -366,6 +370,52 @@ def _forget(workspace: Workspace, one: QueryRecord, moment: datetime) -> None:
     assert answer(workspace, _BY_CITY).rows
     with workspace.registry.database.writing() as connection:
         connection.execute(sqlalchemy.text("ALTER TABLE gone RENAME TO atscale_aggs_queries"))
+
+
+def test_a_registry_that_is_away_breaks_no_query(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router answers on by what it knows, from aggregates too, for some minutes; then it says what is missing."""
+    moment = _now()
+    nowhere = sqlalchemy.create_engine("postgresql+psycopg://127.0.0.1:1/nowhere")
+    with QueryRouter(workspace, clock=lambda: moment) as router:
+        wanted = router.answer(_BY_CITY).rows
+        with monkeypatch.context() as patch:
+            patch.setattr(workspace.registry.database, "engine", nowhere)
+            moment += timedelta(minutes=2)
+            found = router.answer(_BY_CITY)
+            moment += timedelta(minutes=4)
+            with pytest.raises(RegistryUnavailableError):
+                router.answer(_BY_CITY)
+        again = router.answer(_BY_CITY)
+
+    assert found.rows == again.rows == wanted
+    assert found.plan.uses_aggregates
+
+
+def test_a_killed_process_loses_no_more_than_a_batch(tmp_path: Path) -> None:
+    """Queries are written by fifties while it lives; what waits when it dies is all that is lost."""
+    program = f"""
+import os, pathlib, datetime
+import tiny_star
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+folder, now = pathlib.Path({str(tmp_path)!r}), datetime.datetime.now(datetime.UTC)
+registry, warehouse = f"sqlite:///{{folder / 'r.sqlite'}}", f"duckdb:///{{folder / 'w.duckdb'}}"
+with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as place:
+    tiny_star.run_sql(place, *tiny_star.SETUP_SQL)
+    deploy(place, tiny_star.write_model(folder / "model"), now=now)
+    router = QueryRouter(place, clock=lambda: now)
+    for _ in range({BATCH} + 7):
+        router.answer('SELECT "City", "Amount" FROM tiny_sales')
+    os._exit(9)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    died = subprocess.run([sys.executable, "-c", program], env=environment, check=False, timeout=300)
+
+    assert died.returncode == 9
+    address = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    with open_workspace(**address, aggregate_schema="aggs") as place:
+        assert len(place.registry.queries(place.registry.model("tiny_sales").id)) == BATCH
 
 
 @pytest.mark.parametrize(("position", "pick"), [("last", "MAX"), ("first", "MIN")])

@@ -230,6 +230,17 @@ def test_it_is_answered(workspace: Workspace, case: tuple[str, ...]) -> None:
         assert same_rows(found.rows, wanted) == "", found.plan.sql
 
 
+@pytest.mark.parametrize("columns", ["[City], SUM([Amount])", "CITY, amount"])
+def test_columns_are_named_as_the_model_spells_them_where_case_does_not_matter(
+    workspace: Workspace, columns: str
+) -> None:
+    """In SQL Server's SQL; PostgreSQL's folds names that are not quoted."""
+    sql = f"SELECT {columns} FROM tiny.tiny_sales"
+
+    assert answer(workspace, sql, dialect="tsql").columns == ("City", "Amount")
+    assert answer(workspace, "SELECT CITY, amount FROM tiny.tiny_sales").columns == ("city", "amount")
+
+
 @pytest.mark.parametrize("sql", _PROBES)
 def test_columns_are_told_without_reading_rows(workspace: Workspace, sql: str) -> None:
     """All that can be asked, with the types that answers have."""

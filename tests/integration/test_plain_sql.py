@@ -183,10 +183,15 @@ def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
 
     later, first = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
     assert first.fingerprint == later.fingerprint
-    assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("sum of amount",))
+    assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("Amount",))
     assert (later.keys, later.rows, first.rows, first.user) == (first.keys, 1, 0, "ann")
     assert [one.aggregate for one in (*first.actual, *later.actual)] == ["by_day_and_shop", ""]
     assert "4242" not in repr(first)
+    sliced = "SUM(CASE WHEN s.city = 'Nowhere' THEN amount END) AS a, COUNT(*) FILTER (WHERE s.city = 'Nowhere') AS n"
+    answer(workspace, f"SELECT {sliced}, MAX(quantity) AS m {_JOINED}", use_aggregates=False)
+    record = workspace.registry.queries(workspace.registry.model("tiny_sales").id)[0]
+    assert record.metrics == ("Amount", "", "maximum of quantity")
+    assert "Nowhere" not in repr(record)
 
 
 def test_a_key_that_is_not_unique_multiplies_rows_as_the_sql_says(workspace: Workspace) -> None:
@@ -270,3 +275,36 @@ def test_what_is_neither_model_nor_table_is_an_error(workspace: Workspace) -> No
         answer(workspace, "SELECT SUM(amount) FROM sales JOIN tiny.tiny_sales ON true")
     with pytest.raises(UnreadableQueryError, match="only queries"):
         answer(workspace, "DELETE FROM sales")
+
+
+@pytest.mark.parametrize(
+    ("expression", "aggregate"),
+    [
+        ("SUM(f.quantity * f.amount)", "by_value"),
+        ("SUM((amount * (quantity)))", "by_value"),
+        ("SUM(CASE WHEN s.city = 'North' THEN f.amount * f.quantity END)", "by_value"),
+        ("SUM(f.quantity * f.amount * 1)", None),
+        ("SUM(f.quantity + f.amount)", None),
+    ],
+)
+def test_a_sum_of_an_expression_is_that_of_the_calculated_column_that_equals_it(
+    empty_workspace: Workspace, tmp_path: Path, expression: str, aggregate: str | None
+) -> None:
+    """Whatever stands first in the product."""
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    folder = tiny_star.write_model(tmp_path / "model", {"by_value": (("City",), ("Value",))})
+    dataset, model = folder / "dataset_sales.yml", folder / "model.yml"
+    column = "  - name: value\n    data_type: decimal(18,2)\n    sql: quantity * amount\n"
+    dataset.write_text(dataset.read_text(encoding="utf-8") + column, encoding="utf-8")
+    (folder / "value.yml").write_text(
+        "unique_name: Value\nobject_type: metric\nlabel: Value\ncalculation_method: sum\ndataset: sales\ncolumn: value\n",
+        encoding="utf-8",
+    )
+    text = model.read_text(encoding="utf-8").replace("metrics:\n", "metrics:\n  - unique_name: Value\n", 1)
+    model.write_text(text, encoding="utf-8")
+    deploy(empty_workspace, folder, now=datetime.now(UTC))
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+
+    aggregates, told = _check(empty_workspace, f"SELECT s.city, {expression} AS v {_JOINED} GROUP BY 1")
+
+    assert (aggregates, bool(told)) == ([aggregate] if aggregate else [], aggregate is None)

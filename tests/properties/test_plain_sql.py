@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from plain_strategies import PlainSql, of_plain, plain_sql, plainly_said
+from plain_strategies import PlainSql, key_sql, of_plain, plain_sql, plainly_said
 from planting import Plant, assert_found, plants
 from query_oracle import same_rows
 from query_strategies import StarQuery, model_of, queries_of
@@ -105,6 +105,8 @@ def check(database: Database, data: st.DataObject) -> None:
     said, sayable = plainly_said(star), tuple(of_plain(star, part) for part in parts)
     asked = [data.draw(queries_of(said, sayable)) for _ in range(_QUERIES)]
     texts = [data.draw(plain_sql(said, one), label="SQL") for one in asked]
+    by_key = data.draw(key_sql(sayable), label="SQL by keys")
+    texts += [by_key] if by_key is not None else []
     database.fetch_all("BEGIN")
     try:
         for each in star.tables.values():
@@ -241,7 +243,7 @@ _PLANTS = (
 )
 
 
-_SLOW = (_keys_are_believed, _left_joins_are_inner)
+_SLOW = (_keys_are_believed, _left_joins_are_inner, _foreign_keys_are_keys, _keys_are_names)
 """Finding these takes up to minutes; `make fuzz` does it."""
 
 

@@ -165,7 +165,7 @@ def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
     """A role-played attribute is taken from another role of its dimension, where only one is stored."""
     plain = AggregateRows.value
 
-    def value(self: AggregateRows, bound: BoundAttribute) -> exp.Expression:
+    def value(self: AggregateRows, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
         layout = self._rows._from.attributes
         others = [
             one
@@ -173,7 +173,7 @@ def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
             if one.role.dimension == bound.attribute.role.dimension and one.name == bound.attribute.name
         ]
         if bound.attribute not in layout or len(others) < 2:
-            return plain(self, bound)
+            return plain(self, bound, column)
         return self._rows._parent(layout[next(one for one in others if one != bound.attribute)].name)
 
     patch.setattr(AggregateRows, "value", value)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.errors import NotRegisteredError, RegistryUnavailableError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
@@ -16,6 +16,9 @@ from airflow_atscale_aggs.engine.settings import Settings
 
 LOOK_EVERY = timedelta(seconds=1)
 """How long a router takes the registry to be as it was."""
+
+LONGEST_ALONE = timedelta(minutes=5)
+"""How long a router answers by what it knows while the registry cannot be reached."""
 
 
 class KnownModels:
@@ -33,19 +36,36 @@ class KnownModels:
         self._versions: dict[str, int] = {}
         self._settings: dict[str, Settings] = {}
         self._looked_at: datetime | None = None
+        self._read_at: datetime | None = None
 
     def look(self, now: datetime) -> None:
-        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded."""
-        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
-            records = self._workspace.registry.models()
-            if records != self.records:
-                self.records = records
-                self._names = {
-                    (catalog, one.name.casefold()) for one in records for catalog in ("", one.catalog.casefold())
-                }
-            self._versions.clear()
-            self._settings.clear()
-            self._looked_at = now
+        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded.
+
+        Raises:
+            RegistryUnavailableError: it cannot be reached, and has not been for `LONGEST_ALONE`, or never.
+        """
+        if self._looked_at is not None and timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+            return
+        try:
+            self._read(now)
+        except RegistryUnavailableError:
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < LONGEST_ALONE:
+                raise
+        self._looked_at = now
+
+    def _read(self, now: datetime) -> None:
+        """All that a router asks of the registry again and again, or nothing."""
+        registry = self._workspace.registry
+        records = registry.models()
+        known = [one.id for one in records if one.id in self._known]
+        versions = {one: registry.version(one) for one in known}
+        settings = {one: self._workspace.settings_of(one) for one in known}
+        if records != self.records:
+            self.records = records
+            self._names = {
+                (catalog, one.name.casefold()) for one in records for catalog in ("", one.catalog.casefold())
+            }
+        self._versions, self._settings, self._read_at = versions, settings, now
 
     def named(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
         """The model that FROM names, or the default.
@@ -61,6 +81,7 @@ class KnownModels:
         known = self._known.get(record.id)
         if known is None or not self.is_true(known, now):
             known = self._known[record.id] = know_model(self._workspace, record, now=now)
+            self._versions[record.id] = known.version
         return known
 
     def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:

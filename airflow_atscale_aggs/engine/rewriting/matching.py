@@ -288,7 +288,7 @@ def why_not(
         return _why_not_measures(query, part, instance, answers)
     names = tuple(bound.attribute.query_name for bound, _ in lacking)
     miss = lacking[0][1] if lacking else Miss.METRIC_NOT_STORED
-    kept = _key_attributes(query, part)
+    kept = _grouped(query, part)
     if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
         miss = Miss.FILTER_NOT_STORED
     found = replace(answers, miss=miss, missing=(*names, *metrics))
@@ -384,6 +384,12 @@ def _is_told_apart(bound: BoundAttribute) -> bool:
     if bound.key_columns != (bound.name_column,):
         return False
     return not bound.steps or bound.filter_empty != "no" or bound.steps[-1].to_columns == bound.key_columns
+
+
+def _grouped(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
+    """Attributes that are grouped by, as they are."""
+    found = (reference_of(query.keys[place]) for place in part.keys)
+    return frozenset(part.attributes[one[1]].attribute for one in found if one)
 
 
 def _key_attributes(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:

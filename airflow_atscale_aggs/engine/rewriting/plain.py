@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQu
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, KeyColumn, ModelQuery
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.rewriting.reading import read_condition, read_select
@@ -133,7 +133,10 @@ class _PlainReader:
                     self._conditions[name], self._names, attributes, dialect=dialect
                 )
         query = replace(query, slices=slices, attributes=(*attributes, *self._only_joined(attributes)))
-        return PlainQuery(query, self._part(query), self._joins)
+        part = self._part(query)
+        # Names that people know, and that tell nobody the values of conditions: the log has them.
+        names = tuple(metric.name if metric else ROW_COUNT for metric in part.metrics.values())
+        return PlainQuery(replace(query, metrics=names), part, self._joins)
 
     def _part(self, query: ModelQuery) -> QueryPart:
         metrics = dict(enumerate(self._metric_of(name) for name in query.metrics))
@@ -150,7 +153,10 @@ class _PlainReader:
     def _metric_of(self, name: str) -> Metric | None:
         """What a metric's name stands for; None for the number of rows, or of some."""
         found = self._names.meanings.get(name)
-        return found if isinstance(found, Metric) and found.column else None
+        if not isinstance(found, Metric) or not found.column:
+            return None
+        known = self._context.model.metric_name(found)
+        return replace(found, name=known or f"{found.calculation_method} of {found.column}")
 
     def _only_joined(self, used: Iterable[GrainAttribute]) -> list[GrainAttribute]:
         """Attributes that stand for inner joins of which nothing else is used: they still leave rows out."""
@@ -288,6 +294,8 @@ class _PlainReader:
         is_of_members = method in {"minimum", "maximum", "count distinct"} and isinstance(inner, exp.Column)
         if not is_of_members:
             self._refuse(function, "it does not aggregate one column of the fact table")
+        if not self._is_attribute(inner) and self._context.scope.place_of(inner) is not None:
+            self._refuse(function, "no metric of the model measures this column, and no attribute shows it")
         made = function.copy()
         named = self._over_names(inner)
         made.set("this", exp.Distinct(expressions=[named]) if is_distinct else named)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NoReturn
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+from sqlglot.dialects.dialect import NormalizationStrategy
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -179,12 +182,17 @@ class _Reader:
         return projection.alias or self._default_name(expression, converted, place), converted
 
     def _default_name(self, expression: exp.Expression, converted: exp.Expression, place: int) -> str:
-        if isinstance(expression, exp.Column):
-            return expression.name
         found = reference_of(converted)
+        own = ""
         if found is not None and found[0] is Ref.METRIC:
-            return tuple(self._used.metrics)[found[1]][0] or "count"
-        return f"column_{place}"
+            own = tuple(self._used.metrics)[found[1]][0] or "count"
+        elif found is not None and found[0] is Ref.ATTRIBUTE:
+            own = tuple(self._used.attributes)[found[1]].query_name
+        if not isinstance(expression, exp.Column):
+            return own if found is not None and found[0] is Ref.METRIC else f"column_{place}"
+        # Where case does not matter, the parser has folded the name, which readers want as the model spells it.
+        is_folded = own.casefold() == expression.name and not _tells_case(self._dialect)
+        return own if is_folded else expression.name
 
     def _take_keys(self, group: exp.Group | None) -> None:
         """Everything selected that is no aggregate, and what GROUP BY names besides."""
@@ -378,6 +386,11 @@ class _Reader:
 
     def _refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         raise UnsupportedQueryError(self._text(clause).strip(), reason, remedy)
+
+
+@cache
+def _tells_case(dialect: str) -> bool:
+    return SqlDialect.get_or_raise(dialect).normalization_strategy is not NormalizationStrategy.CASE_INSENSITIVE
 
 
 def reference_of_ours(node: exp.Expression) -> bool:

@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
-from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey
 
 Path = tuple[JoinStep, ...]
@@ -120,6 +120,16 @@ class PhysicalModel:
             self._measured[fact] = tuple((name, without_order(one)) for name, one in found if one is not None)
         return self._measured[fact]
 
+    def metric_name(self, wanted: Metric) -> str:
+        """The model's metric that measures the same, if there is one."""
+        same = ("dataset", "column", "calculation_method", "semi_additive")
+        found = (
+            one.name
+            for one in self._model.metrics.values()
+            if all(getattr(one, name) == getattr(wanted, name) for name in same)
+        )
+        return next(found, "")
+
     def data_type(self, fact: str, name: str) -> str:
         """The type of a fact's column, in lower case."""
         return self._sources[fact].data_type(name)
@@ -206,19 +216,14 @@ class _Joins:
 
 def without_order(expression: exp.Expression) -> exp.Expression:
     """One spelling of expressions that differ in needless parentheses, or in what stands first in a sum of two or a product."""
-
-    def spelled(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, (exp.Add, exp.Mul)) and node.expression.sql() < node.this.sql():
-            return node.__class__(this=node.expression, expression=node.this)
-        return node
-
-    plain = expression.copy().transform(lambda node: node.unnest() if isinstance(node, exp.Paren) else node, copy=False)
-    for node in reversed(list(plain.walk())):
-        made = spelled(node)
-        if made is not node:
-            if node is plain:
-                return made
-            node.replace(made)
+    plain = expression.copy().unnest()
+    for paren in list(plain.find_all(exp.Paren)):
+        paren.replace(paren.this)
+    for node in reversed(list(plain.find_all(exp.Add, exp.Mul))):
+        if node.expression.sql() < node.this.sql():
+            left, right = node.expression, node.this
+            node.set("this", left)
+            node.set("expression", right)
     return plain
 
 
