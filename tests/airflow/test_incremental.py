@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +61,16 @@ def _context(pulled: Any = None) -> Any:
         get_task_states=lambda **_: {},
     )
     return {"dag_run": run, "ti": ti}
+
+
+def test_the_example_builds_increments_hourly_and_everything_weekly() -> None:
+    """Two DAGs of one model, each with its kind of build as the form's default."""
+    found = runpy.run_path(str(Path(__file__).parents[2] / "dags" / "batch_build_incremental.py"))
+
+    hourly, weekly = found["hourly"], found["weekly"]
+    assert (hourly.params["build_type"], weekly.params["build_type"]) == ("incremental", "full")
+    assert (hourly.schedule, weekly.schedule) == ("5 * * * *", "0 2 * * 0")
+    assert hourly.task_dict["plan"].model == weekly.task_dict["plan"].model == "retail"
 
 
 def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, str]) -> None:

@@ -93,6 +93,7 @@ class Dialect:
         has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental indicators.
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
+        timestamp_format: of TO_CHAR, for all digits of a timestamp, where a session may cut off digits of its plain text.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         quantile: how an exact quantile is said; None where only estimates are aggregates.
@@ -128,6 +129,7 @@ class Dialect:
     has_whole_decimals: bool = False
     timestamps_are_instants: bool = False
     epoch_micros: str | None = None
+    timestamp_format: str | None = None
     average: AverageType | None = None
     divides_whole_numbers: bool = False
     quantile: QuantileStyle | None = None
@@ -199,6 +201,7 @@ _ROWS = (
         folding=Folding.UPPER,
         has_whole_decimals=True,
         quantile=QuantileStyle.WITHIN_GROUP,
+        timestamp_format="YYYY-MM-DD HH24:MI:SS.FF9",
         hash_columns="HASH",
         distinct_sketch=SketchFunctions(make="HLL_ACCUMULATE", merge="HLL_COMBINE"),
         percentile_sketch=SketchFunctions(make="APPROX_PERCENTILE_ACCUMULATE", merge="APPROX_PERCENTILE_COMBINE"),

@@ -114,9 +114,7 @@ def lookup_statement(
         return within(RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE)
 
     column = source.column(rows.column, _TABLE)
-    greatest: exp.Expression = exp.Max(this=column.copy())
-    if rows.kind is IndicatorKind.INSTANT and source.dialect.epoch_micros is not None:
-        greatest = exp.Anonymous(this=source.dialect.epoch_micros, expressions=[greatest])
+    greatest = _readable(exp.Max(this=column.copy()), rows.kind, source.dialect)
     count = exp.Count(this=exp.Star(), big_int=True)
     asked = [
         counted(_GREATEST, None, bounded(min(above), None) if above else None, greatest),
@@ -128,6 +126,16 @@ def lookup_statement(
     for other in asked[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
     return union
+
+
+def _readable(value: exp.Expression, kind: IndicatorKind, dialect: Dialect) -> exp.Expression:
+    """A value whose text `read_value` understands, with all digits."""
+    if kind is IndicatorKind.INSTANT and dialect.epoch_micros is not None:
+        return exp.Anonymous(this=dialect.epoch_micros, expressions=[value])
+    if kind is IndicatorKind.INTEGER or dialect.timestamp_format is None:
+        return value
+    zone = " TZH:TZM" if kind is IndicatorKind.INSTANT else ""
+    return exp.Anonymous(this="TO_CHAR", expressions=[value, exp.Literal.string(dialect.timestamp_format + zone)])
 
 
 def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> IndicatorFacts:

@@ -97,6 +97,22 @@ def test_the_lookup_can_be_said_everywhere(dialect: Dialect, kind: IndicatorKind
     assert ("CAST(" in bound) is (kind is not _INTEGER)
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (_TIMESTAMP, """TO_CHAR(MAX("f"."at"), 'YYYY-MM-DD HH24:MI:SS.FF9')"""),
+        (_INSTANT, """TO_CHAR(MAX("f"."at"), 'YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM')"""),
+        (_INTEGER, """CAST(MAX("f"."at") AS VARCHAR)"""),
+    ],
+)
+def test_no_digit_of_the_greatest_value_is_lost_to_a_session(kind: IndicatorKind, expected: str) -> None:
+    """Snowflake writes milliseconds unless it is told; rows of the last one would stand above their own bound."""
+    dialect = dialect_named("snowflake")
+    text = render(lookup_statement(RowRange(column="at", kind=kind), _source(dialect)), dialect)
+
+    assert expected in text
+
+
 def test_the_answer_of_a_lookup() -> None:
     """Greatest value, rows without one, counts by bound; what is no finite value is said to be none."""
     found = read_lookup(_INTEGER, [(0, None, "12"), (1, None, "3"), (2, "5", "7"), (3, "5", "8")])
