@@ -121,6 +121,8 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         print_table(columns, rows, right=columns[1:-1])
         for one in report.recommendations:
             say(f"{one.definition.name}: {one.reason}.")
+    for old, new in report.giving_way.items():
+        say(f"{old} makes room once {new} serves: it saves less than its upkeep costs.")
     _show_unserved(report)
     if not report.queries:
         say("Nothing was asked yet; try --queries FILE or --from-structure.")
@@ -199,5 +201,6 @@ def _document(report: RecommendReport) -> dict[str, object]:
             }
             for one in report.recommendations
         ],
+        "giving_way": dict(report.giving_way),
         "unserved": [{"query": one.query, "weight": one.weight, "reason": one.reason} for one in report.unserved],
     }
