@@ -122,7 +122,7 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         for one in report.recommendations:
             say(f"{one.definition.name}: {one.reason}.")
     for old, new in report.giving_way.items():
-        say(f"{old} makes room once {new} serves: it saves less than its upkeep costs.")
+        say(f"{old} makes room once {new} serves: the budget has none for both.")
     _show_unserved(report)
     if not report.queries:
         say("Nothing was asked yet; try --queries FILE or --from-structure.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,24 +101,32 @@ class FactDemand:
             return rows
         return one.size_bytes if one.size_bytes is not None else rows * self.widths.of_part(one.part)
 
-    def worth(self, builds: float, *, without: AbstractSet[str] = frozenset()) -> Mapping[str, float]:
+    def without(self, names: AbstractSet[str]) -> FactDemand:
+        """The same, as if some of the aggregates were not defined."""
+        return replace(self, defined=tuple(one for one in self.defined if one.name not in names), _able={})
+
+    def worth(self, builds: float) -> Mapping[str, float]:
         """What each aggregate that was defined by demand saves the needs beside all others, less its upkeep, by name.
 
         Args:
             builds: as of `advise`.
-            without: names of aggregates that are taken not to be there.
         """
         saved = [0.0] * len(self.defined)
         for need in self.needs:
-            found = [one for one in self._answering(need) if self.defined[one[1]].name not in without]
+            found = self._answering(need)
             if found:
                 other = found[1][0] if len(found) > 1 else float(self.space.fact_rows)
                 saved[found[0][1]] += need.weight * max(other - found[0][0], 0.0)
+        upkeep = self.upkeep(builds)
         return {
-            one.name: saved[number] - self._upkeep(one, builds)
+            one.name: saved[number] - upkeep[one.name]
             for number, one in enumerate(self.defined)
-            if one.is_demanded and one.rows is not None and one.name not in without
+            if one.name in upkeep and one.rows is not None
         }
+
+    def upkeep(self, builds: float) -> Mapping[str, float]:
+        """Rows that the builds read and write for each aggregate that was defined by demand, by name."""
+        return {one.name: self._upkeep(one, builds) for one in self.defined if one.is_demanded}
 
     def _upkeep(self, one: DefinedPart, builds: float) -> float:
         reads = float(self.space.fact_rows)

@@ -34,8 +34,9 @@ from airflow_atscale_aggs.engine.lifecycle.replacing import (
     MAKES_ROOM,
     NOTHING,
     Replaceable,
-    replaceable,
+    best_way,
     served_long,
+    ways_to_make_room,
 )
 from airflow_atscale_aggs.engine.lifecycle.sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
@@ -60,7 +61,7 @@ class Recommendation:
     Attributes:
         error: of the predicted rows, as a share; None where they are computed from its attributes' counts alone.
         size_bytes: predicted, by what the warehouse tells of its columns, or by their types.
-        saved: rows that queries would read less, in the time looked at.
+        saved: rows that queries would read less, in the time looked at, beside those that give way.
         share: of the cost of all queries that is saved.
         outcome: what became of it when it was applied; None when it was not.
     """
@@ -186,8 +187,9 @@ def recommend(
         sizes = _table_bytes(session, workspace, record.id)
         demands = _demands(workspace, known, demand.needs, (statistician, sizes), wanted.ignored)
         allowed = _allowance(demands, settings, wanted)
+        today = sum(need.weight * one.cost_today(need) for one in demands for need in one.needs)
         if source == "history":
-            allowed = _with_room(workspace, record.id, allowed, demands, (settings, builds, now))
+            demands, allowed = _with_room(workspace, record.id, allowed, demands, (settings, builds, now))
         advice = _settled(demands, statistician, settings, allowed.left, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     found, blocked = _recommendations(known, advice, wanted, records)
@@ -197,14 +199,14 @@ def recommend(
         model_id=record.id,
         source=source,
         queries=sum(need.weight for need in demand.needs) + sum(one.weight for one in demand.unserved),
-        cost_before=round(advice.cost_before),
+        cost_before=round(today),
         cost_after=round(advice.cost_after),
         recommendations=tuple(found),
         unserved=(*demand.unserved, *refused, *blocked),
         scans=statistician.scans,
         budget=allowed,
     )
-    report = _with_ways(report)
+    report = _with_ways(report, {one.definition.id: one.definition.name for one in records})
     return _applied(workspace, report, now) if apply and found else report
 
 
@@ -214,23 +216,33 @@ def _with_room(
     allowed: Allowance,
     demands: Sequence[FactDemand],
     at: tuple[Settings, float, datetime],
-) -> Allowance:
-    """And what the log speaks for no more, after it had as long as a query takes to count half."""
+) -> tuple[list[FactDemand], Allowance]:
+    """Without those that had better give way, when they had as long as a query takes to count half."""
     settings, builds, now = at
     registry = workspace.registry
     old = served_long(
         registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
     )
-    return replace(allowed, released=replaceable(demands, old, builds=builds, in_bytes=allowed.in_bytes))
+    ways = ways_to_make_room(demands, old, builds=builds, in_bytes=allowed.in_bytes)
+
+    def advised(those: Sequence[FactDemand], way: Replaceable) -> Advice:
+        return advise(those, settings, budget=replace(allowed, released=way).left, builds=builds)
+
+    best = best_way(demands, ways, advised, builds=builds)
+    return [demand.without(best.sizes.keys()) for demand in demands], replace(allowed, released=best)
 
 
-def _with_ways(report: RecommendReport) -> RecommendReport:
-    """Who gives way, and to whom: only as many as the new ones need room."""
-    allowed, made = report.budget, report.recommendations
+def _with_ways(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
+    """Who gives way, and to whom: only as many as the new ones need room. Who is asked for again stays."""
+    allowed = report.budget
+    again = {names.get(one.definition.id, "") for one in report.recommendations} & allowed.released.sizes.keys()
+    made = tuple(one for one in report.recommendations if names.get(one.definition.id, "") not in again)
     new = sum(one.size_bytes if allowed.in_bytes else one.rows for one in made)
-    old = allowed.released.first(allowed.spent + new - allowed.size) if made else ()
+    leaving = Replaceable(sizes={name: size for name, size in allowed.released.sizes.items() if name not in again})
+    old = leaving.first(allowed.spent + new - allowed.size) if made else ()
     heir = max(made, key=lambda one: one.saved, default=None)
-    return replace(report, giving_way={name: heir.definition.name for name in old if heir is not None})
+    ways = {name: heir.definition.name for name in old if heir is not None}
+    return replace(report, recommendations=made, giving_way=ways)
 
 
 def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:

@@ -5,19 +5,24 @@ Source: AtScale, "Life Cycle of Aggregate Tables", Superseded: demand-defined ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_atscale_aggs.engine.advising.recommending import FactDemand
+from airflow_atscale_aggs.engine.advising.recommending import Advice, FactDemand
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ServiceRecord
 
-MAKES_ROOM = "the queries of the log save less by it than its upkeep costs, and the budget has no other room"
+MAKES_ROOM = "the budget has no room for both, and the queries of the log are served better without it"
+
+_SHARES = (0.125, 0.25, 0.5, 1.0)
+_CLEARLY_LESS = 0.95
+"""Every change costs builds, and the log is not the future."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaceable:
-    """Aggregates defined by demand that are worth less than nothing now: size by name, the least worth first."""
+    """Aggregates defined by demand that may give way: size by name, the least worth first."""
 
     sizes: Mapping[str, float]
 
@@ -40,29 +45,47 @@ class Replaceable:
 NOTHING = Replaceable(sizes={})
 
 
-def replaceable(
+def ways_to_make_room(
     demands: Sequence[FactDemand], served_long: frozenset[str], *, builds: float, in_bytes: bool
-) -> Replaceable:
-    """What may give way, one after the other: of two that can do the same, one stays.
+) -> list[Replaceable]:
+    """Some and more of those that may give way, the least worth for their size first.
 
     Args:
         served_long: names of aggregates that had time to be used.
         builds: as of `advise`.
     """
     sizes: dict[str, float] = {}
+    worth: dict[str, float] = {}
     for demand in demands:
-        for name, size in demand.spent(in_bytes=in_bytes).items():
-            sizes[name] = sizes.get(name, 0.0) + size
-    gone: dict[str, float] = {}
-    while True:
-        worth: dict[str, float] = {}
-        for demand in demands:
-            for name, mine in demand.worth(builds, without=gone.keys()).items():
-                worth[name] = worth.get(name, 0.0) + mine
-        poor = sorted((worth[name], name) for name in served_long & worth.keys() if worth[name] <= 0)
-        if not poor:
-            return Replaceable(sizes=gone)
-        gone[poor[0][1]] = sizes[poor[0][1]]
+        for found, told in ((sizes, demand.spent(in_bytes=in_bytes)), (worth, demand.worth(builds))):
+            for name, mine in told.items():
+                found[name] = found.get(name, 0.0) + mine
+    order = sorted(served_long & worth.keys(), key=lambda name: (worth[name] / max(sizes[name], 1.0), name))
+    counts = dict.fromkeys(math.ceil(len(order) * share) for share in _SHARES) if order else {}
+    return [Replaceable(sizes={name: sizes[name] for name in order[:count]}) for count in counts]
+
+
+def best_way(
+    demands: Sequence[FactDemand], ways: Sequence[Replaceable], advised: Callable[..., Advice], *, builds: float
+) -> Replaceable:
+    """The way after which queries and builds read least; none, unless that is clearly less.
+
+    Args:
+        advised: advice for demands when a way's room is free.
+    """
+    kept = sum(sum(demand.upkeep(builds).values()) for demand in demands)
+
+    def cost(way: Replaceable) -> float:
+        gone = sum(upkeep for demand in demands for name, upkeep in demand.upkeep(builds).items() if name in way.sizes)
+        advice = advised([demand.without(way.sizes.keys()) for demand in demands], way)
+        return kept - gone + advice.cost_after + sum(one.upkeep for one in advice.proposals)
+
+    if not ways:
+        return NOTHING
+    now = cost(NOTHING)
+    costs = [cost(way) for way in ways]
+    best = min(costs)
+    return ways[costs.index(best)] if best < now * _CLEARLY_LESS else NOTHING
 
 
 def served_long(
