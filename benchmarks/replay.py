@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300_000, help="of the fact, for ssb and star")
     parser.add_argument("--data", type=Path, help="a folder of TPC-DS Parquet files; none: made at scale 0.1")
     parser.add_argument("--weeks", type=int, default=12)
-    parser.add_argument("--queries", type=int, default=300, help="per week")
+    parser.add_argument("--queries", type=int, default=100, help="per week")
     parser.add_argument("--seed", type=int, default=11)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, simulated_time() as clock:

@@ -121,6 +121,8 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
         print_table(columns, rows, right=columns[1:-1])
         for one in report.recommendations:
             say(f"{one.definition.name}: {one.reason}.")
+    for old, new in report.giving_way.items():
+        say(f"{old} makes room once {new} serves: the budget has none for both.")
     _show_unserved(report)
     if not report.queries:
         say("Nothing was asked yet; try --queries FILE or --from-structure.")
@@ -145,9 +147,8 @@ def _budget(report: RecommendReport) -> str:
     else:
         new = f"{sum(one.rows for one in made):,} rows"
         whole, spent = f"{allowed.size:,.0f} rows", f"{allowed.spent:,.0f}"
-    return f"Budget: {whole} and {allowed.count} aggregates; spent before: {spent}" + (
-        f"; these: {new}." if made else "."
-    )
+    number = f"{allowed.count} aggregate{'' if allowed.count == 1 else 's'}"
+    return f"Budget: {whole} and {number}; spent before: {spent}" + (f"; these: {new}." if made else ".")
 
 
 def _show_unserved(report: RecommendReport) -> None:
@@ -156,7 +157,8 @@ def _show_unserved(report: RecommendReport) -> None:
         reasons[one.reason] = reasons.get(one.reason, 0.0) + one.weight
     ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
     for reason, weight in ordered[:_MOST_REASONS]:
-        say(f"not answered by any: {f'{weight:,.1f}'.removesuffix('.0')} queries: {reason}")
+        number = f"{weight:,.1f}".removesuffix(".0")
+        say(f"not answered by any: {number} {'query' if number == '1' else 'queries'}: {reason}")
     if len(ordered) > _MOST_REASONS:
         say(f"not answered by any: {len(ordered) - _MOST_REASONS} more reasons; --json shows all")
 
@@ -199,5 +201,6 @@ def _document(report: RecommendReport) -> dict[str, object]:
             }
             for one in report.recommendations
         ],
+        "giving_way": dict(report.giving_way),
         "unserved": [{"query": one.query, "weight": one.weight, "reason": one.reason} for one in report.unserved],
     }

@@ -73,11 +73,20 @@ def _row(one: Evaluation) -> tuple[object, ...]:
         when(found.last_used_at),
         found.rows,
         None if found.predicted_rows is None else round(found.predicted_rows),
-        size(found.size_bytes),
+        _size(one),
         found.rows_saved,
         _seconds_saved(found),
         f"{found.build_seconds:.3f}",
     )
+
+
+def _size(one: Evaluation) -> str:
+    """What the warehouse tells; with a ~ what was predicted of each row, where it tells nothing."""
+    found, evidence = one.found, one.definition.evidence
+    told, rows = evidence.get("predicted_bytes"), evidence.get("predicted_rows")
+    if found.size_bytes is not None or found.rows is None or not told or not rows:
+        return size(found.size_bytes)
+    return f"~{size(found.rows * told / rows)}"
 
 
 def _seconds_saved(found: EvaluationRecord) -> str:

@@ -126,8 +126,11 @@ def _read(file: str) -> bytes:
     from airflow_atscale_aggs.engine.aggregates.exported import MOST_BYTES
 
     if "://" not in file:
-        with Path(file).open("rb") as opened:
-            return opened.read(MOST_BYTES + 1)
+        try:
+            with Path(file).open("rb") as opened:
+                return opened.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise click.ClickException(f"{file} cannot be read: {error.strerror or error}.") from error
     import fsspec
 
     with fsspec.open(file, "rb") as opened:
@@ -141,6 +144,8 @@ def _write(file: str, data: bytes) -> None:
         try:
             whole.write_bytes(data)
             whole.replace(file)
+        except OSError as error:
+            raise click.ClickException(f"{file} cannot be written: {error.strerror or error}.") from error
         finally:
             whole.unlink(missing_ok=True)
         return

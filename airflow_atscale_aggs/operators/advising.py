@@ -64,6 +64,8 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             self.log.info(
                 "%s: about %s rows, saves %.1f%%: %s", one.definition.name, one.rows, 100 * one.share, one.reason
             )
+        for old, new in report.giving_way.items():
+            self.log.info("%s makes room once %s serves", old, new)
         for unserved in report.unserved:
             self.log.info("Not answered by any: %s (%s)", unserved.query, unserved.reason)
         return [

@@ -349,3 +349,48 @@ def test_inner_and_other_joins_are_alike(workspace: Workspace, tmp_path: Path, r
     assert sorted(map(str, found.rows)) == on_facts
     ((total,),) = answer(workspace, 'SELECT "Quantity" FROM tiny_sales').rows
     assert (sum(row[1] for row in found.rows) == total) is (rule == "no")
+
+
+def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace: Workspace) -> None:
+    """A budget of 36 rows holds one of two aggregates of 20: the old one gives way, not before the new one is built."""
+    _set(workspace, demandDefined_budgetPercent="1")
+    by_day, by_shop = 'SELECT "Day", "Amount" FROM tiny_sales', 'SELECT "Month", "Shop", "Quantity" FROM tiny_sales'
+    with QueryRouter(workspace) as router:
+        for _ in range(5):
+            router.answer(by_day)
+    (old,) = recommend(workspace, "tiny_sales", apply=True, now=utc_now()).recommendations
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    soon, later = utc_now() + timedelta(days=1), utc_now() + timedelta(days=60)
+    for when in (soon, later):
+        with QueryRouter(workspace, clock=lambda when=when: when) as router:
+            for _ in range(5):
+                router.answer(by_shop)
+
+    assert recommend(workspace, "tiny_sales", apply=True, now=soon).recommendations == (), "the old one is new"
+    report = recommend(workspace, "tiny_sales", apply=True, now=later)
+    (new,) = report.recommendations
+    assert dict(report.giving_way) == {old.definition.name: new.definition.name}
+    assert answer(workspace, by_day).plan.sources[0].definition_id == old.definition.id
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    assert answer(workspace, by_shop).plan.sources[0].definition_id == new.definition.id
+    record = workspace.registry.definition(old.definition.id)
+    assert (record.status, record.status_reason.startswith(f"superseded by `{new.definition.name}`")) == (
+        "retired",
+        True,
+    )
+
+
+def test_nobody_gives_way_where_there_is_room(workspace: Workspace) -> None:
+    """Retention takes care of what is not used; until then it costs a build only."""
+    _ask(workspace)
+    made = recommend(workspace, "tiny_sales", apply=True, now=utc_now()).recommendations
+    run_batch(workspace, "tiny_sales", owner=process_owner())
+    later = utc_now() + timedelta(days=60)
+    with QueryRouter(workspace, clock=lambda: later) as router:
+        for _ in range(9):
+            router.answer('SELECT "Day", "Quantity" FROM tiny_sales')
+    report = recommend(workspace, "tiny_sales", apply=True, now=later)
+
+    assert made
+    assert report.recommendations
+    assert dict(report.giving_way) == {}

@@ -6,9 +6,9 @@ from what would be stored, with the measures that would be stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,25 +72,69 @@ class FactDemand:
     proven: AbstractSet[Dependency]
     defined: tuple[DefinedPart, ...] = ()
     widths: RowWidths = field(default_factory=RowWidths)
-    _today: dict[int, float] = field(default_factory=dict, repr=False)
+    _able: dict[int, list[tuple[float, int]]] = field(default_factory=dict, repr=False)
 
     def cost_today(self, need: Need) -> float:
         """Rows of the smallest defined aggregate that answers one of the needs, or of the fact."""
-        known = self._today.get(id(need))
+        able = self._answering(need)
+        return min(float(self.space.fact_rows), able[0][0]) if able else float(self.space.fact_rows)
+
+    def _answering(self, need: Need) -> list[tuple[float, int]]:
+        """(rows, place) of the defined aggregates that answer it, the smallest first."""
+        known = self._able.get(id(need))
         if known is None:
-            able = [one.rows for one in self.defined if one.rows is not None and answers(one.part, need, self.proven)]
-            known = min([float(self.space.fact_rows), *(max(rows, 1.0) for rows in able)])
-            self._today[id(need)] = known
+            known = self._able[id(need)] = sorted(
+                (max(one.rows, 1.0), number)
+                for number, one in enumerate(self.defined)
+                if one.rows is not None and answers(one.part, need, self.proven)
+            )
         return known
 
-    def spent(self, *, in_bytes: bool) -> float:
-        """Rows, or bytes, of what is defined by demand already."""
-        mine = [one for one in self.defined if one.is_demanded]
-        return sum((self._bytes(one) if in_bytes else one.rows) or 0.0 for one in mine)
+    def spent(self, *, in_bytes: bool) -> Mapping[str, float]:
+        """Rows, or bytes, of what is defined by demand already, by name."""
+        return {one.name: self._size(one, in_bytes=in_bytes) for one in self.defined if one.is_demanded}
 
-    def _bytes(self, one: DefinedPart) -> float:
-        """Those of its table, else as they are estimated."""
-        return one.size_bytes if one.size_bytes is not None else (one.rows or 0.0) * self.widths.of_part(one.part)
+    def _size(self, one: DefinedPart, *, in_bytes: bool) -> float:
+        """Bytes are those of its table, else as they are estimated."""
+        rows = one.rows or 0.0
+        if not in_bytes:
+            return rows
+        return one.size_bytes if one.size_bytes is not None else rows * self.widths.of_part(one.part)
+
+    def without(self, names: AbstractSet[str]) -> FactDemand:
+        """The same, as if some of the aggregates were not defined."""
+        return replace(self, defined=tuple(one for one in self.defined if one.name not in names), _able={})
+
+    def worth(self, builds: float) -> Mapping[str, float]:
+        """What each aggregate that was defined by demand saves the needs beside all others, less its upkeep, by name.
+
+        Args:
+            builds: as of `advise`.
+        """
+        saved = [0.0] * len(self.defined)
+        for need in self.needs:
+            found = self._answering(need)
+            if found:
+                other = found[1][0] if len(found) > 1 else float(self.space.fact_rows)
+                saved[found[0][1]] += need.weight * max(other - found[0][0], 0.0)
+        upkeep = self.upkeep(builds)
+        return {
+            one.name: saved[number] - upkeep[one.name]
+            for number, one in enumerate(self.defined)
+            if one.name in upkeep and one.rows is not None
+        }
+
+    def upkeep(self, builds: float) -> Mapping[str, float]:
+        """Rows that the builds read and write for each aggregate that was defined by demand, by name."""
+        return {one.name: self._upkeep(one, builds) for one in self.defined if one.is_demanded}
+
+    def _upkeep(self, one: DefinedPart, builds: float) -> float:
+        reads = float(self.space.fact_rows)
+        for other in self.defined:
+            if other is not one and other.rows is not None and other.rows > (one.rows or 0.0):
+                is_source = derivation(one.part, other.part, self.proven) is not None
+                reads = min(reads, other.rows) if is_source else reads
+        return _readings(self, builds) * reads + builds * (one.rows or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

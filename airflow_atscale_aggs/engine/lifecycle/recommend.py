@@ -7,7 +7,7 @@ Demand-Defined Aggregates"; priming.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.advising.naming import aggregate_label, aggregate_name, listed, times
@@ -30,10 +30,18 @@ from airflow_atscale_aggs.engine.lifecycle.demand import (
     demand_of_structure,
 )
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.replacing import (
+    MAKES_ROOM,
+    NOTHING,
+    Replaceable,
+    best_way,
+    served_long,
+    ways_to_make_room,
+)
 from airflow_atscale_aggs.engine.lifecycle.sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition, SuccessionRecord
 from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
@@ -53,7 +61,7 @@ class Recommendation:
     Attributes:
         error: of the predicted rows, as a share; None where they are computed from its attributes' counts alone.
         size_bytes: predicted, by what the warehouse tells of its columns, or by their types.
-        saved: rows that queries would read less, in the time looked at.
+        saved: rows that queries would read less, in the time looked at, beside those that give way.
         share: of the cost of all queries that is saved.
         outcome: what became of it when it was applied; None when it was not.
     """
@@ -77,6 +85,7 @@ class Allowance:
     Attributes:
         size: rows, or bytes, of all that is defined by demand together.
         spent: of these, by what is defined already.
+        released: of what is spent, by what may give way to new ones.
         count: of new ones.
     """
 
@@ -84,11 +93,14 @@ class Allowance:
     spent: float
     count: int
     in_bytes: bool
+    released: Replaceable = NOTHING
 
     @property
     def left(self) -> Budget:
         """For what is new."""
-        return Budget(size=max(self.size - self.spent, 0.0), count=self.count, in_bytes=self.in_bytes)
+        return Budget(
+            size=max(self.size - self.spent + self.released.size, 0.0), count=self.count, in_bytes=self.in_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,7 @@ class RecommendReport:
         cost_before, cost_after: rows that these queries read, today and with the recommendations.
         unserved: what no aggregate of the engine's may answer.
         scans: of facts, to count groups.
+        giving_way: names of aggregates defined by demand that make room, once the new one serves, with its name.
     """
 
     model: str
@@ -113,6 +126,7 @@ class RecommendReport:
     unserved: tuple[Unserved, ...]
     scans: int
     budget: Allowance
+    giving_way: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +187,9 @@ def recommend(
         sizes = _table_bytes(session, workspace, record.id)
         demands = _demands(workspace, known, demand.needs, (statistician, sizes), wanted.ignored)
         allowed = _allowance(demands, settings, wanted)
+        today = sum(need.weight * one.cost_today(need) for one in demands for need in one.needs)
+        if source == "history":
+            demands, allowed = _with_room(workspace, record.id, allowed, demands, (settings, builds, now))
         advice = _settled(demands, statistician, settings, allowed.left, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     found, blocked = _recommendations(known, advice, wanted, records)
@@ -182,14 +199,50 @@ def recommend(
         model_id=record.id,
         source=source,
         queries=sum(need.weight for need in demand.needs) + sum(one.weight for one in demand.unserved),
-        cost_before=round(advice.cost_before),
+        cost_before=round(today),
         cost_after=round(advice.cost_after),
         recommendations=tuple(found),
         unserved=(*demand.unserved, *refused, *blocked),
         scans=statistician.scans,
         budget=allowed,
     )
+    report = _with_ways(report, {one.definition.id: one.definition.name for one in records})
     return _applied(workspace, report, now) if apply and found else report
+
+
+def _with_room(
+    workspace: Workspace,
+    model_id: str,
+    allowed: Allowance,
+    demands: Sequence[FactDemand],
+    at: tuple[Settings, float, datetime],
+) -> tuple[list[FactDemand], Allowance]:
+    """Without those that had better give way, when they had as long as a query takes to count half."""
+    settings, builds, now = at
+    registry = workspace.registry
+    old = served_long(
+        registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
+    )
+    ways = ways_to_make_room(demands, old, builds=builds, in_bytes=allowed.in_bytes)
+
+    def advised(those: Sequence[FactDemand], way: Replaceable) -> Advice:
+        return advise(those, settings, budget=replace(allowed, released=way).left, builds=builds)
+
+    best = best_way(demands, ways, advised, builds=builds)
+    return [demand.without(best.sizes.keys()) for demand in demands], replace(allowed, released=best)
+
+
+def _with_ways(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
+    """Who gives way, and to whom: only as many as the new ones need room. Who is asked for again stays."""
+    allowed = report.budget
+    again = {names.get(one.definition.id, "") for one in report.recommendations} & allowed.released.sizes.keys()
+    made = tuple(one for one in report.recommendations if names.get(one.definition.id, "") not in again)
+    new = sum(one.size_bytes if allowed.in_bytes else one.rows for one in made)
+    leaving = Replaceable(sizes={name: size for name, size in allowed.released.sizes.items() if name not in again})
+    old = leaving.first(allowed.spent + new - allowed.size) if made else ()
+    heir = max(made, key=lambda one: one.saved, default=None)
+    ways = {name: heir.definition.name for name in old if heir is not None}
+    return replace(report, recommendations=made, giving_way=ways)
 
 
 def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
@@ -200,7 +253,27 @@ def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> Re
         replace(one, outcome=outcome, definition=workspace.registry.definition(one.definition.id).definition)
         for one, outcome in zip(report.recommendations, outcomes, strict=True)
     ]
+    _give_way(workspace, report, now)
     return replace(report, recommendations=tuple(made))
+
+
+def _give_way(workspace: Workspace, report: RecommendReport, now: datetime) -> None:
+    ids = {one.definition.name: one.definition.id for one in workspace.registry.definitions(report.model_id)}
+    heirs = {one.definition.name: one.definition for one in report.recommendations}
+    ways = [(ids[old], heirs[new]) for old, new in report.giving_way.items() if old in ids]
+    workspace.registry.propose_successions(
+        [
+            SuccessionRecord(
+                old_id=old,
+                new_id=heir.id,
+                model_id=report.model_id,
+                reason=MAKES_ROOM,
+                facts=tuple(part.fact for part in heir.parts),
+                proposed_at=now,
+            )
+            for old, heir in ways
+        ]
+    )
 
 
 def _demand(
@@ -269,7 +342,7 @@ def _allowance(demands: Sequence[FactDemand], settings: Settings, wanted: Recomm
     counts = wanted.origin is DefinitionOrigin.DEMAND_DEFINED
     return Allowance(
         size=float(told) if told else in_rows * percent / 100,
-        spent=sum(demand.spent(in_bytes=bool(told)) for demand in demands) if counts else 0.0,
+        spent=sum(sum(demand.spent(in_bytes=bool(told)).values()) for demand in demands) if counts else 0.0,
         count=settings.demand_number if wanted.most is None else wanted.most,
         in_bytes=bool(told),
     )

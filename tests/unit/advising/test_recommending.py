@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits, unwanted_attributes
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
@@ -12,6 +15,7 @@ from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.lifecycle.replacing import Replaceable, best_way, ways_to_make_room
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.settings import Settings
 
@@ -119,3 +123,20 @@ def test_datasets_that_change_under_an_incremental_aggregate() -> None:
     }
     assert unwanted_attributes(space, replace(limits, unsafe=frozenset()), strict) == {}
     assert unwanted_attributes(space, replace(limits, is_incremental=False), strict) == {}
+
+
+@pytest.mark.parametrize(("weight", "leaving"), [(100, {"by_day"}), (10, set())])
+def test_who_makes_room(weight: float, leaving: set[str]) -> None:
+    """Months may be read from days, 1000 rows each time; a table of 30 rows has no room beside it. 5 % is too little to change."""
+    by_day = DefinedPart(name="by_day", part=_need(_DAY, weight=1).part, rows=1000, is_demanded=True)
+    by_user = DefinedPart(name="by_user", part=_need(_DAY, weight=1, column="quantity").part, rows=1000)
+    demand = _demand(_need(_MONTH, weight=weight), defined=(by_day, by_user))
+    ways = ways_to_make_room([demand], frozenset({"by_day", "by_user"}), builds=1, in_bytes=False)
+
+    def advised(demands: Sequence[FactDemand], way: Replaceable) -> Advice:
+        return advise(demands, Settings(), budget=Budget(size=10 + way.size, count=5), builds=1)
+
+    assert [set(one.sizes) for one in ways] == [{"by_day"}]
+    assert set(best_way([demand], ways, advised, builds=1).sizes) == leaving
+    assert Replaceable(sizes={"a": 5, "b": 7, "c": 9}).first(6) == ("a", "b")
+    assert ways_to_make_room([demand], frozenset(), builds=1, in_bytes=False) == []
