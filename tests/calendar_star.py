@@ -172,6 +172,9 @@ CALCULATIONS = {
     "Best Months": f"Sum(TopCount({_MONTH}.Members, 3, [Measures].[Sales]), [Measures].[Sales])",
     "No Such Level": f"(ParallelPeriod({_DATES}.[Sold Calendar].[Sold Decade], 1, {_CURRENT}), [Measures].[Sales])",
     "Two Months": f"({_CURRENT}.PrevMember, {_MONTH}.&[2003-01], [Measures].[Sales])",
+    "Stock Before": f"({_CURRENT}.PrevMember, [Measures].[Stock])",
+    "Stock Average": f"Avg({_CURRENT}.Lag(1):{_CURRENT}, [Measures].[Stock])",
+    "Stock to Date": f"Aggregate(PeriodsToDate({_YEAR}), [Measures].[Stock])",
     "Growth of Difference": f"({_CURRENT}.PrevMember, [Measures].[Sales Difference])",
 }
 
@@ -188,9 +191,10 @@ def write_model(folder: Path, aggregates: str = "") -> Path:
     files["dates.yml"], files["products.yml"], files["shops.yml"] = _DATES_SML, _PRODUCTS_SML, _SHOPS_SML
     for number, (name, (method, column)) in enumerate(METRICS.items()):
         files[f"metric_{number}.yml"] = _METRIC.format(name=name, method=method, column=column)
+    files["stock.yml"] = _METRIC.format(name="Stock", method="sum", column="quantity") + _LAST_DAY
     for number, (name, expression) in enumerate(CALCULATIONS.items()):
         files[f"calculation_{number}.yml"] = _CALCULATION.format(name=name, expression=expression.replace("'", "''"))
-    names = "".join(f"  - unique_name: {name}\n" for name in (*METRICS, *CALCULATIONS))
+    names = "".join(f"  - unique_name: {name}\n" for name in (*METRICS, "Stock", *CALCULATIONS))
     files["model.yml"] = _MODEL.replace("METRICS", names) + aggregates
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -229,6 +233,11 @@ label: {name}
 calculation_method: {method}
 dataset: sales
 column: {column}
+"""
+_LAST_DAY = """\
+semi_additive:
+  position: last
+  relationships: [sold_day]
 """
 _CALCULATION = """\
 unique_name: {name}
