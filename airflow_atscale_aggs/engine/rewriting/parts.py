@@ -23,6 +23,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
+from airflow_atscale_aggs.engine.rewriting.divisions import NumberKind, kind_of_type
 from airflow_atscale_aggs.engine.rewriting.members import member_datasets
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
 from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
@@ -53,6 +54,7 @@ class QueryPart:
         where: its share of the condition, over A.
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
+        numbers: places of the query's metrics, of all parts, that are numbers.
         scope: how it is measured at other coordinates than those of its rows; None: where they stand.
     """
 
@@ -65,6 +67,7 @@ class QueryPart:
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
+    numbers: frozenset[int] = frozenset()
     scope: Scope | None = None
 
     @property
@@ -248,8 +251,18 @@ class _Splitter:
             metrics=metrics,
             where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
+            numbers=frozenset(place for place in range(len(self._query.metrics)) if self._is_number(place)),
             scope=scope,
         )
+
+    def _is_number(self, place: int) -> bool:
+        metric = self._model.metrics.get(self._query.metrics[place])
+        if metric is None or not metric.calculation_method.startswith(("min", "max")):
+            return True
+        dataset = self._model.datasets.get(metric.dataset)
+        column = dataset.columns.get(metric.column) if dataset is not None else None
+        kind = kind_of_type((column.data_type or "").casefold() if column is not None else "")
+        return kind is not NumberKind.UNKNOWN
 
     def _keys_here(self, here: set[int], fact: str) -> tuple[int, ...]:
         for place, behind in enumerate(self._key_attributes):

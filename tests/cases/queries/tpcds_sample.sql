@@ -147,10 +147,11 @@ JOIN customer_address ON ss_addr_sk = ca_address_sk LEFT JOIN date_dim ON ss_sol
 
 -- case: sample: sales beside those of the month before, which the filter leaves out
 -- from: any
-SELECT "Sold Calendar Month", "Store Sales Increase" FROM tpcds.tpcds_benchmark_model WHERE "Sold Calendar Year" = 2000
+SELECT CAST(t.month AS VARCHAR), t.increase
+FROM (SELECT "Sold Calendar Month" AS month, "Store Sales Increase" AS increase FROM tpcds.tpcds_benchmark_model WHERE "Sold Calendar Year" = 2000) AS t
 -- equals
 WITH m AS (SELECT date_trunc('month', d_date) AS month, SUM(ss_ext_sales_price) AS s FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk GROUP BY 1)
-SELECT CAST(a.month AS DATE), CAST(a.s AS DOUBLE PRECISION) / b.s FROM m AS a LEFT JOIN m AS b ON b.month = a.month - INTERVAL '1 month'
+SELECT CAST(CAST(a.month AS DATE) AS VARCHAR), CAST(a.s AS DOUBLE PRECISION) / b.s FROM m AS a LEFT JOIN m AS b ON b.month = a.month - INTERVAL '1 month'
 WHERE a.month >= DATE '2000-01-01' AND a.month < DATE '2001-01-01'
 
 -- case: sample: weeks beside those of the year before; a week in two years belongs to the first
