@@ -117,7 +117,7 @@ def form_queries(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]]) -> FormQu
     dates = draw(st.sampled_from((near, near, near, sorted(DATES))))
     keys = [*draw(st.lists(st.sampled_from(dates), max_size=2)), *draw(st.lists(st.sampled_from(others), max_size=2))]
     conditions = draw(st.lists(_conditions(tables, near), max_size=2))
-    return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions))
+    return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions), draw(st.booleans()))
 
 
 @st.composite

@@ -54,7 +54,7 @@ class QueryPart:
         where: its share of the condition, over A.
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
-        numbers: places of the query's metrics, of all parts, that are numbers.
+        numbers: places of metrics that no part has, so that they are empty everywhere, and that are numbers.
         scope: how it is measured at other coordinates than those of its rows; None: where they stand.
     """
 
@@ -133,7 +133,7 @@ class _Splitter:
             groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
         self._add_rows(groups)
         found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
-        parts = [part for part in found if part is not None]
+        parts = self._with_empty_numbers([part for part in found if part is not None])
         if not parts or (all(part.is_repeated for part in parts)):
             names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
             reason = f"none of its metrics is related to {names}"
@@ -251,9 +251,16 @@ class _Splitter:
             metrics=metrics,
             where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
-            numbers=frozenset(place for place in range(len(self._query.metrics)) if self._is_number(place)),
             scope=scope,
         )
+
+    def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
+        """Parts that know which metrics are nowhere."""
+        nowhere = set(range(len(self._query.metrics))) - {place for part in parts for place in part.metrics}
+        if not nowhere:
+            return parts
+        numbers = frozenset(place for place in nowhere if self._is_number(place))
+        return [replace(part, numbers=numbers) for part in parts]
 
     def _is_number(self, place: int) -> bool:
         metric = self._model.metrics.get(self._query.metrics[place])
