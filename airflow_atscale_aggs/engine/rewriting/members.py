@@ -47,6 +47,7 @@ class Calendar:
         shown: attributes that the query groups by, by place of the key; the level itself comes last.
         ancestors: levels above, coarse to fine, from the one that is named to the one above the level.
         parallel: column with the key of the member one ancestor earlier, where the model says so.
+        has_places: places within ancestors are needed, not the ancestor alone.
         is_told_by_name: the level's name tells its members apart by itself; else all that is shown does.
     """
 
@@ -56,6 +57,7 @@ class Calendar:
     shown: tuple[tuple[int, BoundAttribute], ...]
     ancestors: tuple[BoundAttribute, ...] = ()
     parallel: str = ""
+    has_places: bool = False
     is_told_by_name: bool = True
 
     @property
@@ -144,6 +146,7 @@ def calendar_of(
         shown=tuple((place, reached[one.name]) for place, one in last_first),
         ancestors=tuple(reached[name] for name in above) if not parallel else (),
         parallel=parallel,
+        has_places=isinstance(form, Parallel) and not parallel,
     )
     for bound in (found.own, *found.ancestors):
         if len(bound.key_columns) != 1:
@@ -182,7 +185,7 @@ def _own_parallel(form: Parallel, level: GrainAttribute, dimension: Dimension, m
     found = [
         one.parallel_periods[level.name, form.level]
         for one in dimension.hierarchies
-        if one.levels == form.axis.levels and (level.name, form.level) in one.parallel_periods
+        if level.role.query_name(one.name) == form.axis.name and (level.name, form.level) in one.parallel_periods
     ]
     if not found:
         return ""
@@ -256,16 +259,15 @@ def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, 
 def _with_places(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]) -> exp.Select:
     select = _from(inner, "member")
     key = column_of("key", "member")
-    for name in ("key", *(names[place] for place, _ in calendar.shown)):
+    own = ("key", "parallel") if calendar.parallel else ()
+    for name in (*(names[place] for place, _ in calendar.shown), *own):
         select.select(column_of(name, "member"), copy=False)
     select.select(named(_ranked(exp.RowNumber(), None, key), "position"), copy=False)
-    if calendar.parallel:
-        select.select(column_of("parallel", "member"), copy=False)
     chain = [column_of(f"ancestor {number}", "member") for number in range(len(calendar.ancestors))]
-    for number, ancestor in enumerate(chain):
+    for number, ancestor in enumerate(chain if calendar.has_places else chain[:1]):
         above = chain[number - 1] if number else None
         select.select(named(_ranked(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
-    if chain:
+    if calendar.has_places:
         select.select(named(_ranked(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
     return select
 
