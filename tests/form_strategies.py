@@ -41,6 +41,7 @@ def form_stars(draw: st.DrawFn) -> dict[str, list[Row]]:
                             "year_id": year,
                             "week_id": day // 4,
                             "weekday": source.choice(("Mo", "Tu", None)),
+                            "is_first": source.random() < 0.2,
                             "season": season if not is_broken else source.choice(("cold", None)),
                         }
                     )

@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Moved, Parallel, UpTo, Window
+from airflow_atscale_aggs.engine.sql.joins import groupable
 from airflow_atscale_aggs.engine.sql.queries import as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import FactRows, add_condition
@@ -85,6 +86,8 @@ class Calendar:
             if bound.name_column not in own.key_columns or bound.dataset != own.dataset:
                 steps = bound.steps[len(own.steps) :]
                 found.append(Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True))
+        if self.parallel:
+            found.append(Dependency(own.dataset, own.key_columns, (), (self.parallel,), is_join_key=True))
         # Only the ancestor that is named may be several: the first one counts, for all that lies below.
         between = (*self.ancestors[1:], own) if len(self.ancestors) > 1 else ()
         for above, below in itertools.pairwise(between):
@@ -227,15 +230,17 @@ def members_select(calendar: Calendar, rows: FactRows, names: Mapping[int, str])
     for value in dict.fromkeys((key, rows.value(own))):
         add_condition(select, exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
     select.select(named(key.copy(), "key"), copy=False)
-    for place, bound in calendar.shown:
-        select.select(named(exp.Min(this=rows.value(bound).copy()), names[place]), copy=False)
+    # Booleans have no least value; the data has proven that a member has one of each.
+    shown = {place: rows.value(bound) for place, bound in calendar.shown}
+    for place, value in shown.items():
+        select.select(named(value.copy(), names[place]), copy=False)
     for number, bound in enumerate(calendar.ancestors):
         value = rows.value(_column(bound, bound.key_columns[0]))
         select.select(named(exp.Min(this=value.copy()), f"ancestor {number}"), copy=False)
     if calendar.parallel:
         value = rows.value(_column(own, calendar.parallel))
         select.select(named(exp.Min(this=value.copy()), "parallel"), copy=False)
-    select.group_by(key.copy(), copy=False)
+    select.group_by(*groupable(dict.fromkeys((key, *shown.values()))), copy=False)
     if len(calendar.ancestors) > 1:
         select = _with_one_parent(calendar, select, names)
     return _with_places(calendar, select, names)

@@ -258,3 +258,10 @@ m AS (SELECT month_label, q FROM d WHERE day_id = (SELECT MAX(day_id) FROM d AS 
 o AS (SELECT month_label, LAG(month_label) OVER (ORDER BY month_label) AS before FROM (SELECT DISTINCT month_label FROM calendar) AS x)
 SELECT m.month_label, m.q, p.q, CAST((m.q + COALESCE(p.q, m.q)) AS DOUBLE PRECISION) / 2 FROM m JOIN o ON o.month_label = m.month_label
 LEFT JOIN m AS p ON p.month_label = o.before
+
+-- case: forms: with a truth of each day beside it
+-- from: facts, facts
+SELECT "Sold Day", "Sold First of Month", "Sales Before" FROM forms WHERE "Sold First of Month"
+-- equals
+WITH d AS (SELECT day_id, day_name, is_first, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY 1, 2, 3)
+SELECT a.day_name, a.is_first, (SELECT b.s FROM d AS b WHERE b.day_id = a.day_id - 1) FROM d AS a WHERE is_first
