@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-Value = int | str | None
+Value = int | str | bool | None
 Row = dict[str, Value]
 
 SCHEMA = "forms_star"
@@ -37,6 +37,7 @@ def calendar(first: date = date(2002, 11, 20), last: date = date(2004, 3, 4)) ->
             "week_id": (day - date(2002, 1, 7)).days // 7,
             "weekday": day.strftime("%A"),
             "season": "cold" if day.month in {12, 1, 2} else "warm",
+            "is_first": day.day == 1,
         }
         for number, day in enumerate(days)
     ]
@@ -92,14 +93,15 @@ def tables() -> dict[str, list[Row]]:
 
 
 def _literal(value: Value) -> str:
-    if value is None:
-        return "NULL"
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
 
 
 _INT, _TEXT = "INTEGER", "VARCHAR(20)"
 _COLUMNS = {
-    "calendar": {name: _TEXT if isinstance(value, str) else _INT for name, value in calendar()[0].items()},
+    "calendar": {
+        name: _TEXT if isinstance(value, str) else "BOOLEAN" if isinstance(value, bool) else _INT
+        for name, value in calendar()[0].items()
+    },
     "product": {name: _TEXT if isinstance(value, str) else _INT for name, value in PRODUCTS[0].items()}
     | {"class": _TEXT},
     "shop": {"shop_id": _INT, "shop_name": _TEXT},
@@ -172,6 +174,9 @@ CALCULATIONS = {
     "Best Months": f"Sum(TopCount({_MONTH}.Members, 3, [Measures].[Sales]), [Measures].[Sales])",
     "No Such Level": f"(ParallelPeriod({_DATES}.[Sold Calendar].[Sold Decade], 1, {_CURRENT}), [Measures].[Sales])",
     "Two Months": f"({_CURRENT}.PrevMember, {_MONTH}.&[2003-01], [Measures].[Sales])",
+    "Stock Before": f"({_CURRENT}.PrevMember, [Measures].[Stock])",
+    "Stock Average": f"Avg({_CURRENT}.Lag(1):{_CURRENT}, [Measures].[Stock])",
+    "Stock to Date": f"Aggregate(PeriodsToDate({_YEAR}), [Measures].[Stock])",
     "Growth of Difference": f"({_CURRENT}.PrevMember, [Measures].[Sales Difference])",
 }
 
@@ -188,9 +193,10 @@ def write_model(folder: Path, aggregates: str = "") -> Path:
     files["dates.yml"], files["products.yml"], files["shops.yml"] = _DATES_SML, _PRODUCTS_SML, _SHOPS_SML
     for number, (name, (method, column)) in enumerate(METRICS.items()):
         files[f"metric_{number}.yml"] = _METRIC.format(name=name, method=method, column=column)
+    files["stock.yml"] = _METRIC.format(name="Stock", method="sum", column="quantity") + _LAST_DAY
     for number, (name, expression) in enumerate(CALCULATIONS.items()):
         files[f"calculation_{number}.yml"] = _CALCULATION.format(name=name, expression=expression.replace("'", "''"))
-    names = "".join(f"  - unique_name: {name}\n" for name in (*METRICS, *CALCULATIONS))
+    names = "".join(f"  - unique_name: {name}\n" for name in (*METRICS, "Stock", *CALCULATIONS))
     files["model.yml"] = _MODEL.replace("METRICS", names) + aggregates
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -230,6 +236,11 @@ calculation_method: {method}
 dataset: sales
 column: {column}
 """
+_LAST_DAY = """\
+semi_additive:
+  position: last
+  relationships: [sold_day]
+"""
 _CALCULATION = """\
 unique_name: {name}
 object_type: metric_calc
@@ -253,6 +264,7 @@ hierarchies:
           - {unique_name: Season, label: Season, dataset: calendar, key_columns: [season], name_column: season}
       - unique_name: Day
         secondary_attributes:
+          - {unique_name: First of Month, label: First, dataset: calendar, key_columns: [is_first], name_column: is_first}
           - {unique_name: Weekday, label: Weekday, dataset: calendar, key_columns: [weekday], name_column: weekday}
   - unique_name: Weeks
     label: Weeks

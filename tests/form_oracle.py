@@ -138,11 +138,13 @@ class FormQuery:
     keys: tuple[str, ...]
     form: Form
     conditions: tuple[Condition, ...]
+    shows_metric: bool = True
 
     @property
     def sql(self) -> str:
         """The query on the model."""
-        shown = ", ".join(f'"{name}"' for name in (*self.keys, self.form.metric, "Form"))
+        own = (self.form.metric,) if self.shows_metric else ()
+        shown = ", ".join(f'"{name}"' for name in (*self.keys, *own, "Form"))
         where = f" WHERE {' AND '.join(one.sql for one in self.conditions)}" if self.conditions else ""
         return f"SELECT {shown} FROM forms{where}"
 
@@ -168,7 +170,9 @@ class FormOracle:
         groups: dict[tuple[Value, ...], list[Row]] = {} if query.keys else {(): []}
         for row in self._filtered(query.conditions, query.keys):
             groups.setdefault(_key(row, query.keys), []).append(row)
-        return [(*key, _metric(query.form.metric, rows), value(key)) for key, rows in groups.items()]
+        name = query.form.metric
+        own = {key: (_metric(name, rows),) if query.shows_metric else () for key, rows in groups.items()}
+        return [(*key, *own[key], value(key)) for key in groups]
 
     def _filtered(self, conditions: Iterable[Condition], keys: Iterable[str], more: Iterable[str] = ()) -> list[Row]:
         """Rows that conditions and join rules leave."""

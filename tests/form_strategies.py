@@ -41,6 +41,7 @@ def form_stars(draw: st.DrawFn) -> dict[str, list[Row]]:
                             "year_id": year,
                             "week_id": day // 4,
                             "weekday": source.choice(("Mo", "Tu", None)),
+                            "is_first": source.random() < 0.2,
                             "season": season if not is_broken else source.choice(("cold", None)),
                         }
                     )
@@ -117,7 +118,7 @@ def form_queries(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]]) -> FormQu
     dates = draw(st.sampled_from((near, near, near, sorted(DATES))))
     keys = [*draw(st.lists(st.sampled_from(dates), max_size=2)), *draw(st.lists(st.sampled_from(others), max_size=2))]
     conditions = draw(st.lists(_conditions(tables, near), max_size=2))
-    return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions))
+    return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions), draw(st.booleans()))
 
 
 @st.composite

@@ -99,6 +99,7 @@ def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase)
         ('"Sold Month", "Year to Date"', r"its MDX `YTD\(\[Sold Dates\].*\)` is a tuple, member or set"),
         ('"Sold Month", "Best Months"', r"its MDX `TopCount\(.*\)` is a tuple, member or set"),
         ('"Sold Month", "No Such Level"', r"hierarchy `Sold Calendar` has no level `Sold Decade`"),
+        ('"Sold Month", "Stock to Date"', r"`Aggregate` of a semi-additive metric"),
         ('"Sold Month", "Two Months"', r"a tuple names two members of dimension `Dates`"),
     ],
 )

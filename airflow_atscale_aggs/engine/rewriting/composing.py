@@ -125,7 +125,7 @@ class _Group:
 
     def _metric(self, place: int) -> exp.Expression:
         if place not in self._part.metrics:
-            return exp.Null()
+            return _nothing(place, self._part)
         metric = self._part.metrics[place]
         quantile = metric.quantiles[0] if metric and metric.quantiles else ""
         pieces = MetricPieces(metric.calculation_method, metric.column, quantile) if metric else ROWS
@@ -135,6 +135,11 @@ class _Group:
         made = self._query.members[place].copy()
         _argument(made).replace(self._members[place].copy())
         return made
+
+
+def _nothing(place: int, part: QueryPart) -> exp.Expression:
+    """A metric that is empty everywhere; numbers of any type take the type of whole ones in."""
+    return exp.cast(exp.Null(), "bigint") if place in part.numbers else exp.Null()
 
 
 def _argument(function: exp.Expression) -> exp.Expression:
@@ -285,7 +290,7 @@ def _laid_values(
 
     def metric(place: int) -> exp.Expression:
         if place not in owner:
-            return exp.Null()
+            return _nothing(place, parts[0][0])
         column = column_of(names.metrics[place], owner[place])
         return exp.Max(this=column) if is_merged else column
 

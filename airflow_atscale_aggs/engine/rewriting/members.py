@@ -28,6 +28,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Moved, Parallel, UpTo, Window
+from airflow_atscale_aggs.engine.sql.joins import groupable
 from airflow_atscale_aggs.engine.sql.queries import as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import FactRows, add_condition
@@ -47,6 +48,7 @@ class Calendar:
         shown: attributes that the query groups by, by place of the key; the level itself comes last.
         ancestors: levels above, coarse to fine, from the one that is named to the one above the level.
         parallel: column with the key of the member one ancestor earlier, where the model says so.
+        has_places: places within ancestors are needed, not the ancestor alone.
         is_told_by_name: the level's name tells its members apart by itself; else all that is shown does.
     """
 
@@ -56,6 +58,7 @@ class Calendar:
     shown: tuple[tuple[int, BoundAttribute], ...]
     ancestors: tuple[BoundAttribute, ...] = ()
     parallel: str = ""
+    has_places: bool = False
     is_told_by_name: bool = True
 
     @property
@@ -83,6 +86,8 @@ class Calendar:
             if bound.name_column not in own.key_columns or bound.dataset != own.dataset:
                 steps = bound.steps[len(own.steps) :]
                 found.append(Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True))
+        if self.parallel:
+            found.append(Dependency(own.dataset, own.key_columns, (), (self.parallel,), is_join_key=True))
         # Only the ancestor that is named may be several: the first one counts, for all that lies below.
         between = (*self.ancestors[1:], own) if len(self.ancestors) > 1 else ()
         for above, below in itertools.pairwise(between):
@@ -144,6 +149,7 @@ def calendar_of(
         shown=tuple((place, reached[one.name]) for place, one in last_first),
         ancestors=tuple(reached[name] for name in above) if not parallel else (),
         parallel=parallel,
+        has_places=isinstance(form, Parallel) and not parallel,
     )
     for bound in (found.own, *found.ancestors):
         if len(bound.key_columns) != 1:
@@ -182,7 +188,7 @@ def _own_parallel(form: Parallel, level: GrainAttribute, dimension: Dimension, m
     found = [
         one.parallel_periods[level.name, form.level]
         for one in dimension.hierarchies
-        if one.levels == form.axis.levels and (level.name, form.level) in one.parallel_periods
+        if level.role.query_name(one.name) == form.axis.name and (level.name, form.level) in one.parallel_periods
     ]
     if not found:
         return ""
@@ -224,15 +230,17 @@ def members_select(calendar: Calendar, rows: FactRows, names: Mapping[int, str])
     for value in dict.fromkeys((key, rows.value(own))):
         add_condition(select, exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
     select.select(named(key.copy(), "key"), copy=False)
-    for place, bound in calendar.shown:
-        select.select(named(exp.Min(this=rows.value(bound).copy()), names[place]), copy=False)
+    # Booleans have no least value; the data has proven that a member has one of each.
+    shown = {place: rows.value(bound) for place, bound in calendar.shown}
+    for place, value in shown.items():
+        select.select(named(value.copy(), names[place]), copy=False)
     for number, bound in enumerate(calendar.ancestors):
         value = rows.value(_column(bound, bound.key_columns[0]))
         select.select(named(exp.Min(this=value.copy()), f"ancestor {number}"), copy=False)
     if calendar.parallel:
         value = rows.value(_column(own, calendar.parallel))
         select.select(named(exp.Min(this=value.copy()), "parallel"), copy=False)
-    select.group_by(key.copy(), copy=False)
+    select.group_by(*groupable(dict.fromkeys((key, *shown.values()))), copy=False)
     if len(calendar.ancestors) > 1:
         select = _with_one_parent(calendar, select, names)
     return _with_places(calendar, select, names)
@@ -256,16 +264,15 @@ def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, 
 def _with_places(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]) -> exp.Select:
     select = _from(inner, "member")
     key = column_of("key", "member")
-    for name in ("key", *(names[place] for place, _ in calendar.shown)):
+    own = ("key", "parallel") if calendar.parallel else ()
+    for name in (*(names[place] for place, _ in calendar.shown), *own):
         select.select(column_of(name, "member"), copy=False)
     select.select(named(_ranked(exp.RowNumber(), None, key), "position"), copy=False)
-    if calendar.parallel:
-        select.select(column_of("parallel", "member"), copy=False)
     chain = [column_of(f"ancestor {number}", "member") for number in range(len(calendar.ancestors))]
-    for number, ancestor in enumerate(chain):
+    for number, ancestor in enumerate(chain if calendar.has_places else chain[:1]):
         above = chain[number - 1] if number else None
         select.select(named(_ranked(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
-    if chain:
+    if calendar.has_places:
         select.select(named(_ranked(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
     return select
 

@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.model.quantiles import quantile_name
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
+from airflow_atscale_aggs.engine.rewriting.divisions import NumberKind, kind_of_type
 from airflow_atscale_aggs.engine.rewriting.members import member_datasets
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
 from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
@@ -55,6 +56,7 @@ class QueryPart:
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         columns: by place of an attribute: the key column that is meant; its name column elsewhere.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
+        numbers: places of metrics that no part has, so that they are empty everywhere, and that are numbers.
         scope: how it is measured at other coordinates than those of its rows; None: where they stand.
     """
 
@@ -68,6 +70,7 @@ class QueryPart:
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
     columns: Mapping[int, str] = field(default_factory=dict)
+    numbers: frozenset[int] = frozenset()
     scope: Scope | None = None
 
     @property
@@ -133,7 +136,7 @@ class _Splitter:
             groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
         self._add_rows(groups)
         found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
-        parts = [part for part in found if part is not None]
+        parts = self._with_empty_numbers([part for part in found if part is not None])
         if not parts or (all(part.is_repeated for part in parts)):
             names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
             reason = f"none of its metrics is related to {names}"
@@ -262,6 +265,23 @@ class _Splitter:
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
             scope=scope,
         )
+
+    def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
+        """Parts that know which metrics are nowhere."""
+        nowhere = set(range(len(self._query.metrics))) - {place for part in parts for place in part.metrics}
+        if not nowhere:
+            return parts
+        numbers = frozenset(place for place in nowhere if self._is_number(place))
+        return [replace(part, numbers=numbers) for part in parts]
+
+    def _is_number(self, place: int) -> bool:
+        metric = self._model.metrics.get(self._query.metrics[place])
+        if metric is None or not metric.calculation_method.startswith(("min", "max")):
+            return True
+        dataset = self._model.datasets.get(metric.dataset)
+        column = dataset.columns.get(metric.column) if dataset is not None else None
+        kind = kind_of_type((column.data_type or "").casefold() if column is not None else "")
+        return kind is not NumberKind.UNKNOWN
 
     def _keys_here(self, here: set[int], fact: str) -> tuple[int, ...]:
         for place, behind in enumerate(self._key_attributes):

@@ -248,3 +248,20 @@ SELECT "Shop", "Sold Day", "Distinct to Date" FROM forms WHERE "Sold Day" LIKE '
 WITH s AS (SELECT day_id, day_name, year_id, shop_name, customer_id FROM sales JOIN calendar USING (day_id) LEFT JOIN shop USING (shop_id))
 SELECT DISTINCT shop_name, day_name, (SELECT COUNT(DISTINCT customer_id) FROM s AS b WHERE b.year_id = s.year_id AND b.day_id <= s.day_id
 AND b.shop_name IS NOT DISTINCT FROM s.shop_name) FROM s WHERE day_name LIKE '2003-0%'
+
+-- case: forms: a metric of each period's last day, of the period before, and averaged over two
+-- from: facts, facts, facts
+SELECT "Sold Month", "Stock", "Stock Before", "Stock Average" FROM forms
+-- equals
+WITH d AS (SELECT month_label, day_id, SUM(quantity) AS q FROM sales JOIN calendar USING (day_id) WHERE NOT quantity IS NULL GROUP BY 1, 2),
+m AS (SELECT month_label, q FROM d WHERE day_id = (SELECT MAX(day_id) FROM d AS b WHERE b.month_label = d.month_label)),
+o AS (SELECT month_label, LAG(month_label) OVER (ORDER BY month_label) AS before FROM (SELECT DISTINCT month_label FROM calendar) AS x)
+SELECT m.month_label, m.q, p.q, CAST((m.q + COALESCE(p.q, m.q)) AS DOUBLE PRECISION) / 2 FROM m JOIN o ON o.month_label = m.month_label
+LEFT JOIN m AS p ON p.month_label = o.before
+
+-- case: forms: with a truth of each day beside it
+-- from: facts, facts
+SELECT "Sold Day", "Sold First of Month", "Sales Before" FROM forms WHERE "Sold First of Month"
+-- equals
+WITH d AS (SELECT day_id, day_name, is_first, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY 1, 2, 3)
+SELECT a.day_name, a.is_first, (SELECT b.s FROM d AS b WHERE b.day_id = a.day_id - 1) FROM d AS a WHERE is_first

@@ -144,3 +144,38 @@ SELECT "Sold Customer County", "Store Sales Q2 over Q1 2001" FROM tpcds.tpcds_be
 SELECT ca_county, CAST(SUM(CASE WHEN d_year = 2001 AND d_qoy = 2 THEN ss_ext_sales_price END) AS DOUBLE PRECISION)
 / NULLIF(SUM(CASE WHEN d_year = 2001 AND d_qoy = 1 THEN ss_ext_sales_price END), 0) FROM store_sales
 JOIN customer_address ON ss_addr_sk = ca_address_sk LEFT JOIN date_dim ON ss_sold_date_sk = d_date_sk WHERE ca_state = 'TN' GROUP BY ca_county
+
+-- case: sample: sales beside those of the month before, which the filter leaves out
+-- from: any
+SELECT CAST(t.month AS VARCHAR), t.increase
+FROM (SELECT "Sold Calendar Month" AS month, "Store Sales Increase" AS increase FROM tpcds.tpcds_benchmark_model WHERE "Sold Calendar Year" = 2000) AS t
+-- equals
+WITH m AS (SELECT date_trunc('month', d_date) AS month, SUM(ss_ext_sales_price) AS s FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk GROUP BY 1)
+SELECT CAST(CAST(a.month AS DATE) AS VARCHAR), CAST(a.s AS DOUBLE PRECISION) / b.s FROM m AS a LEFT JOIN m AS b ON b.month = a.month - INTERVAL '1 month'
+WHERE a.month >= DATE '2000-01-01' AND a.month < DATE '2001-01-01'
+
+-- case: sample: weeks beside those of the year before; a week in two years belongs to the first
+-- from: any
+SELECT "Sold Calendar Week", "Catalog Purchased Amount Growth" FROM tpcds.tpcds_benchmark_model
+-- equals
+WITH w AS (SELECT d_week_seq, SUM((cs_ext_list_price - cs_ext_wholesale_cost - cs_ext_discount_amt + cs_ext_sales_price) / 2) AS s
+FROM catalog_sales JOIN date_dim ON cs_sold_date_sk = d_date_sk GROUP BY 1),
+y AS (SELECT d_week_seq, MIN(d_year) AS y FROM date_dim GROUP BY 1), p AS (SELECT d_week_seq, y, ROW_NUMBER() OVER (PARTITION BY y ORDER BY d_week_seq) AS n FROM y)
+SELECT w.d_week_seq, CAST(w.s AS DOUBLE PRECISION) / b.s FROM w JOIN p ON p.d_week_seq = w.d_week_seq LEFT JOIN p AS o ON o.y = p.y - 1 AND o.n = p.n
+LEFT JOIN w AS b ON b.d_week_seq = o.d_week_seq
+
+-- case: sample: an average over the quarters that the filter leaves
+-- from: any
+SELECT "Product Manufacturer ID", "Sold Reporting Quarter Number", "Windowed Avg Quarterly Store Sales" FROM tpcds.tpcds_benchmark_model
+WHERE "Sold Month Sequence" BETWEEN 1200 AND 1211
+-- equals
+SELECT i_manufact_id, d_qoy, CAST(AVG(SUM(ss_sales_price)) OVER (PARTITION BY i_manufact_id) AS DOUBLE PRECISION) FROM store_sales
+JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk WHERE d_month_seq BETWEEN 1200 AND 1211 GROUP BY 1, 2
+
+-- case: sample: an item's share in its class
+-- from: any
+SELECT "Product Item ID", "Product Class Name", "Store Sales Share of Class" FROM tpcds.tpcds_benchmark_model WHERE "Sold Calendar Month" = '1999-02-01'
+-- equals
+SELECT i_item_id, i_class, CAST(SUM(ss_ext_sales_price) AS DOUBLE PRECISION) * 100 / NULLIF(SUM(SUM(ss_ext_sales_price)) OVER (PARTITION BY i_class), 0)
+FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk
+WHERE date_trunc('month', d_date) = DATE '1999-02-01' GROUP BY 1, 2

@@ -1,0 +1,127 @@
+# ruff: noqa: ARG005 - a planted bug ignores what it should not
+"""The property of calculated forms catches bugs of each rule of decision 22: each is planted, and must be found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import duckdb
+import pytest
+from planting import Plant, assert_found, plants
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.rewriting import composing, members, parts, scopes
+from airflow_atscale_aggs.engine.rewriting.coordinates import Moved, Window, Without
+from airflow_atscale_aggs.engine.rewriting.members import Calendar
+from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from tests.properties.test_calculated_forms import Database, check
+
+
+def _filters_hold(patch: pytest.MonkeyPatch) -> None:
+    """The month before lies in the filter."""
+    patch.setattr(scopes._Scoper, "_override", lambda self, axis, level: None)
+
+
+def _all_keeps_filters(patch: pytest.MonkeyPatch) -> None:
+    """`[All]` replaces the grouping alone."""
+    plain = scopes._Scoper._leave_out
+
+    def leave_out(self: scopes._Scoper, one: Without) -> None:
+        kept = list(self._conditions)
+        plain(self, one)
+        self._conditions = kept
+
+    patch.setattr(scopes._Scoper, "_leave_out", leave_out)
+
+
+def _members_are_in_order_of_names(patch: pytest.MonkeyPatch) -> None:
+    """Instead of that of keys."""
+    plain = members._column
+
+    def column(bound: BoundAttribute, name: str) -> BoundAttribute:
+        return plain(bound, bound.name_column)
+
+    patch.setattr(members, "_column", column)
+
+
+def _one_name_is_one_member(patch: pytest.MonkeyPatch) -> None:
+    """Whatever the data says."""
+    patch.setattr("tests.properties.test_calculated_forms.proven_calendar", lambda calendar, functional: calendar)
+
+
+def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:
+    """A parallel period keeps its place in the level above alone."""
+    plain = members._meeting
+
+    def meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
+        tests = plain(move, calendar)
+        return [tests[0], tests[-1]]
+
+    patch.setattr(members, "_meeting", meeting)
+
+
+def _empty_members_count(patch: pytest.MonkeyPatch) -> None:
+    """As nothing."""
+    plain = members.over_members
+
+    def over(function: str, value: exp.Expression) -> exp.Expression:
+        return plain(function, exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]))
+
+    patch.setattr(members, "over_members", over)
+    patch.setattr(composing, "over_members", over)
+
+
+def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
+    """Over the members of a set."""
+    patch.setitem(parts.ROLLED_UP, "count distinct", "sum")
+
+
+def _windows_end_early(patch: pytest.MonkeyPatch) -> None:
+    """One member too few."""
+    plain = members._meeting
+
+    def meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
+        return plain(replace(move, first=move.first - 1) if isinstance(move, Window) else move, calendar)
+
+    patch.setattr(members, "_meeting", meeting)
+
+
+def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:
+    """Groups without rows of their own are shown."""
+    plain = composing._union
+
+    def union(whole: list[parts.QueryPart], names: composing._Names, keys: int) -> exp.Expression:
+        made = plain(whole, names, keys)
+        for one in made.find_all(exp.Alias):
+            if one.alias == names.is_there:
+                one.set("this", exp.Literal.number(1))
+        return made
+
+    patch.setattr(composing, "_union", union)
+
+
+_PLANTS = (
+    _filters_hold,
+    _all_keeps_filters,
+    _members_are_in_order_of_names,
+    _one_name_is_one_member,
+    _places_between_do_not_matter,
+    _empty_members_count,
+    _distinct_counts_add_up,
+    _windows_end_early,
+    _moved_rows_make_groups,
+)
+
+_SLOW = (_places_between_do_not_matter, _all_keeps_filters, _distinct_counts_add_up)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant in _SLOW))
+def test_a_planted_bug_is_found(plant: Plant) -> None:
+    """The property fails, by a wrong answer or by an answer where plain Python has none."""
+    connection = duckdb.connect(config={"threads": "1"})
+    database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+
+    assert_found(plant, lambda data: check(database, data), examples=400)
+    connection.close()
