@@ -90,3 +90,37 @@ def test_only_a_selective_condition_counts(workspace: Workspace, query: str, agg
     assert found.plan.sources[0].aggregate == aggregate
     from_facts = answer(workspace, query, use_aggregates=False).rows
     assert sorted(found.rows, key=str) == sorted(from_facts, key=str)
+
+
+_SHOPS_OR_MONTHS = {
+    "by_month_and_city": (("Month", "City"), ("Quantity",)),
+    "by_shop": (("Shop",), ("Quantity",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("more_shops", "taken", "other", "miss"),
+    [
+        (0, "by_shop", "by_month_and_city", Miss.DEARER),
+        (5_000, "by_month_and_city", "by_shop", Miss.JOINS_DEARER),
+    ],
+)
+def test_joining_a_dimension_back_has_its_price(
+    empty_workspace: Workspace, tmp_path: Path, more_shops: int, taken: str, other: str, miss: Miss
+) -> None:
+    """The smaller aggregate lacks the city; it is taken while reading the shops costs less than the other's rows."""
+    tiny_star.run_sql(
+        empty_workspace,
+        *tiny_star.SETUP_SQL,
+        f"INSERT INTO shop SELECT 1000 + n, 'shop ' || n, 'South' FROM generate_series(1, {more_shops}) AS t(n)",
+        "ANALYZE",
+    )
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model", _SHOPS_OR_MONTHS), now=datetime.now(UTC))
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+    cities = 'SELECT "City", "Quantity" FROM tiny.tiny_sales'
+
+    plan, found = explain(empty_workspace, cities), answer(empty_workspace, cities)
+
+    assert found.plan.sources[0].aggregate == taken
+    assert [(one.aggregate, one.miss) for one in plan.candidates[0]] == [(other, miss)]
+    assert sorted(found.rows, key=str) == sorted(answer(empty_workspace, cities, use_aggregates=False).rows, key=str)

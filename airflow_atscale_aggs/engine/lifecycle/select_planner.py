@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts
+from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts, statistics_of
 from airflow_atscale_aggs.engine.rewriting.divisions import (
     KindOf,
     NumberKind,
@@ -145,7 +145,8 @@ class SelectPlanner:
         for part, match in zip(self._parts, self._matches, strict=True):
             self._prove_with(part, known.index.claimed(part))
             others = [one for one in known.not_serving if one.fact == part.fact]
-            others += known.index.misses(query, part, known.proofs.facts.functional, since=self._since)
+            proven = known.proofs.facts.functional
+            others += known.index.misses(query, part, proven, since=self._since, rows_of=self._rows_of_dataset)
             dear = self._find(query, part) if match is None else None
             if dear is not None:
                 name, rows = dear.instance.aggregate, dear.instance.rows
@@ -184,7 +185,16 @@ class SelectPlanner:
         found, wanted = known.index.improvable(query, part, known.proofs.facts.functional)
         self._prove_with(part, wanted)
         among = None if wanted else found
-        return known.index.find(query, part, known.proofs.facts.functional, since=self._since, among=among)
+        proven = known.proofs.facts.functional
+        return known.index.find(query, part, proven, since=self._since, among=among, rows_of=self._rows_of_dataset)
+
+    def _rows_of_dataset(self, dataset: str) -> int:
+        known = self.known
+        try:
+            found = statistics_of(dataset, known.sources, known.sizes.of(self._workspace.warehouse))
+        except DefinitionError:
+            return 0
+        return 0 if found is None else found.rows
 
     def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
         try:

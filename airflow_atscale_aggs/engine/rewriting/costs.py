@@ -3,7 +3,7 @@
     WHERE day = …    1 of 1,826 days, index on sales.day_id, rows in the order of days     rows / 1,826
                      the same, rows in any order                                           rows / 1,826, four times as dear
 
-An aggregate costs all of its rows. Values are not looked at: a plan serves all values of a query's shape.
+An aggregate costs all of its rows and those of dimensions that are joined back to it. Values are not looked at: a plan serves all values of a query's shape.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Statistics = Mapping[tuple[str, str], TableStatistics]
 
 def cost_on_facts(part: QueryPart, sources: Sources, statistics: Statistics) -> FactCost | None:
     """What the part costs on its fact dataset; None when the warehouse does not tell its size."""
-    fact = _of(part.fact, sources, statistics)
+    fact = statistics_of(part.fact, sources, statistics)
     if fact is None:
         return None
     shares: dict[str, float] = {}
@@ -102,7 +102,7 @@ def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, s
     if not isinstance(condition, (exp.EQ, exp.In)) or not _compares(condition):
         return None
     values = len(condition.expressions) if isinstance(condition, exp.In) else 1
-    table = _of(bound.dataset, sources, statistics)
+    table = statistics_of(bound.dataset, sources, statistics)
     column = sources[bound.dataset].physical_name(bound.name_column)
     known = table.columns.get(column) if table is not None and column is not None else None
     return min(values / known.distinct, 1.0) if known is not None and known.distinct else None
@@ -114,6 +114,7 @@ def _compares(condition: exp.Expression) -> bool:
     return any(side is not None and reference_of(side) is not None for side in sides)
 
 
-def _of(dataset: str, sources: Sources, statistics: Statistics) -> TableStatistics | None:
+def statistics_of(dataset: str, sources: Sources, statistics: Statistics) -> TableStatistics | None:
+    """What is known of a dataset's table; None where nothing is, or where it is a query."""
     place = sources[dataset].place
     return None if place is None else statistics.get((place[1] or "", place[2]))

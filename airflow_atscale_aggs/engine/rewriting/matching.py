@@ -10,7 +10,7 @@ Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +81,7 @@ class Miss(StrEnum):
     SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
     SKETCH = "percentile or estimate, which only the facts answer"
     DEARER = "a cheaper aggregate answers"
+    JOINS_DEARER = "joining back what it does not store is dearer"
     FACTS_CHEAPER = "the facts are cheaper"
 
 
@@ -107,10 +108,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The aggregate that answers a part, and where its attributes come from."""
+    """The aggregate that answers a part, and where its attributes come from.
+
+    Attributes:
+        cost: rows that are read: its own, and those of dimensions that are joined back.
+    """
 
     instance: ServingInstance
     way: Derivation
+    cost: int
+
+
+RowsOf = Callable[[str], int]
+"""Rows of a dataset, about; 0 where nobody knows."""
+
+
+def _unknown(_: str) -> int:
+    return 0
 
 
 class InstanceIndex:
@@ -151,23 +165,31 @@ class InstanceIndex:
         *,
         since: datetime | None = None,
         among: int | None = None,
+        rows_of: RowsOf = _unknown,
     ) -> Match | None:
-        """The aggregate with the fewest rows that answers the part; None when none does.
+        """The aggregate that answers the part with the fewest rows read; None when none does.
 
         Args:
             since: only aggregates that know the facts of this moment; None: all.
             among: what `improvable` found for the part, where nothing has been proven since; None: looked for anew.
+            rows_of: what joining a dimension back costs.
         """
         needed = part.needed
         bits = self._storing(query, part) & self._with_attributes(needed, proven) if among is None else among
         asked = _asked(needed)
+        best: Match | None = None
         for number in _numbers(bits):
-            if not self.instances[number].is_fresh(since):
+            instance = self.instances[number]
+            if best is not None and best.cost <= instance.rows:
+                break
+            if not instance.is_fresh(since):
                 continue
-            way = derivation(asked, self.instances[number].part, proven)
+            way = derivation(asked, instance.part, proven)
             if way is not None:
-                return Match(self.instances[number], way)
-        return None
+                cost = instance.rows + sum(rows_of(source.dataset) for source in _joined_back(way))
+                if best is None or cost < best.cost:
+                    best = Match(instance, way, cost)
+        return best
 
     def improvable(
         self, query: ModelQuery, part: QueryPart, proven: AbstractSet[Dependency]
@@ -206,15 +228,19 @@ class InstanceIndex:
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
+        rows_of: RowsOf = _unknown,
     ) -> list[Candidate]:
         """Every instance of the fact that does not answer the part, or answers it dearer, nearest first."""
-        taken = self.find(query, part, proven, since=since)
+        taken = self.find(query, part, proven, since=since, rows_of=rows_of)
         found = []
         for instance in self.instances:
             if instance.part.fact == part.fact and (taken is None or instance is not taken.instance):
                 why = why_not(query, part, instance, proven)
-                is_stale = why.miss is Miss.DEARER and not instance.is_fresh(since)
-                found.append(replace(why, miss=Miss.STALE) if is_stale else why)
+                if why.miss is Miss.DEARER:
+                    is_smaller = taken is not None and instance.rows < taken.instance.rows
+                    own = Miss.JOINS_DEARER if is_smaller else Miss.DEARER
+                    why = replace(why, miss=own if instance.is_fresh(since) else Miss.STALE)
+                found.append(why)
         return sorted(found, key=nearness)
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
@@ -256,6 +282,10 @@ class InstanceIndex:
         return known[1]
 
 
+def _joined_back(way: Derivation) -> set[BoundAttribute]:
+    return {origin.source for origin in way.origins if not origin.is_stored}
+
+
 def why_not(
     query: ModelQuery, part: QueryPart, instance: ServingInstance, proven: AbstractSet[Dependency]
 ) -> Candidate:
@@ -264,13 +294,9 @@ def why_not(
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
     if stored.fact != part.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
-    for miss, names in (
-        (Miss.SEMI_ADDITIVE, _semi_additive(query, part)),
-        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
-        (Miss.SKETCH, _sketched(part)),
-    ):
-        if names:
-            return replace(answers, miss=miss, missing=names)
+    facts_only = _facts_only(query, part)
+    if facts_only is not None:
+        return replace(answers, miss=facts_only[0], missing=facts_only[1])
     many, own_many = (
         frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
     )
@@ -313,8 +339,14 @@ def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInsta
     return answers
 
 
-def _semi_additive(query: ModelQuery, part: QueryPart) -> tuple[str, ...]:
-    return tuple(query.metrics[place] for place in part.edges)
+def _facts_only(query: ModelQuery, part: QueryPart) -> tuple[Miss, tuple[str, ...]] | None:
+    """Why no aggregate at all can answer the part, and the metrics that stand against it."""
+    reasons = (
+        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
+        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
+        (Miss.SKETCH, _sketched(part)),
+    )
+    return next((reason for reason in reasons if reason[1]), None)
 
 
 def _sketched(part: QueryPart) -> tuple[str, ...]:
@@ -355,6 +387,7 @@ def nearness(candidate: Candidate) -> tuple[int, int, int]:
 
 _FAR: Mapping[Miss, int] = {
     Miss.DEARER: 0,
+    Miss.JOINS_DEARER: 0,
     Miss.FACTS_CHEAPER: -1,
     Miss.MANY_TO_MANY: 2,
     Miss.OTHER_VERSION: 2,
