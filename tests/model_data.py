@@ -65,7 +65,9 @@ class ModelData:
     def rows(self) -> dict[str, list[Row]]:
         """Rows by dataset; what joins lead to comes first."""
         edges = self._edges()
-        order = TopologicalSorter({name: {edge[2] for edge in edges if edge[0] == name} for name in self.model.datasets})
+        order = TopologicalSorter(
+            {name: {edge[2] for edge in edges if edge[0] == name} for name in self.model.datasets}
+        )
         made: dict[str, list[Row]] = {}
         for name in order.static_order():
             draw = random.Random(f"{self.seed} {name}")
