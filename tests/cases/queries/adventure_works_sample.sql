@@ -66,7 +66,7 @@ WHERE englishcountryregionname IS NULL OR city <> 'city 1' GROUP BY englishcount
 -- from: facts
 SELECT "Customer Country", "Commute Distance", "Internet Sales Amount Local" FROM AdventureWorks2012 WHERE NOT "Customer Country" IN ('Germany')
 ORDER BY 3 DESC LIMIT 5
--- equals
+-- ordered equals
 SELECT englishcountryregionname, commutedistance, SUM(CAST(salesamount AS DECIMAL(14, 2))) FROM factinternetsales AS f
 JOIN dimcustomer AS c ON f.customerkey = c.customerkey JOIN dimgeography AS g ON c.geographykey = g.geographykey
 WHERE englishcountryregionname <> 'Germany' GROUP BY englishcountryregionname, commutedistance ORDER BY 3 DESC NULLS FIRST LIMIT 5
