@@ -42,7 +42,7 @@ chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EX
 demo: $(STAMP) ## Start a real Airflow with our DAGs on generated data (WAIT=0 exits when done)
 	$(BIN)/python dags/demo/run_demo.py
 
-bench: $(STAMP) ## Run the benchmarks (half an hour)
+bench: $(STAMP) ## Run the benchmarks (three quarters of an hour)
 	$(BIN)/python benchmarks/batch_build.py trivial
 	$(BIN)/python benchmarks/batch_build.py overhead
 	$(BIN)/python benchmarks/batch_build.py lattice
@@ -51,6 +51,7 @@ bench: $(STAMP) ## Run the benchmarks (half an hour)
 	$(BIN)/python benchmarks/answering.py ssb
 	$(BIN)/python benchmarks/incremental.py
 	$(BIN)/python benchmarks/advising.py choose
+	$(BIN)/python benchmarks/replay.py ssb
 	$(BIN)/python benchmarks/transfer.py
 
 clean: ## Remove the environment, the demo and caches
