@@ -78,13 +78,28 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> PostgresDatabase:
-    """Makes an empty database of a given name for the length of a ``with`` block; the block gets its URL."""
+    """Makes an empty database of a given name for the length of a ``with`` block; the block gets its URL.
+
+    Some names are asked for by many tests, since models name their database. Runs that share a server wait for each other;
+    within one, a second block of a name would drop the database under the first, and is refused.
+    """
+    maintenance = urlsplit(postgres_server)._replace(scheme="postgresql").geturl()
+    in_use: set[str] = set()
 
     @contextlib.contextmanager
     def database(name: str) -> Iterator[str]:
-        _run(postgres_server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
-        yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
-        _run(postgres_server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        assert name not in in_use, f"the database {name} is in use by another fixture of this run"
+        with psycopg.connect(maintenance, autocommit=True) as server:
+            # The lock ends with the connection.
+            server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+            in_use.add(name)
+            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            server.execute(f'CREATE DATABASE "{name}"')
+            try:
+                yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
+            finally:
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                in_use.discard(name)
 
     return database
 
@@ -92,7 +107,7 @@ def postgres_database(postgres_server: str) -> PostgresDatabase:
 @pytest.fixture
 def postgres_url(postgres_database: PostgresDatabase) -> Iterator[str]:
     """The URL of an empty database that only this test uses."""
-    with postgres_database("one_test") as url:
+    with postgres_database(f"one_test_{os.getpid()}") as url:
         yield url
 
 
@@ -125,10 +140,3 @@ def _docker_answers() -> bool:
 
 def _with_driver(url: str) -> str:
     return urlsplit(url)._replace(scheme="postgresql+psycopg").geturl()
-
-
-def _run(server: str, *statements: str) -> None:
-    plain = urlsplit(server)._replace(scheme="postgresql").geturl()
-    with psycopg.connect(plain, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)

@@ -15,14 +15,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from deployed import deployed
 from model_data import ModelData, Row, days
 from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 DATABASE = "atscale_tutorial_data"
 SCHEMA = "adventureworks2012"
@@ -53,23 +52,19 @@ def adventure(
     folder = tmp_path_factory.mktemp("adventure")
     model = sample_models / "adventureworks2012"
     if request.param == "duckdb":
-        yield from _deployed(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
+        yield from _filled(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
     else:
         with request.getfixturevalue("postgres_database")(DATABASE) as url:
-            yield from _deployed(url, model, folder)
+            yield from _filled(url, model, folder)
 
 
-def _deployed(warehouse: str, folder: Path, scratch: Path) -> Iterator[Asked]:
-    registry = f"sqlite:///{scratch / 'registry.sqlite'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
-        (deployed,) = deploy(workspace, folder, now=utc_now()).models
-        (record,) = workspace.registry.models()
-        model = resolve_kept(workspace.registry.content(record.deployment_id), deployed.model)
-        data = ModelData(model, SCHEMA, SIZES, CHOICES, {"DateCustom": list(_calendar())})
-        with workspace.warehouse.session() as session:
+def _filled(warehouse: str, folder: Path, scratch: Path) -> Iterator[Asked]:
+    with deployed(warehouse, folder, scratch) as made:
+        data = ModelData(made.model, SCHEMA, SIZES, CHOICES, {"DateCustom": list(_calendar())})
+        with made.workspace.warehouse.session() as session:
             for statement in data.statements():
                 session.execute(statement)
-        yield workspace, QueryRouter(workspace)
+        yield made.workspace, made.router
 
 
 def _calendar() -> Iterator[Row]:

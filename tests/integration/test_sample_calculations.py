@@ -10,17 +10,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from deployed import Deployed, deployed
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 from tests.integration.test_internet_sales_aggregates import SCHEMA, literal, tables
 from tests.integration.test_tpcds_aggregates import DATABASE, TABLES
 from tests.tpc_data import generate, load_duckdb, load_postgres
-
-Asked = tuple[DeployReport, Workspace, QueryRouter]
 
 TPCDS_GROUPINGS = {
     "alone": ("", ""),
@@ -36,52 +31,39 @@ TPCDS_GROUPINGS = {
 RETAIL_LEVELS = ("Year", "Half Year", "Quarter", "Month", "Week", "Day")
 
 
-def _names(report: DeployReport, workspace: Workspace, folder: Path) -> list[str]:
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of one database with the tables of both samples: the SQL of both wants it to have the same name."""
+    folder = tmp_path_factory.mktemp("samples")
+    parquet = generate("tpcds", os.environ.get("TPCDS_SCALE", "0.01"), folder)
+    if request.param == "duckdb":
+        load_duckdb(parquet, folder / f"{DATABASE}.duckdb", "tpcds", _sales())
+        yield f"duckdb:///{folder / f'{DATABASE}.duckdb'}"
+        return
+    with request.getfixturevalue("postgres_database")(DATABASE) as url:
+        load_postgres(parquet, url, "tpcds", TABLES, folder, _sales())
+        yield url
+
+
+@pytest.fixture(scope="module")
+def tpcds(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The sample on generated data, nothing built."""
+    with deployed(database, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def internet_sales(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The sample on data made here, with a retail calendar of three years."""
+    with deployed(database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")) as made:
+        yield made
+
+
+def _names(of: Deployed, folder: Path) -> list[str]:
     """Calculated metrics of a folder, as they are deployed."""
-    (record,) = workspace.registry.models()
-    found = resolve_kept(workspace.registry.content(record.deployment_id), report.models[0].model).calculations
+    found = of.model.calculations
     assert len(found) == len(list((folder / "calculations").glob("*.yml")))
     return sorted(found)
-
-
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def tpcds(
-    request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Asked]:
-    """The sample on generated data, nothing built."""
-    folder = tmp_path_factory.mktemp("tpcds")
-    parquet = generate("tpcds", os.environ.get("TPCDS_SCALE", "0.01"), folder)
-    model = sample_models / "tpcds"
-    if request.param == "duckdb":
-        load_duckdb(parquet, folder / f"{DATABASE}.duckdb", "tpcds")
-        yield from _deployed(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
-        return
-    with request.getfixturevalue("postgres_database")(DATABASE) as url:
-        load_postgres(parquet, url, "tpcds", TABLES, folder)
-        yield from _deployed(url, model, folder)
-
-
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def internet_sales(
-    request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Asked]:
-    """The sample on data made here, with a retail calendar of three years."""
-    folder = tmp_path_factory.mktemp("internet_sales")
-    model = sample_models / "internet-sales"
-    if request.param == "duckdb":
-        yield from _deployed(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder, _sales())
-        return
-    with request.getfixturevalue("postgres_database")(DATABASE) as url:
-        yield from _deployed(url, model, folder, _sales())
-
-
-def _deployed(warehouse: str, model: Path, folder: Path, statements: Sequence[str] = ()) -> Iterator[Asked]:
-    registry = f"sqlite:///{folder / 'registry.sqlite'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
-        with workspace.warehouse.session() as session:
-            for statement in statements:
-                session.execute(statement)
-        yield deploy(workspace, model, now=utc_now()), workspace, QueryRouter(workspace)
 
 
 def _sales() -> list[str]:
@@ -134,10 +116,10 @@ def _calendar() -> tuple[list[tuple[object, ...]], str]:
     )
 
 
-def test_every_calculation_of_tpcds_is_answered(tpcds: Asked, sample_models: Path) -> None:
+def test_every_calculation_of_tpcds_is_answered(tpcds: Deployed, sample_models: Path) -> None:
     """By what they move along; the one that stands on a metric that does not exist is refused by name."""
-    report, workspace, router = tpcds
-    names = _names(report, workspace, sample_models / "tpcds")
+    router = tpcds.router
+    names = _names(tpcds, sample_models / "tpcds")
     answered: dict[str, set[str]] = {name: set() for name in names}
     for name in names:
         for grouping, (keys, where) in TPCDS_GROUPINGS.items():
@@ -166,10 +148,10 @@ def test_every_calculation_of_tpcds_is_answered(tpcds: Asked, sample_models: Pat
     assert answered["Windowed Avg Quarter Sales Ratio"] == answered["Avg Quarter Sales Ratio"] | {"by quarter"}
 
 
-def test_every_calculation_of_internet_sales_is_answered(internet_sales: Asked, sample_models: Path) -> None:
+def test_every_calculation_of_internet_sales_is_answered(internet_sales: Deployed, sample_models: Path) -> None:
     """Alone and by every level of the retail calendar; by those of the other one, which has its own parallel periods."""
-    report, workspace, router = internet_sales
-    names = _names(report, workspace, sample_models / "internet-sales")
+    router = internet_sales.router
+    names = _names(internet_sales, sample_models / "internet-sales")
     of_custom = "Sales Amount Prior Year"
 
     for name in names:
@@ -183,17 +165,17 @@ def test_every_calculation_of_internet_sales_is_answered(internet_sales: Asked, 
     assert len(names) == 21
 
 
-def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Asked, internet_sales: Asked) -> None:
+def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Deployed, internet_sales: Deployed) -> None:
     """What deploy says about calculations: only the one that is broken."""
-    issues = [issue for report, _, _ in (tpcds, internet_sales) for issue in report.issues]
+    issues = [issue for sample in (tpcds, internet_sales) for issue in sample.report.issues]
 
     assert [one.code for one in issues if "calculation" in one.code] == []
     assert len([one for one in issues if "m_warehouse_square_feet" in str(one)]) == 1
 
 
-def test_internet_sales_move_along_the_retail_calendar(internet_sales: Asked) -> None:
+def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed) -> None:
     """Against plain Python: the period before and after, the year before, to date, and a moving average over days."""
-    _, workspace, router = internet_sales
+    workspace, router = internet_sales.workspace, internet_sales.router
     days, _ = _calendar()
     with workspace.warehouse.session() as session:
         sales = session.fetch_all(f"SELECT orderdatekey, salesamount, customerkey FROM {SCHEMA}.factinternetsales")
