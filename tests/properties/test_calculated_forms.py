@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import duckdb
-import psycopg
 import pytest
 from calendar_star import METRICS, setup_sql, write_model
 from form_oracle import FormOracle, FormQuery, Refused
 from form_strategies import form_queries, form_stars
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from query_oracle import same_rows
+from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
@@ -36,47 +35,31 @@ from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import read_statement
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+from airflow_atscale_aggs.engine.sql.statements import render, table
 
-Rows = list[tuple[object, ...]]
 EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 _QUERIES = 6
 """Per star."""
 
-_profile = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-)
-
-
-@dataclass
-class Database:
-    """A connection whose work is thrown away after each example."""
-
-    dialect: Dialect
-    fetch_all: Callable[[str], Rows]
-    made: int = field(default=0)
-
 
 @given(data=st.data())
-@settings(_profile, max_examples=EXAMPLES)
-def test_forms_equal_plain_python_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=EXAMPLES)
+def test_forms_equal_plain_python_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """From the facts and from each aggregate that matches."""
-    check(duckdb_database, data)
+    check(on_duckdb, data)
 
 
 @pytest.mark.postgres
 @given(data=st.data())
-@settings(_profile, max_examples=POSTGRES_EXAMPLES)
-def test_forms_equal_plain_python_on_postgres(postgres_connection: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
+def test_forms_equal_plain_python_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """The same on PostgreSQL."""
-    check(postgres_connection, data)
+    check(on_postgres, data)
 
 
 def check(database: Database, data: st.DataObject) -> None:
@@ -84,16 +67,13 @@ def check(database: Database, data: st.DataObject) -> None:
     tables = data.draw(form_stars(), label="star")
     queries = [data.draw(form_queries(tables), label="query") for _ in range(_QUERIES)]
     chosen = [data.draw(st.lists(st.sampled_from(_GRAINS), max_size=5, unique=True), label="grain") for _ in range(2)]
-    database.fetch_all("BEGIN")
-    try:
+    with database.example():
         for statement in setup_sql(tables):
             database.fetch_all(statement)
         asker = _Asker(database, chosen)
         oracle = FormOracle(tables)
         for query in queries:
             _ask(asker, oracle, query)
-    finally:
-        database.fetch_all("ROLLBACK")
 
 
 def _ask(asker: _Asker, oracle: FormOracle, query: FormQuery) -> None:
@@ -162,13 +142,7 @@ class _Asker:
         self._instances = [self._built(part) for part in parts]
 
     def _built(self, part: FactPart) -> ServingInstance:
-        self._database.made += 1
-        name = f"agg_{self._database.made}"
-        select = select_from_fact(part, self._sources, self._facts)
-        dialect = self._database.dialect
-        self._database.fetch_all(render(create_table_as(table(name), select, dialect), dialect))
-        ((rows,),) = self._database.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
-        return ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
+        return self._database.build(part, select_from_fact(part, self._sources, self._facts))
 
     def answers(self, asked: FormQuery) -> list[tuple[str, Rows]]:
         """From the facts, then from each aggregate that answers some part of the query."""
@@ -219,23 +193,3 @@ def _proven(part: QueryPart, facts: DataFacts) -> QueryPart:
     if scope is None or scope.calendar is None:
         return part
     return replace(part, scope=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))
-
-
-@pytest.fixture(scope="module")
-def duckdb_database() -> Iterator[Database]:
-    """In memory."""
-    connection = duckdb.connect(config={"threads": "1"})
-    yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-    connection.close()
-
-
-@pytest.fixture
-def postgres_connection(postgres_url: str) -> Iterator[Database]:
-    """A real server."""
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-
-        def run(sql: str) -> Rows:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        yield Database(dialect_named("postgres"), run)

@@ -8,16 +8,15 @@ verification finds right, at every level; what is then corrupted, it finds wrong
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import duckdb
-import psycopg
 import pytest
 from group_by_oracle import differences, expected_rows
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strategies import Star, aggregates_of, stars
+from throwaway_database import PROFILE, Database
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation
@@ -28,12 +27,11 @@ from airflow_atscale_aggs.engine.lifecycle.comparing import Comparison, compare
 from airflow_atscale_aggs.engine.lifecycle.plan import prove
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+from airflow_atscale_aggs.engine.sql.statements import table
 from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
@@ -41,52 +39,30 @@ POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)
 _MOST_DERIVATIONS = 12
 """Per example; longer chains come from using the table made last as the next source."""
 
-_profile = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-)
-
-
-@dataclass
-class Database:
-    """What the engine asks of a session, over a connection whose work is thrown away after each example."""
-
-    dialect: Dialect
-    run: Callable[[str], list[tuple[object, ...]]]
-    made: int = field(default=0)
-
-    def fetch_all(self, sql: str) -> list[tuple[object, ...]]:
-        """Run a query."""
-        return self.run(sql)
-
 
 @given(data=st.data())
-@settings(_profile, max_examples=EXAMPLES)
-def test_aggregates_equal_their_group_by_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=EXAMPLES)
+def test_aggregates_equal_their_group_by_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """Built from facts or derived along any path, on DuckDB."""
-    _check(duckdb_database, data)
+    _check(on_duckdb, data)
 
 
 @pytest.mark.postgres
 @given(data=st.data())
-@settings(_profile, max_examples=POSTGRES_EXAMPLES)
-def test_aggregates_equal_their_group_by_on_postgres(postgres_database_session: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
+def test_aggregates_equal_their_group_by_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """Built from facts or derived along any path, on PostgreSQL."""
-    _check(postgres_database_session, data)
+    _check(on_postgres, data)
 
 
 def _check(database: Database, data: st.DataObject) -> None:
     star = data.draw(stars(), label="star")
     parts = data.draw(aggregates_of(star), label="aggregates")
-    database.run("BEGIN")
-    try:
+    with database.example():
         for each in star.tables.values():
             for statement in each.setup_sql():
-                database.run(statement)
+                database.fetch_all(statement)
         _build_all(database, star, parts, data)
-    finally:
-        database.run("ROLLBACK")
 
 
 def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: st.DataObject) -> None:
@@ -100,7 +76,7 @@ def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: 
             with pytest.raises(DefinitionError):
                 select_from_fact(part, sources, facts)
             continue
-        built[part] = _build(database, part, select_from_fact(part, sources, facts))
+        built[part] = database.create(select_from_fact(part, sources, facts))
         _assert_equal(database, star, part, built[part], "from the facts")
         if any(bound.is_many_to_many for bound in part.attributes):
             event("many-to-many")
@@ -142,9 +118,9 @@ class _Verifier:
             "one": f'{row} = (SELECT MIN({row}) FROM "{name}")',
             "count": f'"{stored_columns(part).measures[row_count(part.fact)]}"',
         }
-        if self.database.run(f'SELECT SUM({names["count"]}) FROM "{name}"')[0][0] in {None, 0}:
+        if self.database.fetch_all(f'SELECT SUM({names["count"]}) FROM "{name}"')[0][0] in {None, 0}:
             return
-        self.database.run(corruption.format(**names))
+        self.database.fetch_all(corruption.format(**names))
         for level in (VerificationLevel.TOTALS, VerificationLevel.SAMPLE, VerificationLevel.FULL):
             with pytest.raises(VerificationError):
                 self._compare(part, name, level)
@@ -181,41 +157,16 @@ def _derive_along_paths(
         if not all(origin.is_stored for origin in way.origins):
             event("joined back")
         select = select_from_instance(child, parent, way, table(built[parent]), sources, facts)
-        source, built[child] = built[parent], _build(database, child, select)
+        source, built[child] = built[parent], database.create(select)
         _assert_equal(database, star, child, built[child], f"from {source}")
-
-
-def _build(database: Database, part: FactPart, select: object) -> str:
-    database.made += 1
-    name = f"agg_{database.made}"
-    database.run(render(create_table_as(table(name), select, database.dialect), database.dialect))
-    return name
 
 
 def _assert_equal(database: Database, star: Star, part: FactPart, name: str, source: str) -> None:
     layout = stored_columns(part)
     columns = ", ".join(f'"{column}"' for column in layout.names)
-    rows = database.run(f'SELECT {columns} FROM "{name}"')
+    rows = database.fetch_all(f'SELECT {columns} FROM "{name}"')
     expected = expected_rows(star, part)
 
     wrong = differences(expected, rows, len(layout.names) - len(layout.measures))
 
     assert not wrong, f"{name} ({', '.join(layout.names)}) {source}: {'; '.join(wrong)}"
-
-
-@pytest.fixture(scope="module")
-def duckdb_database() -> Iterator[Database]:
-    connection = duckdb.connect(config={"threads": "1"})
-    yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-    connection.close()
-
-
-@pytest.fixture
-def postgres_database_session(postgres_url: str) -> Iterator[Database]:
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-
-        def run(sql: str) -> list[tuple[object, ...]]:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        yield Database(dialect_named("postgres"), run)

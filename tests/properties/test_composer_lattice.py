@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 
-import duckdb
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from strategies import aggregates_of, stars
+from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation, why_not_derivable
 from airflow_atscale_aggs.engine.lifecycle.plan import prove
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
@@ -64,13 +63,8 @@ def _finest(part):
 
 
 def _proven(star, parts):
-    with duckdb.connect(config={"threads": "1"}) as connection:
+    with duckdb_in_memory() as database:
         for table in star.tables.values():
             for statement in table.setup_sql():
-                connection.execute(statement)
-
-        class Session:
-            def fetch_all(self, sql):
-                return connection.execute(sql).fetchall()
-
-        return prove(Session(), parts, Sources(star.datasets(), star.physical(), dialect_named("duckdb"))).functional
+                database.fetch_all(statement)
+        return prove(database, parts, Sources(star.datasets(), star.physical(), database.dialect)).functional

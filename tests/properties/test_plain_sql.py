@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from planting import Plant, assert_found, plants
 from query_oracle import same_rows
 from query_strategies import StarQuery, model_of, queries_of
 from strategies import Star, aggregates_of, stars
+from throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
 
 from airflow_atscale_aggs.engine.lifecycle import plain_planner
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs, Sizes
@@ -36,23 +36,16 @@ from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, Servin
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
 from airflow_atscale_aggs.engine.settings import Settings
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from tests.properties.test_rewriting import (
     EXAMPLES,
     POSTGRES_EXAMPLES,
-    Database,
-    Rows,
     StarPaths,
-    _build,
-    _profile,
-    duckdb_database,
-    postgres_database_session,
+    build_all,
 )
 
-__all__ = ["duckdb_database", "postgres_database_session"]
 _QUERIES = 4
 
 
@@ -84,18 +77,18 @@ class _Warehouse:
 
 
 @given(data=st.data())
-@settings(_profile, max_examples=max(EXAMPLES // 2, 1))
-def test_plain_sql_is_answered_alike_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=max(EXAMPLES // 2, 1))
+def test_plain_sql_is_answered_alike_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """Rewritten = as it stands, on DuckDB."""
-    check(duckdb_database, data)
+    check(on_duckdb, data)
 
 
 @pytest.mark.postgres
 @given(data=st.data())
-@settings(_profile, max_examples=POSTGRES_EXAMPLES)
-def test_plain_sql_is_answered_alike_on_postgres(postgres_database_session: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
+def test_plain_sql_is_answered_alike_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """Rewritten = as it stands, on PostgreSQL."""
-    check(postgres_database_session, data)
+    check(on_postgres, data)
 
 
 def check(database: Database, data: st.DataObject) -> None:
@@ -107,17 +100,14 @@ def check(database: Database, data: st.DataObject) -> None:
     texts = [data.draw(plain_sql(said, one), label="SQL") for one in asked]
     by_key = data.draw(key_sql(sayable), label="SQL by keys")
     texts += [by_key] if by_key is not None else []
-    database.fetch_all("BEGIN")
-    try:
+    with database.example():
         for each in star.tables.values():
             for statement in each.setup_sql():
                 database.fetch_all(statement)
         sources = Sources(star.datasets(), _spelled(star), database.dialect)
-        instances = _build(database, parts, sources)
+        instances = build_all(database, parts, sources)
         for text in texts:
             _ask(database, star, text, instances, sources)
-    finally:
-        database.fetch_all("ROLLBACK")
 
 
 def _spelled(star: Star) -> Mapping[Any, TableColumns]:
@@ -250,8 +240,5 @@ _SLOW = (_keys_are_believed, _left_joins_are_inner, _foreign_keys_are_keys, _key
 @pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant in _SLOW))
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or an error of the warehouse."""
-    connection = duckdb.connect(config={"threads": "1"})
-    database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-
-    assert_found(plant, lambda data: check(database, data), examples=1000)
-    connection.close()
+    with duckdb_in_memory() as database:
+        assert_found(plant, lambda data: check(database, data), examples=1000)

@@ -11,18 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import duckdb
 import pytest
 from planting import Plant, assert_found, plants
 from sqlglot import exp
+from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting import composing, matching
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
-from tests.properties.test_rewriting import Database, check
+from tests.properties.test_rewriting import check
 
 
 def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
@@ -245,8 +244,5 @@ _QUICK = (
 @pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant not in _QUICK))
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or by an answer where plain Python has none."""
-    connection = duckdb.connect(config={"threads": "1"})
-    database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-
-    assert_found(plant, lambda data: check(database, data), examples=1500)
-    connection.close()
+    with duckdb_in_memory() as database:
+        assert_found(plant, lambda data: check(database, data), examples=1500)

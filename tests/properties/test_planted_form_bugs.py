@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import duckdb
 import pytest
 from planting import Plant, assert_found, plants
 from sqlglot import exp
+from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting import composing, members, parts, scopes
 from airflow_atscale_aggs.engine.rewriting.coordinates import Moved, Window, Without
 from airflow_atscale_aggs.engine.rewriting.members import Calendar
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from tests.properties.test_calculated_forms import Database, check
+from tests.properties.test_calculated_forms import check
 
 
 def _filters_hold(patch: pytest.MonkeyPatch) -> None:
@@ -120,8 +119,5 @@ _SLOW = (_places_between_do_not_matter, _all_keeps_filters, _distinct_counts_add
 @pytest.mark.parametrize("plant", plants(_PLANTS, is_slow=lambda plant: plant in _SLOW))
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     """The property fails, by a wrong answer or by an answer where plain Python has none."""
-    connection = duckdb.connect(config={"threads": "1"})
-    database = Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-
-    assert_found(plant, lambda data: check(database, data), examples=400)
-    connection.close()
+    with duckdb_in_memory() as database:
+        assert_found(plant, lambda data: check(database, data), examples=400)

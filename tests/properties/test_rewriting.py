@@ -7,17 +7,16 @@ so that dear ones are tested as well, and the index is compared with a loop over
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-import duckdb
-import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from query_oracle import expected_answer, same_rows
 from query_strategies import StarQuery, model_of, queries_of, with_join_rules
 from strategies import Star, aggregates_of, stars
+from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
@@ -31,12 +30,11 @@ from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import read_statement
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+from airflow_atscale_aggs.engine.sql.statements import render, table
 
 EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 """20,000 for the 2,000 of ``make fuzz``."""
@@ -44,23 +42,6 @@ EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 _QUERIES = 4
 """Per star and its aggregates."""
-
-_profile = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-)
-
-Rows = list[tuple[object, ...]]
-
-
-@dataclass
-class Database:
-    """A connection whose work is thrown away after each example."""
-
-    dialect: Dialect
-    fetch_all: Callable[[str], Rows]
-    made: int = field(default=0)
 
 
 class StarPaths:
@@ -75,18 +56,18 @@ class StarPaths:
 
 
 @given(data=st.data())
-@settings(_profile, max_examples=EXAMPLES)
-def test_routed_answers_equal_the_facts_on_duckdb(duckdb_database: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=EXAMPLES)
+def test_routed_answers_equal_the_facts_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """Routed answer = base answer = plain Python, on DuckDB."""
-    check(duckdb_database, data)
+    check(on_duckdb, data)
 
 
 @pytest.mark.postgres
 @given(data=st.data())
-@settings(_profile, max_examples=POSTGRES_EXAMPLES)
-def test_routed_answers_equal_the_facts_on_postgres(postgres_database_session: Database, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
+def test_routed_answers_equal_the_facts_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """Routed answer = base answer = plain Python, on PostgreSQL."""
-    check(postgres_database_session, data)
+    check(on_postgres, data)
 
 
 def check(database: Database, data: st.DataObject) -> None:
@@ -94,20 +75,17 @@ def check(database: Database, data: st.DataObject) -> None:
     star = data.draw(with_join_rules(data.draw(stars(), label="star")))
     parts = data.draw(aggregates_of(star), label="aggregates")
     queries = [data.draw(queries_of(star, parts), label="query") for _ in range(_QUERIES)]
-    database.fetch_all("BEGIN")
-    try:
+    with database.example():
         for each in star.tables.values():
             for statement in each.setup_sql():
                 database.fetch_all(statement)
         sources = Sources(star.datasets(), star.physical(), database.dialect)
-        instances = _build(database, parts, sources)
+        instances = build_all(database, parts, sources)
         for query in queries:
             _ask(database, star, query, instances, sources)
-    finally:
-        database.fetch_all("ROLLBACK")
 
 
-def _build(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
+def build_all(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
     facts = prove(database, parts, sources)
     built = []
     for part in parts:
@@ -115,13 +93,7 @@ def _build(database: Database, parts: tuple[FactPart, ...], sources: Sources) ->
             select = select_from_fact(part, sources, facts)
         except DefinitionError:
             continue
-        database.made += 1
-        name = f"agg_{database.made}"
-        database.fetch_all(render(create_table_as(table(name), select, database.dialect), database.dialect))
-        ((rows,),) = database.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
-        built.append(
-            ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
-        )
+        built.append(database.build(part, select))
     return built
 
 
@@ -206,21 +178,3 @@ def _check_index(query: ModelQuery, part: QueryPart, instances: list[ServingInst
 
 def _run(database: Database, query: ModelQuery, part: QueryPart, rows: FactRows | AggregateRows) -> Rows:
     return database.fetch_all(render(compose(query, [(part, rows)]), database.dialect))
-
-
-@pytest.fixture(scope="module")
-def duckdb_database() -> Iterator[Database]:
-    connection = duckdb.connect(config={"threads": "1"})
-    yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
-    connection.close()
-
-
-@pytest.fixture
-def postgres_database_session(postgres_url: str) -> Iterator[Database]:
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-
-        def run(sql: str) -> Rows:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        yield Database(dialect_named("postgres"), run)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-import duckdb
-import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_oracle import same_rows
+from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.plan import prove
@@ -25,13 +24,11 @@ from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.parts import split_by_fact
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.statements import read_statement
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 
 Value = int | str | None
-Rows = list[tuple[object, ...]]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 FACTS = {
@@ -166,7 +163,7 @@ def _expected(
     return [(*key, *(value(fact, key) for fact in facts)) for key in every]
 
 
-def _check(run: Callable[[str], Rows], dialect: Dialect, data: st.DataObject) -> None:
+def _check(database: Database, data: st.DataObject) -> None:
     tables = _tables(data.draw(st.integers(0, 2**32)))
     handling = data.draw(st.sampled_from(["error", "empty", "repeat"]))
     keys = tuple(data.draw(st.lists(st.sampled_from(["Shop", "City", "Kind"]), unique=True, max_size=3)))
@@ -184,63 +181,43 @@ def _check(run: Callable[[str], Rows], dialect: Dialect, data: st.DataObject) ->
             split_by_fact(query, model, paths)
         return
     parts = split_by_fact(query, model, paths)
-    run("BEGIN")
-    try:
-        physical = _create(run, tables)
-        sources = Sources(model.datasets, physical, dialect)
-        session = type("Session", (), {"fetch_all": staticmethod(run)})()
-        proven = prove(session, [part.needed for part in parts], sources)
+    with database.example():
+        sources = Sources(model.datasets, _create(database, tables), database.dialect)
+        proven = prove(database, [part.needed for part in parts], sources)
         select = compose(query, [(part, FactRows(part.needed, sources, proven)) for part in parts])
-        found = run(render(select, dialect))
+        text_asked = render(select, database.dialect)
+        found = database.fetch_all(text_asked)
         wrong = same_rows(found, expected)
-        assert not wrong, f"{wrong}\n{text} ({handling})\n{render(select, dialect)}"
-    finally:
-        run("ROLLBACK")
+        assert not wrong, f"{wrong}\n{text} ({handling})\n{text_asked}"
 
 
-def _create(run: Callable[[str], Rows], tables: Tables) -> dict[tuple[None, None, str], dict[str, str]]:
+def _create(database: Database, tables: Tables) -> dict[tuple[None, None, str], dict[str, str]]:
     names = {**FACTS, "shop": ("shop_id", "name", "city"), "kind": ("kind_id", "name")}
     for table, rows in tables.items():
         columns = {name: "VARCHAR(9)" if name in {"name", "city"} else "INTEGER" for name in names[table]}
-        run(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        database.fetch_all(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
         for row in rows:
             values = ("NULL" if cell is None else f"'{cell}'" if isinstance(cell, str) else str(cell) for cell in row)
-            run(f"INSERT INTO {table} VALUES ({', '.join(values)})")
+            database.fetch_all(f"INSERT INTO {table} VALUES ({', '.join(values)})")
     return {
         (None, None, table): {name: "varchar" if name in {"name", "city"} else "integer" for name in columns}
         for table, columns in names.items()
     }
 
 
-_profile = settings(deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@pytest.fixture(scope="module")
-def on_duckdb() -> Iterator[Callable[[str], Rows]]:
-    connection = duckdb.connect(config={"threads": "1"})
-    yield lambda sql: connection.execute(sql).fetchall()
-    connection.close()
-
-
 @given(data=st.data())
-@settings(_profile, max_examples=EXAMPLES)
-def test_facts_are_laid_together_on_duckdb(on_duckdb: Callable[[str], Rows], data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=EXAMPLES)
+def test_facts_are_laid_together_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
     """Error, empty or repeat; with and without keys."""
-    _check(on_duckdb, dialect_named("duckdb"), data)
+    _check(on_duckdb, data)
 
 
 @pytest.mark.postgres
 @given(data=st.data())
-@settings(_profile, max_examples=max(EXAMPLES // 4, 1))
-def test_facts_are_laid_together_on_postgres(postgres_url: str, data: st.DataObject) -> None:
+@settings(PROFILE, max_examples=max(EXAMPLES // 4, 1))
+def test_facts_are_laid_together_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """Where NULL keys and untyped NULLs are handled differently."""
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-
-        def run(sql: str) -> Rows:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        _check(run, dialect_named("postgres"), data)
+    _check(on_postgres, data)
 
 
 def test_the_same_name_twice_is_told_apart() -> None:

@@ -1,0 +1,22 @@
+"""The databases of all properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from throwaway_database import Database, duckdb_in_memory, postgres_at
+
+
+@pytest.fixture(scope="module")
+def on_duckdb() -> Iterator[Database]:
+    """In memory."""
+    with duckdb_in_memory() as database:
+        yield database
+
+
+@pytest.fixture
+def on_postgres(postgres_url: str) -> Iterator[Database]:
+    """A real server."""
+    with postgres_at(postgres_url) as database:
+        yield database

@@ -1,0 +1,76 @@
+"""Databases of the property tests: what an example makes is rolled back, and its aggregates are tables of that transaction."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import duckdb
+import psycopg
+from hypothesis import HealthCheck, Phase, settings
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.rewriting.matching import ServingInstance
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
+
+Rows = list[tuple[object, ...]]
+
+PROFILE = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+"""One database serves all examples of a test."""
+
+
+@dataclass
+class Database:
+    """What the engine asks of a session."""
+
+    dialect: Dialect
+    fetch_all: Callable[[str], Rows]
+    made: int = field(default=0)
+
+    @contextlib.contextmanager
+    def example(self) -> Iterator[None]:
+        """All that is done within is undone."""
+        self.fetch_all("BEGIN")
+        try:
+            yield
+        finally:
+            self.fetch_all("ROLLBACK")
+
+    def create(self, select: exp.Expression) -> str:
+        """The name of a new table with the rows of a SELECT."""
+        self.made += 1
+        name = f"agg_{self.made}"
+        self.fetch_all(render(create_table_as(table(name), select, self.dialect), self.dialect))
+        return name
+
+    def build(self, part: FactPart, select: exp.Expression) -> ServingInstance:
+        """A new aggregate, as the router knows it."""
+        name = self.create(select)
+        ((rows,),) = self.fetch_all(f'SELECT COUNT(*) FROM "{name}"')
+        return ServingInstance(id=name, definition_id=name, aggregate=name, part=part, rows=int(str(rows)), table=name)
+
+
+@contextlib.contextmanager
+def duckdb_in_memory() -> Iterator[Database]:
+    """Of one thread, for the length of a ``with`` block."""
+    with duckdb.connect(config={"threads": "1"}) as connection:
+        yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+
+
+@contextlib.contextmanager
+def postgres_at(url: str) -> Iterator[Database]:
+    """One connection to a server, for the length of a ``with`` block."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+
+        def fetch_all(sql: str) -> Rows:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        yield Database(dialect_named("postgres"), fetch_all)
