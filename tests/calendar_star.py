@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
+from tiny_star import METRIC
+
 Value = int | str | bool | None
 Row = dict[str, Value]
 
@@ -192,8 +194,8 @@ def write_model(folder: Path, aggregates: str = "") -> Path:
         files[f"{name}.yml"] = _DATASET.format(name=name, columns=kinds)
     files["dates.yml"], files["products.yml"], files["shops.yml"] = _DATES_SML, _PRODUCTS_SML, _SHOPS_SML
     for number, (name, (method, column)) in enumerate(METRICS.items()):
-        files[f"metric_{number}.yml"] = _METRIC.format(name=name, method=method, column=column)
-    files["stock.yml"] = _METRIC.format(name="Stock", method="sum", column="quantity") + _LAST_DAY
+        files[f"metric_{number}.yml"] = METRIC.format(name=name, method=method, column=column)
+    files["stock.yml"] = METRIC.format(name="Stock", method="sum", column="quantity") + _LAST_DAY
     for number, (name, expression) in enumerate(CALCULATIONS.items()):
         files[f"calculation_{number}.yml"] = _CALCULATION.format(name=name, expression=expression.replace("'", "''"))
     names = "".join(f"  - unique_name: {name}\n" for name in (*METRICS, "Stock", *CALCULATIONS))
@@ -227,14 +229,6 @@ connection_id: warehouse
 table: {name}
 columns:
 {columns}
-"""
-_METRIC = """\
-unique_name: {name}
-object_type: metric
-label: {name}
-calculation_method: {method}
-dataset: sales
-column: {column}
 """
 _LAST_DAY = """\
 semi_additive:

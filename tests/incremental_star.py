@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
@@ -19,6 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batc
 from airflow_atscale_aggs.engine.lifecycle.build import build_instance
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 START = 1_760_000_000
 """Seconds since 1970 at which the story of a test begins."""
@@ -187,7 +189,7 @@ def write_model(
     """Write the SML files; the folder."""
     tiny_star.write_model(folder, aggregates or AGGREGATES)
     for name, method in _MORE_METRICS.items():
-        text = tiny_star._METRIC.format(name=name, method=method, column="amount")
+        text = tiny_star.METRIC.format(name=name, method=method, column="amount")
         (folder / f"metric_{name}.yml").write_text(text, encoding="utf-8")
     model = folder / "model.yml"
     listed = "".join(f"  - unique_name: {name}\n" for name in _MORE_METRICS)
@@ -305,3 +307,11 @@ def _near(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-6)
     return bool(one == other)
+
+
+def queries_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What warehouse sessions are asked from now on, as it comes."""
+    asked: list[str] = []
+    fetch_all = DbApiSession.fetch_all
+    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: asked.append(sql) or fetch_all(self, sql))
+    return asked

@@ -70,7 +70,7 @@ level_attributes:
     name_column: {table}_name
 """
 
-_METRIC = """\
+METRIC = """\
 unique_name: {name}
 object_type: metric
 label: {name}
@@ -133,7 +133,7 @@ def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple
         ("Amount", "sum", "amount"),
         ("Average Amount", "average", "amount"),
     ):
-        files[f"metric_{name}"] = _METRIC.format(name=name, method=method, column=column)
+        files[f"metric_{name}"] = METRIC.format(name=name, method=method, column=column)
     for name, text in files.items():
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
     return folder

@@ -117,9 +117,7 @@ def test_bounds_are_typed_literals_and_a_fact_is_looked_up_once(
 ) -> None:
     """One query on the indicator for all three aggregates; the very same expression wherever a range is read."""
     star.load(built, Sale(at=START + 8))
-    asked: list[str] = []
-    fetch_all = DbApiSession.fetch_all
-    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: asked.append(sql) or fetch_all(self, sql))
+    asked = star.queries_asked(monkeypatch)
 
     report = star.build(built, at=START + 9)
 

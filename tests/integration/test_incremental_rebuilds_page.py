@@ -24,7 +24,6 @@ from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.indicators import indicator_kind, is_finer_than_kept, within
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 _PAGE = 1_475_191_168_000
 """The page's example: called seconds there, and given as 29 September 2016, 23:19:28, which makes it milliseconds."""
@@ -341,9 +340,7 @@ def test_one_query_for_all_aggregates_finds_what_is_new_and_scans_only_that(
 ) -> None:
     """The latest indicator is looked for once, above the last bound; late rows are counted in the same query."""
     star.load(built, Sale(at=START + 8))
-    asked: list[str] = []
-    fetch_all = DbApiSession.fetch_all
-    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: asked.append(sql) or fetch_all(self, sql))
+    asked = star.queries_asked(monkeypatch)
 
     report = star.build(built, at=START + 9)
 

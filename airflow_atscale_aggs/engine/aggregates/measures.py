@@ -37,6 +37,9 @@ class StoredFunction(StrEnum):
     PERCENTILE_SKETCH = "percentile_sketch"
 
 
+SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
+"""What is kept of them gives estimates only."""
+
 _NON_ADDITIVE = frozenset({StoredFunction.COUNT_DISTINCT, StoredFunction.SUM_DISTINCT})
 
 _STORED_BY_METHOD: dict[str, tuple[StoredFunction, ...]] = {

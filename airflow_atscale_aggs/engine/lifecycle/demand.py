@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.advising.needs import Need, combined, needs_of_structure
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, row_count
+from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, row_count
 from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
@@ -30,7 +30,6 @@ _LOGGED_DIALECT = "postgres"
 _MOST_SHAPES = 5_000
 """Different queries of a log that are looked at, the heaviest ones."""
 
-_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 _ALLOWED_BY = {
     StoredFunction.COUNT_DISTINCT: "aggregates.create.allowExactDistinctCountMeasures.enabled",
     StoredFunction.SUM_DISTINCT: "aggregates.create.allowDistinctSumMeasures.enabled",
@@ -226,7 +225,7 @@ class _DemandReader:
 
 
 def _why_not_stored(function: StoredFunction, settings: Settings) -> str:
-    if function in _SKETCHES:
+    if function in SKETCHES:
         return "is a sketch, which queries of this version do not read"
     key = _ALLOWED_BY.get(function)
     is_allowed = {

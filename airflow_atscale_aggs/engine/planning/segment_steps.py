@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TA
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, row_count
+from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.segments import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.planning.increments import InSegments
@@ -33,7 +33,6 @@ from airflow_atscale_aggs.engine.sql.statements import (
 from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 _FACT = "f"
-_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +160,7 @@ class SegmentComposer:
 
     def _unchanged(self) -> GroupsQuery | None:
         """The groups in which the last unsettled segment is not what the facts say; None where that cannot be asked."""
-        if any(measure.function in _SKETCHES for measure in self._part.measures):
+        if any(measure.function in SKETCHES for measure in self._part.measures):
             return None
         newest = self._built(self._made.last[-1:])[0]
         return self._context.verifications.groups_query(self._part, newest, is_sample=False, only=self._made.covered)

@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, reference_of, references
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of
@@ -31,7 +31,6 @@ from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 _Key = TypeVar("_Key")
 _Claims = tuple[BoundAttribute, tuple[tuple[BoundAttribute, Dependency], ...]]
 """An attribute, and the stored ones that are claimed to determine it."""
-_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +248,7 @@ class InstanceIndex:
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
-                if piece.function in _SKETCHES:
+                if piece.function in SKETCHES:
                     return 0
                 if not piece.rolls_up:
                     bits &= self._only_grain(query, part)
@@ -354,7 +353,7 @@ def _sketched(part: QueryPart) -> tuple[str, ...]:
     return tuple(
         metric.name
         for metric in part.metrics.values()
-        if metric is not None and any(piece.function in _SKETCHES for piece in pieces_of(metric, part.fact))
+        if metric is not None and any(piece.function in SKETCHES for piece in pieces_of(metric, part.fact))
     )
 
 

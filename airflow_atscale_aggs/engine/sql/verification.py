@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.aggregates.verification import (
     LEAST_TOLERANCE,
     ROUNDOFF,
@@ -44,7 +44,6 @@ _SINGLE_TYPES = ("real", "float4")
 _COUNTS = frozenset({StoredFunction.COUNT_ROWS, StoredFunction.COUNT})
 _EXTREMES = frozenset({StoredFunction.MINIMUM, StoredFunction.MAXIMUM})
 _SUMS = frozenset({StoredFunction.SUM})
-_SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
 _TOTALLED = _COUNTS | _EXTREMES | _SUMS
 
 
@@ -179,7 +178,7 @@ class _GroupsComposer:
     def __init__(self, part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None) -> None:
         self._part, self._sources = part, sources
         self._layout = stored_columns(part)
-        self._measures = [m for m in part.measures if m.function not in _SKETCHES]
+        self._measures = [m for m in part.measures if m.function not in SKETCHES]
         self._source = sources[part.fact]
         self._select = select_from_fact(part, sources, facts, only)
         names = set(self._layout.measures.values())
