@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
     FactPart,
     PartitionHint,
 )
-from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
@@ -22,19 +22,19 @@ from airflow_atscale_aggs.engine.registry.records import EvaluationRecord, Query
 
 
 class _PartDocument(msgspec.Struct, gc=False):
-    """Fields as in `FactPart`; attributes as they are, or references to them."""
+    """Fields as in `FactPart`; attributes as they are, or references to them; measures as they are, or in short."""
 
     fact: str
     attributes: list[str | BoundAttribute]
-    measures: tuple[StoredMeasure, ...]
+    measures: list[str | StoredMeasure]
 
 
-class _DefinitionDocument(msgspec.Struct, kw_only=True, gc=False):
-    """Fields as in `AggregateDefinition`."""
+class _DefinitionDocument(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """Fields as in `AggregateDefinition`; without a label, it is the name."""
 
     model_id: str
     name: str
-    label: str
+    label: str = ""
     origin: DefinitionOrigin
     metrics: tuple[str, ...]
     parts: list[_PartDocument]
@@ -79,27 +79,29 @@ def decode_definition(document: bytes) -> AggregateDefinition:
 class DefinitionEncoder:
     """Encodes many definitions that share attributes: each attribute once, by reference from all documents.
 
-    A join path takes a thousand characters, and a model has some hundred of them, whatever the number of definitions.
+    A join path takes a thousand characters, and a model has some hundred of them, whatever the number of definitions. A
+    measure of the part's own fact is its function and its column.
     """
 
     def __init__(self) -> None:
         # By identity: comparing attributes costs more than encoding them. The attributes are kept, so that no id is
         # given to another one meanwhile.
         self._known: dict[int, tuple[BoundAttribute, str]] = {}
+        self._short: dict[int, tuple[FactPart, list[str | StoredMeasure]]] = {}
         self.attributes: dict[str, bytes] = {}
         """Documents of the attributes, by reference."""
 
     def encode(self, definition: AggregateDefinition) -> bytes:
         """A document with references, for `DefinitionDecoder`."""
         parts = [
-            _PartDocument(part.fact, [self._reference(bound) for bound in part.attributes], part.measures)
+            _PartDocument(part.fact, [self._reference(bound) for bound in part.attributes], self._in_short(part))
             for part in definition.parts
         ]
         return _encode(
             _DefinitionDocument(
                 model_id=definition.model_id,
                 name=definition.name,
-                label=definition.label,
+                label="" if definition.label == definition.name else definition.label,
                 origin=definition.origin,
                 metrics=definition.metrics,
                 parts=parts,
@@ -118,6 +120,14 @@ class DefinitionEncoder:
             known = self._known[id(bound)] = (bound, reference)
         return known[1]
 
+    def _in_short(self, part: FactPart) -> list[str | StoredMeasure]:
+        known = self._short.get(id(part.measures))
+        if known is None or known[0].fact != part.fact:
+            fact = part.fact
+            short = [f"{one.function.value}:{one.column}" if one.dataset == fact else one for one in part.measures]
+            known = self._short[id(part.measures)] = (part, short)
+        return known[1]
+
 
 class DefinitionDecoder:
     """Decodes documents with references and without.
@@ -129,6 +139,7 @@ class DefinitionDecoder:
     def __init__(self, read: Callable[[], Mapping[str, bytes]]) -> None:
         self._read = read
         self._attributes: dict[str, BoundAttribute] | None = None
+        self._measures: dict[tuple[str, str], StoredMeasure] = {}
 
     def decode(self, document: bytes) -> AggregateDefinition:
         """The definition of a document."""
@@ -136,12 +147,14 @@ class DefinitionDecoder:
         return AggregateDefinition(
             model_id=found.model_id,
             name=found.name,
-            label=found.label,
+            label=found.label or found.name,
             origin=found.origin,
             metrics=found.metrics,
             parts=tuple(
                 FactPart(
-                    fact=part.fact, attributes=tuple(map(self._attribute, part.attributes)), measures=part.measures
+                    fact=part.fact,
+                    attributes=tuple(map(self._attribute, part.attributes)),
+                    measures=tuple([self._measure(part.fact, given) for given in part.measures]),
                 )
                 for part in found.parts
             ),
@@ -156,6 +169,15 @@ class DefinitionDecoder:
         if self._attributes is None:
             self._attributes = {key: _attribute_decoder.decode(document) for key, document in self._read().items()}
         return self._attributes[given]
+
+    def _measure(self, fact: str, given: str | StoredMeasure) -> StoredMeasure:
+        if not isinstance(given, str):
+            return given
+        known = self._measures.get((fact, given))
+        if known is None:
+            function, _, column = given.partition(":")
+            known = self._measures[fact, given] = StoredMeasure(StoredFunction(function), fact, column)
+        return known
 
 
 def encode_evidence(evidence: Mapping[str, float]) -> bytes:

