@@ -123,6 +123,7 @@ _MEMBER_TYPES = {
     "sec": TEXT,
     "is_new": BOOL,
     "out_id": INT,
+    "code": TEXT,
 }
 _CALCULATED = {"calc": "CASE WHEN sec = 'a' THEN 'A' ELSE 'Other' END"}
 
@@ -236,7 +237,7 @@ def _role(draw: st.DrawFn, dimension: _Dimension, kind: JoinKind, role: Role, st
             tables=(),
             attributes=dimension.attributes(role, (step,), only),
         )
-    every = frozenset({"Leaf", "Mid", "Top", "Sec", "New", "Calc", "Out", "Group"})
+    every = frozenset({"Leaf", "Code", "Mid", "Top", "Sec", "New", "Calc", "Out", "Group"})
     if kind is JoinKind.UNIQUE_KEY:
         step = JoinStep(kind, "sales", tuple(f"{stem}_{key}" for key in dimension.key), table.name, dimension.key)
         keys = {f"{stem}_{key}": _foreign(key) for key in dimension.key}
@@ -284,6 +285,7 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
         coarse = frozenset({"Mid", "Top", "Sec", "New", "Calc", "Out", "Group"})
         made = (
             _bound(role, "Leaf", name, key, "name", steps, coarse),
+            _bound(role, "Code", name, ("code",), "code", steps, coarse),
             _bound(role, "Mid", name, ("mid",), "mid_name", steps, frozenset({"Top", "Out", "Group", "Sec", "Calc"})),
             _bound(role, "Top", name, ("top",), "top", steps, frozenset()),
             _bound(role, "Sec", name, ("sec",), "sec", steps, frozenset({"Calc"})),
@@ -299,16 +301,19 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
 
 @st.composite
 def _members(draw: st.DrawFn, key: tuple[str, ...]) -> list[tuple[Value, ...]]:
-    """Rows of a dimension: keys mostly unique, hierarchies mostly functional, some rows with a NULL key."""
+    """Rows of a dimension: keys mostly unique, hierarchies mostly functional, some rows with a NULL key.
+
+    A code is a second key, which not all members have.
+    """
     middle = _one_of(1, 2, 3, null=draw(st.sampled_from([0.0, 0.0, 0.2])))
     part = _one_of("a", "b")
     cells = [_id, part, _maybe_text, middle, _maybe_text, _maybe_text, _maybe_text, _one_of(True, False, null=0.2)]
-    rows = draw(_rows([*cells, _foreign_id], most=10, key=len(key)))
+    rows = draw(_rows([*cells, _foreign_id, _one_of(*map(str, range(100)), null=0.2)], most=10, key=len(key)))
     functional = draw(st.sampled_from(["all", "all", "all but the outrigger", "none"]))
     if functional != "none":
         names = draw(_rows([_maybe_text, _maybe_text, _foreign_id], most=4))
         made = [_made_functional(row, names) for row in rows]
-        rows = made if functional == "all" else [(*new[:-1], row[-1]) for new, row in zip(made, rows, strict=True)]
+        rows = made if functional == "all" else [(*new[:-2], *row[-2:]) for new, row in zip(made, rows, strict=True)]
     if rows and draw(st.integers(0, 3)) == 0:
         twin = draw(st.sampled_from(rows))
         rows.append(twin if draw(st.booleans()) else (*twin[:2], "twin", *twin[3:]))
@@ -321,7 +326,7 @@ def _made_functional(row: tuple[Value, ...], names: Sequence[tuple[Value, ...]])
     """The row with middle name, top and outrigger key chosen by its middle key alone."""
     known = isinstance(row[3], int) and row[3] < len(names)
     middle_name, top, outer = names[row[3]] if known else (None, None, None)
-    return (*row[:4], middle_name, top, *row[6:8], outer)
+    return (*row[:4], middle_name, top, *row[6:8], outer, row[9])
 
 
 def _table(

@@ -228,9 +228,13 @@ class AggregateRows:
         return self._rows.value(bound, column or bound.name_column)
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
-        """The matched flags."""
+        """Inner joins where a dimension is joined back on its key, else the matched flags."""
         for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
-            add_condition(self.select, self._rows.is_there(path))
+            join = self._rows.join_of_members(path)
+            if join is None:
+                add_condition(self.select, self._rows.is_there(path))
+            else:
+                join.set("side", None)
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""
