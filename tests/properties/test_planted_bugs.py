@@ -19,7 +19,6 @@ from throwaway_database import duckdb_in_memory
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting import composing, matching
-from airflow_atscale_aggs.engine.sql import derivations
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
 from tests.properties.test_rewriting import check
@@ -110,11 +109,6 @@ def _names_are_keys(patch: pytest.MonkeyPatch) -> None:
 def _bridges_are_joins(patch: pytest.MonkeyPatch) -> None:
     """An aggregate by members of a many-to-many attribute answers queries without it."""
     patch.setattr(BoundAttribute, "is_many_to_many", property(lambda self: False))
-
-
-def _any_key_is_the_join_key(patch: pytest.MonkeyPatch) -> None:
-    """A dimension joined back on a second key leaves out members without it."""
-    patch.setattr(derivations, "_is_join_key", lambda source: bool(source.steps))
 
 
 def _or_becomes_and(patch: pytest.MonkeyPatch) -> None:
@@ -223,7 +217,6 @@ _PLANTS: tuple[Plant, ...] = (
     _distinct_counts_add_up,
     _names_are_keys,
     _bridges_are_joins,
-    _any_key_is_the_join_key,
     _or_becomes_and,
     _filter_is_dropped,
     _having_is_dropped,

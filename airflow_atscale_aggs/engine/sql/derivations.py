@@ -83,7 +83,7 @@ class InstanceRows:
         self.select = exp.Select()
         self._back: dict[GrainAttribute, list[exp.Expression]] = {}
         self._flags: dict[Path, _Flag] = {}
-        self._by_join_key: dict[Path, exp.Join] = {}
+        self._back_by_key: dict[Path, exp.Join] = {}
 
     def read(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table, which is used up; to be called once."""
@@ -125,7 +125,7 @@ class InstanceRows:
 
     def join_of_members(self, path: Path) -> exp.Join | None:
         """The LEFT JOIN that meets exactly the rows with a member of a path's dimension, if there is one."""
-        return self._by_join_key.get(path)
+        return self._back_by_key.get(path)
 
     def _values(self) -> dict[str, exp.Expression]:
         """Where each column of the child's layout is found, measures aside, in its order."""
@@ -153,8 +153,8 @@ class InstanceRows:
         stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
         place = len(self.select.args.get("joins") or ())
         joined = self._composer.beside(tree, self.select, dict(zip(source.key_columns, stored, strict=True)))
-        if _is_join_key(source):
-            self._by_join_key[source.steps] = self.select.args["joins"][place]
+        # A stored key determines nothing unless every member that facts meet has it, see `lattice.derivation`.
+        self._back_by_key[source.steps] = self.select.args["joins"][place]
         return [
             ([joined.column[shifted.steps, column] for column in shifted.columns], (joined, shifted.steps))
             for shifted in beyond
@@ -320,11 +320,6 @@ class InstanceRows:
 def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
     """The value in rows that meet a condition, NULL in others."""
     return value if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
-
-
-def _is_join_key(source: BoundAttribute) -> bool:
-    """Whether facts are joined on this key: a member without it has no facts, while members without another key may have."""
-    return bool(source.steps) and source.key_columns == source.steps[-1].to_columns
 
 
 def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
