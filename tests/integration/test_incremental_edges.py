@@ -88,7 +88,7 @@ def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspac
     )
     folder = star.write_model(tmp_path / "model")
     (folder / "dataset_returns.yml").write_text(tiny_star._dataset("returns", ("shop_id int", "returned int")))
-    metric = tiny_star._METRIC.format(name="Returned", method="sum", column="returned")
+    metric = tiny_star.METRIC.format(name="Returned", method="sum", column="returned")
     (folder / "metric_Returned.yml").write_text(metric.replace("dataset: sales", "dataset: returns"))
     model = folder / "model.yml"
     text = model.read_text().replace("metrics:\n", f"{_RETURNS}metrics:\n  - unique_name: Returned\n", 1)
