@@ -20,6 +20,7 @@ class _Side:
     columns: tuple[str, ...]
 
     def told(self, physical: PhysicalTables) -> list[JoinColumn]:
+        """The columns with their types, as far as the warehouse tells them."""
         key = table_key(self.dataset)
         found = {} if key is None else physical.get(key, {})
         return [JoinColumn(self.dataset.name, name, told_type(self.dataset, name, found)) for name in self.columns]
