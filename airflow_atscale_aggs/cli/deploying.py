@@ -31,8 +31,9 @@ def deploy(
     """Read a folder of SML, check it, register its models with their user-defined aggregates.
 
     Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
-    everything as it was, and all errors are shown at once. The warehouse is asked only where the catalog says
-    `build_speculative_aggs`: then aggregates are defined that the model's structure and statistics speak for.
+    everything as it was, and all errors are shown at once. The warehouse is asked for the types of its columns: joins that
+    it will refuse are told. Where the catalog says `build_speculative_aggs`, aggregates are defined that the model's structure
+    and statistics speak for.
     """
     from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now

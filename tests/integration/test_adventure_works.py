@@ -2,7 +2,8 @@
 
 Not compared, because the sample's own text cannot be run or proven on our warehouses:
 
-- Sales quotas by date: the relationship compares a quarter (a number) with a year (a timestamp), which both warehouses refuse.
+- Sales quotas by date: the relationship compares a quarter (a number) with a year (a timestamp), which both warehouses refuse;
+  deployment tells, and it is refused by name.
 - The description of a product's class and what shows it: its SQL does not parse.
 - Sales by reason: the reasons of an order line are not declared many-to-many, so a line with two reasons is refused by name.
 - Tuples with members by key, where queries see names, and the two calculations that deploy leaves untranslated.
@@ -19,9 +20,12 @@ from deployed import deployed
 from model_data import ModelData, Row, days
 from query_cases import QueryCase
 
-from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 
 DATABASE = "atscale_tutorial_data"
 SCHEMA = "adventureworks2012"
@@ -108,6 +112,10 @@ def test_a_query_equals_the_select_written_by_hand(adventure: Asked, case: Query
         ('"Class", "Reseller Order Count"', r"calculated column `classdesc` .* cannot be read"),
         ('"Internet Order Count for Bikes"', r"`Category` .* by a key that queries do not see"),
         ('"Month", "Internet Order Count Year to Date"', r"YTD.* is not translated"),
+        (
+            '"Reporting Quarter", "Sales Amount Quota"',
+            r"`calendarquarter` \(BIGINT\) is joined to .* refuses to compare",
+        ),
         ('"Color", "Internet Sales Reason Count"', r"no relationship leads from .* `InternetSalesReason` to `Color`"),
     ],
 )
@@ -115,6 +123,42 @@ def test_what_cannot_be_proven_is_refused_by_name(adventure: Asked, asked: str, 
     """Never a number that the sample does not define."""
     with pytest.raises(UnsupportedQueryError, match=said):
         adventure[1].answer(f"SELECT {asked} FROM AdventureWorks2012", use_aggregates=False)
+
+
+def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
+    adventure: Asked, sample_models: Path, tmp_path: Path
+) -> None:
+    """Each relationship between columns of tables is tried."""
+    workspace, folder = adventure[0], sample_models / "adventureworks2012"
+    report = deploy(workspace, folder, now=utc_now())
+    (record,) = workspace.registry.models()
+    model = resolve_kept(workspace.registry.content(record.deployment_id), record.name)
+    tried, refused = 0, []
+    edges = [*model.relationships, *(edge for one in model.dimensions.values() for edge in one.relationships)]
+    with workspace.warehouse.session() as session:
+        session.execute(f"SET search_path = '{SCHEMA}'")
+        for edge in edges:
+            target = model.dimensions[edge.dimension].attributes[edge.level]
+            sides = [(edge.from_dataset, edge.from_columns), (target.dataset, target.key_columns)]
+            names = [[_physical(model.datasets[name], column) for column in columns] for name, columns in sides]
+            tables = [model.datasets[name].table for name, _ in sides]
+            if None in (*tables, *names[0], *names[1]):
+                continue
+            tried += 1
+            on = " AND ".join(f'a."{one}" = b."{other}"' for one, other in zip(*names, strict=True))
+            try:
+                session.fetch_all(f'SELECT COUNT(*) FROM "{tables[0]}" AS a JOIN "{tables[1]}" AS b ON {on}')
+            except PermanentWarehouseError:
+                refused.append(edge.where)
+
+    told = [issue for issue in report.issues if issue.code == "refused-join"]
+    assert [f"{issue.file}:{issue.line}" for issue in told] == refused
+    assert ["`Sales_Quota_Facts_Date_Custom`" in issue.message for issue in told] == [True]
+    assert tried > 10
+
+
+def _physical(dataset: Dataset, name: str) -> str | None:
+    return None if dataset.columns[name].variants else name
 
 
 def test_the_data_has_every_kind_of_key(adventure: Asked) -> None:

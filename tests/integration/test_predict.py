@@ -90,16 +90,15 @@ def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Pa
     assert (again.appeared, dict(again.retired), set(again.kept)) == ((), {}, set(report.appeared))
 
 
-def test_without_the_catalogs_switch_nothing_is_predicted_and_the_warehouse_is_not_asked(
-    folder: Path, tmp_path: Path
-) -> None:
-    """A warehouse that is not there does not matter."""
+def test_without_the_catalogs_switch_nothing_is_predicted(folder: Path, tmp_path: Path) -> None:
+    """A warehouse that is not there stops nothing; it is told, since joins could not be checked."""
     _edit(folder, "catalog", "build_speculative_aggs: true", "build_speculative_aggs: false")
     nowhere = f"duckdb:///{tmp_path / 'no' / 'such' / 'folder.duckdb'}"
     with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as place:
         report = deploy(place, folder, now=utc_now())
 
     assert report.predictions == ()
+    assert [issue.code for issue in report.issues] == ["columns-not-checked"]
 
 
 def test_a_warehouse_that_does_not_answer_delays_what_needs_statistics(folder: Path, tmp_path: Path) -> None:

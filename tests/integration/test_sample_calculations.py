@@ -59,6 +59,13 @@ def internet_sales(database: str, sample_models: Path, tmp_path_factory: pytest.
         yield made
 
 
+def test_no_join_of_a_sound_model_is_said_to_be_refused(tpcds: Deployed, internet_sales: Deployed) -> None:
+    """Their tables are there."""
+    codes = {issue.code for made in (tpcds, internet_sales) for issue in made.report.issues}
+
+    assert not {"refused-join", "columns-not-checked"} & codes
+
+
 def _names(of: Deployed, folder: Path) -> list[str]:
     """Calculated metrics of a folder, as they are deployed."""
     found = of.model.calculations

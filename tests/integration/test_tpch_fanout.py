@@ -241,7 +241,9 @@ def _build(warehouse: str, sample_models: Path, folder: Path) -> Iterator[Built]
         connection.write_text(CONNECTION.format(name=connection.stem, database="tpch_data"), encoding="utf-8")
     registry = f"sqlite:///{folder / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
-        (deployed,) = deploy(workspace, model, now=utc_now()).models
+        report = deploy(workspace, model, now=utc_now())
+        (deployed,) = report.models
+        assert "refused-join" not in {issue.code for issue in report.issues}
         with pytest.raises(AggregatesRefusedError, match="orders by line number"):
             run_batch(workspace, deployed.model, owner=process_owner())
         workspace.registry.put_setting(deployed.model_id, "aggregates.batch.max.failures", "1")

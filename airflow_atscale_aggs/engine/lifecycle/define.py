@@ -15,12 +15,13 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebound, why_left
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.columns import read_columns, tell_refused_joins
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_kept
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.model.validation import ModelIssue
+from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
@@ -49,8 +50,8 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """Read a folder of SML, check it, and register its models with their user-defined aggregates.
 
     All models are registered in one transaction, or nothing is. The same content again makes no new version. The
-    warehouse is asked only for the types of incremental indicators, and for statistics where the catalog says
-    ``build_speculative_aggs``, after all is registered.
+    warehouse is asked for the types of join columns and incremental indicators, which it need not answer, and for
+    statistics where the catalog says ``build_speculative_aggs``, after all is registered.
 
     Args:
         model: deploy only this one; None: every model and composite model that the catalog does not hide.
@@ -62,11 +63,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     found = read_model_folder(folder)
     deployments = _deployments(workspace.registry, found, model)
-    if any(dataset.incremental for one, _ in deployments for dataset in one.datasets.values()):
-        # An SQL library, which other deployments need not wait for.
-        from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators  # noqa: PLC0415
-
-        check_indicators(workspace, [one for one, _ in deployments], found.issues)
+    _check_columns(workspace, [one for _, one in deployments], found.issues)
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
@@ -84,6 +81,20 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
 
     predictions = [predict(workspace, it, key, previous=previous[key], now=now) for key, it in wanted]
     return DeployReport(str(folder), outcomes, issues, tuple(predictions))
+
+
+def _check_columns(workspace: Workspace, models: Sequence[SemanticModel], issues: IssueList) -> None:
+    """What the columns of the warehouse's tables make impossible; tables that are not there yet are no issue of joins."""
+    dialect, physical = workspace.warehouse.dialect, read_columns(workspace, models, issues)
+    tell_refused_joins(models, physical, dialect, issues)
+    incremental = {
+        name: dataset for one in models for name, dataset in one.datasets.items() if dataset.incremental is not None
+    }
+    if incremental:
+        # An SQL library, which other deployments need not wait for.
+        from airflow_atscale_aggs.engine.lifecycle.indicators import check_indicators  # noqa: PLC0415
+
+        check_indicators(incremental, physical, dialect, issues)
 
 
 def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel | None:

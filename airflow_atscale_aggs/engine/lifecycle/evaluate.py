@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import table_key
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
     EvaluationRecord,
@@ -24,7 +25,7 @@ from airflow_atscale_aggs.engine.registry.records import (
     ServiceRecord,
     UsageRecord,
 )
-from airflow_atscale_aggs.engine.sql.sources import Sources, table_key
+from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 
 _MOST_QUERIES = 50_000

@@ -5,30 +5,28 @@ Source: AtScale, "About Incremental Rebuilds": supported incremental indicator t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from airflow_atscale_aggs.engine.aggregates.indicators import read_grace
-from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.registry.records import Deployment
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.indicators import indicator_type, is_finer_than_kept, type_problem
-from airflow_atscale_aggs.engine.sql.sources import DatasetSource, PhysicalTables, Sources, table_key
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 
-def check_indicators(workspace: Workspace, deployments: Iterable[Deployment], issues: IssueList) -> None:
+def check_indicators(
+    datasets: Mapping[str, Dataset], physical: PhysicalTables, dialect: Dialect, issues: IssueList
+) -> None:
     """Note indicators of a type that cannot be one, and grace periods that are none, as errors.
 
-    What cannot be asked, because the warehouse or the table is not there yet, is a warning: a batch looks again.
+    What cannot be told, because the table is not there yet or could not be asked for, is a warning: a batch looks again.
+
+    Args:
+        datasets: those with an indicator, by name.
     """
-    datasets = {
-        dataset.name: dataset
-        for deployment in deployments
-        for dataset in deployment.datasets.values()
-        if dataset.incremental is not None
-    }
-    sources = Sources(datasets, _physical(workspace, datasets, issues), workspace.warehouse.dialect)
+    sources = Sources(datasets, physical, dialect)
     for name, dataset in datasets.items():
         _check_grace(dataset, issues)
         try:
@@ -38,17 +36,6 @@ def check_indicators(workspace: Workspace, deployments: Iterable[Deployment], is
             issues.warning(dataset.where, "indicator-not-checked", message)
             continue
         _check_type(source, issues)
-
-
-def _physical(workspace: Workspace, datasets: Mapping[str, Dataset], issues: IssueList) -> PhysicalTables:
-    keys = {key for key in map(table_key, datasets.values()) if key is not None}
-    try:
-        with workspace.warehouse.session() as session:
-            return session.columns(sorted(keys, key=str))
-    except WarehouseError as error:
-        where = next(iter(datasets.values())).where
-        issues.warning(where, "indicator-not-checked", f"the warehouse could not be asked for column types: {error}")
-        return {}
 
 
 def _check_grace(dataset: Dataset, issues: IssueList) -> None:

@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggr
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.model.resolving import resolve_kept
@@ -36,7 +36,7 @@ from airflow_atscale_aggs.engine.sql.probes import (
     implied_dependencies,
     keys_to_prove,
 )
-from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey, table_key
+from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statistics import read_statistics, statistics_query
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
 

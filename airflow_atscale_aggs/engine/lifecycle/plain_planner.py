@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, Unreadab
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
@@ -23,7 +23,6 @@ from airflow_atscale_aggs.engine.rewriting.plain import PlainContext, PlainQuery
 from airflow_atscale_aggs.engine.rewriting.stars import PlainTable, Scope, find_stars
 from airflow_atscale_aggs.engine.rewriting.statements import Statement, parse_query, tables_of
 from airflow_atscale_aggs.engine.sql.dialects import Folding
-from airflow_atscale_aggs.engine.sql.sources import TableKey
 from airflow_atscale_aggs.engine.sql.statements import render
 
 

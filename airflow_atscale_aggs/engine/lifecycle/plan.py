@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
@@ -28,7 +28,7 @@ from airflow_atscale_aggs.engine.sql.probes import (
     proof_statement,
     with_proofs,
 )
-from airflow_atscale_aggs.engine.sql.sources import PhysicalTables, Sources, table_key
+from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+TableKey = tuple[str | None, str | None, str]
+"""(database, schema, table) as SML spells them; None: the warehouse's default."""
+
+PhysicalTables = Mapping[TableKey, Mapping[str, str]]
+"""Column name to type, as the warehouse spells them, of each table that exists."""
+
 
 class TableColumns(dict[str, str]):
     """Column name to type of a table that exists, as the warehouse spells them.
@@ -76,3 +82,22 @@ class Dataset:
     immutable: bool = False
     allow_aggregates: bool = True
     where: str = ""
+
+
+def table_key(dataset: Dataset) -> TableKey | None:
+    """Where a table dataset lives; None for a query dataset."""
+    return None if dataset.table is None else (dataset.database, dataset.schema, dataset.table)
+
+
+def told_type(dataset: Dataset, name: str, columns: Mapping[str, str]) -> str:
+    """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell.
+
+    Args:
+        columns: the table's, as the warehouse spells them. A name is looked up exactly, then without case.
+    """
+    declared = dataset.columns.get(name)
+    if declared is not None and (declared.variants or declared.parent_column):
+        return ""
+    if name in columns:
+        return columns[name]
+    return next((kind for known, kind in columns.items() if known.casefold() == name.casefold()), "")

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
-from airflow_atscale_aggs.engine.sql.sources import Sources, TableKey
+from airflow_atscale_aggs.engine.sql.sources import Sources
 
 Path = tuple[JoinStep, ...]
 Place = tuple[str, str]

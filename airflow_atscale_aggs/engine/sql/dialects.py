@@ -103,6 +103,9 @@ class Dialect:
         table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
             where the warehouse does not tell.
         row_bytes: what a row takes besides its values.
+        comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between types of
+            two families is refused, whatever the values. Types in no family are not known to be refused; empty where it was
+            never tried.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
     """
@@ -136,6 +139,7 @@ class Dialect:
     statistics: str | None = None
     table_bytes: str | None = None
     row_bytes: int = 0
+    comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
 
 
@@ -157,6 +161,29 @@ _DUCKDB_STATISTICS = """\
 SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE, NULL FROM duckdb_tables()
 WHERE database_name = current_database() AND (schema_name, table_name) IN ({tables})"""
 
+_POSTGRES_COMPARABLE = (
+    frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"}),
+    frozenset({"text", "character varying", "character"}),
+    frozenset({"date", "timestamp without time zone", "timestamp with time zone"}),
+    frozenset({"time without time zone", "time with time zone", "interval"}),
+    frozenset({"boolean"}),
+    frozenset({"uuid"}),
+    frozenset({"bytea"}),
+)
+
+# VARCHAR is in none: it is cast to the other type, which depends on its values. So is UHUGEINT, which compares with UUID.
+_DUCKDB_COMPARABLE = (
+    frozenset(
+        {"tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint"}
+        | {"decimal", "float", "double", "boolean"}
+    ),
+    frozenset({"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"}),
+    frozenset({"time", "time with time zone"}),
+    frozenset({"interval"}),
+    frozenset({"uuid"}),
+    frozenset({"blob"}),
+)
+
 _ROWS = (
     Dialect(
         name="duckdb",
@@ -172,6 +199,7 @@ _ROWS = (
         quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_DUCKDB_STATISTICS,
         hash_columns="HASH",
+        comparable=_DUCKDB_COMPARABLE,
     ),
     Dialect(
         name="postgres",
@@ -190,6 +218,7 @@ _ROWS = (
         statistics=_POSTGRES_STATISTICS,
         table_bytes=_POSTGRES_TABLE_BYTES,
         row_bytes=28,
+        comparable=_POSTGRES_COMPARABLE,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
     ),
     Dialect(

@@ -14,6 +14,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
+from airflow_atscale_aggs.engine.sql.comparison import REFUSED_JOIN_REMEDY, JoinColumn, refused_join
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
@@ -164,14 +165,27 @@ class JoinComposer:
         return joined
 
     def children(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
-        """Join everything below a node whose own columns are known."""
+        """Join everything below a node whose own columns are known.
+
+        Raises:
+            DefinitionError: the warehouse refuses to compare the columns of a join, or a join would multiply rows.
+        """
         for step, child in node.children.items():
+            self._check_types(step)
             if step.kind is JoinKind.BRIDGE:
                 self._bridge(child, select, joined)
             elif is_plain(step, self._facts) and self._tells_matches(step):
                 self._plain(child, select, joined)
             else:
                 self._one_row_per_key(child, select, joined)
+
+    def _check_types(self, step: JoinStep) -> None:
+        """By name and before the warehouse does, which some do not do until they meet a row."""
+        ours, theirs = self._sources[step.from_dataset], self._sources[step.to_dataset]
+        pairs = zip(_join_columns(ours, step.from_columns), _join_columns(theirs, step.to_columns), strict=True)
+        reason = refused_join(pairs, self._sources.dialect)
+        if reason:
+            raise DefinitionError("", reason, REFUSED_JOIN_REMEDY)
 
     def _tells_matches(self, step: JoinStep) -> bool:
         """True when the target's first key column is NULL exactly where no row is met; a calculation may not be."""
@@ -244,6 +258,10 @@ class JoinComposer:
         right = [column_of(f"k{number}", alias) for number in range(len(step.to_columns))]
         _left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
         joined.is_matched[node.path] = _is_not_null(right[0])
+
+
+def _join_columns(source: DatasetSource, names: Iterable[str]) -> list[JoinColumn]:
+    return [JoinColumn(source.dataset.name, name, source.told_type(name)) for name in names]
 
 
 def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:

@@ -13,22 +13,20 @@ import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
-from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant, TableColumns
+from airflow_atscale_aggs.engine.model.datasets import (
+    Column,
+    Dataset,
+    PhysicalTables,
+    SqlVariant,
+    TableColumns,
+    TableKey,
+    table_key,
+    told_type,
+)
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 
-TableKey = tuple[str | None, str | None, str]
-"""(database, schema, table) as SML spells them; None: the warehouse's default."""
-
-PhysicalTables = Mapping[TableKey, Mapping[str, str]]
-"""Column name to type, as the warehouse spells them, of each table that exists."""
-
 _DEFAULT_TEXT_DIALECT = "postgres"
-
-
-def table_key(dataset: Dataset) -> TableKey | None:
-    """Where a table dataset lives; None for a query dataset."""
-    return None if dataset.table is None else (dataset.database, dataset.schema, dataset.table)
 
 
 class Sources:
@@ -137,6 +135,10 @@ class DatasetSource:
             if found and self._columns[found]:
                 return self._columns[found].casefold()
         return (declared.data_type or "").casefold() if declared else ""
+
+    def told_type(self, name: str) -> str:
+        """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell."""
+        return told_type(self.dataset, name, self._columns)
 
     def _physical_name(self, name: str) -> str:
         if name in self._columns:

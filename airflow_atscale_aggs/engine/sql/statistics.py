@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.sources import TableKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
