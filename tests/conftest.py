@@ -93,13 +93,13 @@ def postgres_database(postgres_server: str) -> PostgresDatabase:
             # The lock ends with the connection.
             server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
             in_use.add(name)
-            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            server.execute(f'CREATE DATABASE "{name}"')
             try:
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                server.execute(f'CREATE DATABASE "{name}"')
                 yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
             finally:
-                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
                 in_use.discard(name)
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     return database
 

@@ -233,6 +233,60 @@ def test_relationships_within_a_dimension_are_told_too(empty_workspace: Workspac
     )
 
 
+_MONTHS = """\
+unique_name: month
+object_type: dataset
+label: month
+connection_id: warehouse
+table: month
+columns:
+  - name: month_id
+    data_type: int
+  - name: month
+    data_type: string
+"""
+_DAYS_IN_MONTHS = """\
+relationships:
+  - unique_name: day_month
+    type: snowflake
+    from: {dataset: day, join_columns: [month_id]}
+    to: {level: Month}
+"""
+_DAY_BEFORE = """\
+unique_name: Day Before
+object_type: metric_calc
+label: Day Before
+expression: '([Calendar].[Calendar levels].CurrentMember.PrevMember, [Measures].[Amount])'
+"""
+
+
+@pytest.mark.parametrize("asked", ['"Month", "Amount"', '"Month", "Day Before"', '"Month", "Day", "Day Before"'])
+def test_members_that_cannot_be_joined_are_refused_with_that_reason(
+    empty_workspace: Workspace, tmp_path: Path, asked: str
+) -> None:
+    """What could not be asked of the data is not said to be broken by it."""
+    tiny_star.run_sql(
+        empty_workspace,
+        *tiny_star.SETUP_SQL,
+        "ALTER TABLE day ADD COLUMN month_id DATE",
+        "CREATE TABLE month (month_id INTEGER, month VARCHAR(20))",
+    )
+    folder = tiny_star.write_model(tmp_path / "model", {})
+    calendar, model = folder / "calendar.yml", folder / "model.yml"
+    days = "dataset: day\n    key_columns: [month]"
+    assert days in calendar.read_text()
+    in_months = calendar.read_text().replace(days, "dataset: month\n    key_columns: [month_id]")
+    calendar.write_text(in_months + _DAYS_IN_MONTHS)
+    model.write_text(model.read_text() + "  - unique_name: Day Before\n")
+    (folder / "month.yml").write_text(_MONTHS)
+    (folder / "day_before.yml").write_text(_DAY_BEFORE)
+    _deploy(empty_workspace, folder)
+
+    with pytest.raises(UnsupportedQueryError, match=r"`day`\.`month_id` \(DATE\) is joined to .* refuses to compare"):
+        answer(empty_workspace, f"SELECT {asked} FROM tiny_sales")
+    assert len(answer(empty_workspace, 'SELECT "Day", "Day Before" FROM tiny_sales').rows) > 0
+
+
 _AS_QUERY = ("table: sales", "sql: SELECT * FROM sales")
 _CALCULATED = ("  - name: day_id\n    data_type: int\n", "  - name: day_id\n    data_type: int\n    sql: day_id\n")
 

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     with_meant_divisions,
 )
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
-from airflow_atscale_aggs.engine.rewriting.members import proven_calendar
+from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calendar
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
@@ -222,7 +222,19 @@ class SelectPlanner:
         with self._workspace.warehouse.session() as session:
             proofs.add(session, [scope.calendar.part])
             proofs.add_claims(session, scope.calendar.asked)
-        return replace(part, scope=replace(scope, calendar=proven_calendar(scope.calendar, proofs.facts.functional)))
+        try:
+            calendar = proven_calendar(scope.calendar, proofs.facts.functional)
+        except UnsupportedQueryError:
+            self._check_joins(scope.calendar)
+            raise
+        return replace(part, scope=replace(scope, calendar=calendar))
+
+    def _check_joins(self, calendar: Calendar) -> None:
+        """Claims over joins that cannot be made are not asked of the data, which has not broken them then."""
+        try:
+            self._rows_of(calendar.part)
+        except DefinitionError as error:
+            raise UnsupportedQueryError(calendar.metric, error.reason, error.remedy) from error
 
     def _rows_of(self, part: FactPart) -> FactRows:
         """Rows of a dimension's dataset."""
