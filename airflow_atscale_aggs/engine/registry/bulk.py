@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, exc, insert
@@ -33,16 +34,17 @@ def insert_many(
     if compiled.positiontup is None:
         connection.exec_driver_sql(str(compiled), [{**prepared, **row} for row in rows])
         return
-    order: list[str] = list(compiled.positiontup)
-    fixed = {place: prepared[name] for place, name in enumerate(order) if name in prepared}
-    given = [(place, name) for place, name in enumerate(order) if name not in prepared]
-    template = [fixed.get(place) for place in range(len(order))]
-    values = []
-    for row in rows:
-        for place, name in given:
-            template[place] = row[name]
-        values.append(tuple(template))
+    take = _taking(tuple(rows[0]))
+    in_order = _taking([names.index(name) for name in compiled.positiontup])
+    fixed = tuple(prepared.values())
+    values = [in_order((*fixed, *take(row))) for row in rows]
     connection.exec_driver_sql(str(compiled), values)
+
+
+def _taking(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes the values of some keys, in order, as a tuple."""
+    take = itemgetter(*keys)
+    return take if len(keys) > 1 else lambda of: (take(of),)
 
 
 def _copy(connection: Connection, table: str, same: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:

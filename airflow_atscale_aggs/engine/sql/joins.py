@@ -182,6 +182,8 @@ class JoinComposer:
     def _check_types(self, step: JoinStep) -> None:
         """By name and before the warehouse does, which some do not do until they meet a row."""
         ours, theirs = self._sources[step.from_dataset], self._sources[step.to_dataset]
+        if [*map(ours.told_type, step.from_columns)] == [*map(theirs.told_type, step.to_columns)]:
+            return
         pairs = zip(_join_columns(ours, step.from_columns), _join_columns(theirs, step.to_columns), strict=True)
         reason = refused_join(pairs, self._sources.dialect)
         if reason:

@@ -58,3 +58,12 @@ def test_a_broken_constraint_is_sqlalchemys_error_and_nothing_stays(engine: Engi
 
     with engine.connect() as connection:
         assert connection.execute(select(_TABLE)).all() == []
+
+
+def test_one_column_is_enough(engine: Engine) -> None:
+    """Given with the rows, or the same in all."""
+    with engine.begin() as connection:
+        insert_many(connection, _TABLE, {}, [{"id": "1"}, {"id": "2"}])
+        insert_many(connection, _TABLE, {"at": _AT}, [{"id": "3"}])
+
+        assert connection.execute(select(_TABLE.c.id).order_by(_TABLE.c.id)).all() == [("1",), ("2",), ("3",)]
