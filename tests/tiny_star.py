@@ -123,7 +123,7 @@ def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple
         "model": _MODEL + _aggregates(AGGREGATES if aggregates is None else aggregates),
     }
     for table, columns in _DATASETS.items():
-        files[f"dataset_{table}"] = _dataset(table, columns)
+        files[f"dataset_{table}"] = dataset(table, columns)
     files["calendar"] = _DIMENSION.format(
         name="Calendar", table="day", coarse="Month", fine="Day", coarse_column="month"
     )
@@ -139,7 +139,8 @@ def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple
     return folder
 
 
-def _dataset(table: str, columns: tuple[str, ...]) -> str:
+def dataset(table: str, columns: tuple[str, ...]) -> str:
+    """The file of a dataset; columns as in ``"shop_id int"``."""
     lines = "".join(
         f"  - name: {name}\n    data_type: {kind}\n" for name, kind in (column.split(" ", 1) for column in columns)
     )

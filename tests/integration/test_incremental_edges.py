@@ -87,7 +87,7 @@ def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspac
         "INSERT INTO returns VALUES (1, 5), (3, 2), (NULL, 1)",
     )
     folder = star.write_model(tmp_path / "model")
-    (folder / "dataset_returns.yml").write_text(tiny_star._dataset("returns", ("shop_id int", "returned int")))
+    (folder / "dataset_returns.yml").write_text(tiny_star.dataset("returns", ("shop_id int", "returned int")))
     metric = tiny_star.METRIC.format(name="Returned", method="sum", column="returned")
     (folder / "metric_Returned.yml").write_text(metric.replace("dataset: sales", "dataset: returns"))
     model = folder / "model.yml"

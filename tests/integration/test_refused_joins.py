@@ -187,16 +187,6 @@ def test_prediction_leaves_out_what_is_refused(clashing: Workspace, tmp_path: Pa
     assert run_batch(clashing, "tiny_sales", owner="test").batch.notes == ()
 
 
-_REGION = """\
-unique_name: region
-object_type: dataset
-label: region
-connection_id: warehouse
-table: region
-columns:
-  - name: region_id
-    data_type: int
-"""
 _SNOWFLAKE = """\
   - unique_name: Region
     label: Region
@@ -223,7 +213,7 @@ def test_relationships_within_a_dimension_are_told_too(empty_workspace: Workspac
     shops = folder / "shops.yml"
     text = shops.read_text().replace("    levels:\n", "    levels:\n      - unique_name: Region\n", 1) + _SNOWFLAKE
     shops.write_text(text)
-    (folder / "region.yml").write_text(_REGION)
+    (folder / "region.yml").write_text(tiny_star.dataset("region", ("region_id int",)))
     line = text.splitlines().index("  - unique_name: shop_region") + 1
 
     (told,) = _told(_deploy(empty_workspace, folder))
@@ -233,18 +223,6 @@ def test_relationships_within_a_dimension_are_told_too(empty_workspace: Workspac
     )
 
 
-_MONTHS = """\
-unique_name: month
-object_type: dataset
-label: month
-connection_id: warehouse
-table: month
-columns:
-  - name: month_id
-    data_type: int
-  - name: month
-    data_type: string
-"""
 _DAYS_IN_MONTHS = """\
 relationships:
   - unique_name: day_month
@@ -278,7 +256,7 @@ def test_members_that_cannot_be_joined_are_refused_with_that_reason(
     in_months = calendar.read_text().replace(days, "dataset: month\n    key_columns: [month_id]")
     calendar.write_text(in_months + _DAYS_IN_MONTHS)
     model.write_text(model.read_text() + "  - unique_name: Day Before\n")
-    (folder / "month.yml").write_text(_MONTHS)
+    (folder / "month.yml").write_text(tiny_star.dataset("month", ("month_id int", "month string")))
     (folder / "day_before.yml").write_text(_DAY_BEFORE)
     _deploy(empty_workspace, folder)
 
