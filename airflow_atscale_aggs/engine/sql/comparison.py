@@ -37,8 +37,6 @@ def refused_join(pairs: Iterable[tuple[JoinColumn, JoinColumn]], dialect: Dialec
 
 def are_incomparable(one: str, other: str, dialect: Dialect) -> bool:
     """True when the warehouse is known to refuse ``=`` between two column types, whatever the values."""
-    if one == other:
-        return False
     families = [_family(kind, dialect) for kind in (one, other)]
     return None not in families and families[0] != families[1]
 

@@ -54,6 +54,7 @@ class DatasetSource:
         self.dataset, self.dialect = dataset, dialect
         self._query: exp.Expression | None = None
         self._parsed: dict[str, exp.Expression] = {}
+        self._told_types: dict[str, str] = {}
         self._spelled: TableKey = (None, None, "")
         key = table_key(dataset)
         if key is None:
@@ -138,7 +139,9 @@ class DatasetSource:
 
     def told_type(self, name: str) -> str:
         """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell."""
-        return told_type(self.dataset, name, self._columns)
+        if name not in self._told_types:
+            self._told_types[name] = told_type(self.dataset, name, self._columns)
+        return self._told_types[name]
 
     def _physical_name(self, name: str) -> str:
         if name in self._columns:
