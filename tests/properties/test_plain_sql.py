@@ -126,7 +126,9 @@ def _ask(database: Database, star: Star, text: PlainSql, instances: list[Serving
             event(f"as it stands: {found.untouched[0].rpartition(':')[2] if found.untouched else 'no match'}")
             continue
         event("rewritten")
-        routed = render(found.statement.answered_by(found.composed), database.dialect)
+        composed = found.composed
+        whole = found.statement.answered_by(lambda number, _, made=composed: made[number])
+        routed = render(whole, database.dialect)
         rows = database.fetch_all(routed)
         wrong = same_rows(rows, wanted)
         assert not wrong, f"{wrong}\n{text.sql}\n{routed}"

@@ -321,11 +321,8 @@ class QueryRouter:
         if isinstance(asked, PlainPlan):
             return self._plain_plan(sql, asked), asked.known
         statement, planners = asked
-        composed = [
-            planner.plan(statement, select, use_aggregates=options[2])
-            for planner, select in zip(planners, statement.selects, strict=True)
-        ]
-        return self._plan(statement, planners, composed), tuple(planner.known for planner in planners)
+        plan = self._plan(statement, planners, use_aggregates=options[2])
+        return plan, tuple(planner.known for planner in planners)
 
     def explain(
         self,
@@ -341,19 +338,18 @@ class QueryRouter:
         if isinstance(asked, PlainPlan):
             return replace(self._plain_plan(sql, asked), candidates=tuple(asked.candidates(estimate=estimate)))
         statement, planners = asked
-        composed = [
-            planner.plan(statement, select, use_aggregates=True)
-            for planner, select in zip(planners, statement.selects, strict=True)
-        ]
+        plan = self._plan(statement, planners, use_aggregates=True)
         candidates = [found for planner in planners for found in planner.candidates(estimate=estimate)]
-        return replace(self._plan(statement, planners, composed), candidates=tuple(candidates))
+        return replace(plan, candidates=tuple(candidates))
 
-    def _plan(
-        self, statement: Statement, planners: Sequence[SelectPlanner], composed: Sequence[exp.Query]
-    ) -> QueryPlan:
+    def _plan(self, statement: Statement, planners: Sequence[SelectPlanner], *, use_aggregates: bool) -> QueryPlan:
+        sql = self._rendered(
+            statement,
+            lambda number, select: planners[number].plan(statement, select, use_aggregates=use_aggregates),
+        )
         keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
         return QueryPlan(
-            sql=self._rendered(statement, composed),
+            sql=sql,
             sources=tuple(source for planner in planners for source in planner.sources),
             model_id=planners[0].model_id,
             asked=statement,
@@ -366,7 +362,7 @@ class QueryRouter:
         """As it stands, unless a part of it is answered from an aggregate."""
         keys, metrics, predicates = _names(plain.queries)
         return QueryPlan(
-            sql=self._rendered(plain.statement, plain.composed) if plain.composed else sql,
+            sql=self._rendered(plain.statement, lambda number, _: plain.composed[number]) if plain.composed else sql,
             sources=tuple(plain.sources),
             model_id=plain.planners[0].model_id if plain.planners else "",
             asked=plain.statement,
@@ -408,7 +404,7 @@ class QueryRouter:
         except UnreadableQueryError as error:
             return error, None, []
 
-    def _rendered(self, statement: Statement, composed: Sequence[exp.Query]) -> str:
+    def _rendered(self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query]) -> str:
         try:
             return render_last(statement.answered_by(composed), self._workspace.warehouse.dialect)
         except UnsupportedError as error:

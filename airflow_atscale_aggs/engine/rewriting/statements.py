@@ -6,7 +6,7 @@ a `ModelQuery` with its own grain; everything around it works on its rows and is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,16 +60,25 @@ class Statement:
                 literal.replace(exp.Placeholder())
         return plain.sql(dialect=self.dialect)
 
-    def answered_by(self, composed: Sequence[exp.Query]) -> exp.Query:
-        """The statement with each SELECT on a model replaced by SQL on tables, which is used up."""
+    def answered_by(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
+        """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
+
+        Args:
+            composed: what takes the place of the SELECT of a number; every SELECT inside it has been replaced already.
+        """
         if self.is_plain:
-            return composed[0]
-        made = {id(select): one for select, one in zip(self.selects, composed, strict=True)}
-        places = [(place, made[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in made]
+            return composed(0, self.selects[0])
+        numbers = {id(select): number for number, select in enumerate(self.selects)}
+        places = [(place, numbers[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in numbers]
         copy = self.root.copy()
         nodes = list(copy.walk())
-        for place, one in places:
-            nodes[place].replace(one)
+        for place, number in sorted(places, key=lambda one: -one[1]):
+            select = nodes[place]
+            made = composed(number, select)
+            if select is copy:
+                copy = made
+            else:
+                select.replace(made)
         return copy
 
 
