@@ -89,6 +89,8 @@ def query(
         print_table(found.columns, found.rows)
     if found.fallback_reason:
         say(f"The aggregate could not be read, so the facts answered: {found.fallback_reason}")
+    if found.log_loss:
+        say(found.log_loss)
     sources = ", ".join(_told(source) for source in found.plan.sources) or "the SQL as it stands"
     say(f"{len(found.rows)} rows from {sources}")
 
@@ -157,6 +159,7 @@ def _answer_document(found: Answer) -> dict[str, object]:
         "sources": [_source(one) for one in found.plan.sources],
         "planned_sources": [_source(one) for one in found.planned],
         "fallback_reason": found.fallback_reason,
+        "log_loss": found.log_loss,
         "sql": found.plan.sql,
     }
 

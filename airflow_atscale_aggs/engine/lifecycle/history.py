@@ -1,7 +1,8 @@
 """What was asked, and what it was answered from: collected without slowing queries, written in batches.
 
 The memory is bounded: when many queries come between two writes, only every tenth is kept and stands for ten. A registry
-that cannot be written loses some history and no query.
+that another process has locked is tried again later: nobody waits for it longer than `PATIENCE`. What cannot be written at
+the end is lost and counted; the answers are not touched by it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ BATCH = 50
 LONGEST_WAIT = timedelta(seconds=5)
 """How long a query waits for others; it is written with the next one after that, or when the router is closed."""
 
+PATIENCE = timedelta(milliseconds=200)
+"""How long an answer may be held up by another process that writes to the registry."""
+
 _SAMPLED_FROM = 200
 _EVERY = 10
 _MOST = 1000
@@ -33,6 +37,8 @@ class QueryHistory:
         self._waiting: list[QueryRecord] = []
         self._skipped = 0
         self._written_at: datetime | None = None
+        self._is_refused = False
+        self._reason = ""
         self.lost = 0
         """Queries that could not be written."""
 
@@ -54,14 +60,35 @@ class QueryHistory:
         since = self._written_at or now
         if self._written_at is None:
             self._written_at = now
-        return len(self._waiting) >= BATCH or (bool(self._waiting) and now - since >= LONGEST_WAIT)
+        is_much = len(self._waiting) >= BATCH and not self._is_refused
+        return is_much or (bool(self._waiting) and now - since >= LONGEST_WAIT)
 
     def write(self, settings: Settings, *, now: datetime) -> None:
-        """Write what is waiting, and forget what is older than the log's retention."""
-        waiting, self._waiting, self._written_at = self._waiting, [], now
-        if not waiting:
+        """Write what is waiting, and forget what is older than the log's retention. What is refused waits on."""
+        self._written_at = now
+        if not self._waiting:
             return
+        forget_before = now - timedelta(days=settings.history_days)
         try:
-            self._registry.record_queries(waiting, forget_before=now - timedelta(days=settings.history_days))
-        except RegistryError:
-            self.lost += sum(record.weight for record in waiting)
+            self._registry.record_queries(self._waiting, forget_before=forget_before, patience=PATIENCE)
+        except RegistryError as error:
+            self._is_refused, self._reason = True, str(error)
+        else:
+            self._waiting, self._is_refused = [], False
+
+    def close(self, settings: Settings, *, now: datetime) -> None:
+        """Write what is waiting, for the last time."""
+        self.write(settings, now=now)
+        self.lost += sum(record.weight for record in self._waiting)
+        self._waiting = []
+
+    @property
+    def log_loss(self) -> str:
+        """What the log lacks, in one sentence; empty when nothing was lost."""
+        if not self.lost:
+            return ""
+        number = "1 query is" if self.lost == 1 else f"{self.lost:,} queries are"
+        return (
+            f"{number} missing in the log of queries and in the counts of what uses each aggregate, so that advice does not "
+            f"know of {'it' if self.lost == 1 else 'them'}: {self._reason or 'too many came between two writes.'}"
+        )

@@ -110,6 +110,7 @@ class Answer:
         plan: what was run in the end.
         planned: the sources that were meant; other than ``plan.sources`` after a fallback.
         fallback_reason: why the aggregate that was meant could not be read; empty when all went as planned.
+        log_loss: what the log of queries lacks because the registry could not be written; empty when it lacks nothing.
     """
 
     columns: tuple[str, ...]
@@ -117,6 +118,7 @@ class Answer:
     plan: QueryPlan
     planned: tuple[PartSource, ...]
     fallback_reason: str = ""
+    log_loss: str = ""
 
 
 def answer(
@@ -146,9 +148,10 @@ def answer(
         WarehouseError: the warehouse refused.
     """
     with QueryRouter(workspace, user=user) as router:
-        return router.answer(
+        found = router.answer(
             sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
         )
+    return replace(found, log_loss=router.log_loss)
 
 
 def explain(
@@ -227,7 +230,12 @@ class QueryRouter:
 
     def close(self) -> None:
         """Write what the log has not got yet. The workspace stays open."""
-        self._history.write(self._workspace.settings, now=self._clock())
+        self._history.close(self._workspace.settings, now=self._clock())
+
+    @property
+    def log_loss(self) -> str:
+        """What the log of queries lacks, in one sentence; empty when nothing was lost."""
+        return self._history.log_loss
 
     def __enter__(self) -> Self:
         return self

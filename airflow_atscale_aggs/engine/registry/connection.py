@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy
@@ -41,13 +42,39 @@ class RegistryDatabase:
             yield connection
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction: committed at the end of the block, rolled back on any error."""
+    def writing(self, *, patience: timedelta | None = None) -> Iterator[Connection]:
+        """A transaction: committed at the end of the block, rolled back on any error.
+
+        Args:
+            patience: how long to wait for each lock that another writer holds; None: as long as the database waits by
+                itself, which is `_BUSY_SECONDS` for SQLite, and for ever for PostgreSQL.
+
+        Raises:
+            RegistryUnavailableError: the database cannot be reached, or a lock was not free in time.
+        """
         with self._translated(), self.engine.connect() as connection:
-            if self.url.get_backend_name() == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-            connection.commit()
+            with self._waiting_at_most(connection, patience):
+                if self.url.get_backend_name() == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+
+    @contextlib.contextmanager
+    def _waiting_at_most(self, connection: Connection, patience: timedelta | None) -> Iterator[None]:
+        """Bound the waits for locks, for the length of the block. SQLite keeps its bound for a connection, which is pooled."""
+        if patience is None:
+            yield
+            return
+        milliseconds = int(patience.total_seconds() * 1000)
+        if self.url.get_backend_name() != "sqlite":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+            yield
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
 
     def check_version(self) -> bool:
         """True when the schema is this program's, False when the database holds no registry yet.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,21 +21,30 @@ class QueryLog(RegistryReader):
 
     __slots__ = ()
 
-    def record_queries(self, records: Sequence[QueryRecord], *, forget_before: datetime | None = None) -> None:
+    def record_queries(
+        self,
+        records: Sequence[QueryRecord],
+        *,
+        forget_before: datetime | None = None,
+        patience: timedelta | None = None,
+    ) -> None:
         """Append queries and count the uses of aggregates, in one transaction.
 
         Args:
             forget_before: older queries of the log are deleted; usage stays.
+            patience: how long to wait for another writer; None: as `RegistryDatabase.writing` waits.
 
         Raises:
             RegistryUnavailableError: it cannot be written, for whatever reason; nobody waits for it.
         """
         try:
-            self._append(records, forget_before)
+            self._append(records, forget_before, patience)
         except SQLAlchemyError as error:
             raise RegistryUnavailableError(self.database.name, f"its log of queries: {error}") from error
 
-    def _append(self, records: Sequence[QueryRecord], forget_before: datetime | None) -> None:
+    def _append(
+        self, records: Sequence[QueryRecord], forget_before: datetime | None, patience: timedelta | None
+    ) -> None:
         used: dict[tuple[str, str], tuple[int, float, datetime]] = {}
         for record in records:
             for source in record.actual:
@@ -44,7 +53,7 @@ class QueryLog(RegistryReader):
                     uses, seconds, last = used.get(place, (0, 0.0, record.asked_at))
                     weight = record.weight
                     used[place] = (uses + weight, seconds + record.seconds * weight, max(last, record.asked_at))
-        with self.database.writing() as connection:
+        with self.database.writing(patience=patience) as connection:
             if records:
                 connection.execute(insert(queries), [_row(record) for record in records])
             known = set(connection.scalars(select(definitions.c.id)))

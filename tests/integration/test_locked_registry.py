@@ -1,0 +1,92 @@
+"""Another process that writes to the registry holds no answer up, and what the log lacks is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from tiny_star import SETUP_SQL, run_sql, write_model
+
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.history import LONGEST_WAIT
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+
+_QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
+_LONG = 15
+"""Seconds: SQLite's own wait is twice as long, PostgreSQL's has no end."""
+
+Lock = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def built(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """The tiny star with its aggregates; one query is logged, so that every table of the log has a row."""
+    run_sql(empty_workspace, *SETUP_SQL)
+    deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
+    run_batch(empty_workspace, "tiny_sales", build_type=BuildType.FULL, owner="test")
+    answer(empty_workspace, _QUERY)
+    return empty_workspace
+
+
+@pytest.fixture(params=["the whole registry", "the rows that count uses"])
+def lock(built: Workspace, request: pytest.FixtureRequest) -> Lock:
+    """Holds a lock that a writer of the log needs; a reader does not."""
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        engine = sqlalchemy.create_engine(built.registry.database.url)
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif request.param == "the whole registry":
+                for table in ("queries", "usages", "models"):
+                    connection.exec_driver_sql(f"LOCK TABLE atscale_aggs_{table} IN EXCLUSIVE MODE")
+            else:
+                connection.exec_driver_sql("UPDATE atscale_aggs_usages SET uses = uses + 1")
+            try:
+                yield
+            finally:
+                connection.rollback()
+        engine.dispose()
+
+    return locked
+
+
+def test_an_answer_does_not_wait_for_a_locked_registry(built: Workspace, lock: Lock) -> None:
+    """The answer is complete; its log is not, and it says so."""
+    with lock(), ThreadPoolExecutor(1) as pool:
+        found = pool.submit(answer, built, _QUERY).result(timeout=_LONG)
+
+    assert found.plan.sources[0].aggregate == "by_city"
+    assert len(found.rows) == 3
+    assert found.log_loss.startswith("1 query is missing in the log of queries")
+    (record,) = built.registry.models()
+    assert len(built.registry.queries(record.id)) == 1
+
+
+def test_a_router_writes_later_what_it_could_not_write_at_once(built: Workspace, lock: Lock) -> None:
+    """Nothing is lost when the lock goes away while the router lives."""
+    now = utc_now()
+    router = QueryRouter(built, clock=lambda: now)
+    router.answer(_QUERY)
+    with lock(), ThreadPoolExecutor(1) as pool:
+        now += LONGEST_WAIT
+        pool.submit(router.answer, _QUERY).result(timeout=_LONG)
+    (record,) = built.registry.models()
+    assert len(built.registry.queries(record.id)) == 1
+
+    now += LONGEST_WAIT + timedelta(seconds=1)
+    router.answer(_QUERY)
+    router.close()
+
+    assert len(built.registry.queries(record.id)) == 4
+    assert router.log_loss == ""
