@@ -113,6 +113,8 @@ def instances(
 
     Use it to see which tables serve now (status active), and after a failed build which ones failed, and why (--json).
     """
+    from airflow_atscale_aggs.engine.lifecycle.presence import said_gone
+
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
         names = {one.id: one.name for one in place.registry.models()}
@@ -122,11 +124,29 @@ def instances(
             for one in place.registry.instances(model_id=model_id, batch_id=batch_id)
             if include_gone or batch_id or one.status not in gone
         ]
+        missing, unknown = _missing(place, found)
     if as_json:
-        print_json([instance_document(one, names[one.model_id]) for one in found])
+        absent = {one.id: missing.get(one.id, ()) for one in found}
+        print_json([{**instance_document(one, names[one.model_id]), "missing_tables": absent[one.id]} for one in found])
         return
     _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
     print_instances(found, names)
+    for one in found:
+        if one.id in missing:
+            say(f"`{one.step.aggregate}` is active and cannot answer: {said_gone(missing[one.id])}.")
+    if unknown:
+        say(f"Whether the tables are there is not known: {unknown}")
+
+
+def _missing(place: Workspace, found: Sequence[InstanceRecord]) -> tuple[Mapping[str, tuple[str, ...]], str]:
+    """Tables that are gone, by instance; or why nobody knows, since the list is worth printing all the same."""
+    from airflow_atscale_aggs.engine.errors import WarehouseError
+    from airflow_atscale_aggs.engine.lifecycle.presence import missing_of_active
+
+    try:
+        return missing_of_active(place, found), ""
+    except WarehouseError as error:
+        return {}, str(error)
 
 
 @click.command(cls=Verb, example="atscale-aggs batches --model retail --json")

@@ -33,7 +33,8 @@ def verify(
     """Compare the aggregates that serve with their facts as they are now. Changes nothing.
 
     Use it when a number looks wrong, or on a schedule. An aggregate that is only behind, because the facts have changed since
-    its build, is told apart from one that is wrong; both end with exit code 1.
+    its build, is told apart from one that is wrong. Both end with exit code 1, and so does one whose table, or whose facts, are
+    gone.
     """
     from airflow_atscale_aggs.engine.lifecycle.verify import verify as run
     from airflow_atscale_aggs.engine.settings import VerificationLevel
@@ -58,12 +59,15 @@ def _show(report: VerifyReport) -> None:
         for difference in one.differences:
             say(f"{one.finding}: {one.aggregate}: {difference}")
         for reason in one.undecided:
-            say(f"undecided: {one.aggregate}: {reason}")
-    counts = [(sum(one.finding == name for one in report.instances), name) for name in ("agrees", "behind", "differs")]
+            kind = one.finding if one.finding in {"gone", "unreadable"} else "undecided"
+            say(f"{kind}: {one.aggregate}: {reason}")
+    names = ("agrees", "behind", "differs", "gone", "unreadable")
+    counts = [(sum(one.finding == name for one in report.instances), name) for name in names]
     told = ", ".join(f"{number} {name}" for number, name in counts if number)
     if any(one.finding == "behind" for one in report.instances):
         say(f"The facts have changed since the last build; run: atscale-aggs build {report.model}")
-    say(f"{len(report.instances)} compared at level {report.level}{f': {told}' if told else ''}.")
+    compared = sum(one.finding not in {"gone", "unreadable"} for one in report.instances)
+    say(f"{compared} compared at level {report.level}{f': {told}' if told else ''}.")
 
 
 def _document(report: VerifyReport) -> dict[str, object]:

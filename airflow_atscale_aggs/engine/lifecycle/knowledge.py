@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
+from airflow_atscale_aggs.engine.lifecycle.presence import missing_tables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -140,10 +141,12 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
     version = registry.version(record.id)
     model = _resolved(registry, record, record.deployment_id)
     paths = JoinPaths(model)
-    serving, others = _instances(registry, record, model, paths)
     keys = {key for key in map(table_key, model.datasets.values()) if key is not None}
+    active = registry.active_instances(record.id)
     with workspace.warehouse.session() as session:
         physical = session.columns(sorted(keys, key=str))
+        gone = missing_tables(registry, session, active)
+    serving, others = _instances(registry, record, (model, paths), active, gone)
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
     return ModelKnowledge(
         record=record,
@@ -167,24 +170,36 @@ def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str)
 
 
 def _instances(
-    registry: RegistryReader, record: ModelRecord, model: SemanticModel, paths: JoinPaths
+    registry: RegistryReader,
+    record: ModelRecord,
+    deployed: tuple[SemanticModel, JoinPaths],
+    active: Sequence[InstanceRecord],
+    gone: Mapping[str, tuple[str, ...]],
 ) -> tuple[list[ServingInstance], list[Candidate]]:
-    """The active instances that mean today what they meant when they were built; and what does not serve."""
+    """The active instances that mean today what they meant when they were built; and what does not serve.
+
+    Args:
+        gone: names of tables that are not there any more, by instance.
+    """
+    rebuild = f"build the model again: `atscale-aggs build {record.name}`"
     current = {one.definition.id: one for one in registry.definitions(record.id, include_retired=True)}
     history = _History(registry, record, {key: one.definition for key, one in current.items()})
     serving: list[ServingInstance] = []
     others: list[Candidate] = []
-    active = registry.active_instances(record.id)
     blocked = {key for key, one in current.items() if one.status == "blocked"}
     for instance in active:
         if instance.step.definition_id in blocked:
             others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
             continue
-        part = _as_of_now(history.part(instance), history.datasets(instance), model, paths)
+        step, lost = instance.step, gone.get(instance.id)
+        if lost:
+            others.append(
+                Candidate(aggregate=step.aggregate, fact=step.fact, miss=Miss.GONE, missing=lost, change=rebuild)
+            )
+            continue
+        part = _as_of_now(history.part(instance), history.datasets(instance), *deployed)
         if part is None:
-            step = instance.step
-            change = f"build the model again: `atscale-aggs build {record.name}`"
-            others.append(Candidate(aggregate=step.aggregate, fact=step.fact, miss=Miss.OTHER_VERSION, change=change))
+            others.append(Candidate(aggregate=step.aggregate, fact=step.fact, miss=Miss.OTHER_VERSION, change=rebuild))
         else:
             serving.append(_serving(instance, part, registry))
     built = {(one.step.definition_id, one.step.fact) for one in active}

@@ -32,6 +32,7 @@ from airflow_atscale_aggs.engine.errors import (
 )
 from airflow_atscale_aggs.engine.lifecycle.comparing import Comparison, UndecidedError, compare, take_totals
 from airflow_atscale_aggs.engine.lifecycle.plan import prove, read_physical_tables
+from airflow_atscale_aggs.engine.lifecycle.presence import missing_tables, said_gone
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.settings import VerificationLevel
@@ -51,6 +52,14 @@ class Finding(StrEnum):
 
     DIFFERS = "differs"
     UNDECIDED = "undecided"
+    GONE = "gone"
+    """Its table, or one of its segments, is not in the warehouse."""
+
+    UNREADABLE = "unreadable"
+    """A table or column of the facts is missing or may not be read, so that there is nothing to compare with."""
+
+
+_FAILURES = frozenset({Finding.BEHIND, Finding.DIFFERS, Finding.GONE, Finding.UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +68,7 @@ class VerifiedInstance:
 
     Attributes:
         differences: the measures that differ; empty unless it is ``behind`` or ``differs``.
-        undecided: what could not be told, and why.
+        undecided: what could not be told, and why; also what is gone.
         not_compared: stored measures that the level does not compare.
     """
 
@@ -82,8 +91,8 @@ class VerifyReport:
 
     @property
     def has_mismatch(self) -> bool:
-        """True when an aggregate answers otherwise than the facts do now."""
-        return any(one.finding in {Finding.BEHIND, Finding.DIFFERS} for one in self.instances)
+        """True when an aggregate answers otherwise than the facts do now, or one of the two is not there to be asked."""
+        return any(one.finding in _FAILURES for one in self.instances)
 
 
 def verify(workspace: Workspace, model: str, *, aggregate: str | None = None, level: VerificationLevel) -> VerifyReport:
@@ -129,6 +138,7 @@ class _Run:
         instances: Sequence[InstanceRecord],
     ) -> None:
         self._workspace, self._session, self._level = workspace, session, level
+        self._gone = missing_tables(workspace.registry, session, instances)
         self._parts = {one.id: self._part(one) for one in instances}
         parts = list(self._parts.values())
         datasets = workspace.registry.datasets(deployment_id)
@@ -139,11 +149,16 @@ class _Run:
 
     def verified(self, instance: InstanceRecord) -> VerifiedInstance:
         """One instance, compared in one snapshot."""
+        gone = self._gone.get(instance.id)
+        if gone is not None:
+            return _told(instance, Finding.GONE, undecided=(said_gone(gone),))
         undecided: list[str] = []
         try:
             verification = self._verification(instance, undecided)
-        except DefinitionError as error:
+        except UnsupportedMetricError as error:
             return _told(instance, Finding.UNDECIDED, undecided=(error.explanation,))
+        except DefinitionError as error:
+            return _told(instance, Finding.UNREADABLE, undecided=(error.explanation,))
         not_compared = _not_compared(self._parts[instance.id], verification)
         try:
             with self._session.snapshot() as is_snapshot:

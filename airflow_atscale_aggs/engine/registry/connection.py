@@ -52,12 +52,15 @@ class RegistryDatabase:
         Raises:
             RegistryUnavailableError: the database cannot be reached, or a lock was not free in time.
         """
-        with self._translated(), self.engine.connect() as connection:
-            with self._waiting_at_most(connection, patience):
-                if self.url.get_backend_name() == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-                connection.commit()
+        with (
+            self._translated(),
+            self.engine.connect() as connection,
+            self._waiting_at_most(connection, patience),
+        ):
+            if self.url.get_backend_name() == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
 
     @contextlib.contextmanager
     def _waiting_at_most(self, connection: Connection, patience: timedelta | None) -> Iterator[None]:

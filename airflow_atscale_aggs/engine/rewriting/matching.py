@@ -70,6 +70,7 @@ class Miss(StrEnum):
     NOT_BUILT = "defined but not built"
     BLOCKED = "its definition is blocked"
     OTHER_VERSION = "built for another version of the model"
+    GONE = "its table is not in the warehouse any more"
     STALE = "older than the query allows"
     ATTRIBUTE_NOT_STORED = "attribute not stored"
     FILTER_NOT_STORED = "filter on an attribute that is not stored"
@@ -390,6 +391,7 @@ _FAR: Mapping[Miss, int] = {
     Miss.FACTS_CHEAPER: -1,
     Miss.MANY_TO_MANY: 2,
     Miss.OTHER_VERSION: 2,
+    Miss.GONE: 2,
     Miss.BLOCKED: 2,
     Miss.SEMI_ADDITIVE: 2,
     Miss.SKETCH: 2,

@@ -1,0 +1,64 @@
+"""Are the tables of instances still in the warehouse? Somebody may have dropped them behind the registry's back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+_MOST_SAID = 3
+"""Names in one sentence."""
+
+
+def missing_tables(
+    registry: Registry, session: WarehouseSession, instances: Iterable[InstanceRecord]
+) -> Mapping[str, tuple[str, ...]]:
+    """Names of the tables that are not in the warehouse, by id of the instance that needs them; others are absent.
+
+    One round trip per schema.
+
+    Args:
+        instances: with a table each: built ones that nobody has dropped.
+    """
+    schemas: dict[str, str] = {}
+    existing: dict[str, frozenset[str]] = {}
+    missing: dict[str, tuple[str, ...]] = {}
+    for instance in instances:
+        if instance.batch_id not in schemas:
+            schemas[instance.batch_id] = registry.batch(instance.batch_id).schema
+        schema = schemas[instance.batch_id]
+        if schema not in existing:
+            existing[schema] = session.tables(schema)
+        absent = tuple(name for name in _tables_of(registry, instance) if name not in existing[schema])
+        if absent:
+            missing[instance.id] = absent
+    return missing
+
+
+def missing_of_active(workspace: Workspace, instances: Iterable[InstanceRecord]) -> Mapping[str, tuple[str, ...]]:
+    """`missing_tables` of those that serve, over a session of its own; asks nothing when none does.
+
+    Raises:
+        WarehouseError: the warehouse cannot be asked.
+    """
+    active = [one for one in instances if one.status == "active"]
+    if not active:
+        return {}
+    with workspace.warehouse.session() as session:
+        return missing_tables(workspace.registry, session, active)
+
+
+def said_gone(tables: Sequence[str]) -> str:
+    """That the tables of one instance are gone, in one sentence."""
+    names = ", ".join(f"`{name}`" for name in tables[:_MOST_SAID])
+    more = f" and {len(tables) - _MOST_SAID} more" if len(tables) > _MOST_SAID else ""
+    return f"{names}{more} {'is' if len(tables) == 1 else 'are'} not in the warehouse any more; build again"
+
+
+def _tables_of(registry: Registry, instance: InstanceRecord) -> Iterable[str]:
+    """The table, or the view over segments and their tables."""
+    segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
+    return [str(instance.table), *(one.table for one in segments)]
