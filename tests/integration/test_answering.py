@@ -84,7 +84,8 @@ def test_values_are_kept_where_a_setting_says_so(workspace: Workspace) -> None:
 def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
     """The record has both sources; the use is not counted for the aggregate."""
     wanted = answer(workspace, _BY_CITY, use_aggregates=False).rows
-    plan = explain(workspace, _BY_CITY)
+    router = QueryRouter(workspace)
+    plan = router.plan(_BY_CITY)
     (instance,) = [
         one
         for one in workspace.registry.active_instances(_model_id(workspace))
@@ -92,7 +93,8 @@ def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
     ]
     tiny_star.run_sql(workspace, *(f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"'))
 
-    found = answer(workspace, _BY_CITY)
+    found = router.answer(_BY_CITY)
+    router.close()
 
     assert found.rows == wanted
     assert (found.planned[0].aggregate, found.plan.sources[0].aggregate) == ("by_city", None)

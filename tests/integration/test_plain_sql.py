@@ -208,14 +208,17 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     """As written."""
     sql = f"SELECT s.city, SUM(f.amount) AS a {_JOINED} GROUP BY s.city -- by city"
     wanted = answer(workspace, sql, use_aggregates=False)
+    router = QueryRouter(workspace)
+    planned = router.plan(sql).sources[0].instance_id
     (instance,) = [
         one
         for one in workspace.registry.active_instances(workspace.registry.model("tiny_sales").id)
-        if one.id == explain(workspace, sql).sources[0].instance_id
+        if one.id == planned
     ]
     tiny_star.run_sql(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
 
-    found = answer(workspace, sql)
+    found = router.answer(sql)
+    router.close()
 
     assert sorted(found.rows, key=str) == sorted(wanted.rows, key=str)
     assert wanted.plan.sql == found.plan.sql == sql
