@@ -29,9 +29,6 @@ TABLE_ROWS = "rows of the table"
 ROUNDOFF = 2.0**-53
 """Relative error of one addition in double precision."""
 
-SINGLE_ROUNDOFF = 2.0**-24
-"""The same in single precision."""
-
 LEAST_TOLERANCE = 1e-9
 _MOST_TOLERANCE = 1e-2
 """A comparison that forgives more than this says nothing and is not made."""

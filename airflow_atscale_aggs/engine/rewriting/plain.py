@@ -369,6 +369,8 @@ class _PlainReader:
         kind = self._context.model.data_type(self._joins.fact, column)
         average, is_float = self._context.dialect.average, kind.startswith(_FLOATS)
         is_double = is_float or average is AverageType.DOUBLE
+        if method.startswith("sum") and kind in {"real", "float4"} and self._context.dialect.adds_singles_as_they_are:
+            self._refuse(function, f"of a column of type `{kind}` is added up in single precision by the warehouse")
         if method in {"average", "stddev_samp", "stddev_pop", "var_samp", "var_pop"}:
             is_number = is_float or kind.startswith(_EXACT)
             if average is None or not is_number or (method != "average" and not is_double):

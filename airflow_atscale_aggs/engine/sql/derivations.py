@@ -62,6 +62,9 @@ def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
     return union
 
 
+_TINY = "1e-150"
+"""Numbers below have squares that double precision cannot tell from zero."""
+
 _Flag: TypeAlias = "exp.Expression | tuple[JoinedColumns, Path]"
 """A matched flag: 1 or 0, or the join that tells."""
 
@@ -270,9 +273,13 @@ class InstanceRows:
             expression=exp.func("NULLIF", self._parent(count), exp.Literal.number(0)),
         )
         distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=self._parent(self._mean_name(total))))
-        between = exp.Mul(
+        between: exp.Expression = exp.Mul(
             this=exp.Mul(this=as_double(self._parent(count)), expression=distance), expression=distance.copy()
         )
+        if self._sources.dialect.refuses_underflow:
+            # The square of what is so small is nothing beside any number whose own square can be told.
+            is_tiny = exp.LT(this=exp.Abs(this=distance.copy()), expression=exp.Literal.number(_TINY))
+            between = exp.Case(ifs=[exp.If(this=is_tiny, true=exp.Literal.number(0))], default=between)
         return exp.Sum(this=exp.Paren(this=exp.Add(this=column, expression=between)))
 
     def _mean_name(self, total: str) -> str:

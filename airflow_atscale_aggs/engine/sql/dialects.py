@@ -86,6 +86,9 @@ class Dialect:
         distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
         percentile_sketch: functions for percentiles that roll up, None when there are none.
         widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
+        adds_singles_as_they_are: SUM of single-precision numbers is added up, and answered, in single precision.
+        refuses_underflow: a product or quotient of floating numbers that is too small to be told from zero is an error.
+        deviation_of_one_is_zero: the population variance of a single number is 0, also where the number is NaN or infinite.
         has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
@@ -125,6 +128,9 @@ class Dialect:
     distinct_sketch: SketchFunctions | None = None
     percentile_sketch: SketchFunctions | None = None
     widens_integer_sums: bool = True
+    adds_singles_as_they_are: bool = False
+    refuses_underflow: bool = False
+    deviation_of_one_is_zero: bool = False
     has_boolean_aggregate: bool = True
     variance_pop: str | None = None
     needs_analyze: bool = False
@@ -194,6 +200,7 @@ _ROWS = (
         transactional_ddl=True,
         begin_snapshot="BEGIN",
         replace_view=ReplaceViewStyle.REPLACE,
+        deviation_of_one_is_zero=True,
         average=AverageType.DOUBLE,
         divides_whole_numbers=True,
         quantile=QuantileStyle.WITHIN_GROUP,
@@ -207,6 +214,8 @@ _ROWS = (
         schemes=("postgresql", "postgres"),
         sml_dialects=("Postgresql",),
         max_identifier=63,
+        adds_singles_as_they_are=True,
+        refuses_underflow=True,
         transactional_ddl=True,
         begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ",
         replace_view=ReplaceViewStyle.DROP_CREATE,

@@ -123,7 +123,13 @@ def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
 
 
 def widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
-    """An integer column as BIGINT where the warehouse's SUM would overflow at 32 bits."""
+    """A column as its sum needs it.
+
+    Integers are BIGINT where the warehouse's SUM would overflow at 32 bits. Floating numbers of less than double precision
+    are double, since some warehouses add them up as they are and lose what is small.
+    """
+    if source.may_be_single(name):
+        return as_double(column)
     if source.dialect.widens_integer_sums or source.data_type(name) not in _INTEGERS:
         return column
     return exp.cast(column, "bigint")

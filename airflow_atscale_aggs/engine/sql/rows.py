@@ -214,6 +214,7 @@ class AggregateRows:
         layout: StoredColumns | None = None,
     ) -> None:
         self._needed = needed
+        self._of_one_is_zero = context[0].dialect.deviation_of_one_is_zero
         there = layout if layout is not None else stored_columns(stored)
         self._rows = InstanceRows(needed, there, *context, alias=AGGREGATE_ALIAS)
         self._rows.read(way, table)
@@ -256,9 +257,13 @@ class AggregateRows:
             total = exp.Sum(this=where(self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only))
             return exp.Div(this=as_double(total), expression=_or_null(number))
         squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
-        if metric.method.endswith("samp"):
+        is_sample = metric.method.endswith("samp")
+        is_one = exp.EQ(this=number.copy(), expression=exp.Literal.number(1))
+        if is_sample:
             number = exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
-        variance = exp.Div(this=as_double(squares), expression=_or_null(number.unnest()))
+        variance: exp.Expression = exp.Div(this=as_double(squares), expression=_or_null(number.unnest()))
+        if self._of_one_is_zero and not is_sample:
+            variance = exp.Case(ifs=[exp.If(this=is_one, true=exp.Literal.number(0))], default=variance)
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
     def _only(self, metric: MetricPieces) -> exp.Expression:

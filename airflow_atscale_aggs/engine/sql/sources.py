@@ -28,6 +28,12 @@ from airflow_atscale_aggs.engine.sql.quoting import identifier
 
 _DEFAULT_TEXT_DIALECT = "postgres"
 
+_SINGLE_TYPES = frozenset({"real", "float", "float4", "float32", "half", "float16"})
+"""Names of floating types that are narrower than double precision on some warehouse."""
+
+_FLOATING_TYPES = _SINGLE_TYPES | {"double", "double precision", "float8", "float64"}
+_FLOATING_CASTS = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
+
 
 class Sources:
     """The datasets of a model on one warehouse. Parses each text once; hands out fresh expressions."""
@@ -136,6 +142,29 @@ class DatasetSource:
             if found and self._columns[found]:
                 return self._columns[found].casefold()
         return (declared.data_type or "").casefold() if declared else ""
+
+    def may_be_single(self, name: str) -> bool:
+        """True for a column whose values may be floating numbers of less than double precision.
+
+        The warehouse tells the type of its own columns. The type of a calculation, or of a query's column, is what SML says,
+        and an expression over a narrow column is taken to be narrow too.
+        """
+        declared = self.dataset.columns.get(name)
+        is_calculated = declared is not None and bool(declared.variants)
+        if not is_calculated and self.told_type(name):
+            return self.data_type(name) in _SINGLE_TYPES
+        if self.data_type(name) in _FLOATING_TYPES:
+            return True
+        return is_calculated and self._is_single(self.own(name))
+
+    def _is_single(self, calculation: exp.Expression | None) -> bool:
+        """Whether a calculation reads a narrow floating number and is not cast to a type of another kind at last."""
+        if calculation is None or (isinstance(calculation, exp.Cast) and not calculation.is_type(*_FLOATING_CASTS)):
+            return False
+        if any(cast.is_type(exp.DataType.Type.FLOAT) for cast in calculation.find_all(exp.Cast)):
+            return True
+        own = {reference.name for reference in calculation.find_all(exp.Column)}
+        return any(self._columns.get(name, "").casefold() in _SINGLE_TYPES for name in own)
 
     def told_type(self, name: str) -> str:
         """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell."""

@@ -17,7 +17,6 @@ from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunc
 from airflow_atscale_aggs.engine.aggregates.verification import (
     LEAST_TOLERANCE,
     ROUNDOFF,
-    SINGLE_ROUNDOFF,
     TABLE_ROWS,
     GroupsQuery,
     TotalsQuery,
@@ -28,7 +27,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
-from airflow_atscale_aggs.engine.sql.queries import measure_expression, select_from_fact
+from airflow_atscale_aggs.engine.sql.queries import as_double, measure_expression, select_from_fact
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import render
@@ -40,7 +39,6 @@ _MOST_DIFFERENCES = 5
 _STORED = "stored"
 _SAMPLED = "sampled"
 _EXACT_TYPES = ("int", "bigint", "smallint", "tinyint", "long", "hugeint", "dec", "num", "uint", "ubigint", "byteint")
-_SINGLE_TYPES = ("real", "float4")
 _COUNTS = frozenset({StoredFunction.COUNT_ROWS, StoredFunction.COUNT})
 _EXTREMES = frozenset({StoredFunction.MINIMUM, StoredFunction.MAXIMUM})
 _SUMS = frozenset({StoredFunction.SUM})
@@ -116,8 +114,6 @@ class VerificationComposer:
             names = []
             for measure in sorted(self._measures[fact, fanning]):
                 value = measure_expression(measure, source, alias)
-                if measure.function in _SUMS and _roundoff(source, measure.column) == SINGLE_ROUNDOFF:
-                    value = exp.Sum(this=exp.cast(source.column(measure.column, alias), "double"))
                 names.append(str(measure))
                 _add(select, _as_compared(measure, value), f"t{len(names)}")
                 if measure.function in _SUMS and _roundoff(source, measure.column) is not None:
@@ -147,8 +143,7 @@ def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource)
         elif measure.function in _COUNTS:
             value = exp.Coalesce(this=exp.Sum(this=stored), expressions=[exp.Literal.number(0)])
         else:
-            is_single = _roundoff(source, measure.column) == SINGLE_ROUNDOFF
-            value = exp.Sum(this=exp.cast(stored, "double") if is_single else stored)
+            value = exp.Sum(this=as_double(stored) if source.may_be_single(measure.column) else stored)
         names.append(str(measure))
         _add(select, _as_compared(measure, value), f"t{len(names)}")
     return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
@@ -165,7 +160,7 @@ def _roundoff(source: DatasetSource, column: str) -> float | None:
     is_told = source.dataset.table is not None and source.is_physical(column)
     if is_told and kind.startswith(_EXACT_TYPES) and not kind.startswith("interval"):
         return None
-    return SINGLE_ROUNDOFF if kind.startswith(_SINGLE_TYPES) or (kind == "float" and not is_told) else ROUNDOFF
+    return ROUNDOFF
 
 
 class _GroupsComposer:
@@ -322,10 +317,8 @@ class _GroupsComposer:
         ours, theirs = column_of(f"t{place}"), column_of(f"f{place}")
         differ: exp.Expression = exp.NEQ(this=ours, expression=theirs)
         if place in scaled:
-            measure = scaled[place]
-            single = _roundoff(self._source, measure.column) == SINGLE_ROUNDOFF
             counted = self._measures.index(row_count(self._part.fact))
-            unit = exp.Literal.number(repr(4 * (SINGLE_ROUNDOFF if single else ROUNDOFF)))
+            unit = exp.Literal.number(repr(4 * ROUNDOFF))
             most = exp.Add(
                 this=exp.Literal.number(repr(LEAST_TOLERANCE)),
                 expression=exp.Mul(this=unit, expression=column_of(f"f{counted}")),

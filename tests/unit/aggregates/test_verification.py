@@ -9,7 +9,6 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.verification import (
     ROUNDOFF,
-    SINGLE_ROUNDOFF,
     TABLE_ROWS,
     GroupsQuery,
     TotalsQuery,
@@ -23,6 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     undecidable,
 )
 
+SINGLE_ROUNDOFF = 2.0**-24
 _ROWS, _SUM, _LEAST = "count_rows(sales)", "sum(sales.weight)", "minimum(sales.name)"
 _NAMES = (_ROWS, _SUM, scale_of(_SUM), _LEAST)
 

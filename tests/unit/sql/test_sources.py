@@ -139,3 +139,26 @@ def test_each_use_of_a_column_is_its_own_tree():
 
     assert '"a"."is_open"' in render(one, source.dialect)
     assert '"b"."is_open"' in render(other, source.dialect)
+
+
+@pytest.mark.parametrize(
+    ("sql", "data_type", "is_single"),
+    [
+        ("weight * 2", None, True),
+        ("o_orderkey * 2", None, False),
+        ("CAST(o_orderkey AS REAL)", None, True),
+        ("CAST(weight AS DECIMAL(9, 2))", None, False),
+        ("CAST(weight AS DECIMAL(9, 2))", "decimal", False),
+        ("o_orderkey * 2", "double", True),
+        ("d + 1", None, True),
+    ],
+)
+def test_calculations_with_narrow_floating_numbers_are_known(sql, data_type, is_single):
+    """What they are added up in decides whether small amounts are lost."""
+    made = Column(name="c", data_type=data_type, variants=(SqlVariant(dialect=None, sql=sql),))
+    other = Column(name="d", variants=(SqlVariant(dialect=None, sql="ABS(weight)"),))
+    source = _source(columns=[made, other], types=_TYPES | {"weight": "real", "size": "double precision"})
+
+    assert source.may_be_single("c") is is_single
+    assert source.may_be_single("weight")
+    assert not source.may_be_single("size")
