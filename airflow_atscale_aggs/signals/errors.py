@@ -4,6 +4,7 @@ SignalError
 ├─ UnsafePatternError     the pattern is no RE2 expression; carries what RE2 says
 ├─ WatchError             what to watch makes no sense; carries option, value, reason
 ├─ PathDeniedError        there is a path, we may not read it
+├─ NotAFileError          there is a path, and what is there is not read as a file
 └─ NoFilesystemError      nothing is installed for this kind of URL
 
 Constructors take facts by position; ``__str__`` composes the sentence, so errors survive pickling between processes.
@@ -52,6 +53,20 @@ class PathDeniedError(SignalError):
         return (
             f"No permission to read `{self.url}`: {self.reason}. Give the user that runs Airflow's workers and triggerer "
             "(or the connection in the URL) the right to list its folder and to read it."
+        )
+
+
+class NotAFileError(SignalError):
+    """A pipe, a socket, a device, or a link out of the watched folder. Facts: path, what it is."""
+
+    def __init__(self, path: str, kind: str) -> None:
+        super().__init__(path, kind)
+        self.path, self.kind = path, kind
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.path}` is not read: it is {self.kind}. Only regular files in the watched folder are read; "
+            "watch the path of the file itself."
         )
 
 

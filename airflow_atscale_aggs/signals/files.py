@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from airflow_atscale_aggs.signals.errors import PathDeniedError
+from airflow_atscale_aggs.signals.errors import NotAFileError, PathDeniedError
+from airflow_atscale_aggs.signals.local_files import LocalFolder, is_local
 from airflow_atscale_aggs.signals.signal import digest, without_password
 
 OpenFilesystem = Callable[[str], tuple[Any, str]]
@@ -35,6 +35,10 @@ class FileStat:
         modified: microseconds since 1970 by the clock of the storage, 0 when unknown; compared, never measured against ours.
         etag: empty where the storage has none.
         inode: 0 where there is none. Only a hint for logs; no part of the identity.
+        changed: microseconds since 1970 of the last change of the file or of what is said about it, 0 where there is no
+            such time. Nobody can set it, so it tells a new file with an old modification time.
+        access: owner, rights and number of names of a local file; their change alone is not a change of the file.
+        target: the URL of the file itself where ``url`` leads over a link; otherwise the same as ``url``.
     """
 
     url: str
@@ -42,6 +46,9 @@ class FileStat:
     modified: int
     etag: str
     inode: int = 0
+    changed: int = 0
+    access: str = ""
+    target: str = ""
 
     @property
     def identity(self) -> str:
@@ -52,6 +59,11 @@ class FileStat:
     def version(self) -> str:
         """The identity, and which file it is."""
         return f"{self.identity}:{self.inode}"
+
+    @property
+    def without_link(self) -> FileStat:
+        """The same file under its own URL."""
+        return replace(self, url=self.target) if self.target else self
 
     @property
     def text(self) -> str:
@@ -72,19 +84,28 @@ class Place:
         entry: path, URL or glob.
         filesystem: of fsspec.
         path: of the entry in this file system.
+
+    Attributes:
+        refused: URL to the reason, of what `find` saw last and does not read: pipes, devices, links out of the folder.
     """
 
     def __init__(self, entry: str, filesystem: Any, path: str) -> None:
         self.entry, self.filesystem, self.path = entry, filesystem, path
+        self.refused: dict[str, NotAFileError] = {}
+        self._local = LocalFolder(self._folder()) if is_local(filesystem) else None
         # What stands before a path in this entry's URLs: scheme, connection, host.
         self._prefix = entry[: -len(path)] if path and entry.endswith(path) else ""
 
     def find(self) -> list[FileStat]:
         """The file, or what the glob matches; empty when there is none. Folders do not count.
 
+        Only regular files are given. What else is there is written into `refused`.
+
         Raises:
             PathDeniedError: it may not be looked at.
+            NotAFileError: the path is no glob, and what is there is not read.
         """
+        self.refused.clear()
         with self._denials():
             self.filesystem.invalidate_cache()
             if has_magic(self.path):
@@ -93,9 +114,18 @@ class Place:
                     self._list(self._folder())
                 return self._stats(found.values())
             try:
-                return self._stats([self.filesystem.info(self.path)])
+                stats = self._stats([self.filesystem.info(self.path)])
             except (FileNotFoundError, NotADirectoryError):
                 return []
+            for refusal in self.refused.values():
+                raise refusal
+            return stats
+
+    def follow(self, urls: Iterable[str]) -> None:
+        """Read these files on wherever they lie: they lay in the watched folder when they were read first."""
+        if self._local:
+            self._local.followed.clear()
+            self._local.followed.update(self._path_of(url) for url in urls)
 
     def stat(self, url: str) -> FileStat | None:
         """One file; None when it is gone."""
@@ -108,7 +138,10 @@ class Place:
 
     def siblings(self, urls: Iterable[str]) -> list[FileStat]:
         """Files that rotation may have left beside the given ones: ``etl.log.1``, ``etl-20260101.log``; oldest first."""
-        paths = {self._path_of(url) for url in urls} or ({self.path} if not has_magic(self.path) else set())
+        paths = {self._path_of(url) for url in urls}
+        if not has_magic(self.path):
+            # Rotation goes by the name that writers use, which may be a link to the log.
+            paths.add(self.path)
         found = []
         for folder in {posixpath.dirname(path) for path in paths}:
             names = [posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder]
@@ -125,10 +158,16 @@ class Place:
 
         Raises:
             PathDeniedError: it may not be read.
-            FileNotFoundError: it is gone.
+            FileNotFoundError: it is gone, or something that is not read has taken its place.
         """
-        with self._denials(), self.filesystem.open(self._path_of(url), "rb", block_size=CHUNK_BYTES) as stream:
-            yield stream
+        path = self._path_of(url)
+        with self._denials():
+            if self._local:
+                with self._local.open(path) as stream:
+                    yield stream
+            else:
+                with self.filesystem.open(path, "rb", block_size=CHUNK_BYTES) as stream:
+                    yield stream
 
     def explain_missing(self) -> str:
         """Why nothing is found: no such file, or no such folder either."""
@@ -154,18 +193,32 @@ class Place:
         return self.path if url == self.entry else url[len(self._prefix) :]
 
     def _stats(self, infos: Iterable[Mapping[str, Any]]) -> list[FileStat]:
-        stats = []
-        for given in infos:
-            info = given
-            if info.get("islink"):
-                # The local file system tells a link's own time; what is written is its target.
-                with contextlib.suppress(FileNotFoundError):
-                    info = {**self.filesystem.info(os.path.realpath(given["name"])), "name": given["name"]}
-            if info.get("type") != "directory":
-                url = self.entry if info["name"] == self.path else self._prefix + info["name"]
-                etag = next((str(info[key]) for key in _ETAG if info.get(key)), "")
-                stats.append(FileStat(url, int(info.get("size") or 0), _microseconds(info), etag, info.get("ino") or 0))
-        return sorted(stats, key=lambda stat: stat.url)
+        local = self._local
+        stats = (self._local_stat(local, info["name"]) if local else self._stat(info) for info in infos)
+        return sorted((stat for stat in stats if stat), key=lambda stat: stat.url)
+
+    def _stat(self, info: Mapping[str, Any]) -> FileStat | None:
+        if info.get("type") == "directory":
+            return None
+        etag = next((str(info[key]) for key in _ETAG if info.get(key)), "")
+        url = self._url_of(info["name"])
+        return FileStat(url, int(info.get("size") or 0), _microseconds(info), etag, info.get("ino") or 0)
+
+    def _local_stat(self, local: LocalFolder, name: str) -> FileStat | None:
+        url = self._url_of(name)
+        try:
+            file = local.look_at(name)
+        except NotAFileError as error:
+            self.refused[url] = error
+            return None
+        if file is None:
+            return None
+        modified, changed = round(file.modified_ns / 1e3), round(file.changed_ns / 1e3)
+        target = url if file.path == name else self._prefix + file.path
+        return FileStat(url, file.size, modified, "", file.inode, changed, file.access, target)
+
+    def _url_of(self, name: str) -> str:
+        return self.entry if name == self.path else self._prefix + name
 
     @contextlib.contextmanager
     def _denials(self) -> Iterator[None]:

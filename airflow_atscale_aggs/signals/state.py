@@ -21,6 +21,8 @@ class Stream:
         is_inside: whether the offset stands inside a line that was judged already.
         window: digest of the bytes just before the offset.
         inode: of the file, 0 where there is none; tells two logs with the same bytes apart.
+        version: of the file when everything in it was read, else empty. A file that has another one and not one byte more was
+            written anew with the same content.
     """
 
     url: str
@@ -29,6 +31,7 @@ class Stream:
     is_inside: bool
     window: str
     inode: int = 0
+    version: str = ""
 
 
 @dataclass(slots=True)
@@ -37,14 +40,16 @@ class EntryState:
 
     Attributes:
         is_begun: whether it was looked at before.
-        marks: URL to identity of the file that was signalled last; without a pattern.
+        marks: URL to what was signalled last there, as `marks.mark_of` writes it; without a pattern.
+        vanished: URLs of marks at which no file was when they were looked at last.
         streams: logs that are read; with a pattern.
         passed: rotated logs that are not to be read: those that were there before us, those that were read long ago.
-        next_generation: number of the next log.
+        next_generation: number of the next log, or of the next file that comes back.
     """
 
     is_begun: bool = False
     marks: dict[str, str] = field(default_factory=dict)
+    vanished: list[str] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     passed: list[Stream] = field(default_factory=list)
     next_generation: int = 0
@@ -80,6 +85,7 @@ class WatchState:
             name: EntryState(
                 is_begun=one["is_begun"],
                 marks=dict(one["marks"]),
+                vanished=list(one.get("vanished", ())),
                 streams=[Stream(**stream) for stream in one["streams"]],
                 passed=[Stream(**stream) for stream in one["passed"]],
                 next_generation=one["next_generation"],

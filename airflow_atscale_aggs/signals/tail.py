@@ -5,13 +5,17 @@ log  (to 120)    log  (300 bytes)          log from 120
 log  (to 120)    log.1 (150), log (20)     log.1 from 120, log from 0        rotated: known again by its bytes
 log  (to 120)    log.2, log.1, log         log.2 from 120, log.1 and log from 0
 log  (to 120)    log  (20)                 log from 0                        truncated, or rotated out of reach
+log  (to 120)    log  (120, newer)         log from 0                        a status file, written anew with the same line
+log → a (to 9)   log → b (20)              a from 9, b from 0                a link that leads to another log now
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from airflow_atscale_aggs.signals.errors import NotAFileError
 from airflow_atscale_aggs.signals.files import CHUNK_BYTES, FileStat, Place
 from airflow_atscale_aggs.signals.pattern import LinePattern
 from airflow_atscale_aggs.signals.reading import (
@@ -31,6 +35,9 @@ _MOST_ROTATED = 3
 """Rotated logs that are still read: their writer may not have noticed yet."""
 
 _MOST_PASSED = 200
+
+_MOST_STATUS_BYTES = 64 << 10
+"""The size up to which a file that is written anew with the same bytes is taken for a status file."""
 
 
 @dataclass(slots=True)
@@ -62,10 +69,11 @@ class Tail:
         Returns:
             The signals, and whether the entry's file exists.
         """
-        live = self.place.find()
+        self.place.follow(stream.url for stream in state.streams)
+        live = self._find_live()
         if not state.is_begun:
             self._begin(state, live, has_existing=has_existing)
-        rotated = [self.place.stat(one.url) for one in state.streams if one.url not in {stat.url for stat in live}]
+        rotated = [self._stat(one.url) for one in state.streams if one.url not in {stat.url for stat in live}]
         stats = [*live, *(stat for stat in rotated if stat)]
         is_same = all(self._read.get(stat.url) == stat.version for stat in stats) and None not in rotated
         if is_same and live and not self._must_list:
@@ -83,12 +91,31 @@ class Tail:
         state.streams = self._retained(state, kept, {stat.url for stat in live})
         return signals, bool(live)
 
+    def _find_live(self) -> list[FileStat]:
+        """The logs themselves, each once, however many links and names lead to it."""
+        by_file: dict[object, FileStat] = {}
+        for stat in self.place.find():
+            log = stat.without_link
+            by_file.setdefault((posixpath.dirname(log.url), log.inode) if log.inode else log.url, log)
+        return sorted(by_file.values(), key=lambda log: log.url)
+
+    def _stat(self, url: str) -> FileStat | None:
+        try:
+            stat = self.place.stat(url)
+        except NotAFileError:
+            return None
+        return stat.without_link if stat else None
+
+    def _siblings(self, live: Sequence[FileStat]) -> list[FileStat]:
+        """What rotation left beside the live logs."""
+        names = {stat.url for stat in live}
+        by_url = {stat.target or stat.url: stat.without_link for stat in self.place.siblings(names)}
+        return [stat for url, stat in by_url.items() if url not in names]
+
     def _begin(self, state: EntryState, live: Sequence[FileStat], *, has_existing: bool) -> None:
         """Remember what is there already and does not count."""
         state.is_begun = True
-        state.passed = [
-            self._at_end(stat, -1) for stat in self.place.siblings(stat.url for stat in live)[-_MOST_PASSED:]
-        ]
+        state.passed = [self._at_end(stat, -1) for stat in self._siblings(live)[-_MOST_PASSED:]]
         for stat in live:
             if not has_existing and stat.size:
                 stream = self._at_end(stat, state.next_generation)
@@ -109,17 +136,18 @@ class Tail:
         for stream in sorted(state.streams, key=lambda one: -one.generation):
             stat = stats.get(stream.url)
             if stat and stat.url not in held and stat.inode == stream.inode and self._holds(stat, stream):
-                held[stat.url] = (stat, stream)
+                if not _is_rewritten(stat, stream):
+                    held[stat.url] = (stat, stream)
             else:
                 displaced.append(stream)
         fresh: list[FileStat] = []
         if displaced or must_list or any(stat.url not in held for stat in live):
-            siblings = self.place.siblings(stat.url for stat in live)
+            siblings = self._siblings(live)
             for stream in displaced:
                 stat = self._find(stream, [one for one in [*live, *reversed(siblings)] if one.url not in held])
-                if stat:
+                if stat and not _is_rewritten(stat, stream):
                     held[stat.url] = (stat, replace(stream, url=stat.url, inode=stat.inode))
-                else:
+                elif not stat:
                     self._give_up(stream)
             of_live = [held[stat.url][0] for stat in live if stat.url in held]
             fresh = [one for one in siblings if one.url not in held and self._is_new(one, state.passed, of_live)]
@@ -207,5 +235,20 @@ class Tail:
         )
 
 
+def _is_rewritten(stat: FileStat, stream: Stream) -> bool:
+    """Whether a status file was written anew with the content that it had.
+
+    A large file in which nothing was appended is a log that somebody touched: its lines are old.
+    """
+    return (
+        stat.url == stream.url
+        and stat.size == stream.offset <= _MOST_STATUS_BYTES
+        and bool(stream.version)
+        and stat.version != stream.version
+    )
+
+
 def _stream(stat: FileStat, generation: int, progress: Progress) -> Stream:
-    return Stream(stat.url, generation, progress.offset, progress.is_inside, progress.window, stat.inode)
+    # What is appended between look and reading belongs to a later version than the one that the look saw.
+    version = stat.version if stat.size == progress.offset else ""
+    return Stream(stat.url, generation, progress.offset, progress.is_inside, progress.window, stat.inode, version)

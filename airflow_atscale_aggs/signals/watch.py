@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 from airflow_atscale_aggs.signals.errors import SignalError, WatchError
 from airflow_atscale_aggs.signals.files import FileStat, OpenFilesystem, Place, has_magic
+from airflow_atscale_aggs.signals.marks import is_marked, is_of_equal_file, mark_of
 from airflow_atscale_aggs.signals.pattern import compile_pattern
 from airflow_atscale_aggs.signals.reading import Budget
 from airflow_atscale_aggs.signals.settling import Settling
-from airflow_atscale_aggs.signals.signal import Signal, digest, file_signal, without_password
+from airflow_atscale_aggs.signals.signal import Kind, Signal, digest, file_signal, without_password
 from airflow_atscale_aggs.signals.state import EntryState, WatchState
 from airflow_atscale_aggs.signals.tail import Tail
 
@@ -125,6 +125,8 @@ class Watcher:
         self._places: dict[str, Place] = {}
         self._tails: dict[str, Tail] = {}
         self._settling = Settling(watch.settle_seconds)
+        self._notes: list[str] = []
+        self._refused: set[str] = set()
         for entry in set(self.state.entries) - set(watch.paths):
             del self.state.entries[entry]
 
@@ -141,6 +143,8 @@ class Watcher:
         for tail in self._tails.values():
             look.notes += tail.notes
             tail.notes.clear()
+        look.notes += self._notes
+        self._notes.clear()
         look.is_more = budget.is_spent
         look.signals = self._tell(found)
         look.is_changed = look.is_changed or bool(found)
@@ -196,28 +200,43 @@ class Watcher:
         place = self._place(entry)
         if self.watch.pattern is None:
             stats = place.find()
+            self._note_refusals(place)
             return self._compare(entry, state, stats, now), bool(stats)
         if entry not in self._tails:
             self._tails[entry] = Tail(place, compile_pattern(self.watch.pattern), self._settling)
-        return self._tails[entry].look(state, budget, now=now, has_existing=self.watch.has_existing)
+        signals, is_there = self._tails[entry].look(state, budget, now=now, has_existing=self.watch.has_existing)
+        self._note_refusals(place)
+        return signals, is_there
+
+    def _note_refusals(self, place: Place) -> None:
+        """Say once of each path that a glob matches why it is not read."""
+        new = [url for url in place.refused if url not in self._refused]
+        self._notes += [str(place.refused[url]) for url in new]
+        self._refused.update(new)
 
     def _compare(self, entry: str, state: EntryState, stats: Sequence[FileStat], now: float) -> list[Signal]:
         """Files that appeared or were overwritten and have settled since."""
         signals = []
         is_first, state.is_begun = not state.is_begun, True
+        waiting = set()
         for stat in stats:
-            mark = state.marks.get(stat.url)
-            if mark == stat.identity:
+            mark, current = state.marks.get(stat.url), mark_of(stat)
+            if mark is not None and is_marked(stat, mark, has_vanished=stat.url in state.vanished):
                 self._settling.forget(stat.url)
+                state.marks[stat.url] = current
             elif is_first and not self.watch.has_existing:
-                state.marks[stat.url] = stat.identity
-            elif self._settling.is_settled(stat.url, stat.identity, now):
-                kind: Any = "overwritten" if mark else "appeared"
-                signals.append(file_signal(kind, stat.url, stat.identity, stat.text))
-                state.marks[stat.url] = stat.identity
+                state.marks[stat.url] = current
+            elif self._settling.is_settled(stat.url, current, now):
+                signals.append(_signal_of(stat, mark, state))
+                state.marks[stat.url] = current
+            else:
+                waiting.add(stat.url)
+        # That a file had vanished matters until the one that came back is judged.
+        there = {stat.url for stat in stats} - (waiting & set(state.vanished))
+        state.vanished = sorted(set(state.marks) - there)
         if has_magic(entry) and len(state.marks) > len(stats) + _MOST_VANISHED:
-            there = {stat.url for stat in stats}
-            state.marks = {url: mark for url, mark in state.marks.items() if url in there}
+            state.marks = {stat.url: state.marks[stat.url] for stat in stats if stat.url in state.marks}
+            state.vanished = [url for url in state.vanished if url in state.marks]
         return signals
 
     def _place(self, entry: str) -> Place:
@@ -225,3 +244,12 @@ class Watcher:
             filesystem, path = self._open_filesystem(entry)
             self._places[entry] = Place(entry, filesystem, path)
         return self._places[entry]
+
+
+def _signal_of(stat: FileStat, mark: str | None, state: EntryState) -> Signal:
+    """Another signal than every one before at this URL, also when size, time and etag are those of an earlier one."""
+    kind: Kind = "overwritten" if mark and stat.url not in state.vanished else "appeared"
+    if not is_of_equal_file(stat, mark):
+        return file_signal(kind, stat.url, stat.identity, stat.text)
+    state.next_generation += 1
+    return file_signal(kind, stat.url, digest(stat.identity, stat.changed, state.next_generation), stat.text)

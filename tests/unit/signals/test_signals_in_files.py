@@ -61,7 +61,7 @@ def _append(path: Path, text: str | bytes) -> None:
 
 
 def test_a_file_appears_and_is_overwritten(tmp_path: Path) -> None:
-    """Two signals with two identities; nothing in between, and a copy with the same time, size and etag is the same one."""
+    """Each time a signal with an identity of its own; nothing in between."""
     marker = tmp_path / "_SUCCESS"
     eyes = _Eyes(marker)
     assert eyes.look().missing == [str(marker)]
@@ -73,6 +73,7 @@ def test_a_file_appears_and_is_overwritten(tmp_path: Path) -> None:
     marker.unlink()
     assert eyes.found() == []
     _write(marker, "", at=1001)
+    assert eyes.found() == [("appeared", "_SUCCESS")]
     assert eyes.found() == []
 
 
