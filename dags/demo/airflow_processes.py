@@ -54,8 +54,13 @@ class LocalAirflow:
 
     @property
     def url(self) -> str:
-        """Where UI and REST API are."""
-        return f"http://localhost:{self.port}"
+        """Where UI and REST API are: on this machine only."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What signs a request in."""
+        return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
 
     def start(self) -> None:
         """Make the metadata database and start all processes; returns when the API answers and the scheduler is healthy."""
@@ -81,7 +86,10 @@ class LocalAirflow:
 
     def command(self, name: str) -> list[str]:
         """The command line of a process."""
-        return self._command(name, "--port", str(self.port)) if name == "api-server" else self._command(name)
+        if name == "api-server":
+            return self._command(name, "--host", "127.0.0.1", "--port", str(self.port))
+        # Logs are read from the disk; their servers would listen on all addresses of the machine.
+        return self._command(name, *(("--skip-serve-logs",) if name in {"scheduler", "triggerer"} else ()))
 
     def stop_process(self, name: str, how: int = signal.SIGTERM) -> None:
         """Stop one process and its children."""
@@ -122,7 +130,7 @@ class LocalAirflow:
                 f"{self.url}/api/v2/{path}",
                 method=method,
                 data=None if body is None else json.dumps(body).encode(),
-                headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+                headers=self.headers,
             )
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:

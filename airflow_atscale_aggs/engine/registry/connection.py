@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 import tenacity
@@ -160,6 +162,22 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL").close()
 
 
+def make_private_file(database: str | None) -> None:
+    """Make the file of a new SQLite database so that only its owner reads and writes it.
+
+    It holds SQL, the values of conditions, and names of tables. The files that SQLite puts beside it take its rights. A file that is there
+    keeps the rights that it has.
+
+    Args:
+        database: a path, a ``file:`` URI, ``:memory:``, or nothing.
+    """
+    path = unquote(urlsplit(database).path) if database and database.startswith("file:") else database
+    if not path or path == ":memory:":
+        return
+    with contextlib.suppress(OSError):  # opening it tells better what is wrong, or finds it there
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
@@ -168,6 +186,10 @@ def _engine(url: URL) -> Engine:
             reason = f"{error}; the driver is psycopg: postgresql+psycopg://…"
             raise RegistryUnavailableError(url.render_as_string(hide_password=True), reason) from error
     engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def _make_file(dialect, record, arguments, options) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
+        make_private_file(arguments[0] if arguments else options.get("database"))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection, record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
