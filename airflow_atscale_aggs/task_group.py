@@ -49,7 +49,7 @@ def add_batch_build_tasks(
         task_id="plan",
         model=model,
         build_type="{{ params.get('build_type', 'full') }}",
-        aggregates="{{ (params.get('aggregates') or []) | join('\n') }}",
+        aggregates="{{ (params.get('aggregates') or []) | tojson }}",
         grace_periods="{{ (params.get('grace_periods') or {}) | tojson }}",
         is_first=is_first,
         retries=10,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,15 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
+from airflow_atscale_aggs.operators.run_conf import (
+    check_keys,
+    check_values,
+    read_aggregates,
+    read_build_type,
+    read_grace_periods,
+    signal_ids_of_conf,
+    signal_ids_of_event,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,17 +36,10 @@ _HELD = timedelta(seconds=10)
 
 def signals_of_run(context: Context) -> tuple[str, ...]:
     """Identities of the completion signals behind a run: from its asset events and from ``signals`` in its conf."""
-    found: dict[str, None] = {}
-    payloads: list[Any] = [{"signals": (context["dag_run"].conf or {}).get("signals")}]
-    payloads += [
-        event.extra.get("payload")
-        for events in (context.get("triggering_asset_events") or {}).values()
-        for event in events
-    ]
-    for payload in payloads:
-        for signal in (payload.get("signals") if isinstance(payload, dict) else None) or ():
-            found[str(signal["id"] if isinstance(signal, dict) else signal)] = None
-    return tuple(found)
+    events = [event for events in (context.get("triggering_asset_events") or {}).values() for event in events]
+    ids = [*signal_ids_of_conf((context["dag_run"].conf or {}).get("signals"))]
+    ids += [identity for event in events for identity in signal_ids_of_event(event.extra)]
+    return tuple(dict.fromkeys(ids))
 
 
 class PlanBatchBuildOperator(AggregatesOperator):
@@ -51,7 +52,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
     Args:
         model: name or id of a deployed model.
         build_type: ``full`` or ``incremental``.
-        aggregates: names of those to build, for a repair, or a text with one per line; empty: all.
+        aggregates: names of those to build, for a repair, also as JSON or as a text with one per line; empty: all.
         grace_periods: durations by dataset, also as JSON, instead of the model's.
         is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when the
             run was; otherwise when the task began.
@@ -84,13 +85,14 @@ class PlanBatchBuildOperator(AggregatesOperator):
         asked_at: str = "",
     ) -> list[dict[str, str]]:
         """Plan, or find what was planned, or what makes planning needless."""
+        request = self._request(context)
         began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
         requested_at = context["dag_run"].run_after if self.is_first else began_at
         from airflow_atscale_aggs.engine.errors import BatchHeldError
 
         with airflow_errors(), self._workspace() as workspace:
             try:
-                begun = self._begin(workspace, context, requested_at)
+                begun = self._begin(workspace, context, request, requested_at)
             except BatchHeldError as error:
                 self.log.info("Waiting: %s", error)
                 kwargs = {"asked_at": began_at.isoformat()}
@@ -111,31 +113,39 @@ class PlanBatchBuildOperator(AggregatesOperator):
             for one in begun.instances
         ]
 
-    def _begin(self, workspace: Workspace, context: Context, requested_at: datetime) -> BegunBatch:
+    def _request(self, context: Context) -> dict[str, Any]:
+        """What is asked for, so that nothing is opened for a run that cannot be meant."""
+        conf = check_keys(context["dag_run"].conf, self.dag.params if self.has_dag() else ())
+        check_values(conf)
+        return {
+            "build_type": read_build_type(self.build_type),
+            "aggregates": read_aggregates(self.aggregates),
+            "grace_periods": read_grace_periods(self.grace_periods),
+            "signals": signals_of_run(context),
+        }
+
+    def _begin(
+        self, workspace: Workspace, context: Context, asked: Mapping[str, Any], requested_at: datetime
+    ) -> BegunBatch:
         from airflow_atscale_aggs.engine.aggregates.instance import BuildType
         from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-        chosen = self.aggregates.splitlines() if isinstance(self.aggregates, str) else self.aggregates or ()
         request = BatchRequest(
-            aggregates=tuple(name for name in chosen if name),
+            aggregates=asked["aggregates"],
             requested_at=requested_at,
-            signals=signals_of_run(context),
-            grace_periods=self._grace_periods(),
+            signals=asked["signals"],
+            grace_periods=asked["grace_periods"],
         )
         return begin_batch(
             workspace,
             self.model,
-            build_type=BuildType(self.build_type),
+            build_type=BuildType(asked["build_type"]),
             owner=batch_owner(context),
             now=utc_now(),
             lease=LEASE,
             request=request,
         )
-
-    def _grace_periods(self) -> Mapping[str, str]:
-        given = json.loads(self.grace_periods or "{}") if isinstance(self.grace_periods, str) else self.grace_periods
-        return {str(dataset): str(duration) for dataset, duration in (given or {}).items()}
 
     @staticmethod
     def _check_length(count: int) -> None:
