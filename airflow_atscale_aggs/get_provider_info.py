@@ -79,8 +79,10 @@ def _modules(*names: str) -> list[dict[str, Any]]:
 def _connection_type() -> dict[str, Any]:
     fields = {
         "registry_url": ("Registry URL", "sqlite:///… or postgresql+psycopg://…; may hold a password", _SECRET),
+        "registry_password": ("Registry password", "Of a URL that names a user and no password", _SECRET),
         "registry_conn_id": ("Registry connection", "Instead of a URL: id of a PostgreSQL connection", _TEXT),
         "warehouse_url": ("Warehouse URL", "duckdb:///… or postgresql+psycopg://…; may hold a password", _SECRET),
+        "warehouse_password": ("Warehouse password", "Of a URL that names a user and no password", _SECRET),
         "warehouse_conn_id": ("Warehouse connection", "Instead of a URL: id of an SQL connection", _TEXT),
         "aggregate_schema": ("Aggregate schema", "Where aggregate tables and views go; empty: default schema", _TEXT),
     }

@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.log import mask_secret
+
+from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, libpq_url
+from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -23,8 +27,6 @@ if TYPE_CHECKING:
 
 CONFIG_SECTION = "atscale_aggs"
 
-_POSTGRES_TYPES = frozenset({"postgres", "postgresql"})
-
 
 class AggregatesHook(BaseHook):
     """Connection type ``atscale_aggs``: where the registry and the warehouse are.
@@ -33,6 +35,7 @@ class AggregatesHook(BaseHook):
         aggs_conn_id: the connection. Its extra fields:
             ``registry_url`` or ``registry_conn_id`` (a PostgreSQL connection): our own memory;
             ``warehouse_url`` or ``warehouse_conn_id`` (any SQL connection whose dialect has a capability row);
+            ``registry_password`` and ``warehouse_password``: of a URL that names a user and no password;
             ``aggregate_schema``: where aggregate tables go.
     """
 
@@ -68,9 +71,10 @@ class AggregatesHook(BaseHook):
             registry.close()
 
     def warehouse_url(self) -> str:
-        """The warehouse's URL, which may hold a password."""
-        extra = self.get_connection(self.aggs_conn_id).extra_dejson
-        return str(extra.get("warehouse_url") or self.get_connection(extra["warehouse_conn_id"]).get_uri())
+        """The warehouse's URL, which may hold a password. Raises AirflowFailException when the connection names none."""
+        connection = self.get_connection(self.aggs_conn_id)
+        url = self._url(connection, "warehouse")
+        return url or self.get_connection(self._conn_id(connection, "warehouse")).get_uri()
 
     def answer(self, sql: str, **options: Any) -> Answer:
         """Run a query on a model, or plain SQL on tables, from aggregates where they serve.
@@ -92,7 +96,7 @@ class AggregatesHook(BaseHook):
         return self.answer(sql, **options).rows
 
     def test_connection(self) -> tuple[bool, str]:
-        """Open both databases; used by the Test button."""
+        """Open both databases; used by the Test button. Whatever is wrong is told in a sentence, never raised."""
         from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 
         try:
@@ -100,48 +104,72 @@ class AggregatesHook(BaseHook):
                 workspace.registry.models()
                 with workspace.warehouse.session() as session:
                     session.fetch_all("SELECT 1")
-        except (AtScaleAggsError, AirflowFailException) as error:
+        except (AtScaleAggsError, AirflowException) as error:
             return False, str(error)
+        except Exception as error:  # noqa: BLE001 - drivers and other people's hooks raise anything, and the button shows it
+            return False, f"The connection `{self.aggs_conn_id}` cannot be used: {type(error).__name__}: {error}"
         return True, "Registry and warehouse answer."
 
     def _registry(self, connection: Connection) -> Registry:
         from airflow_atscale_aggs.engine.registry.registry import open_registry
 
-        extra = connection.extra_dejson
-        return open_registry(extra.get("registry_url") or self._url_of(extra.get("registry_conn_id"), "registry"))
+        return open_registry(self._url(connection, "registry") or self._postgres_url(connection, "registry"))
 
     def _warehouse(self, connection: Connection) -> Warehouse:
         from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url
         from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 
-        extra = connection.extra_dejson
-        schema = extra.get("aggregate_schema") or ""
-        conn_id = extra.get("warehouse_conn_id")
-        if extra.get("warehouse_url"):
-            return open_warehouse(extra["warehouse_url"], aggregate_schema=schema)
-        if conn_id and self.get_connection(conn_id).conn_type not in _POSTGRES_TYPES:
+        schema = self._text(connection, "aggregate_schema")
+        url = self._url(connection, "warehouse")
+        if url:
+            return open_warehouse(url, aggregate_schema=schema)
+        warehouse = self.get_connection(self._conn_id(connection, "warehouse"))
+        if warehouse.conn_type not in POSTGRES_TYPES:
             from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine
 
-            engine = self.get_connection(conn_id).get_hook().get_sqlalchemy_engine()
+            engine = warehouse.get_hook().get_sqlalchemy_engine()
             dialect = dialect_of_url(f"{engine.dialect.name}://")
             return open_engine(engine.execution_options(isolation_level="AUTOCOMMIT"), dialect, aggregate_schema=schema)
-        return open_warehouse(self._url_of(conn_id, "warehouse"), aggregate_schema=schema)
+        return open_warehouse(self._postgres_url(connection, "warehouse"), aggregate_schema=schema)
 
-    def _url_of(self, conn_id: str | None, what: str) -> str:
-        """The SQLAlchemy URL of a PostgreSQL connection."""
-        if not conn_id:
-            message = (
-                f"Connection `{self.aggs_conn_id}` does not say where the {what} is: fill in `{what}_url`, or "
-                f"`{what}_conn_id` with the id of another Airflow connection."
-            )
+    def _url(self, connection: Connection, what: str) -> str:
+        """The URL that the connection itself holds, with its password; empty when it holds none."""
+        url = self._text(connection, f"{what}_url")
+        if not url:
+            return ""
+        complete = with_password(url, self._text(connection, f"{what}_password"))
+        for secret in secrets_of_url(complete):
+            mask_secret(secret)
+        return complete
+
+    def _postgres_url(self, connection: Connection, what: str) -> str:
+        """The URL of the PostgreSQL connection that the connection names."""
+        conn_id = self._conn_id(connection, what)
+        postgres = self.get_connection(conn_id)
+        if postgres.conn_type not in POSTGRES_TYPES:
+            message = f"Connection `{conn_id}` is a {postgres.conn_type} connection; the {what} needs PostgreSQL here."
             raise AirflowFailException(message)
-        connection = self.get_connection(conn_id)
-        if connection.conn_type not in _POSTGRES_TYPES:
-            message = (
-                f"Connection `{conn_id}` is a {connection.conn_type} connection; the {what} needs PostgreSQL here."
-            )
-            raise AirflowFailException(message)
-        return "postgresql+psycopg://" + connection.get_uri().partition("://")[2]
+        url = libpq_url(postgres)
+        for secret in secrets_of_url(url):
+            mask_secret(secret)
+        return url
+
+    def _conn_id(self, connection: Connection, what: str) -> str:
+        conn_id = self._text(connection, f"{what}_conn_id")
+        if conn_id:
+            return conn_id
+        message = (
+            f"Connection `{self.aggs_conn_id}` does not say where the {what} is: fill in `{what}_url`, or "
+            f"`{what}_conn_id` with the id of another Airflow connection."
+        )
+        raise AirflowFailException(message)
+
+    def _text(self, connection: Connection, key: str) -> str:
+        value = connection.extra_dejson.get(key)
+        if value is None or isinstance(value, str):
+            return (value or "").strip()
+        message = f"Connection `{self.aggs_conn_id}`: the extra `{key}` must be a text, not {type(value).__name__}."
+        raise AirflowFailException(message)
 
 
 def read_settings() -> Settings:

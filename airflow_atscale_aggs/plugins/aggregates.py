@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from airflow_atscale_aggs.hooks.secrets import hide_urls
+
 
 class LazyApplication:
     """An ASGI application that is imported at its first request.
@@ -48,6 +50,7 @@ class AggregatesPlugin(AirflowPlugin):
     @classmethod
     def on_load(cls, *_: Any, **__: Any) -> None:
         """Called once per process."""
+        hide_urls()
         if {"scheduler", "celery"} & set(sys.argv[1:2]):
             preload()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 
@@ -29,16 +30,37 @@ pre{{white-space:pre-wrap;border:1px solid #8884;border-radius:6px;padding:.8rem
     dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
 )
 def instance_page(aggs_conn_id: str, instance_id: str) -> HTMLResponse:
-    """The instance as HTML; 404 when the connection's registry does not know it."""
-    from airflow_atscale_aggs.engine.errors import NotRegisteredError
+    """The instance as HTML.
 
-    with AggregatesHook(aggs_conn_id).get_registry() as registry:
-        try:
+    404 when there is no such connection, or its registry does not know the instance; 409 when the connection is of another type or its
+    registry cannot be opened.
+    """
+    from airflow_atscale_aggs.engine.errors import AtScaleAggsError, NotRegisteredError
+
+    hook = AggregatesHook(aggs_conn_id)
+    try:
+        connection = hook.get_connection(aggs_conn_id)
+    except AirflowNotFoundException:
+        return _problem(404, "Not found", f"There is no Airflow connection `{aggs_conn_id}`.")
+    if connection.conn_type != hook.conn_type:
+        return _problem(
+            409,
+            "Wrong connection",
+            f"`{aggs_conn_id}` is no connection of type `{hook.conn_type}`; open a link of a build task.",
+        )
+    try:
+        with hook.get_registry() as registry:
             instance = registry.instance(instance_id)
-        except NotRegisteredError as error:
-            return HTMLResponse(_PAGE.format(title="Not found", body=f"<p>{escape(str(error))}</p>"), status_code=404)
-        attempts = registry.attempts(instance_id=instance_id)
+            attempts = registry.attempts(instance_id=instance_id)
+    except NotRegisteredError as error:
+        return _problem(404, "Not found", str(error))
+    except (AtScaleAggsError, AirflowException) as error:
+        return _problem(409, "Connection cannot be used", str(error))
     return HTMLResponse(_PAGE.format(title=escape(instance.step.aggregate), body=_body(instance, attempts)))
+
+
+def _problem(status: int, title: str, sentence: str) -> HTMLResponse:
+    return HTMLResponse(_PAGE.format(title=title, body=f"<p>{escape(sentence)}</p>"), status_code=status)
 
 
 def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
