@@ -5,7 +5,7 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-define
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebound, why_left
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
-from airflow_atscale_aggs.engine.errors import InvalidModelError, SettingError, UnknownNameError, near_names
+from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.columns import read_columns, tell_refused_joins
+from airflow_atscale_aggs.engine.lifecycle.model_settings import check_settings, settings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.reach import files_behind
 from airflow_atscale_aggs.engine.model.reader import ModelFolder, read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_kept
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
-from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
@@ -64,6 +65,8 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     found = read_model_folder(folder)
     deployments = _deployments(workspace.registry, found, model)
     _check_columns(workspace, [one for _, one in deployments], found.issues)
+    if model is not None:
+        found.issues.forgive(files_behind(model, found))
     issues = found.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
@@ -115,7 +118,7 @@ def _deployments(
 ) -> list[tuple[Deployment, SemanticModel]]:
     names = model_names(found)
     if model is not None and model not in names:
-        if not names and any(issue.is_error for issue in found.issues.all()):
+        if (not names or model in found.issues.broken) and any(issue.is_error for issue in found.issues.all()):
             raise InvalidModelError(found.folder, found.issues.all())
         raise UnknownNameError("model", model, near_names(model, names))
     resolver = ModelResolver(found)
@@ -136,7 +139,7 @@ def _deployments(
                 content_hash=content_hash,
                 datasets=resolved.datasets,
                 definitions=define_user_aggregates(resolved, paths, found.issues),
-                settings=_settings_of(name, found),
+                settings=settings_of(name, found),
                 rebound=as_now,
                 left=left,
             )
@@ -147,7 +150,7 @@ def _deployments(
             from airflow_atscale_aggs.engine.lifecycle.translating import tell_untranslated  # noqa: PLC0415
 
             tell_untranslated(resolved, paths, found.issues)
-    _check_settings(names, found)
+    check_settings(names, found)
     if not names:
         found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")
     return list(zip(deployments, models, strict=True))
@@ -169,31 +172,3 @@ def _system_defined(
         elif again is not None and again != definition:
             as_now.append(again)
     return tuple(as_now), left
-
-
-def _settings_of(model: str, found: ModelFolder) -> dict[str, str]:
-    """Product keys and values that documents of type ``aggregate_settings`` hold for a model; bad ones are issues."""
-    values: dict[str, str] = {}
-    for document in found.of_type("aggregate_settings").values():
-        given = document.value["settings"]
-        if document.value["model"] != model or not isinstance(given, Mapping):
-            continue
-        for key, value in given.items():
-            why = why_without_effect(str(key))
-            if why:
-                found.issues.warning(document.where, "setting", f"setting `{key}` has no effect: {why}")
-                continue
-            try:
-                Settings().with_values({str(key): value})
-                values[known_key(str(key))] = str(value)
-            except SettingError as error:
-                found.issues.error(document.where, "setting", str(error))
-    return values
-
-
-def _check_settings(models: Sequence[str], found: ModelFolder) -> None:
-    for document in found.of_type("aggregate_settings").values():
-        if document.value["model"] not in models:
-            found.issues.unresolved(document.where, "model", str(document.value["model"]), models)
-        if not isinstance(document.value["settings"], Mapping):
-            found.issues.error(document.where, "wrong-kind", "`settings` must be a mapping of product keys to values")

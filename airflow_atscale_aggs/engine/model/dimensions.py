@@ -81,7 +81,7 @@ def dimension_of(document: Document) -> Dimension:
                 levels=tuple(str(level["unique_name"]) for level in levels),
                 filter_empty=str(hierarchy.get("filter_empty") or "yes"),
                 parallel_periods={
-                    (str(level["unique_name"]), str(period["level"])): _texts(period, "key_columns")
+                    (str(level["unique_name"]), str(period["level"])): column_names(period, "key_columns")
                     for level in levels
                     for period in _list(level, "parallel_periods")
                 },
@@ -149,8 +149,8 @@ def _level_attribute(value: SmlMapping, file: str) -> Attribute:
     shared = tuple(
         DegenerateColumns(
             dataset=str(one["dataset"]),
-            key_columns=_texts(one, "key_columns"),
-            name_column=str(one.get("name_column") or one["key_columns"][0]),
+            key_columns=column_names(one, "key_columns"),
+            name_column=str(one.get("name_column") or column_names(one, "key_columns")[0]),
         )
         for one in _list(value, "shared_degenerate_columns")
     )
@@ -164,7 +164,7 @@ def _hanging_attribute(value: SmlMapping, kind: str, level: str, file: str) -> A
 
 def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tuple[DegenerateColumns, ...]) -> Attribute:
     name_column = str(value.get("name_column") or "")
-    keys = _texts(value, "key_columns") or ((name_column,) if name_column else ())
+    keys = column_names(value, "key_columns") or ((name_column,) if name_column else ())
     return Attribute(
         name=str(value["unique_name"]),
         label=str(value.get("label") or value["unique_name"]),
@@ -188,7 +188,7 @@ def _relationship(value: SmlMapping, document: Document) -> DimensionRelationshi
         name=str(value.get("unique_name") or ""),
         kind=kind,
         from_dataset=str(origin["dataset"]),
-        from_columns=_texts(origin, "join_columns") or _texts(origin, "columns"),
+        from_columns=column_names(origin, "join_columns") or column_names(origin, "columns"),
         from_level=str(origin.get("level") or ""),
         dimension=str(target.get("dimension") or document.name),
         level=str(target.get("level") or ""),
@@ -218,8 +218,9 @@ def _list(value: Mapping[str, Any], key: str) -> list[SmlMapping]:
     return value.get(key) or []
 
 
-def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(str(item) for item in value.get(key) or ())
+def column_names(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Names of columns; older repositories write mappings with a ``name``."""
+    return tuple(str(item["name"] if isinstance(item, Mapping) else item) for item in value.get(key) or ())
 
 
 def _text(value: object) -> str | None:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.errors import ModelFileError, near_names
+from airflow_atscale_aggs.engine.model.files import env_values, file_texts
+from airflow_atscale_aggs.engine.model.packages import Package, is_package_file, package_folder
 from airflow_atscale_aggs.engine.model.sml import OBJECT_TYPES, check_document
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError, read_yaml
 
-_SUFFIXES = (".yml", ".yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SKIPPED_FOLDERS = frozenset({".git", ".github", "node_modules", "__pycache__"})
-_LARGEST_FILE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class Document:
 
     @property
     def name(self) -> str:
-        """``unique_name``."""
-        return str(self.value["unique_name"])
+        """``unique_name``; the file for the object types that have none."""
+        return str(self.value.get("unique_name") or self.file)
 
     @property
     def where(self) -> str:
@@ -46,7 +44,7 @@ class ModelFolder:
 
     Attributes:
         folder: as given, for messages.
-        texts: file texts by relative path; what a registry keeps.
+        texts: texts of the model's files by relative path; what a registry keeps.
         variables: values of the ``${name}`` variables that the files use, from ``.env``.
     """
 
@@ -75,7 +73,7 @@ class ModelFolder:
 def read_model_folder(folder: Path) -> ModelFolder:
     """Read all SML files below a folder. Issues are collected, not raised.
 
-    Local packages (a ``url`` that is a folder) are read as well; remote ones are named in a warning.
+    Packages that are on this machine are read as well, see `packages`. Files of other tools are skipped with a warning.
 
     Raises:
         ModelFileError: the folder is not there, is a file, or holds no YAML file.
@@ -85,74 +83,74 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if not folder.is_dir():
         raise ModelFileError(str(folder), 0, "this is a file; give the folder that holds the SML files")
     issues = IssueList()
-    texts = dict(_texts(folder, folder, issues))
-    if not texts:
+    read: set[str] = set()
+    texts = dict(file_texts(folder, folder, read, issues))
+    if not texts and not issues.all():
         raise ModelFileError(str(folder), 0, "the folder holds no .yml file")
-    return _folder_of(str(folder), texts, _env(folder), issues, folder)
+    return _folder_of(str(folder), texts, env_values(folder), issues, _OnDisk(folder, read))
 
 
 def folder_from_bytes(content: bytes, name: str) -> ModelFolder:
     """The folder that `ModelFolder.to_bytes` kept."""
     kept = json.loads(zlib.decompress(content))
-    return _folder_of(name, kept["texts"], kept["variables"], IssueList(), None)
+    return _folder_of(name, kept["texts"], dict(kept["variables"]), IssueList(), None)
+
+
+@dataclass(slots=True)
+class _OnDisk:
+    """Where packages are looked for.
+
+    Attributes:
+        read: real paths of the files and folders that were read.
+        packages: real paths of the packages that were met.
+    """
+
+    folder: Path
+    read: set[str]
+    packages: set[str] = field(default_factory=set)
+
+    def texts_of(self, package: Package, env: dict[str, str], issues: IssueList) -> list[tuple[str, str]]:
+        """Texts of a package's files that were not read yet; its own variables are added to those of the model."""
+        folder = package_folder(package, self.folder, issues)
+        if folder is None:
+            return []
+        real = str(folder.resolve())
+        if real in self.packages or real == str(self.folder.resolve()):
+            message = f"package `{package.name}` is part of a cycle or named twice; it is read once"
+            issues.warning(package.where, "package-cycle", message)
+            return []
+        self.packages.add(real)
+        for name, value in env_values(folder).items():
+            if env.setdefault(name, value) != value:
+                message = f"the .env file of package `{package.name}` has another value of `{name}`, which is not used"
+                issues.warning(package.where, "other-variable", message)
+        return list(file_texts(folder, self.folder, self.read, issues))
 
 
 def _folder_of(
-    name: str, texts: dict[str, str], env: Mapping[str, str], issues: IssueList, on_disk: Path | None
+    name: str, texts: dict[str, str], env: dict[str, str], issues: IssueList, on_disk: _OnDisk | None
 ) -> ModelFolder:
     found = ModelFolder(name, texts, {}, issues=issues)
     used: dict[str, str] = {}
-    pending = list(texts.items())
-    packages_seen = {str(on_disk.resolve())} if on_disk else set()
+    pending = [*texts.items()]
+    if on_disk is not None:
+        pending.sort(
+            key=lambda item: "packages:" not in item[1]
+        )  # variables of packages are known before they are used
+    kept: dict[str, str] = {}
     for file, text in pending:
         document = _read_document(file, _substituted(text, env, used, file, issues), issues)
         if document is None:
             continue
-        if "object_type" not in document.value and "packages" in document.value:
+        kept[file] = text
+        if "object_type" not in document.value:
             if check_document(document.value, "package_file", file, issues) and on_disk is not None:
-                pending.extend(_packages(document, on_disk, packages_seen, issues))
+                for value in document.value["packages"]:
+                    pending.extend(on_disk.texts_of(Package.of(value, file), env, issues))
             continue
         _keep(document, found)
-    found.texts, found.variables = dict(pending), used
+    found.texts, found.variables = kept, used
     return found
-
-
-def _texts(folder: Path, root: Path, issues: IssueList) -> Iterator[tuple[str, str]]:
-    """File texts by path, in a stable order; a folder behind a link is read once."""
-    seen: set[str] = set()
-    for current, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(current)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
-        for file in sorted(files):
-            if file.endswith(_SUFFIXES) and not file.startswith("."):
-                path = Path(current, file)
-                relative = os.path.relpath(path, root)
-                try:
-                    if path.stat().st_size > _LARGEST_FILE_BYTES:
-                        issues.error(relative, "unreadable-file", "the file is larger than 16 MiB")
-                        continue
-                    yield relative, path.read_text(encoding="utf-8-sig")
-                except UnicodeDecodeError:
-                    issues.error(relative, "unreadable-file", "the file is not UTF-8 text")
-                except OSError as error:
-                    issues.error(relative, "unreadable-file", f"the file cannot be read: {error.strerror}")
-
-
-def _env(folder: Path) -> dict[str, str]:
-    """Values of a ``.env`` file: ``name=value`` lines, quotes and comments as shells have them."""
-    path = folder / ".env"
-    if not path.is_file():
-        return {}
-    values: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        name, sign, value = line.partition("=")
-        if sign and not line.lstrip().startswith("#"):
-            values[name.strip().removeprefix("export ")] = value.strip().strip("'\"")
-    return values
 
 
 def _substituted(text: str, env: Mapping[str, str], used: dict[str, str], file: str, issues: IssueList) -> str:
@@ -171,57 +169,58 @@ def _substituted(text: str, env: Mapping[str, str], used: dict[str, str], file: 
 
 
 def _read_document(file: str, text: str, issues: IssueList) -> Document | None:
+    """The document of an SML file or a list of packages; None for another tool's file, and for what cannot be used."""
+    is_sml = "object_type" in text
     try:
         value = read_yaml(text)
     except YamlError as error:
-        issues.error(f"{file}:{error.line}" if error.line else file, "broken-yaml", error.reason)
+        where = f"{file}:{error.line}" if error.line else file
+        if is_sml:
+            issues.error(where, "broken-yaml", error.reason)
+        else:
+            _skip(where, f"it has no `object_type` and cannot be read: {error.reason}", issues)
         return None
     if value is None:
         issues.warning(file, "empty-file", "the file is empty")
         return None
     if not isinstance(value, SmlMapping):
-        issues.error(file, "no-mapping", "the file must hold one mapping with `object_type` and `unique_name`")
+        if is_sml:
+            issues.error(file, "no-mapping", "the file must hold one mapping with `object_type` and `unique_name`")
+        else:
+            _skip(file, "it has no `object_type`", issues)
         return None
-    return Document(value, file)
+    document = Document(value, file)
+    if "object_type" in value or is_package_file(value):
+        return document
+    if "unique_name" in value:
+        issues.error(document.where, "unknown-object-type", "the file has a `unique_name` and no `object_type`")
+    else:
+        _skip(document.where, "it has no `object_type`", issues)
+    return None
+
+
+def _skip(where: str, why: str, issues: IssueList) -> None:
+    issues.warning(where, "foreign-file", f"this is no SML file and is skipped: {why}")
 
 
 def _keep(document: Document, found: ModelFolder) -> None:
     """File a document under its type and name."""
-    object_type = document.value.get("object_type")
-    if object_type not in OBJECT_TYPES:
-        near = near_names(str(object_type), OBJECT_TYPES)
+    object_type = document.value["object_type"]
+    if not isinstance(object_type, str) or object_type not in OBJECT_TYPES:
+        is_text = isinstance(object_type, str)
+        near = near_names(object_type, OBJECT_TYPES) if is_text else ()
         hint = f" Did you mean `{near[0]}`?" if near else ""
-        what = f"`object_type: {object_type}` is unknown" if object_type else "the file has no `object_type`"
+        what = f"`object_type: {object_type}` is unknown" if is_text else "`object_type` must be a text"
         found.issues.error(document.where, "unknown-object-type", f"{what}.{hint}")
         return
-    if not check_document(document.value, str(object_type), document.file, found.issues):
+    if not check_document(document.value, object_type, document.file, found.issues):
+        if document.value.get("unique_name"):
+            found.issues.broken[document.name] = document.file
         return
-    documents = found.documents.setdefault(str(object_type), {})
+    documents = found.documents.setdefault(object_type, {})
     first = documents.get(document.name)
     if first is not None:
         message = f"{object_type} `{document.name}` is defined twice, first at {first.where}"
         found.issues.error(document.where, "duplicate-name", message)
         return
     documents[document.name] = document
-
-
-def _packages(document: Document, root: Path, seen: set[str], issues: IssueList) -> list[tuple[str, str]]:
-    """Texts of the packages that are folders on this machine."""
-    texts: list[tuple[str, str]] = []
-    for package in document.value["packages"]:
-        url, name = str(package.get("url") or ""), package.get("name")
-        folder = Path(url.removeprefix("file://")) if url else None
-        if folder is not None and not folder.is_absolute():
-            folder = root / folder
-        if folder is None or "://" in url.removeprefix("file://") or not folder.is_dir():
-            message = f"package `{name}` is not a folder on this machine and is not read"
-            issues.warning(f"{document.file}:{package.line}", "remote-package", message)
-            continue
-        real = str(folder.resolve())
-        if real in seen:
-            message = f"package `{name}` is part of a cycle or named twice; it is read once"
-            issues.error(f"{document.file}:{package.line}", "package-cycle", message)
-            continue
-        seen.add(real)
-        texts += _texts(folder, root, issues)
-    return texts

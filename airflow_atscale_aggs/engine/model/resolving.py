@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_atscale_aggs.engine.errors import near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.dimensions import (
+    column_names,
     dataset_of,
     dimension_of,
     metric_of,
@@ -49,14 +51,14 @@ class ModelResolver:
         self._folder, self._issues = folder, folder.issues
         self._catalog = self._only_catalog()
         self._dimensions = {name: dimension_of(document) for name, document in folder.of_type("dimension").items()}
-        self._metrics = {
-            name: metric_of(document.value, document.file) for name, document in folder.of_type("metric").items()
-        }
+        self._metrics = self._sound_metrics(
+            metric_of(document.value, document.file) for document in folder.of_type("metric").values()
+        )
         for document in folder.of_type("metric").values():
             check_quantiles(document.value, document.where, self._issues)
         self._metrical: dict[str, Metric] = {}
         for document in folder.of_type("dimension").values():
-            self._metrical.update((metric.name, metric) for metric in metrical_attributes(document))
+            self._metrical |= self._sound_metrics(metrical_attributes(document))
         self._calculations = {
             name: Calculation(
                 name=name,
@@ -81,7 +83,6 @@ class ModelResolver:
         for metric in self._metrical.values():
             if metric.dimension in reachable:
                 metrics.setdefault(metric.name, metric)
-        self._check_metrics(metrics, datasets)
         value = document.value
         query_names = {key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one}
         self._check_paths(document, {one.name for one in relationships})
@@ -245,14 +246,27 @@ class ModelResolver:
             pending += [edge.dimension for edge in dimension.relationships if edge.kind == "embedded"]
         return found
 
-    def _check_metrics(self, metrics: Mapping[str, Metric], datasets: Mapping[str, Dataset]) -> None:
-        for metric in metrics.values():
+    def _sound_metrics(self, metrics: Iterable[Metric]) -> dict[str, Metric]:
+        """Those with a dataset and a method that are known; what is wrong with the others is told."""
+        datasets = self._folder.of_type("dataset")
+        sound: dict[str, Metric] = {}
+        for metric in metrics:
+            is_known = metric.calculation_method in CALCULATION_METHODS
             if metric.dataset not in datasets:
                 who = f"metric `{metric.name}`"
                 self._issues.unresolved(metric.where, "dataset", metric.dataset, datasets, wanted_by=who)
-            if metric.calculation_method not in CALCULATION_METHODS:
-                message = f"metric `{metric.name}` has the unknown calculation method `{metric.calculation_method}`"
+            if not is_known:
+                near = near_names(metric.calculation_method, CALCULATION_METHODS)
+                hint = f". Did you mean {' or '.join(f'`{method}`' for method in near)}?" if near else ""
+                message = (
+                    f"metric `{metric.name}` has the unknown calculation method `{metric.calculation_method}`{hint}"
+                )
                 self._issues.error(metric.where, "unknown-method", message)
+            if is_known and metric.dataset in datasets:
+                sound[metric.name] = metric
+            else:
+                self._issues.broken[metric.name] = metric.where.rpartition(":")[0]
+        return sound
 
     def _check_dimensions(self) -> None:
         for dimension in self._dimensions.values():
@@ -327,11 +341,10 @@ def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
 
 def _relationship(value: SmlMapping, file: str) -> Relationship:
     origin, target = value["from"], value["to"]
-    columns = origin.get("join_columns") or origin.get("columns") or ()
     return Relationship(
         name=str(value["unique_name"]),
         from_dataset=str(origin["dataset"]),
-        from_columns=tuple(str(column) for column in columns),
+        from_columns=column_names(origin, "join_columns") or column_names(origin, "columns"),
         dimension=str(target.get("dimension") or ""),
         level=str(target.get("level") or ""),
         template=template_of(value.get("role_play")),

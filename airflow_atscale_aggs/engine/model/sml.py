@@ -2,7 +2,7 @@
 
 A property reads ``name``, ``name!`` (expected: its absence is a warning) or ``name!!`` (needed: its absence is an error),
 then ``:kind``. Kinds: text when nothing is said, ``bool``, ``number``, ``any``; ``[kind]`` a list, ``{kind}`` a mapping of
-names, another shape by name. Unknown keys are kept and reported: samples and newer versions have more than the text says.
+names, another shape by name; ``column`` a column's name, or the older mapping with a ``name``. Unknown keys are kept and reported: samples and newer versions have more than the text says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.errors import near_names
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
-_COLUMN_OF_VALUE = "dataset!! name_column! key_columns!!:[text] sort_column:any"
+_COLUMN_OF_VALUE = "dataset!! name_column! key_columns!!:[column] sort_column:any"
 _COMMON_ATTRIBUTE = (
     "unique_name!! label! description is_hidden:bool folder contains_unique_names:bool is_unique_key:bool "
     "exclude_from_dim_agg:bool exclude_from_fact_agg:bool is_aggregatable:bool allowed_calcs_for_dma:[text] "
@@ -27,10 +27,11 @@ _TEXT: dict[str, str] = {
     "dataset_properties": "allow_aggregates:bool allow_local_aggs:bool allow_peer_aggs:bool allow_preferred_aggs:bool "
     "create_hinted_aggregate:bool",
     "connection": "unique_name!! object_type!! label! as_connection! database schema description",
-    "dataset": "unique_name!! object_type!! label! connection_id! table sql dialects:[dialect_sql] columns!:[column] "
+    "dataset": "unique_name!! object_type!! label! connection_id! table sql dialects:[dialect_sql] columns!:[dataset_column] "
     "incremental:incremental immutable:bool alternate:any qds_materialization:bool description",
     "dialect_sql": "dialect!! sql!!",
-    "column": "name!! data_type sql dialects:[dialect_sql] map:map parent_column description label",
+    "dataset_column": "name!! data_type sql dialects:[dialect_sql] map:map parent_column description label",
+    "column_name": "name!! data_type period label",
     "map": "field_terminator! key_terminator! key_type! value_type! is_prefixed:bool",
     "incremental": "column!! grace_period!!",
     "dimension": "unique_name!! object_type!! label! type is_degenerate:bool hierarchies!:[hierarchy] "
@@ -41,23 +42,23 @@ _TEXT: dict[str, str] = {
     "default_member": "expression!! apply_only_when_in_query:bool",
     "level": "unique_name!! secondary_attributes:[secondary_attribute] aliases:[alias] metrics:[metrical_attribute] "
     "parallel_periods:[parallel_period] is_hidden:bool",
-    "parallel_period": "level!! key_columns!:[text] period data_type",
+    "parallel_period": "level!! key_columns!:[column] period data_type",
     "level_attribute": f"{_COMMON_ATTRIBUTE} {_COLUMN_OF_VALUE} time_unit shared_degenerate_columns:[shared_degenerate] "
     "constraint_translation_rank:number",
-    "shared_degenerate": "dataset!! name_column! key_columns!!:[text] sort_column:any is_unique_key:bool",
+    "shared_degenerate": "dataset!! name_column! key_columns!!:[column] sort_column:any is_unique_key:bool",
     "custom_empty_member": "key:any name:any sort_name:any",
     "secondary_attribute": f"{_COMMON_ATTRIBUTE} {_COLUMN_OF_VALUE} is_excel_pivot_table_property:bool "
     "is_user_defined_property:bool associated_hierarchy",
-    "alias": f"{_COMMON_ATTRIBUTE} dataset!! name_column!! sort_column:any key_columns:[text] format",
+    "alias": f"{_COMMON_ATTRIBUTE} dataset!! name_column!! sort_column:any key_columns:[column] format",
     "metrical_attribute": "unique_name!! label! dataset!! column!! calculation_method!! format folder description "
     "is_hidden:bool exclude_from_dim_agg:bool exclude_from_fact_agg:bool is_aggregatable:bool "
     "custom_empty_member:custom_empty_member unrelated_dimensions_handling allowed_calcs_for_dma:[text]",
     "dimension_relationship": "unique_name type!! from!!:relationship_from to!!:relationship_to role_play m2m:bool",
     "relationship": "unique_name!! from!!:relationship_from to!!:relationship_to role_play type "
     "constraint_translation:constraint_translation",
-    "relationship_from": "dataset!! join_columns:[text] columns:[text] hierarchy level",
+    "relationship_from": "dataset!! join_columns:[column] columns:[column] hierarchy level",
     "relationship_to": "dimension level row_security",
-    "constraint_translation": "level!! from_columns!:[text]",
+    "constraint_translation": "level!! from_columns!:[column]",
     "calculation_group": "unique_name!! label! calculated_members!:[calculated_member] description folder is_hidden:bool "
     "precedence:number",
     "calculated_member": "unique_name!! template expression format use_input_metric_format:bool is_hidden:bool description "
@@ -90,6 +91,8 @@ _TEXT: dict[str, str] = {
     "row_security": "unique_name!! object_type!! label! dataset!! filter_key_column!! ids_column! id_type! scope! "
     "description use_filter_key:bool secure_totals:bool",
     "aggregate_settings": "unique_name!! object_type!! model!! settings!!:any label description",
+    "model_settings": "object_type!! unique_name label description overrides:any settings:any",
+    "global_settings": "object_type!! unique_name label description overrides:any settings:any",
     "package_file": "version!:any packages!!:[package]",
     "package": "name!! url branch version:any",
 }
@@ -106,9 +109,14 @@ OBJECT_TYPES = frozenset(
         "composite_model",
         "row_security",
         "aggregate_settings",
+        "model_settings",
+        "global_settings",
     }
 )
-"""Values of ``object_type``; ``aggregate_settings`` is ours: product settings of one model, kept beside its SML."""
+"""Values of ``object_type``; ``aggregate_settings`` is ours: product settings of one model, kept beside its SML.
+
+``model_settings`` and ``global_settings`` stand in repositories of the product and in no reference.
+"""
 
 CALCULATION_METHODS = frozenset(
     {
@@ -189,12 +197,14 @@ def _check_value(value: object, kind: str, file: str, issues: IssueList, what: s
         return True
     if kind.startswith(("[", "{")):
         return _check_items(value, kind, file, issues, what, where)
+    if kind == "column":
+        kind = "column_name" if isinstance(value, SmlMapping) else "text"
     if kind in SHAPES:
         if isinstance(value, SmlMapping):
             return _check_mapping(value, kind, file, issues, _name_of(value, kind) if "unique_name" in value else what)
         issues.error(where, "wrong-kind", f"{what} must be a mapping, not {_kind_name(value)}")
         return False
-    if isinstance(value, (list, dict)):
+    if value is None or isinstance(value, (list, dict)):
         issues.error(where, "wrong-kind", f"{what} must be {_A_KIND[kind]}, not {_kind_name(value)}")
         return False
     is_right = kind == "text" or (kind == "bool" and isinstance(value, bool)) or kind == "number"
@@ -234,7 +244,7 @@ def _is_excused(mapping: SmlMapping, shape: str, key: str) -> bool:
         return "as_version" in mapping
     if shape == "secondary_attribute" and key == "key_columns":
         return False
-    return shape == "column" and key == "data_type"
+    return shape == "dataset_column" and key == "data_type"
 
 
 def _name_of(mapping: SmlMapping, shape: str) -> str:
@@ -244,6 +254,8 @@ def _name_of(mapping: SmlMapping, shape: str) -> str:
 
 
 def _kind_name(value: object) -> str:
+    if value is None:
+        return "empty"
     if isinstance(value, list):
         return "a list"
     return "a mapping" if isinstance(value, dict) else f"`{value}`"

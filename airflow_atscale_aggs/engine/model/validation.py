@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import near_names
+
+MISSING_PACKAGE = "missing-package"
+_UNRESOLVED = "unresolved-reference"
 
 
 class Severity(StrEnum):
@@ -41,10 +44,16 @@ class ModelIssue:
 
 
 class IssueList:
-    """Collects the issues of one folder."""
+    """Collects the issues of one folder.
+
+    Attributes:
+        broken: names of objects that are there and cannot be used, by the file that holds them. What is wrong with them is
+            told there, and not again wherever they are named.
+    """
 
     def __init__(self) -> None:
         self._issues: dict[ModelIssue, None] = {}
+        self.broken: dict[str, str] = {}
 
     def error(self, where: str, code: str, message: str) -> None:
         """Note an error at ``file:line``."""
@@ -58,19 +67,35 @@ class IssueList:
         self, where: str, kind: str, name: str, known: Iterable[str], *, is_needed: bool = True, wanted_by: str = ""
     ) -> None:
         """Note a reference to nothing, with near names; an error when a build needs it."""
+        if name in self.broken:
+            return
         near = near_names(name, known)
         hint = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
         message = (
             f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
         )
-        self._add(where, Severity.ERROR if is_needed else Severity.WARNING, "unresolved-reference", message)
+        self._add(where, Severity.ERROR if is_needed else Severity.WARNING, _UNRESOLVED, message)
+
+    def forgive(self, needed: Collection[str]) -> None:
+        """Make warnings of errors in files that are not needed, unless one in those that are may come from them."""
+        if any(issue.is_error and issue.file in needed for issue in self._issues):
+            return
+        self._issues = {
+            replace(issue, severity=Severity.WARNING)
+            if issue.is_error and issue.file not in needed and issue.code != MISSING_PACKAGE
+            else issue: None
+            for issue in self._issues
+        }
 
     def all(self) -> tuple[ModelIssue, ...]:
-        """Every issue once: errors first, then by file and line."""
-        return tuple(sorted(self._issues, key=lambda issue: (not issue.is_error, issue)))
+        """Every issue once: errors first, then by file and line. References are not told while a package is missing."""
+        is_whole = all(issue.code != MISSING_PACKAGE for issue in self._issues)
+        told = [issue for issue in self._issues if is_whole or issue.code != _UNRESOLVED]
+        return tuple(sorted(told, key=lambda issue: (not issue.is_error, issue)))
 
     def _add(self, where: str, severity: Severity, code: str, message: str) -> None:
         file, _, line = where.rpartition(":")
+        message = " ".join(message.splitlines())  # a name with a line end must not look like the next issue
         issue = (
             ModelIssue(file, int(line), severity, code, message)
             if line.isdigit() and file

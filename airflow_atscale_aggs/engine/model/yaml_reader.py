@@ -1,12 +1,13 @@
 """YAML text to plain values that remember their lines. libyaml does the parsing.
 
 Scalars follow js-yaml's JSON schema, as SML's own tools read them: only null, true, false, integers and floats are special;
-dates, yes and no stay text.
+dates, yes and no stay text. What a text may cost is bounded: its nesting, and what its aliases stand for.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import yaml
@@ -45,8 +46,24 @@ for _tag, _pattern, _first in (
     _SmlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
+_DEEPEST = 100
+"""Levels of nesting. SML needs a dozen."""
+
+_SAFE_DEPTH = 400
+"""libyaml makes nodes by recursion, and ends the process at some ten thousand levels. So many are no danger."""
+
+_LONGEST_NUMBER = 40
+"""Characters. Warehouses know 38 digits; Python refuses to read several thousand."""
+
+_MOST_BY_ALIASES = 100_000
+"""Values that the aliases of one text may stand for, besides those that are written in it."""
+
+_WEIGHT = 64
+"""Characters of a text that count as one value more."""
+
+
 class YamlError(Exception):
-    """The text is no YAML, or more than one document. Facts: line, reason."""
+    """The text is no YAML, or not what SML may be made of. Facts: line, reason."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(line, reason)
@@ -57,56 +74,119 @@ def read_yaml(text: str) -> Any:
     """The value of a YAML document; mappings are `SmlMapping`, an empty text is None.
 
     Raises:
-        YamlError: broken YAML, several documents, or a structure that contains itself.
+        YamlError: broken YAML, several documents, a structure that contains itself, is nested too deep or stands for too
+            much by its aliases, a number that is too long, or a text with a NUL character.
     """
     try:
+        _check_depth(text)
         loader = _SmlLoader(text)
     except yaml.YAMLError as error:
         raise _as_error(error) from error
     try:
         node = loader.get_single_node()
-        return None if node is None else _value(node, ())
+        return None if node is None else _Values(_MOST_BY_ALIASES + len(text)).value(node, ())
     except yaml.YAMLError as error:
         raise _as_error(error) from error
-    except RecursionError as error:
-        raise YamlError(1, "nested too deep") from error
     finally:
         loader.dispose()
 
 
-def _value(node: yaml.Node, above: tuple[yaml.Node, ...]) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
-    if node in above:
-        raise YamlError(node.start_mark.line + 1, "an alias contains itself")
-    inside = (*above, node)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, inside) for item in node.value]
-    mapping = SmlMapping()
-    mapping.line = node.start_mark.line + 1
-    twice: list[str] = []
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        if key in mapping:
-            twice.append(key)
-        mapping[key] = _value(value_node, inside)
-    mapping.duplicates = tuple(twice)
-    return mapping
+def _check_depth(text: str) -> None:
+    """A text that could be deeper than is safe is looked at event by event first."""
+    brackets = text.count("[") + text.count("{")
+    if max(brackets, max(map(len, text.splitlines()), default=0)) < _SAFE_DEPTH:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_SmlLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise _too_deep(event.start_mark.line if event.start_mark else 0)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(line: int) -> YamlError:
+    return YamlError(line + 1, f"it is nested deeper than {_DEEPEST} levels")
+
+
+@dataclass(slots=True)
+class _Values:
+    """Values of nodes. An alias is the very node that it names, so its values are made, and counted, once more.
+
+    Attributes:
+        left: values that may still be made.
+        line: of the top-level key that is being read.
+    """
+
+    left: int
+    line: int = 1
+
+    def value(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> Any:
+        """The value of a node and all below it."""
+        self.left -= 1
+        if self.left < 0:
+            reason = f"its aliases (`*name`) stand for more than {_MOST_BY_ALIASES:,} values; write out what is meant"
+            raise YamlError(self.line, reason)
+        if isinstance(node, yaml.ScalarNode):
+            self.left -= len(node.value) // _WEIGHT
+            return _scalar(node)
+        if node in above:
+            raise YamlError(node.start_mark.line + 1, "an alias contains itself")
+        if len(above) >= _DEEPEST:
+            raise _too_deep(node.start_mark.line)
+        inside = (*above, node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, inside) for item in node.value]
+        return self._mapping(node, inside)
+
+    def _mapping(self, node: yaml.Node, inside: tuple[yaml.Node, ...]) -> SmlMapping:
+        mapping = SmlMapping()
+        mapping.line = node.start_mark.line + 1
+        twice: list[str] = []
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise YamlError(key_node.start_mark.line + 1, "a key must be a text, not a list or a mapping")
+            key = str(_checked(key_node))
+            if len(inside) == 1:
+                self.line = key_node.start_mark.line + 1
+            if key in mapping:
+                twice.append(key)
+            mapping[key] = self.value(value_node, inside)
+        mapping.duplicates = tuple(twice)
+        return mapping
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    kind, text = node.tag.rpartition(":")[2], node.value
-    match kind:
-        case "str":
-            return text
-        case "int":
-            return int(text)
-        case "bool":
-            return text.casefold() == "true"
-        case "null":
-            return None
-        case "float":
-            return float(text)
+    kind, text = node.tag.rpartition(":")[2], _checked(node)
+    if kind in {"int", "float"} and len(text) > _LONGEST_NUMBER:
+        reason = (
+            f"a number of {len(text)} characters; {_LONGEST_NUMBER} are the most. Put quotes around it if it is a text"
+        )
+        raise YamlError(node.start_mark.line + 1, reason)
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "bool":
+                return text.casefold() == "true"
+            case "null":
+                return None
+            case "float":
+                return float(text)
+    except ValueError as error:
+        # A tag was written that the text does not fit.
+        raise YamlError(node.start_mark.line + 1, f"`{text}` is not of the type `!!{kind}`") from error
+    return text
+
+
+def _checked(node: yaml.ScalarNode) -> str:
+    """The text, which no database keeps with a NUL in it."""
+    text: str = node.value
+    if "\0" in text:
+        raise YamlError(
+            node.start_mark.line + 1, "a text holds a NUL character, which no warehouse and no registry keeps"
+        )
     return text
 
 

@@ -107,9 +107,9 @@ def test_all_issues_of_all_files_are_collected(tmp_path: Path) -> None:
     """One broken file does not hide another; good files are read."""
     folder = _folder(
         tmp_path,
-        broken="a: [1",
+        broken="object_type: [1",
         good=_METRIC,
-        listing="- 1\n- 2\n",
+        listing="- object_type\n- 2\n",
         nothing="",
         odd="unique_name: x\nobject_type: metrik\n",
     )
@@ -209,7 +209,7 @@ def test_the_content_hash_is_of_meaning(tmp_path: Path) -> None:
 
 
 def test_local_packages_are_read_and_remote_ones_named(tmp_path: Path) -> None:
-    """A package whose url is a folder is part of the model; another one is a warning."""
+    """A package whose url is a folder is part of the model; one that is nowhere is an error."""
     shared, main = tmp_path / "shared", tmp_path / "main"
     shared.mkdir()
     main.mkdir()
@@ -222,7 +222,7 @@ def test_local_packages_are_read_and_remote_ones_named(tmp_path: Path) -> None:
     folder = read_model_folder(main)
 
     assert set(folder.of_type("metric")) == {"Sales"}
-    assert [(issue.code, issue.line) for issue in folder.issues.all()] == [("remote-package", 7)]
+    assert [(issue.code, issue.line) for issue in folder.issues.all()] == [("missing-package", 7)]
 
 
 def test_a_cycle_of_packages_is_an_error(tmp_path: Path) -> None:

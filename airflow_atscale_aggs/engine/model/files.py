@@ -1,0 +1,108 @@
+"""Texts of a model's folder: which files are read, and which are no model files at all.
+
+Only regular files inside the folder are read. A FIFO would wait for a writer for ever, a device may never end, and a link
+that leaves the folder shows what is not the model's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow_atscale_aggs.engine.model.validation import IssueList
+
+SUFFIXES = (".yml", ".yaml")
+_SKIPPED_FOLDERS = frozenset({".git", ".github", "node_modules", "__pycache__"})
+_LARGEST_FILE_BYTES = 16 * 1024 * 1024
+_ELSEWHERE = "leaves the model's folder and is not followed. Put a copy into the folder, or name it in `package.yml`"
+
+
+class NotReadError(Exception):
+    """A file that is not read. Facts: reason."""
+
+    def __init__(self, reason: str, *, is_harmless: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.is_harmless = reason, is_harmless
+
+
+def file_texts(folder: Path, root: Path, seen: set[str], issues: IssueList) -> Iterator[tuple[str, str]]:
+    """File texts by path, in a stable order; a file or folder behind a link is read once.
+
+    Args:
+        folder: where to look; links that leave it are not followed.
+        root: what paths are told relative to.
+        seen: real paths that were read already; is added to.
+    """
+    top = os.path.realpath(folder)
+    for current, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(current)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in sorted(folders) if _is_entered(Path(current, name), top, root, issues)]
+        for name in sorted(files):
+            path = Path(current, name)
+            if not name.endswith(SUFFIXES) or name.startswith(".") or os.path.realpath(path) in seen:
+                continue
+            seen.add(os.path.realpath(path))
+            relative = os.path.relpath(path, root)
+            try:
+                yield relative, read_text(path, top)
+            except NotReadError as error:
+                (issues.warning if error.is_harmless else issues.error)(relative, "unreadable-file", error.reason)
+
+
+def read_text(path: Path, top: str) -> str:
+    """The text of a regular file below ``top``, without a byte order mark.
+
+    Raises:
+        NotReadError: it is no regular file, too large, no text, outside, or may not be read.
+    """
+    if not _is_below(os.path.realpath(path), top):
+        raise NotReadError(f"the link {_ELSEWHERE}", is_harmless=True)
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits for somebody who writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise NotReadError("this is no regular file and is not read", is_harmless=True)
+            if status.st_size > _LARGEST_FILE_BYTES:
+                raise NotReadError("the file is larger than 16 MiB")
+            return file.read(_LARGEST_FILE_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadError("the file is not UTF-8 text") from error
+    except OSError as error:
+        raise NotReadError(f"the file cannot be read: {error.strerror}") from error
+
+
+def env_values(folder: Path) -> dict[str, str]:
+    """Values of a folder's ``.env`` file: ``name=value`` lines, quotes and comments as shells have them."""
+    path = folder / ".env"
+    if not path.is_file():
+        return {}
+    try:
+        text = read_text(path, os.path.realpath(folder))
+    except NotReadError:
+        return {}
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, sign, value = line.partition("=")
+        if sign and not line.lstrip().startswith("#"):
+            values[name.strip().removeprefix("export ")] = value.strip().strip("'\"")
+    return values
+
+
+def _is_entered(path: Path, top: str, root: Path, issues: IssueList) -> bool:
+    if path.name in _SKIPPED_FOLDERS:
+        return False
+    if _is_below(os.path.realpath(path), top):
+        return True
+    issues.warning(os.path.relpath(path, root), "unreadable-file", f"the link {_ELSEWHERE}")
+    return False
+
+
+def _is_below(real: str, top: str) -> bool:
+    return real == top or real.startswith(top.rstrip(os.sep) + os.sep)
