@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def plan(
     say(f"{len(made.steps)} steps, ordered by {made.ordering}. Nothing was built.")
     if with_sql:
         for step in made.steps:
-            click.echo(f"\n-- {step.position + 1}. {step.aggregate}, from {step.sources[0].name}")
-            click.echo(f"{step.create_statement(step.sources[0], 1, 1)};")
+            show(f"\n-- {step.position + 1}. {step.aggregate}, from {step.sources[0].name}")
+            show(f"{step.create_statement(step.sources[0], 1, 1)};")
 
 
 @click.command(cls=Verb, example="atscale-aggs build retail --jobs 2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, registry_url, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
 from airflow_atscale_aggs.cli.teaching import Verb, VerbGroup
 
 
@@ -125,4 +125,4 @@ def version(ctx: click.Context, /, *, as_json: bool, **connection: str | None) -
     if as_json:
         print_json({"registry": database.name, "version": SCHEMA_VERSION if is_there else None})
         return
-    click.echo(SCHEMA_VERSION if is_there else "empty")
+    show(SCHEMA_VERSION if is_there else "empty")

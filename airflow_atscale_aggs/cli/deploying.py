@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, say
+from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, workspace
+from airflow_atscale_aggs.cli.output import print_json, say, show
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
@@ -38,34 +38,39 @@ def deploy(
     from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-    with workspace(ctx, connection) as place:
-        report = run(place, folder, model=model, now=utc_now())
+    try:
+        with workspace(ctx, connection) as place:
+            report = run(place, folder, model=model, now=utc_now())
+    except Exception as error:
+        if as_json:
+            print_json(_failure(error, folder, ctx))
+        raise
     if as_json:
         print_json(_document(report))
         return
     _show_warnings(report.issues, verbose=verbose)
     for outcome in report.models:
         state = f"version {outcome.version}" if outcome.is_new_version else f"version {outcome.version}, nothing new"
-        click.echo(f"{outcome.model} ({state})")
+        show(f"{outcome.model} ({state})")
         for word in ("appeared", "changed", "retired", "unchanged", "left"):
             names = getattr(outcome, word)
             if names:
-                click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+                show(f"  {word:9} {len(names):4}  {', '.join(names)}")
         if not (outcome.appeared or outcome.changed or outcome.unchanged):
-            click.echo("  no user-defined aggregates")
+            show("  no user-defined aggregates")
     _show_predictions(report)
 
 
 def _show_predictions(report: DeployReport) -> None:
     for one in report.predictions:
-        click.echo(f"{one.model}, predicted")
+        show(f"{one.model}, predicted")
         for word, names in (("appeared", one.appeared), ("kept", one.kept)):
             if names:
-                click.echo(f"  {word:9} {len(names):4}  {', '.join(names)}")
+                show(f"  {word:9} {len(names):4}  {', '.join(names)}")
         for old, new in one.giving_way.items():
-            click.echo(f"  gives way       {old}: serves until {new} does")
+            show(f"  gives way       {old}: serves until {new} does")
         for name, why in one.retired.items():
-            click.echo(f"  retired         {name}: {why}")
+            show(f"  retired         {name}: {why}")
         for note in one.notes:
             say(f"warning: {note}")
 
@@ -83,6 +88,21 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
     for code, found in by_number[: _MOST_LINES - 1]:
         say(f"warning: {len(found)} {code}, {'the first' if len(found) > 1 else 'namely'}: {found[0]}")
     say(f"warning: {len(issues)} warnings of {len(kinds)} kinds; --verbose shows all")
+
+
+def _failure(error: Exception, folder: Path, ctx: click.Context) -> dict[str, object]:
+    """What programs read of a deployment that failed; the sentence for people goes to standard error besides."""
+    issues = getattr(error, "issues", ())
+    return {
+        "folder": str(folder),
+        "error": hide_secrets(str(error), ctx.find_root().obj),
+        "errors": [_issue(issue) for issue in issues if issue.is_error],
+        "warnings": [_issue(issue) for issue in issues if not issue.is_error],
+    }
+
+
+def _issue(issue: ModelIssue) -> dict[str, object]:
+    return {"file": issue.file, "line": issue.line, "code": issue.code, "message": issue.message}
 
 
 def _document(report: DeployReport) -> dict[str, object]:
@@ -113,8 +133,5 @@ def _document(report: DeployReport) -> dict[str, object]:
             }
             for one in report.predictions
         ],
-        "warnings": [
-            {"file": issue.file, "line": issue.line, "code": issue.code, "message": issue.message}
-            for issue in report.issues
-        ],
+        "warnings": [_issue(issue) for issue in report.issues],
     }

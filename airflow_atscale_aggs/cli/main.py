@@ -11,6 +11,7 @@ import click
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, remember_connection
+from airflow_atscale_aggs.cli.output import say
 from airflow_atscale_aggs.cli.teaching import VerbGroup
 
 _VERBS = {
@@ -111,7 +112,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except Exception as error:  # noqa: BLE001 - the last one to see it
-        click.echo(hide_secrets(_told(error, is_debugging=state.get("debug", False)), state), err=True)
+        say(hide_secrets(_told(error, is_debugging=state.get("debug", False)), state))
         return 1
     return result if isinstance(result, int) else 0
 

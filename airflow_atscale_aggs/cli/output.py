@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,12 +10,29 @@ from typing import Any
 
 import click
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, changes its state, or turns the direction of text; tabs and line ends do not."""
+
+
+def visible(text: str) -> str:
+    r"""A text whose control characters are written out, so that a name cannot give orders to a terminal.
+
+    >>> visible("red \x1b[31m")
+    'red \\u001b[31m'
+    """
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def show(text: str) -> None:
+    """A line for people on standard output."""
+    click.echo(visible(text))
+
 
 def print_json(value: object) -> None:
     """One JSON document on standard output; datetimes as ISO 8601 in UTC."""
     import json
 
-    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+    show(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
@@ -24,7 +42,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, rig
 
     table = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(_cell(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     width = None if sys.stdout.isatty() else 10_000
@@ -62,7 +80,7 @@ def when(value: datetime | None) -> str:
 
 def say(text: str) -> None:
     """A line for people, on standard error, so that output can be piped."""
-    click.echo(text, err=True)
+    click.echo(visible(text), err=True)
 
 
 def _cell(value: object) -> Any:
@@ -70,7 +88,7 @@ def _cell(value: object) -> Any:
 
     if value is None:
         return ""
-    return Text(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+    return Text(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else visible(str(value)))
 
 
 def _plain(value: object) -> object:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_atscale_aggs.cli.output import say, seconds
+from airflow_atscale_aggs.cli.output import say, seconds, visible
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
@@ -39,6 +40,7 @@ class BuildProgress:
         """Show one event."""
         if self._is_silent:
             return
+        event = replace(event, aggregate=visible(event.aggregate), text=visible(event.text))
         if sys.stderr.isatty():
             self._show_bars(event)
         else:

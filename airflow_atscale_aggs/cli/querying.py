@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_atscale_aggs.cli.connecting import connection_options, workspace
-from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
+from airflow_atscale_aggs.cli.output import print_json, print_table, say, show, visible, when
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def explain(
     if as_json:
         print_json(_plan_document(plan))
         return
-    click.echo(plan.sql)
+    show(plan.sql)
     for reason in plan.untouched:
         say(f"Run as it stands: {reason}")
     for number, candidates in enumerate(plan.candidates):
@@ -144,12 +144,15 @@ def _told(source: PartSource) -> str:
 
 
 def _print_csv(found: Answer) -> None:
-    """RFC 4180; NULL is an empty field."""
+    """RFC 4180; NULL is an empty field. Values are as they are, unless a terminal would read them."""
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(found.columns)
-    writer.writerows(found.rows)
+    writer.writerow([visible(column) for column in found.columns])
+    if sys.stdout.isatty():
+        writer.writerows([visible(value) if isinstance(value, str) else value for value in row] for row in found.rows)
+    else:
+        writer.writerows(found.rows)
 
 
 def _answer_document(found: Answer) -> dict[str, object]:
