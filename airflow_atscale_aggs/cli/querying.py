@@ -15,8 +15,9 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, show, 
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
     from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
-    from airflow_atscale_aggs.engine.lifecycle.use import Answer, QueryPlan
+    from airflow_atscale_aggs.engine.lifecycle.use import Answer
     from airflow_atscale_aggs.engine.rewriting.matching import Candidate
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
@@ -124,6 +125,8 @@ def explain(
         print_json(_plan_document(plan))
         return
     show(plan.sql)
+    for sentence in plan.meant:
+        say(sentence)
     for reason in plan.untouched:
         say(f"Run as it stands: {reason}")
     for number, candidates in enumerate(plan.candidates):
@@ -170,6 +173,7 @@ def _answer_document(found: Answer) -> dict[str, object]:
 def _plan_document(plan: QueryPlan) -> dict[str, object]:
     return {
         "sql": plan.sql,
+        "meant": list(plan.meant),
         "untouched": list(plan.untouched),
         "parts": [
             {

@@ -223,7 +223,6 @@ def test_three_answers_to_why_it_is_not_used(workspace: Workspace, tmp_path: Pat
         ("SELECT FROM WHERE", UnreadableQueryError, "cannot be read"),
         ("DELETE FROM tiny.tiny_sales", UnreadableQueryError, "only queries"),
         ("SELECT 1; SELECT 2", UnreadableQueryError, "2 statements"),
-        ("SELECT 1", UnreadableQueryError, "names no model"),
         ("SELECT * FROM tiny.tiny_sales", UnsupportedQueryError, "`*` is not answered"),
         ("SELECT 1 FROM tiny.tiny_sales", UnsupportedQueryError, "constants"),
         ('SELECT "City" FROM tiny.tiny_sales WHERE "Amount" > 1', UnsupportedQueryError, 'WHERE "Amount" > 1'),

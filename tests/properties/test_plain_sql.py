@@ -25,7 +25,8 @@ from throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
 
 from airflow_atscale_aggs.engine.lifecycle import plain_planner
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs, Sizes
-from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlanner, PlainTables
+from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlanner
+from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
@@ -118,10 +119,11 @@ def _ask(database: Database, star: Star, text: PlainSql, instances: list[Serving
     wanted = database.fetch_all(text.sql)
     for instance in instances:
         workspace: Any = Workspace(None, _Warehouse(database, star), Settings())  # type: ignore[arg-type]
-        planner = PlainPlanner(workspace, PlainTables(workspace))
-        root = planner.read(text.sql)
-        assert root is not None, text.sql
-        found = planner.plan(text.sql, root, [_known(star, instance, sources)], since=None, written=text.sql)
+        planner = PlainPlanner(workspace, WarehouseTables(workspace))
+        read = planner.read(text.sql)
+        assert read is not None, text.sql
+        assert read.root is not None, text.sql
+        found = planner.plan(text.sql, read.root, [_known(star, instance, sources)], since=None, written=text.sql)
         if not found.composed:
             event(f"as it stands: {found.untouched[0].rpartition(':')[2] if found.untouched else 'no match'}")
             continue

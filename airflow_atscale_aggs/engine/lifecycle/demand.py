@@ -163,13 +163,12 @@ class _DemandReader:
             self._unserved.append(Unserved(sql, weight, str(error)))
 
     def _read(self, sql: str, weight: float, dialect: str) -> None:
-        statement = read_statement(sql, dialect=dialect)
-        known, name = self._known, self._known.record.name.casefold()
+        known = self._known
+        statement = read_statement(sql, dialect=dialect, model=known.record.name)
         found: list[tuple[ModelQuery, QueryPart]] = []
-        for table, select in zip(statement.tables, statement.selects, strict=True):
-            if table.name.casefold() == name or len(statement.tables) == 1:
-                query = read_select(select, known.names, known.calculations, dialect=dialect)
-                found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
+        for select in statement.selects:
+            query = read_select(select, known.names, known.calculations, dialect=dialect)
+            found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
         for query, part in found:
             metrics = tuple(sorted({metric.name for metric in part.metrics.values() if metric is not None}))
             need = Need(part=part.needed, weight=weight, metrics=metrics)

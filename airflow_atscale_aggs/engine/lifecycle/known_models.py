@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError, RegistryUnavailableError
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_names
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
-from airflow_atscale_aggs.engine.rewriting.statements import ModelTable
 from airflow_atscale_aggs.engine.settings import Settings
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -31,7 +30,7 @@ class KnownModels:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.records: Sequence[ModelRecord] = ()
-        self._names: set[tuple[str, str]] = set()
+        self._named: dict[str, list[ModelRecord]] = {}
         self._known: dict[str, ModelKnowledge] = {}
         self._versions: dict[str, int] = {}
         self._settings: dict[str, Settings] = {}
@@ -62,19 +61,10 @@ class KnownModels:
         settings = {one: self._workspace.settings_of(one) for one in known}
         if records != self.records:
             self.records = records
-            self._names = {
-                (catalog, one.name.casefold()) for one in records for catalog in ("", one.catalog.casefold())
-            }
+            self._named = {}
+            for record in records:
+                self._named.setdefault(record.name.casefold(), []).append(record)
         self._versions, self._settings, self._read_at = versions, settings, now
-
-    def named(self, named: ModelTable, default: str | None, now: datetime) -> ModelKnowledge:
-        """The model that FROM names, or the default.
-
-        Raises:
-            NotRegisteredError: there is no such model.
-        """
-        self.look(now)
-        return self.of(_model_of(self._workspace, self.records, named, default), now)
 
     def of(self, record: ModelRecord, now: datetime) -> ModelKnowledge:
         """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
@@ -89,9 +79,46 @@ class KnownModels:
         self.look(now)
         return [self.of(one, now) for one in (self.records if only is None else [self._workspace.registry.model(only)])]
 
-    def are_named_by(self, tables: Iterable[exp.Table]) -> bool:
-        """Whether one of the tables is a deployed model."""
-        return any((one.db.casefold(), one.name.casefold()) in self._names for one in tables)
+    def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
+        """The models that a name in FROM may mean: exactly spelled ones, else those that differ in case.
+
+        What stands before the name must be the model's catalog, or what clients put there when they know of none.
+
+        Args:
+            here: tells the warehouse's own schema and database, in lower case.
+        """
+        same = self._named.get(table.name.casefold(), [])
+        schema = table.db.casefold()
+        fitting = [record for record in same if schema == record.catalog.casefold()]
+        if not fitting and same and (schema in _NEUTRAL or schema in here()):
+            fitting = same
+        exact = [record for record in fitting if record.name == table.name]
+        return exact or fitting
+
+    def only(self, table: exp.Table, records: Sequence[ModelRecord]) -> ModelRecord:
+        """The model that a name means.
+
+        Raises:
+            NotRegisteredError: it may mean several.
+        """
+        if len(records) == 1:
+            return records[0]
+        return self._workspace.registry.model(table.name)
+
+    def default(self, name: str) -> ModelRecord:
+        """The model that is meant where FROM names nothing that is there.
+
+        Raises:
+            NotRegisteredError: there is no such model.
+        """
+        return self._workspace.registry.model(name)
+
+    def near(self, table: exp.Table) -> tuple[str, ...]:
+        """Models that somebody may have meant."""
+        names = {f"{record.catalog}.{record.name}": None for record in self.records}
+        plain = {record.name: f"{record.catalog}.{record.name}" for record in self.records}
+        found = [plain[name] for name in near_names(table.name, plain)]
+        return tuple(found) or tuple(names)[:3]
 
     def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
         """Whether this is still what is known of its model."""
@@ -112,23 +139,5 @@ class KnownModels:
         return self._settings[model_id]
 
 
-def _model_of(
-    workspace: Workspace, records: Sequence[ModelRecord], named: ModelTable, default: str | None
-) -> ModelRecord:
-    """The deployed model that FROM names, exactly or without case; else the default."""
-    for fold in (str, str.casefold):
-        found = [
-            one
-            for one in records
-            if fold(one.name) == fold(named.name) and (not named.catalog or fold(one.catalog) == fold(named.catalog))
-        ]
-        if len(found) == 1:
-            return found[0]
-    if default is not None and not found:
-        return workspace.registry.model(default)
-    name = f"{named.catalog}.{named.name}" if named.catalog else named.name
-    try:
-        return workspace.registry.model(name)
-    except NotRegisteredError as error:
-        near = error.near or tuple(f"{one.catalog}.{one.name}" for one in records)[:3]
-        raise NotRegisteredError("model", name, near) from error
+_NEUTRAL = frozenset({"", "public", "main", "dbo", "default"})
+"""Schemas that clients name where they know of none: the default ones of warehouses."""

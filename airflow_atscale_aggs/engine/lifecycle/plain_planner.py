@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.plain import PlainContext, PlainQuery, read_plain
 from airflow_atscale_aggs.engine.rewriting.stars import PlainTable, Scope, find_stars
-from airflow_atscale_aggs.engine.rewriting.statements import Statement, parse_query, tables_of
+from airflow_atscale_aggs.engine.rewriting.statements import (
+    Statement,
+    only_reads,
+    parse_query,
+    parse_with_tables,
+)
 from airflow_atscale_aggs.engine.sql.dialects import Folding
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -57,6 +62,19 @@ class PlainPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlainText:
+    """A query in the warehouse's own SQL.
+
+    Attributes:
+        root: None for what is not known to the parser, or known and no SELECT: it is run as it stands.
+        unread: why there is no root.
+    """
+
+    root: exp.Query | None
+    unread: UnreadableQueryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """How a query was asked; see `PlainPlanner.plan`. ``written`` is empty for a SELECT inside another."""
 
@@ -68,24 +86,22 @@ class _Asked:
 class PlainPlanner:
     """Plans plain queries of one workspace."""
 
-    def __init__(self, workspace: Workspace, tables: PlainTables) -> None:
+    def __init__(self, workspace: Workspace, tables: WarehouseTables) -> None:
         self._workspace, self._tables = workspace, tables
 
-    def read(self, sql: str) -> exp.Query | None:
-        """The query, when it is on tables that the warehouse has; None when it is not."""
+    def read(self, sql: str) -> PlainText | None:
+        """The query as the warehouse's own SQL; None when it names tables and the warehouse has none of them."""
+        dialect = self._workspace.warehouse.dialect
+        ignores_case = dialect.folding is Folding.KEEP
         try:
-            dialect = self._workspace.warehouse.dialect
-            ignores_case = dialect.folding is Folding.KEEP
-            root = parse_query(sql, dialect=dialect.sqlglot_name, keeps_aliases=ignores_case)
-        except (UnreadableQueryError, UnsupportedQueryError):
+            root, tables = parse_with_tables(sql, dialect=dialect.sqlglot_name, keeps_aliases=ignores_case)
+        except UnreadableQueryError as error:
+            return PlainText(None, error) if only_reads(sql, dialect.sqlglot_name) else None
+        except UnsupportedQueryError:
             return None
-        named = [_key(table) for table in tables_of(root)]
-        return root if any(one is not None for one in self._tables.find(named)) else None
-
-    def is_on_tables_of(self, root: exp.Query, known: ModelKnowledge) -> bool:
-        """Whether a table of the query is one of a model's."""
-        found = self._tables.find([_key(table) for table in tables_of(root)])
-        return any(one is not None and known.physical.datasets_at(one.spelled) for one in found)
+        named = [key_of(table) for table in tables]
+        is_there = not named or any(one is not None for one in self._tables.find(named))
+        return PlainText(root) if is_there or any(self._tables.are_there(named)) else None
 
     def plan(
         self,
@@ -110,6 +126,8 @@ class PlainPlanner:
         rewritten: list[exp.Select] = []
         plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), known=tuple(known))
         for select in root.find_all(exp.Select, bfs=False):
+            if select.args.get("from_") is None:
+                continue
             try:
                 asked = _Asked(since, written if select is root else "", use_aggregates)
                 composed = self._answered(select, plan, asked)
@@ -214,7 +232,7 @@ class PlainPlanner:
             columns = relation.args.get("alias") and relation.args["alias"].args.get("columns")
             if not isinstance(relation, exp.Table) or strange or columns:
                 raise UnsupportedQueryError(_text(relation), "it is no plain table")
-            keys.append(_key(relation))
+            keys.append(key_of(relation))
         for relation, found in zip(relations, self._tables.find(keys), strict=True):
             if found is None or (not relation.args.get("db") and relation.name in own):
                 raise UnsupportedQueryError(_text(relation), "it is no table of the warehouse")
@@ -224,38 +242,10 @@ class PlainPlanner:
         return Scope(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
 
 
-class PlainTables:
-    """Columns of the warehouse's tables by the names that queries use; asked once."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._found: dict[TableKey, TableColumns | None] = {}
-        self._since: datetime | None = None
-
-    def find(self, keys: Sequence[TableKey]) -> list[TableColumns | None]:
-        """In the order asked; None for what is not there."""
-        new = [key for key in dict.fromkeys(keys) if key not in self._found]
-        if new:
-            with self._workspace.warehouse.session() as session:
-                there = session.columns(new)
-            self._found |= {key: there.get(key) for key in new}
-        return [self._found[key] for key in keys]
-
-    def forget_old(self, now: datetime) -> None:
-        """Ask anew once a minute."""
-        if self._since is None or now - self._since > _KEPT:
-            self._found.clear()
-            self._since = now
-
-
 def _relations(select: exp.Select) -> list[exp.Expression]:
     """What stands in FROM."""
     source = select.args.get("from_")
     return [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
-
-
-def _key(table: exp.Table) -> TableKey:
-    return (table.catalog or None, table.db or None, table.name)
 
 
 def _told(step: JoinStep) -> str:
@@ -268,4 +258,3 @@ def _text(node: exp.Expression) -> str:
 
 
 _LONGEST = 100
-_KEPT = timedelta(minutes=1)

@@ -11,29 +11,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 from types import TracebackType
 from typing import Any, Self
-
-from sqlglot import UnsupportedError, exp
-from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
     QueryError,
     UnreadableQueryError,
-    UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
-from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainTables
-from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource, SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
+from airflow_atscale_aggs.engine.lifecycle.query_planner import Asked, QueryPlanner
+from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
+from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
-from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
-from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Miss
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.shapes import (
     SHAPED_DIALECT,
     Shape,
@@ -42,64 +35,10 @@ from airflow_atscale_aggs.engine.rewriting.shapes import (
     template_of,
     without_marks,
 )
-from airflow_atscale_aggs.engine.rewriting.statements import (
-    Statement,
-    model_statement,
-    parse_with_tables,
-)
-from airflow_atscale_aggs.engine.sql.statements import render_last
 
 DEFAULT_DIALECT = "postgres"
 MOST_PLANS = 1000
 """Plans that a router keeps, by query shape."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryPlan:
-    """How a query would be answered now.
-
-    Attributes:
-        sql: for the warehouse, in its dialect.
-        sources: one per part.
-        model_id: of the first model that it asks.
-        asked: the query, as it was parsed.
-        keys, metrics, predicates: names of what it groups by, measures and filters by.
-        candidates: by part: the other aggregates with the reason against each, nearest first.
-        untouched: of plain SQL on tables: why its SELECTs, or some of them, are run as they stand.
-    """
-
-    sql: str
-    sources: tuple[PartSource, ...]
-    model_id: str
-    asked: Statement
-    keys: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    predicates: tuple[str, ...] = ()
-    candidates: tuple[tuple[Candidate, ...], ...] = ()
-    untouched: tuple[str, ...] = ()
-
-    def verdict(self, number: int) -> str:
-        """Why a part is answered from where it is, in one sentence; needs ``candidates``."""
-        source = self.sources[number]
-        if source.aggregate is not None:
-            return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
-        facts, nearest = source.facts, next(iter(self.candidates[number]), None)
-        if facts is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
-            return (
-                f"The facts `{source.fact}` answer: the index on `{facts.index}` leads to about {facts.cost:,} of "
-                f"{facts.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
-            )
-        misses = {one.miss for one in self.candidates[number]}
-        if not misses:
-            return f"The facts `{source.fact}` answer: no aggregate is defined for them."
-        if misses <= {Miss.NOT_BUILT}:
-            return f"The facts `{source.fact}` answer: aggregates are defined for them, but not built."
-        return f"The facts `{source.fact}` answer: aggregates are built, but none of them matches."
-
-    @property
-    def uses_aggregates(self) -> bool:
-        """True when at least one part is answered from an aggregate."""
-        return any(source.aggregate is not None for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +121,6 @@ class _CachedPlan:
     records: Sequence[ModelRecord]
     plan: QueryPlan
     template: SqlTemplate
-    known: tuple[ModelKnowledge, ...]
-
-
-_Options = tuple[str | None, str, bool]
-"""Default model, dialect, whether aggregates may be used."""
 
 
 class QueryRouter:
@@ -201,7 +135,8 @@ class QueryRouter:
         self._history = QueryHistory(workspace.registry)
         self._models = KnownModels(workspace)
         self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
-        self._tables = PlainTables(workspace)
+        self._tables = WarehouseTables(workspace)
+        self._planner = QueryPlanner(workspace, self._models, self._tables)
 
     def answer(
         self,
@@ -216,13 +151,16 @@ class QueryRouter:
         plan = self.plan(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
         begun = time.perf_counter()
         try:
-            columns, rows = self._fetch(plan.sql)
+            columns, rows = self._fetch(plan)
             found = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
         except PermanentWarehouseError as error:
+            if plan.unread is not None:
+                reason = f"{plan.unread.reason}; {error.dialect} says: {error.reason}"
+                raise UnreadableQueryError(sql, reason) from error
             if not plan.uses_aggregates:
                 raise
             from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
-            columns, rows = self._fetch(from_facts.sql)
+            columns, rows = self._fetch(from_facts)
             reason = error.reason
             found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
         self._remember(found, time.perf_counter() - begun)
@@ -282,24 +220,24 @@ class QueryRouter:
         max_staleness: timedelta | None = None,
     ) -> QueryPlan:
         """What `answer` would run, without reasons."""
-        options = (model, dialect, use_aggregates)
+        asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
         shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
         if shape is None:
-            return self._new_plan(sql, options, max_staleness, sql)[0]
-        key = (shape.key, *options)
+            return self._planner.planned(asked, now=self._clock())
+        key = (shape.key, model, dialect, use_aggregates)
         cached = self._plans.get(key)
         if cached is not None and self._holds(cached):
             self._plans.move_to_end(key)
             return _filled(cached.plan, cached.template, shape)
         try:
-            plan, known = self._new_plan(shape.marked, options, None, sql)
+            plan = self._planner.planned(replace(asked, sql=shape.marked, written=sql), now=self._clock())
         except QueryError:
             # The sentence must quote what was written.
-            return self._new_plan(sql, options, None, sql)[0]
+            return self._planner.planned(asked, now=self._clock())
         template = template_of(plan.sql, shape)
-        if template is None or not known or self._models.settings_of(plan.model_id).history_literals:
-            return self._new_plan(sql, options, None, sql)[0]
-        self._plans[key] = _CachedPlan(self._models.records, plan, template, known)
+        if template is None or not plan.known or self._models.settings_of(plan.model_id).history_literals:
+            return self._planner.planned(asked, now=self._clock())
+        self._plans[key] = _CachedPlan(self._models.records, plan, template)
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
         return _filled(plan, template, shape)
@@ -312,25 +250,15 @@ class QueryRouter:
         """Whether what a plan was made from is still true."""
         now = self._clock()
         self._models.look(now)
-        return cached.records is self._models.records and all(
-            self._models.is_true(known, now) and not self._models.settings_of(known.record.id).history_literals
-            for known in cached.known
+        self._tables.forget_old(now)
+        return (
+            cached.records is self._models.records
+            and all(
+                self._models.is_true(known, now) and not self._models.settings_of(known.record.id).history_literals
+                for known in cached.plan.known
+            )
+            and self._tables.holds(cached.plan.looked_up)
         )
-
-    def _new_plan(
-        self, sql: str, options: _Options, max_staleness: timedelta | None, written: str
-    ) -> tuple[QueryPlan, tuple[ModelKnowledge, ...]]:
-        """A plan and what it was made from.
-
-        Args:
-            written: the query with its own values, where ``sql`` has marks in their place.
-        """
-        asked = self._read(sql, options, max_staleness, written)
-        if isinstance(asked, PlainPlan):
-            return self._plain_plan(sql, asked), asked.known
-        statement, planners = asked
-        plan = self._plan(statement, planners, use_aggregates=options[2])
-        return plan, tuple(planner.known for planner in planners)
 
     def explain(
         self,
@@ -342,86 +270,13 @@ class QueryRouter:
         estimate: bool = True,
     ) -> QueryPlan:
         """See `explain`."""
-        asked = self._read(sql, (model, dialect, True), max_staleness, sql)
-        if isinstance(asked, PlainPlan):
-            return replace(self._plain_plan(sql, asked), candidates=tuple(asked.candidates(estimate=estimate)))
-        statement, planners = asked
-        plan = self._plan(statement, planners, use_aggregates=True)
-        candidates = [found for planner in planners for found in planner.candidates(estimate=estimate)]
-        return replace(plan, candidates=tuple(candidates))
+        asked = Asked(sql, model, dialect, max_staleness=max_staleness)
+        return self._planner.explained(asked, estimate=estimate, now=self._clock())
 
-    def _plan(self, statement: Statement, planners: Sequence[SelectPlanner], *, use_aggregates: bool) -> QueryPlan:
-        sql = self._rendered(
-            statement,
-            lambda number, select: planners[number].plan(statement, select, use_aggregates=use_aggregates),
-        )
-        keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
-        return QueryPlan(
-            sql=sql,
-            sources=tuple(source for planner in planners for source in planner.sources),
-            model_id=planners[0].model_id,
-            asked=statement,
-            keys=keys,
-            metrics=metrics,
-            predicates=predicates,
-        )
-
-    def _plain_plan(self, sql: str, plain: PlainPlan) -> QueryPlan:
-        """As it stands, unless a part of it is answered from an aggregate."""
-        keys, metrics, predicates = _names(plain.queries)
-        return QueryPlan(
-            sql=self._rendered(plain.statement, lambda number, _: plain.composed[number]) if plain.composed else sql,
-            sources=tuple(plain.sources),
-            model_id=plain.planners[0].model_id if plain.planners else "",
-            asked=plain.statement,
-            keys=keys,
-            metrics=metrics,
-            predicates=predicates,
-            untouched=tuple(plain.untouched),
-        )
-
-    def _read(
-        self, sql: str, options: _Options, max_staleness: timedelta | None, written: str
-    ) -> PlainPlan | tuple[Statement, list[SelectPlanner]]:
-        """The plan of plain SQL on tables, or a statement on models with the planners of its SELECTs."""
-        model, dialect, use_aggregates = options
-        now = self._clock()
-        self._models.look(now)
-        self._tables.forget_old(now)
-        since = now - max_staleness if max_staleness is not None else None
-        unreadable, root, named = self._parsed(sql, dialect)
-        if not self._models.are_named_by(named):
-            plain = PlainPlanner(self._workspace, self._tables)
-            on_tables = plain.read(sql)
-            known = self._models.all(model, now) if on_tables is not None else []
-            if on_tables is not None and (model is None or plain.is_on_tables_of(on_tables, known[0])):
-                return plain.plan(sql, on_tables, known, since=since, written=written, use_aggregates=use_aggregates)
-        if root is None:
-            raise unreadable or UnreadableQueryError(sql, "it is no query")
-        statement = model_statement(sql, root, dialect=dialect, named=named)
-        if "/" in sql:
-            check_divisions_around(statement.root, statement.selects, dialect, self._workspace.warehouse.dialect)
-        asked = [self._models.named(one, model, now) for one in statement.tables]
-        return statement, [SelectPlanner(self._workspace, one, since) for one in asked]
-
-    @staticmethod
-    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
-        """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
-        try:
-            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
-        except UnreadableQueryError as error:
-            return error, None, []
-
-    def _rendered(self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query]) -> str:
-        try:
-            return render_last(statement.answered_by(composed), self._workspace.warehouse.dialect)
-        except UnsupportedError as error:
-            reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
-            raise UnsupportedQueryError(statement.sql, reason) from error
-
-    def _fetch(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    def _fetch(self, plan: QueryPlan) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         with self._workspace.warehouse.session() as session:
-            return session.fetch_named(sql)
+            names, rows = session.fetch_named(plan.sql)
+        return tuple(plan.full_names.get(name, name) for name in names), rows
 
 
 def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
@@ -430,15 +285,6 @@ def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
         return plan
     untouched = tuple(without_marks(reason, shape.values) for reason in plan.untouched)
     return replace(plan, sql=template.filled(shape.values), untouched=untouched)
-
-
-def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """What the queries group by, measure and filter by."""
-    return (
-        tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
-        tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
-        tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
-    )
 
 
 def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
@@ -453,17 +299,3 @@ def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
         )
         for one in sources
     )
-
-
-def _known_dialect(sql: str, dialect: str) -> str:
-    """The dialect's name, when there is one of that name."""
-    try:
-        _check_dialect(dialect)
-    except ValueError as error:
-        raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
-    return dialect
-
-
-@cache
-def _check_dialect(name: str) -> None:
-    SqlDialect.get_or_raise(name)

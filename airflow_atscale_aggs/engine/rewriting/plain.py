@@ -42,6 +42,14 @@ _DISTINCT = {"sum": "sum distinct", "count non-null": "count distinct", "minimum
 _SLICED = frozenset({"sum", "count non-null", "minimum", "maximum", "average"})
 _FLOATS = ("double", "float", "real")
 _EXACT = ("int", "bigint", "smallint", "tinyint", "numeric", "decimal", "hugeint")
+_NOT_OF_ONE_ROW: tuple[type[exp.Expression], ...] = (
+    *(exp.UDTF, exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray),
+    *(exp.Flatten, exp.JSONKeys, exp.JSONKeysAtDepth, exp.JSONTable, exp.OpenJSON, exp.XMLTable, exp.GapFill),
+    *(exp.Columns, exp.DynamicIdentifier, exp.Pseudocolumn, exp.ConnectByRoot, exp.RowNumber, exp.NextValueFor),
+    *(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8, exp.Normal, exp.Uniform, exp.Zipf, exp.Shuffle),
+    *(exp.Lambda, exp.Kwarg, exp.PropertyEQ, exp.SessionParameter, exp.Predict, exp.MLForecast, exp.AIGenerate),
+)
+"""What depends on more than the values in it: on which columns there are, on other rows, on who asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,12 @@ class _PlainReader:
 
     def read(self, select: exp.Select, names: Sequence[str]) -> PlainQuery:
         """To be called once."""
+        strange = select.find(*_NOT_OF_ONE_ROW)
+        if strange is not None:
+            self._refuse(strange, "it depends on more than the values of one row")
+        group = select.args.get("group")
+        if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None:
+            self._refuse(group, "it asks for several levels of totals at once")
         flat = self._flattened(select, names)
         if flat.args.get("group") is None and flat.args.get("distinct") is None and not self._aggregates(flat):
             self._refuse(select, "it shows rows, not groups of rows")
@@ -276,6 +290,8 @@ class _PlainReader:
     def _aggregate(self, function: exp.Expression) -> exp.Expression:
         """An aggregate of a fact's column is a measure; COUNT(*) and those of attributes are read as on a model."""
         argument = function.this
+        if argument is None:
+            self._refuse(function, "it does not say what it aggregates")
         if isinstance(argument, exp.Case):
             return self._of_case(function, argument)
         is_distinct = isinstance(argument, exp.Distinct)

@@ -6,27 +6,22 @@ a `ModelQuery` with its own grain; everything around it works on its rows and is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.dialect import NormalizationStrategy
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.rewriting.scoping import foreign_tables
 from airflow_atscale_aggs.engine.sql.statements import parse_text, sqlglot_dialect
 
 _IGNORES_CASE = frozenset({NormalizationStrategy.CASE_INSENSITIVE, NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE})
+_ONLY_QUERIES = "only queries are answered"
 _WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Command, exp.Into)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelTable:
-    """A model as FROM names it; the catalog may be left out."""
-
-    catalog: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -37,14 +32,14 @@ class Statement:
         sql: as it was sent.
         root: the whole, which must not be changed.
         selects: the SELECTs on models, parts of the root, in the order of the text.
-        tables: the model of each.
+        models: which model each is on: the numbers that `model_statement` was given.
     """
 
     sql: str
     dialect: str
     root: exp.Query
     selects: tuple[exp.Select, ...]
-    tables: tuple[ModelTable, ...]
+    models: tuple[int, ...]
 
     @property
     def is_plain(self) -> bool:
@@ -88,73 +83,124 @@ def parse_query(sql: str, *, dialect: str, keeps_aliases: bool = False) -> exp.Q
 
 
 def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) -> tuple[exp.Query, list[exp.Table]]:
-    """One query, its names folded as the dialect folds them, and its `tables_of`.
+    """One query, its names folded as the dialect folds them, and its `foreign_tables`.
 
     Args:
         dialect: a name that sqlglot knows.
         keeps_aliases: names of columns stay as they are written: dialects that compare without case show them so.
 
     Raises:
-        UnreadableQueryError: it cannot be parsed, is several statements, or writes.
+        UnreadableQueryError: it cannot be parsed, is several statements, or is no query.
         UnsupportedQueryError: it has parameters without values.
     """
     root = _parsed(sql, dialect)
+    tables, has_ctes = _folded_tables(sql, root, dialect, keeps_aliases=keeps_aliases)
+    if not isinstance(root, exp.Query):
+        raise UnreadableQueryError(sql, _ONLY_QUERIES)
+    return root, foreign_tables(root) if has_ctes else tables
+
+
+def _folded_tables(
+    sql: str, root: exp.Expression, dialect: str, *, keeps_aliases: bool
+) -> tuple[list[exp.Table], bool]:
+    """Fold all names; the relations that are named, and whether the statement has CTEs. One walk for all of it."""
     folds = sqlglot_dialect(dialect)
     folds_quoted = folds.normalization_strategy in _IGNORES_CASE
-    strange: exp.Expression | None = None
-    found: list[exp.Expression] = []
+    tables: list[exp.Table] = []
+    parameter: exp.Expression | None = None
+    has_ctes = False
     for node in root.walk(bfs=False):
         if isinstance(node, exp.Identifier):
             is_folded = folds_quoted or not node.quoted
             if is_folded and not (keeps_aliases and isinstance(node.parent, exp.Alias)):
                 folds.normalize_identifier(node)
-        elif isinstance(node, (exp.CTE, exp.Table)):
-            found.append(node)
+        elif isinstance(node, exp.Table):
+            tables.append(node)
+        elif isinstance(node, exp.CTE):
+            has_ctes = True
         elif isinstance(node, _WRITES):
-            raise UnreadableQueryError(sql, "only queries are answered")
-        elif strange is None and isinstance(node, (exp.Placeholder, exp.Parameter)):
-            strange = node
-    if not isinstance(root, exp.Query):
-        raise UnreadableQueryError(sql, "only queries are answered")
-    if strange is not None:
-        text = strange.sql(dialect=dialect)
-        raise UnsupportedQueryError(text, "the query has a parameter without a value", "Put the value in.")
-    return root, _without_ctes(found)
+            raise UnreadableQueryError(sql, _ONLY_QUERIES)
+        elif isinstance(node, (exp.Placeholder, exp.Parameter)):
+            parameter = parameter or node
+    if parameter is not None and isinstance(root, exp.Query):
+        text, remedy = parameter.sql(dialect=dialect), "Put the value in, or give it as a parameter."
+        raise UnsupportedQueryError(text, "the query has a parameter without a value", remedy)
+    return [table for table in tables if isinstance(table.this, exp.Identifier)], has_ctes
 
 
-def tables_of(root: exp.Expression) -> list[exp.Table]:
-    """The tables and models that a query names, its own CTEs left out, in the order of the text."""
-    return _without_ctes(list(root.find_all(exp.CTE, exp.Table, bfs=False)))
-
-
-def _without_ctes(found: Sequence[exp.Expression]) -> list[exp.Table]:
-    known = {one.alias for one in found if isinstance(one, exp.CTE)}
-    return [one for one in found if isinstance(one, exp.Table) and (one.db or one.name not in known)]
-
-
-def model_statement(sql: str, root: exp.Query, *, dialect: str, named: list[exp.Table] | None = None) -> Statement:
+def model_statement(sql: str, root: exp.Query, *, dialect: str, models: Sequence[tuple[exp.Table, int]]) -> Statement:
     """A parsed query as a statement on models; the query is used up.
 
     Args:
-        named: its tables, from `tables_of`, where they are known.
+        models: the tables of it that are models, with the number of each model.
 
     Raises:
-        UnreadableQueryError: it names no table at all.
-        UnsupportedQueryError: it mixes models with other tables.
+        UnsupportedQueryError: a model stands where none can be asked.
     """
-    tables = named
-    if tables is None or len(tables) != 1 or _is_within_subquery(tables[0], root):
+    for table, number in models:
+        table.meta[_MODEL] = number
+    if len(models) != 1 or _is_within_subquery(models[0][0], root):
         _flatten_stars(root)
-        tables = tables_of(root)
+    tables = [table for table in root.find_all(exp.Table, bfs=False) if _MODEL in table.meta]
+    selects = tuple(_select_of(table, dialect) for table in tables)
+    return Statement(sql, dialect, root, selects, tuple(table.meta[_MODEL] for table in tables))
+
+
+def read_statement(sql: str, *, dialect: str, model: str = "") -> Statement:
+    """A statement on one model: what has its name is that, or everything that is named where nothing has.
+
+    Raises as `parse_query` and `model_statement` do.
+    """
+    root, tables = parse_with_tables(sql, dialect=dialect)
     if not tables:
         raise UnreadableQueryError(sql, "it names no model; select FROM catalog.model")
-    selects = tuple(_select_of(table, dialect) for table in tables)
-    return Statement(sql, dialect, root, selects, tuple(ModelTable(one.db, one.name) for one in tables))
+    models = [table for table in tables if table.name.casefold() == model.casefold()] or tables
+    return model_statement(sql, root, dialect=dialect, models=[(table, 0) for table in models])
 
 
-def read_statement(sql: str, *, dialect: str) -> Statement:
-    """`parse_query` and `model_statement`; raises as they do."""
-    return model_statement(sql, parse_query(sql, dialect=dialect), dialect=dialect)
+def only_reads(sql: str, dialect: str) -> bool:
+    """Whether a text that need not be known to the parser is one statement that shows something and changes nothing."""
+    try:
+        tokens = sqlglot_dialect(dialect).tokenize(sql)
+    except (SqlglotError, ValueError):
+        return False
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    words: list[str] = []
+    for number, token in enumerate(tokens):
+        # What follows EXPLAIN or SHOW is one token, and a text.
+        is_rest = number > 0 and tokens[number - 1].token_type in _COMMANDS
+        if is_rest or token.token_type not in {TokenType.STRING, TokenType.IDENTIFIER}:
+            words += re.findall(r"\w+|;", token.text.upper())
+    first = words[0] if words else ""
+    changes = _CHANGES - {"INTO"} if first == "UNPIVOT" else _CHANGES
+    return first in _SHOWS and not changes.intersection(words) and ";" not in words
+
+
+_COMMANDS = frozenset({TokenType.COMMAND, TokenType.SHOW, TokenType.DESCRIBE})
+_SHOWS = frozenset(
+    {
+        "SELECT",
+        "WITH",
+        "FROM",
+        "VALUES",
+        "TABLE",
+        "SHOW",
+        "DESCRIBE",
+        "DESC",
+        "SUMMARIZE",
+        "PIVOT",
+        "UNPIVOT",
+        "EXPLAIN",
+    }
+)
+_CHANGES = frozenset(
+    {"INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "TRUNCATE", "COPY", "INTO", "GRANT", "REVOKE"}
+    | {"ATTACH", "DETACH", "INSTALL", "LOAD", "EXPORT", "IMPORT", "SET", "CALL", "DO", "EXECUTE", "VACUUM", "LOCK"}
+)
+
+_MODEL = "model"
+"""Key of a table's notes: the number of the model that it is."""
 
 
 def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
@@ -187,6 +233,9 @@ def _parsed(sql: str, dialect: str) -> exp.Expression:
         found = [one for one in parse_text(sql, dialect) if one is not None]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
+    except (TypeError, AttributeError, IndexError, KeyError, AssertionError) as error:
+        # The parser takes some texts to pieces that it does not find.
+        raise UnreadableQueryError(sql, "the parser finds no sense in it") from error
     if len(found) != 1:
         raise UnreadableQueryError(sql, f"it is {len(found)} statements, not one")
     return found[0]

@@ -111,6 +111,8 @@ class Dialect:
             never tried.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
+        find_relations: a query, with a place for ``{names}`` (rows of number, database or nothing, quoted name), for the
+            numbers of the names that can be read; None: they are tried one by one.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Dialect:
     row_bytes: int = 0
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
+    find_relations: str | None = None
 
 
 _POSTGRES_STATISTICS = """\
@@ -162,6 +165,12 @@ _POSTGRES_TABLE_BYTES = """\
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname, c.relname) IN ({tables})"""
+
+_POSTGRES_RELATIONS = """\
+SELECT n.number FROM (VALUES {names}) AS n (number, base, name)
+WHERE CASE WHEN n.base IN ('', current_database()) THEN
+  EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = to_regclass(n.name) AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S'))
+END"""
 
 _DUCKDB_STATISTICS = """\
 SELECT schema_name, table_name, estimated_size, NULL, NULL, NULL, FALSE, NULL FROM duckdb_tables()
@@ -229,6 +238,7 @@ _ROWS = (
         row_bytes=28,
         comparable=_POSTGRES_COMPARABLE,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
+        find_relations=_POSTGRES_RELATIONS,
     ),
     Dialect(
         name="snowflake",

@@ -49,6 +49,15 @@ class WarehouseSession(Protocol):
         then without case.
         """
 
+    def readable(
+        self, tables: Sequence[tuple[str | None, str | None, str]]
+    ) -> frozenset[tuple[str | None, str | None, str]]:
+        """Those of the names under which a query finds a table, a view or whatever else can be read.
+
+        Names are looked up as the warehouse itself looks up quoted names in FROM: in temporary tables, on the search path,
+        in other databases. What may not be read counts as there.
+        """
+
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
 

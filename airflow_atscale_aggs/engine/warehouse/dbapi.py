@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlglot import exp
+
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import Row
 
 TableKey = tuple[str | None, str | None, str]
@@ -27,6 +30,7 @@ class Driver:
         rows_written: rows that the statement on a cursor has written; None when the driver does not tell.
         interrupt: stops the statement that runs on a connection.
         is_lost: whether an error means that the connection is gone.
+        is_missing: whether an error about a query on a table of a name, its last part, means that there is none.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
 
@@ -36,6 +40,7 @@ class Driver:
     rows_written: Callable[[Any], int | None]
     interrupt: Callable[[Any], None]
     is_lost: Callable[[BaseException], bool] = field(default=lambda _: False)
+    is_missing: Callable[[BaseException, str], bool] = field(default=lambda _error, _name: True)
     cursors_are_connections: bool = False
 
 
@@ -112,6 +117,35 @@ class DbApiSession:
         )
         found = ((key, _best_table(key, rows)) for key in tables)
         return {key: columns for key, columns in found if columns}
+
+    def readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
+        """Those of the names under which a query of this session finds something. See `base.WarehouseSession.readable`."""
+        if self.dialect.find_relations is None:
+            return frozenset(key for key in tables if self._is_readable(key))
+        names = ", ".join(
+            f"({place}, {_literal(key[0] or '')}, {_literal(_dotted(key))})" for place, key in enumerate(tables)
+        )
+        try:
+            rows = self.fetch_all(self.dialect.find_relations.format(names=names))
+        except PermanentWarehouseError:
+            # A name may lie where this user may not look: whoever reads it is told so.
+            return (
+                frozenset(tables) if len(tables) == 1 else frozenset().union(*(self.readable([key]) for key in tables))
+            )
+        return frozenset(tables[row[0]] for row in rows)
+
+    def _is_readable(self, key: TableKey) -> bool:
+        parts = [exp.Identifier(this=part, quoted=True) if part else None for part in key]
+        table = exp.Table(this=parts[2], db=parts[1], catalog=parts[0])
+        probe = exp.select("*").from_(table, copy=False).where(exp.false(), copy=False)
+        try:
+            self.fetch_all(render(probe, self.dialect))
+        except WarehouseError as error:
+            if error.__cause__ is not None and self._driver.is_missing(error.__cause__, key[2]):
+                return False
+            if error.is_transient:
+                raise
+        return True
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
@@ -222,6 +256,11 @@ def _best_table(key: TableKey, rows: Sequence[Row]) -> TableColumns | None:
 
 def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
     return all(not part or part == other for part, other in zip(wanted, found, strict=True))
+
+
+def _dotted(key: TableKey) -> str:
+    """Schema and name, quoted, as one text."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in key[1:] if part)
 
 
 def _literal(text: str) -> str:

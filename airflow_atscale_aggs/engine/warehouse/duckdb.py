@@ -56,7 +56,8 @@ class _Database:
         pause = 0.01
         while True:
             try:
-                return duckdb.connect(self._path, config=self._config)
+                # Names in FROM mean tables, never variables of this program.
+                return duckdb.connect(self._path, config={"python_enable_replacements": "false", **self._config})
             except duckdb.IOException as error:
                 if "lock" not in str(error).casefold() or time.monotonic() + pause > deadline:
                     raise
@@ -79,9 +80,19 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         is_transient=lambda error: isinstance(error, _TRANSIENT),
         rows_written=_rows_written,
         interrupt=lambda connection: connection.interrupt(),
+        is_missing=_is_missing,
         cursors_are_connections=True,
     )
     return DbApiWarehouse(driver, dialect_named("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
+
+
+def _is_missing(error: BaseException, name: str) -> bool:
+    """Whether there is nothing of this name; a view on a table that is gone is there."""
+    text = str(error).casefold()
+    if isinstance(error, duckdb.IOException):
+        return "no files found" in text
+    is_absent = isinstance(error, (duckdb.CatalogException, duckdb.BinderException)) and "does not exist" in text
+    return is_absent and (name.casefold() in text or text.startswith("binder error: catalog"))
 
 
 def _rows_written(cursor: Any) -> int | None:

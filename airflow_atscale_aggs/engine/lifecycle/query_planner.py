@@ -1,0 +1,224 @@
+"""From the text of a query to its plan: what its names mean, what its SELECTs on models become, what stays as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlglot import UnsupportedError, exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+
+from airflow_atscale_aggs.engine.errors import NotRegisteredError, UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.meanings import Meanings, mean, written_name
+from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainText
+from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
+from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.statements import Statement, model_statement, parse_with_tables
+from airflow_atscale_aggs.engine.sql.statements import render_last
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as it was asked; see `use.answer`.
+
+    Attributes:
+        written: the query with its own values, where ``sql`` has marks in their place; empty: as ``sql``.
+    """
+
+    sql: str
+    model: str | None
+    dialect: str
+    use_aggregates: bool = True
+    max_staleness: timedelta | None = None
+    written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnModels:
+    """A statement on models, with what plans each of its SELECTs."""
+
+    statement: Statement
+    planners: tuple[SelectPlanner, ...]
+    meanings: Meanings
+
+
+@dataclass(frozen=True, slots=True)
+class _OnTables:
+    """Plain SQL; None for what is not looked into."""
+
+    sql: str
+    plan: PlainPlan | None
+    unread: UnreadableQueryError | None
+    meanings: Meanings
+
+
+class QueryPlanner:
+    """Plans the queries of one workspace. For one thread."""
+
+    def __init__(self, workspace: Workspace, models: KnownModels, tables: WarehouseTables) -> None:
+        self._workspace, self._models, self._tables = workspace, models, tables
+
+    def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
+        """The plan, without reasons. Raises as `use.answer` does."""
+        read = self._read(asked, now)
+        if isinstance(read, _OnTables):
+            return self._on_tables(read)
+        return self._on_models(read, use_aggregates=asked.use_aggregates)
+
+    def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
+        """The plan with the other candidates. Raises as `use.explain` does."""
+        read = self._read(asked, now)
+        if isinstance(read, _OnTables):
+            candidates = read.plan.candidates(estimate=estimate) if read.plan is not None else []
+            return replace(self._on_tables(read), candidates=tuple(candidates))
+        plan = self._on_models(read, use_aggregates=True)
+        found = [one for planner in read.planners for one in planner.candidates(estimate=estimate)]
+        return replace(plan, candidates=tuple(found))
+
+    def _on_models(self, read: _OnModels, *, use_aggregates: bool) -> QueryPlan:
+        statement, planners = read.statement, read.planners
+        sql = self._rendered(
+            statement,
+            lambda number, select: planners[number].plan(statement, select, use_aggregates=use_aggregates),
+        )
+        keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
+        return QueryPlan(
+            sql=sql,
+            sources=tuple(source for planner in planners for source in planner.sources),
+            model_id=planners[0].model_id,
+            asked=statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
+            meant=read.meanings.told,
+            known=tuple(planner.known for planner in planners),
+            looked_up=read.meanings.looked_up,
+        )
+
+    def _on_tables(self, read: _OnTables) -> QueryPlan:
+        """As it stands, unless a part of it is answered from an aggregate."""
+        plain = read.plan
+        if plain is None:
+            reason = read.unread.reason if read.unread is not None else ""
+            statement = Statement(read.sql, "", exp.Select(), (), ())
+            return QueryPlan(
+                sql=read.sql,
+                sources=(),
+                model_id="",
+                asked=statement,
+                untouched=(f"{reason}.",),
+                meant=read.meanings.told,
+                unread=read.unread,
+            )
+        keys, metrics, predicates = _names(plain.queries)
+        composed = plain.composed
+        return QueryPlan(
+            sql=self._rendered(plain.statement, lambda number, _: composed[number]) if composed else read.sql,
+            sources=tuple(plain.sources),
+            model_id=plain.planners[0].model_id if plain.planners else "",
+            asked=plain.statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
+            untouched=tuple(plain.untouched),
+            meant=read.meanings.told,
+            known=plain.known,
+            looked_up=read.meanings.looked_up,
+        )
+
+    def _read(self, asked: Asked, now: datetime) -> _OnTables | _OnModels:
+        """What the names in the query mean, and so who plans it."""
+        self._models.look(now)
+        self._tables.forget_old(now)
+        unreadable, root, named = self._parsed(asked.sql, asked.dialect)
+        meanings = mean(named, self._models, self._tables)
+        if not meanings.models:
+            planner = PlainPlanner(self._workspace, self._tables)
+            plain = planner.read(asked.sql)
+            if plain is not None:
+                return self._read_plain(asked, planner, plain, meanings, now)
+            if root is None:
+                raise unreadable or UnreadableQueryError(asked.sql, "it is no query")
+            meanings = self._by_default(named, asked.model, meanings)
+        assert root is not None  # noqa: S101 - names were found in it
+        numbers = {id(record): number for number, (_, record) in enumerate(meanings.models)}
+        models = [(table, numbers[id(record)]) for table, record in meanings.models]
+        statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models)
+        if "/" in asked.sql:
+            check_divisions_around(statement.root, statement.selects, asked.dialect, self._workspace.warehouse.dialect)
+        since = now - asked.max_staleness if asked.max_staleness is not None else None
+        known = [self._models.of(meanings.models[number][1], now) for number in statement.models]
+        return _OnModels(statement, tuple(SelectPlanner(self._workspace, one, since) for one in known), meanings)
+
+    def _read_plain(
+        self, asked: Asked, planner: PlainPlanner, plain: PlainText, meanings: Meanings, now: datetime
+    ) -> _OnTables:
+        if plain.root is None:
+            return _OnTables(asked.sql, None, plain.unread, meanings)
+        since = now - asked.max_staleness if asked.max_staleness is not None else None
+        plan = planner.plan(
+            asked.sql,
+            plain.root,
+            self._models.all(asked.model, now),
+            since=since,
+            written=asked.written or asked.sql,
+            use_aggregates=asked.use_aggregates,
+        )
+        return _OnTables(asked.sql, plan, None, meanings)
+
+    def _by_default(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
+        """Where nothing that is named is there, a default model is meant.
+
+        Raises:
+            NotRegisteredError: there is no default, or no such model.
+        """
+        if model is None:
+            name = written_name(named[0])
+            raise NotRegisteredError("model, and the warehouse no table,", name, self._models.near(named[0]))
+        record = self._models.default(model)
+        return replace(meanings, models=tuple((table, record) for table in named))
+
+    @staticmethod
+    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
+        """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
+        try:
+            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
+        except UnreadableQueryError as error:
+            return error, None, []
+
+    def _rendered(self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query]) -> str:
+        try:
+            return render_last(statement.answered_by(composed), self._workspace.warehouse.dialect)
+        except UnsupportedError as error:
+            reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
+            raise UnsupportedQueryError(statement.sql, reason) from error
+
+
+def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What the queries group by, measure and filter by."""
+    return (
+        tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
+        tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+        tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
+    )
+
+
+def _known_dialect(sql: str, dialect: str) -> str:
+    """The dialect's name, when there is one of that name."""
+    try:
+        _check_dialect(dialect)
+    except ValueError as error:
+        raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
+    return dialect
+
+
+@cache
+def _check_dialect(name: str) -> None:
+    SqlDialect.get_or_raise(name)

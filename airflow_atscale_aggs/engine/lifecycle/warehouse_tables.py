@@ -1,0 +1,77 @@
+"""What the warehouse has under the names that queries use: asked once a minute at most, not once a query."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
+from airflow_atscale_aggs.engine.sql.dialects import Folding
+
+KEPT = timedelta(minutes=1)
+"""How long a table is taken to be there, or not to be there."""
+
+
+class WarehouseTables:
+    """Tables by the names that queries use, as one router has come to know them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._columns: dict[TableKey, TableColumns | None] = {}
+        self._is_there: dict[TableKey, bool] = {}
+        self._here: frozenset[str] | None = None
+        self._since: datetime | None = None
+
+    def find(self, keys: Sequence[TableKey]) -> list[TableColumns | None]:
+        """Columns of tables of the default schema or of the one that is named, in the order asked; None for others."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._columns]
+        if new:
+            with self._workspace.warehouse.session() as session:
+                there = session.columns(new)
+            self._columns |= {key: self._as_written(key, there.get(key)) for key in new}
+        return [self._columns[key] for key in keys]
+
+    def are_there(self, keys: Sequence[TableKey]) -> list[bool]:
+        """Whether a query could read each name, wherever the warehouse looks for it; in the order asked."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._is_there]
+        if new:
+            with self._workspace.warehouse.session() as session:
+                there = session.readable(new)
+            self._is_there |= {key: key in there for key in new}
+        return [self._is_there[key] for key in keys]
+
+    def here(self) -> frozenset[str]:
+        """Names of the default schema and of the database, in lower case."""
+        if self._here is None:
+            self._here = frozenset()
+            with contextlib.suppress(PermanentWarehouseError), self._workspace.warehouse.session() as session:
+                (row,) = session.fetch_all("SELECT current_schema(), current_database()")
+                self._here = frozenset(str(name).casefold() for name in row if name)
+        return self._here
+
+    def holds(self, known: Mapping[TableKey, bool]) -> bool:
+        """Whether the same names are there as when this was written down."""
+        return self.are_there(list(known)) == list(known.values())
+
+    def forget_old(self, now: datetime) -> None:
+        """Ask anew once a minute."""
+        if self._since is None or not timedelta(0) <= now - self._since <= KEPT:
+            self._columns.clear()
+            self._is_there.clear()
+            self._since = now
+
+    def _as_written(self, key: TableKey, columns: TableColumns | None) -> TableColumns | None:
+        """Nothing where the warehouse tells names apart that differ in case, and has only the other one."""
+        if columns is None or self._workspace.warehouse.dialect.folding is Folding.KEEP:
+            return columns
+        return columns if columns.spelled[2] == key[2] else None
+
+
+def key_of(table: exp.Table) -> TableKey:
+    """Database, schema and name as a query has them."""
+    return (table.catalog or None, table.db or None, table.name)

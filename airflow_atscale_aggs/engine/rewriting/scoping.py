@@ -1,0 +1,68 @@
+"""Which names in a statement are its own: a CTE is seen where SQL shows it, and hides tables and models of its name there.
+
+WITH sales AS (SELECT * FROM sales)     the table or model: a CTE does not see itself
+SELECT … FROM sales                     the CTE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A relation that is named, and the CTE that is meant; None where it is none of the statement's own."""
+
+    table: exp.Table
+    cte: exp.CTE | None
+
+
+def table_names(root: exp.Expression) -> list[TableName]:
+    """Every relation that a statement names, functions left out, in the order of the text."""
+    found: list[TableName] = []
+    # Not recursive: generated statements are nested more deeply than Python calls may be.
+    waiting: list[tuple[exp.Expression, Mapping[str, exp.CTE]]] = [(root, {})]
+    while waiting:
+        node, seen = waiting.pop()
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            found.append(TableName(node, None if node.db else seen.get(node.name)))
+        ctes = node.args.get("with_")
+        if ctes is not None:
+            inside = _scopes(ctes, seen)
+            waiting += reversed([*inside, *_children(node, _with_ctes(ctes, seen), besides=ctes)])
+        else:
+            waiting += reversed(_children(node, seen))
+    return found
+
+
+def foreign_tables(root: exp.Expression) -> list[exp.Table]:
+    """The tables and models that a statement names, its own CTEs left out, in the order of the text."""
+    return [one.table for one in table_names(root) if one.cte is None]
+
+
+_Scoped = tuple[exp.Expression, Mapping[str, exp.CTE]]
+
+
+def _scopes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> list[_Scoped]:
+    """Each CTE's query with the CTEs that it sees: those before it, all of them where they may be recursive."""
+    if ctes.args.get("recursive"):
+        everything = _with_ctes(ctes, seen)
+        return [(cte, everything) for cte in ctes.expressions]
+    found: list[_Scoped] = []
+    for cte in ctes.expressions:
+        found.append((cte, seen))
+        seen = {**seen, cte.alias: cte}
+    return found
+
+
+def _with_ctes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> Mapping[str, exp.CTE]:
+    return {**seen, **{cte.alias: cte for cte in ctes.expressions}}
+
+
+def _children(
+    node: exp.Expression, seen: Mapping[str, exp.CTE], besides: exp.Expression | None = None
+) -> list[_Scoped]:
+    return [(child, seen) for child in node.iter_expressions() if child is not besides]
