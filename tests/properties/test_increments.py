@@ -111,13 +111,13 @@ class Story:
 
     Attributes:
         clock: seconds since 1970.
-        greatest: greatest indicator that ever stood in the facts.
+        seen: indicators that ever stood in the facts.
     """
 
     workspace: Workspace
     indicator: str
     clock: int = START
-    greatest: int = START
+    seen: list[int] = field(default_factory=lambda: [START])
     changed_since_kill: bool = False
     is_killed: bool = False
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
@@ -125,8 +125,13 @@ class Story:
     @property
     def latest_allowed(self) -> int:
         """No row that arrives now may be older: it would be late by more than the grace period."""
-        known = self.greatest if self.indicator == "plain" else min(self.clock, self.greatest)
-        return known - GRACE
+        is_time = self.indicator != "plain"
+        return max(at for at in self.seen if at <= self.clock or not is_time) - GRACE
+
+    @property
+    def greatest(self) -> int:
+        """Greatest indicator that ever stood in the facts."""
+        return max(self.seen)
 
     def load(self, ages: list[int], fields: tuple[int, int]) -> None:
         """Rows of some ages in seconds; negative ones lie in the future, too old ones are as old as allowed."""
@@ -145,7 +150,7 @@ class Story:
                 )
             )
         star.load(self.workspace, *rows)
-        self.greatest = max([self.greatest, *(row.at for row in rows if row.at is not None)])
+        self.seen += (row.at for row in rows if row.at is not None)
         self.changed_since_kill = True
 
     def tie(self, amount: int) -> None:
@@ -162,6 +167,14 @@ class Story:
         self._change(
             f"UPDATE sales SET amount = amount + {number}, shop_id = {1 + number % 3} WHERE {{}} AND day_id % 2 = 0"
         )
+
+    def mistype(self, years: int) -> None:
+        """A row far in the future; of plain numbers nobody can tell."""
+        if self.indicator != "plain":
+            at = self.clock + years * 365 * 86400
+            star.load(self.workspace, Sale(at=at, amount=3))
+            self.seen.append(at)
+            self.changed_since_kill = True
 
     def lose_indicator(self) -> None:
         """A row without an indicator."""
@@ -304,6 +317,7 @@ _STEPS = st.lists(
         st.tuples(st.just("tie"), st.integers(0, 50)),
         st.tuples(st.just("forget"), st.integers(0, 2)),
         st.tuples(st.just("correct"), st.integers(0, 9)),
+        st.tuples(st.just("mistype"), st.sampled_from([1, 36, 7900])),
         st.tuples(st.sampled_from(["lose_indicator", "find_indicator", "truncate"])),
     ),
     min_size=3,

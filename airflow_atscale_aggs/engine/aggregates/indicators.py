@@ -177,16 +177,30 @@ def shown_bound(kind: IndicatorKind, bound: int) -> str:
     return f"{shown}+00:00" if kind is IndicatorKind.INSTANT else shown
 
 
+def moment_of(kind: IndicatorKind, unit: IndicatorUnit, now: datetime, zone: ZoneInfo) -> int:
+    """A moment as an indicator writes it.
+
+    While the clocks of a timestamp's zone are put back, times of the hour before are written later than now; they count as
+    future until their second pass.
+
+    Args:
+        unit: no plain numbers, which are no time.
+    """
+    if kind is IndicatorKind.TIMESTAMP:
+        return _micros(now.astimezone(zone).replace(tzinfo=UTC))
+    return _micros(now) * unit.per_second // _MICRO
+
+
 def settled_bound(indicator: Indicator, grace: GracePeriod, *, greatest: int, now: datetime, zone: ZoneInfo) -> int:
     """The greatest bound that rows late by no more than the grace period stay above, whenever they come from now on.
 
     A row is late by the time between its indicator and its arrival, and by its distance to the greatest indicator known
-    when it arrives: whichever of the two reaches further back counts. So an indicator in the future does not settle the
-    present, and facts that lag behind are not settled by the clock. A row that is late by exactly the grace period stays
+    when it arrives that was not in the future: whichever of the two reaches further back counts. So an indicator in the
+    future settles nothing, and facts that lag behind are not settled by the clock. A row that is late by exactly the grace period stays
     above.
 
     Args:
-        greatest: greatest indicator so far.
+        greatest: greatest indicator so far that is not in the future.
         now: when the build was begun.
         zone: of timestamps without one. While its clocks are put back, times come a second time; both are kept above.
     """

@@ -95,6 +95,8 @@ class Increment:
             say; then no segment is made.
         last: keys of all segments as they were, for that case; ``last_rows``: of all their tables.
         unchanged_view_sql: the view for that case.
+        newest: greatest indicator that was not in the future when the batch was begun; None where there was none, or nobody
+            noted it.
     """
 
     indicator: Indicator
@@ -109,6 +111,7 @@ class Increment:
     last: tuple[SegmentKey, ...] = ()
     last_rows: int = 0
     unchanged_view_sql: str = ""
+    newest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
     Prospect,
     Whole,
     decide,
+    moments,
     notes_of,
     prospect,
     starts,
@@ -114,9 +115,10 @@ def _look_up(session: WarehouseSession, fact: str, found: Sequence[Prospect], gi
     first, source = found[0], given.sources[fact]
     bounds = starts(found)
     rows = RowRange(column=first.column, kind=first.kind)
+    clock = moments(first, given)
 
     def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
-        statement = lookup_statement(rows, source, above=above, up_to=up_to)
+        statement = lookup_statement(rows, source, above=above, up_to=up_to, moments=clock)
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
 
     looked_up = look(bounds, bounds if given.settings.count_late_rows else ())

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.indicators import (
     IndicatorKind,
     IndicatorUnit,
     RowRange,
-    infer_unit,
+    moment_of,
     read_grace,
     settled_bound,
     shown_bound,
@@ -29,6 +29,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.segments import Increment, Segment, run_to_merge
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
 from airflow_atscale_aggs.engine.sql.indicators import (
     IndicatorFacts,
@@ -139,6 +140,7 @@ class InSegments:
         last: all segments of the last build.
         late: fact rows below what is read that were not there when it was built; None when nobody counted.
         is_first: it has never been built.
+        newest: greatest indicator that is not in the future; None where there is none.
     """
 
     indicator: Indicator
@@ -152,6 +154,7 @@ class InSegments:
     last: tuple[Segment, ...] = ()
     late: int | None = None
     is_first: bool = False
+    newest: int | None = None
 
     @property
     def covered(self) -> RowRange:
@@ -250,13 +253,9 @@ def _reaching_back(found: Prospect, given: IncrementsInput) -> Prospect:
     if last.increment.indicator.unit is IndicatorUnit.PLAIN and found.grace.suffix:
         return replace(found, full_reason=f"a grace period of {found.grace} says nothing about plain numbers")
     if found.grace != found.model_grace:
-        reach = settled_bound(
-            last.increment.indicator,
-            found.grace,
-            greatest=last.segments[-1].through,
-            now=given.now,
-            zone=ZoneInfo(given.settings.indicator_time_zone),
-        )
+        newest = last.increment.newest
+        newest = last.segments[-1].through if newest is None else newest
+        reach = _settled_bound(last.increment.indicator, found.grace, newest, given)
         kept = [one for one in kept if one.through <= reach]
     if not kept:
         return replace(found, full_reason="the grace period reaches back to the first row")
@@ -276,12 +275,13 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
     greatest = looked_up.greatest
     if greatest is None:
         return Whole(reason=f"`{found.part.fact}` holds no rows")
-    unit = _unit(found, greatest, given.settings)
-    if isinstance(unit, Whole):
-        return unit
+    unit = _unit(found, looked_up, given)
+    if isinstance(unit, UnknownUnit):
+        return Whole(reason=unit.reason)
     indicator = Indicator(column=found.column, data_type=found.data_type, kind=found.kind, unit=unit)
-    zone = ZoneInfo(given.settings.indicator_time_zone)
-    settled = settled_bound(indicator, found.model_grace, greatest=greatest, now=given.now, zone=zone)
+    clock = _clock(found, given)
+    newest = looked_up.newest.get(clock[unit]) if unit in clock else greatest
+    settled = None if newest is None else _settled_bound(indicator, found.model_grace, newest, given)
     base = found.base
     reason = found.full_reason or ("" if base is None else _why_full_after_all(found, base, looked_up, indicator))
     made = InSegments(
@@ -291,14 +291,25 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         full_at=given.now,
         ranges=_ranges(found, None, settled, greatest),
         is_first=found.last is None,
+        newest=newest,
     )
     if reason or base is None:
         return made
     return _increment(found, base, looked_up, replace(made, full_at=base.increment.full_at), settled, given)
 
 
+def _settled_bound(indicator: Indicator, grace: GracePeriod, newest: int, given: IncrementsInput) -> int:
+    zone = ZoneInfo(given.settings.indicator_time_zone)
+    return settled_bound(indicator, grace, greatest=newest, now=given.now, zone=zone)
+
+
 def _increment(
-    found: Prospect, base: _Base, looked_up: IndicatorFacts, made: InSegments, settled: int, given: IncrementsInput
+    found: Prospect,
+    base: _Base,
+    looked_up: IndicatorFacts,
+    made: InSegments,
+    settled: int | None,
+    given: IncrementsInput,
 ) -> InSegments:
     greatest, newest = looked_up.greatest, base.segments[-1]
     is_all_kept = len(found.kept) == len(base.segments) - 1
@@ -307,6 +318,7 @@ def _increment(
     return replace(
         made,
         ranges=_ranges(found, base.start, settled, max(through, base.start)),
+        newest=base.increment.newest if made.newest is None else made.newest,
         kept=found.kept[: len(found.kept) - run],
         merged=found.kept[len(found.kept) - run :],
         may_be_unchanged=is_all_kept and looked_up.above[base.start] == newest.fact_rows and through <= newest.through,
@@ -315,33 +327,30 @@ def _increment(
     )
 
 
-def _ranges(found: Prospect, start: int | None, settled: int, through: int) -> tuple[RowRange, ...]:
-    """The settled part of what is read, if there is any, and the unsettled one."""
+def _ranges(found: Prospect, start: int | None, settled: int | None, through: int) -> tuple[RowRange, ...]:
+    """The settled part of what is read, if there is any, and the unsettled one; all is unsettled where no bound is."""
     rows = RowRange(column=found.column, kind=found.kind, after=start, through=through)
-    if (start is not None and settled <= start) or settled >= through:
+    if settled is None or (start is not None and settled <= start) or settled >= through:
         return (rows,)
     return (replace(rows, through=settled), replace(rows, after=settled))
 
 
-def _unit(found: Prospect, greatest: int, settings: Settings) -> IndicatorUnit | Whole:
+def _unit(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -> IndicatorUnit | UnknownUnit:
     """What a step of the indicator stands for."""
-    if found.kind is not IndicatorKind.INTEGER:
-        return IndicatorUnit.MICROSECONDS
-    declared, suffix = settings.indicator_unit, found.model_grace.suffix
-    key = "aggregate.incrementalUpdate.indicatorUnit"
-    if declared is IndicatorUnitSetting.INFER:
-        unit = infer_unit(greatest) if suffix else IndicatorUnit.PLAIN
-        if unit is None:
-            return Whole(
-                reason=f"the unit of `{found.column}` is not known: {greatest} is no epoch time, so that a grace period of "
-                f"{found.model_grace} says nothing. Write a bare number, or set {key}"
-            )
-        return unit
-    unit = IndicatorUnit(declared.value)
-    for grace in (found.model_grace, found.grace):
-        if unit is IndicatorUnit.PLAIN and grace.suffix:
-            return Whole(reason=f"{key} is plain, and the grace period {grace} is a time; write a bare number")
-    return unit
+    base, clock = found.base, _clock(found, given)
+    if base is not None and clock and not looked_up.newest and base.increment.indicator.unit in clock:
+        # Nothing above the last segments but rows in the future.
+        return base.increment.indicator.unit
+    return unit_of(found.column, found.kind, (found.model_grace, found.grace), looked_up, clock, given.settings)
+
+
+def _clock(found: Prospect, given: IncrementsInput) -> Mapping[IndicatorUnit, int]:
+    return clock_in(found.kind, found.model_grace, given.now, given.settings)
+
+
+def moments(found: Prospect, given: IncrementsInput) -> tuple[int, ...]:
+    """The moments up to which the greatest indicator must be looked up, the same for all prospects of one fact."""
+    return tuple(sorted(set(_clock(found, given).values())))
 
 
 def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts, indicator: Indicator) -> str:
@@ -401,12 +410,18 @@ def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
         steps = grace.seconds * indicator.unit.per_second
         told.append(
             f"Indicator `{indicator.column}` of {fact}: epoch {indicator.unit} ({how} from "
-            f"{made.ranges[-1].through}); a grace period of {grace} is {steps:,} of them."
+            f"{made.ranges[-1].through if made.newest is None else made.newest}); a grace period of {grace} is {steps:,} of them."
         )
     if is_finer_than_kept(indicator.data_type):
         told.append(
             f"Indicator `{indicator.column}` of {fact} has digits beyond microseconds, which are not kept: bounds are rounded "
             "up to whole microseconds."
+        )
+    greatest = made.ranges[-1].through
+    if greatest is not None and _is_far_ahead(made, greatest, given):
+        told.append(
+            f"The greatest `{indicator.column}` of {fact} is {shown_bound(indicator.kind, greatest)}, in the future. The window "
+            "stays where the other rows are; those in the future are read with every increment until their time comes."
         )
     if made.late and made.late > 0:
         start = made.ranges[0].after
@@ -416,6 +431,18 @@ def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
             f"to {bound}. Increments do not read that far back; a full rebuild does."
         )
     return told
+
+
+def _is_far_ahead(made: InSegments, greatest: int, given: IncrementsInput) -> bool:
+    """Whether there are rows later than the clock by more than the grace period; less than that may be the clock's fault."""
+    unit, kind = made.indicator.unit, made.indicator.kind
+    if unit is IndicatorUnit.PLAIN:
+        return False
+    reach = made.grace.seconds * unit.per_second
+    if kind is IndicatorKind.INTEGER and not made.grace.suffix:
+        reach = made.grace.number
+    moment = moment_of(kind, unit, given.now, ZoneInfo(given.settings.indicator_time_zone))
+    return greatest > moment + reach
 
 
 def _rows(number: int) -> str:

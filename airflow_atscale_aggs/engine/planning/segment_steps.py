@@ -96,6 +96,7 @@ class SegmentComposer:
             last=tuple(one.key for one in last),
             last_rows=sum(one.rows for one in last),
             unchanged_view_sql=self._view(self._built(last)) if last else "",
+            newest=made.newest,
         )
 
     def verification(self) -> Verification:

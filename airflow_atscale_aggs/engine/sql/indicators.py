@@ -27,7 +27,7 @@ _TIMESTAMPS = ("timestamp", "datetime")
 _PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
 _MICROSECONDS = 6
 
-_GREATEST, _NULLS, _ABOVE, _UP_TO = range(4)
+_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST = range(5)
 _TABLE = "f"
 
 
@@ -81,6 +81,8 @@ class IndicatorFacts:
         nulls: rows without an indicator.
         above: rows above each bound.
         up_to: rows up to each bound, where it was asked for.
+        newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment that no
+            row has reached is not there.
     """
 
     greatest: int | None = None
@@ -88,10 +90,16 @@ class IndicatorFacts:
     nulls: int = 0
     above: Mapping[int, int] = field(default_factory=dict)
     up_to: Mapping[int, int] = field(default_factory=dict)
+    newest: Mapping[int, int] = field(default_factory=dict)
 
 
 def lookup_statement(
-    rows: RowRange, source: DatasetSource, *, above: Sequence[int] = (), up_to: Sequence[int] = ()
+    rows: RowRange,
+    source: DatasetSource,
+    *,
+    above: Sequence[int] = (),
+    up_to: Sequence[int] = (),
+    moments: Sequence[int] = (),
 ) -> exp.Expression:
     """One query for everything that a batch must know of a fact's indicator; read it with `read_lookup`.
 
@@ -99,6 +107,7 @@ def lookup_statement(
         rows: names the indicator; its bounds do not matter.
         above: count the rows above each of these bounds; the greatest indicator is looked for above the least of them.
         up_to: count the rows up to each of these bounds.
+        moments: look for the greatest indicator up to each of these as well.
     """
 
     def counted(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
@@ -121,6 +130,10 @@ def lookup_statement(
         counted(_NULLS, None, exp.Is(this=column.copy(), expression=exp.Null()), count),
         *(counted(_ABOVE, bound, bounded(bound, None), count.copy()) for bound in above),
         *(counted(_UP_TO, bound, bounded(None, bound), count.copy()) for bound in up_to),
+        *(
+            counted(_NEWEST, moment, bounded(min(above) if above else None, moment), greatest.copy())
+            for moment in moments
+        ),
     ]
     union: exp.Expression = asked[0]
     for other in asked[1:]:
@@ -141,7 +154,7 @@ def _readable(value: exp.Expression, kind: IndicatorKind, dialect: Dialect) -> e
 def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> IndicatorFacts:
     """The answer of `lookup_statement`."""
     greatest, is_readable, nulls = None, True, 0
-    counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}}
+    counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}, _NEWEST: {}}
     for what, bound, value in rows:
         number = int(str(what))
         if number == _GREATEST:
@@ -149,10 +162,19 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
             is_readable = value is None or greatest is not None
         elif number == _NULLS:
             nulls = int(str(value))
+        elif number == _NEWEST:
+            newest = None if value is None else read_value(kind, str(value))
+            if newest is not None:
+                counts[_NEWEST][int(str(bound))] = newest
         else:
             counts[number][int(str(bound))] = int(str(value))
     return IndicatorFacts(
-        greatest=greatest, is_readable=is_readable, nulls=nulls, above=counts[_ABOVE], up_to=counts[_UP_TO]
+        greatest=greatest,
+        is_readable=is_readable,
+        nulls=nulls,
+        above=counts[_ABOVE],
+        up_to=counts[_UP_TO],
+        newest=counts[_NEWEST],
     )
 
 
