@@ -260,10 +260,15 @@ class FormOracle:
         order = HIERARCHIES[form.hierarchy]
         if form.level and order.index(form.level) > order.index(level):
             return lambda _: None
-        left = _left(query.conditions, LEVELS | DETERMINED[level])
+        on_the_way = {*order, *DETERMINED[level]}
+        left = _parted(query.conditions, LEVELS | DETERMINED[level])
+        if any(name in DATES and self._is_one_of(name, level) for one in left for name in one.attributes):
+            raise Refused
+        beside = {name for name in own if name not in on_the_way and not self._is_one_of(name, level)}
+        own = [name for name in own if name not in beside]
         calendar = _Calendar(self._calendar, level, own, order[order.index(form.level or level) : order.index(level)])
-        others = tuple(name for name in query.keys if name not in DATES)
-        rows = self._filtered(left, others, own)
+        others = tuple(name for name in query.keys if name not in DATES or name in beside)
+        rows = self._filtered(left, others, query.keys)
         at: dict[tuple[Value, tuple[Value, ...]], list[Row]] = {}
         for row in rows:
             at.setdefault((calendar.member(row), _key(row, others)), []).append(row)
@@ -280,6 +285,15 @@ class FormOracle:
             return _brought_together(form, there)
 
         return value
+
+    def _is_one_of(self, name: str, level: str) -> bool:
+        """Whether each member of a level has one value of an attribute in the data."""
+        key = KEYS.get(level, COLUMNS[level])
+        values: dict[Value, set[Value]] = {}
+        for row in self._calendar:
+            if row[key] is not None:
+                values.setdefault(row[key], set()).add(row[COLUMNS[name]])
+        return all(len(one) < 2 for one in values.values())
 
 
 class _Calendar:

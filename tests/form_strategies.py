@@ -117,7 +117,10 @@ def form_queries(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]]) -> FormQu
     others = ["Category", "Class", "Code", "Shop"]
     dates = draw(st.sampled_from((near, near, near, sorted(DATES))))
     keys = [*draw(st.lists(st.sampled_from(dates), max_size=2)), *draw(st.lists(st.sampled_from(others), max_size=2))]
-    conditions = draw(st.lists(_conditions(tables, near), max_size=2))
+    if not draw(st.integers(0, 3)):
+        keys.append(draw(st.sampled_from(("Sold Weekday", "Sold Week", "Sold Season"))))
+    limited = [*near, "Sold Weekday"] if not draw(st.integers(0, 3)) else near
+    conditions = draw(st.lists(_conditions(tables, limited), max_size=2))
     return FormQuery(tuple(dict.fromkeys(keys)), form, tuple(conditions), draw(st.booleans()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from group_by_oracle import _is_ambiguous, _meetings
@@ -33,13 +33,18 @@ def expected_answer(star: Star, query: StarQuery) -> list[tuple[Value, ...]] | N
     return [
         (
             *key,
-            *(_metric(name, [row for _, row in rows]) for name in query.metrics),
+            *(_metric(name, _once(row for _, row in rows)) for name in query.metrics),
             *_members(query, rows),
             *_tuples(query, rows),
         )
         for key, rows in groups.items()
-        if query.least_rows is None or len(rows) >= query.least_rows
+        if query.least_rows is None or len(_once(row for _, row in rows)) >= query.least_rows
     ]
+
+
+def _once(rows: Iterable[Row]) -> list[Row]:
+    """Each row of the fact, by however many members of a many-to-many attribute it is met."""
+    return list({id(row): row for row in rows}.values())
 
 
 def _met(
@@ -63,7 +68,7 @@ def _members(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[
 
 def _tuples(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[Value]:
     for name, attribute, key in query.tuples:
-        yield _metric(name, [row for meeting, row in rows if meeting[attribute] == key])
+        yield _metric(name, _once(row for meeting, row in rows if meeting[attribute] == key))
 
 
 def _metric(name: str, rows: Sequence[Row]) -> Value:

@@ -67,14 +67,6 @@ def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase)
             r"`Sales` .* `Sold Weekday` is of the same dimension as hierarchy `Sold Calendar`",
         ),
         (
-            '"Sold Month", "Sold Weekday", "Sales Before"',
-            r"\(month_label\) of `calendar` has several values of \(weekday\)",
-        ),
-        (
-            """"Sold Month", "Sales Before" FROM forms WHERE "Sold Weekday" = 'Monday'""",
-            r"""`"Sold Weekday" = 'Monday'` .* the current level does not determine it""",
-        ),
-        (
             """"Sold Month", "Sales Before" FROM forms WHERE "Sold Year" = 2003 OR "Category" = 'home'""",
             r"""`"Sold Year" = 2003 OR "Category" = 'home'` .* it binds `Sold Year`""",
         ),

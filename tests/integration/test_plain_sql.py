@@ -133,7 +133,7 @@ def test_a_star_is_answered_from_an_aggregate(workspace: Workspace, sql: str, ag
         (f"SELECT city {_JOINED}", "it shows rows, not groups of rows"),
         (f"SELECT city, SUM(amount) {_JOINED} WHERE city IN (SELECT city FROM shop) GROUP BY 1", "not part of the SQL"),
         (f"SELECT city, SUM(amount) OVER () {_JOINED} GROUP BY city, amount", "no attribute of the model shows"),
-        (f"SELECT SUM(amount) {_JOINED} GROUP BY ROLLUP (city)", "grouping sets"),
+        (f"SELECT SUM(amount) {_JOINED} GROUP BY ROLLUP (city)", "several levels of totals"),
         (f"SELECT SUM(amount) {_JOINED} WHERE city > 'a' AND random() < 2", "it differs from row to row"),
         (f"SELECT SUM(amount) {_JOINED} GROUP BY UPPER('a')", "it groups by a constant"),
         (f"SELECT month AS city, SUM(amount) {_BOTH} GROUP BY city, month", "names a column of a table and another"),

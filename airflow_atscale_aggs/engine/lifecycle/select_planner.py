@@ -19,8 +19,10 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     KindOf,
     NumberKind,
     kind_of_type,
+    sum_of,
     with_meant_divisions,
 )
+from airflow_atscale_aggs.engine.rewriting.levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calendar
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
@@ -28,8 +30,8 @@ from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.probing import asks_for_columns, column_query, without_rows
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.statements import Statement
-from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
 from airflow_atscale_aggs.engine.sql.statements import render, table
@@ -62,7 +64,7 @@ class SelectPlanner:
     def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
         self._workspace, self.known, self._since = workspace, knowledge, since
         self.query: ModelQuery | None = None
-        self._parts: tuple[QueryPart, ...] = ()
+        self._parts: list[tuple[ModelQuery, QueryPart]] = []
         self._matches: list[Match | None] = []
         self.sources: list[PartSource] = []
 
@@ -81,26 +83,37 @@ class SelectPlanner:
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
             return self._columns()
-        query = read_select(select, known.names, known.calculations, dialect=statement.dialect)
+        query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
+        query = with_facts_of_rows(query, known.model, known.paths)
         if "/" in statement.sql:
             kinds = _kinds(query, known, statement.dialect)
             query = with_meant_divisions(query, kinds, statement.dialect, known.sources.dialect)
         self.query = query
-        self._parts = tuple(self._in_order(part) for part in split_by_fact(query, known.model, known.paths))
-        costs = [self._cost_on_facts(part) for part in self._parts]
-        each = list(zip(self._parts, costs, strict=True))
-        self._matches = [self._match(query, part, cost) if use_aggregates else None for part, cost in each]
+        self._parts, self._matches, self.sources = [], [], []
         try:
-            rows = [self._rows(part, match) for part, match in zip(self._parts, self._matches, strict=True)]
-            made = compose(query, list(zip(self._parts, rows, strict=True)), self._rows_of)
+            if not query.sets:
+                return self._composed(query, use_aggregates=use_aggregates)
+            levels = level_queries(query)
+            return compose_levels(query, [self._composed(one, use_aggregates=use_aggregates) for one in levels])
         except DefinitionError as error:
             if not any(self._matches):
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
             # What an aggregate lacks could not be joined back to it after all.
             return self.plan(statement, select, use_aggregates=False)
-        chosen = zip(each, self._matches, strict=True)
-        self.sources = [self._source(part, match, cost) for (part, cost), match in chosen]
-        return made
+
+    def _composed(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
+        """A query of one level on tables; remembers its parts, and from what each is answered."""
+        known = self.known
+        parts = [self._in_order(part) for part in split_by_fact(query, known.model, known.paths)]
+        answered: list[tuple[QueryPart, AnswerRows]] = []
+        for part in parts:
+            cost = self._cost_on_facts(part)
+            match = self._match(query, part, cost) if use_aggregates else None
+            self._parts.append((query, part))
+            self._matches.append(match)
+            self.sources.append(self._source(part, match, cost))
+            answered.append((part, self._rows(part, match)))
+        return compose(query, answered, self._rows_of)
 
     def _columns(self) -> exp.Query:
         """All columns of the flat table that can be asked, without rows."""
@@ -126,7 +139,7 @@ class SelectPlanner:
         """The SELECT on an aggregate that answers a query of one part; None when none does, or none may."""
         cost = self._cost_on_facts(part)
         match = self._match(query, part, cost) if use_aggregates else None
-        self.query, self._parts, self._matches = query, (part,), [match]
+        self.query, self._parts, self._matches = query, [(query, part)], [match]
         self.sources = [self._source(part, match, cost)]
         if match is None:
             return None
@@ -138,11 +151,9 @@ class SelectPlanner:
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
         """By part: what does not answer it, and why, nearest first."""
-        query, known = self.query, self.known
+        known = self.known
         found: list[tuple[Candidate, ...]] = []
-        if query is None:
-            return found
-        for part, match in zip(self._parts, self._matches, strict=True):
+        for (query, part), match in zip(self._parts, self._matches, strict=True):
             self._prove_with(part, known.index.claimed(part))
             others = [one for one in known.not_serving if one.fact == part.fact]
             proven = known.proofs.facts.functional
@@ -267,9 +278,6 @@ class SelectPlanner:
         )
 
 
-_DECIMAL_SUMS = frozenset({"postgres", "redshift"})
-
-
 def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
     """Whether attributes and metrics are whole numbers, by the types of their columns in the warehouse."""
 
@@ -277,15 +285,13 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
         if kind is Ref.ATTRIBUTE:
             return _kind_of_attribute(query.attributes[place], known)
         metric = known.model.metric(query.metrics[place])
-        if metric is None or "count" in metric.calculation_method:
-            return NumberKind.WHOLE
-        if metric.calculation_method not in {"sum", "sum distinct", "minimum", "maximum"}:
+        method = query.methods.get(place) or (metric.calculation_method if metric is not None else "")
+        if metric is None or "count" in method:
+            return NumberKind.WIDE
+        if method not in {"sum", "sum distinct", "minimum", "maximum"}:
             return NumberKind.OTHER
-        data_type = known.sources[metric.dataset].data_type(metric.column)
-        # PostgreSQL's sum of 64-bit integers is a decimal.
-        widens = written in _DECIMAL_SUMS and metric.calculation_method.startswith("sum")
-        whole = widens and data_type not in SMALL_INTEGERS and kind_of_type(data_type) is NumberKind.WHOLE
-        return NumberKind.OTHER if whole else kind_of_type(data_type)
+        number = kind_of_type(known.sources[metric.dataset].data_type(metric.column))
+        return sum_of(number, written) if method.startswith("sum") else number
 
     return kind_of
 

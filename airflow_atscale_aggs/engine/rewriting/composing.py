@@ -12,12 +12,14 @@ A full outer join would say the same, but PostgreSQL has none on keys that may b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Parallel, UpTo
+from airflow_atscale_aggs.engine.rewriting.finishing import Values, finish, show
+from airflow_atscale_aggs.engine.rewriting.many_to_many import has_several_members
 from airflow_atscale_aggs.engine.rewriting.members import (
     Calendar,
     join_members,
@@ -27,21 +29,18 @@ from airflow_atscale_aggs.engine.rewriting.members import (
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
-    OrderTerm,
     Ref,
-    ref,
+    references,
     substitute,
 )
 from airflow_atscale_aggs.engine.rewriting.parts import ROLLED_UP, QueryPart
-from airflow_atscale_aggs.engine.sql.joins import groupable
+from airflow_atscale_aggs.engine.rewriting.subqueries import with_subqueries
+from airflow_atscale_aggs.engine.sql.joins import all_of, groupable
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
 _LONGEST_NAME = 55
 """Bytes; PostgreSQL keeps 63 of a name."""
-
-_Values = Mapping[Ref, Callable[[int], exp.Expression]]
-
 
 RowsOf = Callable[[FactPart], FactRows]
 
@@ -56,16 +55,16 @@ def compose(
         rows_of: gives rows of a dimension's dataset; needed where parts move among its members.
     """
     if len(parts) == 1 and not parts[0][0].is_repeated:
-        return _flat(query, *parts[0])
-    return _laid_together(query, parts, rows_of)
+        return with_subqueries(_flat(query, *parts[0]), query)
+    return with_subqueries(_laid_together(query, parts, rows_of), query)
 
 
 def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
     group = _Group(query, part, rows)
     select = rows.select
-    _show(query, select, group.values)
+    show(query, select, group.values)
     group.close(select)
-    _finish(query, select, group.values)
+    finish(query, select, group.values)
     return select
 
 
@@ -75,20 +74,55 @@ class _Group:
     def __init__(self, query: ModelQuery, part: QueryPart, rows: AnswerRows) -> None:
         self._query, self._part, self._rows = query, part, rows
         rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
-        attributes: _Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place))}
+        attributes: Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place))}
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
         if part.scope is not None and part.scope.each is not None:
             keys.append(rows.value(part.attributes[part.scope.each]).copy())
         members = [substitute(_argument(one), attributes) for one in query.members]
-        slices = [substitute(one, attributes) for one in part.slices.values()]
-        found = self._prepared(keys, [*members, *slices])
+        slices = [self._slice(one, attributes) for one in part.slices.values()]
+        self._prepare(keys, members, slices)
+
+    def _prepare(self, keys: list[exp.Expression], members: list[exp.Expression], slices: list[exp.Expression]) -> None:
+        """Find out where everything is once the rows are filtered."""
+        part, rows = self._part, self._rows
+        if isinstance(rows, FactRows) and has_several_members(self._query, part):
+            found = self._once(rows, keys, members, dict(zip(part.slices, slices, strict=True)))
+        else:
+            found = self._prepared(keys, [*members, *slices])
+            conditions = [*part.slices, *part.edges]
+            self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
         self._keys = dict(zip(part.keys, found, strict=False))
         self._grouped = found[: len(keys)]
-        self._members = found[len(keys) :]
-        conditions = [*part.slices, *part.edges]
-        self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
+        self._members = found[len(keys) : len(keys) + len(members)]
+
+    def _once(
+        self,
+        rows: FactRows,
+        keys: list[exp.Expression],
+        members: list[exp.Expression],
+        slices: Mapping[int, exp.Expression],
+    ) -> list[exp.Expression]:
+        """Each fact row counts once in each group."""
+        part = self._part
+        if part.edges:
+            name = self._query.metrics[next(iter(part.edges))]
+            reason = "a semi-additive metric is not answered where rows have several members of an attribute"
+            raise UnsupportedQueryError(name, reason, "Group by the attribute itself, or leave it out.")
+        conditions: dict[exp.Expression | None, None] = {slices.get(place): None for place in part.metrics}
+        columns = [metric.column for metric in part.metrics.values() if metric is not None]
+        found, firsts = rows.once(keys, members, list(conditions), columns)
+        by_condition = dict(zip(conditions, firsts, strict=True))
+        self._slices = {place: by_condition[slices.get(place)] for place in part.metrics}
+        return found
+
+    def _slice(self, condition: exp.Expression, attributes: Values) -> exp.Expression:
+        """A metric's condition; as in WHERE, only rows with a member of what it names meet it."""
+        made = substitute(condition, attributes)
+        own = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
+        bounds = [self._part.attributes[place] for place in own if place in self._part.sliced]
+        return all_of([_grouped_together(made), *self._rows.are_there(bounds)]) if bounds else made
 
     def _prepared(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         part, rows = self._part, self._rows
@@ -99,7 +133,7 @@ class _Group:
         return rows.with_edges(keys, others, edges, measured.values())
 
     @property
-    def values(self) -> _Values:
+    def values(self) -> Values:
         """What K, M and G stand for; a metric that this part does not have is NULL."""
         return {
             Ref.KEY: lambda place: fresh(self._keys[place]),
@@ -137,6 +171,10 @@ class _Group:
         return made
 
 
+def _grouped_together(condition: exp.Expression) -> exp.Expression:
+    return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
+
+
 def _nothing(place: int, part: QueryPart) -> exp.Expression:
     """A metric that is empty everywhere; numbers of any type take the type of whole ones in."""
     return exp.cast(exp.Null(), "bigint") if place in part.numbers else exp.Null()
@@ -148,47 +186,6 @@ def _argument(function: exp.Expression) -> exp.Expression:
     return argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
 
 
-def _show(query: ModelQuery, select: exp.Select, values: _Values) -> None:
-    for output in query.outputs:
-        select.append("expressions", named(substitute(output.expression, values), output.name))
-
-
-def _finish(query: ModelQuery, select: exp.Select, values: _Values) -> None:
-    """HAVING, DISTINCT, ORDER BY, LIMIT and OFFSET."""
-    if query.having is not None:
-        select.having(substitute(query.having, values), copy=False)
-    if query.is_distinct and not _shows_all_keys(query):
-        select.distinct(copy=False)
-    if query.order_by:
-        select.set("order", exp.Order(expressions=[_ordered(query, term, values) for term in query.order_by]))
-    # Select.limit and its like would parse the number.
-    if query.limit is not None:
-        select.set("limit", exp.Limit(expression=exp.Literal.number(query.limit)))
-    if query.offset is not None:
-        select.set("offset", exp.Offset(expression=exp.Literal.number(query.offset)))
-
-
-def _shows_all_keys(query: ModelQuery) -> bool:
-    """Rows that show every key differ."""
-    shown = [output.expression for output in query.outputs]
-    return all(ref(Ref.KEY, number) in shown for number in range(len(query.keys)))
-
-
-def _ordered(query: ModelQuery, term: OrderTerm, values: _Values) -> exp.Ordered:
-    value = _order_value(query, term.expression, values)
-    return exp.Ordered(this=value, desc=term.is_descending, nulls_first=term.nulls_first)
-
-
-def _order_value(query: ModelQuery, wanted: exp.Expression, values: _Values) -> exp.Expression:
-    """The column of the answer that it is, by name where that is unmistakable; else the expression."""
-    for output in query.outputs:
-        if output.expression == wanted:
-            folded = output.name.casefold()
-            if sum(other.name.casefold() == folded for other in query.outputs) == 1:
-                return column_of(output.name)
-    return substitute(wanted, values)
-
-
 def _laid_together(
     query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None
 ) -> exp.Select:
@@ -198,10 +195,10 @@ def _laid_together(
     select = exp.Select()
     for name, table in _tables(query, parts, names, calendars):
         select.with_(identifier(name), as_=table, copy=False)
-    is_merged = len(whole) > 1 and bool(query.keys)
+    is_merged = len(whole) > 1 and bool(query.keys or query.members)
     spine = "all_parts" if is_merged else names.parts[0]
     if is_merged:
-        select.from_(exp.Subquery(this=_union(whole, names, len(query.keys)), alias=_table_alias(spine)), copy=False)
+        select.from_(exp.Subquery(this=_union(whole, names), alias=_table_alias(spine)), copy=False)
     else:
         select.from_(_table(spine), copy=False)
         for other in names.parts[1 : len(whole)]:
@@ -209,18 +206,16 @@ def _laid_together(
     for number, (part, _) in enumerate(parts):
         if part.is_repeated:
             select.append("joins", _repeated(part, names, names.parts[number], spine))
-    values = _laid_values(parts, names, spine, is_merged=is_merged)
-    _show(query, select, values)
+    values = _laid_values(query, parts, names, spine, is_merged=is_merged)
+    show(query, select, values)
     if is_merged:
-        select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
+        if names.keys:
+            select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
         if any(part.scope is not None for part in whole):
             # A group is one that has rows of its own; what is measured elsewhere adds none.
             is_there = exp.Max(this=column_of(names.is_there, spine))
             select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
-    elif query.having is not None:
-        select.where(substitute(query.having, values), copy=False)
-        query = replace(query, having=None)
-    _finish(query, select, values)
+    finish(query, select, values, is_grouped=is_merged)
     return select
 
 
@@ -279,8 +274,8 @@ def _brought_together(part: QueryPart, names: _Names, rows: str, metrics: Mappin
 
 
 def _laid_values(
-    parts: Sequence[tuple[QueryPart, AnswerRows]], names: _Names, spine: str, *, is_merged: bool
-) -> _Values:
+    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], names: _Names, spine: str, *, is_merged: bool
+) -> Values:
     """Where keys and metrics of all parts are found."""
     owner = {
         place: spine if is_merged and not part.is_repeated else names.parts[number]
@@ -294,7 +289,11 @@ def _laid_values(
         column = column_of(names.metrics[place], owner[place])
         return exp.Max(this=column) if is_merged else column
 
-    return {Ref.KEY: lambda place: column_of(names.keys[place], spine), Ref.METRIC: metric}
+    def member(place: int) -> exp.Expression:
+        column = column_of(names.members[place], spine)
+        return query.members[place].__class__(this=column) if is_merged else column
+
+    return {Ref.KEY: lambda place: column_of(names.keys[place], spine), Ref.METRIC: metric, Ref.MEMBERS: member}
 
 
 class _Names:
@@ -316,6 +315,10 @@ class _Names:
         for name in query.metrics:
             taken.append(_free(name or "count", taken))
         self.metrics = taken[len(self.keys) :]
+        self.members: list[str] = []
+        for number in range(len(query.members)):
+            taken.append(_free(f"member {number + 1}", taken))
+            self.members.append(taken[-1])
         self.is_there = _free("is there", taken)
 
     def table(self, name: str) -> str:
@@ -346,6 +349,8 @@ def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names
         select.select(named(group.values[Ref.KEY](place), names.keys[place]), copy=False)
     for place in part.metrics:
         select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
+    for number, name in enumerate(names.members):
+        select.select(named(group.values[Ref.MEMBERS](number), name), copy=False)
     if not select.expressions:
         select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     group.close(select)
@@ -368,15 +373,15 @@ def _said(part: QueryPart) -> str:
     return " around"
 
 
-def _union(whole: Sequence[QueryPart], names: _Names, keys: int) -> exp.Expression:
+def _union(whole: Sequence[QueryPart], names: _Names) -> exp.Expression:
     """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
     union: exp.Expression | None = None
     is_told = any(part.scope is not None for part in whole)
     for number, part in enumerate(whole):
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
-        for place in range(keys):
-            select.select(column_of(names.keys[place], here), copy=False)
+        for name in (*names.keys, *names.members):
+            select.select(column_of(name, here), copy=False)
         for other, owner in enumerate(whole):
             for place in owner.metrics:
                 column = column_of(names.metrics[place], names.parts[other])

@@ -26,17 +26,22 @@ class NumberKind(StrEnum):
     """What is known of a number."""
 
     WHOLE = "whole"
+    WIDE = "wide"
+    """A whole number of 64 bits, whose sum is a decimal in some dialects."""
     OTHER = "other"
     UNKNOWN = "unknown"
 
 
-_WHOLE = frozenset(
-    {"int", "integer", "int2", "int4", "int8", "smallint", "tinyint", "bigint", "long", "hugeint", "utinyint"}
-)
+_WHOLE = frozenset({"int", "integer", "int2", "int4", "smallint", "tinyint", "utinyint"})
+_WIDE = frozenset({"bigint", "int8", "long", "hugeint"})
+_DECIMAL_SUMS = frozenset({"postgres", "redshift"})
 _OTHER = ("double", "float", "real", "decimal", "numeric", "number")
 _SAME = (exp.Paren, exp.Neg, exp.Nullif, exp.Abs)
 _BOTH = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _COUNTS = (exp.Count, exp.Length, exp.ApproxDistinct)
+
+_RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Count)
+_PICKS = (exp.Min, exp.Max, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
 KindOf = Callable[[Ref, int], NumberKind]
 
@@ -44,12 +49,21 @@ KindOf = Callable[[Ref, int], NumberKind]
 def kind_of_type(name: str) -> NumberKind:
     """By the name of a type, in lower case.
 
-    >>> kind_of_type("bigint"), kind_of_type("decimal(9,2)")
+    >>> kind_of_type("integer"), kind_of_type("decimal(9,2)")
     (<NumberKind.WHOLE: 'whole'>, <NumberKind.OTHER: 'other'>)
     """
     if name in _WHOLE:
         return NumberKind.WHOLE
+    if name in _WIDE:
+        return NumberKind.WIDE
     return NumberKind.OTHER if name.startswith(_OTHER) else NumberKind.UNKNOWN
+
+
+def sum_of(kind: NumberKind, written: str) -> NumberKind:
+    """What SUM of a number is, in the dialect that the query is written in."""
+    if kind is NumberKind.WHOLE:
+        return NumberKind.WIDE
+    return NumberKind.OTHER if kind is NumberKind.WIDE and written in _DECIMAL_SUMS else kind
 
 
 def with_meant_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> ModelQuery:
@@ -87,7 +101,7 @@ def check_divisions_around(
     within = {id(node) for select in inside for node in select.walk()}
     for node in root.find_all(exp.Div):
         if id(node) not in within and node.args.get("typed"):
-            kinds = {_kind(node.this, _nothing_known), _kind(node.expression, _nothing_known)}
+            kinds = {_kind(side, _nothing_known, written) for side in (node.this, node.expression)}
             if NumberKind.OTHER not in kinds:
                 raise _refused(node, written, dialect)
 
@@ -111,7 +125,7 @@ class _Divisions:
         if not isinstance(node, exp.Div) or not node.args.get("typed"):
             return None
         sides = [rebuilt(side, self._division) for side in (node.this, node.expression)]
-        kinds = [_kind(side, self._of) for side in (node.this, node.expression)]
+        kinds = [_kind(side, self._of, self._written) for side in (node.this, node.expression)]
         if NumberKind.OTHER in kinds:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
@@ -120,9 +134,9 @@ class _Divisions:
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
         if kind is Ref.KEY:
-            return _kind(self._query.keys[place], self._of)
+            return _kind(self._query.keys[place], self._of, self._written)
         if kind is Ref.MEMBERS:
-            return _kind(self._query.members[place], self._of)
+            return _kind(self._query.members[place], self._of, self._written)
         return self._kind_of(kind, place)
 
     def _named(self, node: exp.Expression) -> exp.Expression:
@@ -143,7 +157,7 @@ class _Divisions:
         return rebuilt(node, named)
 
 
-def _kind(node: exp.Expression, of: KindOf) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
+def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
     found = reference_of(node)
     if found is not None:
         return of(*found)
@@ -152,24 +166,49 @@ def _kind(node: exp.Expression, of: KindOf) -> NumberKind:  # noqa: PLR0911 - on
     if isinstance(node, exp.Cast):
         return kind_of_type(node.to.sql().casefold())
     if isinstance(node, _COUNTS):
-        return NumberKind.WHOLE
+        return NumberKind.WIDE
+    if isinstance(node, exp.Window):
+        return _kind_of_window(node.this, of, written)
     if isinstance(node, (*_SAME, exp.Min, exp.Max)):
-        return _kind(node.this, of)
-    if isinstance(node, _BOTH):
-        return _together(_kind(node.this, of), _kind(node.expression, of))
-    if isinstance(node, exp.Coalesce):
-        return _together(*(_kind(one, of) for one in (node.this, *node.expressions)))
+        return _kind(node.this, of, written)
     if isinstance(node, exp.Div):
-        kind = _together(_kind(node.this, of), _kind(node.expression, of))
+        kind = _together(_kind(node.this, of, written), _kind(node.expression, of, written))
         return kind if node.args.get("typed") else NumberKind.OTHER
-    return NumberKind.UNKNOWN
+    values = _values(node)
+    return _together(*(_kind(one, of, written) for one in values)) if values else NumberKind.UNKNOWN
+
+
+def _values(node: exp.Expression) -> list[exp.Expression]:
+    """What a number is made of that is of the kind of its parts."""
+    if isinstance(node, _BOTH):
+        return [node.this, node.expression]
+    if isinstance(node, exp.Coalesce):
+        return [node.this, *node.expressions]
+    if isinstance(node, exp.Case):
+        values = [branch.args["true"] for branch in node.args["ifs"]]
+        default = node.args.get("default")
+        return [one for one in (*values, default) if one is not None and not isinstance(one, exp.Null)]
+    return []
+
+
+def _kind_of_window(function: exp.Expression, of: KindOf, written: str) -> NumberKind:
+    if isinstance(function, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
+        return _kind_of_window(function.this, of, written)
+    if isinstance(function, _RANKS):
+        return NumberKind.WIDE
+    if isinstance(function, (exp.Avg, exp.PercentRank, exp.CumeDist)):
+        return NumberKind.OTHER
+    if isinstance(function, exp.Sum):
+        return sum_of(_kind(function.this, of, written), written)
+    return _kind(function.this, of, written) if isinstance(function, _PICKS) else NumberKind.UNKNOWN
 
 
 def _together(*kinds: NumberKind) -> NumberKind:
     """Of a sum: whole where all terms are, another number where one is."""
-    if NumberKind.OTHER in kinds:
-        return NumberKind.OTHER
-    return NumberKind.UNKNOWN if NumberKind.UNKNOWN in kinds else NumberKind.WHOLE
+    for kind in (NumberKind.OTHER, NumberKind.UNKNOWN, NumberKind.WIDE):
+        if kind in kinds:
+            return kind
+    return NumberKind.WHOLE
 
 
 def _is_typed(name: str) -> bool:

@@ -24,8 +24,11 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, reference_of, references
+from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.rewriting.many_to_many import fixed_places, is_told_apart, several_members
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, reference_of
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of
+from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 
 _Key = TypeVar("_Key")
@@ -78,6 +81,7 @@ class Miss(StrEnum):
     METRIC_NOT_STORED = "metric not stored"
     NOT_ADDITIVE = "metric exact only at its own grain"
     MANY_TO_MANY = "many-to-many attributes differ"
+    SEVERAL_MEMBERS = "a row may have several of the members that are asked for, which only the facts tell apart"
     SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
     SKETCH = "percentile or estimate, which only the facts answer"
     DEARER = "a cheaper aggregate answers"
@@ -245,12 +249,10 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: QueryPart) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = 0 if part.edges or _is_over_rows(part) else self._facts.get(part.fact, 0)
+        bits = 0 if _facts_only(query, part) is not None else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
-                if piece.function in SKETCHES:
-                    return 0
                 if not piece.rolls_up:
                     bits &= self._only_grain(query, part)
         many = frozenset(bound.attribute for bound in part.attributes.values() if bound.is_many_to_many)
@@ -344,6 +346,8 @@ def _facts_only(query: ModelQuery, part: QueryPart) -> tuple[Miss, tuple[str, ..
     reasons = (
         (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
         (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
+        (Miss.NOT_ADDITIVE, _deviating(part)),
+        (Miss.SEVERAL_MEMBERS, tuple(one.attribute.query_name for one in several_members(query, part))),
         (Miss.SKETCH, _sketched(part)),
     )
     return next((reason for reason in reasons if reason[1]), None)
@@ -358,6 +362,12 @@ def _sketched(part: QueryPart) -> tuple[str, ...]:
     )
 
 
+def _deviating(part: QueryPart) -> tuple[str, ...]:
+    """Deviations under a condition, whose means the stored pieces of all rows do not give."""
+    metrics = (part.metrics[place] for place in part.slices)
+    return tuple(one.name for one in metrics if one and one.calculation_method.startswith(("stddev", "var")))
+
+
 def _is_over_rows(part: QueryPart) -> bool:
     """Whether it counts each row at several members, which no rolled up value can tell."""
     return part.scope is not None and part.scope.is_over_rows
@@ -365,11 +375,11 @@ def _is_over_rows(part: QueryPart) -> bool:
 
 def _fragile(part: QueryPart) -> tuple[str, ...]:
     """Metrics that are exact only at the grain at which they are stored."""
-    return tuple(
-        metric.name
-        for metric in part.metrics.values()
-        if metric is not None and not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
-    )
+    return tuple(metric.name for metric in part.metrics.values() if metric is not None and _is_fragile(part, metric))
+
+
+def _is_fragile(part: QueryPart, metric: Metric) -> bool:
+    return not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
 
 
 def _exactly(query: ModelQuery, part: QueryPart) -> str:
@@ -393,6 +403,7 @@ _FAR: Mapping[Miss, int] = {
     Miss.OTHER_VERSION: 2,
     Miss.GONE: 2,
     Miss.BLOCKED: 2,
+    Miss.SEVERAL_MEMBERS: 2,
     Miss.SEMI_ADDITIVE: 2,
     Miss.SKETCH: 2,
     Miss.OTHER_FACT: 3,
@@ -402,22 +413,17 @@ _FAR: Mapping[Miss, int] = {
 def not_single_rows(query: ModelQuery, part: QueryPart) -> tuple[GrainAttribute, ...]:
     """Attributes by which several rows of an aggregate of the part's own grain could fall into one group.
 
-    Groups are single rows where each attribute is a grouping key by itself, or held to one value, and its values tell
-    its members apart.
+    Groups are single rows where each attribute is a grouping key by itself, or held to one value by WHERE or by the
+    condition of each metric that is exact at its own grain only, and its values tell its members apart.
     """
-    fixed = _key_attributes(query, part) | _pinned(part)
+    fixed = frozenset(part.attributes[place].attribute for place in fixed_places(query, part))
+    fragile = [place for place, metric in part.metrics.items() if metric is not None and _is_fragile(part, metric)]
+    by_metric = [_held(part, part.slices.get(place)) for place in fragile] or [frozenset()]
     return tuple(
         bound.attribute
         for bound in part.attributes.values()
-        if bound.attribute not in fixed or not _is_told_apart(bound)
+        if not is_told_apart(bound) or any(bound.attribute not in fixed | held for held in by_metric)
     )
-
-
-def _is_told_apart(bound: BoundAttribute) -> bool:
-    """One value, one member: name and key are one, and a NULL is either an unmatched row or a member, never both."""
-    if bound.key_columns != (bound.name_column,):
-        return False
-    return not bound.steps or bound.filter_empty != "no" or bound.steps[-1].to_columns == bound.key_columns
 
 
 def _grouped(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
@@ -426,26 +432,9 @@ def _grouped(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
     return frozenset(part.attributes[one[1]].attribute for one in found if one)
 
 
-def _key_attributes(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
-    found = (reference_of(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[one[1]].attribute for one in found if one and one[1] not in part.columns)
-
-
-def _pinned(part: QueryPart) -> frozenset[GrainAttribute]:
-    """Attributes that the condition holds to one value."""
-    if part.where is None:
-        return frozenset()
-    conjuncts = part.where.flatten() if isinstance(part.where, exp.And) else [part.where]
-    pinned: set[GrainAttribute] = set()
-    for condition in conjuncts:
-        plain = condition.unnest()
-        if isinstance(plain, exp.EQ):
-            for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
-                found = reference_of(side)
-                is_name = found is not None and found[1] not in part.columns
-                if found is not None and is_name and next(references(other, Ref.ATTRIBUTE), None) is None:
-                    pinned.add(part.attributes[found[1]].attribute)
-    return frozenset(pinned)
+def _held(part: QueryPart, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
+    """Attributes that a condition holds to one value of their name."""
+    return frozenset(part.attributes[place].attribute for place in pinned_by(condition) if place not in part.columns)
 
 
 def _lacking(part: QueryPart, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:

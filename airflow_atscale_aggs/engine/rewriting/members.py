@@ -15,7 +15,7 @@ Source: decision 0022.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -50,6 +50,9 @@ class Calendar:
         parallel: column with the key of the member one ancestor earlier, where the model says so.
         has_places: places within ancestors are needed, not the ancestor alone.
         is_told_by_name: the level's name tells its members apart by itself; else all that is shown does.
+        loose: places of keys that do not lie on the way to the level: where the data does not say that a member has one
+            value of them, they stay as they are while the member moves.
+        beside: attributes of such kind that conditions are on.
     """
 
     metric: str = field(compare=False)
@@ -60,6 +63,8 @@ class Calendar:
     parallel: str = ""
     has_places: bool = False
     is_told_by_name: bool = True
+    loose: tuple[int, ...] = ()
+    beside: tuple[BoundAttribute, ...] = ()
 
     @property
     def own(self) -> BoundAttribute:
@@ -75,17 +80,14 @@ class Calendar:
         ]
         if self.parallel:
             columns.append(_column(self.own, self.parallel))
-        attributes = (*(bound for _, bound in self.shown), *columns)
+        attributes = (*(bound for _, bound in self.shown), *self.beside, *columns)
         return FactPart(fact=self.dataset, attributes=tuple(dict.fromkeys(attributes)), measures=())
 
     @property
     def claims(self) -> tuple[Dependency, ...]:
         """What must be true of the data: one member has one name and one of all that is shown, and lies in one ancestor."""
-        own, found = self.own, []
-        for _, bound in self.shown:
-            if bound.name_column not in own.key_columns or bound.dataset != own.dataset:
-                steps = bound.steps[len(own.steps) :]
-                found.append(Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True))
+        own = self.own
+        found = [self.one_value_of(bound) for _, bound in self.shown if not self._is_key(bound)]
         if self.parallel:
             found.append(Dependency(own.dataset, own.key_columns, (), (self.parallel,), is_join_key=True))
         # Only the ancestor that is named may be several: the first one counts, for all that lies below.
@@ -94,6 +96,20 @@ class Calendar:
             steps = above.steps[len(below.steps) :]
             found.append(Dependency(below.dataset, below.key_columns, steps, above.key_columns, is_join_key=True))
         return tuple(dict.fromkeys(found))
+
+    def _is_key(self, bound: BoundAttribute) -> bool:
+        return bound.name_column in self.own.key_columns and bound.dataset == self.own.dataset
+
+    def one_value_of(self, bound: BoundAttribute) -> Dependency:
+        """The claim that a member has one value of an attribute."""
+        own = self.own
+        steps = bound.steps[len(own.steps) :]
+        return Dependency(own.dataset, own.key_columns, steps, (bound.name_column,), is_join_key=True)
+
+    def without(self, places: Collection[int]) -> Calendar:
+        """Without some of what is shown."""
+        shown = tuple(one for one in self.shown if one[0] not in places)
+        return replace(self, shown=shown, loose=tuple(place for place in self.loose if place not in places))
 
     @property
     def names_tell(self) -> Dependency:
@@ -113,43 +129,66 @@ class Calendar:
     @property
     def asked(self) -> tuple[Dependency, ...]:
         """All claims to ask the data about."""
-        return (*self.claims, *(one for one in (self.names_tell, self.all_tell) if one is not None))
+        tell = (self.names_tell, self.all_tell, self.without(self.loose).all_tell)
+        beside = (self.one_value_of(bound) for bound in self.beside)
+        return (*self.claims, *(one for one in tell if one is not None), *beside)
 
 
-def calendar_of(
-    form: Moved,
-    level: GrainAttribute,
-    keys: Mapping[int, GrainAttribute],
-    context: tuple[str, SemanticModel, JoinPaths],
-) -> Calendar:
+@dataclass(frozen=True, slots=True)
+class WantedMembers:
+    """Which members a form moves among, and what stands beside them.
+
+    Attributes:
+        level: the current one.
+        keys: attributes of its dimension that the query groups by, by place of the key.
+        determined: unique names of what the model says that the level determines.
+        beside: attributes on which conditions hold that the level is not said to determine.
+    """
+
+    level: GrainAttribute
+    keys: Mapping[int, GrainAttribute]
+    determined: AbstractSet[str]
+    beside: tuple[GrainAttribute, ...] = ()
+
+
+def calendar_of(form: Moved, wanted: WantedMembers, context: tuple[str, SemanticModel, JoinPaths]) -> Calendar:
     """The members that a form moves among.
 
     Args:
-        level: the current one.
-        keys: attributes of its dimension that the query groups by, by place of the key.
         context: the metric, the model, and how its datasets are joined.
 
     Raises:
         UnsupportedQueryError: they have no order by one key column, or lie in no one dataset.
     """
     metric, model, paths = context
+    level = wanted.level
     dimension = model.dimensions[level.role.dimension]
     above: tuple[str, ...] = ()
     if isinstance(form, Parallel | UpTo):
         levels = form.axis.levels
         above = levels[levels.index(form.level) : levels.index(level.name)]
-    names = dict.fromkeys((*(one.name for one in keys.values()), *above))
+    strict = {place: one for place, one in wanted.keys.items() if _is_strict(form, one, wanted)}
+    names = dict.fromkeys((*(one.name for one in strict.values()), *above))
     dataset, reached = _dataset_with(dimension, paths, names, metric)
+    others = paths.attributes_of(dataset)
+    loose: dict[int, BoundAttribute] = {}
+    for place, one in wanted.keys.items():
+        there = GrainAttribute(Role(dimension.name), one.name)
+        if place not in strict and _is_beyond(there, others, reached[level.name]):
+            loose[place] = others[there]
+    beside = (GrainAttribute(Role(dimension.name), one.name) for one in wanted.beside)
     parallel = _own_parallel(form, level, dimension, metric) if isinstance(form, Parallel) else ""
-    last_first = sorted(keys.items(), key=lambda item: item[1] == level)
+    last_first = sorted(strict.items(), key=lambda item: item[1] == level)
     found = Calendar(
         metric=metric,
         level=level.query_name,
         dataset=dataset,
-        shown=tuple((place, reached[one.name]) for place, one in last_first),
+        shown=(*loose.items(), *((place, reached[one.name]) for place, one in last_first)),
         ancestors=tuple(reached[name] for name in above) if not parallel else (),
         parallel=parallel,
         has_places=isinstance(form, Parallel) and not parallel,
+        loose=tuple(loose),
+        beside=tuple(others[one] for one in beside if _is_beyond(one, others, reached[level.name])),
     )
     for bound in (found.own, *found.ancestors):
         if len(bound.key_columns) != 1:
@@ -158,6 +197,19 @@ def calendar_of(
         if bound.steps[: len(found.own.steps)] != found.own.steps or bound.is_many_to_many:
             raise _refused(metric, f"`{bound.attribute.name}` is not reached from `{level.query_name}`")
     return found
+
+
+def _is_strict(form: Moved, attribute: GrainAttribute, wanted: WantedMembers) -> bool:
+    """Whether an attribute goes with the member: the level itself, those of its hierarchy, and what it determines."""
+    return attribute == wanted.level or attribute.name in form.axis.levels or attribute.name in wanted.determined
+
+
+def _is_beyond(
+    attribute: GrainAttribute, reached: Mapping[GrainAttribute, BoundAttribute], level: BoundAttribute
+) -> bool:
+    """Whether members of a level lead to an attribute, so that the data may say that each has one value of it."""
+    bound = reached.get(attribute)
+    return bound is not None and not bound.is_many_to_many and bound.steps[: len(level.steps)] == level.steps
 
 
 def _dataset_with(
@@ -203,6 +255,14 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
     Raises:
         UnsupportedQueryError: the data does not bear the order of members out.
     """
+    for bound in calendar.beside:
+        if calendar.one_value_of(bound) in functional:
+            reason = f"the data says that a member of `{calendar.level}` has one `{bound.attribute.name}`, the model does not"
+            raise _refused(calendar.metric, reason, "Say so in the model, or leave the condition out.")
+    shown = dict(calendar.shown)
+    calendar = calendar.without(
+        [place for place in calendar.loose if calendar.one_value_of(shown[place]) not in functional]
+    )
     for claim in calendar.claims:
         if claim not in functional:
             what = f"({', '.join(claim.key)}) of `{claim.dataset}` has several values of ({', '.join(claim.columns)})"

@@ -6,6 +6,7 @@ Expressions are ASTs whose leaves are references (`Ref`), rendered nowhere befor
     K  grouping key by its place in ``keys``
     M  metric by its place in ``metrics``
     G  least, greatest or number of distinct attribute values, by its place in ``members``
+    L  which keys a row is not grouped by, by its place in ``groupings``
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from enum import StrEnum
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
+from airflow_atscale_aggs.engine.rewriting.coordinates import Frame, Slice
 
 ROW_COUNT = ""
 """Stands among metric names for COUNT(*): the number of fact rows."""
@@ -37,9 +38,31 @@ class Ref(StrEnum):
     KEY = "K"
     METRIC = "M"
     MEMBERS = "G"
+    GROUPING = "L"
 
 
 _REFS: Mapping[str, Ref] = {kind.value: kind for kind in Ref}
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredMetric:
+    """A metric as a query measures it; two that are equal are measured once.
+
+    Attributes:
+        name: unique name, or `ROW_COUNT`.
+        method: the calculation method; empty for the metric's own.
+        slices: members that a tuple fixes.
+        frame: at which other members than those of its row it is measured.
+        only: the condition over A of the rows that it measures.
+        fact: whose rows `ROW_COUNT` counts; empty for those of the query.
+    """
+
+    name: str
+    method: str = ""
+    slices: tuple[Slice, ...] = ()
+    frame: Frame | None = None
+    only: exp.Expression | None = None
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +90,19 @@ class ModelQuery:
         attributes: every attribute that is used anywhere, once.
         keys: what rows are grouped by: attributes or expressions over A.
         metrics: base metrics by unique name, or `ROW_COUNT`.
-        slices: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
+        slices: by place of the metric: the condition over A of the rows that a tuple's members have.
+        filters: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
+        methods: by place of the metric: by which calculation method it is measured, where not by its own.
+        facts: by place of `ROW_COUNT`: whose rows it counts, where that is said.
         frames: by place of the metric: at which other members than those of its row it is measured.
         members: MIN, MAX or COUNT(DISTINCT) over A.
+        subqueries: name and SQL on tables of the queries whose rows its expressions read; they do not depend on its own.
         where: over A.
         having: over K, M and G.
         is_distinct: rows that are equal are shown once.
+        sets: places of the keys that each level of GROUPING SETS is grouped by; empty: by all of them.
+        groupings: places of the keys that each GROUPING(…) is about.
+        kept: places of attributes whose join rule holds though nothing else uses them.
     """
 
     attributes: tuple[GrainAttribute, ...]
@@ -81,13 +111,20 @@ class ModelQuery:
     members: tuple[exp.Expression, ...]
     outputs: tuple[Output, ...]
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    filters: Mapping[int, exp.Expression] = field(default_factory=dict)
+    methods: Mapping[int, str] = field(default_factory=dict)
+    facts: Mapping[int, str] = field(default_factory=dict)
     frames: Mapping[int, Frame] = field(default_factory=dict)
+    subqueries: tuple[tuple[str, exp.Query], ...] = ()
     where: exp.Expression | None = None
     having: exp.Expression | None = None
     order_by: tuple[OrderTerm, ...] = ()
     limit: int | None = None
     offset: int | None = None
     is_distinct: bool = False
+    sets: tuple[tuple[int, ...], ...] = ()
+    groupings: tuple[tuple[int, ...], ...] = ()
+    kept: tuple[int, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,6 +177,11 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
         name = node.this
         if name[0] == kind:
             yield int(name[1:])
+
+
+def reference_of_ours(node: exp.Expression) -> bool:
+    """True for a reference; placeholders of the query's author are refused before any are made."""
+    return isinstance(node, exp.Placeholder) and bool(node.args.get("this")) and node.name[:1] in _REFS
 
 
 def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:

@@ -111,7 +111,8 @@ class _Splitter:
         self._query, self._model, self._paths = query, model, paths
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
         plain = (*query.keys, *query.members, query.where)
-        self._used = frozenset(place for one in plain for place in references(one, Ref.ATTRIBUTE))
+        used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
+        self._used = frozenset(used | set(query.kept))
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
     def split(self) -> tuple[QueryPart, ...]:
@@ -124,7 +125,7 @@ class _Splitter:
             return (self._members(),)
         groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
-            fact = metric.dataset if metric is not None else self._fact_of_rows()
+            fact = metric.dataset if metric is not None else self._query.facts.get(place) or self._fact_of_rows()
             missing = self._unreachable(fact)
             if missing and not self._stays(metric, missing):
                 continue
@@ -141,8 +142,9 @@ class _Splitter:
             names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
             reason = f"none of its metrics is related to {names}"
             raise UnsupportedQueryError(self._listed(self._query.metrics), reason, "Add a metric that is.")
-        if self._query.members and len(parts) > 1:
-            shown = self._query.members[0].key
+        counted = [one for one in self._query.members if isinstance(one, exp.Count)]
+        if self._query.members and len(parts) > 1 and (counted or any(part.is_repeated for part in parts)):
+            shown = (*counted, *self._query.members)[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
         return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.scope is not None)))
 
@@ -153,11 +155,13 @@ class _Splitter:
             groups.setdefault((fact, False, None, True), {})
 
     def _metrics(self) -> Iterable[Metric | None]:
-        for name in self._query.metrics:
+        for place, name in enumerate(self._query.metrics):
             if name == ROW_COUNT:
                 yield None
                 continue
             metric = self._metric(name)
+            if place in self._query.methods:
+                metric = replace(metric, calculation_method=self._query.methods[place])
             if metric.calculation_method == "percentile" and len(metric.quantiles) != 1:
                 shown = self._model.query_names.get(name, name)
                 names = self._listed(f"`{quantile_name(shown, one)}`" for one in metric.quantiles)
@@ -246,12 +250,12 @@ class _Splitter:
         conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
         used = {at for key in keys for at in self._key_attributes[key]} | each
         used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
-        slices = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
-        sliced = {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
-        self._check_members(sliced, reached, fact)
+        used |= self._kept(used, reached) if scope is None else set()
+        slices, sliced = self._slices(metrics, reached, fact)
         edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
         for place in edges.keys() & slices.keys():
-            raise UnsupportedQueryError(self._query.metrics[place], "a tuple of a semi-additive metric is not answered")
+            reason = "a semi-additive metric under a condition of its own is not answered"
+            raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
         shown = keys if scope is None else scope.shown
         return QueryPart(
             fact=fact,
@@ -265,6 +269,38 @@ class _Splitter:
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
             scope=scope,
         )
+
+    def _kept(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
+        """One attribute for each join that leaves rows out though nothing of it is used otherwise."""
+        bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.kept)}
+        ways = {bound.steps for place, bound in bounds.items() if place in used and bound is not None}
+        kept: set[int] = set()
+        for place in self._query.kept:
+            bound = bounds[place]
+            if bound is not None and bound.steps and bound.filter_empty != "no" and bound.steps not in ways:
+                ways.add(bound.steps)
+                kept.add(place)
+        return kept
+
+    def _slices(
+        self, metrics: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
+    ) -> tuple[dict[int, exp.Expression], set[int]]:
+        """By place of the metric: the condition of a tuple, or of the query, and the attributes that they use."""
+        tuples = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
+        self._check_members({at for one in tuples.values() for at in references(one, Ref.ATTRIBUTE)}, reached, fact)
+        filters = {place: self._query.filters[place] for place in metrics if place in self._query.filters}
+        for at in {at for one in filters.values() for at in references(one, Ref.ATTRIBUTE)}:
+            self._check_filtered(self._query.attributes[at], reached, fact)
+        slices = dict(tuples)
+        for place, condition in filters.items():
+            slices[place] = exp.and_(slices[place], condition) if place in slices else condition
+        return slices, {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
+
+    @staticmethod
+    def _check_filtered(attribute: GrainAttribute, reached: Mapping[GrainAttribute, BoundAttribute], fact: str) -> None:
+        if attribute not in reached:
+            reason = f"a metric of `{fact}` is measured under a condition on it, and no relationship leads there"
+            raise UnsupportedQueryError(attribute.query_name, reason, "Leave the condition or the metric out.")
 
     def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
         """Parts that know which metrics are nowhere."""

@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.rewriting.coordinates import (
     Window,
     Without,
 )
-from airflow_atscale_aggs.engine.rewriting.members import Calendar, calendar_of
+from airflow_atscale_aggs.engine.rewriting.members import Calendar, WantedMembers, calendar_of
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, reference_of, references, substitute
 
 
@@ -140,8 +140,10 @@ class _Scoper:
     def _between(self, form: Between) -> Scope:
         """Over fixed members: neither grouping by the dimension nor filters on it matter."""
         self._check_reached(form.level)
-        self._override(form.axis, form.level)
         gone = self._replaced(form.axis, form.level)
+        for condition in self._conditions:
+            self._check_replaced(condition, form.axis, gone)
+        self._override(form.axis, form.level)
         for place in self._keys:
             self._check_replaced(self._query.keys[place], form.axis, gone)
         self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
@@ -189,15 +191,16 @@ class _Scoper:
         if simple is None:
             return None
         self._check_order(level)
-        self._override(axis, level)
+        beside = self._override(axis, level)
         attributes = {place: attribute for place, attribute in plain.items() if attribute is not None}
+        wanted = WantedMembers(level, attributes, self._reached[level].determines, tuple(beside))
         return Scope(
             keys=tuple(self._keys),
             shown=tuple(self._keys),
             conditions=tuple(self._conditions),
             function=getattr(simple, "function", ""),
             move=simple,
-            calendar=calendar_of(simple, level, attributes, (self._metric, self._context.model, self._context.paths)),
+            calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
         )
 
     def _at_all(self, form: Moved, own: Sequence[int]) -> Scope | None:
@@ -217,15 +220,19 @@ class _Scoper:
         if bound.is_many_to_many:
             raise self._refused(f"rows have several members of `{level.query_name}`")
 
-    def _override(self, axis: Axis, level: GrainAttribute) -> None:
-        """Leave the conditions on the dimension out, where they say only which members are meant."""
+    def _override(self, axis: Axis, level: GrainAttribute) -> list[GrainAttribute]:
+        """Leave the conditions on the dimension out, where they say only which members are meant.
+
+        Returns:
+            Attributes of the dimension that the level is not said to determine, and on which conditions hold.
+        """
         gone = self._replaced(axis, level)
-        for condition in self._conditions:
-            self._check_replaced(condition, axis, gone)
         self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
+        used = (self._query.attributes[at] for each in self._conditions for at in references(each, Ref.ATTRIBUTE))
+        return list(dict.fromkeys(one for one in used if one.role == axis.role)) if axis.is_hierarchy else []
 
     def _check_replaced(self, expression: exp.Expression, axis: Axis, gone: set[GrainAttribute]) -> None:
-        """A condition on what the level does not determine keeps a part of each member: of which one, after the move?"""
+        """Fixed members leave no place for a part of each."""
         if not axis.is_hierarchy:
             return
         for place in references(expression, Ref.ATTRIBUTE):
@@ -233,7 +240,7 @@ class _Scoper:
             if attribute.role == axis.role and attribute not in gone:
                 reason = (
                     f"`{attribute.query_name}` is of the same dimension as hierarchy `{axis.name}`, in which a calculated "
-                    f"metric of `{self._metric}` moves, and the current level does not determine it"
+                    f"metric of `{self._metric}` fixes members, and the current level does not determine it"
                 )
                 raise UnsupportedQueryError(self._text(expression), reason, "Leave one of them out.")
 

@@ -67,7 +67,8 @@ class Statement:
         places = [(place, numbers[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in numbers]
         copy = self.root.copy()
         nodes = list(copy.walk())
-        for place, number in sorted(places, key=lambda one: -one[1]):
+        # The walk meets a SELECT before those that stand inside it.
+        for place, number in reversed(places):
             select = nodes[place]
             made = composed(number, select)
             if select is copy:

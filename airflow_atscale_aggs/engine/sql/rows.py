@@ -18,13 +18,13 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.queries import as_double, widened
-from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
+from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -60,6 +60,9 @@ class AnswerRows(Protocol):
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
 
+    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+        """Conditions that leave out rows without a member of the attributes' dimensions, where the join rules say so."""
+
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """To be called when all rows are filtered: where groups and others are found from now on, in order."""
 
@@ -74,6 +77,11 @@ class EdgeMetric:
     column: str
     level: BoundAttribute
     is_last: bool
+
+
+def _ruled(attributes: Iterable[BoundAttribute]) -> dict[tuple[JoinStep, ...], None]:
+    """The joins of attributes whose rule leaves rows without a member out."""
+    return dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no")
 
 
 def add_condition(select: exp.Select, condition: exp.Expression) -> None:
@@ -104,7 +112,7 @@ class FactRows:
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
         joins = {join.alias_or_name: join for join in self.select.args.get("joins") or ()}
-        for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
+        for path in _ruled(attributes):
             test = self._joined.is_matched[path]
             join = joins.get(test.this.this.table) if isinstance(test, exp.Not) else None
             if join is None:
@@ -116,6 +124,10 @@ class FactRows:
                 on_the_way = joins.get(above.this.this.table) if isinstance(above, exp.Not) else None
                 if on_the_way is not None:
                     on_the_way.set("side", None)
+
+    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+        """The matches of their joins."""
+        return [self._joined.is_matched[path].copy() for path in _ruled(attributes)]
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Nothing to prepare."""
@@ -143,12 +155,56 @@ class FactRows:
         inner, shown = self.select, [*groups, *others, *(self._is_edge(edge, groups) for edge in edges)]
         for number, value in enumerate(shown):
             inner.select(named(value.copy(), f"to_{number}"), copy=False)
+        self._measure_outside(inner, columns)
+        return [column_of(f"to_{number}", self._alias) for number in range(len(shown))]
+
+    def once(
+        self,
+        groups: Sequence[exp.Expression],
+        others: Sequence[exp.Expression],
+        conditions: Sequence[exp.Expression | None],
+        columns: Iterable[str],
+    ) -> tuple[list[exp.Expression], list[exp.Expression]]:
+        """Wrap what is selected so far, so that each fact row counts once in each group, by however many members it is met.
+
+        Args:
+            groups: what will be grouped by.
+            others: further expressions over the rows that are needed afterwards.
+            conditions: of metrics; None for all rows. Of the rows that meet one, each fact row counts once in a group.
+            columns: of the fact, that metrics measure.
+
+        Returns:
+            Where groups and others are found now, and the condition that takes the place of each condition.
+        """
+        numbered = self._number_rows()
+        inner, alias = self.select, self._alias
+        flags = [_is_first(numbered, groups, condition) for condition in conditions]
+        shown = [*groups, *others, *flags]
+        for number, value in enumerate(shown):
+            inner.select(named(value.copy(), f"to_{number}"), copy=False)
+        self._measure_outside(inner, columns)
+        places = [column_of(f"to_{number}", alias) for number in range(len(shown))]
+        kept = len(groups) + len(others)
+        one = exp.Literal.number(1)
+        return places[:kept], [exp.EQ(this=place, expression=one.copy()) for place in places[kept:]]
+
+    def _number_rows(self) -> exp.Expression:
+        """Give each row of the fact a number of its own; returns where it is."""
+        name, source = "fact row", self.select.args["from_"]
+        order = exp.Order(expressions=[exp.Ordered(this=exp.Null())])
+        number = named(exp.Window(this=exp.RowNumber(), order=order), name)
+        everything = exp.Column(this=exp.Star(), table=identifier(self._alias))
+        inner = exp.Select(expressions=[everything, number]).from_(source.this, copy=False)
+        source.set("this", exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias))))
+        return column_of(name, self._alias)
+
+    def _measure_outside(self, inner: exp.Select, columns: Iterable[str]) -> None:
+        """Hand columns that metrics measure through a SELECT, which becomes FROM."""
         for number, column in enumerate(dict.fromkeys(columns)):
             inner.select(named(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
             self._measured[column] = column_of(f"measure_{number}", self._alias)
-        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.Identifier(this=self._alias, quoted=True)))
+        wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias)))
         self.select = exp.Select().from_(wrapped, copy=False)
-        return [column_of(f"to_{number}", self._alias) for number in range(len(shown))]
 
     def _is_edge(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
         key = self._joined.column[edge.level.steps, edge.level.key_columns[0]]
@@ -183,6 +239,18 @@ class FactRows:
     def _is_estimated(self, method: str) -> bool:
         """An exact count is a good estimate where the warehouse has no other."""
         return method.startswith("estimated") and self._source.dialect.approx_count_distinct is not None
+
+
+def _is_first(
+    row: exp.Expression, groups: Sequence[exp.Expression], condition: exp.Expression | None
+) -> exp.Expression:
+    """1 in one of the rows of each fact row in each group, among those that meet a condition."""
+    test = exp.Literal.number(1)
+    met = test if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=test)])
+    within = [row.copy(), *groupable(groups), *([met.copy()] if condition is not None else [])]
+    order = exp.Order(expressions=[exp.Ordered(this=row.copy())])
+    number = exp.Window(this=exp.RowNumber(), partition_by=within, order=order)
+    return number if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=number)])
 
 
 _DEVIATIONS: Mapping[str, type[exp.Expression]] = {
@@ -230,12 +298,16 @@ class AggregateRows:
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where a dimension is joined back on its key, else the matched flags."""
-        for path in dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no"):
+        for path in _ruled(attributes):
             join = self._rows.join_of_members(path)
             if join is None:
                 add_condition(self.select, self._rows.is_there(path))
             else:
                 join.set("side", None)
+
+    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+        """The matched flags."""
+        return [self._rows.is_there(path) for path in _ruled(attributes)]
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""
@@ -247,7 +319,7 @@ class AggregateRows:
         if not metric.method:
             return self._rows.roll_up(row_count(fact), only)
         if metric.method in {"count distinct", "sum distinct"}:
-            return self._only(metric)
+            return self._only(metric, only)
         piece = _SINGLE.get(metric.method)
         if piece is not None:
             return self._rows.roll_up(StoredMeasure(piece, fact, metric.column), only)
@@ -266,11 +338,12 @@ class AggregateRows:
             variance = exp.Case(ifs=[exp.If(this=is_one, true=exp.Literal.number(0))], default=variance)
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
-    def _only(self, metric: MetricPieces) -> exp.Expression:
-        """The one stored value of a group; the matcher has proven that groups are single rows."""
+    def _only(self, metric: MetricPieces, only: exp.Expression | None) -> exp.Expression:
+        """The one stored value of a group, or of those of its rows that meet a condition, which the matcher has proven."""
         is_count = metric.method == "count distinct"
         function = StoredFunction.COUNT_DISTINCT if is_count else StoredFunction.SUM_DISTINCT
-        value = exp.Max(this=self._rows.stored(StoredMeasure(function, self._needed.fact, metric.column)))
+        stored = self._rows.stored(StoredMeasure(function, self._needed.fact, metric.column))
+        value = exp.Max(this=where(stored, only))
         return exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]) if is_count else value
 
 

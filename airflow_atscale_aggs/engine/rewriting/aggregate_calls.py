@@ -1,0 +1,175 @@
+"""What an aggregate function around a column of the flat table measures.
+
+    SUM("Revenue")                                             the metric, as it is defined
+    AVG("Revenue"), COUNT(DISTINCT "Revenue")                  of the values that the fact's rows have in the metric's column
+    SUM("Customers"), MAX("Margin")                            a count or a calculated metric: as it is defined
+    SUM(CASE WHEN "State" = 'TN' THEN "Revenue" ELSE 0 END)    the metric under a condition, or 0 where there are other rows
+
+Source: decision 24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.semantic_model import Metric
+
+AS_DEFINED = ""
+"""Stands among calculation methods for the metric's own."""
+
+_OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expression], ...]] = {
+    "sum": (exp.Sum,),
+    "count non-null": (exp.Count, exp.Sum),
+    "minimum": (exp.Min,),
+    "maximum": (exp.Max,),
+    "average": (exp.Avg,),
+    "stddev_samp": (exp.Stddev, exp.StddevSamp),
+    "stddev_pop": (exp.StddevPop,),
+    "var_samp": (exp.Variance,),
+    "var_pop": (exp.VariancePop,),
+    "count distinct": (exp.Count, exp.ApproxDistinct),
+    "sum distinct": (exp.Sum,),
+    "estimated count distinct": (exp.Count, exp.ApproxDistinct),
+}
+"""Aggregate functions that a metric may stand in, by its calculation method: they add nothing to it."""
+
+_DEFAULTS = (exp.Sum, exp.Avg, exp.Min, exp.Max)
+"""Functions that BI tools put around every number."""
+
+_OF_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
+    (exp.Min, "minimum"),
+    (exp.Max, "maximum"),
+    (exp.Count, "count non-null"),
+    (exp.Avg, "average"),
+    (exp.StddevSamp, "stddev_samp"),
+    (exp.Stddev, "stddev_samp"),
+    (exp.StddevPop, "stddev_pop"),
+    (exp.Variance, "var_samp"),
+    (exp.VariancePop, "var_pop"),
+    (exp.ApproxDistinct, "estimated count distinct"),
+)
+_DISTINCT_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
+    (exp.Count, "count distinct"),
+    (exp.Sum, "sum distinct"),
+    (exp.Min, "minimum"),
+    (exp.Max, "maximum"),
+)
+_OF_ORDERED_VALUES = frozenset({"minimum", "maximum", "count non-null", "count distinct", "estimated count distinct"})
+"""What has a meaning for values of any type."""
+
+
+def method_of(function: exp.Expression, metric: Metric, *, is_distinct: bool) -> str | None:
+    """By which calculation method a function measures a metric's column.
+
+    Returns:
+        `AS_DEFINED` where the metric is meant; None where the function has no meaning for it.
+    """
+    own = metric.calculation_method
+    may_be_distinct = "distinct" in own or own in {"minimum", "maximum"}
+    if isinstance(function, _OWN_FUNCTIONS.get(own, ())) and (may_be_distinct or not is_distinct):
+        return AS_DEFINED
+    if own in {"sum", "average", "minimum", "maximum"}:
+        methods = _DISTINCT_VALUES if is_distinct else _OF_VALUES
+        method = next((method for kind, method in methods if isinstance(function, kind)), None)
+        is_number = own in {"sum", "average"}
+        if method is not None and (is_number or method in _OF_ORDERED_VALUES):
+            return AS_DEFINED if method == own else method
+    return AS_DEFINED if isinstance(function, _DEFAULTS) and not is_distinct else None
+
+
+def keeps_calculation(function: exp.Expression, *, is_distinct: bool) -> bool:
+    """Whether a function around a calculated metric means the metric as it is."""
+    return isinstance(function, _DEFAULTS) and not is_distinct
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A value and the condition under which it is taken; None: always. Conditions of two branches never both hold."""
+
+    condition: exp.Expression | None
+    value: exp.Expression
+
+
+def branches_of(value: exp.Expression) -> Iterator[Branch]:
+    """The branches of nested CASE, IIF and DECODE, and of COALESCE(…, 0) around them; one of anything else."""
+    plain = value.unnest()
+    case = _as_case(plain)
+    if case is None:
+        yield Branch(None, plain)
+        return
+    tests = [branch.this for branch in case.args["ifs"]]
+    values = [branch.args["true"] for branch in case.args["ifs"]]
+    values.append(case.args.get("default") or exp.Null())
+    for number, each in enumerate(values, 1):
+        own = _is_branch(tests, number)
+        for inner in branches_of(each):
+            condition = own if inner.condition is None else _both(own, inner.condition)
+            yield Branch(condition, inner.value)
+
+
+def is_conditional(value: exp.Expression) -> bool:
+    """Whether a value is chosen by conditions."""
+    return _as_case(value.unnest()) is not None
+
+
+def number_of(value: exp.Expression) -> exp.Expression | None:
+    """A plain number; None when the value is none."""
+    plain = value.unnest()
+    inner = plain.this.unnest() if isinstance(plain, (exp.Neg, exp.Cast)) else plain
+    return plain if isinstance(inner, exp.Literal) and not inner.is_string else None
+
+
+def is_zero(number: exp.Expression) -> bool:
+    """Whether a plain number is 0."""
+    inner = number.this.unnest() if isinstance(number, (exp.Neg, exp.Cast)) else number
+    return float(inner.name) == 0
+
+
+def _as_case(plain: exp.Expression) -> exp.Case | None:
+    """A searched CASE that says the same."""
+    if isinstance(plain, exp.If):
+        return exp.Case(ifs=[exp.If(this=plain.this, true=plain.args["true"])], default=plain.args.get("false"))
+    if isinstance(plain, exp.DecodeCase):
+        return _decoded(plain.expressions)
+    if not isinstance(plain, exp.Case):
+        return None
+    operand = plain.this
+    if operand is None:
+        return plain
+    ifs = [
+        exp.If(this=exp.EQ(this=_held_together(operand), expression=_held_together(one.this)), true=one.args["true"])
+        for one in plain.args["ifs"]
+    ]
+    return exp.Case(ifs=ifs, default=plain.args.get("default"))
+
+
+def _decoded(arguments: list[exp.Expression]) -> exp.Case:
+    """DECODE compares NULL as a value."""
+    operand, *rest = arguments
+    default = rest.pop() if len(rest) % 2 else None
+    ifs = [
+        exp.If(this=exp.NullSafeEQ(this=_held_together(operand), expression=_held_together(search)), true=value)
+        for search, value in zip(rest[::2], rest[1::2], strict=True)
+    ]
+    return exp.Case(ifs=ifs, default=default)
+
+
+def _is_branch(tests: list[exp.Expression], number: int) -> exp.Expression:
+    """True where a branch is taken, the one after the last test being ELSE; a test that is NULL is not met."""
+    if number == 1:
+        return tests[0].copy()
+    ifs = [exp.If(this=test.copy(), true=exp.Literal.number(place)) for place, test in enumerate(tests[:number], 1)]
+    chosen = exp.Case(ifs=ifs, default=exp.Literal.number(0))
+    return exp.EQ(this=chosen, expression=exp.Literal.number(number if number <= len(tests) else 0))
+
+
+def _both(one: exp.Expression, other: exp.Expression) -> exp.Expression:
+    return exp.And(this=_held_together(one), expression=_held_together(other))
+
+
+def _held_together(node: exp.Expression) -> exp.Expression:
+    own = node.copy()
+    return exp.Paren(this=own) if isinstance(own, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else own

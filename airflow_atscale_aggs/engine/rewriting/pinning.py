@@ -1,0 +1,68 @@
+"""Attributes that a condition holds to one value, however it is written.
+
+"State" = 'TN'          'TN' = "State"         "State" IN ('TN')        "State" BETWEEN 'TN' AND 'TN'
+"State" IS NOT DISTINCT FROM 'TN'              NOT ("State" <> 'TN')    "State" = 'TN' OR "State" = 'TN'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, reference_of, references
+
+Pinned = Mapping[int, exp.Expression]
+"""By place of the attribute: the value, without references to attributes."""
+
+
+def pinned_by(condition: exp.Expression | None) -> Pinned:
+    """Attributes that have one value in all rows that meet a condition."""
+    return {} if condition is None else _pinned(condition.unnest(), is_true=True)
+
+
+def _pinned(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expression]:
+    """Where a condition is true, or where it is false."""
+    if isinstance(condition, exp.Not):
+        return _pinned(condition.this.unnest(), is_true=not is_true)
+    if isinstance(condition, (exp.And, exp.Or)):
+        sides = [_pinned(side.unnest(), is_true=is_true) for side in condition.flatten()]
+        return _all(sides) if isinstance(condition, exp.And) == is_true else _common(sides)
+    if isinstance(condition, (exp.EQ, exp.NullSafeEQ) if is_true else (exp.NEQ, exp.NullSafeNEQ)):
+        return _equal(condition.this, condition.expression)
+    return _pinned_by_list(condition) if is_true else {}
+
+
+def _pinned_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
+    """By a list, a range or NULL that leaves one value."""
+    if isinstance(condition, exp.In) and condition.expressions and not condition.args.get("query"):
+        return _common([_equal(condition.this, value) for value in condition.expressions])
+    if isinstance(condition, exp.Between) and condition.args["low"] == condition.args["high"]:
+        return _equal(condition.this, condition.args["low"])
+    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
+        return _equal(condition.this, condition.expression)
+    return {}
+
+
+def _equal(one: exp.Expression, other: exp.Expression) -> dict[int, exp.Expression]:
+    """Attributes on one side of an equation whose other side is the same for all rows."""
+    one, other = one.unnest(), other.unnest()
+    if isinstance(one, exp.Tuple) and isinstance(other, exp.Tuple) and len(one.expressions) == len(other.expressions):
+        return _all(_equal(*pair) for pair in zip(one.expressions, other.expressions, strict=True))
+    pinned = {}
+    for side, value in ((one, other), (other, one)):
+        reference = reference_of(side)
+        is_attribute = reference is not None and reference[0] is Ref.ATTRIBUTE
+        if reference is not None and is_attribute and next(references(value, Ref.ATTRIBUTE), None) is None:
+            pinned[reference[1]] = value
+    return pinned
+
+
+def _all(sides: Iterable[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+    return {place: value for side in sides for place, value in side.items()}
+
+
+def _common(sides: list[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+    """What all sides hold to the same value."""
+    first, *rest = sides
+    return {place: value for place, value in first.items() if all(side.get(place) == value for side in rest)}

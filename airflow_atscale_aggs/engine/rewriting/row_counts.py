@@ -1,0 +1,87 @@
+"""Rows of which facts a query is about, where it does not say so by metrics.
+
+    SELECT "State", COUNT(*)                rows of every fact that reaches "State", added up
+    SELECT "State", "Year"                  what rows of these facts have
+    SELECT "Revenue", "Visits", COUNT(*)    rows of the facts of both metrics
+
+Source: decision 24.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.rewriting.model_query import (
+    ROW_COUNT,
+    ModelQuery,
+    Ref,
+    ref,
+    references,
+    substitute,
+)
+
+
+def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> ModelQuery:
+    """The query with every number of rows that is one of several facts as the sum of theirs."""
+    counted = [place for place, name in enumerate(query.metrics) if name == ROW_COUNT and place not in query.facts]
+    if not counted and not _links_dimensions(query):
+        return query
+    named = [one for one in map(model.metric, query.metrics) if one is not None]
+    facts = list(dict.fromkeys(one.dataset for one in named)) or list(model.facts)
+    reaching = [fact for fact in facts if _reaches(query, fact, paths)]
+    if len(reaching) < (2 if counted else 1):
+        return query
+    if not counted:
+        numbers = range(len(query.metrics), len(query.metrics) + len(reaching))
+        return _with_rows(query, dict(zip(numbers, reaching, strict=True)))
+    return _added_up(query, counted, reaching)
+
+
+def _links_dimensions(query: ModelQuery) -> bool:
+    """Whether only facts say which of its attributes belong together."""
+    return not query.metrics and len({attribute.role for attribute in query.attributes}) > 1
+
+
+def _reaches(query: ModelQuery, fact: str, paths: JoinPaths) -> bool:
+    reached = paths.attributes_of(fact)
+    everywhere = (*query.keys, *query.members, query.where, *query.filters.values())
+    return all(query.attributes[place] in reached for one in everywhere for place in references(one, Ref.ATTRIBUTE))
+
+
+def _with_rows(query: ModelQuery, facts: dict[int, str]) -> ModelQuery:
+    """With the number of rows of further facts, each at a place of its own."""
+    return replace(query, metrics=(*query.metrics, *(ROW_COUNT for _ in facts)), facts={**query.facts, **facts})
+
+
+def _added_up(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQuery:
+    terms: dict[int, list[int]] = {}
+    for place in counted:
+        own = range(len(query.metrics), len(query.metrics) + len(facts) - 1)
+        terms[place] = [place, *own]
+        condition = query.filters.get(place)
+        query = _with_rows(query, dict(zip(own, facts[1:], strict=True)))
+        filters = dict.fromkeys(own, condition) if condition is not None else {}
+        query = replace(query, facts={**query.facts, place: facts[0]}, filters={**query.filters, **filters})
+
+    def number_of_rows(place: int) -> exp.Expression:
+        if place not in terms:
+            return ref(Ref.METRIC, place)
+        total: exp.Expression | None = None
+        for term in terms[place]:
+            rows = exp.Coalesce(this=ref(Ref.METRIC, term), expressions=[exp.Literal.number(0)])
+            total = rows if total is None else exp.Add(this=total, expression=rows)
+        return exp.Paren(this=total)
+
+    def added(expression: exp.Expression) -> exp.Expression:
+        return substitute(expression, {Ref.METRIC: number_of_rows})
+
+    return replace(
+        query,
+        outputs=tuple(replace(output, expression=added(output.expression)) for output in query.outputs),
+        having=added(query.having) if query.having is not None else None,
+        order_by=tuple(replace(term, expression=added(term.expression)) for term in query.order_by),
+    )
