@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny_star
 from calendar_star import MODEL, SCHEMA, setup_sql, tables, write_model
 from query_cases import QueryCase
 
@@ -122,3 +126,49 @@ def test_deploy_says_what_will_not_be_answered(empty_workspace: Workspace, tmp_p
     assert any(
         one.startswith("calculation_") and "`YTD([Sold Dates].[Sold Calendar].CurrentMember)`" in one for one in told
     )
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [("Amount * 2", 3570.0), ("amount", 1785.0), ("IIF(Quantity > 0, Amount, 0)", 1785.0)],
+)
+def test_a_measure_may_stand_without_brackets(tmp_path: Path, expression: str, value: float) -> None:
+    with _with_calculation(tmp_path, expression) as workspace:
+        assert float(QueryRouter(workspace).answer('SELECT "Calc" FROM tiny_sales').rows[0][0]) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("Amont * 2", "the metric `Amont`, which does not exist"),
+        ("Amount.Quantity", "write [Measures].[…]"),
+        ("(" * 60 + "Amount" + ")" * 60, "nested more than 50 levels deep"),
+        ("Sum(", "is not translated"),
+        ("{" * 900, "nested more than 50 levels deep"),
+    ],
+)
+def test_mdx_that_is_not_read_is_refused_by_name(tmp_path: Path, expression: str, reason: str) -> None:
+    with (
+        _with_calculation(tmp_path, expression) as workspace,
+        pytest.raises(UnsupportedQueryError, match=re.escape(reason)),
+    ):
+        QueryRouter(workspace).answer('SELECT "Calc" FROM tiny_sales')
+
+
+@contextlib.contextmanager
+def _with_calculation(folder: Path, expression: str) -> Iterator[Workspace]:
+    """The tiny star with one calculated metric."""
+    model = tiny_star.write_model(folder / "model", {})
+    (model / "calc.yml").write_text(
+        f"unique_name: Calc\nobject_type: metric_calc\nlabel: Calc\nexpression: {json.dumps(expression)}\n"
+    )
+    text = (model / "model.yml").read_text().replace("metrics:\n", "metrics:\n  - unique_name: Calc\n", 1)
+    (model / "model.yml").write_text(text)
+    with open_workspace(
+        registry=f"sqlite:///{folder / 'r.sqlite'}",
+        warehouse=f"duckdb:///{folder / 'w.duckdb'}",
+        aggregate_schema="aggs",
+    ) as workspace:
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
+        deploy(workspace, model, now=utc_now())
+        yield workspace

@@ -123,9 +123,11 @@ def serving_table(space: GrainSpace, candidates: Sequence[CandidateGrain], needs
     for word in range(words):
         mine, theirs = _words(given, word), _words(asked, word)
         table &= (mine[:, None] & theirs[None, :]) == theirs[None, :]
-    many = [one.mask & space.many_to_many for one in candidates]
     if space.many_to_many:
-        table &= np.array([[mask == need & space.many_to_many for need in asked] for mask in many], dtype=np.bool_)
+        many = [one.mask & space.many_to_many for one in candidates]
+        is_same = [[mask == need & space.many_to_many for need in asked] for mask in many]
+        # An array of no lists has one dimension.
+        table &= np.array(is_same, dtype=np.bool_).reshape(table.shape)
     rolls_up = np.array([need.part.has_only_rollups() for need in needs], dtype=np.bool_)
     table[:, ~rolls_up] = False
     for number, one in enumerate(candidates):

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import resolve
-from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, read_mdx
+from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, nesting_of, read_mdx
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
 
 _ALLOWED = (
@@ -57,6 +57,9 @@ _IT_IS = "it is a calculated metric and "
 
 Coordinates = tuple[Coordinate, ...]
 
+_MOST_LEVELS = 50
+"""Of parentheses in MDX, and of calculated metrics on each other: far more than anybody writes, far less than ends the process."""
+
 MakeMetric = Callable[[str, Coordinates], exp.Expression]
 """Puts a base metric in, at the coordinates of the row or at others."""
 
@@ -79,6 +82,8 @@ class CalculatedMetrics:
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
+        if len(above) > _MOST_LEVELS:
+            raise _refused(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
         parsed, measures = self.read(calculation)
 
         def value_of(node: exp.Expression) -> exp.Expression:
@@ -112,6 +117,8 @@ class CalculatedMetrics:
         return self._parsed[calculation.name]
 
     def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+        if nesting_of(calculation.expression) > _MOST_LEVELS:
+            raise _refused(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
         measures: list[MeasureAt] = []
 
         def put(one: MeasureAt) -> str:
@@ -125,7 +132,19 @@ class CalculatedMetrics:
             raise _refused(calculation, reason) from error
         except SqlglotError as error:
             raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
+        self._put_bare_names(parsed, calculation, put)
         return _translated(parsed, calculation), tuple(measures)
+
+    def _put_bare_names(
+        self, parsed: exp.Expression, calculation: Calculation, put: Callable[[MeasureAt], str]
+    ) -> None:
+        """A name without brackets is a measure's. Quoted names are the measures that were put in already."""
+        for column in list(parsed.find_all(exp.Column)):
+            if len(column.parts) > 1 or not isinstance(column.this, exp.Identifier):
+                raise _refused(calculation, f"`{_one_line(column.sql())}` is not translated; write [Measures].[…]")
+            if not column.this.quoted:
+                number = put(MeasureAt(column.name)).strip('"')
+                column.set("this", exp.to_identifier(number, quoted=True))
 
     def _known(self, calculation: Calculation, name: str) -> str:
         known = name if name in self._model.metrics or name in self._model.calculations else None

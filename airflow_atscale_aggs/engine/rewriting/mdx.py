@@ -103,10 +103,36 @@ _TOKEN = re.compile(
 )
 
 
+_DEEPER = {"(": 1, "[": 1, "{": 1, "case": 1, ")": -1, "]": -1, "}": -1, "end": -1}
+_BEFORE_VALUES = frozenset(
+    {"(", ",", "+", "-", "*", "/", "=", "<", ">", "<>", "<=", ">=", "when", "then", "else", "and", "or"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     text: str
     start: int
+
+
+def nesting_of(text: str) -> int:
+    """How deep parentheses, CASE and signs stand inside each other.
+
+    >>> nesting_of("1 + 2"), nesting_of("-(1 + (2))"), nesting_of("CASE WHEN [A].[B] THEN - - 1 END")
+    (0, 2, 3)
+    """
+    deepest = depth = signs = 0
+    before = "("
+    for match in _TOKEN.finditer(text):
+        word = match.group().casefold()
+        if word.isspace():
+            continue
+        is_sign = word in {"-", "+", "not"} and (signs > 0 or before in _BEFORE_VALUES)
+        signs = signs + 1 if is_sign else 0
+        depth += _DEEPER.get(word, 0)
+        deepest = max(deepest, depth + signs)
+        before = word
+    return deepest
 
 
 def read_mdx(text: str, put: Callable[[MeasureAt], str]) -> str:
@@ -338,6 +364,7 @@ class _Reader:
 
     def _refused(self, start: int) -> MdxError:
         """The clause from where it begins to its end: the closing parenthesis, or the end of the names."""
+        start = min(start, len(self._tokens) - 1)  # what is refused may be that the text ends
         return MdxError(" ".join(self._text[self._tokens[start].start : self._end_of(start)].split()))
 
     def _end_of(self, start: int) -> int:

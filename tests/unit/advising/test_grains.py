@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,6 +148,18 @@ def test_many_to_many_attributes_must_be_the_same() -> None:
     assert list(serving_table(space, [both], needs)[0]) == [False, True, True]
     masks = {one.mask for one in candidate_grains(space, needs, largest=_FACT, most=100)}
     assert masks == {space.mask(bound.attribute for bound in part.attributes) for part in parts}
+
+
+@pytest.mark.parametrize("candidates", [0, 1, 2])
+@pytest.mark.parametrize("needs", [0, 1, 2])
+@pytest.mark.parametrize("kind", [JoinKind.BRIDGE, JoinKind.UNIQUE_KEY])
+def test_a_table_of_nothing_has_its_shape(candidates: int, needs: int, kind: JoinKind) -> None:
+    """Also where no candidate is small enough, or nothing was asked."""
+    reason = _bound(("Reason",), 0, kind)
+    space = GrainSpace((reason,), frozenset(), fact_rows=_FACT, measured={})
+    asked = [Need(part=FactPart(fact="sales", attributes=(reason,), measures=()), weight=1.0)] * needs
+    table = serving_table(space, [CandidateGrain(space.mask([reason.attribute]))] * candidates, asked)
+    assert table.shape == (candidates, needs)
 
 
 def test_names() -> None:

@@ -175,3 +175,22 @@ def test_a_hundred_thousand_candidates() -> None:
     for weight in (0.0, 0.5, 1.0):
         picks = greedy_picks(problem, budget, space_weight=weight)
         assert problem.cost(chosen) <= problem.cost([pick.candidate for pick in picks])
+
+
+@pytest.mark.parametrize("candidates", [0, 1, 3])
+@pytest.mark.parametrize("needs", [0, 1, 3])
+@pytest.mark.parametrize("size", [0.0, 1.0, 10.0])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_choice_among_nothing_is_nothing(candidates: int, needs: int, size: float, count: int) -> None:
+    """No candidate, no need, no room: none of them ends in an error of the arithmetic."""
+    problem = SelectionProblem(
+        weights=np.ones(needs),
+        costs=np.full(needs, 5.0),
+        rows=np.ones(candidates),
+        sizes=np.ones(candidates),
+        upkeep=np.zeros(candidates),
+        serves=np.ones((candidates, needs), dtype=np.bool_),
+    )
+    chosen = select(problem, Budget(size=size, count=count))
+    assert len(chosen) == (1 if candidates and needs and size and count else 0)
+    assert problem.cost(chosen) == needs * (1.0 if chosen else 5.0)

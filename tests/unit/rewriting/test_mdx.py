@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.rewriting.mdx import (
     ParallelTo,
     Span,
     ToDate,
+    nesting_of,
     read_mdx,
 )
 
@@ -102,3 +103,30 @@ def test_what_is_not_translated_is_quoted(text: str, quoted: str) -> None:
         _read(text)
 
     assert str(error.value) == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("", 0),
+        ("[Measures].[M] - 1 - 1 - 1", 0),
+        ("((1))", 2),
+        ("{{" * 30, 60),
+        ("- - - - 1", 4),
+        ("1 - - - 1", 2),
+        ("NOT NOT NOT 1", 3),
+        ("CASE WHEN 1 THEN CASE WHEN 1 THEN 2 END END", 2),
+        ("[a (b] + '(('", 0),
+    ],
+)
+def test_nesting_is_counted_without_reading(text: str, levels: int) -> None:
+    assert nesting_of(text) == levels
+
+
+@pytest.mark.parametrize("text", ["(", "Sum(", "([D].[H]", "Sum([D].[H].CurrentMember :", "[Measures].[M", "(["])
+def test_a_text_that_ends_too_early_is_quoted(text: str) -> None:
+    """Some are left to the reader of arithmetic; none ends in a Python error."""
+    try:
+        _read(text)
+    except MdxError as error:
+        assert str(error)
