@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_EXAMPLES ?= 2000
+FUZZ_SECONDS ?= 3600
 KILLS ?= 200
 EXECUTOR ?= local
 
@@ -33,8 +34,11 @@ lint: $(STAMP) ## Check style and types only
 unit: $(STAMP) ## Run the fast tests only
 	$(BIN)/python -m pytest -q tests/unit tests/architecture
 
-fuzz: $(STAMP) ## Run the property and kill tests with many examples (FUZZ_EXAMPLES=2000)
+fuzz: $(STAMP) ## Run the property and kill tests with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
+	$(BIN)/python tests/fuzz/for_an_hour.py model --seconds $(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/for_an_hour.py sql --seconds $(FUZZ_SECONDS)
+	$(BIN)/python tests/fuzz/for_an_hour.py mdx --seconds $(FUZZ_SECONDS)
 
 chaos: $(STAMP) ## Kill pieces of a real Airflow two hundred times (KILLS=200 EXECUTOR=local|celery, an hour)
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --executor $(EXECUTOR)
