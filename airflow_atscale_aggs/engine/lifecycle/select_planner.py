@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
 )
 from airflow_atscale_aggs.engine.rewriting.levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.matching import Candidate, Match, Miss, nearness
+from airflow_atscale_aggs.engine.rewriting.member_parts import members_shown
 from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calendar
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
@@ -113,7 +115,14 @@ class SelectPlanner:
             self._matches.append(match)
             self.sources.append(self._source(part, match, cost))
             answered.append((part, self._rows(part, match)))
-        return compose(query, answered, self._rows_of)
+        return compose(query, answered, self._rows_of, self._all_members(query, parts))
+
+    def _all_members(self, query: ModelQuery, parts: Sequence[QueryPart]) -> tuple[QueryPart, ...]:
+        """Parts whose members are shown without facts, too."""
+        found = members_shown(query, parts, self.known.model, self.known.paths)
+        for part in found:
+            self._prove(part.needed)
+        return found
 
     def _columns(self) -> exp.Query:
         """All columns of the flat table that can be asked, without rows."""

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
+from airflow_atscale_aggs.engine.model.paths import EmptyMember
 from airflow_atscale_aggs.engine.model.quantiles import quantiles_of
 from airflow_atscale_aggs.engine.model.reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Attribute,
+    CalculationGroup,
+    DefaultMember,
     DegenerateColumns,
     Dimension,
     DimensionRelationship,
@@ -79,7 +82,8 @@ def dimension_of(document: Document) -> Dimension:
             Hierarchy(
                 name=str(hierarchy["unique_name"]),
                 levels=tuple(str(level["unique_name"]) for level in levels),
-                filter_empty=str(hierarchy.get("filter_empty") or "yes"),
+                filter_empty=_join_rule(hierarchy.get("filter_empty")),
+                default_member=_default_member(hierarchy.get("default_member"), document.file),
                 parallel_periods={
                     (str(level["unique_name"]), str(period["level"])): column_names(period, "key_columns")
                     for level in levels
@@ -103,6 +107,20 @@ def dimension_of(document: Document) -> Dimension:
         ),
         where=document.where,
     )
+
+
+def calculation_groups(document: Document) -> list[CalculationGroup]:
+    """The calculation groups of a dimension, as names."""
+    return [
+        CalculationGroup(
+            name=str(group["unique_name"]),
+            label=str(group.get("label") or group["unique_name"]),
+            dimension=document.name,
+            members=tuple(str(member["unique_name"]) for member in _list(group, "calculated_members")),
+            where=f"{document.file}:{group.line}",
+        )
+        for group in _list(document.value, "calculation_groups")
+    ]
 
 
 def metrical_attributes(document: Document) -> list[Metric]:
@@ -130,6 +148,7 @@ def metric_of(value: SmlMapping, file: str, *, dimension: str = "") -> Metric:
         unrelated_dimensions_handling=str(value.get("unrelated_dimensions_handling") or ""),
         compression=int(compression) if isinstance(compression, int) else None,
         quantiles=quantiles_of(value) if method == "percentile" else (),
+        is_hidden=value.get("is_hidden") is True or value.get("visible") is False,
         where=f"{file}:{value.line}",
     )
 
@@ -177,8 +196,36 @@ def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tupl
         shared=shared,
         exclude_from_dim_agg=value.get("exclude_from_dim_agg") is True,
         exclude_from_fact_agg=value.get("exclude_from_fact_agg") is True,
+        empty=_empty_member(value.get("custom_empty_member"), len(keys)),
+        is_aggregatable=value.get("is_aggregatable") is not False,
+        is_hidden=value.get("is_hidden") is True,
         where=f"{file}:{value.line}",
     )
+
+
+def _empty_member(value: object, keys: int) -> EmptyMember | None:
+    """With a value for each key column; of a key that is too short the last one is repeated."""
+    if not isinstance(value, Mapping) or value.get("name") is None:
+        return None
+    given = value.get("key")
+    items = given if isinstance(given, list) else [given]
+    texts = [str(item) for item in items if item is not None] or [str(value["name"])]
+    key = tuple(texts[min(place, len(texts) - 1)] for place in range(keys))
+    return EmptyMember(str(value["name"]), key)
+
+
+def _default_member(value: object, file: str) -> DefaultMember | None:
+    if not isinstance(value, SmlMapping):
+        return None
+    is_only = value.get("apply_only_when_in_query") is True
+    return DefaultMember(expression=str(value["expression"]), only_when_in_query=is_only, where=f"{file}:{value.line}")
+
+
+def _join_rule(value: object) -> str:
+    """``yes``, ``no`` or ``always``; without quotes, the two first are booleans to some writers of YAML."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value or "yes").strip().casefold()
 
 
 def _relationship(value: SmlMapping, document: Document) -> DimensionRelationship:

@@ -10,11 +10,17 @@ Source: SML reference: relationships, role play, m2m; DESIGN "Roles".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
-from airflow_atscale_aggs.engine.model.semantic_model import Attribute, Dimension, DimensionRelationship, SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import (
+    Attribute,
+    Dimension,
+    DimensionRelationship,
+    Hierarchy,
+    SemanticModel,
+)
 
 _DEEPEST = 12
 
@@ -132,7 +138,8 @@ class JoinPaths:
             name_column=attribute.name_column,
             steps=steps,
             determines=self._determines(dimension, attribute),
-            filter_empty=hierarchies[0].filter_empty if hierarchies else "yes",
+            filter_empty=_join_rule(hierarchies),
+            empty=attribute.empty,
         )
 
     def _determines(self, dimension: Dimension, attribute: Attribute) -> frozenset[str]:
@@ -146,6 +153,12 @@ class JoinPaths:
                 other.name for other in dimension.attributes.values() if other.level in levels
             ) - {attribute.name}
         return self._determined[key]
+
+
+def _join_rule(hierarchies: Sequence[Hierarchy]) -> str:
+    """One rule for the hierarchies of a level, which must not disagree; where they do, no row and no member is left out."""
+    rules = {hierarchy.filter_empty for hierarchy in hierarchies}
+    return "no" if "no" in rules else hierarchies[0].filter_empty if hierarchies else "yes"
 
 
 def _levels_from(dimension: Dimension, level: str) -> frozenset[str]:

@@ -80,6 +80,19 @@ class GrainAttribute:
         return self.role.query_name(self.name)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class EmptyMember:
+    """The member of a dimension that facts without one are shown under: SML ``custom_empty_member``.
+
+    Attributes:
+        name: its name, as SML writes it.
+        key: a value for each key column.
+    """
+
+    name: str
+    key: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundAttribute:
     """An attribute as one fact dataset reaches it.
@@ -96,6 +109,7 @@ class BoundAttribute:
             levels of its hierarchies and what hangs on them; its own level's secondary attributes). A claim: the data
             must prove it before it is relied upon.
         filter_empty: the hierarchy's join rule at query time: ``yes`` | ``no`` | ``always``.
+        empty: the member under which rows without one are shown; None: they have none. Nothing of it is stored.
     """
 
     attribute: GrainAttribute
@@ -106,6 +120,12 @@ class BoundAttribute:
     steps: tuple[JoinStep, ...] = ()
     determines: frozenset[str] = frozenset()
     filter_empty: str = "yes"
+    empty: EmptyMember | None = None
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows without a member are part of answers that use it."""
+        return self.filter_empty == "no" or self.empty is not None
 
     @property
     def is_many_to_many(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_atscale_aggs.engine.errors import near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.dimensions import (
+    calculation_groups,
     column_names,
     dataset_of,
     dimension_of,
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metrical_attributes,
     template_of,
 )
+from airflow_atscale_aggs.engine.model.perspectives import perspectives_of
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
 from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder, folder_from_bytes
 from airflow_atscale_aggs.engine.model.semantic_model import (
@@ -59,11 +61,16 @@ class ModelResolver:
         self._metrical: dict[str, Metric] = {}
         for document in folder.of_type("dimension").values():
             self._metrical |= self._sound_metrics(metrical_attributes(document))
+        self._calculation_groups = [
+            group for document in folder.of_type("dimension").values() for group in calculation_groups(document)
+        ]
         self._calculations = {
             name: Calculation(
                 name=name,
                 label=str(document.value.get("label") or name),
                 expression=str(document.value["expression"]),
+                aggregate_function=_aggregate_function(document.value),
+                is_hidden=document.value.get("is_hidden") is True or document.value.get("visible") is False,
                 where=document.where,
             )
             for name, document in folder.of_type("metric_calc").items()
@@ -104,7 +111,8 @@ class ModelResolver:
             is_composite=composite is not None,
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
             listed=_listed([*members, document]),
-            raw={key: value.get(key) for key in ("perspectives", "partitions", "drillthroughs") if value.get(key)},
+            calculation_groups=tuple(one for one in self._calculation_groups if one.dimension in reachable),
+            perspectives=perspectives_of(document, reachable, {*metrics, *calculations}, relationships, self._issues),
             where=document.where,
         )
 
@@ -337,6 +345,11 @@ def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(str(one["unique_name"]) for document in documents for one in document.value.get("metrics") or ())
     )
+
+
+def _aggregate_function(value: SmlMapping) -> str:
+    """Under either of the names that the reference has for it."""
+    return str(value.get("mdx_aggregate_function") or value.get("mdx_aggregation_function") or "").strip().casefold()
 
 
 def _relationship(value: SmlMapping, file: str) -> Relationship:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.paths import EmptyMember
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,9 @@ class Attribute:
         level: the level it hangs on; its own name for a level attribute.
         is_unique_key: SML's claim that a key stands in one row only.
         shared: one entry per fact for shared degenerate attributes; dataset and columns are then empty.
+        empty: the member of facts that have none; None: they have none.
+        is_aggregatable: False: there is no member that stands for all others, so they are never added up.
+        is_hidden: not among the columns that tools list; it can be asked for by name.
     """
 
     name: str
@@ -39,6 +43,23 @@ class Attribute:
     shared: tuple[DegenerateColumns, ...] = ()
     exclude_from_dim_agg: bool = False
     exclude_from_fact_agg: bool = False
+    empty: EmptyMember | None = None
+    is_aggregatable: bool = True
+    is_hidden: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultMember:
+    """The member that a query on a hierarchy's facts is about when it names no level of the hierarchy.
+
+    Attributes:
+        expression: MDX, such as ``[Product].[Products].[Group].&[1]``.
+        only_when_in_query: it counts in queries that use the dimension otherwise.
+    """
+
+    expression: str
+    only_when_in_query: bool = False
     where: str = ""
 
 
@@ -55,6 +76,7 @@ class Hierarchy:
     levels: tuple[str, ...]
     filter_empty: str = "yes"
     parallel_periods: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    default_member: DefaultMember | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +151,7 @@ class Metric:
     unrelated_dimensions_handling: str = ""
     compression: int | None = None
     quantiles: tuple[str, ...] = ()
+    is_hidden: bool = False
     where: str = ""
 
     @property
@@ -139,11 +162,45 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """A calculated metric: never stored; its base metrics are."""
+    """A calculated metric: never stored; its base metrics are.
+
+    Attributes:
+        aggregate_function: how MDX's ``Aggregate`` brings its values together, in lower case; empty when SML does not say.
+    """
 
     name: str
     label: str
     expression: str
+    aggregate_function: str = ""
+    is_hidden: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalculationGroup:
+    """Calculations as members of a dimension, which queries cannot use yet: their names are known, to refuse them by name."""
+
+    name: str
+    label: str
+    dimension: str
+    members: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perspective:
+    """A model of which a part is hidden.
+
+    Attributes:
+        metrics: hidden metrics and calculations.
+        attributes: hidden attributes, as (dimension, attribute).
+        roles: by dimension: role-play templates in which alone it is hidden; all when it is not there.
+    """
+
+    name: str
+    metrics: frozenset[str]
+    attributes: frozenset[tuple[str, str]]
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     where: str = ""
 
 
@@ -205,7 +262,8 @@ class SemanticModel:
         listed: names of the metrics and calculations that the model lists.
         degenerate_dimensions: dimensions on fact columns, listed in the model.
         query_names: SML ``overrides``: unique name to the name on the query surface.
-        raw: what later stages read by themselves: perspectives, partitions, drillthroughs, calculation groups.
+        calculation_groups: of the dimensions that it reaches.
+        perspectives: by name.
     """
 
     catalog: str
@@ -225,7 +283,8 @@ class SemanticModel:
     build_speculative_aggs: bool = False
     listed: tuple[str, ...] = ()
     quantiles: Mapping[str, Metric] = field(default_factory=dict)
-    raw: Mapping[str, object] = field(default_factory=dict)
+    calculation_groups: tuple[CalculationGroup, ...] = ()
+    perspectives: Mapping[str, Perspective] = field(default_factory=dict)
     where: str = ""
 
     def metric(self, name: str) -> Metric | None:

@@ -82,6 +82,7 @@ _TEXT: dict[str, str] = {
     "override": "query_name!!",
     "perspective": "unique_name!! metrics:[text] dimensions:[perspective_dimension]",
     "perspective_dimension": "name!! hierarchies:[perspective_hierarchy] secondary_attributes:[text] "
+    "secondaryattributes:[text] "
     "relationships_path:[text]",
     "perspective_hierarchy": "name!! level levels:any",
     "drillthrough": "unique_name!! metrics:[text] attributes:[drillthrough_attribute] notes",

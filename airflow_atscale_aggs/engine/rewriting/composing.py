@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.coordinates import Lagged, Parallel, UpTo
 from airflow_atscale_aggs.engine.rewriting.finishing import Values, finish, show
+from airflow_atscale_aggs.engine.rewriting.laid_members import all_members, rows_of_members, typed_null
 from airflow_atscale_aggs.engine.rewriting.many_to_many import has_several_members
 from airflow_atscale_aggs.engine.rewriting.members import (
     Calendar,
@@ -46,17 +47,23 @@ RowsOf = Callable[[FactPart], FactRows]
 
 
 def compose(
-    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None = None
+    query: ModelQuery,
+    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    rows_of: RowsOf | None = None,
+    members: Sequence[QueryPart] = (),
 ) -> exp.Select:
     """The SELECT that answers a query from the rows chosen for each part.
 
     Args:
         parts: from `split_by_fact`, in its order, each with its rows; the rows are used up.
-        rows_of: gives rows of a dimension's dataset; needed where parts move among its members.
+        rows_of: gives rows of a dimension's dataset; needed where parts move among its members, and for ``members``.
+        members: parts whose members are shown whether they have facts or not.
     """
-    if len(parts) == 1 and not parts[0][0].is_repeated:
+    if len(parts) == 1 and not parts[0][0].is_repeated and not members:
         return with_subqueries(_flat(query, *parts[0]), query)
-    return with_subqueries(_laid_together(query, parts, rows_of), query)
+    assert rows_of is not None or not members  # noqa: S101 - whoever shows members gives their rows
+    shown = [(part, rows_of(part.needed)) for part in members if rows_of is not None]
+    return with_subqueries(_laid_together(query, parts, rows_of, shown), query)
 
 
 def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
@@ -187,18 +194,26 @@ def _argument(function: exp.Expression) -> exp.Expression:
 
 
 def _laid_together(
-    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None
+    query: ModelQuery,
+    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    rows_of: RowsOf | None,
+    members: Sequence[tuple[QueryPart, AnswerRows]],
 ) -> exp.Select:
     calendars = _calendars(parts, rows_of)
-    names = _Names(query, parts, calendars.values())
+    names = _Names(query, parts, [*calendars.values(), *(rows for _, rows in members)], is_shared=bool(members))
     whole = [part for part, _ in parts if not part.is_repeated]
     select = exp.Select()
     for name, table in _tables(query, parts, names, calendars):
         select.with_(identifier(name), as_=table, copy=False)
-    is_merged = len(whole) > 1 and bool(query.keys or query.members)
+    is_merged = bool(query.keys or query.members) and (len(whole) > 1 or bool(members))
     spine = "all_parts" if is_merged else names.parts[0]
     if is_merged:
-        select.from_(exp.Subquery(this=_union(whole, names), alias=_table_alias(spine)), copy=False)
+        union = _union(whole, names)
+        for name, table in _member_tables(query, members, whole, names):
+            select.with_(identifier(name), as_=table, copy=False)
+        if members:
+            union = exp.Union(this=union, expression=rows_of_members(whole, names), distinct=False)
+        select.from_(exp.Subquery(this=union, alias=_table_alias(spine)), copy=False)
     else:
         select.from_(_table(spine), copy=False)
         for other in names.parts[1 : len(whole)]:
@@ -209,14 +224,19 @@ def _laid_together(
     values = _laid_values(query, parts, names, spine, is_merged=is_merged)
     show(query, select, values)
     if is_merged:
-        if names.keys:
-            select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
-        if any(part.scope is not None for part in whole):
-            # A group is one that has rows of its own; what is measured elsewhere adds none.
-            is_there = exp.Max(this=column_of(names.is_there, spine))
-            select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
+        _merge(select, names, spine, is_told=any(part.scope is not None for part in whole))
     finish(query, select, values, is_grouped=is_merged)
     return select
+
+
+def _merge(select: exp.Select, names: _Names, spine: str, *, is_told: bool) -> None:
+    """One row for each group of the parts' rows."""
+    if names.keys:
+        select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
+    if is_told:
+        # A group is one that has rows of its own; what is measured elsewhere adds none.
+        is_there = exp.Max(this=column_of(names.is_there, spine))
+        select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
 
 
 def _calendars(parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
@@ -296,15 +316,33 @@ def _laid_values(
     return {Ref.KEY: lambda place: column_of(names.keys[place], spine), Ref.METRIC: metric, Ref.MEMBERS: member}
 
 
+def _member_tables(
+    query: ModelQuery, members: Sequence[tuple[QueryPart, AnswerRows]], whole: Sequence[QueryPart], names: _Names
+) -> Iterator[tuple[str, exp.Select]]:
+    """Members of each dimension that shows all of them; last, each of them with all that stands beside them."""
+    places: dict[str, tuple[int, ...]] = {}
+    for part, rows in members:
+        name = names.table(f"{part.fact} members")
+        places[name] = part.keys
+        yield name, _grouped(query, part, rows, names)
+    if members:
+        yield names.shown, all_members(places, whole, names)
+
+
 class _Names:
     """Names of parts, keys and metrics inside a query over several facts."""
 
     def __init__(
-        self, query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], members: Iterable[FactRows]
+        self,
+        query: ModelQuery,
+        parts: Sequence[tuple[QueryPart, AnswerRows]],
+        members: Iterable[AnswerRows],
+        *,
+        is_shared: bool = False,
     ) -> None:
         self.parts: list[str] = []
         # Where several tables read one of the warehouse's, none may hide it from the next.
-        read = [*(rows for _, rows in parts), *members] if any(part.scope for part, _ in parts) else []
+        read = [*(rows for _, rows in parts), *members] if is_shared or any(part.scope for part, _ in parts) else []
         self._tables = [one.name for rows in read for one in rows.select.find_all(exp.Table) if not one.db]
         for part, _ in parts:
             self.parts.append(self.table(f"{part.fact}{_said(part)}"))
@@ -320,6 +358,7 @@ class _Names:
             taken.append(_free(f"member {number + 1}", taken))
             self.members.append(taken[-1])
         self.is_there = _free("is there", taken)
+        self.shown = self.table("shown members")
 
     def table(self, name: str) -> str:
         """A name for one more table."""
@@ -386,8 +425,7 @@ def _union(whole: Sequence[QueryPart], names: _Names) -> exp.Expression:
             for place in owner.metrics:
                 column = column_of(names.metrics[place], names.parts[other])
                 if place not in part.metrics:
-                    typed = exp.Select(expressions=[column]).from_(_table(names.parts[other]), copy=False)
-                    value: exp.Expression = exp.Subquery(this=typed.where(exp.false(), copy=False))
+                    value: exp.Expression = typed_null(names.metrics[place], names.parts[other])
                 else:
                     value = column
                 select.select(named(value, names.metrics[place]), copy=False)

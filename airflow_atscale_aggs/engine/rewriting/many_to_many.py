@@ -47,4 +47,6 @@ def is_told_apart(bound: BoundAttribute) -> bool:
     """One value, one member: name and key are one, and a NULL is either an unmatched row or a member, never both."""
     if bound.key_columns != (bound.name_column,):
         return False
+    if bound.empty is not None:
+        return False
     return not bound.steps or bound.filter_empty != "no" or bound.steps[-1].to_columns == bound.key_columns

@@ -439,7 +439,9 @@ def _plus(value: exp.Expression, number: int) -> exp.Expression:
 def _column(bound: BoundAttribute, column: str) -> BoundAttribute:
     """A column of an attribute's rows, as if it were an attribute."""
     attribute = GrainAttribute(bound.attribute.role, f"{bound.attribute.name}.{column}")
-    return replace(bound, attribute=attribute, key_columns=(column,), name_column=column, determines=frozenset())
+    return replace(
+        bound, attribute=attribute, key_columns=(column,), name_column=column, determines=frozenset(), empty=None
+    )
 
 
 def _from(inner: exp.Select, alias: str) -> exp.Select:

@@ -25,8 +25,14 @@ from airflow_atscale_aggs.engine.model.quantiles import quantile_name
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.coordinates import Frame
 from airflow_atscale_aggs.engine.rewriting.divisions import NumberKind, kind_of_type
+from airflow_atscale_aggs.engine.rewriting.member_rules import (
+    DefaultFilter,
+    DefaultMembers,
+    check_added_up,
+)
 from airflow_atscale_aggs.engine.rewriting.members import member_datasets
-from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, references
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, reference_of, references
+from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
 
 ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
@@ -109,6 +115,7 @@ class _Splitter:
 
     def __init__(self, query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> None:
         self._query, self._model, self._paths = query, model, paths
+        self._defaults = DefaultMembers(query, model)
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
         plain = (*query.keys, *query.members, query.where)
         used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
@@ -257,9 +264,14 @@ class _Splitter:
             reason = "a semi-additive metric under a condition of its own is not answered"
             raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
         shown = keys if scope is None else scope.shown
+        attributes = {place: reached[self._query.attributes[place]] for place in sorted(used | sliced)}
+        defaults = [one for one in self._defaults.filters(reached) if one.attribute in reached]
+        columns = self._add_defaults(defaults, attributes, conditions, reached)
+        check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
         return QueryPart(
             fact=fact,
-            attributes={place: reached[self._query.attributes[place]] for place in sorted(used | sliced)},
+            attributes=attributes,
+            columns=columns,
             slices=slices,
             sliced=frozenset(sliced - used),
             edges=edges,
@@ -277,7 +289,7 @@ class _Splitter:
         kept: set[int] = set()
         for place in self._query.kept:
             bound = bounds[place]
-            if bound is not None and bound.steps and bound.filter_empty != "no" and bound.steps not in ways:
+            if bound is not None and bound.steps and not bound.keeps_rows and bound.steps not in ways:
                 ways.add(bound.steps)
                 kept.add(place)
         return kept
@@ -301,6 +313,44 @@ class _Splitter:
         if attribute not in reached:
             reason = f"a metric of `{fact}` is measured under a condition on it, and no relationship leads there"
             raise UnsupportedQueryError(attribute.query_name, reason, "Leave the condition or the metric out.")
+
+    def _add_defaults(
+        self,
+        defaults: Iterable[DefaultFilter],
+        attributes: dict[int, BoundAttribute],
+        conditions: list[exp.Expression],
+        reached: Mapping[GrainAttribute, BoundAttribute],
+    ) -> dict[int, str]:
+        """Add the conditions of default members and what they are about; the key columns that are meant, by place."""
+        columns: dict[int, str] = {}
+        for default in defaults:
+            for column, text in default.tests:
+                place = len(self._query.attributes) + len(attributes)
+                attributes[place] = reached[default.attribute]
+                if column is not None:
+                    columns[place] = column
+                member = exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
+                conditions.append(exp.EQ(this=member, expression=exp.Literal.string(text)))
+        return columns
+
+    def _fixed(
+        self,
+        keys: Iterable[int],
+        defaults: Iterable[DefaultFilter],
+        reached: Mapping[GrainAttribute, BoundAttribute],
+    ) -> set[GrainAttribute]:
+        """Attributes of which a group has one member: by a key, a condition or a default, or by what these determine."""
+        found = {self._query.attributes[place] for place in pinned_by(self._query.where)}
+        found |= {default.attribute for default in defaults}
+        for place in keys:
+            one = reference_of(self._query.keys[place])
+            found |= {self._query.attributes[one[1]]} if one is not None else set()
+        determined = {
+            GrainAttribute(attribute.role, name)
+            for attribute in found
+            for name in (reached[attribute].determines if attribute in reached else ())
+        }
+        return found | determined
 
     def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
         """Parts that know which metrics are nowhere."""

@@ -284,7 +284,7 @@ class _PlainReader:
         bound, column = max(found, key=lambda one: popularity(fact, one[0].attribute))
         rule = "yes" if self._aliases[bound.steps] in self._joins.inner else "no"
         shown = bound.attribute if column is None else KeyColumn(bound.attribute.role, bound.attribute.name, column)
-        self._bound[shown] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty)
+        self._bound[shown] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty, empty=None)
         return shown
 
     def _aggregate(self, function: exp.Expression) -> exp.Expression:

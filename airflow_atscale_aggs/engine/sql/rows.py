@@ -18,8 +18,9 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
+from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, shown_value
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
@@ -79,11 +80,6 @@ class EdgeMetric:
     is_last: bool
 
 
-def _ruled(attributes: Iterable[BoundAttribute]) -> dict[tuple[JoinStep, ...], None]:
-    """The joins of attributes whose rule leaves rows without a member out."""
-    return dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.filter_empty != "no")
-
-
 def add_condition(select: exp.Select, condition: exp.Expression) -> None:
     """One more condition for the rows of a SELECT, without needless parentheses."""
     where = select.args.get("where")
@@ -99,20 +95,20 @@ class FactRows:
 
     def __init__(self, needed: FactPart, sources: Sources, facts: DataFacts) -> None:
         self.select = exp.Select()
-        self._source = sources[needed.fact]
+        self._sources, self._source = sources, sources[needed.fact]
         self._alias, self._joined = JoinComposer(sources, facts).root(
             join_tree(needed.fact, needed.attributes), self.select
         )
         self._measured: dict[str, exp.Expression] = {}
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
-        """The column, joined."""
-        return fresh(self._joined.column[bound.steps, column or bound.name_column])
+        """The column, joined; of rows without a member what the model says of them."""
+        return shown_value(bound, column, self._sources, lambda name: fresh(self._joined.column[bound.steps, name]))
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where the match is the join itself, else a condition."""
         joins = {join.alias_or_name: join for join in self.select.args.get("joins") or ()}
-        for path in _ruled(attributes):
+        for path in paths_with_members(attributes):
             test = self._joined.is_matched[path]
             join = joins.get(test.this.this.table) if isinstance(test, exp.Not) else None
             if join is None:
@@ -127,7 +123,7 @@ class FactRows:
 
     def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
         """The matches of their joins."""
-        return [self._joined.is_matched[path].copy() for path in _ruled(attributes)]
+        return [self._joined.is_matched[path].copy() for path in paths_with_members(attributes)]
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Nothing to prepare."""
@@ -281,7 +277,7 @@ class AggregateRows:
         *,
         layout: StoredColumns | None = None,
     ) -> None:
-        self._needed = needed
+        self._needed, self._sources = needed, context[0]
         self._of_one_is_zero = context[0].dialect.deviation_of_one_is_zero
         there = layout if layout is not None else stored_columns(stored)
         self._rows = InstanceRows(needed, there, *context, alias=AGGREGATE_ALIAS)
@@ -293,12 +289,12 @@ class AggregateRows:
         return self._rows.select
 
     def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
-        """The stored column, or the one joined back."""
-        return self._rows.value(bound, column or bound.name_column)
+        """The stored column, or the one joined back; of rows without a member what the model says of them."""
+        return shown_value(bound, column, self._sources, lambda name: self._rows.value(bound, name))
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Inner joins where a dimension is joined back on its key, else the matched flags."""
-        for path in _ruled(attributes):
+        for path in paths_with_members(attributes):
             join = self._rows.join_of_members(path)
             if join is None:
                 add_condition(self.select, self._rows.is_there(path))
@@ -307,7 +303,7 @@ class AggregateRows:
 
     def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
         """The matched flags."""
-        return [self._rows.is_there(path) for path in _ruled(attributes)]
+        return [self._rows.is_there(path) for path in paths_with_members(attributes)]
 
     def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Means of the groups are needed before deviations can be combined."""

@@ -1,0 +1,121 @@
+"""Facts without a member of a dimension: whether they stay in an answer, and under which name.
+
+SML's ``custom_empty_member`` is said when an answer is composed. Nothing of it is stored, so that aggregates which are older
+than it serve, and its name may change without a build.
+
+    key column NULL        the member's name, or its key for a key column
+    otherwise              the column
+
+Source: SML reference, ``custom_empty_member``, ``filter_empty``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.sql.sources import Sources
+
+_TEXTS = ("char", "text", "string", "varchar", "nvarchar", "bpchar", "name", "clob", "enum", "citext")
+_NUMBERS = (
+    "int",
+    "tiny",
+    "small",
+    "big",
+    "huge",
+    "uint",
+    "ubig",
+    "usmall",
+    "uhuge",
+    "utiny",
+    "num",
+    "dec",
+    "float",
+    "double",
+    "real",
+    "serial",
+)
+_TIMES = ("date", "timestamp", "datetime")
+
+
+def paths_with_members(attributes: Sequence[BoundAttribute]) -> tuple[tuple[JoinStep, ...], ...]:
+    """Joins without whose member a row is left out: by the join rule, unless an attribute behind them keeps it."""
+    kept = {bound.steps for bound in attributes if bound.keeps_rows}
+    return tuple(dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.steps not in kept))
+
+
+def shown_value(
+    bound: BoundAttribute, column: str | None, sources: Sources, found: Callable[[str], exp.Expression]
+) -> exp.Expression:
+    """What a reader sees of an attribute.
+
+    Args:
+        column: of its key; None: its name.
+        found: where a column of it is, made anew.
+
+    Raises:
+        DefinitionError: the empty member's name is not of the column's type.
+    """
+    wanted = column or bound.name_column
+    value = found(wanted)
+    if bound.empty is None:
+        return value
+    text = bound.empty.name if column is None else bound.empty.key[bound.key_columns.index(column)]
+    literal = typed_literal(text, sources[bound.dataset].data_type(wanted))
+    if literal is None:
+        raise DefinitionError("", *mismatch(bound, text, wanted, sources[bound.dataset].data_type(wanted)))
+    if bound.key_columns == (wanted,):
+        return exp.Coalesce(this=value, expressions=[literal])
+    tests = [exp.Is(this=found(key), expression=exp.Null()) for key in bound.key_columns]
+    return exp.Case(ifs=[exp.If(this=exp.and_(*tests, copy=False), true=literal)], default=value)
+
+
+def mismatch(bound: BoundAttribute, text: str, column: str, kind: str) -> tuple[str, str]:
+    """Why an empty member cannot be shown, and what to do."""
+    name = bound.attribute.query_name
+    reason = f"the custom empty member of `{name}` is `{text}`, which is no value of its column `{column}` ({kind})"
+    return reason, "Correct `custom_empty_member`, or give the attribute a calculated name column that is a text."
+
+
+def typed_literal(text: str, kind: str) -> exp.Expression | None:
+    """A text as a value of a column's type; None when it is none. Of an unknown type it is a text.
+
+    Args:
+        kind: the type in lower case; empty when nobody tells.
+    """
+    if not kind or kind.startswith(_TEXTS):
+        return exp.Literal.string(text)
+    if kind.startswith("interval"):
+        return None
+    if kind.startswith(_NUMBERS):
+        return _number(text, is_whole="int" in kind or "serial" in kind)
+    if kind.startswith(_TIMES):
+        return _time(text, kind)
+    if kind.startswith("bool"):
+        known = {"true": exp.true(), "false": exp.false()}
+        return known.get(text.strip().casefold())
+    return exp.cast(exp.Literal.string(text), kind) if kind.startswith("uuid") else None
+
+
+def _number(text: str, *, is_whole: bool) -> exp.Expression | None:
+    try:
+        number = int(text) if is_whole else float(text)
+    except ValueError:
+        return None
+    if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - NaN alone differs from itself
+        return None
+    literal = exp.Literal.number(text.strip().lstrip("+-"))
+    return exp.Neg(this=literal) if text.strip().startswith("-") else literal
+
+
+def _time(text: str, kind: str) -> exp.Expression | None:
+    is_date = kind.startswith("date") and not kind.startswith("datetime")
+    try:
+        (date if is_date and len(text.strip()) <= len("2020-01-01") else datetime).fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return exp.cast(exp.Literal.string(text.strip()), kind)
