@@ -27,13 +27,8 @@ class _Side:
 
 
 def read_columns(workspace: Workspace, models: Sequence[SemanticModel], issues: IssueList) -> PhysicalTables:
-    """Columns of the tables behind joins and incremental indicators, in one round trip.
-
-    A warehouse that cannot be asked is a warning; one whose refusals are not known is asked for indicators only.
-    """
-    datasets = [one for model in models for one in model.datasets.values() if one.incremental is not None]
-    if workspace.warehouse.dialect.comparable:
-        datasets += [side.dataset for model in models for _, sides in _joins(model) for side in sides]
+    """Columns of the models' tables, in one round trip; a warehouse that cannot be asked is a warning."""
+    datasets = [one for model in models for one in model.datasets.values()]
     keys = {key for key in map(table_key, datasets) if key is not None}
     if not keys:
         return {}
@@ -41,9 +36,7 @@ def read_columns(workspace: Workspace, models: Sequence[SemanticModel], issues: 
         with workspace.warehouse.session() as session:
             return session.columns(sorted(keys, key=str))
     except WarehouseError as error:
-        message = (
-            f"the warehouse could not be asked for column types, so neither joins nor indicators were checked: {error}"
-        )
+        message = f"the warehouse could not be asked for column types, so neither columns nor joins nor indicators were checked: {error}"
         issues.warning(models[0].where, "columns-not-checked", message)
         return {}
 

@@ -17,6 +17,11 @@ from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggr
 from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.columns import read_columns, tell_refused_joins
 from airflow_atscale_aggs.engine.lifecycle.model_settings import check_settings, settings_of
+from airflow_atscale_aggs.engine.lifecycle.model_warnings import (
+    has_member_rules,
+    tell_not_honoured,
+    tell_unusable,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reach import files_behind
@@ -90,6 +95,14 @@ def _check_columns(workspace: Workspace, models: Sequence[SemanticModel], issues
     """What the columns of the warehouse's tables make impossible; tables that are not there yet are no issue of joins."""
     dialect, physical = workspace.warehouse.dialect, read_columns(workspace, models, issues)
     tell_refused_joins(models, physical, dialect, issues)
+    tell_unusable(models, physical, dialect, issues)
+    tell_not_honoured(models, issues)
+    for model in models:
+        if has_member_rules(model):
+            # An SQL library, which models without any need not wait for.
+            from airflow_atscale_aggs.engine.lifecycle.translating import tell_members  # noqa: PLC0415
+
+            tell_members(model, JoinPaths(model), physical, issues)
     incremental = {
         name: dataset for one in models for name, dataset in one.datasets.items() if dataset.incremental is not None
     }

@@ -19,6 +19,19 @@ def referenced_measures(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match.replace("]]", "]").strip() for match in _MEASURE.findall(expression)))
 
 
+_NOT_BARE = re.compile(r"\[(?:[^\]]|\]\])*\]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_BARE = re.compile(r"[^\W\d]\w*(?!\w*\s*\()")
+
+
+def bare_names(expression: str) -> tuple[str, ...]:
+    """Words outside brackets and texts that are no functions, in order, each once; measures may be named so.
+
+    >>> bare_names("Amount * 2 + IIF([Measures].[Cost] > 0, 'Amount', Measures.Price)")
+    ('Amount', 'Measures', 'Price')
+    """
+    return tuple(dict.fromkeys(_BARE.findall(_NOT_BARE.sub(" ", expression))))
+
+
 class BaseMetrics:
     """Looks up what metrics and calculations stand on, without regard to case."""
 
@@ -55,5 +68,7 @@ class BaseMetrics:
         elif known in self._model.metrics:
             found[known] = None
         else:
-            for other in referenced_measures(self._model.calculations[known].expression):
+            expression = self._model.calculations[known].expression
+            bare = (name for name in bare_names(expression) if name.casefold() in self._by_folded)
+            for other in (*referenced_measures(expression), *bare):
                 self._expand(other, (*above, known), found, missing, cycles)

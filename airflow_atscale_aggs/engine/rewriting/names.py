@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from airflow_atscale_aggs.engine.errors import AmbiguousColumnError, UnknownColumnError, near_names
+from airflow_atscale_aggs.engine.errors import (
+    AmbiguousColumnError,
+    UnknownColumnError,
+    UnsupportedQueryError,
+    near_names,
+)
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
@@ -57,6 +62,7 @@ class SurfaceNames:
 
         Raises:
             UnknownColumnError: nothing has that name; carries near names.
+            UnsupportedQueryError: it is a calculation group.
             AmbiguousColumnError: several things have it.
         """
         for found in self._stages(name):
@@ -64,8 +70,17 @@ class SurfaceNames:
                 if len(found) > 1:
                     raise AmbiguousColumnError(self.model.name, name, [_told(one) for one in found])
                 return next(iter(found))
+        self._check_groups(name)
         near = near_names(name, self.all_names())
         raise UnknownColumnError(self.model.name, name, clause(), near)
+
+    def _check_groups(self, name: str) -> None:
+        """A calculation group is known, and refused."""
+        folded = name.casefold()
+        for group in self.model.calculation_groups:
+            if folded in {known.casefold() for known in (group.name, group.label, *group.members)}:
+                reason = f"it is the calculation group `{group.name}` ({group.where}), or a member of it, which is not applied"
+                raise UnsupportedQueryError(name, reason, "Ask for a calculated metric that says the same.")
 
     def has(self, name: str) -> bool:
         """True when `find` would find or be torn between meanings."""

@@ -18,28 +18,8 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.sql.column_types import is_number, is_text, is_time, is_whole
 from airflow_atscale_aggs.engine.sql.sources import Sources
-
-_TEXTS = ("char", "text", "string", "varchar", "nvarchar", "bpchar", "name", "clob", "enum", "citext")
-_NUMBERS = (
-    "int",
-    "tiny",
-    "small",
-    "big",
-    "huge",
-    "uint",
-    "ubig",
-    "usmall",
-    "uhuge",
-    "utiny",
-    "num",
-    "dec",
-    "float",
-    "double",
-    "real",
-    "serial",
-)
-_TIMES = ("date", "timestamp", "datetime")
 
 
 def paths_with_members(attributes: Sequence[BoundAttribute]) -> tuple[tuple[JoinStep, ...], ...]:
@@ -87,13 +67,11 @@ def typed_literal(text: str, kind: str) -> exp.Expression | None:
     Args:
         kind: the type in lower case; empty when nobody tells.
     """
-    if not kind or kind.startswith(_TEXTS):
+    if not kind or is_text(kind):
         return exp.Literal.string(text)
-    if kind.startswith("interval"):
-        return None
-    if kind.startswith(_NUMBERS):
-        return _number(text, is_whole="int" in kind or "serial" in kind)
-    if kind.startswith(_TIMES):
+    if is_number(kind):
+        return _number(text, is_integer=is_whole(kind))
+    if is_time(kind):
         return _time(text, kind)
     if kind.startswith("bool"):
         known = {"true": exp.true(), "false": exp.false()}
@@ -101,9 +79,9 @@ def typed_literal(text: str, kind: str) -> exp.Expression | None:
     return exp.cast(exp.Literal.string(text), kind) if kind.startswith("uuid") else None
 
 
-def _number(text: str, *, is_whole: bool) -> exp.Expression | None:
+def _number(text: str, *, is_integer: bool) -> exp.Expression | None:
     try:
-        number = int(text) if is_whole else float(text)
+        number = int(text) if is_integer else float(text)
     except ValueError:
         return None
     if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - NaN alone differs from itself

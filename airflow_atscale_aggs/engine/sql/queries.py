@@ -18,6 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
+from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
@@ -95,6 +96,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
     if function is StoredFunction.COUNT_ROWS:
         return exp.Count(this=exp.Star(), big_int=True)
     column = source.column(measure.column, alias)
+    check_measured(_METHODS.get(function, ""), source, measure.column)
     match function:
         case StoredFunction.SUM:
             return exp.Sum(this=widened(column, source, measure.column))
@@ -113,6 +115,28 @@ def measure_expression(  # noqa: PLR0911 - one a function
             return exp.Sum(this=distinct)
         case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
             return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
+
+
+_METHODS = {
+    StoredFunction.SUM: "sum",
+    StoredFunction.SUM_DISTINCT: "sum distinct",
+    StoredFunction.CENTERED_SQUARES: "var_pop",
+    StoredFunction.PERCENTILE_SKETCH: "percentile",
+}
+
+
+def check_measured(method: str, source: DatasetSource, column: str) -> None:
+    """Refuse by name what every warehouse would refuse with an error of its own.
+
+    Raises:
+        UnsupportedMetricError: there is no such measure of the column's type.
+    """
+    reason = why_not_measured(method, source.data_type(column))
+    if reason:
+        remedy = "Correct the metric's column or calculation method, or measure a calculated column."
+        raise UnsupportedMetricError(
+            "", f"column `{column}` of dataset `{source.dataset.name}` is measured, but {reason}", remedy
+        )
 
 
 def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:

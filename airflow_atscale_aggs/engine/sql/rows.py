@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, sh
 from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
-from airflow_atscale_aggs.engine.sql.queries import as_double, widened
+from airflow_atscale_aggs.engine.sql.queries import as_double, check_measured, widened
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
@@ -216,6 +216,7 @@ class FactRows:
         if not metric.method:
             rows = exp.Star() if only is None else where(exp.Literal.number(1), only)
             return exp.Count(this=rows, big_int=True)
+        check_measured(metric.method, self._source, metric.column)
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
