@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
+from airflow_atscale_aggs.engine.sql import catalogs
 
 
 class CreateTableStyle(StrEnum):
@@ -24,7 +25,7 @@ class ReplaceViewStyle(StrEnum):
     """How a view is made to show another table."""
 
     REPLACE = "replace"
-    """CREATE OR REPLACE VIEW may change the columns."""
+    """CREATE OR REPLACE VIEW: it may change the columns, or ``catalog`` tells what else is to be done."""
 
     DROP_CREATE = "drop_create"
     """A replace may only add columns, so the view is dropped and made again, in one transaction."""
@@ -113,6 +114,8 @@ class Dialect:
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
         find_relations: a query, with a place for ``{names}`` (rows of number, database or nothing, quoted name), for the
             numbers of the names that can be read; None: they are tried one by one.
+        catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried: then
+            views are switched without looking.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Dialect:
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
     find_relations: str | None = None
+    catalog: catalogs.CatalogQueries | None = None
 
 
 _POSTGRES_STATISTICS = """\
@@ -216,6 +220,7 @@ _ROWS = (
         statistics=_DUCKDB_STATISTICS,
         hash_columns="HASH",
         comparable=_DUCKDB_COMPARABLE,
+        catalog=catalogs.DUCKDB,
     ),
     Dialect(
         name="postgres",
@@ -227,7 +232,7 @@ _ROWS = (
         refuses_underflow=True,
         transactional_ddl=True,
         begin_snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ",
-        replace_view=ReplaceViewStyle.DROP_CREATE,
+        replace_view=ReplaceViewStyle.REPLACE,
         approx_count_distinct=None,
         needs_analyze=True,
         bigint_sums_widen=True,
@@ -239,6 +244,7 @@ _ROWS = (
         comparable=_POSTGRES_COMPARABLE,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
         find_relations=_POSTGRES_RELATIONS,
+        catalog=catalogs.POSTGRES,
     ),
     Dialect(
         name="snowflake",

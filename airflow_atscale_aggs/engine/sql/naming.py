@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,8 @@ from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 _COLUMN_LIMIT = 60
 """Stored column names fit every dialect, so that a table's layout does not depend on where it is built."""
+
+_INSTANCE_TABLE = re.compile(r"as_agg_[0-9a-f]{8}_.*_a[0-9]+(_s[0-9]+)?", re.IGNORECASE | re.DOTALL)
 
 _MEASURE_PREFIX: dict[StoredFunction, str] = {
     StoredFunction.SUM: "sum",
@@ -88,6 +91,15 @@ def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_t
     return f"{fixed}{_cut(name, room)}_a{attempt_token}"
 
 
+def is_instance_table(name: str) -> bool:
+    """Whether a name looks like one that `instance_table` or `segment_table` gives.
+
+    >>> is_instance_table("as_agg_e0bc4492_uda_color_a1"), is_instance_table("as_agg_e0bc4492_uda_color_a1_s2"), is_instance_table("as_agg")
+    (True, True, False)
+    """
+    return _INSTANCE_TABLE.fullmatch(name) is not None
+
+
 def segment_table(instance_table: str, number: int) -> str:
     """The physical table of a segment that an attempt makes: ``as_agg_e0bc4492_uda_color_a1_s2``."""
     return f"{instance_table}_s{number}"
@@ -107,6 +119,11 @@ def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[
         else _hashed(name, f"{model}\x00{aggregate}", limit)
         for name, aggregate in zip(plain, aggregates, strict=True)
     ]
+
+
+def is_view_name(name: str) -> bool:
+    """Whether a name looks like one that `view_names` gives."""
+    return name.casefold().startswith("agg_")
 
 
 def _attribute_columns(bound: BoundAttribute, taken: set[str]) -> StoredAttribute:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import cache
 
-from sqlglot import ErrorLevel, Parser, Tokenizer, exp, parse
+from sqlglot import ErrorLevel, Parser, Tokenizer, exp, parse, parse_one
 from sqlglot.dialects.dialect import Dialect as SqlDialect
+from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
@@ -94,6 +96,25 @@ def tables_read(sql: str, dialect: str) -> list[str]:
             name = ".".join(part for part in (one.db, one.name) if part)
             (made if id(one) in targets else read).add(name)
     return sorted(read - made)
+
+
+def names_read(create_view_sql: str, dialect: str) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """What a CREATE VIEW statement reads: (schema or empty, relation), and names of columns, all in lower case.
+
+    Of a text that cannot be read, each word is both: then too much is taken to be read, never too little.
+
+    >>> names_read("CREATE VIEW v AS SELECT A, b FROM s.T JOIN u ON TRUE", "duckdb") == (
+    ...     frozenset({("s", "t"), ("", "u")}), frozenset({"a", "b"}))
+    True
+    """
+    try:
+        created = parse_one(create_view_sql, read=dialect)
+    except SqlglotError:
+        words = frozenset(re.findall(r"\w+", create_view_sql.casefold()))
+        return frozenset(("", word) for word in words), words
+    target = created.find(exp.Table) if isinstance(created, exp.Create) else None
+    relations = {(one.db.casefold(), one.name.casefold()) for one in created.find_all(exp.Table) if one is not target}
+    return frozenset(relations), frozenset(one.name.casefold() for one in created.find_all(exp.Column))
 
 
 def drop_table(target: exp.Table) -> exp.Expression:
