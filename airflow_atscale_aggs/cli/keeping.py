@@ -73,6 +73,8 @@ def delete_instance(ctx: click.Context, /, instance_id: str, **connection: str |
 
     with workspace(ctx, connection) as place:
         deleted = run(place, instance_id, now=utc_now())
+    for note in deleted.notes:
+        say(note)
     name, table = deleted.instance.step.aggregate, deleted.instance.table
     say(f"Instance of `{name}` serves no more; `atscale-aggs sweep` drops {table} from {when(deleted.drop_after)} on.")
 

@@ -117,7 +117,7 @@ def instances(
 
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
-        names = {one.id: one.name for one in place.registry.models()}
+        names = {one.id: one.name for one in place.registry.all_models()}
         model_id = place.registry.model(model).id if model else None
         found = [
             one
@@ -159,7 +159,7 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
     Use it to find the id to resume or cancel.
     """
     with workspace(ctx, connection) as place:
-        names = {one.id: one.name for one in place.registry.models()}
+        names = {one.id: one.name for one in place.registry.all_models()}
         model_id = place.registry.model(model).id if model else None
         found = place.registry.batches(model_id, limit)
         counts = {one.id: dict(place.registry.instance_counts(one.id)) for one in found}

@@ -1,8 +1,10 @@
-"""``sweep``: tables that nothing needs any more."""
+"""``sweep``: tables that nothing needs any more, and tables that no registry knows."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,49 +12,139 @@ from airflow_atscale_aggs.cli.connecting import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
 from airflow_atscale_aggs.cli.teaching import Verb
 
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.lifecycle.strays import Stray
+    from airflow_atscale_aggs.engine.lifecycle.sweep import SweepReport
+    from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
 
 @click.command(cls=Verb, example="atscale-aggs sweep --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only list.")
-@click.option("--yes", is_flag=True, help="Drop without asking.")
+@click.option("--yes", is_flag=True, help="Drop without asking; never what no registry knows.")
+@click.option(
+    "--unknown",
+    type=click.Choice(["adopt", "drop"]),
+    help="What to do, with --yes, with tables of ours that no registry knows: leave them alone from now on, or drop them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
 @click.pass_context
-def sweep(ctx: click.Context, /, *, dry_run: bool, yes: bool, as_json: bool, **connection: str | None) -> int:
+def sweep(
+    ctx: click.Context,
+    /,
+    *,
+    dry_run: bool,
+    yes: bool,
+    unknown: str | None,
+    as_json: bool,
+    **connection: str | None,
+) -> int:
     """Drop the tables of failed, interrupted, cancelled and superseded builds.
 
-    Use it now and then, or after a build that failed for good. Only tables that the registry wrote down before they were made; never one that serves, is staged, or is being
-    written. Without a terminal and without --yes it only lists.
+    Use it now and then, or after a build that failed for good. Never one that serves, is staged, is being
+    written, or that somebody's view reads. Tables that are named as ours and that no registry knows are listed apart, and dropped or adopted
+    only when you say so. Without a terminal and without --yes it only lists.
     """
+    from airflow_atscale_aggs.engine.lifecycle.strays import find_strays
     from airflow_atscale_aggs.engine.lifecycle.sweep import sweep as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     # One moment for both: what is dropped is what was listed.
     now = utc_now()
+    can_ask = not as_json and not dry_run and not yes and sys.stdin.isatty()
     with workspace(ctx, connection) as place:
         report = run(place, dry_run=True, now=now)
-        if report.found and not as_json:
-            print_table(
-                ("table", "schema", "aggregate", "why"),
-                [(one.table, one.schema, one.aggregate, one.why) for one in report.found],
-            )
-        is_wanted = yes or (not as_json and sys.stdin.isatty() and bool(report.found))
-        if is_wanted and not dry_run and report.found:
-            if not yes and not click.confirm(f"Drop these {len(report.found)} tables?", err=True):
-                say("Nothing was dropped.")
-                return 0
+        if not as_json:
+            _list(report)
+        if not dry_run and (yes or (can_ask and _may_drop(report))):
             report = run(place, dry_run=False, now=now)
+        strays: Sequence[Stray] = find_strays(place)
+        if not as_json:
+            _list_strays(strays)
+        if not dry_run and strays:
+            what = unknown if yes else (_ask(strays) if can_ask else None)
+            strays = _treated(place, strays, what)
     if as_json:
-        fields = ("table", "schema", "aggregate", "why", "dropped", "error")
-        found = [{name: getattr(one, name) for name in fields} for one in report.found]
-        print_json({"dry_run": report.dry_run, "tables": found})
-    dropped = sum(one.dropped for one in report.found)
-    for one in report.found:
-        if one.error:
-            say(f"not dropped: {one.table}: {one.error}")
+        print_json(_document(report, strays))
+    _tell(report, strays, dry_run=dry_run)
+    errors = [*(one.error for one in report.found), *(one.error for one in strays)]
+    return 1 if any(errors) else 0
+
+
+def _list(report: SweepReport) -> None:
+    if report.found:
+        print_table(
+            ("table", "schema", "aggregate", "why"),
+            [
+                (
+                    one.table,
+                    one.schema,
+                    one.aggregate,
+                    f"{one.why}; stays for {one.kept_for}" if one.kept_for else one.why,
+                )
+                for one in report.found
+            ],
+        )
+
+
+def _list_strays(strays: Sequence[Stray]) -> None:
+    if strays:
+        say("Named as ours, and no registry knows them:")
+        rows = [
+            (one.table, one.schema, one.kind, f"stays for {one.kept_for}" if one.kept_for else "") for one in strays
+        ]
+        print_table(("unknown", "schema", "kind", "read by"), rows)
+
+
+def _may_drop(report: SweepReport) -> bool:
+    """The person says so."""
+    number = sum(not one.kept_for for one in report.found)
+    return number > 0 and click.confirm(f"Drop these {number} tables?", err=True)
+
+
+def _ask(strays: Sequence[Stray]) -> str | None:
+    """``adopt``, ``drop``, or None for neither."""
+    question = f"Adopt these {len(strays)} (they stay, and are not listed again), drop them, or neither?"
+    answer: str = click.prompt(question, type=click.Choice(["adopt", "drop", "neither"]), default="neither", err=True)
+    return None if answer == "neither" else answer
+
+
+def _treated(place: Workspace, strays: Sequence[Stray], what: str | None) -> Sequence[Stray]:
+    from airflow_atscale_aggs.engine.lifecycle.strays import adopt_strays, drop_strays
+    from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+    if what == "drop":
+        return drop_strays(place, strays)
+    return adopt_strays(place, strays, now=utc_now()) if what == "adopt" else strays
+
+
+def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]:
+    fields = ("table", "schema", "aggregate", "why", "dropped", "kept_for", "error")
+    of_strays = ("table", "schema", "kind", "dropped", "adopted", "kept_for", "error")
+    return {
+        "dry_run": report.dry_run,
+        "tables": [{name: getattr(one, name) for name in fields} for one in report.found],
+        "unknown": [{name: getattr(one, name) for name in of_strays} for one in strays],
+        "notes": report.notes,
+    }
+
+
+def _tell(report: SweepReport, strays: Sequence[Stray], *, dry_run: bool) -> None:
+    for note in report.notes:
+        say(note)
+    told = [(one.table, one.error, one.kept_for) for one in report.found]
+    told += [(one.table, one.error, one.kept_for) for one in strays]
+    for table, error, kept_for in told:
+        if error or kept_for:
+            say(f"not dropped: {table}: {error or f'{kept_for} reads it'}")
+    hint = "" if dry_run else " (--yes drops them)"
     if not report.found:
         say("Nothing to drop.")
     elif report.dry_run:
-        say(f"{len(report.found)} tables; nothing was dropped{'' if dry_run else ' (--yes drops them)'}.")
+        say(f"{len(report.found)} tables; nothing was dropped{hint}.")
     else:
-        say(f"Dropped {dropped} of {len(report.found)} tables.")
-    return 1 if any(one.error for one in report.found) else 0
+        say(f"Dropped {sum(one.dropped for one in report.found)} of {len(report.found)} tables.")
+    if strays:
+        dropped, adopted = sum(one.dropped for one in strays), sum(one.adopted for one in strays)
+        done = f"{dropped} were dropped, {adopted} adopted" if dropped or adopted else "nothing was done with them"
+        say(f"{len(strays)} that no registry knows; {done}.")

@@ -21,6 +21,8 @@ AtScaleAggsError
 │  ├─ IllegalTransitionError      a status may not move that way
 │  ├─ StaleStatusError            somebody else moved it first (compare-and-set lost)
 │  ├─ BatchHeldError              another batch of the model is under way; carries who holds the lease
+│  ├─ SchemaOwnedError            another registry writes into the schema; carries what tells so
+│  ├─ ModelRetiredError           the model was let go; it is to be deployed again
 │  ├─ InstanceNeededError         an instance cannot be deleted by hand; carries why and what to do
 │  └─ NotRegisteredError          unknown model, definition, instance or batch; carries near names
 ├─ WarehouseError                 carries dialect and SQL; the driver's error is its __cause__
@@ -296,6 +298,32 @@ class BatchHeldError(RegistryError):
             f"Batch {self.batch_id} of model `{self.model}` is under way: {self.owner} holds the lease until "
             f"{self.until}. Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
         )
+
+
+class SchemaOwnedError(RegistryError):
+    """Another registry writes into the aggregate schema. Facts: schema (empty: the default one), what tells so."""
+
+    def __init__(self, schema: str, evidence: str) -> None:
+        super().__init__(schema, evidence)
+        self.schema, self.evidence = schema, evidence
+
+    def __str__(self) -> str:
+        name = f"schema `{self.schema}`" if self.schema else "the default schema"
+        return (
+            f"Nothing was changed in {name} of the warehouse: {self.evidence}. Give this registry a schema of its own "
+            "(`--schema`); or, if that registry is gone, take the schema over: `atscale-aggs adopt`."
+        )
+
+
+class ModelRetiredError(RegistryError):
+    """The model was let go. Facts: model."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return f"Model `{self.model}` was retired. Deploy it again to use it: `atscale-aggs deploy DIR`."
 
 
 class InstanceNeededError(RegistryError):

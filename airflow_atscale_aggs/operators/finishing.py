@@ -63,6 +63,8 @@ class ActivateBatchOperator(AggregatesOperator):
         active = [one for one in report.instances if one.status == "active"]
         self._tell_assets(context, active)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)
+        for note in report.batch.notes:
+            self.log.info("%s", note)
         return {"batch_id": report.batch.id, **counts}
 
     def _marked_as_success(self, context: Context) -> list[str]:
@@ -109,6 +111,8 @@ class ReportBatchOperator(AggregatesOperator):
             instances = workspace.registry.instances(batch_id=batch.id)
             counts = dict(workspace.registry.instance_counts(batch.id))
         self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
+        for note in batch.notes:
+            self.log.info("%s", note)
         for one in instances:
             took = "" if one.seconds is None else f"{one.seconds:.3f} s"
             self.log.info(

@@ -157,8 +157,14 @@ class SweepTablesOperator(AggregatesOperator):
         for one in report.found:
             if one.error:
                 self.log.warning("Not dropped: %s: %s", one.table, one.error)
+        for note in report.notes:
+            self.log.warning("%s", note)
         word = {True: "is dropped", False: "would be dropped" if is_dry else "could not be dropped"}
-        return [f"{one.table} of {one.aggregate} {word[one.dropped]}: {one.why}" for one in report.found][:_MOST_NAMES]
+        words = [f"stays for {one.kept_for}" if one.kept_for else word[one.dropped] for one in report.found]
+        lines = [
+            f"{one.table} of {one.aggregate} {word}: {one.why}" for one, word in zip(report.found, words, strict=True)
+        ]
+        return lines[:_MOST_NAMES]
 
 
 class BuildNewAggregatesOperator(MaintenanceOperator):

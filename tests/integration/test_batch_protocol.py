@@ -65,7 +65,7 @@ class Star:
     def tables(self) -> set[str]:
         """Tables, without the stable views."""
         with self.workspace.warehouse.session() as session:
-            return {name for name in session.tables(SCHEMA) if not name.startswith("agg_")}
+            return {name for name in session.tables(SCHEMA) if name.startswith("as_agg_")}
 
     def views(self) -> set[str]:
         """The stable views."""

@@ -27,7 +27,9 @@ _VERBS = (
     "recommend",
     "cancel",
     "verify",
+    "retire",
     "sweep",
+    "adopt",
 )
 
 

@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.indicators import indicator_kind, is_finer_than_kept, within
+from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -68,7 +69,11 @@ def _build_example(workspace: Workspace, build_type: BuildType = BuildType.INCRE
 
 def _tables(workspace: Workspace) -> dict[str, str]:
     """Tables and views of aggregates, by name."""
-    query = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'aggs'"
+    query = (
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'aggs' AND table_name <> '"
+        + MARK_TABLE
+        + "'"
+    )
     return dict(star.fetch(workspace, query))
 
 
@@ -241,7 +246,11 @@ def test_data_are_distributed_over_tables_by_ranges_of_the_indicator(built: Work
 
 def test_indicator_values_are_not_made_for_querying(built: Workspace) -> None:
     """No table or view of an aggregate holds them."""
-    query = "SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = 'aggs'"
+    query = (
+        "SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = 'aggs' AND table_name <> '"
+        + MARK_TABLE
+        + "'"
+    )
     columns = {name for (name,) in star.fetch(built, query)}
 
     assert columns

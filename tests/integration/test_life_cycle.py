@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.use import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, QueryRecord, QuerySource, SuccessionRecord
+from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
 
 MODEL = "tiny_sales"
 _USERS = {"by_city": (("City",), ("Amount",))}
@@ -71,7 +72,7 @@ def _active(place: Workspace) -> set[str]:
 
 def _tables(place: Workspace) -> set[str]:
     with place.warehouse.session() as session:
-        return set(session.tables(_SCHEMA))
+        return set(session.tables(_SCHEMA)) - {MARK_TABLE}
 
 
 def _views(place: Workspace) -> set[str]:

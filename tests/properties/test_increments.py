@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.use import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
+from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "80")) * 2.5) // len(INDICATORS)
@@ -253,7 +254,7 @@ class Story:
         """Law 3: the warehouse holds the views, and what active instances consist of."""
         registry = self.workspace.registry
         active = registry.active_instances(registry.model(star.MODEL).id)
-        expected = {name for one in active for name in (one.table, one.step.view)}
+        expected = {MARK_TABLE} | {name for one in active for name in (one.table, one.step.view)}
         expected |= {segment.table for one in active for segment in registry.segments_of(one.id)}
         with self.workspace.warehouse.session() as session:
             assert session.tables("aggs") == expected

@@ -9,18 +9,21 @@ Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from operator import itemgetter
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
-from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError, TransientWarehouseError
+from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema
+from airflow_atscale_aggs.engine.lifecycle.rights import carry_rights
+from airflow_atscale_aggs.engine.lifecycle.views import ViewTask, leave, show, switch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
 
-_SWITCH_SECONDS = 600
+SWITCH_SECONDS = 600.0
 """How long readers that hold a view are waited for."""
 
 _BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
@@ -50,6 +53,7 @@ def activate_batch(
         BatchFailedError: more instances are not built than ``aggregates.batch.max.failures`` allows. The batch is
             FAILED, its DONE instances stay staged, the old instances serve on.
         IllegalTransitionError: the batch was cancelled.
+        SchemaOwnedError: another registry has taken the schema over.
     """
     registry = workspace.registry
     batch = registry.batch(batch_id)
@@ -57,6 +61,7 @@ def activate_batch(
         return _switched(workspace, batch)
     if batch.status is BatchStatus.CANCELLED:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
+    check_schema(workspace)
     settings = workspace.settings_of(batch.model_id)
     instances = registry.instances(batch_id=batch_id)
     registry.give_up([one.id for one in instances if one.id in given_up and one.status not in _BUILT])
@@ -65,60 +70,57 @@ def activate_batch(
         registry.fail_batch(batch_id, owner=owner, now=now)
         raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
+    # Before anybody reads the new tables.
+    registry.add_notes(batch_id, carry_rights(workspace, batch))
     return _switched(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
 
 
-def switch_views(workspace: Workspace, batch: BatchRecord) -> None:
+def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
     """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
 
     The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives way
-    and tries again.
+    and tries again. A view that cannot be switched stays as it is and stops no other one; the batch remembers it.
 
-    Raises:
-        TransientWarehouseError: readers held a view for ten minutes; the registry remembers that views are to be switched.
+    Args:
+        patience: seconds that readers are waited for.
+
+    Returns:
+        Sentences about views that stay as they are, which the batch has among its notes as well.
     """
     active = workspace.registry.active_instances(batch.model_id)
-    statements = [
-        *_gone_views(workspace, batch.model_id, active),
-        *(
-            sql
-            for instance in active
-            if instance.batch_id == batch.id
-            for sql in instance.step.view_statements_for(instance.attempt)
-        ),
-    ]
-    _switch(workspace, statements)
-    workspace.registry.views_switched(batch.id)
+    shown = [show(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
+    gone = _gone_views(workspace, batch.model_id, active)
+    problems = switch(workspace, batch.model_id, [*gone, *shown], patience=patience)
+    notes = _notes(problems)
+    is_pending = any((task.schema, task.view) in problems for task in shown)
+    workspace.registry.views_switched(batch.id, notes, is_pending=is_pending)
+    return notes
 
 
-def drop_gone_views(workspace: Workspace, model_id: str) -> None:
-    """Drop the stable views of aggregates that have no active instance any more.
-
-    Raises:
-        TransientWarehouseError: readers held a view for ten minutes; a sweep tries again.
-    """
-    statements = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
-    if statements:
-        _switch(workspace, statements)
+def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, patience: float = 0) -> tuple[str, ...]:
+    """Try again what earlier switches could not do, or what a process that died has left; sentences about what stays."""
+    pending = workspace.registry.batches_with_pending_views(model_id)
+    return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
 
 
-def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[str]:
+def drop_gone_views(workspace: Workspace, model_id: str) -> tuple[str, ...]:
+    """Drop the stable views of aggregates that have no active instance any more; sentences about those that stay."""
+    gone = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
+    return _notes(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
+
+
+def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:
     superseded = workspace.registry.instances(model_id=model_id, status=InstanceStatus.SUPERSEDED)
-    kept = {instance.step.view for instance in active}
-    return sorted({one.step.drop_view_sql for one in superseded if one.step.view not in kept} - {""})
+    if not superseded:
+        return []
+    schemas = {batch.id: batch.schema for batch in workspace.registry.batches(model_id)}
+    kept = {(schemas[instance.batch_id], instance.step.view) for instance in active}
+    found = {(schemas[one.batch_id], one.step.view): one.step for one in superseded if one.step.drop_view_sql}
+    return [leave(step, key[0]) for key, step in sorted(found.items(), key=itemgetter(0)) if key not in kept]
 
 
-def _switch(workspace: Workspace, statements: Sequence[str]) -> None:
-    """All statements in one transaction where the warehouse has them; gives way to readers and tries again."""
-    for attempt in Retrying(
-        retry=retry_if_exception_type(TransientWarehouseError),
-        wait=wait_random_exponential(multiplier=0.1, max=5),
-        stop=stop_after_delay(_SWITCH_SECONDS),
-        reraise=True,
-    ):
-        with attempt, workspace.warehouse.session() as session, session.transaction():
-            for sql in (*workspace.warehouse.dialect.before_switch, *statements):
-                session.execute(sql)
+def _notes(problems: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+    return tuple(f"{VIEW_NOTE}`{view}` stays as it is: {why}." for (_, view), why in sorted(problems.items()))
 
 
 def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> BatchReport:

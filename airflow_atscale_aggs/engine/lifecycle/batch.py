@@ -20,12 +20,14 @@ from airflow_atscale_aggs.engine.errors import (
     BatchHeldError,
     BuildFailedError,
     IllegalTransitionError,
+    SchemaOwnedError,
 )
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_views
+from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.build import run_attempt
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.grace import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -102,19 +104,21 @@ def begin_batch(
         BatchHeldError: another owner is at work; names it and the end of its lease.
         AggregatesRefusedError: more aggregates cannot be built than may fail; nothing was begun.
         UnknownNameError: an aggregate is asked for that is not defined.
+        SchemaOwnedError: another registry writes into the schema.
     """
     registry = workspace.registry
-    record = registry.model(model)
+    record = registry.deployed_model(model)
+    check_schema(workspace, is_claiming=True)
     settings = workspace.settings_of(record.id)
     lease = lease or timedelta(seconds=settings.lease_seconds)
+    switch_pending_views(workspace, record.id)
     for last in registry.batches(model_id=record.id, limit=1):
-        if last.views_pending:
-            switch_views(workspace, last)
         if last.status is BatchStatus.FAILED and last.owner == owner:
             return resume_batch(workspace, last.id, owner=owner, now=now, lease=lease)
     current = registry.open_batch_of(record.id)
     if current is not None:
         batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
+        mark_schema(workspace, batch.id, now=now)
         return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=True)
     answering = _answering_batch(workspace, record.id, build_type, owner, request)
     if answering is not None:
@@ -134,6 +138,11 @@ def begin_batch(
         signals=request.signals,
         now=now,
     )
+    try:
+        mark_schema(workspace, batch.id, now=now)
+    except SchemaOwnedError:
+        registry.cancel_batch(batch.id, now=now)
+        raise
     return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False)
 
 
@@ -152,7 +161,9 @@ def resume_batch(
     lease = lease or timedelta(seconds=workspace.settings_of(batch.model_id).lease_seconds)
     if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
+    check_schema(workspace)
     taken = _take_over(workspace, batch, owner=owner, now=now, lease=lease, fresh_allowance=True)
+    mark_schema(workspace, batch_id, now=now)
     return BegunBatch(taken, registry.instances(batch_id=batch_id), is_resumed=True)
 
 
@@ -237,7 +248,8 @@ def _planned(
     grace = check_grace_periods(request.grace_periods, datasets, settings, build_type)
     plan = plan_batch(
         workspace,
-        record.name,
+        # Another catalog may have a model of the same name.
+        record.id,
         build_type=build_type,
         now=now,
         new_id=_new_id,

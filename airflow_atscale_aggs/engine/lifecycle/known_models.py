@@ -77,7 +77,10 @@ class KnownModels:
     def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
         """Every model, or the one of that name. Raises as `named`."""
         self.look(now)
-        return [self.of(one, now) for one in (self.records if only is None else [self._workspace.registry.model(only)])]
+        return [
+            self.of(one, now)
+            for one in (self.records if only is None else [self._workspace.registry.deployed_model(only)])
+        ]
 
     def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
         """The models that a name in FROM may mean: exactly spelled ones, else those that differ in case.
@@ -103,7 +106,7 @@ class KnownModels:
         """
         if len(records) == 1:
             return records[0]
-        return self._workspace.registry.model(table.name)
+        return self._workspace.registry.deployed_model(table.name)
 
     def default(self, name: str) -> ModelRecord:
         """The model that is meant where FROM names nothing that is there.
@@ -111,7 +114,7 @@ class KnownModels:
         Raises:
             NotRegisteredError: there is no such model.
         """
-        return self._workspace.registry.model(name)
+        return self._workspace.registry.deployed_model(name)
 
     def near(self, table: exp.Table) -> tuple[str, ...]:
         """Models that somebody may have meant."""

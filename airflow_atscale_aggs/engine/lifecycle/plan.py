@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
+from airflow_atscale_aggs.engine.lifecycle.foreseeing import with_foreseen
 from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
@@ -63,7 +64,7 @@ def plan_batch(
         WarehouseError: the warehouse could not be asked.
     """
     registry = workspace.registry
-    record = registry.model(model)
+    record = registry.deployed_model(model)
     datasets = registry.datasets(record.deployment_id)
     definitions = _chosen(registry.definitions(record.id), aggregates)
     candidates = _candidates(definitions, registry.last_rows(record.id))
@@ -74,8 +75,7 @@ def plan_batch(
         estimates = estimate_rows(session, candidates, sources, facts) if estimate else {}
         request = IncrementRequest(build_type=build_type, now=now, grace_periods=grace_periods)
         decided = decide_increments(workspace, session, record, candidates, sources, request)
-    return make_batch_plan(
-        PlanningInput(
+        given = PlanningInput(
             model=record.name,
             model_id=record.id,
             deployment_id=record.deployment_id,
@@ -91,7 +91,7 @@ def plan_batch(
             decisions=decided.decisions,
             notes=decided.notes,
         )
-    )
+        return with_foreseen(workspace, session, make_batch_plan(given))
 
 
 def read_physical_tables(

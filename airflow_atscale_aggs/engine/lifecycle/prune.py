@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, to_
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
 from airflow_atscale_aggs.engine.lifecycle.activate import drop_gone_views
+from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
@@ -79,10 +80,12 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
     retained = registry.retained_instances(record.id)
     gone = _to_go(registry, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
+    stays: tuple[str, ...] = ()
     if gone and not dry_run:
+        check_schema(workspace)
         retire = {one.definition_id: f"pruned: {why}" for _, one, why in gone if one.is_active}
         registry.let_go(record.id, [one.id for _, one, _ in gone], retire, now=now, drop_after=drop_after)
-        drop_gone_views(workspace, record.id)
+        stays = drop_gone_views(workspace, record.id)
     tables = {one.id: one.table or "" for one in retained}
     return PruneReport(
         model=record.name,
@@ -104,17 +107,23 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
         ),
         disabled=tuple(dict.fromkeys(one.aggregate for rank, one, _ in gone if not rank)),
         drop_after=drop_after,
-        warnings=limits.warnings,
+        warnings=(*limits.warnings, *stays),
         dry_run=dry_run,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedInstance:
-    """An instance that a person let go. ``drop_after``: from then on a sweep drops its table."""
+    """An instance that a person let go.
+
+    Attributes:
+        drop_after: from then on a sweep drops its table.
+        notes: sentences about stable views that stay, since somebody reads them.
+    """
 
     instance: InstanceRecord
     drop_after: datetime
+    notes: tuple[str, ...] = ()
 
 
 def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) -> DeletedInstance:
@@ -138,10 +147,12 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
     delay = timedelta(seconds=workspace.settings_of(instance.model_id).drop_delay_seconds)
     # Queries that began before it stopped serving may still read it.
     drop_after = instance.drop_after or (instance.superseded_at or now) + delay
+    notes: tuple[str, ...] = ()
     if instance.drop_after is None:
+        check_schema(workspace)
         registry.let_go(instance.model_id, [instance_id], {}, now=now, drop_after=drop_after)
-        drop_gone_views(workspace, instance.model_id)
-    return DeletedInstance(registry.instance(instance_id), drop_after)
+        notes = drop_gone_views(workspace, instance.model_id)
+    return DeletedInstance(registry.instance(instance_id), drop_after, notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,19 @@ class RegistryDatabase:
         """The URL without its password, for messages."""
         return self.url.render_as_string(hide_password=True)
 
+    @property
+    def place(self) -> str:
+        """Where the registry is, for others: its file or its server and database, without user, password and parameters.
+
+        >>> RegistryDatabase("sqlite:////data/registry.sqlite").place
+        'sqlite:////data/registry.sqlite'
+        """
+        name = self.url.database
+        if self.url.get_backend_name() == "sqlite" and name and name != ":memory:":
+            name = str(Path(name).absolute())
+        bare = self.url.set(username=None, password=None, query={}, database=name)
+        return bare.render_as_string(hide_password=True)
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose statements see committed data."""

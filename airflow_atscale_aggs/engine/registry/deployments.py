@@ -40,6 +40,7 @@ class DeploymentWrites(RegistryReader):
         ).first()
         is_new_version = known is None or known.content_hash != deployment.content_hash
         version = (known.version if known else 0) + is_new_version
+        self._come_back(connection, deployment)
         if is_new_version:
             self._record_version(connection, deployment, version, is_first=known is None, now=now)
         self._record_settings(connection, deployment)
@@ -56,6 +57,13 @@ class DeploymentWrites(RegistryReader):
             unchanged=tuple(unchanged),
             left=left,
         )
+
+    @staticmethod
+    def _come_back(connection: Connection, deployment: Deployment) -> None:
+        """A model that was retired is deployed again."""
+        is_retired = (models.c.id == deployment.model_id) & models.c.retired_at.is_not(None)
+        counter = models.c.change_counter + 1
+        connection.execute(update(models).where(is_retired).values(retired_at=None, change_counter=counter))
 
     @staticmethod
     def _record_settings(connection: Connection, deployment: Deployment) -> None:

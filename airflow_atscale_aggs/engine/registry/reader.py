@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
-from airflow_atscale_aggs.engine.errors import NotRegisteredError, near_names
+from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
@@ -52,23 +52,40 @@ class RegistryReader:
     database: RegistryDatabase
 
     def models(self) -> tuple[ModelRecord, ...]:
-        """All models, by name."""
-        return tuple(map(model_record, self._rows(select(models).order_by(models.c.name))))
+        """All models that were not retired, by name."""
+        return tuple(one for one in self.all_models() if one.retired_at is None)
+
+    def all_models(self) -> tuple[ModelRecord, ...]:
+        """All models, retired ones as well, by name."""
+        return tuple(map(model_record, self._rows(select(models).order_by(models.c.name, models.c.catalog))))
 
     def model(self, name_or_id: str) -> ModelRecord:
-        """A model by id, by name, or by ``catalog.name``.
+        """A model by id, by name, or by ``catalog.name``; a retired one where no other has the name.
 
         Raises:
             NotRegisteredError: none or several have that name; carries near names.
         """
-        known = self.models()
+        known = self.all_models()
         wanted = [
             record for record in known if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}
         ]
+        wanted = [record for record in wanted if record.retired_at is None] or wanted
         if len(wanted) == 1:
             return wanted[0]
         names = [f"{record.catalog}.{record.name}" for record in wanted]
         raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in known]))
+
+    def deployed_model(self, name_or_id: str) -> ModelRecord:
+        """A model that was not retired.
+
+        Raises:
+            NotRegisteredError: as `model`.
+            ModelRetiredError: it was retired.
+        """
+        record = self.model(name_or_id)
+        if record.retired_at is not None:
+            raise ModelRetiredError(record.name)
+        return record
 
     def content(self, deployment_id: str) -> bytes:
         """The SML documents of a deployment as they were recorded."""
@@ -134,6 +151,16 @@ class RegistryReader:
         """The instances that serve."""
         return self.instances(model_id=model_id, status=InstanceStatus.ACTIVE)
 
+    def serving_tables(self, *, except_model: str) -> Mapping[str, str]:
+        """Tables of the instances that serve other models, and whose they are, in words."""
+        query = (
+            select(instances.c.table, definitions.c.name, models.c.catalog, models.c.name)
+            .join(definitions, definitions.c.id == instances.c.definition_id)
+            .join(models, models.c.id == instances.c.model_id)
+            .where(instances.c.status == InstanceStatus.ACTIVE, instances.c.model_id != except_model)
+        )
+        return {row[0]: f"aggregate `{row[1]}` of model `{row[2]}.{row[3]}`" for row in self._rows(query)}
+
     def built_sources(self, batch_id: str) -> Mapping[str, tuple[int, int]]:
         """(winning attempt, rows) of the batch's built instances, by id."""
         query = select(instances.c.id, instances.c.attempt, instances.c.rows).where(
@@ -156,6 +183,13 @@ class RegistryReader:
         if model_id is not None:
             query = query.where(batches.c.model_id == model_id)
         return tuple(map(batch_record, self._rows(query.limit(limit) if limit else query)))
+
+    def batches_with_pending_views(self, model_id: str | None = None) -> tuple[BatchRecord, ...]:
+        """Batches, oldest first, of which some stable view does not show what serves."""
+        query = select(batches).where(batches.c.views_pending).order_by(batches.c.created_at, batches.c.id)
+        if model_id is not None:
+            query = query.where(batches.c.model_id == model_id)
+        return tuple(map(batch_record, self._rows(query)))
 
     def batch(self, batch_id: str) -> BatchRecord:
         """A batch by id. Raises NotRegisteredError."""
@@ -304,6 +338,7 @@ def model_record(row: _AnyRow) -> ModelRecord:
         version=row.version,
         deployed_at=row.deployed_at,
         connection=row.connection,
+        retired_at=row.retired_at,
     )
 
 

@@ -16,7 +16,12 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """A model that was deployed. ``deployment_id`` is the newest deployment."""
+    """A model that was deployed.
+
+    Attributes:
+        deployment_id: the newest deployment.
+        retired_at: when it was let go; None: it is deployed.
+    """
 
     id: str
     catalog: str
@@ -26,6 +31,7 @@ class ModelRecord:
     version: int
     deployed_at: datetime
     connection: str | None
+    retired_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
+from airflow_atscale_aggs.engine.registry.ownership import OwnershipMemory
 from airflow_atscale_aggs.engine.registry.quality import QualityMemory
 from airflow_atscale_aggs.engine.registry.query_log import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
@@ -25,6 +26,9 @@ from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_s
 from airflow_atscale_aggs.engine.registry.successions import SuccessionWrites, complete_successions
 from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
+
+VIEW_NOTE = "Stable view "
+"""How notes about stable views begin."""
 
 _OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
 
@@ -55,6 +59,7 @@ class Registry(
     QualityMemory,
     SuccessionWrites,
     RetentionWrites,
+    OwnershipMemory,
 ):
     """Everything a reader can do, and the writes. Safe to share between threads."""
 
@@ -296,10 +301,28 @@ class Registry(
                 .values(status=InstanceStatus.FAILED, error=reason)
             )
 
-    def views_switched(self, batch_id: str) -> None:
-        """Note that the stable views show the batch's instances."""
+    def add_notes(self, batch_id: str, notes: Sequence[str]) -> None:
+        """Add sentences to a batch's notes; those that it has already are not added again."""
+        if not notes:
+            return
         with self.database.writing() as connection:
-            connection.execute(update(batches).where(batches.c.id == batch_id).values(views_pending=False))
+            row = connection.execute(select(batches.c.notes).where(batches.c.id == batch_id)).one()
+            merged = tuple(dict.fromkeys((*documents.decode_notes(row[0]), *notes)))
+            values = {"notes": documents.encode_notes(merged)}
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(**values))
+
+    def views_switched(self, batch_id: str, notes: Sequence[str] = (), *, is_pending: bool = False) -> None:
+        """Note that the stable views show the batch's instances, or which do not and why.
+
+        Args:
+            notes: each begins with `VIEW_NOTE`; they take the place of the last ones about views.
+            is_pending: some view still shows another instance.
+        """
+        with self.database.writing() as connection:
+            row = connection.execute(select(batches.c.notes).where(batches.c.id == batch_id)).first()
+            others = [one for one in documents.decode_notes(row[0]) if not one.startswith(VIEW_NOTE)] if row else []
+            values = {"views_pending": is_pending, "notes": documents.encode_notes((*others, *notes))}
+            connection.execute(update(batches).where(batches.c.id == batch_id).values(**values))
 
     def fail_batch(self, batch_id: str, *, owner: str, now: datetime) -> BatchRecord:
         """End a batch as FAILED; its instances stay as they are, for a resume. Raises StaleStatusError."""

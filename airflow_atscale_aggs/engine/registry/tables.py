@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration; a registry with another version is refused at start."""
 
 VERSION_TABLE = "atscale_aggs_alembic_version"
@@ -77,7 +77,26 @@ models = Table(
     Column("version", Integer, nullable=False),
     Column("deployed_at", UtcDateTime, nullable=False),
     Column("change_counter", Integer, nullable=False, server_default="0"),
+    Column("retired_at", UtcDateTime),
 )
+
+identity = Table(
+    f"{_PREFIX}identity",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("stamp", String(36), nullable=False, server_default=""),
+)
+"""One row: the registry's own id, made with it, and what it wrote into a schema when it took that over."""
+
+adopted = Table(
+    f"{_PREFIX}adopted",
+    metadata,
+    Column("schema", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("adopted_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("schema", "table"),
+)
+"""Tables and views of another registry that this one took over: no sweep offers them again."""
 
 deployments = Table(
     f"{_PREFIX}deployments",

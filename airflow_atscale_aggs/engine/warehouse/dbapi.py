@@ -235,7 +235,14 @@ class DbApiWarehouse:
         query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {_literal(self.aggregate_schema)}"
         if not session.fetch_all(query):
             quoted = self.aggregate_schema.replace('"', '""')
-            session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')
+            try:
+                session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')
+            except PermanentWarehouseError as error:
+                reason = (
+                    f"schema `{self.aggregate_schema}` is not there, or this role has no right on it, and it cannot be made "
+                    f"({error.reason}); make it, and grant USAGE on it, and CREATE to the role that builds"
+                )
+                raise PermanentWarehouseError(self.dialect.name, "", reason) from error
         self._is_schema_there = True
 
 

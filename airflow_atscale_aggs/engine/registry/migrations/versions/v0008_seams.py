@@ -1,0 +1,29 @@
+"""Whose schema it is, models that were let go, tables that were taken over."""
+
+from __future__ import annotations
+
+import uuid
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Give the registry a name of its own; add a column and a table."""
+    identity = op.create_table(
+        "atscale_aggs_identity",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("stamp", sa.String(36), nullable=False, server_default=""),
+    )
+    op.bulk_insert(identity, [{"id": str(uuid.uuid4()), "stamp": ""}])
+    op.create_table(
+        "atscale_aggs_adopted",
+        sa.Column("schema", sa.Text, nullable=False),
+        sa.Column("table", sa.Text, nullable=False),
+        sa.Column("adopted_at", sa.DateTime, nullable=False),
+        sa.PrimaryKeyConstraint("schema", "table"),
+    )
+    op.add_column("atscale_aggs_models", sa.Column("retired_at", sa.DateTime))

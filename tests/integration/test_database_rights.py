@@ -1,0 +1,152 @@
+"""The page on rights, sentence by sentence, with real roles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+
+pytestmark = pytest.mark.postgres
+
+_QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1'
+_BUILDER, _READER, _ASKER = (f"{name}_{os.getpid()}" for name in ("rights_builder", "rights_reader", "rights_asker"))
+
+
+class Server:
+    """The database as its administrator sees it, and as others do."""
+
+    def __init__(self, url: str, registry: Path) -> None:
+        self.url, self.registry = url, registry
+
+    def run(self, *statements: str) -> None:
+        """As the administrator."""
+        with psycopg.connect(urlsplit(self.url)._replace(scheme="postgresql").geturl(), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def fetch_as(self, role: str, sql: str) -> list[tuple[Any, ...]]:
+        """As a role."""
+        with psycopg.connect(urlsplit(self._url(role))._replace(scheme="postgresql").geturl()) as connection:
+            return connection.execute(sql).fetchall()
+
+    def workspace(self, role: str) -> Workspace:
+        """Of a role."""
+        return open_workspace(registry=f"sqlite:///{self.registry}", warehouse=self._url(role), aggregate_schema="aggs")
+
+    def _url(self, role: str) -> str:
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+@pytest.fixture
+def server(postgres_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A star of the administrator, and three roles without any right on it."""
+    made = Server(postgres_url, tmp_path / "registry.sqlite")
+    made.run(*tiny_star.SETUP_SQL, *(f'CREATE ROLE "{role}" LOGIN' for role in (_BUILDER, _READER, _ASKER)))
+    tiny_star.write_model(tmp_path / "model")
+    yield made
+    made.run(*(f'DROP OWNED BY "{role}" CASCADE' for role in (_BUILDER, _READER, _ASKER)))
+    made.run(*(f'DROP ROLE "{role}"' for role in (_BUILDER, _READER, _ASKER)))
+
+
+@pytest.fixture
+def built(server: Server) -> Server:
+    """By a builder with the rights of the page, and no more."""
+    server.run(
+        "CREATE SCHEMA aggs",
+        f'GRANT USAGE ON SCHEMA public TO "{_BUILDER}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{_BUILDER}"',
+        f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{_BUILDER}"',
+    )
+    _build(server, "first")
+    return server
+
+
+def _build(server: Server, owner: str) -> tuple[str, ...]:
+    """The notes of a batch."""
+    with server.workspace(_BUILDER) as workspace:
+        deploy(workspace, server.registry.parent / "model", now=utc_now())
+        return run_batch(workspace, "tiny_sales", owner=owner).batch.notes
+
+
+def test_the_builder_needs_what_the_page_says(built):
+    assert _build(built, "second") == ()
+
+
+def test_the_builder_may_make_the_schema_itself(server):
+    server.run(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{_BUILDER}"')
+    with pytest.raises(WarehouseError, match="schema `aggs` is not there, or this role has no right on it"):
+        _build(server, "first")
+    (name,) = server.fetch_as(_BUILDER, "SELECT current_database()")[0]
+    server.run(f'GRANT CREATE ON DATABASE "{name}" TO "{_BUILDER}"')
+
+    assert _build(server, "second") == ()
+
+
+def test_without_create_nothing_is_begun(built):
+    built.run(f'REVOKE CREATE ON SCHEMA aggs FROM "{_BUILDER}"')
+
+    with pytest.raises(AggregatesRefusedError, match=f"role `{_BUILDER}` may not create tables in schema `aggs`"):
+        _build(built, "second")
+
+
+def test_a_reader_of_a_stable_view_needs_two_rights_which_stay(built):
+    view = "aggs.agg_tiny_sales_by_city"
+    built.run(f'GRANT USAGE ON SCHEMA aggs TO "{_READER}"', f'GRANT SELECT ON {view} TO "{_READER}"')
+
+    for owner in ("second", "third"):
+        _build(built, owner)
+        assert built.fetch_as(_READER, f"SELECT SUM(row_count) FROM {view}") == [(tiny_star.FACT_ROWS,)]
+    for other in ("public.sales", "aggs.agg_tiny_sales_by_month"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            built.fetch_as(_READER, f"SELECT * FROM {other}")
+
+
+def test_who_asks_models_needs_what_the_page_says(built):
+    built.run(
+        f'GRANT USAGE ON SCHEMA public, aggs TO "{_ASKER}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA public, aggs TO "{_ASKER}"',
+    )
+    _build(built, "second")
+
+    with built.workspace(_ASKER) as workspace:
+        answer = QueryRouter(workspace).answer(_QUERY)
+    assert answer.plan.uses_aggregates
+
+
+def test_default_privileges_are_for_aggregates_that_appear_later(built):
+    built.run(
+        f'GRANT USAGE ON SCHEMA public, aggs TO "{_ASKER}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA public, aggs TO "{_ASKER}"',
+        f'ALTER DEFAULT PRIVILEGES FOR ROLE "{_BUILDER}" IN SCHEMA aggs GRANT SELECT ON TABLES TO "{_ASKER}"',
+    )
+    later = {**tiny_star.AGGREGATES, "by_shop": (("Shop",), ("Quantity",))}
+    tiny_star.write_model(built.registry.parent / "model", later)
+    _build(built, "second")
+
+    with built.workspace(_ASKER) as workspace:
+        answer = QueryRouter(workspace).answer('SELECT "Shop", "Quantity" FROM tiny_sales GROUP BY 1')
+    assert answer.plan.uses_aggregates
+
+
+def test_rows_that_the_builder_may_not_see_are_in_no_aggregate(built):
+    built.run(
+        "ALTER TABLE sales ENABLE ROW LEVEL SECURITY",
+        f'CREATE POLICY few ON sales TO "{_BUILDER}" USING (day_id < 10)',
+    )
+    _build(built, "second")
+
+    counted = built.fetch_as(_BUILDER, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_city")
+    assert counted == [(tiny_star.FACT_ROWS // 2,)]
