@@ -17,8 +17,10 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.rewriting.composing import compose
 from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts, statistics_of
 from airflow_atscale_aggs.engine.rewriting.divisions import (
+    KIND,
     KindOf,
     NumberKind,
+    kind_of_answer,
     kind_of_type,
     sum_of,
     with_meant_divisions,
@@ -87,21 +89,29 @@ class SelectPlanner:
             return self._columns()
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
         query = with_facts_of_rows(query, known.model, known.paths)
+        kind = None
         if "/" in statement.sql:
-            kinds = _kinds(query, known, statement.dialect)
-            query = with_meant_divisions(query, kinds, statement.dialect, known.sources.dialect)
+            kinds, warehouse = _kinds(query, known, statement.dialect), known.sources.dialect
+            query = with_meant_divisions(query, kinds, statement.dialect, warehouse)
+            kind = kind_of_answer(query, kinds, statement.dialect, warehouse)
         self.query = query
-        self._parts, self._matches, self.sources = [], [], []
         try:
-            if not query.sets:
-                return self._composed(query, use_aggregates=use_aggregates)
-            levels = level_queries(query)
-            return compose_levels(query, [self._composed(one, use_aggregates=use_aggregates) for one in levels])
+            made = self._answer(query, use_aggregates=use_aggregates)
         except DefinitionError as error:
             if not any(self._matches):
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
             # What an aggregate lacks could not be joined back to it after all.
             return self.plan(statement, select, use_aggregates=False)
+        made.meta[KIND] = kind
+        return made
+
+    def _answer(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
+        """All levels of a query on tables."""
+        self._parts, self._matches, self.sources = [], [], []
+        if not query.sets:
+            return self._composed(query, use_aggregates=use_aggregates)
+        levels = level_queries(query)
+        return compose_levels(query, [self._composed(one, use_aggregates=use_aggregates) for one in levels])
 
     def _composed(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """A query of one level on tables; remembers its parts, and from what each is answered."""

@@ -36,7 +36,7 @@ _OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expression], ...]] = {
 }
 """Aggregate functions that a metric may stand in, by its calculation method: they add nothing to it."""
 
-_DEFAULTS = (exp.Sum, exp.Avg, exp.Min, exp.Max)
+_DEFAULTS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.AnyValue)
 """Functions that BI tools put around every number."""
 
 _OF_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
@@ -95,7 +95,7 @@ class Branch:
 
 def branches_of(value: exp.Expression) -> Iterator[Branch]:
     """The branches of nested CASE, IIF and DECODE, and of COALESCE(…, 0) around them; one of anything else."""
-    plain = value.unnest()
+    plain = _distributed(value.unnest())
     case = _as_case(plain)
     if case is None:
         yield Branch(None, plain)
@@ -115,6 +115,25 @@ def is_conditional(value: exp.Expression) -> bool:
     return _as_case(value.unnest()) is not None
 
 
+def is_composed(value: exp.Expression) -> bool:
+    """Whether a value may be made of metrics, conditions and numbers."""
+    composed = isinstance(value, (exp.Coalesce, exp.Mul, exp.Neg))
+    return composed or is_conditional(value) or number_of(value) is not None
+
+
+def scaled(value: exp.Expression) -> tuple[exp.Expression, exp.Expression | None]:
+    """A value, and the plain number that it is multiplied by; None: by none."""
+    plain = value.unnest()
+    if isinstance(plain, exp.Neg) and number_of(plain) is None:
+        return plain.this.unnest(), exp.Neg(this=exp.Literal.number(1))
+    if isinstance(plain, exp.Mul):
+        for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
+            number = number_of(side)
+            if number is not None and number_of(other) is None:
+                return other.unnest(), None if number == exp.Literal.number(1) else number.copy()
+    return plain, None
+
+
 def number_of(value: exp.Expression) -> exp.Expression | None:
     """A plain number; None when the value is none."""
     plain = value.unnest()
@@ -126,6 +145,25 @@ def is_zero(number: exp.Expression) -> bool:
     """Whether a plain number is 0."""
     inner = number.this.unnest() if isinstance(number, (exp.Neg, exp.Cast)) else number
     return float(inner.name) == 0
+
+
+def _distributed(plain: exp.Expression) -> exp.Expression:
+    """A product with a CASE as a CASE of products."""
+    if not isinstance(plain, exp.Mul):
+        return plain
+    for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
+        case = _as_case(side.unnest())
+        if case is not None and _as_case(other.unnest()) is None:
+            ifs = [exp.If(this=one.this.copy(), true=_product(one.args["true"], other)) for one in case.args["ifs"]]
+            default = case.args.get("default")
+            return exp.Case(ifs=ifs, default=_product(default, other) if default is not None else None)
+    return plain
+
+
+def _product(one: exp.Expression, other: exp.Expression) -> exp.Expression:
+    if isinstance(one.unnest(), exp.Null):
+        return exp.Null()
+    return exp.Mul(this=_held_together(one), expression=_held_together(other))
 
 
 def _as_case(plain: exp.Expression) -> exp.Case | None:

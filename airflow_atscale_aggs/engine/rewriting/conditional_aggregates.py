@@ -10,7 +10,7 @@ Source: decision 24.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -22,10 +22,12 @@ from airflow_atscale_aggs.engine.rewriting.aggregate_calls import (
     branches_of,
     is_zero,
     number_of,
+    scaled,
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 
+_OF_NUMBERS = (exp.Sum, exp.Count, exp.Min, exp.Max)
 _REMEDY = "Write one aggregate for each condition, and calculate with them."
 
 
@@ -54,11 +56,16 @@ class Expressions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """What an aggregate is of where a condition holds: a metric, or else a number."""
+    """What an aggregate is of where a condition holds: a metric, or else a number.
+
+    Attributes:
+        factor: what the metric is multiplied by; None: nothing.
+    """
 
     condition: exp.Expression | None
     metric: Metric | Calculation | None
     number: exp.Expression
+    factor: exp.Expression | None = None
 
 
 def read(
@@ -85,7 +92,8 @@ def read(
             return None
     is_distinct = isinstance(function.this, exp.Distinct)
     has_metric = any(term.metric is not None for term in terms)
-    if not has_metric and (is_distinct or not isinstance(function, (exp.Sum, exp.Count)) or not terms):
+    kinds = (exp.Sum, exp.Count) if any(term.condition is not None for term in terms) else _OF_NUMBERS
+    if not has_metric and (is_distinct or not isinstance(function, kinds) or not terms):
         return None
     return _Aggregate(function, terms, expressions, is_distinct=is_distinct).made()
 
@@ -103,7 +111,8 @@ def _branches(value: exp.Expression) -> list[Branch]:
 def _term(
     branch: Branch, expressions: Expressions, clause: exp.Expression, only: exp.Expression | None
 ) -> _Term | None:
-    value = branch.value.this.unnest() if isinstance(branch.value, exp.Cast) else branch.value
+    value, factor = scaled(branch.value)
+    value = value.this.unnest() if isinstance(value, exp.Cast) else value
     number = number_of(branch.value)
     meaning = expressions.meaning_of(value, clause) if number is None else None
     if number is None and not isinstance(meaning, Metric | Calculation):
@@ -112,7 +121,7 @@ def _term(
     both = [one for one in (only, own) if one is not None]
     condition = exp.and_(*both) if both else None
     metric = meaning if isinstance(meaning, Metric | Calculation) else None
-    return _Term(condition, metric, number if number is not None else exp.Null())
+    return _Term(condition, metric, number if number is not None else exp.Null(), factor)
 
 
 class _Aggregate:
@@ -129,6 +138,7 @@ class _Aggregate:
 
     def made(self) -> exp.Expression:
         """The aggregate over references."""
+        self._check_factors()
         if len(self._terms) == 1 and self._terms[0].metric is not None:
             return self._measured(self._terms[0])
         if self._is_distinct:
@@ -143,6 +153,12 @@ class _Aggregate:
             return self._average()
         self._refuse("only SUM, COUNT, MIN, MAX and AVG are answered over several branches")
         raise AssertionError
+
+    def _check_factors(self) -> None:
+        """A sum is multiplied as its terms are; other functions are not asked."""
+        scaled_terms = [term for term in self._terms if term.factor is not None]
+        if scaled_terms and not (isinstance(self._function, exp.Sum) and all(map(self._is_sum, scaled_terms))):
+            self._refuse("a metric that is no sum is multiplied by a number inside the function")
 
     def _sum(self) -> exp.Expression:
         """NULL where every branch is; zeros need no adding."""
@@ -199,9 +215,10 @@ class _Aggregate:
 
     def _measured(self, term: _Term) -> exp.Expression:
         assert term.metric is not None  # noqa: S101 - asked of metrics alone
-        return self._expressions.measure(
+        measured = self._expressions.measure(
             self._function, term.metric, is_distinct=self._is_distinct, only=term.condition
         )
+        return measured if term.factor is None else exp.Mul(this=measured, expression=term.factor.copy())
 
     def _rows(self, term: _Term) -> exp.Expression:
         return self._expressions.metric(ROW_COUNT, only=term.condition, fact=self._fact)
@@ -217,16 +234,15 @@ class _Aggregate:
 
 def _merged(terms: Sequence[_Term]) -> list[_Term]:
     """Branches of one metric become one, under either condition."""
-    merged: dict[Metric | Calculation | None, _Term] = {}
+    merged: dict[tuple[Metric | Calculation | None, exp.Expression | None], _Term] = {}
     for term in terms:
-        before = merged.get(term.metric)
+        key = (term.metric, term.factor)
+        before = merged.get(key)
         if before is None:
-            merged[term.metric] = term
-        elif before.condition is not None and term.condition is not None:
-            either = exp.or_(before.condition, term.condition)
-            merged[term.metric] = _Term(either, term.metric, term.number)
+            merged[key] = term
         else:
-            merged[term.metric] = _Term(None, term.metric, term.number)
+            both = [one.condition for one in (before, term) if one.condition is not None]
+            merged[key] = replace(term, condition=exp.or_(*both) if len(both) > 1 else None)
     return list(merged.values())
 
 

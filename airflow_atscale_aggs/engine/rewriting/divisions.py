@@ -43,6 +43,9 @@ _COUNTS = (exp.Count, exp.Length, exp.ApproxDistinct)
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Count)
 _PICKS = (exp.Min, exp.Max, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
+KIND = "kind_of_number"
+"""Under this name an answered query remembers what its first column is; see `kind_of_answer`."""
+
 KindOf = Callable[[Ref, int], NumberKind]
 
 
@@ -88,6 +91,11 @@ def with_meant_divisions(query: ModelQuery, kind_of: KindOf, written: str, diale
     )
 
 
+def kind_of_answer(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> NumberKind:
+    """What the first column of a query's answer is."""
+    return _Divisions(query, kind_of, written, dialect).kind(query.outputs[0].expression)
+
+
 def check_divisions_around(
     root: exp.Expression, inside: tuple[exp.Select, ...], written: str, dialect: Dialect
 ) -> None:
@@ -121,6 +129,10 @@ class _Divisions:
         """A copy whose divisions are meant for the warehouse."""
         return expression if self._is_typed else rebuilt(expression, self._division)
 
+    def kind(self, expression: exp.Expression) -> NumberKind:
+        """What an expression over references is."""
+        return _kind(expression, self._of, self._written)
+
     def _division(self, node: exp.Expression) -> exp.Expression | None:
         if not isinstance(node, exp.Div) or not node.args.get("typed"):
             return None
@@ -133,6 +145,8 @@ class _Divisions:
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
+        if kind is Ref.GROUPING:
+            return NumberKind.WHOLE
         if kind is Ref.KEY:
             return _kind(self._query.keys[place], self._of, self._written)
         if kind is Ref.MEMBERS:
@@ -169,6 +183,8 @@ def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa
         return NumberKind.WIDE
     if isinstance(node, exp.Window):
         return _kind_of_window(node.this, of, written)
+    if isinstance(node, exp.Subquery):
+        return NumberKind(node.args.get(KIND) or NumberKind.UNKNOWN)
     if isinstance(node, (*_SAME, exp.Min, exp.Max)):
         return _kind(node.this, of, written)
     if isinstance(node, exp.Div):

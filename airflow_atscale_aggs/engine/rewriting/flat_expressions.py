@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
 from airflow_atscale_aggs.engine.rewriting import conditional_aggregates
 from airflow_atscale_aggs.engine.rewriting.aggregate_calls import (
     AS_DEFINED,
+    is_composed,
     is_conditional,
     keeps_calculation,
     method_of,
@@ -264,7 +265,7 @@ class FlatExpressions:
         inner = argument.expressions[0] if is_distinct and len(argument.expressions) == 1 else argument
         if function.expressions or inner is None:
             self.refuse(function, "it is no aggregate of the model", "Use its metrics, or MIN, MAX or COUNT(DISTINCT).")
-        if is_conditional(inner) or isinstance(inner, exp.Coalesce):
+        if is_composed(inner):
             made = conditional_aggregates.read(function, inner, self, clause, only=only)
             if made is not None:
                 return made
@@ -293,7 +294,8 @@ class FlatExpressions:
     def _members(
         self, function: exp.Expression, inner: exp.Expression, clause: exp.Expression, *, only: exp.Expression | None
     ) -> exp.Expression:
-        """MIN, MAX or COUNT(DISTINCT) of attributes."""
+        """MIN, MAX or COUNT(DISTINCT) of attributes; any value is the least one as well."""
+        function = exp.Min(this=function.this) if isinstance(function, exp.AnyValue) else function
         is_distinct = isinstance(function.this, exp.Distinct)
         converted = self.converted(inner, clause)
         is_of_members = isinstance(function, (exp.Min, exp.Max)) or (isinstance(function, exp.Count) and is_distinct)
@@ -383,7 +385,7 @@ class FlatExpressions:
         subqueries = self.used.subqueries
         name = free_name(query, subqueries)
         subqueries[name] = query
-        return rows_of(name)
+        return rows_of(name, query)
 
     def text(self, clause: exp.Expression) -> str:
         """For messages."""

@@ -110,7 +110,7 @@ class _Reader:
             limit=self._number(select.args.get("limit")),
             offset=self._number(select.args.get("offset")),
             is_distinct=select.args.get("distinct") is not None,
-            sets=self._sets,
+            sets=self._sets or ((tuple(range(len(self._keys))),) if used.groupings else ()),
             groupings=tuple(self._grouping(arguments, select) for arguments in used.groupings),
         )
 
@@ -171,6 +171,7 @@ class _Reader:
         return tuple(self._keys.index(argument) for argument in arguments)
 
     def _grouped(self, item: exp.Expression) -> exp.Expression:
+        item = item.unnest()
         if isinstance(item, exp.Literal) and not item.is_string:
             place = int(item.name) if item.is_int else 0
             if not 1 <= place <= len(self._shown):
@@ -180,7 +181,7 @@ class _Reader:
                 self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
             return expression
         found = self._by_alias(item, prefers_column=True)
-        expression = found if found is not None else self._flat.converted(item.unnest(), item)
+        expression = found if found is not None else self._flat.converted(item, item)
         if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(expression, kind)):
             self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
         return expression

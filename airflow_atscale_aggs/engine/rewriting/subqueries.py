@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.rewriting.divisions import KIND
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 
@@ -32,10 +33,11 @@ def free_name(query: exp.Query, taken: Iterable[str]) -> str:
     return f"subquery {number}"
 
 
-def rows_of(name: str) -> exp.Subquery:
-    """The rows of a query that stands before the SELECT."""
+def rows_of(name: str, query: exp.Query) -> exp.Subquery:
+    """The rows of a query that stands before the SELECT; what is known of its number goes with them."""
     table = exp.Table(this=identifier(name))
-    return exp.Subquery(this=exp.Select(expressions=[exp.Star()]).from_(table, copy=False))
+    rows = exp.Select(expressions=[exp.Star()]).from_(table, copy=False)
+    return exp.Subquery(this=rows, **{KIND: query.meta.get(KIND)})
 
 
 def with_subqueries(select: exp.Select, query: ModelQuery) -> exp.Select:
