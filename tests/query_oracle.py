@@ -5,41 +5,74 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from group_by_oracle import _is_ambiguous, _meetings
-from query_strategies import METRICS, Meeting, StarQuery
+from query_strategies import METRICS, Filtered, Meeting, StarQuery
 from strategies import Row, Star, Value
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+
+
+@dataclass(frozen=True)
+class _Met:
+    """What a fact row meets.
+
+    Attributes:
+        there: the attributes of whose dimension the row has a member, or whose join rule does not ask for one.
+    """
+
+    names: Meeting
+    there: frozenset[GrainAttribute]
+    row: Row
 
 
 def expected_answer(star: Star, query: StarQuery) -> list[tuple[Value, ...]] | None:
     """The rows in any order; None when a join would have to guess."""
     bounds = {bound.attribute: bound for bound in star.attributes}
-    kept = tuple(bounds[attribute] for attribute in query.attributes)
-    sliced = (bounds[attribute] for _, attribute, _ in query.tuples if attribute not in query.attributes)
-    used = (*kept, *dict.fromkeys(sliced))
+    sliced = (attribute for _, attribute, _ in query.tuples)
+    used = tuple(bounds[one] for one in dict.fromkeys((*query.attributes, *sliced, *query.filtering)))
     part = FactPart(fact=star.fact, attributes=used, measures=())
     if _is_ambiguous(star, part):
         return None
-    groups: dict[tuple[Value, ...], list[tuple[Meeting, Row]]] = {} if query.keys else {(): []}
-    for row in star.tables[star.fact].rows:
-        for meeting in _met(star, part, (used, kept), row):
-            if query.where is None or query.where.holds(meeting) is True:
-                key = tuple(key.value(meeting[key.attribute]) for key in query.keys)
-                groups.setdefault(key, []).append((meeting, row))
-    return [
-        (
-            *key,
-            *(_metric(name, _once(row for _, row in rows)) for name in query.metrics),
-            *_members(query, rows),
-            *_tuples(query, rows),
-        )
-        for key, rows in groups.items()
-        if query.least_rows is None or len(_once(row for _, row in rows)) >= query.least_rows
+    kept = [
+        met
+        for row in star.tables[star.fact].rows
+        for met in _met(star, part, row)
+        if met.there.issuperset(query.attributes) and (query.where is None or query.where.holds(met.names) is True)
     ]
+    levels = query.levels or (tuple(range(len(query.keys))),)
+    return [row for places in levels for row in _level(query, places, kept)]
+
+
+def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Iterator[tuple[Value, ...]]:
+    """The rows that are grouped by some of the keys."""
+    groups: dict[tuple[Value, ...], list[_Met]] = {} if places else {(): []}
+    for met in kept:
+        own = (query.keys[place] for place in places)
+        groups.setdefault(tuple(key.value(met.names[key.attribute]) for key in own), []).append(met)
+    for key, group in groups.items():
+        rows = _once(met.row for met in group)
+        if query.least_rows is not None and len(rows) < query.least_rows:
+            continue
+        shown = dict(zip(places, key, strict=True))
+        yield (
+            *(shown.get(place) for place in range(len(query.keys))),
+            *(_metric(name, rows) for name in query.metrics),
+            *_members(query, group),
+            *_tuples(query, group),
+            *(_filtered(one, group) for one in query.filtered),
+            *(int(place not in places) for place in range(len(query.keys)) if query.levels),
+        )
+
+
+def _filtered(asked: Filtered, group: Sequence[_Met]) -> Value:
+    there = [met for met in group if met.there.issuperset(asked.predicate.attributes)]
+    value = _metric(asked.metric, _once(met.row for met in there if asked.predicate.holds(met.names) is True))
+    has_others = any(asked.predicate.holds(met.names) is not True for met in there)
+    return 0 if value is None and asked.has_zero and has_others else value
 
 
 def _once(rows: Iterable[Row]) -> list[Row]:
@@ -47,28 +80,33 @@ def _once(rows: Iterable[Row]) -> list[Row]:
     return list({id(row): row for row in rows}.values())
 
 
-def _met(
-    star: Star, part: FactPart, bounds: tuple[Sequence[BoundAttribute], Sequence[BoundAttribute]], row: Row
-) -> Iterator[Meeting]:
-    """What a fact row meets, by attribute: names only, and only where the join rules of those that are kept let it stay."""
-    used, kept = bounds
+def _met(star: Star, part: FactPart, row: Row) -> Iterator[_Met]:
+    """What a fact row meets, one after the other."""
     for met in _meetings(star, part, (), row):
-        if all(not bound.steps or bound.filter_empty == "no" or met[bound.steps] == 1 for bound in kept):
-            yield {
+        bounds = part.attributes
+        yield _Met(
+            names={
                 bound.attribute: met[number, bound.columns.index(bound.name_column)]
-                for number, bound in enumerate(used)
-            }
+                for number, bound in enumerate(bounds)
+            },
+            there=frozenset(
+                bound.attribute
+                for bound in bounds
+                if not bound.steps or bound.filter_empty == "no" or met[bound.steps] == 1
+            ),
+            row=row,
+        )
 
 
-def _members(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[Value]:
+def _members(query: StarQuery, group: Sequence[_Met]) -> Iterator[Value]:
     for function, attribute in query.members:
-        values = {meeting[attribute] for meeting, _ in rows} - {None}
+        values = {met.names[attribute] for met in group} - {None}
         yield len(values) if function == "count" else max(values, default=None)
 
 
-def _tuples(query: StarQuery, rows: Sequence[tuple[Meeting, Row]]) -> Iterator[Value]:
+def _tuples(query: StarQuery, group: Sequence[_Met]) -> Iterator[Value]:
     for name, attribute, key in query.tuples:
-        yield _metric(name, _once(row for meeting, row in rows if meeting[attribute] == key))
+        yield _metric(name, _once(met.row for met in group if met.names[attribute] == key))
 
 
 def _metric(name: str, rows: Sequence[Row]) -> Value:

@@ -68,6 +68,47 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Filtered:
+    """A metric of the rows that meet a condition: by FILTER, or by CASE, perhaps with 0 for the others."""
+
+    metric: str
+    predicate: Predicate
+    spelling: str
+
+    @property
+    def sql(self) -> str:
+        """As a query writes it."""
+        if self.metric == "*":
+            return f"COUNT(*) FILTER (WHERE {self.predicate.sql})"
+        function, name = _FUNCTIONS[METRICS[self.metric].calculation_method], f'"{self.metric}"'
+        if self.spelling == "filter":
+            return f"{function.format(name)} FILTER (WHERE {self.predicate.sql})"
+        default = " ELSE 0" if self.has_zero else ""
+        return function.format(f"CASE WHEN {self.predicate.sql} THEN {name}{default} END")
+
+    @property
+    def has_zero(self) -> bool:
+        """Whether it is 0 where only other rows are there."""
+        return self.spelling == "zero" and METRICS[self.metric].calculation_method == "sum"
+
+
+_FUNCTIONS = {
+    "sum": "SUM({})",
+    "count non-null": "COUNT({})",
+    "minimum": "MIN({})",
+    "maximum": "MAX({})",
+    "average": "AVG({})",
+    "stddev_samp": "STDDEV({})",
+    "stddev_pop": "STDDEV_POP({})",
+    "var_samp": "VAR_SAMP({})",
+    "var_pop": "VAR_POP({})",
+    "count distinct": "COUNT(DISTINCT {})",
+    "sum distinct": "SUM(DISTINCT {})",
+}
+"""What a tool writes around a metric, by its calculation method."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StarQuery:
     """A query on the star's model.
 
@@ -75,6 +116,8 @@ class StarQuery:
         metrics: names in METRICS, or ``*`` for COUNT(*).
         members: (function, attribute) of MAX or COUNT(DISTINCT).
         least_rows: HAVING COUNT(*) >= this; None: no HAVING.
+        filtered: metrics under conditions of their own.
+        levels: places of the keys in each of GROUPING SETS; empty: one level of all keys.
         tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters by.
     """
 
@@ -84,6 +127,8 @@ class StarQuery:
     where: Predicate | None
     least_rows: int | None
     tuples: tuple[tuple[str, GrainAttribute, str], ...] = ()
+    filtered: tuple[Filtered, ...] = ()
+    levels: tuple[tuple[int, ...], ...] = ()
 
     @property
     def sql(self) -> str:
@@ -92,8 +137,13 @@ class StarQuery:
         shown += ["COUNT(*)" if name == "*" else f'"{name}"' for name in self.metrics]
         shown += [_member_sql(function, attribute) for function, attribute in self.members]
         shown += [f'"tuple {number}"' for number in range(len(self.tuples))]
+        shown += [one.sql for one in self.filtered]
+        shown += [f"GROUPING({key.sql})" for key in self.keys if self.levels]
         text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM tests.star"
         text += f" WHERE {self.where.sql}" if self.where else ""
+        if self.levels:
+            sets = (f"({', '.join(self.keys[place].sql for place in places)})" for places in self.levels)
+            text += f" GROUP BY GROUPING SETS ({', '.join(sets)})"
         text += f" HAVING COUNT(*) >= {self.least_rows}" if self.least_rows is not None else ""
         keys = ", ".join(f"{number + 1}" for number in range(len(self.keys)))
         return f"{text} ORDER BY {keys}" if keys else text
@@ -104,6 +154,12 @@ class StarQuery:
         where = self.where.attributes if self.where else ()
         members = (attribute for _, attribute in self.members)
         return tuple(dict.fromkeys((*(key.attribute for key in self.keys), *where, *members)))
+
+    @property
+    def filtering(self) -> tuple[GrainAttribute, ...]:
+        """Those that only conditions of metrics use."""
+        used = dict.fromkeys(one for each in self.filtered for one in each.predicate.attributes)
+        return tuple(one for one in used if one not in self.attributes)
 
 
 def model_of(star: Star, query: StarQuery) -> SemanticModel:
@@ -162,14 +218,45 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
     texts = [bound.attribute for bound in pool if bound.attribute.name != "New"]
     tuples = draw(_tuples(star, chosen, {bound.attribute.role for bound in pool})) if draw(st.booleans()) else ()
     has_members = texts and not draw(st.integers(0, 4))
+    shown = tuple(draw(_shown(bound)) for bound in keys)
     return StarQuery(
-        keys=tuple(draw(_shown(bound)) for bound in keys),
+        keys=shown,
+        filtered=draw(_filtered(chosen, one)),
+        levels=draw(_levels(shown)) if not tuples else (),
         metrics=draw(_metrics(chosen)),
         members=((draw(st.sampled_from(["max", "count"])), draw(st.sampled_from(texts))),) if has_members else (),
         where=where,
         least_rows=draw(st.sampled_from([None, None, None, 1, 2])),
         tuples=tuples,
     )
+
+
+@st.composite
+def _filtered(draw: st.DrawFn, part: FactPart, one: st.SearchStrategy[BoundAttribute]) -> tuple[Filtered, ...]:
+    """Mostly none; metrics that the aggregate stores, under conditions on what it mostly stores."""
+    names = [*_stored(part), *draw(st.sampled_from(((), ("*",), tuple(METRICS))))]
+    if not names or draw(st.booleans()):
+        return ()
+    return tuple(
+        Filtered(
+            metric=draw(st.sampled_from(names)),
+            predicate=draw(_predicates(one, depth=1)),
+            spelling=draw(st.sampled_from(("filter", "case", "zero"))),
+        )
+        for _ in range(draw(st.integers(1, 2)))
+    )
+
+
+@st.composite
+def _levels(draw: st.DrawFn, keys: tuple[Shown, ...]) -> tuple[tuple[int, ...], ...]:
+    """Mostly none; the levels of ROLLUP, or some of CUBE."""
+    if not keys or len({key.sql for key in keys}) < len(keys) or draw(st.integers(0, 3)):
+        return ()
+    places = tuple(range(len(keys)))
+    if draw(st.booleans()):
+        return tuple(places[:length] for length in range(len(keys), -1, -1))
+    chosen = draw(st.lists(st.lists(st.sampled_from(places), max_size=2, unique=True), min_size=1, max_size=3))
+    return (places, *(tuple(sorted(one)) for one in chosen))
 
 
 @st.composite
@@ -210,15 +297,31 @@ def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
     )
 
 
-def _pins(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
-    attribute = bound.attribute
+@st.composite
+def _pins(draw: st.DrawFn, bound: BoundAttribute) -> Predicate:
+    attribute, spelling = bound.attribute, draw(st.sampled_from(_SPELLINGS))
 
     def made(text: str) -> Predicate:
         holds = _strict(lambda value: value == text)
-        sql = f"{_quoted(attribute)} = {_text(text)}"
+        sql = spelling.format(_quoted(attribute), _text(text))
         return Predicate(sql=sql, attributes=(attribute,), holds=lambda meeting: holds(meeting[attribute]))
 
-    return st.sampled_from(["a", "b", "it's", "Other"]).map(made)
+    return made(draw(st.sampled_from(["a", "b", "it's", "Other"])))
+
+
+_SPELLINGS = (
+    "{0} = {1}",
+    "{1} = {0}",
+    "{0} IN ({1})",
+    "{0} IN ({1}, {1})",
+    "{0} BETWEEN {1} AND {1}",
+    "{0} IS NOT DISTINCT FROM {1}",
+    "{0} = ANY (ARRAY[{1}])",
+    "{0} = {1} OR {1} = {0}",
+    "NOT ({0} <> {1})",
+    "NOT ({0} <> {1} OR {0} <> {1})",
+)
+"""Ways to say that an attribute has one value."""
 
 
 @st.composite

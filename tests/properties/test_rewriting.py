@@ -22,8 +22,10 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import prove
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.composing import compose
+from airflow_atscale_aggs.engine.rewriting.levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, Match, Miss, ServingInstance, why_not
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
@@ -102,6 +104,9 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
     statement = read_statement(asked.sql, dialect="postgres")
     names = SurfaceNames(model, paths)
     query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
+    if query.sets:
+        _ask_levels(database, star, asked, (query, split_levels(query, model, paths)), (instances, sources))
+        return
     (part,) = split_by_fact(query, model, paths)
     facts = prove(database, [part.needed, *(one.part for one in instances)], sources)
     expected = expected_answer(star, asked)
@@ -121,6 +126,51 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
             continue
         _check_match(database, asked, (query, part), match, base, (sources, facts))
     _check_index(query, part, instances, facts)
+
+
+def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> list[tuple[ModelQuery, QueryPart]]:
+    """The levels of ROLLUP and its like, with the part of the only fact."""
+    levels = []
+    for level in level_queries(query):
+        (part,) = split_by_fact(level, model, paths)
+        levels.append((level, part))
+    return levels
+
+
+def _ask_levels(
+    database: Database,
+    star: Star,
+    asked: StarQuery,
+    read: tuple[ModelQuery, list[tuple[ModelQuery, QueryPart]]],
+    context: tuple[list[ServingInstance], Sources],
+) -> None:
+    """Each level from the facts, then from any aggregate that serves it."""
+    (query, levels), (instances, sources) = read, context
+    parts = [part.needed for _, part in levels]
+    facts = prove(database, [*parts, *(one.part for one in instances)], sources)
+    expected = expected_answer(star, asked)
+    if expected is None:
+        return
+    for instance in (None, *instances):
+        index, selects = InstanceIndex([instance] if instance else []), []
+        for level, part in levels:
+            match = index.find(level, part, facts.functional)
+            rows = _rows(part, match, (sources, facts))
+            event(f"level: {'aggregate' if isinstance(rows, AggregateRows) else 'facts'}")
+            selects.append(compose(level, [(part, rows)]))
+        answer = database.fetch_all(render(compose_levels(query, selects), database.dialect))
+        wrong = same_rows(answer, expected)
+        assert not wrong, f"levels: {wrong}\n{asked.sql}"
+
+
+def _rows(part: QueryPart, match: Match | None, context: tuple[Sources, DataFacts]) -> FactRows | AggregateRows:
+    if match is not None:
+        try:
+            place = table(match.instance.table)
+            return AggregateRows(part.needed, match.instance.part, match.way, place, context)
+        except DefinitionError:
+            event("match: cannot be joined back after all")
+    return FactRows(part.needed, *context)
 
 
 def _check_change(query: ModelQuery, part: QueryPart, instance: ServingInstance, facts: DataFacts) -> None:
@@ -151,6 +201,8 @@ def _check_match(
     event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
     if asked.tuples:
         event("match: tuple")
+    if asked.filtered:
+        event("match: filtered")
     if any("distinct" in str(name) for name in query.metrics):
         event("match: exact distinct")
     try:

@@ -265,3 +265,27 @@ SELECT "Sold Day", "Sold First of Month", "Sales Before" FROM forms WHERE "Sold 
 -- equals
 WITH d AS (SELECT day_id, day_name, is_first, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY 1, 2, 3)
 SELECT a.day_name, a.is_first, (SELECT b.s FROM d AS b WHERE b.day_id = a.day_id - 1) FROM d AS a WHERE is_first
+
+-- case: forms: four weeks on, by weekday, which stays as it is
+-- from: facts, facts
+SELECT "Sold Week", "Sold Weekday", "Sales", "Sales 4 Weeks On" FROM forms
+-- equals
+WITH d AS (SELECT week_id, weekday, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY 1, 2)
+SELECT a.week_id, a.weekday, a.s, (SELECT b.s FROM d AS b WHERE b.week_id = a.week_id + 4 AND b.weekday = a.weekday) FROM d AS a
+
+-- case: forms: the month before, of Mondays alone
+-- from: facts, facts
+SELECT "Sold Month", "Sales", "Sales Before" FROM forms WHERE "Sold Weekday" = 'Monday' AND "Sold Year" = 2003
+-- equals
+WITH m AS (SELECT month_label, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) WHERE weekday = 'Monday' GROUP BY 1),
+o AS (SELECT month_label, LAG(month_label) OVER (ORDER BY month_label) AS before FROM (SELECT DISTINCT month_label FROM calendar) AS x)
+SELECT m.month_label, m.s, p.s FROM m JOIN o ON o.month_label = m.month_label LEFT JOIN m AS p ON p.month_label = o.before WHERE m.month_label LIKE '2003%'
+
+-- case: forms: totals of ROLLUP stand at no month, which has none before it
+-- from: any
+SELECT "Sold Month", "Sales", "Sales Before" FROM forms WHERE "Sold Year" = 2003 GROUP BY ROLLUP ("Sold Month")
+-- equals
+WITH m AS (SELECT month_label, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) GROUP BY 1),
+o AS (SELECT month_label, LAG(month_label) OVER (ORDER BY month_label) AS before FROM (SELECT DISTINCT month_label FROM calendar) AS x)
+SELECT m.month_label, m.s, p.s FROM m JOIN o ON o.month_label = m.month_label LEFT JOIN m AS p ON p.month_label = o.before WHERE m.month_label LIKE '2003%'
+UNION ALL SELECT NULL, SUM(amount), NULL FROM sales JOIN calendar USING (day_id) WHERE year_id = 2003

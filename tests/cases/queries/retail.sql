@@ -330,3 +330,142 @@ AND inv_date_sk = (
   SELECT MAX(inv_date_sk) FROM inventory JOIN date_dim ON inv_date_sk = d_date_sk JOIN warehouse ON inv_warehouse_sk = w_warehouse_sk
   WHERE d_year < 2001 AND inv_quantity_on_hand IS NOT NULL AND w_warehouse_name IS NOT NULL)
 
+
+-- case: a metric under a condition, beside the whole
+-- from: store_year_category
+SELECT "Sold Year", SUM(CASE WHEN "Category" = 'Books' THEN "Store Revenue" END) AS books, SUM("Store Revenue") AS whole FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT d_year, SUM(CASE WHEN i_category = 'Books' THEN ss_ext_sales_price END), SUM(ss_ext_sales_price) FROM store_sales
+JOIN date_dim ON ss_sold_date_sk = d_date_sk LEFT JOIN item ON ss_item_sk = i_item_sk GROUP BY d_year
+
+-- case: conditions by FILTER, CASE with ELSE 0 and nested CASE in one query
+-- from: store_year_category
+SELECT "Sold Year", SUM("Store Revenue") FILTER (WHERE "Category" IN ('Books', 'Music')) AS media,
+SUM(CASE WHEN "Category" = 'Shoes' THEN "Store Profit" ELSE 0 END) AS shoes,
+SUM(CASE WHEN "Category" = 'Home' THEN CASE WHEN "Sold Year" > 2000 THEN "Store Revenue" END ELSE NULL END) AS late,
+COUNT(CASE WHEN "Category" = 'Music' THEN 1 END) AS lines FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT d_year, SUM(ss_ext_sales_price) FILTER (WHERE i_category IN ('Books', 'Music')),
+COALESCE(SUM(CASE WHEN i_category = 'Shoes' THEN ss_net_profit END), 0),
+SUM(CASE WHEN i_category = 'Home' AND d_year > 2000 THEN ss_ext_sales_price END), COUNT(CASE WHEN i_category = 'Music' THEN 1 END)
+FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk LEFT JOIN item ON ss_item_sk = i_item_sk GROUP BY d_year
+
+-- case: a calculated metric and a distinct count under a condition
+-- from: facts
+SELECT "Category", MAX(CASE WHEN "Sold Year" = 2000 THEN "Store Margin" END) AS margin,
+COUNT(DISTINCT "Store Customers") FILTER (WHERE "Sold Year" = 2000) AS customers FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT i_category, SUM(ss_net_profit) FILTER (WHERE d_year = 2000) / NULLIF(CAST(SUM(ss_ext_sales_price) FILTER (WHERE d_year = 2000) AS DOUBLE PRECISION), 0),
+COUNT(DISTINCT CASE WHEN d_year = 2000 THEN ss_customer_sk END)
+FROM store_sales JOIN item ON ss_item_sk = i_item_sk LEFT JOIN date_dim ON ss_sold_date_sk = d_date_sk GROUP BY i_category
+
+-- case: the average over branches counts the zeros
+-- from: any
+SELECT "Sold Year", AVG(CASE WHEN "Category" = 'Music' THEN "Store Revenue" ELSE 0 END) AS a FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT d_year, CAST(AVG(CASE WHEN i_category = 'Music' THEN ss_ext_sales_price ELSE 0 END) AS DOUBLE PRECISION)
+FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY d_year
+
+-- case: functions that tools put around metrics
+-- from: any
+SELECT "Category", AVG("Store Revenue") AS a, MIN("Store Revenue") AS lowest, COUNT("Store Revenue") AS n, SUM("Store Customers") AS customers,
+SUM("Store Margin") AS margin, MAX("Store Margin") AS same FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT i_category, CAST(AVG(ss_ext_sales_price) AS DOUBLE PRECISION), MIN(ss_ext_sales_price), COUNT(ss_ext_sales_price), COUNT(DISTINCT ss_customer_sk),
+SUM(ss_net_profit) / NULLIF(CAST(SUM(ss_ext_sales_price) AS DOUBLE PRECISION), 0), SUM(ss_net_profit) / NULLIF(CAST(SUM(ss_ext_sales_price) AS DOUBLE PRECISION), 0)
+FROM store_sales JOIN item ON ss_item_sk = i_item_sk GROUP BY i_category
+
+-- case: shares of the total, ranks and running sums
+-- from: store_year_category
+SELECT "Sold Year", CAST(SUM("Store Revenue") AS DOUBLE PRECISION) / SUM(SUM("Store Revenue")) OVER () AS share,
+RANK() OVER (ORDER BY SUM("Store Revenue") DESC) AS place, SUM(SUM("Store Revenue")) OVER (ORDER BY "Sold Year" ROWS UNBOUNDED PRECEDING) AS running,
+"Store Revenue" - LAG("Store Revenue") OVER (ORDER BY "Sold Year") AS growth, AVG("Store Margin") OVER () AS margins
+FROM retail_demo.retail WHERE "Category" = 'Books' GROUP BY 1 HAVING "Sold Year" < 2003
+-- equals
+WITH y AS (SELECT d_year, SUM(ss_ext_sales_price) AS r, CAST(SUM(ss_net_profit) AS DOUBLE PRECISION) AS p FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk
+JOIN item ON ss_item_sk = i_item_sk WHERE i_category = 'Books' AND d_year < 2003 GROUP BY 1)
+SELECT d_year, CAST(r AS DOUBLE PRECISION) / (SELECT SUM(r) FROM y), (SELECT COUNT(*) + 1 FROM y AS b WHERE b.r > a.r),
+(SELECT SUM(r) FROM y AS b WHERE b.d_year <= a.d_year), r - (SELECT r FROM y AS b WHERE b.d_year = a.d_year - 1), (SELECT AVG(p / r) FROM y) FROM y AS a
+
+-- case: the first three of each group
+-- from: any
+SELECT * FROM (SELECT "Category", "Brand", SUM("Store Revenue") AS r,
+ROW_NUMBER() OVER (PARTITION BY "Category" ORDER BY SUM("Store Revenue") DESC, "Brand") AS n FROM retail_demo.retail GROUP BY 1, 2) AS x WHERE n <= 3
+-- equals
+SELECT * FROM (SELECT i_category, i_brand, SUM(ss_ext_sales_price), ROW_NUMBER() OVER (PARTITION BY i_category ORDER BY SUM(ss_ext_sales_price) DESC, i_brand) AS n
+FROM store_sales JOIN item ON ss_item_sk = i_item_sk GROUP BY i_category, i_brand) AS x WHERE n <= 3
+
+-- case: members that a query on the same model finds
+-- from: any
+SELECT "Category", SUM("Store Revenue") AS r FROM retail_demo.retail WHERE "Category" IN
+(SELECT "Category" FROM retail_demo.retail GROUP BY 1 HAVING SUM("Store Revenue") > 20000000) GROUP BY 1
+-- equals
+SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk GROUP BY 1 HAVING SUM(ss_ext_sales_price) > 20000000
+
+-- case: nothing is outside of a list with NULL
+-- from: any
+SELECT "Category", "Store Revenue" FROM retail_demo.retail WHERE "Category" NOT IN (SELECT "Category" FROM retail_demo.retail WHERE "Category" IS NULL)
+-- equals
+SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk WHERE 1 = 0 GROUP BY 1
+
+-- case: a share of a total that a subquery finds, and groups above its average
+-- from: any
+SELECT "Category", SUM("Store Revenue") / (SELECT SUM("Store Revenue") FROM retail_demo.retail) AS share FROM retail_demo.retail GROUP BY 1
+HAVING SUM("Store Revenue") > (SELECT AVG(r) FROM (SELECT "Category", SUM("Store Revenue") AS r FROM retail_demo.retail GROUP BY 1) AS x)
+AND EXISTS (SELECT "Sold Year" FROM retail_demo.retail WHERE "Sold Year" = 2000)
+-- equals
+WITH c AS (SELECT i_category, SUM(ss_ext_sales_price) AS r FROM store_sales JOIN item ON ss_item_sk = i_item_sk GROUP BY 1)
+SELECT i_category, r / (SELECT SUM(ss_ext_sales_price) FROM store_sales) FROM c WHERE r > (SELECT AVG(r) FROM c)
+
+-- case: rollup, with unknown members told from totals
+-- from: any
+SELECT "Category", "Sold Year", SUM("Store Revenue") AS r, AVG("Store Revenue") AS a, "Store Customers", "Store Margin", GROUPING("Category", "Sold Year") AS level
+FROM retail_demo.retail GROUP BY ROLLUP ("Category", "Sold Year")
+-- equals
+SELECT i_category, d_year, SUM(ss_ext_sales_price), CAST(AVG(ss_ext_sales_price) AS DOUBLE PRECISION), COUNT(DISTINCT ss_customer_sk),
+SUM(ss_net_profit) / NULLIF(CAST(SUM(ss_ext_sales_price) AS DOUBLE PRECISION), 0), GROUPING(i_category, d_year)
+FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY ROLLUP (i_category, d_year)
+
+-- case: a cube over two facts
+-- from: any
+SELECT "Category", "Sold Year", SUM("Store Revenue") AS s, SUM("Web Revenue") AS w FROM retail_demo.retail GROUP BY CUBE ("Category", "Sold Year")
+-- equals
+WITH s AS (SELECT i_category AS c, d_year AS y, GROUPING(i_category, d_year) AS g, SUM(ss_ext_sales_price) AS r FROM store_sales
+JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY CUBE (i_category, d_year)),
+w AS (SELECT i_category AS c, d_year AS y, GROUPING(i_category, d_year) AS g, SUM(ws_ext_sales_price) AS r FROM web_sales
+JOIN date_dim ON ws_sold_date_sk = d_date_sk JOIN item ON ws_item_sk = i_item_sk GROUP BY CUBE (i_category, d_year)),
+k AS (SELECT c, y, g FROM s UNION SELECT c, y, g FROM w)
+SELECT c, y, (SELECT r FROM s WHERE s.g = k.g AND s.c IS NOT DISTINCT FROM k.c AND s.y IS NOT DISTINCT FROM k.y),
+(SELECT r FROM w WHERE w.g = k.g AND w.c IS NOT DISTINCT FROM k.c AND w.y IS NOT DISTINCT FROM k.y) FROM k
+
+-- case: grouping sets by position, above a limit, ranked on each level
+-- from: any
+SELECT "Sold Year", "Category", SUM("Store Revenue") AS r, RANK() OVER (PARTITION BY GROUPING("Sold Year") ORDER BY SUM("Store Revenue") DESC) AS place
+FROM retail_demo.retail GROUP BY GROUPING SETS ((1), (2)) HAVING SUM("Store Revenue") > 10000000
+-- equals
+SELECT d_year, NULL, r, (SELECT COUNT(*) + 1 FROM (SELECT d_year AS y, SUM(ss_ext_sales_price) AS o FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk
+JOIN item ON ss_item_sk = i_item_sk GROUP BY 1) AS b WHERE b.o > a.r) AS place FROM (SELECT d_year, SUM(ss_ext_sales_price) AS r FROM store_sales
+JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY 1) AS a WHERE r > 10000000
+UNION ALL SELECT NULL, i_category, r, (SELECT COUNT(*) + 1 FROM (SELECT i_category AS y, SUM(ss_ext_sales_price) AS o FROM store_sales JOIN date_dim
+ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY 1) AS b WHERE b.o > a.r) AS place FROM (SELECT i_category, SUM(ss_ext_sales_price) AS r FROM store_sales
+JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk GROUP BY 1) AS a WHERE r > 10000000
+
+-- case: rows of several facts
+-- from: any
+SELECT "Category", SUM("Store Revenue") AS s, SUM("Web Revenue") AS w, COUNT(*) AS n FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT c, SUM(s), SUM(w), COUNT(*) FROM (SELECT i_category AS c, ss_ext_sales_price AS s, NULL AS w FROM store_sales JOIN item ON ss_item_sk = i_item_sk
+UNION ALL SELECT i_category, NULL, ws_ext_sales_price FROM web_sales JOIN item ON ws_item_sk = i_item_sk) AS x GROUP BY c
+
+-- case: first and last day with rows in any fact
+-- from: any
+SELECT CAST(MIN("Sold Day") AS TEXT) AS first, CAST(MAX("Sold Day") AS TEXT) AS last FROM retail_demo.retail HAVING COUNT(1) > 0
+-- equals
+SELECT CAST(MIN(d) AS TEXT), CAST(MAX(d) AS TEXT) FROM (SELECT d_date AS d FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk UNION ALL SELECT d_date FROM web_sales
+JOIN date_dim ON ws_sold_date_sk = d_date_sk UNION ALL SELECT d_date FROM catalog_sales JOIN date_dim ON cs_sold_date_sk = d_date_sk) AS x
+
+-- case: a constant groups no rows into nothing
+-- from: any
+SELECT 'x' AS k, SUM("Store Revenue") AS r FROM retail_demo.retail WHERE "Category" = 'none' GROUP BY 1
+-- equals
+SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk WHERE i_category = 'none' GROUP BY 1

@@ -1,0 +1,206 @@
+"""A fact behind several members of a many-to-many attribute counts once in each group and in each total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_star
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, process_owner, utc_now
+
+_SETUP = (
+    "CREATE TABLE holder (holder_id INTEGER, holder_name VARCHAR(9), town VARCHAR(9))",
+    "INSERT INTO holder VALUES (1, 'Ann', 'Ulm'), (2, 'Ann', 'Ulm'), (3, 'Bob', 'Ulm'), (4, 'Eve', 'Bonn'), (5, 'Zoe', NULL)",
+    "CREATE TABLE account_holder (account_id INTEGER, holder_id INTEGER)",
+    "INSERT INTO account_holder VALUES (1, 1), (1, 2), (1, 3), (2, 3), (2, 4), (3, 5), (4, 99)",
+    "CREATE TABLE branch (branch_id INTEGER, branch_name VARCHAR(9))",
+    "INSERT INTO branch VALUES (1, 'west'), (2, 'east')",
+    "CREATE TABLE balance (account_id INTEGER, branch_id INTEGER, amount INTEGER, client INTEGER)",
+    "INSERT INTO balance VALUES (1, 1, 10, 7), (1, 2, 5, 8), (2, 1, 20, 7), (3, 1, 40, 9), (4, 1, 80, 9), (NULL, 2, 160, 9)",
+)
+"""Account 1 is held by two Anns and a Bob of one town, account 2 by people of two; holder 99 is not there."""
+
+_LEVEL = """\
+  - unique_name: {name}
+    label: {name}
+    dataset: {dataset}
+    key_columns: [{key}]
+    name_column: {column}
+    is_unique_key: {unique}
+"""
+_DIMENSION = """\
+unique_name: {name}
+object_type: dimension
+label: {name}
+type: standard
+hierarchies:
+- unique_name: {name} levels
+  label: {name} levels
+  filter_empty: 'yes'
+  levels:
+{levels}level_attributes:
+{attributes}"""
+_BRIDGE = """\
+relationships:
+- unique_name: to_holders
+  type: embedded
+  from: {dataset: account_holder, join_columns: [holder_id], hierarchy: Accounts levels, level: Account}
+  to: {dimension: Holders, level: Holder}
+  m2m: true
+"""
+_MODEL = """\
+unique_name: balances
+object_type: model
+label: Balances
+relationships:
+- unique_name: held
+  from: {dataset: balance, join_columns: [account_id]}
+  to: {dimension: Accounts, level: Account}
+- unique_name: kept
+  from: {dataset: balance, join_columns: [branch_id]}
+  to: {dimension: Branches, level: Branch}
+metrics:
+- unique_name: Amount
+- unique_name: Mean
+- unique_name: Clients
+aggregates:
+- unique_name: by_town
+  label: by_town
+  attributes:
+  - {name: Town, dimension: Holders}
+  metrics: [Amount, Mean, Clients]
+"""
+
+
+def _dimension(name: str, *levels: tuple[str, str, str, str]) -> str:
+    shown = "".join(f"  - unique_name: {level}\n" for level, *_ in levels)
+    attributes = "".join(
+        _LEVEL.format(
+            name=level,
+            dataset=dataset,
+            key=key,
+            column=column,
+            unique=str(key.endswith("_id") and dataset != "account_holder").lower(),
+        )
+        for level, dataset, key, column in levels
+    )
+    return _DIMENSION.format(name=name, levels=shown, attributes=attributes)
+
+
+def _write_model(folder: Path) -> Path:
+    folder.mkdir()
+    files = {
+        "catalog": "unique_name: bank\nobject_type: catalog\nlabel: Bank\nversion: 1.6\n"
+        "aggressive_agg_promotion: false\nbuild_speculative_aggs: false\n",
+        "connection": "unique_name: warehouse\nobject_type: connection\nlabel: Warehouse\nas_connection: bank\n",
+        "model": _MODEL,
+        "balance": tiny_star.dataset("balance", ("account_id int", "branch_id int", "amount int", "client int")),
+        "bridge": tiny_star.dataset("account_holder", ("account_id int", "holder_id int")),
+        "holder": tiny_star.dataset("holder", ("holder_id int", "holder_name string", "town string")),
+        "branch": tiny_star.dataset("branch", ("branch_id int", "branch_name string")),
+        "accounts": _dimension("Accounts", ("Account", "account_holder", "account_id", "account_id")) + _BRIDGE,
+        "holders": _dimension(
+            "Holders", ("Town", "holder", "town", "town"), ("Holder", "holder", "holder_id", "holder_name")
+        ),
+        "branches": _dimension("Branches", ("Branch", "branch", "branch_id", "branch_name")),
+    }
+    for name, method, column in (
+        ("Amount", "sum", "amount"),
+        ("Mean", "average", "amount"),
+        ("Clients", "count distinct", "client"),
+    ):
+        text = tiny_star.METRIC.format(name=name, method=method, column=column)
+        files[name] = text.replace("dataset: sales", "dataset: balance")
+    for name, text in files.items():
+        (folder / f"{name}.yml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def router(empty_workspace: Workspace, tmp_path: Path) -> Iterator[QueryRouter]:
+    """The model, built."""
+    tiny_star.run_sql(empty_workspace, *_SETUP)
+    deploy(empty_workspace, _write_model(tmp_path / "model"), now=utc_now())
+    run_batch(empty_workspace, "balances", owner=process_owner())
+    with QueryRouter(empty_workspace) as router:
+        yield router
+
+
+_ASKED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
+    'SELECT "Town", "Amount" FROM balances': ([("Bonn", 20), ("Ulm", 35), (None, 40)], "by_town"),
+    """SELECT "Amount", "Clients" FROM balances WHERE "Town" = 'Ulm'""": ([(35, 2)], "by_town"),
+    """SELECT "Amount" FROM balances WHERE "Town" IN ('Ulm', 'Bonn')""": ([(35,)], "facts"),
+    """SELECT "Amount" FROM balances WHERE "Town" >= 'Bonn' OR "Town" IS NULL""": ([(75,)], "facts"),
+    """SELECT "Amount", COUNT(*), "Mean", "Clients" FROM balances WHERE "Holder" IN ('Ann', 'Bob')""": (
+        [(35, 3, Decimal(35) / 3, 2)],
+        "facts",
+    ),
+    'SELECT "Holder", "Amount" FROM balances': ([("Ann", 15), ("Bob", 35), ("Eve", 20), ("Zoe", 40)], "facts"),
+    """SELECT "Town", "Amount" FROM balances WHERE "Holder" <> 'Zoe'""": ([("Bonn", 20), ("Ulm", 35)], "facts"),
+    """SELECT CASE WHEN "Holder" IN ('Ann', 'Bob') THEN 'both' ELSE 'others' END AS who, "Amount" FROM balances""": (
+        [("both", 35), ("others", 60)],
+        "facts",
+    ),
+    'SELECT "Town", "Amount" FROM balances GROUP BY ROLLUP ("Town")': (
+        [("Bonn", 20), ("Ulm", 35), (None, 40), (None, 75)],
+        "by_town, facts",
+    ),
+    """SELECT "Branch", "Amount", SUM("Amount") FILTER (WHERE "Holder" IN ('Ann', 'Bob')) AS s FROM balances
+    WHERE "Town" IS NOT NULL""": ([("east", 5, 5), ("west", 30, 30)], "facts"),
+    """SELECT "Branch", "Amount", SUM(CASE WHEN "Town" = 'Bonn' THEN "Amount" END) AS s FROM balances""": (
+        [("east", 165, None), ("west", 150, 20)],
+        "facts",
+    ),
+    'SELECT "Amount", MAX("Holder"), COUNT(DISTINCT "Town") FROM balances WHERE "Town" IS NOT NULL': (
+        [(35, "Eve", 2)],
+        "facts",
+    ),
+    'SELECT "Amount" FROM balances': ([(315,)], "facts"),
+}
+
+
+@pytest.mark.parametrize("sql", _ASKED)
+def test_a_fact_counts_once(router: QueryRouter, sql: str) -> None:
+    """With and without aggregates; an aggregate that cannot tell does not answer."""
+    rows, source = _ASKED[sql]
+
+    base, routed = router.answer(sql, use_aggregates=False), router.answer(sql)
+
+    assert _sorted(base.rows) == _sorted(rows), base.plan.sql
+    assert _sorted(routed.rows) == _sorted(rows), routed.plan.sql
+    assert ", ".join(one.aggregate or "facts" for one in routed.plan.sources) == source
+
+
+def test_why_an_aggregate_does_not_answer_is_said(router: QueryRouter) -> None:
+    """By the attribute of which a row may have several members."""
+    plan = router.explain("""SELECT "Amount" FROM balances WHERE "Town" IN ('Ulm', 'Bonn')""", estimate=False)
+
+    ((candidate,),) = plan.candidates
+    assert (candidate.aggregate, candidate.missing) == ("by_town", ("Town",))
+    assert candidate.miss == "a row may have several of the members that are asked for, which only the facts tell apart"
+
+
+def test_deviations_are_of_rows(router: QueryRouter) -> None:
+    """Not of rows by members."""
+    found = router.answer("""SELECT STDDEV("Amount") FROM balances WHERE "Holder" IN ('Ann', 'Bob')""")
+
+    assert float(found.rows[0][0]) == pytest.approx(7.6376, abs=1e-3)
+
+
+def test_sums_of_members_are_refused(router: QueryRouter) -> None:
+    """By name."""
+    with pytest.raises(UnsupportedQueryError, match="it is no aggregate of the model"):
+        router.answer('SELECT SUM("Holder") FROM balances')
+
+
+def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    plain = [tuple(round(float(one), 6) if isinstance(one, Decimal | float) else one for one in row) for row in rows]
+    return sorted(plain, key=repr)
