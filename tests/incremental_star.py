@@ -83,6 +83,9 @@ SETUP_SQL = (
 )
 
 
+_COLUMNS = "day_id, shop_id, quantity, amount, seq, epoch_ms, loaded_at, loaded_tz"
+
+
 @dataclass(frozen=True)
 class Sale:
     """One fact row; ``at``: seconds since 1970, None for no indicator."""
@@ -226,7 +229,7 @@ def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
 def load(workspace: Workspace, *sales: Sale) -> None:
     """Add fact rows."""
     if sales:
-        tiny_star.run_sql(workspace, f"INSERT INTO sales VALUES {', '.join(one.sql() for one in sales)}")
+        tiny_star.run_sql(workspace, f"INSERT INTO sales ({_COLUMNS}) VALUES {', '.join(one.sql() for one in sales)}")
 
 
 def build(

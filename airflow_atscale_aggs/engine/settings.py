@@ -159,6 +159,11 @@ class Settings:
         True,
         "count the fact rows that increments do not read: late ones are reported, missing ones mean a full rebuild",
     )
+    check_older_rows: bool = _setting(
+        "aggregate.incrementalUpdate.checkOlderRows.enabled",
+        True,
+        "compare checksums of the fact rows that increments do not read: a reload with as many rows means a full rebuild",
+    )
     full_rebuild_after_days: int = _setting(
         "aggregate.incrementalUpdate.fullRebuildAfterDays",
         0,

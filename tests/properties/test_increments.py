@@ -1,4 +1,5 @@
-"""Increments equal a full rebuild (law 4): any loads that are late by no more than the grace period, merges, kills.
+"""Increments equal a full rebuild (law 4): any loads that are late by no more than the grace period, merges, kills,
+rows in the future, other types, reloads, damaged segments.
 
 200 stories on DuckDB, a quarter per kind of indicator, and a tenth as many on PostgreSQL, where each costs several times as much.
 With ``FUZZ_EXAMPLES`` two and a half times as many as that: 5,000 for the 2,000 of ``make fuzz``.
@@ -48,6 +49,9 @@ _ROUTED = 4
 """The router is asked in one story of so many; it costs as much as a build."""
 
 
+_RENAME = "ALTER TABLE copied RENAME TO sales"
+
+
 class Killed(BaseException):
     """Nobody handles it, as nobody handles SIGKILL."""
 
@@ -73,7 +77,7 @@ class World:
             self._prepare(self.workspace)
         self.stories += 1
         workspace = self.workspace
-        tiny_star.run_sql(workspace, "DELETE FROM sales")
+        tiny_star.run_sql(workspace, "DELETE FROM sales", "ALTER TABLE sales ALTER COLUMN amount TYPE DECIMAL(9,2)")
         current = workspace.registry.open_batch_of(workspace.registry.model(star.MODEL).id)
         if current is not None:
             workspace.registry.cancel_batch(current.id, now=utc_now())
@@ -85,7 +89,7 @@ class World:
             self.workspace.close()
 
     def _prepare(self, workspace: Workspace) -> None:
-        for name in ("sales", "shop", "day", "bridge", "tag"):
+        for name in ("copied", "sales", "shop", "day", "bridge", "tag"):
             tiny_star.run_sql(workspace, f"DROP TABLE IF EXISTS {name}")
         tiny_star.run_sql(
             workspace, "DROP SCHEMA IF EXISTS aggs CASCADE", "CREATE SCHEMA aggs", *star.SETUP_SQL, *star.TAG_SQL
@@ -176,6 +180,38 @@ class Story:
             star.load(self.workspace, Sale(at=at, amount=3))
             self.seen.append(at)
             self.changed_since_kill = True
+
+    def retype(self, number: int) -> None:
+        """The amount gets more digits, or less; values that stand there fit into either."""
+        kind = ("DECIMAL(9,2)", "DECIMAL(12,3)", "DECIMAL(14,2)")[number]
+        tiny_star.run_sql(self.workspace, f"ALTER TABLE sales ALTER COLUMN amount TYPE {kind}")
+        self.changed_since_kill = True
+
+    def reload(self, how: str) -> None:
+        """As many rows as before, and other amounts, also long ago."""
+        copy = ("DROP TABLE IF EXISTS copied", "CREATE TABLE copied AS SELECT * FROM sales")
+        statements = {
+            "swap": (*copy, "UPDATE copied SET amount = amount + 1", "DROP TABLE sales", _RENAME),
+            "fill": (
+                *copy,
+                "DELETE FROM sales",
+                "UPDATE copied SET amount = amount + 1",
+                "INSERT INTO sales SELECT * FROM copied",
+            ),
+            "update": ("UPDATE sales SET amount = amount + 1",),
+        }
+        tiny_star.run_sql(self.workspace, *statements[how])
+        self.changed_since_kill = True
+
+    def damage(self, number: int) -> None:
+        """Somebody changes a settled segment; not while a batch is open that was planned with it."""
+        registry = self.workspace.registry
+        active = registry.active_instances(registry.model(star.MODEL).id)
+        settled = [one.table for made in active for one in registry.segments_of(made.id) if one.is_settled]
+        if settled and not self.is_killed:
+            table = f'aggs."{settled[number % len(settled)]}"'
+            change = f"DELETE FROM {table}" if number % 2 else f"INSERT INTO {table} SELECT * FROM {table}"
+            tiny_star.run_sql(self.workspace, change)
 
     def lose_indicator(self) -> None:
         """A row without an indicator."""
@@ -318,6 +354,9 @@ _STEPS = st.lists(
         st.tuples(st.just("tie"), st.integers(0, 50)),
         st.tuples(st.just("forget"), st.integers(0, 2)),
         st.tuples(st.just("correct"), st.integers(0, 9)),
+        st.tuples(st.just("retype"), st.integers(0, 2)),
+        st.tuples(st.just("reload"), st.sampled_from(["swap", "fill", "update"])),
+        st.tuples(st.just("damage"), st.integers(0, 9)),
         st.tuples(st.just("mistype"), st.sampled_from([1, 36, 7900])),
         st.tuples(st.sampled_from(["lose_indicator", "find_indicator", "truncate"])),
     ),

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.indicators import Indicator, RowRange
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 
 
@@ -39,6 +40,8 @@ class Segment:
         is_settled: no row that is late by no more than the grace period belongs to it any more.
         rows: of its table.
         fact_rows: fact rows that it was made from; None where that is not known, as in what older versions have made.
+        mark: tells its table from others of the same name; empty where nothing does, or nobody noted it.
+        checksum: of the fact rows that it was made from; None where nobody noted one.
     """
 
     key: SegmentKey
@@ -48,6 +51,8 @@ class Segment:
     is_settled: bool
     rows: int
     fact_rows: int | None
+    mark: str = ""
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +65,12 @@ class NewSegment:
         rows: the fact rows that it holds.
         merges: keys of the segments that it is made of, in order; empty: it is made of its source.
         create_sql: for a merging one: the whole statement; the others' stand in the step's sources.
-        count_sql: one row: rows of the table, and fact rows where they can be told.
+        count_sql: one row: rows of the table, fact rows where they can be told, and the table's mark.
         fact_rows_sql: counts the fact rows of the range, where the table cannot tell them: with many-to-many attributes.
             To be run before the table is made: what comes or goes between the two is then told as late, or rebuilt, never
             overlooked.
         verification: for a merging one: it is compared with the segments that it replaces.
+        checksum: of the fact rows of the range when the batch was planned; None for unsettled ones, or where it cannot be made.
     """
 
     number: int
@@ -78,6 +84,7 @@ class NewSegment:
     merges: tuple[SegmentKey, ...] = ()
     create_sql: str = ""
     verification: Verification | None = None
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,8 @@ class Increment:
         unchanged_view_sql: the view for that case.
         newest: greatest indicator that was not in the future when the batch was begun; None where there was none, or nobody
             noted it.
+        identities_sql: asks for the identities of the tables that the fact's rows come from; empty where the catalog has none.
+        sources: what the segments were made from; None in steps of versions that did not note it.
     """
 
     indicator: Indicator
@@ -112,15 +121,18 @@ class Increment:
     last_rows: int = 0
     unchanged_view_sql: str = ""
     newest: int | None = None
+    sources: SourceState | None = None
+    identities_sql: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltSegment:
-    """What became of a new segment: rows of its table, and the fact rows behind them where they can be told."""
+    """What became of a new segment: rows of its table, the fact rows behind them where they can be told, the table's mark."""
 
     number: int
     rows: int
     fact_rows: int | None
+    mark: str = ""
 
 
 def run_to_merge(settled: Sequence[Segment], most: int) -> int:

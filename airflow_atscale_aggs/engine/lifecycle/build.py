@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import (
@@ -34,7 +34,12 @@ from airflow_atscale_aggs.engine.lifecycle.comparing import (
 )
 from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
-from airflow_atscale_aggs.engine.lifecycle.segments import compare_merged, fill_segments, reuse_segments
+from airflow_atscale_aggs.engine.lifecycle.segments import (
+    NotComparableError,
+    compare_merged,
+    fill_segments,
+    reuse_segments,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
@@ -59,6 +64,15 @@ class _Built:
     parts: BuiltParts
     source: ChosenSource
     verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an attempt makes its table. ``may_reuse``: segments may stay when nothing has changed."""
+
+    source: ChosenSource
+    level: VerificationLevel
+    may_reuse: bool = True
 
 
 def build_instance(
@@ -186,7 +200,9 @@ def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settin
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
             _drop_quietly(session, claim.instance.step, claim.attempt)
-    return _Built(_fill(session, claim, facts, tell), facts, Verified(level=settings.verify, undecided=(undecided,)))
+    parts = _fill(session, claim, facts, tell)
+    _analyze(session, claim, parts)
+    return _Built(parts, facts, Verified(level=settings.verify, undecided=(undecided,)))
 
 
 def _build_from(
@@ -197,15 +213,38 @@ def _build_from(
     level: VerificationLevel,
     tell: _Teller,
 ) -> _Built:
-    """Make and compare the table in one snapshot, where there are such."""
+    """Make and compare the table, or find that nothing has changed.
+
+    A statement that fails ends its transaction, whoever catches the error: nothing that follows in it would be done. What may
+    fail without harm therefore comes last in a transaction that is begun anew, or after it.
+    """
+    try:
+        built = _in_one_snapshot(workspace, session, claim, _Way(source, level), tell)
+    except NotComparableError:
+        built = _in_one_snapshot(workspace, session, claim, _Way(source, level, may_reuse=False), tell)
+    _analyze(session, claim, built.parts)
+    if level is not VerificationLevel.OFF:
+        # Segments do not change: those that were merged are compared without the snapshot.
+        verified = built.verified
+        undecided = (*verified.undecided, *compare_merged(session, claim, built.parts))
+        built = replace(built, verified=replace(verified, undecided=undecided))
+    for reason in built.verified.undecided:
+        tell("undecided", text=reason)
+    return built
+
+
+def _in_one_snapshot(workspace: Workspace, session: WarehouseSession, claim: Claim, way: _Way, tell: _Teller) -> _Built:
+    """Make and compare the table in one snapshot, where there are such. Raises NotComparableError while it may reuse."""
+    source, level = way.source, way.level
     verification = claim.instance.step.verification_of(claim.attempt)
     if level is VerificationLevel.OFF or verification is None:
         with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
-            parts = reuse_segments(session, claim, tell) or _fill(session, claim, source, tell)
+            reused = reuse_segments(session, claim, tell) if way.may_reuse else None
+            parts = reused or _fill(session, claim, source, tell)
         return _Built(parts, source, Verified(level=VerificationLevel.OFF))
     known = _known_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot() as is_snapshot:
-        reused = reuse_segments(session, claim, tell)
+        reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
             return _Built(reused, source, Verified(level=level))
         if known is None and not is_snapshot and source.option.instance_id is None:
@@ -222,10 +261,7 @@ def _build_from(
             is_snapshot=is_snapshot,
         )
         verified = compare(session, comparison)
-        verified = replace(verified, undecided=(*verified.undecided, *compare_merged(session, claim)))
         tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
-    for reason in verified.undecided:
-        tell("undecided", text=reason)
     return _Built(parts, source, verified)
 
 
@@ -245,13 +281,20 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _
     sql = step.create_statement(source.option, claim.attempt, source.attempt)
     tell("sql", text=sql)
     written = session.execute(sql)
-    if step.analyze_sql:
-        # Without statistics the table is right all the same.
-        with contextlib.suppress(WarehouseError):
-            session.execute(step.analyze_statement(claim.attempt))
     if written is None or written < 0:
         written = int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
     return BuiltParts(rows=written)
+
+
+def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None:
+    """Gather statistics of what an attempt has made; without them it is right all the same."""
+    step, made = claim.instance.step, {one.number for one in parts.segments}
+    new = step.increment.new if step.increment is not None else ()
+    segments = [one.analyze_sql.replace(TARGET_ATTEMPT, str(claim.attempt)) for one in new if one.number in made]
+    for sql in (step.analyze_statement(claim.attempt), *segments):
+        if sql:
+            with contextlib.suppress(WarehouseError):
+                session.execute(sql)
 
 
 def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> None:

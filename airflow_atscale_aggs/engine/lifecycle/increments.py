@@ -8,9 +8,20 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.provenance import (
+    Checksums,
+    KeptSegments,
+    ReadPart,
+    checksum_columns,
+    damages,
+    source_states,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
+from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
     IncrementsInput,
@@ -19,12 +30,12 @@ from airflow_atscale_aggs.engine.planning.increments import (
     Whole,
     decide,
     moments,
-    notes_of,
     prospect,
     starts,
 )
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts, lookup_statement, read_lookup
+from airflow_atscale_aggs.engine.sql.provenance import ChecksumRequest, columns_read
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -67,15 +78,20 @@ def decide_increments(
     if not any(name in datasets and datasets[name].incremental for name in facts):
         is_asked = request.build_type is BuildType.INCREMENTAL
         return Decided({}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked)
+    settings = workspace.settings_of(record.id)
+    last = _last_builds(workspace, session, record)
+    if request.build_type is BuildType.INCREMENTAL:
+        last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
     given = IncrementsInput(
         build_type=request.build_type,
         deployment_id=record.deployment_id,
         now=request.now,
         datasets=datasets,
         sources=sources,
-        settings=workspace.settings_of(record.id),
+        settings=settings,
         grace_periods=request.grace_periods,
-        last=_last_builds(workspace, session, record),
+        last=last,
+        states=_states(session, candidates, datasets, sources) if settings.incremental else {},
     )
     decisions = _decided(session, candidates, given)
     names = {(one.definition.id, one.part.fact): one.name for one in candidates}
@@ -96,9 +112,30 @@ def _decided(session: WarehouseSession, candidates: Sequence[Candidate], given: 
         else:
             by_fact.setdefault(one.part.fact, {})[key] = found
     for fact, found_here in by_fact.items():
-        looked_up = _look_up(session, fact, list(found_here.values()), given)
-        decisions.update((key, decide(found, looked_up, given)) for key, found in found_here.items())
+        checksums = Checksums(session, given.sources, fact)
+        looked_up = _look_up(session, fact, list(found_here.values()), given, checksums)
+        for key, found in found_here.items():
+            decisions[key] = _with_checksums(decide(found, looked_up, given), found, given, checksums)
     return decisions
+
+
+def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput, checksums: Checksums) -> Decision:
+    """With the checksums of the rows that will be settled, taken before anything is built.
+
+    What changes between now and the build is then told as late, or rebuilt, by the next increment, never overlooked.
+    """
+    if isinstance(decision, Whole) or found.state is None or not given.settings.check_older_rows:
+        return decision
+    kept = found.kept_checksum
+    if decision.full_reason or not found.kept:
+        read = {column for dataset, column in columns_read(found.part, found.column) if dataset == found.part.fact}
+        columns = checksum_columns(found.state, found.part.fact, given.sources[found.part.fact].hashable(read))
+    else:
+        columns = None if kept is None else kept.columns
+    if columns is None:
+        return decision
+    *settled, _ = decision.ranges
+    return replace(decision, checksums=(*(checksums.of(ChecksumRequest(rows, columns)) for rows in settled), None))
 
 
 def _is_not_there(one: Candidate, given: IncrementsInput) -> bool:
@@ -110,7 +147,9 @@ def _is_not_there(one: Candidate, given: IncrementsInput) -> bool:
     return False
 
 
-def _look_up(session: WarehouseSession, fact: str, found: Sequence[Prospect], given: IncrementsInput) -> IndicatorFacts:
+def _look_up(
+    session: WarehouseSession, fact: str, found: Sequence[Prospect], given: IncrementsInput, checksums: Checksums
+) -> IndicatorFacts:
     """The indicator of one fact, as far as its aggregates must know it."""
     first, source = found[0], given.sources[fact]
     bounds = starts(found)
@@ -122,10 +161,65 @@ def _look_up(session: WarehouseSession, fact: str, found: Sequence[Prospect], gi
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
 
     looked_up = look(bounds, bounds if given.settings.count_late_rows else ())
+    if given.settings.check_older_rows:
+        looked_up = replace(looked_up, checksums=_kept_checksums(rows, found, checksums))
     if bounds and looked_up.greatest is None and looked_up.is_readable:
         whole = look((), bounds)
-        return replace(whole, above=looked_up.above)
+        return replace(whole, above=looked_up.above, checksums=looked_up.checksums)
     return looked_up
+
+
+def _kept_checksums(
+    rows: RowRange, found: Sequence[Prospect], checksums: Checksums
+) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
+    """Of the rows that increments would not read, as they are now."""
+    now: dict[tuple[int, tuple[str, ...]], Checksum] = {}
+    for one in found:
+        kept = one.kept_checksum
+        if one.start is not None and kept is not None:
+            asked = ChecksumRequest(replace(rows, through=one.start), kept.columns)
+            if (checksum := checksums.of(asked)) is not None:
+                now[one.start, kept.columns] = checksum
+    return now
+
+
+def _states(
+    session: WarehouseSession, candidates: Sequence[Candidate], datasets: Mapping[str, Dataset], sources: Sources
+) -> Mapping[Key, SourceState]:
+    """What the sources of aggregates with an indicator are now; those that are not all there are refused later on."""
+    parts: dict[Key, ReadPart] = {}
+    for one in candidates:
+        incremental = datasets[one.part.fact].incremental if one.part.fact in datasets else None
+        if incremental is None:
+            continue
+        read = columns_read(one.part, incremental.column)
+        try:
+            for dataset, column in read:
+                sources[dataset].column(column, "")
+        except DefinitionError:
+            continue
+        parts[one.definition.id, one.part.fact] = ReadPart(part=one.part, indicator=incremental.column)
+    return source_states(session, parts, sources) if parts else {}
+
+
+def _with_damages(
+    session: WarehouseSession,
+    last: Mapping[Key, LastBuild],
+    candidates: Sequence[Candidate],
+    record: ModelRecord,
+    schema: str,
+) -> Mapping[Key, LastBuild]:
+    """With what is wrong with the settled segments that an increment would keep."""
+    kept: dict[Key, KeptSegments] = {}
+    for one in candidates:
+        key = one.definition.id, one.part.fact
+        build = last.get(key)
+        if build is not None and build.are_there and build.deployment_id == record.deployment_id:
+            settled = [segment for segment in build.segments if segment.is_settled]
+            if settled:
+                kept[key] = KeptSegments(part=one.part, schema=schema, segments=settled)
+    damaged = damages(session, kept) if kept else {}
+    return {key: replace(build, damage=damaged.get(key, "")) for key, build in last.items()}
 
 
 def _last_builds(workspace: Workspace, session: WarehouseSession, record: ModelRecord) -> Mapping[Key, LastBuild]:

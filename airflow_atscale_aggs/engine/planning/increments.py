@@ -20,22 +20,28 @@ from airflow_atscale_aggs.engine.aggregates.indicators import (
     IndicatorKind,
     IndicatorUnit,
     RowRange,
-    moment_of,
     read_grace,
     settled_bound,
     shown_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.provenance import (
+    Checksum,
+    SourceState,
+    added,
+    changed_columns,
+    changed_rows,
+    replaced_table,
+)
 from airflow_atscale_aggs.engine.aggregates.segments import Increment, Segment, run_to_merge
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
-from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
+from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicators import (
     IndicatorFacts,
     indicator_kind,
     indicator_type,
-    is_finer_than_kept,
     type_problem,
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -51,12 +57,14 @@ class LastBuild:
         increment: of its step; None where it is one table.
         segments: in order of their ranges; the last one is unsettled.
         are_there: all tables of the segments are in the warehouse.
+        damage: what is wrong with a table of them; empty where nothing is known.
     """
 
     deployment_id: str
     increment: Increment | None
     segments: tuple[Segment, ...] = ()
     are_there: bool = True
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,7 @@ class IncrementsInput:
         now: when the batch is begun.
         grace_periods: overrides by dataset.
         last: by (definition id, fact).
+        states: what the sources are now, by (definition id, fact).
     """
 
     build_type: BuildType
@@ -77,6 +86,7 @@ class IncrementsInput:
     settings: Settings
     grace_periods: Mapping[str, str] = field(default_factory=dict)
     last: Mapping[tuple[str, str], LastBuild] = field(default_factory=dict)
+    states: Mapping[tuple[str, str], SourceState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,7 @@ class Prospect:
         full_reason: why all segments are made anew; empty when it is not known yet that they must be.
         kept: settled segments that stay.
         start: everything above is read again; None when all is.
+        state: what its sources are now; None when nobody looked.
     """
 
     part: FactPart
@@ -101,6 +112,12 @@ class Prospect:
     full_reason: str
     kept: tuple[Segment, ...] = ()
     start: int | None = None
+    state: SourceState | None = None
+
+    @property
+    def kept_checksum(self) -> Checksum | None:
+        """Of the fact rows behind the settled segments that stay; None where not all are known."""
+        return added(one.checksum for one in self.kept)
 
     @property
     def base(self) -> _Base | None:
@@ -141,6 +158,8 @@ class InSegments:
         late: fact rows below what is read that were not there when it was built; None when nobody counted.
         is_first: it has never been built.
         newest: greatest indicator that is not in the future; None where there is none.
+        sources: what its segments are made from; None when nobody looked.
+        checksums: of the fact rows of each range, None where there is none; none at all before they are asked for.
     """
 
     indicator: Indicator
@@ -155,6 +174,8 @@ class InSegments:
     late: int | None = None
     is_first: bool = False
     newest: int | None = None
+    sources: SourceState | None = None
+    checksums: tuple[Checksum | None, ...] = ()
 
     @property
     def covered(self) -> RowRange:
@@ -181,7 +202,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     kind = indicator_kind(data_type, source.dialect)
     if grace is None or kind is None:
         return Whole(reason=problem)
-    last = given.last.get((definition.id, part.fact))
+    last, state = given.last.get((definition.id, part.fact)), given.states.get((definition.id, part.fact))
     found = Prospect(
         part=part,
         column=column,
@@ -190,7 +211,8 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
         model_grace=grace,
         grace=read_grace(given.grace_periods.get(part.fact, "")) or grace,
         last=last,
-        full_reason=_why_full(last, column, data_type, given),
+        full_reason=_why_full(last, (column, data_type), state, given),
+        state=state,
     )
     return found if found.full_reason else _reaching_back(found, given)
 
@@ -215,7 +237,9 @@ def _why_never(definition: AggregateDefinition, part: FactPart, given: Increment
     return Whole(reason=f"{reason}, and {JOINS_PREVENT} is off", is_refused=True)
 
 
-def _why_full(last: LastBuild | None, column: str, data_type: str, given: IncrementsInput) -> str:
+def _why_full(
+    last: LastBuild | None, indicator: tuple[str, str], state: SourceState | None, given: IncrementsInput
+) -> str:
     """Why all segments must be made anew, as far as the registry knows."""
     if given.build_type is BuildType.FULL:
         return "a full rebuild was asked for"
@@ -223,7 +247,7 @@ def _why_full(last: LastBuild | None, column: str, data_type: str, given: Increm
         return "it has not been built before"
     if last.increment is None or not last.segments:
         return "it was built as one table the last time"
-    return _why_not_on_top(last, last.increment, (column, data_type), given)
+    return _why_not_on_top(last, last.increment, indicator, given) or _why_not_alike(last.increment, state)
 
 
 def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, str], given: IncrementsInput) -> str:
@@ -238,9 +262,24 @@ def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, st
         )
     if not last.are_there:
         return "tables of its segments are not in the warehouse any more"
+    if last.damage:
+        return last.damage
     days = given.settings.full_rebuild_after_days
     if days and given.now - before.full_at >= timedelta(days=days):
         return f"its last full rebuild is {days} days ago or more (aggregate.incrementalUpdate.fullRebuildAfterDays)"
+    return ""
+
+
+def _why_not_alike(before: Increment, state: SourceState | None) -> str:
+    """Why segments made from the sources as they were do not go with segments made from them as they are."""
+    if state is None:
+        return ""
+    if before.sources is None:
+        return "it was built by a version that did not note what its columns are"
+    if changed := changed_columns(before.sources, state):
+        return changed
+    if replaced := replaced_table(before.sources, state):
+        return f"table `{replaced}` is not the one that it was built from, or was truncated or written anew"
     return ""
 
 
@@ -269,7 +308,7 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
     """
     if looked_up.nulls:
-        return Whole(reason=f"`{found.column}` is NULL in {_rows(looked_up.nulls)} of `{found.part.fact}`")
+        return Whole(reason=f"`{found.column}` is NULL in {counted_rows(looked_up.nulls)} of `{found.part.fact}`")
     if not looked_up.is_readable:
         return Whole(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
     greatest = looked_up.greatest
@@ -292,6 +331,7 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         ranges=_ranges(found, None, settled, greatest),
         is_first=found.last is None,
         newest=newest,
+        sources=found.state,
     )
     if reason or base is None:
         return made
@@ -367,7 +407,10 @@ def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts,
         )
     if looked_up.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
         return f"all newer rows of `{found.part.fact}` are gone, and nobody knows whether the older ones are there"
-    return ""
+    kept = found.kept_checksum
+    now = None if kept is None else looked_up.checksums.get((start, kept.columns))
+    changed = "" if kept is None or now is None else changed_rows(kept, now)
+    return f"{what} {changed}" if changed else ""
 
 
 def _expected(found: Prospect) -> int | None:
@@ -381,71 +424,8 @@ def _late(found: Prospect, looked_up: IndicatorFacts) -> int | None:
     return None if expected is None or counted is None else counted - expected
 
 
-def notes_of(decisions: Mapping[str, Decision], given: IncrementsInput, facts: Mapping[str, str]) -> tuple[str, ...]:
-    """What was decided, for people: what is full and why, units, late rows, precision.
-
-    Args:
-        decisions: by name of the aggregate.
-        facts: fact of each aggregate.
-    """
-    notes: dict[str, list[str]] = {}
-    for name, decision in decisions.items():
-        if given.build_type is BuildType.INCREMENTAL:
-            reason = decision.reason if isinstance(decision, Whole) else decision.full_reason
-            if reason and not (isinstance(decision, Whole) and decision.is_refused):
-                notes.setdefault(f"Built in full: {{}}: {reason}.", []).append(name)
-    told = [text.replace("{}", ", ".join(names), 1) for text, names in notes.items()]
-    for name, decision in decisions.items():
-        if isinstance(decision, InSegments):
-            told += _told(facts[name], decision, given)
-    return tuple(dict.fromkeys(told))
-
-
-def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
-    """Sentences about a fact's indicator."""
-    told = []
-    indicator, grace = made.indicator, made.grace
-    if indicator.kind is IndicatorKind.INTEGER and grace.suffix:
-        how = "declared" if given.settings.indicator_unit is not IndicatorUnitSetting.INFER else "inferred"
-        steps = grace.seconds * indicator.unit.per_second
-        told.append(
-            f"Indicator `{indicator.column}` of {fact}: epoch {indicator.unit} ({how} from "
-            f"{made.ranges[-1].through if made.newest is None else made.newest}); a grace period of {grace} is {steps:,} of them."
-        )
-    if is_finer_than_kept(indicator.data_type):
-        told.append(
-            f"Indicator `{indicator.column}` of {fact} has digits beyond microseconds, which are not kept: bounds are rounded "
-            "up to whole microseconds."
-        )
-    greatest = made.ranges[-1].through
-    if greatest is not None and _is_far_ahead(made, greatest, given):
-        told.append(
-            f"The greatest `{indicator.column}` of {fact} is {shown_bound(indicator.kind, greatest)}, in the future. The window "
-            "stays where the other rows are; those in the future are read with every increment until their time comes."
-        )
-    if made.late and made.late > 0:
-        start = made.ranges[0].after
-        bound = "" if start is None else shown_bound(indicator.kind, start)
-        told.append(
-            f"{_rows(made.late)} of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
-            f"to {bound}. Increments do not read that far back; a full rebuild does."
-        )
-    return told
-
-
-def _is_far_ahead(made: InSegments, greatest: int, given: IncrementsInput) -> bool:
-    """Whether there are rows later than the clock by more than the grace period; less than that may be the clock's fault."""
-    unit, kind = made.indicator.unit, made.indicator.kind
-    if unit is IndicatorUnit.PLAIN:
-        return False
-    reach = made.grace.seconds * unit.per_second
-    if kind is IndicatorKind.INTEGER and not made.grace.suffix:
-        reach = made.grace.number
-    moment = moment_of(kind, unit, given.now, ZoneInfo(given.settings.indicator_time_zone))
-    return greatest > moment + reach
-
-
-def _rows(number: int) -> str:
+def counted_rows(number: int) -> str:
+    """``1 row``, ``2 rows``."""
     return "1 row" if number == 1 else f"{number:,} rows"
 
 

@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
+from airflow_atscale_aggs.engine.aggregates.provenance import added
 from airflow_atscale_aggs.engine.aggregates.segments import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.planning.increments import InSegments
@@ -20,6 +21,7 @@ from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_in
 from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import segment_table, stored_columns
+from airflow_atscale_aggs.engine.sql.provenance import identities_query, table_mark
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -97,6 +99,8 @@ class SegmentComposer:
             last_rows=sum(one.rows for one in last),
             unchanged_view_sql=self._view(self._built(last)) if last else "",
             newest=made.newest,
+            sources=made.sources,
+            identities_sql=identities_query([self._part.fact], self._context.sources) or "" if made.sources else "",
         )
 
     def verification(self) -> Verification:
@@ -127,9 +131,10 @@ class SegmentComposer:
             rows=rows,
             is_settled=rows is not self._made.ranges[-1],
             drop_sql=render(drop_table(target), dialect),
-            count_sql=render(self._counted(target, self._summed()), dialect),
+            count_sql=self._counted(target, self._summed()),
             fact_rows_sql=render(self._fact_rows(rows), dialect) if self._is_fanning else "",
             analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
+            checksum=dict(zip(self._made.ranges, self._made.checksums, strict=False)).get(rows),
         )
 
     def _merging(self) -> NewSegment:
@@ -150,9 +155,10 @@ class SegmentComposer:
             rows=rows,
             is_settled=True,
             drop_sql=made.drop_sql,
-            count_sql=render(self._counted(self._target(1), fact_rows), context.sources.dialect),
+            count_sql=self._counted(self._target(1), fact_rows),
             analyze_sql=made.analyze_sql,
             merges=tuple(one.key for one in merged),
+            checksum=added(one.checksum for one in merged),
             create_sql=self._create(1, combined(self._part, tables, context.sources)),
             verification=context.verifications.merging(
                 self._part, self._target(1), exp.Subquery(this=united(self._part, tables))
@@ -171,10 +177,13 @@ class SegmentComposer:
         """True where one fact row may stand in several groups."""
         return any(bound.is_many_to_many for bound in self._part.attributes)
 
-    @staticmethod
-    def _counted(target: exp.Table, fact_rows: exp.Expression) -> exp.Expression:
-        """Rows of a segment, and fact rows behind it."""
-        return exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows).from_(target.copy())
+    def _counted(self, target: exp.Table, fact_rows: exp.Expression) -> str:
+        """Rows of a segment, fact rows behind it, and its mark."""
+        dialect = self._context.sources.dialect
+        mark = exp.cast(table_mark(target, stored_columns(self._part).names, dialect), "text")
+        return render(
+            exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows, mark).from_(target.copy()), dialect
+        )
 
     def _summed(self) -> exp.Expression:
         """The fact rows that the groups of a segment stand for; NULL where they overlap."""

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
     PartitionHint,
 )
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
@@ -52,6 +53,7 @@ _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
 _attribute_decoder = msgspec.json.Decoder(BoundAttribute)
 _evidence_decoder = msgspec.json.Decoder(dict[str, float])
+_checksum_decoder = msgspec.json.Decoder(Checksum)
 _evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
@@ -218,6 +220,16 @@ def encode_verified(verified: Verified) -> bytes:
 def decode_verified(document: bytes) -> Verified:
     """How an attempt was verified."""
     return _verified_decoder.decode(document)
+
+
+def encode_checksum(checksum: Checksum) -> bytes:
+    """A checksum of fact rows as JSON."""
+    return _encode(checksum)
+
+
+def decode_checksum(document: bytes) -> Checksum:
+    """The checksum of a document."""
+    return _checksum_decoder.decode(document)
 
 
 def encode_query(record: QueryRecord) -> bytes:

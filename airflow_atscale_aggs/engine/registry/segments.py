@@ -35,6 +35,7 @@ def write_down_segments(connection: Connection, step: BuildStep, attempt: int) -
                 after=None if one.rows.after is None else str(one.rows.after),
                 through=str(one.rows.through),
                 is_settled=one.is_settled,
+                checksum=None if one.checksum is None else documents.encode_checksum(one.checksum),
             )
         )
 
@@ -62,7 +63,7 @@ def record_parts(connection: Connection, claim: Claim, built: BuiltParts, now: d
                 segments.c.attempt == claim.attempt,
                 segments.c.number == one.number,
             )
-            .values(rows=one.rows, fact_rows=one.fact_rows)
+            .values(rows=one.rows, fact_rows=one.fact_rows, mark=one.mark)
         )
     connection.execute(delete(segment_uses).where(segment_uses.c.instance_id == instance_id))
     for position, key in enumerate(built.uses):
@@ -171,6 +172,8 @@ def _segment(row: Any) -> Segment:
         is_settled=row.is_settled,
         rows=row.rows or 0,
         fact_rows=row.fact_rows,
+        mark=row.mark or "",
+        checksum=None if row.checksum is None else documents.decode_checksum(row.checksum),
     )
 
 

@@ -225,6 +225,8 @@ segments = Table(
     Column("rows", BigInteger),
     Column("fact_rows", BigInteger),
     Column("dropped_at", UtcDateTime),
+    Column("mark", Text),
+    Column("checksum", LargeBinary),
     PrimaryKeyConstraint("instance_id", "attempt", "number"),
     Index(f"ix_{_PREFIX}segments_undropped", "dropped_at"),
 )

@@ -106,6 +106,13 @@ class Dialect:
             bytes of a value; None where nothing cheap is known. See `sql/statistics.py`.
         table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
             where the warehouse does not tell.
+        descriptions: a query, with a place for ``{tables}``, for database, schema, table, column (empty: the relation itself), what
+            it is (type with its digits, collation, NOT NULL; for a relation: table, view, …), and the DDL that collations are
+            read from or NULL; None where the warehouse tells no more than types. See `sql/provenance.py`.
+        identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of a relation
+            come from, NULL where a table has none; None where the catalog does not tell a table from its successor.
+        row_version: a system column of the rows of tables that changes whenever a row is written; None where there is none.
+        hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
         row_bytes: what a row takes besides its values.
         comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between types of
             two families is refused, whatever the values. Types in no family are not known to be refused; empty where it was
@@ -149,6 +156,10 @@ class Dialect:
     quantile: QuantileStyle | None = None
     statistics: str | None = None
     table_bytes: str | None = None
+    descriptions: str | None = None
+    identities: str | None = None
+    row_version: str | None = None
+    hash_text: str | None = None
     row_bytes: int = 0
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
@@ -164,6 +175,46 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
 WHERE (n.nspname, c.relname) IN ({tables})"""
+
+_POSTGRES_DESCRIPTIONS = """\
+SELECT current_database(), n.nspname, c.relname, a.attname,
+  format_type(a.atttypid, a.atttypmod)
+  || COALESCE(' COLLATE ' || quote_ident(k.collname) || CASE WHEN k.collisdeterministic THEN '' ELSE ' (nondeterministic)' END, '')
+  || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+  NULL
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation k ON k.oid = a.attcollation AND a.attcollation <> t.typcollation
+WHERE (current_database(), n.nspname, c.relname) IN ({tables})
+UNION ALL SELECT current_database(), n.nspname, c.relname, '', CASE c.relkind WHEN 'r' THEN 'table'
+  WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, NULL
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (current_database(), n.nspname, c.relname) IN ({tables})"""
+
+_POSTGRES_IDENTITIES = """\
+WITH RECURSIVE under AS (
+  SELECT t.dataset, to_regclass(t.spelled)::oid AS oid FROM (VALUES {tables}) AS t (dataset, spelled)
+  UNION
+  SELECT u.dataset, n.oid FROM under u CROSS JOIN LATERAL (
+    SELECT d.refobjid AS oid FROM pg_rewrite r
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    WHERE r.ev_class = u.oid AND r.ev_type = '1' AND d.refobjid <> u.oid
+    UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = u.oid) n
+)
+SELECT u.dataset, n.nspname || '.' || c.relname, CASE c.relkind WHEN 'r' THEN c.oid || '/' || pg_relation_filenode(c.oid)
+  WHEN 'p' THEN CAST(c.oid AS TEXT) WHEN 'v' THEN c.oid || '/' || md5(pg_get_viewdef(c.oid)) END
+FROM under u JOIN pg_class c ON c.oid = u.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+
+_DUCKDB_DESCRIPTIONS = """\
+SELECT database_name, schema_name, table_name, column_name,
+  data_type || CASE WHEN is_nullable THEN '' ELSE ' NOT NULL' END, NULL
+FROM duckdb_columns() WHERE (database_name, schema_name, table_name) IN ({tables})
+UNION ALL SELECT database_name, schema_name, table_name, '', 'table', sql
+FROM duckdb_tables() WHERE (database_name, schema_name, table_name) IN ({tables})
+UNION ALL SELECT database_name, schema_name, view_name, '', 'view', NULL
+FROM duckdb_views() WHERE (database_name, schema_name, view_name) IN ({tables})"""
 
 _POSTGRES_TABLE_BYTES = """\
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
@@ -218,6 +269,7 @@ _ROWS = (
         divides_whole_numbers=True,
         quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_DUCKDB_STATISTICS,
+        descriptions=_DUCKDB_DESCRIPTIONS,
         hash_columns="HASH",
         comparable=_DUCKDB_COMPARABLE,
         catalog=catalogs.DUCKDB,
@@ -240,6 +292,10 @@ _ROWS = (
         quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_POSTGRES_STATISTICS,
         table_bytes=_POSTGRES_TABLE_BYTES,
+        descriptions=_POSTGRES_DESCRIPTIONS,
+        identities=_POSTGRES_IDENTITIES,
+        row_version="xmin",
+        hash_text="HASHTEXTEXTENDED",
         row_bytes=28,
         comparable=_POSTGRES_COMPARABLE,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.indicators import IndicatorKind, RowRange, read_value, shown_bound
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.quoting import named
@@ -83,6 +84,7 @@ class IndicatorFacts:
         up_to: rows up to each bound, where it was asked for.
         newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment that no
             row has reached is not there.
+        checksums: of the rows up to a bound, by the bound and the columns that are hashed.
     """
 
     greatest: int | None = None
@@ -91,6 +93,7 @@ class IndicatorFacts:
     above: Mapping[int, int] = field(default_factory=dict)
     up_to: Mapping[int, int] = field(default_factory=dict)
     newest: Mapping[int, int] = field(default_factory=dict)
+    checksums: Mapping[tuple[int, tuple[str, ...]], Checksum] = field(default_factory=dict)
 
 
 def lookup_statement(

@@ -7,7 +7,7 @@ dialect and is read as PostgreSQL's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -128,6 +128,14 @@ class DatasetSource:
         for reference in made.find_all(exp.Column):
             reference.set("table", None)
         return made.unnest()
+
+    def hashable(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The table's or query's own columns behind some columns; calculations may say something else each time."""
+        found: set[str] = set()
+        for name in names:
+            own = self.own(name)
+            found |= {column.name for column in own.find_all(exp.Column)} if own is not None else set()
+        return tuple(sorted(found))
 
     def is_physical(self, name: str) -> bool:
         """True for a column of the table or query, False for a calculation on top of it."""

@@ -31,6 +31,9 @@ class WarehouseSession(Protocol):
     def fetch_named(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
         """Run a query and read its result with the names of its columns. Raises as `execute` does."""
 
+    def result_types(self, sql: str) -> tuple[str, ...]:
+        """Types of the columns of a query's result, as the driver tells them. Raises as `execute` does."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """All statements inside take effect together, or none, where the dialect's row says so for DDL."""
 

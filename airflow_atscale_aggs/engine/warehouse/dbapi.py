@@ -72,6 +72,12 @@ class DbApiSession:
             names = tuple(str(column[0]) for column in cursor.description or ())
             return names, [tuple(row) for row in cursor.fetchall()]
 
+    def result_types(self, sql: str) -> tuple[str, ...]:
+        """Types of the columns of a query's result, as the driver tells them."""
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql)
+            return tuple(_told_type(column) for column in cursor.description or ())
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements of the block, or none; only where the dialect has transactional DDL."""
@@ -268,6 +274,13 @@ def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
 def _dotted(key: TableKey) -> str:
     """Schema and name, quoted, as one text."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in key[1:] if part)
+
+
+def _told_type(column: Any) -> str:
+    """The type of a column of a cursor's description: a name, or the driver's code with size, precision and scale."""
+    shown = getattr(column, "type_display", None)
+    parts = [str(part) for part in column[1:6] if part is not None]
+    return str(shown) if shown else " ".join(parts)
 
 
 def _literal(text: str) -> str:

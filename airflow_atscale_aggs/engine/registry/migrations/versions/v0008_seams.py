@@ -1,4 +1,4 @@
-"""Whose schema it is, models that were let go, tables that were taken over."""
+"""Whose schema it is, models that were let go, tables that were taken over, what segments were made from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Give the registry a name of its own; add a column and a table."""
+    """Give the registry a name of its own; add columns and a table."""
     identity = op.create_table(
         "atscale_aggs_identity",
         sa.Column("id", sa.String(36), primary_key=True),
@@ -27,3 +27,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("schema", "table"),
     )
     op.add_column("atscale_aggs_models", sa.Column("retired_at", sa.DateTime))
+    op.add_column("atscale_aggs_segments", sa.Column("mark", sa.Text))
+    op.add_column("atscale_aggs_segments", sa.Column("checksum", sa.LargeBinary))
