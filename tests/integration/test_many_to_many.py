@@ -163,6 +163,8 @@ _ASKED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
         [(35, "Eve", 2)],
         "facts",
     ),
+    'SELECT "Amount" FROM balances WHERE "Town" IS NOT NULL': ([(35,)], "facts"),
+    'SELECT "Branch", "Amount" FROM balances WHERE NOT "Town" IS NULL': ([("east", 5), ("west", 30)], "facts"),
     'SELECT "Amount" FROM balances': ([(315,)], "facts"),
 }
 

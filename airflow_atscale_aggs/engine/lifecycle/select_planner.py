@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.composing import compose
 from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts, statistics_of
+from airflow_atscale_aggs.engine.rewriting.distinct_members import compose_groups, members_of_groups
 from airflow_atscale_aggs.engine.rewriting.divisions import (
     KIND,
     KindOf,
@@ -32,7 +34,13 @@ from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calen
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
-from airflow_atscale_aggs.engine.rewriting.probing import asks_for_columns, column_query, without_rows
+from airflow_atscale_aggs.engine.rewriting.probing import (
+    asks_for_columns,
+    asks_for_sample,
+    column_query,
+    with_columns,
+    without_rows,
+)
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.statements import Statement
@@ -87,6 +95,8 @@ class SelectPlanner:
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
             return self._columns()
+        if asks_for_sample(select):
+            select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
         query = with_facts_of_rows(query, known.model, known.paths)
         kind = None
@@ -116,6 +126,9 @@ class SelectPlanner:
     def _composed(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """A query of one level on tables; remembers its parts, and from what each is answered."""
         known = self.known
+        inner = members_of_groups(query)
+        if inner is not None:
+            return compose_groups(query, inner, self._composed(inner, use_aggregates=use_aggregates))
         parts = [self._in_order(part) for part in split_by_fact(query, known.model, known.paths)]
         answered: list[tuple[QueryPart, AnswerRows]] = []
         for part in parts:
@@ -141,6 +154,35 @@ class SelectPlanner:
             with contextlib.suppress(DefinitionError, QueryError):
                 found[name] = self._column(name, meaning)
         return without_rows(found.items())
+
+    def _fullest_fact(self) -> str:
+        """The fact that most metrics are of."""
+        known = self.known
+        numbers = Counter(metric.dataset for metric in known.model.metrics.values())
+        return max(known.model.facts, key=lambda fact: numbers[fact])
+
+    def _columns_of(self, fact: str) -> list[str]:
+        """Names of the columns that rows of a fact have: one value of each attribute, and its own metrics."""
+        known = self.known
+        reached = known.paths.attributes_of(fact)
+        names = []
+        for name, meaning in known.names.unique():
+            if isinstance(meaning, GrainAttribute):
+                if meaning in reached and not reached[meaning].is_many_to_many:
+                    names.append(name)
+                continue
+            with contextlib.suppress(QueryError):
+                query = read_select(
+                    column_query(name), known.names, known.calculations, dialect=known.sources.dialect.name
+                )
+                parts = split_by_fact(query, known.model, known.paths)
+                if (
+                    not query.frames
+                    and not query.slices
+                    and all(part.fact == fact and not part.edges for part in parts)
+                ):
+                    names.append(name)
+        return names
 
     def _column(self, name: str, meaning: Meaning) -> exp.Query:
         known = self.known

@@ -31,6 +31,7 @@ from airflow_atscale_aggs.engine.rewriting.members import (
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
     Ref,
+    argument_of,
     references,
     substitute,
 )
@@ -87,7 +88,7 @@ class _Group:
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
         if part.scope is not None and part.scope.each is not None:
             keys.append(rows.value(part.attributes[part.scope.each]).copy())
-        members = [substitute(_argument(one), attributes) for one in query.members]
+        members = [substitute(argument_of(one), attributes) for one in query.members]
         slices = [self._slice(one, attributes) for one in part.slices.values()]
         self._prepare(keys, members, slices)
 
@@ -174,7 +175,7 @@ class _Group:
 
     def _member(self, place: int) -> exp.Expression:
         made = self._query.members[place].copy()
-        _argument(made).replace(self._members[place].copy())
+        argument_of(made).replace(self._members[place].copy())
         return made
 
 
@@ -185,12 +186,6 @@ def _grouped_together(condition: exp.Expression) -> exp.Expression:
 def _nothing(place: int, part: QueryPart) -> exp.Expression:
     """A metric that is empty everywhere; numbers of any type take the type of whole ones in."""
     return exp.cast(exp.Null(), "bigint") if place in part.numbers else exp.Null()
-
-
-def _argument(function: exp.Expression) -> exp.Expression:
-    """What a member aggregate is of, without DISTINCT."""
-    argument: exp.Expression = function.this
-    return argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
 
 
 def _laid_together(

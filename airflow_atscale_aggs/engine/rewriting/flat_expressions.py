@@ -294,10 +294,13 @@ class FlatExpressions:
     def _members(
         self, function: exp.Expression, inner: exp.Expression, clause: exp.Expression, *, only: exp.Expression | None
     ) -> exp.Expression:
-        """MIN, MAX or COUNT(DISTINCT) of attributes; any value is the least one as well."""
+        """MIN, MAX or a count of attributes; any value is the least one as well."""
         function = exp.Min(this=function.this) if isinstance(function, exp.AnyValue) else function
         is_distinct = isinstance(function.this, exp.Distinct)
         converted = self.converted(inner, clause)
+        if isinstance(function, exp.Count) and not is_distinct and is_key(converted):
+            there = exp.Not(this=exp.Is(this=exp.Paren(this=converted), expression=exp.Null()))
+            return self.metric(ROW_COUNT, only=there if only is None else exp.and_(only, there))
         is_of_members = isinstance(function, (exp.Min, exp.Max)) or (isinstance(function, exp.Count) and is_distinct)
         if not is_of_members or not is_key(converted):
             self.refuse(function, "it is no aggregate of the model", "Use its metrics, or MIN, MAX or COUNT(DISTINCT).")

@@ -154,6 +154,12 @@ class ModelQuery:
         return next((output.name for output in self.outputs if output.expression == shown), f"key {number + 1}")
 
 
+def argument_of(member: exp.Expression) -> exp.Expression:
+    """What MIN, MAX or COUNT(DISTINCT) is of, without DISTINCT."""
+    argument: exp.Expression = member.this
+    return argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
+
+
 def ref(kind: Ref, number: int) -> exp.Placeholder:
     """A reference."""
     return exp.Placeholder(this=f"{kind}{number}")

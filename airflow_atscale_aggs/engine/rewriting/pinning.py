@@ -30,17 +30,18 @@ def _pinned(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expres
         return _all(sides) if isinstance(condition, exp.And) == is_true else _common(sides)
     if isinstance(condition, (exp.EQ, exp.NullSafeEQ) if is_true else (exp.NEQ, exp.NullSafeNEQ)):
         return _equal(condition.this, condition.expression)
+    if isinstance(condition, exp.Is):
+        is_null = isinstance(condition.expression, exp.Null) and bool(condition.args.get("negate")) is not is_true
+        return _equal(condition.this, condition.expression) if is_null else {}
     return _pinned_by_list(condition) if is_true else {}
 
 
 def _pinned_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
-    """By a list, a range or NULL that leaves one value."""
+    """By a list or a range that leaves one value."""
     if isinstance(condition, exp.In) and condition.expressions and not condition.args.get("query"):
         return _common([_equal(condition.this, value) for value in condition.expressions])
     if isinstance(condition, exp.Between) and condition.args["low"] == condition.args["high"]:
         return _equal(condition.this, condition.args["low"])
-    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
-        return _equal(condition.this, condition.expression)
     return {}
 
 

@@ -1,4 +1,7 @@
-"""``SELECT * FROM model LIMIT 0``: a BI tool asks which columns there are. It is answered without reading a row."""
+"""``SELECT * FROM model LIMIT 0``: a BI tool asks which columns there are. It is answered without reading a row.
+
+``SELECT * FROM model LIMIT 100`` asks what is there: of one fact, since no row has the columns of several.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,28 @@ _HARMLESS = frozenset({"expressions", "from_", "where", "limit", "order", "kind"
 def asks_for_columns(select: exp.Select) -> bool:
     """All columns are selected, and no row can be among the answer."""
     is_star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
-    if not is_star or {name for name, value in select.args.items() if value} - _HARMLESS:
+    if not is_star or _clauses(select) - _HARMLESS:
         return False
     limit, where = select.args.get("limit"), select.args.get("where")
     has_no_room = limit is not None and limit.expression == exp.Literal.number(0)
     return has_no_room or (where is not None and any(map(_is_false, _conjuncts(where.this))))
+
+
+def asks_for_sample(select: exp.Select) -> bool:
+    """All columns of some rows are selected: a BI tool shows what is there."""
+    is_star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
+    return is_star and select.args.get("limit") is not None and not _clauses(select) - _HARMLESS - {"offset"}
+
+
+def with_columns(select: exp.Select, names: Iterable[str]) -> exp.Select:
+    """The SELECT with columns by name in place of the star."""
+    made = select.copy()
+    made.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in names])
+    return made
+
+
+def _clauses(select: exp.Select) -> set[str]:
+    return {name for name, value in select.args.items() if value}
 
 
 def column_query(name: str) -> exp.Select:

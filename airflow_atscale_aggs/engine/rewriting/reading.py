@@ -81,6 +81,8 @@ class _Reader:
         condition = self._where(where) if where is not None else None
         self._shown = [self._projection(one, place) for place, one in enumerate(select.expressions, 1)]
         self._take_keys(select.args.get("group"))
+        if select.args.get("having") is None:
+            self._take_constants()
         outputs = tuple(
             Output(name, self._over_keys(expression, original))
             for (name, expression), original in zip(self._shown, select.expressions, strict=True)
@@ -90,8 +92,6 @@ class _Reader:
         condition_on_groups = self._having(having) if having is not None else None
         order_by = tuple(self._order_term(one, outputs) for one in order.expressions) if order is not None else ()
         used, measured = self._used, list(self._used.metrics)
-        if not self._keys and not measured and not used.members:
-            self._refuse(select, "it asks for constants only", "Select an attribute or a metric.")
         return ModelQuery(
             attributes=tuple(used.attributes),
             keys=tuple(self._keys),
@@ -161,6 +161,12 @@ class _Reader:
         levels = [tuple(dict.fromkeys(self._key(self._grouped(item)) for item in items)) for items in sets]
         if has_levels:
             self._sets = tuple(levels)
+
+    def _take_constants(self) -> None:
+        """Where nothing but constants is selected, they are one group, if there are rows."""
+        used = self._used
+        if not self._keys and not self._sets and not used.metrics and not used.members and self._shown:
+            self._key(self._shown[0][1])
 
     def _grouping(self, arguments: Sequence[exp.Expression], select: exp.Select) -> tuple[int, ...]:
         """The keys that GROUPING(…) is about."""

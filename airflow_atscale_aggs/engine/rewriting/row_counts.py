@@ -43,7 +43,7 @@ def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths
 
 def _links_dimensions(query: ModelQuery) -> bool:
     """Whether only facts say which of its attributes belong together."""
-    return not query.metrics and len({attribute.role for attribute in query.attributes}) > 1
+    return not query.metrics and len({attribute.role for attribute in query.attributes}) != 1
 
 
 def _reaches(query: ModelQuery, fact: str, paths: JoinPaths) -> bool:

@@ -469,3 +469,35 @@ JOIN date_dim ON ws_sold_date_sk = d_date_sk UNION ALL SELECT d_date FROM catalo
 SELECT 'x' AS k, SUM("Store Revenue") AS r FROM retail_demo.retail WHERE "Category" = 'none' GROUP BY 1
 -- equals
 SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk WHERE i_category = 'none' GROUP BY 1
+
+-- case: distinct members over the rows of several facts
+-- from: any
+SELECT "Sold Year", COUNT(DISTINCT "Brand") AS brands FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT y, COUNT(DISTINCT b) FROM (SELECT d_year AS y, i_brand AS b FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk JOIN item ON ss_item_sk = i_item_sk
+UNION ALL SELECT d_year, i_brand FROM web_sales JOIN date_dim ON ws_sold_date_sk = d_date_sk JOIN item ON ws_item_sk = i_item_sk
+UNION ALL SELECT d_year, i_brand FROM catalog_sales JOIN date_dim ON cs_sold_date_sk = d_date_sk JOIN item ON cs_item_sk = i_item_sk) AS x GROUP BY y
+
+-- case: rows with a member, rows under a condition, and a number for each row
+-- from: any
+SELECT "Sold Year", SUM("Store Quantity") AS q, COUNT("Category") AS named, SUM(CASE WHEN "Category" IS NULL THEN 0 ELSE 1 END) AS same, SUM(5) AS fives
+FROM retail_demo.retail GROUP BY 1
+-- equals
+SELECT d_year, SUM(ss_quantity), COUNT(i_category), COUNT(i_category), 5 * COUNT(*) FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk
+LEFT JOIN item ON ss_item_sk = i_item_sk GROUP BY d_year
+
+-- case: metrics multiplied, negated and switched inside a sum
+-- from: store_year_category
+SELECT "Sold Year", SUM("Store Revenue" * 2) AS twice, SUM(CASE WHEN "Category" = 'Books' THEN "Store Revenue" ELSE -"Store Revenue" END) AS less,
+SUM("Store Revenue" * CASE WHEN "Category" = 'Music' THEN 1 ELSE 0 END) AS music FROM retail_demo.retail WHERE "Category" IS NOT NULL GROUP BY 1
+-- equals
+SELECT d_year, 2 * SUM(ss_ext_sales_price), SUM(CASE WHEN i_category = 'Books' THEN ss_ext_sales_price ELSE -ss_ext_sales_price END),
+SUM(CASE WHEN i_category = 'Music' THEN ss_ext_sales_price ELSE 0 END) FROM store_sales JOIN date_dim ON ss_sold_date_sk = d_date_sk
+JOIN item ON ss_item_sk = i_item_sk WHERE i_category IS NOT NULL GROUP BY d_year
+
+-- case: members while nothing is there, and constants of rows that are
+-- from: any
+SELECT "Category", "Store Revenue" FROM retail_demo.retail WHERE NOT EXISTS (SELECT 1 FROM retail_demo.retail WHERE "Sold Year" = 1066)
+AND EXISTS (SELECT 1 FROM retail_demo.retail WHERE "Category" = 'Books' AND "Sold Year" = 2000) AND "Category" <> ALL (ARRAY['Shoes'])
+-- equals
+SELECT i_category, SUM(ss_ext_sales_price) FROM store_sales JOIN item ON ss_item_sk = i_item_sk WHERE i_category <> 'Shoes' GROUP BY i_category
