@@ -20,6 +20,13 @@ _DAYS = f"{_SHOPS} JOIN day d ON f.day_id = d.day_id"
 _BY_CITY = f"SELECT s.city, SUM(f.amount) {_SHOPS} GROUP BY 1"
 
 _ANSWERED = {
+    "superset: samples": (
+        "SELECT * FROM tiny_sales WHERE \"Day\" = 'day 3' LIMIT 100",
+        (
+            "SELECT d.month, d.day_name, s.city, s.shop_name, SUM(f.quantity), SUM(f.amount), AVG(f.amount) "
+            f"{_DAYS} WHERE d.day_name = 'day 3' GROUP BY 1, 2, 3, 4"
+        ),
+    ),
     "tableau: a sheet": (
         (
             'SELECT "tiny_sales"."City" AS "City", SUM("tiny_sales"."Amount") AS "sum:Amount:ok" '
