@@ -247,7 +247,6 @@ def test_three_answers_to_why_it_is_not_used(workspace: Workspace, tmp_path: Pat
             UnsupportedQueryError,
             "depends on a row around it",
         ),
-        ('SELECT "City", "Amount" FROM tiny.tiny_sales JOIN shop ON TRUE', UnsupportedQueryError, "without joins"),
         ('SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = :city', UnsupportedQueryError, "parameter"),
         ('SELECT "City", "Amount" FROM tiny.tiny_sales LIMIT 1 + 1', UnsupportedQueryError, "1 + 1"),
         ('SELECT my_function("City"), "Amount" FROM tiny.tiny_sales', UnsupportedQueryError, "not known"),

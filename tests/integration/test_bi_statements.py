@@ -207,8 +207,6 @@ _REFUSED = {
     'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = $1': "Put the value in",
     'SELECT "City", AVG(DISTINCT "Amount") FROM tiny.tiny_sales GROUP BY 1': "Write the metric without a function",
     'SELECT SUM(CAST("Amount" AS INTEGER)) FROM tiny.tiny_sales': "it is no aggregate of the model",
-    'SELECT "City", SUM("t"."Amount") AS a FROM tiny.tiny_sales AS t JOIN (SELECT "City" AS c FROM tiny.tiny_sales '
-    'ORDER BY 1 LIMIT 2) AS top ON "City" = c GROUP BY 1': "Put `SELECT … FROM model` into a subquery and join that",
     'SELECT "City" AS c FROM tiny.tiny_sales HAVING RANK() OVER (ORDER BY "City") = 1': "Put the query into a subquery",
 }
 

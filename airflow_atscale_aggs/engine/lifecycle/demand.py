@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
+from airflow_atscale_aggs.engine.rewriting.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.matching import not_single_rows
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of, split_by_fact
@@ -163,19 +164,22 @@ class _DemandReader:
             self._unserved.append(Unserved(sql, weight, str(error)))
 
     def _read(self, sql: str, weight: float, dialect: str) -> None:
-        known = self._known
-        statement = read_statement(sql, dialect=dialect, model=known.record.name)
-        found: list[tuple[ModelQuery, QueryPart]] = []
-        for select in statement.selects:
-            query = read_select(select, known.names, known.calculations, dialect=dialect)
-            found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
-        for query, part in found:
+        for query, part in with_room(lambda: self._parts(sql, dialect), sql):
             metrics = tuple(sorted({metric.name for metric in part.metrics.values() if metric is not None}))
             need = Need(part=part.needed, weight=weight, metrics=metrics)
             if not need.part.has_only_rollups() and not_single_rows(query, part):
                 self._unserved.append(Unserved(sql, weight, "an exact distinct metric is needed at a coarser grain"))
             else:
                 self.take(need, sql)
+
+    def _parts(self, sql: str, dialect: str) -> list[tuple[ModelQuery, QueryPart]]:
+        known = self._known
+        statement = read_statement(sql, dialect=dialect, model=known.record.name)
+        found: list[tuple[ModelQuery, QueryPart]] = []
+        for select in statement.selects:
+            query = read_select(select, known.names, known.calculations, dialect=dialect)
+            found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
+        return found
 
     def _add_noted(self, record: QueryRecord, weight: float) -> None:
         model, names = self._known.model, self._known.names

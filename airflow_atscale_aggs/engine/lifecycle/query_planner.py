@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,15 +12,28 @@ from functools import cache
 from sqlglot import UnsupportedError, exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError, UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.errors import (
+    DefinitionError,
+    NotRegisteredError,
+    QueryError,
+    UnreadableQueryError,
+    UnsupportedQueryError,
+)
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.meanings import Meanings, mean, written_name
 from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
-from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
+from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.rewriting.aggregate_calls import AS_DEFINED, keeps_calculation, method_of
+from airflow_atscale_aggs.engine.rewriting.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
+from airflow_atscale_aggs.engine.rewriting.flattening import rename_ctes
+from airflow_atscale_aggs.engine.rewriting.joined import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.statements import Statement, model_statement, parse_with_tables
 from airflow_atscale_aggs.engine.sql.statements import render_last
@@ -67,6 +82,9 @@ class QueryPlanner:
 
     def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
         """The plan, without reasons. Raises as `use.answer` does."""
+        return with_room(lambda: self._planned(asked, now), asked.sql)
+
+    def _planned(self, asked: Asked, now: datetime) -> QueryPlan:
         read = self._read(asked, now)
         if isinstance(read, _OnTables):
             return self._on_tables(read)
@@ -74,6 +92,9 @@ class QueryPlanner:
 
     def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
         """The plan with the other candidates. Raises as `use.explain` does."""
+        return with_room(lambda: self._explained(asked, now, estimate=estimate), asked.sql)
+
+    def _explained(self, asked: Asked, now: datetime, *, estimate: bool) -> QueryPlan:
         read = self._read(asked, now)
         if isinstance(read, _OnTables):
             candidates = read.plan.candidates(estimate=estimate) if read.plan is not None else []
@@ -148,14 +169,18 @@ class QueryPlanner:
                 raise unreadable or UnreadableQueryError(asked.sql, "it is no query")
             meanings = self._by_default(named, asked.model, meanings)
         assert root is not None  # noqa: S101 - names were found in it
-        numbers = {id(record): number for number, (_, record) in enumerate(meanings.models)}
-        models = [(table, numbers[id(record)]) for table, record in meanings.models]
-        statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models)
+        known = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
+        numbers = {one.record.id: number for number, one in enumerate(known)}
+        models = [(table, numbers[record.id]) for table, record in meanings.models]
+        self._note_columns(table for table in named if id(table) not in {id(one) for one, _ in meanings.models})
+        rename_ctes(root, {name for one in known for name in _names_inside(one)})
+        kept = functools.partial(_is_kept, known)
+        statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models, is_kept=kept)
         if "/" in asked.sql:
             check_divisions_around(statement.root, statement.selects, asked.dialect, self._workspace.warehouse.dialect)
         since = now - asked.max_staleness if asked.max_staleness is not None else None
-        known = [self._models.of(meanings.models[number][1], now) for number in statement.models]
-        return _OnModels(statement, tuple(SelectPlanner(self._workspace, one, since) for one in known), meanings)
+        planners = tuple(SelectPlanner(self._workspace, known[number], since) for number in statement.models)
+        return _OnModels(statement, planners, meanings)
 
     def _read_plain(
         self, asked: Asked, planner: PlainPlanner, plain: PlainText, meanings: Meanings, now: datetime
@@ -172,6 +197,13 @@ class QueryPlanner:
             use_aggregates=asked.use_aggregates,
         )
         return _OnTables(asked.sql, plan, None, meanings)
+
+    def _note_columns(self, tables: Iterable[exp.Table]) -> None:
+        """Note the columns of tables that stand beside models: names without a table are looked up among them."""
+        beside = list(tables)
+        for table, columns in zip(beside, self._tables.find([key_of(one) for one in beside]), strict=True):
+            if columns is not None:
+                table.meta[COLUMNS] = sorted({*columns, *(name.casefold() for name in columns)})
 
     def _by_default(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
         """Where nothing that is named is there, a default model is meant.
@@ -199,6 +231,33 @@ class QueryPlanner:
         except UnsupportedError as error:
             reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
             raise UnsupportedQueryError(statement.sql, reason) from error
+
+
+def _is_kept(known: Sequence[ModelKnowledge], number: int, name: str, around: exp.Expression) -> bool | None:
+    """Whether an aggregate function around a column means the metric as it is defined; None: it is no metric."""
+    names = known[number].names
+    try:
+        meaning = names.find(name) if names.has(name) else None
+    except QueryError:
+        return False
+    if meaning is None or isinstance(meaning, GrainAttribute):
+        return None
+    is_distinct = isinstance(around.this, exp.Distinct)
+    if not isinstance(around, exp.AggFunc):
+        return False
+    if isinstance(meaning, Metric):
+        return method_of(around, meaning, is_distinct=is_distinct) == AS_DEFINED
+    return keeps_calculation(around, is_distinct=is_distinct)
+
+
+def _names_inside(known: ModelKnowledge) -> Iterator[str]:
+    """Names without a schema that SQL on a model's tables uses: a CTE of one of them would hide the table."""
+    yield from known.model.datasets
+    for dataset in known.model.datasets:
+        with contextlib.suppress(DefinitionError):
+            place = known.sources[dataset].place
+            if place is not None:
+                yield place[2]
 
 
 def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

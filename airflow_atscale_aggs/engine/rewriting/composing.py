@@ -29,6 +29,7 @@ from airflow_atscale_aggs.engine.rewriting.members import (
     over_members,
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import (
+    ModelJoin,
     ModelQuery,
     Ref,
     argument_of,
@@ -82,7 +83,12 @@ class _Group:
     def __init__(self, query: ModelQuery, part: QueryPart, rows: AnswerRows) -> None:
         self._query, self._part, self._rows = query, part, rows
         rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
-        attributes: Values = {Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place))}
+        attributes: Values = {
+            Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place)),
+            Ref.JOINED: lambda place: column_of(query.joined[place][1], query.joined[place][0]),
+        }
+        for join in query.joins:
+            rows.select.append("joins", _joined(join, attributes))
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
@@ -118,6 +124,9 @@ class _Group:
             name = self._query.metrics[next(iter(part.edges))]
             reason = "a semi-additive metric is not answered where rows have several members of an attribute"
             raise UnsupportedQueryError(name, reason, "Group by the attribute itself, or leave it out.")
+        if self._query.joins:
+            reason = "a relation is not joined where rows have several members of an attribute"
+            raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
         conditions: dict[exp.Expression | None, None] = {slices.get(place): None for place in part.metrics}
         columns = [metric.column for metric in part.metrics.values() if metric is not None]
         found, firsts = rows.once(keys, members, list(conditions), columns)
@@ -177,6 +186,15 @@ class _Group:
         made = self._query.members[place].copy()
         argument_of(made).replace(self._members[place].copy())
         return made
+
+
+def _joined(join: ModelJoin, values: Values) -> exp.Join:
+    on = substitute(join.on, values) if join.on is not None else None
+    kind = "CROSS" if on is None and not join.is_left else None
+    if on is None and join.is_left:
+        on = exp.true()
+    table = exp.Table(this=identifier(join.subquery))
+    return exp.Join(this=table, side="LEFT" if join.is_left else None, kind=kind, on=on)
 
 
 def _grouped_together(condition: exp.Expression) -> exp.Expression:

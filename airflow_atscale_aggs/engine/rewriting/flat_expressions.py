@@ -28,9 +28,11 @@ from airflow_atscale_aggs.engine.rewriting.aggregate_calls import (
 )
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics, Coordinates
 from airflow_atscale_aggs.engine.rewriting.coordinates import Between, Each, Frame, Slice, resolve
+from airflow_atscale_aggs.engine.rewriting.joined import JoinedRelations, Relation
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ROW_COUNT,
     MeasuredMetric,
+    ModelJoin,
     Ref,
     rebuilt,
     ref,
@@ -85,6 +87,7 @@ class Used:
     slices: dict[int, exp.Expression] = field(default_factory=dict)
     members: list[exp.Expression] = field(default_factory=list)
     subqueries: dict[str, exp.Query] = field(default_factory=dict)
+    joined: dict[tuple[str, str], int] = field(default_factory=dict)
     groupings: list[tuple[exp.Expression, ...]] = field(default_factory=list)
 
 
@@ -108,6 +111,7 @@ class FlatExpressions:
         self._names, self._calculations, self._dialect = names, calculations, dialect
         self._qualifiers, self._nests = qualifiers, nests
         self._windows: Mapping[str, exp.Window] = {}
+        self._relations = JoinedRelations(names)
         self.used = Used()
         self._handlers: tuple[tuple[_Kinds, Callable[[Any, _Place], exp.Expression | None]], ...] = (
             (exp.Column, self._column),
@@ -118,6 +122,25 @@ class FlatExpressions:
             ((exp.Query, exp.Any, exp.All), self._subquery),
             ((exp.EQ, exp.NEQ), self._quantified),
         )
+
+    def join(self, relations: Sequence[Relation], clause: exp.Expression) -> tuple[ModelJoin, ...]:
+        """The joins of relations whose columns the expressions may use from now on."""
+        if relations and not self._nests:
+            self.refuse(clause, "this clause is not part of the SQL surface of a model", WRAP)
+        joins = []
+        for relation in relations:
+            subquery = self._named_subquery(relation.query, clause)
+            self._relations.add(relation, subquery)
+            conditions = [self.row_condition(self._relations.equal(name, subquery), clause) for name in relation.using]
+            if relation.on is not None:
+                conditions.append(self.row_condition(relation.on, clause))
+            on = exp.and_(*conditions, copy=False) if conditions else None
+            joins.append(ModelJoin(subquery, on, relation.is_left))
+        return tuple(joins)
+
+    def is_joined(self, column: exp.Column) -> bool:
+        """Whether a column is one of a joined relation."""
+        return self._relations.find(column, self.refuse) is not None
 
     def name_windows(self, windows: Sequence[exp.Window]) -> None:
         """The windows that the SELECT's WINDOW clause names."""
@@ -163,6 +186,9 @@ class FlatExpressions:
         aliased = place.alias(column)
         if aliased is not None:
             return exp.Paren(this=aliased.copy())
+        joined = self._relations.find(column, self.refuse)
+        if joined is not None:
+            return ref(Ref.JOINED, self.used.joined.setdefault(joined, len(self.used.joined)))
         meaning = self._meaning(column, place.clause)
         if isinstance(meaning, Metric):
             return self.metric(meaning.name)
@@ -179,8 +205,9 @@ class FlatExpressions:
         return self._names.find(column.name, lambda: self.text(clause))
 
     def meaning_of(self, value: exp.Expression, clause: exp.Expression) -> Meaning | None:
-        """What a column means; None for anything else."""
-        return self._meaning(value, clause) if isinstance(value, exp.Column) else None
+        """What a column of the model means; None for anything else."""
+        is_own = isinstance(value, exp.Column) and not self.is_joined(value)
+        return self._meaning(value, clause) if is_own else None
 
     def calculation(self, calculation: Calculation, only: exp.Expression | None = None) -> exp.Expression:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""
@@ -381,6 +408,10 @@ class FlatExpressions:
         query = node.unnest()
         if not self._nests or not isinstance(query, exp.Query):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
+        return rows_of(self._named_subquery(query, node), query)
+
+    def _named_subquery(self, query: exp.Query, node: exp.Expression) -> str:
+        """The name under which a query's rows stand before the SELECT."""
         column = outer_column(query)
         if column is not None:
             reason = f"`{self.text(column)}` depends on the row around it: the subquery is correlated"
@@ -388,7 +419,7 @@ class FlatExpressions:
         subqueries = self.used.subqueries
         name = free_name(query, subqueries)
         subqueries[name] = query
-        return rows_of(name, query)
+        return name
 
     def text(self, clause: exp.Expression) -> str:
         """For messages."""
@@ -402,7 +433,10 @@ class FlatExpressions:
 def is_key(expression: exp.Expression) -> bool:
     """Attributes without any aggregate; constants are no keys."""
     kinds = {node.name[0] for node in expression.find_all(exp.Placeholder)}
-    return kinds == {Ref.ATTRIBUTE.value} and expression.find(exp.Window) is None
+    return bool(kinds) and kinds <= _OF_ROWS and expression.find(exp.Window) is None
+
+
+_OF_ROWS = {Ref.ATTRIBUTE.value, Ref.JOINED.value}
 
 
 def _is_measured(value: exp.Expression) -> bool:

@@ -2,6 +2,7 @@
 
 Expressions are ASTs whose leaves are references (`Ref`), rendered nowhere before they are replaced:
 
+    J  column of a joined relation by its place in ``joined``; wherever A may stand
     A  attribute by its place in ``ModelQuery.attributes``; in keys, WHERE and member aggregates
     K  grouping key by its place in ``keys``
     M  metric by its place in ``metrics``
@@ -39,6 +40,7 @@ class Ref(StrEnum):
     METRIC = "M"
     MEMBERS = "G"
     GROUPING = "L"
+    JOINED = "J"
 
 
 _REFS: Mapping[str, Ref] = {kind.value: kind for kind in Ref}
@@ -82,6 +84,21 @@ class OrderTerm:
     nulls_first: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ModelJoin:
+    """A relation that is joined to the rows of a model.
+
+    Attributes:
+        subquery: the name of the query that it is.
+        on: over A and J; None: every row meets every row.
+        is_left: rows that meet none stay.
+    """
+
+    subquery: str
+    on: exp.Expression | None
+    is_left: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelQuery:
     """A SELECT on the flat table of one model. Its expressions must not be changed, only copied.
@@ -97,7 +114,9 @@ class ModelQuery:
         frames: by place of the metric: at which other members than those of its row it is measured.
         members: MIN, MAX or COUNT(DISTINCT) over A.
         subqueries: name and SQL on tables of the queries whose rows its expressions read; they do not depend on its own.
-        where: over A.
+        joins: relations that are joined to the rows before they are filtered and grouped.
+        joined: columns of joined relations that are used: the subquery's name, the column's.
+        where: over A and J.
         having: over K, M and G.
         is_distinct: rows that are equal are shown once.
         sets: places of the keys that each level of GROUPING SETS is grouped by; empty: by all of them.
@@ -116,6 +135,8 @@ class ModelQuery:
     facts: Mapping[int, str] = field(default_factory=dict)
     frames: Mapping[int, Frame] = field(default_factory=dict)
     subqueries: tuple[tuple[str, exp.Query], ...] = ()
+    joins: tuple[ModelJoin, ...] = ()
+    joined: tuple[tuple[str, str], ...] = ()
     where: exp.Expression | None = None
     having: exp.Expression | None = None
     order_by: tuple[OrderTerm, ...] = ()

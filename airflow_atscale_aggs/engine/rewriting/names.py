@@ -27,6 +27,9 @@ class FlatNames(Protocol):
     def has(self, name: str) -> bool:
         """True when it means something, or several things."""
 
+    def spells(self, name: str) -> bool:
+        """True when it means something as it is written, in this very case."""
+
 
 class SurfaceNames:
     """Looks names up: unique names first, then labels, then both without regard to case.
@@ -85,6 +88,10 @@ class SurfaceNames:
     def has(self, name: str) -> bool:
         """True when `find` would find or be torn between meanings."""
         return any(self._stages(name))
+
+    def spells(self, name: str) -> bool:
+        """True when it is a unique name or a label, in this very case."""
+        return name in self._unique or name in self._labels
 
     def _stages(self, name: str) -> Iterator[dict[Meaning, None] | None]:
         """Meanings of a name, by ever looser ways to compare it."""

@@ -10,7 +10,7 @@ Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -119,7 +119,8 @@ class _Splitter:
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
         plain = (*query.keys, *query.members, query.where)
         used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
-        self._used = frozenset(used | set(query.kept))
+        self._joined = frozenset(place for join in query.joins for place in references(join.on, Ref.ATTRIBUTE))
+        self._used = frozenset(used | set(query.kept) | self._joined)
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
     def split(self) -> tuple[QueryPart, ...]:
@@ -257,6 +258,8 @@ class _Splitter:
         conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
         used = {at for key in keys for at in self._key_attributes[key]} | each
         used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
+        used |= self._joined
+        self._check_joined(fact, here, scope)
         used |= self._kept(used, reached) if scope is None else set()
         slices, sliced = self._slices(metrics, reached, fact)
         edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
@@ -281,6 +284,16 @@ class _Splitter:
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
             scope=scope,
         )
+
+    def _check_joined(self, fact: str, here: Collection[int], scope: Scope | None) -> None:
+        """Relations are joined to all rows of all facts."""
+        if self._query.joins and scope is not None:
+            reason = "a metric that is measured at other members is not answered beside a joined relation"
+            raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
+        for place in self._joined - set(here):
+            name = self._query.attributes[place].query_name
+            reason = f"a relation is joined by it, and no relationship leads to it from `{fact}`"
+            raise UnsupportedQueryError(name, reason, "Ask for the metrics of each fact by themselves.")
 
     def _kept(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
         """One attribute for each join that leaves rows out though nothing of it is used otherwise."""

@@ -107,6 +107,10 @@ class _Names:
         """Whether it is one of them."""
         return name in self.meanings
 
+    def spells(self, name: str) -> bool:
+        """The same: they are told apart by case."""
+        return self.has(name)
+
 
 class _PlainReader:
     """Reads one plain SELECT."""

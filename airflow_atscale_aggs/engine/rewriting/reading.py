@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.flat_expressions import WRAP, FlatExpressions, is_key
 from airflow_atscale_aggs.engine.rewriting.grouping import grouping_sets
+from airflow_atscale_aggs.engine.rewriting.joined import relations_of
 from airflow_atscale_aggs.engine.rewriting.model_query import (
     ModelQuery,
     OrderTerm,
@@ -27,7 +28,20 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 from airflow_atscale_aggs.engine.rewriting.names import FlatNames
 
 _CLAUSES = frozenset(
-    {"expressions", "from_", "where", "group", "having", "order", "limit", "offset", "distinct", "kind", "windows"}
+    {
+        "expressions",
+        "from_",
+        "where",
+        "group",
+        "having",
+        "order",
+        "limit",
+        "offset",
+        "distinct",
+        "kind",
+        "windows",
+        "joins",
+    }
 )
 
 
@@ -77,8 +91,8 @@ class _Reader:
         """To be called once."""
         self._check_clauses(select)
         self._flat.name_windows(select.args.get("windows") or ())
-        where = select.args.get("where")
-        condition = self._where(where) if where is not None else None
+        joins = self._flat.join(relations_of(select, self._dialect), select)
+        condition = self._where(select.args.get("where"))
         self._shown = [self._projection(one, place) for place, one in enumerate(select.expressions, 1)]
         self._take_keys(select.args.get("group"))
         if select.args.get("having") is None:
@@ -91,19 +105,21 @@ class _Reader:
         order = select.args.get("order")
         condition_on_groups = self._having(having) if having is not None else None
         order_by = tuple(self._order_term(one, outputs) for one in order.expressions) if order is not None else ()
-        used, measured = self._used, list(self._used.metrics)
+        used = self._used
         return ModelQuery(
             attributes=tuple(used.attributes),
             keys=tuple(self._keys),
-            metrics=tuple(one.name for one in measured),
+            metrics=tuple(one.name for one in used.metrics),
             slices=used.slices,
-            filters={place: one.only for place, one in enumerate(measured) if one.only is not None},
-            methods={place: one.method for place, one in enumerate(measured) if one.method},
-            facts={place: one.fact for place, one in enumerate(measured) if one.fact},
-            frames={place: one.frame for place, one in enumerate(measured) if one.frame is not None},
+            filters={place: one.only for one, place in used.metrics.items() if one.only is not None},
+            methods={place: one.method for one, place in used.metrics.items() if one.method},
+            facts={place: one.fact for one, place in used.metrics.items() if one.fact},
+            frames={place: one.frame for one, place in used.metrics.items() if one.frame is not None},
             members=tuple(used.members),
             outputs=outputs,
             subqueries=tuple(used.subqueries.items()),
+            joins=joins,
+            joined=tuple(used.joined),
             where=condition,
             having=condition_on_groups,
             order_by=order_by,
@@ -124,7 +140,9 @@ class _Reader:
         if distinct is not None and distinct.args.get("on"):
             self._refuse(distinct, "DISTINCT ON is not part of the SQL surface of a model", "Group instead.")
 
-    def _where(self, where: exp.Expression) -> exp.Expression:
+    def _where(self, where: exp.Expression | None) -> exp.Expression | None:
+        if where is None:
+            return None
         condition = self._flat.converted(where.this, where)
         if next(references(condition, Ref.METRIC), None) is not None or self._used.members:
             self._refuse(where, "it filters rows by an aggregated value", "Conditions on metrics belong into HAVING.")
@@ -196,7 +214,7 @@ class _Reader:
         """The selected expression that a plain name stands for, when it is an alias."""
         if not isinstance(item, exp.Column) or item.table:
             return None
-        if prefers_column and self._names.has(item.name):
+        if prefers_column and (self._names.has(item.name) or self._flat.is_joined(item)):
             return None
         return next((expression for name, expression in self._shown if name == item.name), None)
 
@@ -246,6 +264,9 @@ class _Reader:
             return ref(Ref.KEY, keys.index(node)) if node in keys and is_key(node) else None
 
         made = rebuilt(expression, replaced)
+        for place in references(made, Ref.JOINED):
+            reason = f"`{tuple(self._used.joined)[place][1]}` is neither selected by itself nor grouped by"
+            self._refuse(clause, reason, "Add it to SELECT or GROUP BY.")
         for place in references(made, Ref.ATTRIBUTE):
             name = tuple(self._used.attributes)[place].query_name
             reason = f"attribute `{name}` is neither selected by itself nor grouped by"

@@ -16,6 +16,9 @@ from sqlglot.dialects.dialect import NormalizationStrategy
 from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.rewriting.deep_nesting import with_room
+from airflow_atscale_aggs.engine.rewriting.flattening import MODEL, IsKept, flatten, shows_all
+from airflow_atscale_aggs.engine.rewriting.joined import put_first
 from airflow_atscale_aggs.engine.rewriting.scoping import foreign_tables
 from airflow_atscale_aggs.engine.sql.statements import parse_text, sqlglot_dialect
 
@@ -43,12 +46,15 @@ class Statement:
 
     @property
     def is_plain(self) -> bool:
-        """True when nothing stands around the only SELECT."""
-        return len(self.selects) == 1 and self.selects[0] is self.root
+        """True when nothing stands around the only SELECT, and nothing before it."""
+        return len(self.selects) == 1 and self.selects[0] is self.root and self.root.args.get("with_") is None
 
     @cached_property
     def shape(self) -> str:
         """The statement in one spelling, without its values: queries that differ in those alone have one."""
+        return with_room(self._shaped, self.sql)
+
+    def _shaped(self) -> str:
         plain = self.root.copy()
         for literal in list(plain.find_all(exp.Literal)):
             if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
@@ -70,7 +76,15 @@ class Statement:
         # The walk meets a SELECT before those that stand inside it.
         for place, number in reversed(places):
             select = nodes[place]
+            ctes = select.args.get("with_")
+            if ctes is not None:
+                ctes.pop()
             made = composed(number, select)
+            if ctes is not None:
+                own = made.args.get("with_")
+                made.set("with_", ctes)
+                for cte in own.expressions if own is not None else ():
+                    ctes.append("expressions", cte)
             if select is copy:
                 copy = made
             else:
@@ -107,44 +121,63 @@ def _folded_tables(
     """Fold all names; the relations that are named, and whether the statement has CTEs. One walk for all of it."""
     folds = sqlglot_dialect(dialect)
     folds_quoted = folds.normalization_strategy in _IGNORES_CASE
-    tables: list[exp.Table] = []
-    parameter: exp.Expression | None = None
-    has_ctes = False
+    tables: list[exp.Expression] = []
+    ctes: list[exp.Expression] = []
+    parens: list[exp.Expression] = []
+    parameters: list[exp.Expression] = []
+    kinds = {
+        exp.Table: tables,
+        exp.CTE: ctes,
+        exp.Paren: parens,
+        exp.Placeholder: parameters,
+        exp.Parameter: parameters,
+    }
     for node in root.walk(bfs=False):
         if isinstance(node, exp.Identifier):
             is_folded = folds_quoted or not node.quoted
             if is_folded and not (keeps_aliases and isinstance(node.parent, exp.Alias)):
                 folds.normalize_identifier(node)
-        elif isinstance(node, exp.Table):
-            tables.append(node)
-        elif isinstance(node, exp.CTE):
-            has_ctes = True
         elif isinstance(node, _WRITES):
             raise UnreadableQueryError(sql, _ONLY_QUERIES)
-        elif isinstance(node, (exp.Placeholder, exp.Parameter)):
-            parameter = parameter or node
-    if parameter is not None and isinstance(root, exp.Query):
-        text, remedy = parameter.sql(dialect=dialect), "Put the value in, or give it as a parameter."
+        elif type(node) in kinds:
+            kinds[type(node)].append(node)
+    if parameters and isinstance(root, exp.Query):
+        text, remedy = parameters[0].sql(dialect=dialect), "Put the value in, or give it as a parameter."
         raise UnsupportedQueryError(text, "the query has a parameter without a value", remedy)
-    return [table for table in tables if isinstance(table.this, exp.Identifier)], has_ctes
+    for paren in parens:
+        # Warehouses bound how deeply conditions may be nested, not how long they may be.
+        if isinstance(paren.this, exp.Connector) and type(paren.this) is type(paren.parent):
+            paren.replace(paren.this)
+    relations = [table for table in tables if isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier)]
+    return relations, bool(ctes)
 
 
-def model_statement(sql: str, root: exp.Query, *, dialect: str, models: Sequence[tuple[exp.Table, int]]) -> Statement:
+def model_statement(
+    sql: str,
+    root: exp.Query,
+    *,
+    dialect: str,
+    models: Sequence[tuple[exp.Table, int]],
+    is_kept: IsKept = lambda _number, _name, _around: None,
+) -> Statement:
     """A parsed query as a statement on models; the query is used up.
 
     Args:
         models: the tables of it that are models, with the number of each model.
+        is_kept: tells metrics, and whether a function leaves them as they are defined.
 
     Raises:
         UnsupportedQueryError: a model stands where none can be asked.
     """
     for table, number in models:
-        table.meta[_MODEL] = number
+        table.meta[MODEL] = number
     if len(models) != 1 or _is_within_subquery(models[0][0], root):
-        _flatten_stars(root)
-    tables = [table for table in root.find_all(exp.Table, bfs=False) if _MODEL in table.meta]
+        _put_models_first(root)
+        flatten(root, is_kept)
+        _put_models_first(root)
+    tables = [table for table in root.find_all(exp.Table, bfs=False) if MODEL in table.meta]
     selects = tuple(_select_of(table, dialect) for table in tables)
-    return Statement(sql, dialect, root, selects, tuple(table.meta[_MODEL] for table in tables))
+    return Statement(sql, dialect, root, selects, tuple(table.meta[MODEL] for table in tables))
 
 
 def read_statement(sql: str, *, dialect: str, model: str = "") -> Statement:
@@ -200,33 +233,10 @@ _CHANGES = frozenset(
     | {"ATTACH", "DETACH", "INSTALL", "LOAD", "EXPORT", "IMPORT", "SET", "CALL", "DO", "EXECUTE", "VACUUM", "LOCK"}
 )
 
-_MODEL = "model"
-"""Key of a table's notes: the number of the model that it is."""
-
 
 def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
     """Whether a table stands deeper than in the FROM of the whole query."""
-    return table.parent is None or table.parent.parent is not root
-
-
-def _flatten_stars(root: exp.Expression) -> None:
-    """``FROM (SELECT * FROM model WHERE …) t`` asks the model itself, under another name."""
-    for subquery in list(root.find_all(exp.Subquery)):
-        inner, source = subquery.this, subquery.parent
-        is_all = isinstance(inner, exp.Select) and len(inner.expressions) == 1 and inner.expressions[0].is_star
-        rest = {name for name, value in inner.args.items() if value} - {"expressions", "from_", "where", "kind"}
-        if not is_all or rest or not isinstance(source, exp.From) or not isinstance(source.parent, exp.Select):
-            continue
-        table, outer = inner.args["from_"].this, source.parent
-        if not isinstance(table, exp.Table) or outer.args.get("joins"):
-            continue
-        where = inner.args.get("where")
-        if where is not None:
-            for column in where.find_all(exp.Column):
-                column.set("table", None)
-            outer.where(where.this, copy=False)
-        table.set("alias", subquery.args.get("alias"))
-        subquery.replace(table)
+    return table.parent is None or table.parent.parent is not root or bool(root.args.get("joins"))
 
 
 def _parsed(sql: str, dialect: str) -> exp.Expression:
@@ -247,12 +257,26 @@ def _plain(message: str) -> str:
     return message.replace("\x1b[4m", "").replace("\x1b[0m", "")
 
 
+def _put_models_first(root: exp.Query) -> None:
+    """Let a model that is joined to something stand first, where the order means nothing."""
+    for select in root.find_all(exp.Select):
+        source = select.args.get("from_")
+        if source is None or (isinstance(source.this, exp.Table) and MODEL in source.this.meta):
+            continue
+        for join in select.args.get("joins") or ():
+            relation = join.this
+            is_model = isinstance(relation, exp.Table) and MODEL in relation.meta
+            if is_model or (isinstance(relation, exp.Subquery) and shows_all(relation.this)):
+                put_first(select, relation)
+                break
+
+
 def _select_of(table: exp.Table, dialect: str) -> exp.Select:
-    """The SELECT whose FROM is this table alone."""
+    """The SELECT whose FROM is this table."""
     source = table.parent
     select = source.parent if isinstance(source, exp.From) else None
-    if not isinstance(select, exp.Select) or select.args.get("joins") or select.args.get("laterals"):
-        reason = "a model is asked by a SELECT of its own, without joins"
+    if not isinstance(select, exp.Select) or select.args.get("laterals"):
+        reason = "a model is asked by a SELECT whose FROM begins with it, and that joins no other model"
         remedy = "Put `SELECT … FROM model` into a subquery and join that."
         raise UnsupportedQueryError(table.sql(dialect=dialect), reason, remedy)
     return select

@@ -15,6 +15,9 @@ from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
+_SETTINGS = {"python_enable_replacements": "false", "max_expression_depth": "2000"}
+"""Names in FROM mean tables, never variables of this program; a thousand nested conditions are not too many."""
+
 _TRANSIENT = (
     duckdb.IOException,
     duckdb.TransactionException,
@@ -56,8 +59,7 @@ class _Database:
         pause = 0.01
         while True:
             try:
-                # Names in FROM mean tables, never variables of this program.
-                return duckdb.connect(self._path, config={"python_enable_replacements": "false", **self._config})
+                return duckdb.connect(self._path, config={**_SETTINGS, **self._config})
             except duckdb.IOException as error:
                 if "lock" not in str(error).casefold() or time.monotonic() + pause > deadline:
                     raise

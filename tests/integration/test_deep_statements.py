@@ -1,0 +1,104 @@
+"""Statements that programs write: thousands of values, conditions and SELECTs, nested or not, on models and on tables."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import tiny_star
+from query_oracle import same_rows
+
+from airflow_atscale_aggs.engine.errors import UnreadableQueryError
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.recommend import recommend
+from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+
+
+def _chain(column: str) -> str:
+    return " OR ".join([f"{column} = 'x{number}'" for number in range(1000)] + [f"{column} = 'North'"])
+
+
+def _left(column: str) -> str:
+    return "(" * 1000 + f"{column} = 'North'" + "".join(f" OR {column} = 'x{number}')" for number in range(1000))
+
+
+def _right(column: str) -> str:
+    return "".join(f"({column} = 'x{number}' OR " for number in range(1000)) + f"{column} = 'North'" + ")" * 1000
+
+
+def _conjuncts(column: str) -> str:
+    return f"{column} = 'North'" + "".join(f" AND ({column} <> 'x{number}')" for number in range(1000))
+
+
+def _mixed(column: str) -> str:
+    start = "".join(f"({column} = 'x{number}' OR ({column} <> 'y{number}' AND " for number in range(200))
+    return f"{start}{column} = 'North'" + "))" * 200
+
+
+def _parentheses(column: str) -> str:
+    return "(" * 500 + f"{column} = 'North'" + ")" * 500
+
+
+def _values(column: str) -> str:
+    return f"{column} IN (" + ", ".join(f"'x{number}'" for number in range(10_000)) + ", 'North')"
+
+
+_CONDITIONS = {"ORs": _chain, "to the left": _left, "to the right": _right, "ANDs": _conjuncts, "both": _mixed}
+_CONDITIONS |= {"parentheses": _parentheses, "values": _values}
+
+
+@pytest.fixture
+def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """A tiny star with its model deployed and built."""
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
+    run_batch(empty_workspace, "tiny_sales", owner="test")
+    return empty_workspace
+
+
+@pytest.mark.parametrize("condition", _CONDITIONS.values(), ids=_CONDITIONS)
+def test_conditions_may_be_long_and_deep(workspace: Workspace, condition: Callable[[str], str]) -> None:
+    """From the aggregate, as if only the one member were asked for; the process is left as it was."""
+    limits = sys.getrecursionlimit(), threading.stack_size()
+    on_tables = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
+    with workspace.warehouse.session() as session:
+        wanted = session.fetch_all(f"{on_tables} WHERE s.city = 'North' GROUP BY 1")
+    on_model = (
+        f'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE {condition(chr(34) + "City" + chr(34))} GROUP BY 1'
+    )
+
+    for sql in (on_model, f"{on_tables} WHERE {condition('s.city')} GROUP BY 1"):
+        found = answer(workspace, sql)
+        assert same_rows(found.rows, wanted) == ""
+        assert [source.aggregate for source in found.plan.sources] == ["by_city"]
+        assert explain(workspace, sql, estimate=False).sources == found.plan.sources
+    assert (sys.getrecursionlimit(), threading.stack_size()) == limits
+    recommend(workspace, "tiny_sales", now=datetime.now(UTC))
+
+
+def test_hundreds_of_selects_are_laid_together(workspace: Workspace) -> None:
+    """UNION ALL of SELECTs on the model, and of tables."""
+    on_model = " UNION ALL ".join(['SELECT "Amount" AS a FROM tiny_sales'] * 300)
+    on_tables = " UNION ALL ".join(["SELECT SUM(amount) AS a FROM sales"] * 300)
+    assert same_rows(answer(workspace, on_model).rows, answer(workspace, on_tables).rows) == ""
+
+
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
+def test_a_thousand_conditions_that_no_aggregate_answers_are_run_as_they_stand(workspace: Workspace) -> None:
+    """Nested, so that the warehouse's own bound is met."""
+    sql = f"SELECT COUNT(*) AS n FROM shop WHERE {_left('shop.city')}"
+    found = answer(workspace, sql)
+    assert (found.rows, found.plan.sql) == ([(2,)], sql)
+
+
+def test_what_is_nested_beyond_measure_is_refused(workspace: Workspace) -> None:
+    """With a sentence, not by a crash of the process."""
+    sql = 'SELECT "Amount" FROM tiny_sales WHERE ' + "(" * 100_000 + "\"City\" = 'North'" + ")" * 100_000
+    with pytest.raises(UnreadableQueryError, match="nested too deeply"):
+        answer(workspace, sql)
