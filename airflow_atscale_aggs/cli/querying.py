@@ -34,13 +34,33 @@ def _age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> t
     return timedelta(**{_UNITS[unit]: int(number)})
 
 
+def _values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:  # noqa: ARG001
+    """Texts for places by order; by name where the query names its places and every value has a name."""
+    sql = str(ctx.params.get("sql") or "")
+    pairs = [value.partition("=") for value in values]
+    names = all(name.isidentifier() and _is_named(sql, name) for name, _, _ in pairs)
+    return {name: value for name, _, value in pairs} if values and names else list(values) or None
+
+
+def _is_named(sql: str, name: str) -> bool:
+    return any(place in sql for place in (f":{name}", f"${name}", f"%({name})s"))
+
+
 def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
     """What both verbs have."""
     for option in (
-        click.argument("sql"),
+        click.argument("sql", is_eager=True),
         click.option("--model", metavar="M", help="The model that is meant where FROM names none that is deployed."),
         click.option("--dialect", default="postgres", show_default=True, help="The SQL that the query is written in."),
         click.option("--max-staleness", metavar="AGE", callback=_age, help="Use no aggregate that is older, e.g. 12h."),
+        click.option(
+            "--param",
+            "parameters",
+            multiple=True,
+            metavar="VALUE",
+            callback=_values,
+            help="A value for the next `?`, `%s` or `$n`; `name=value` for `:name`, `$name` or `%(name)s`. Repeatable.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         connection_options,
         click.pass_context,
@@ -60,6 +80,7 @@ def query(
     model: str | None,
     dialect: str,
     max_staleness: timedelta | None,
+    parameters: Any,
     form: str,
     *,
     no_aggregates: bool,
@@ -81,6 +102,7 @@ def query(
             dialect=dialect,
             use_aggregates=not no_aggregates,
             max_staleness=max_staleness,
+            parameters=parameters,
         )
     if as_json or form == "json":
         print_json(_answer_document(found))
@@ -106,6 +128,7 @@ def explain(
     model: str | None,
     dialect: str,
     max_staleness: timedelta | None,
+    parameters: Any,
     *,
     no_estimate: bool,
     as_json: bool,
@@ -119,7 +142,13 @@ def explain(
 
     with workspace(ctx, connection) as place:
         plan = explain_query(
-            place, sql, model=model, dialect=dialect, max_staleness=max_staleness, estimate=not no_estimate
+            place,
+            sql,
+            model=model,
+            dialect=dialect,
+            max_staleness=max_staleness,
+            parameters=parameters,
+            estimate=not no_estimate,
         )
     if as_json:
         print_json(_plan_document(plan))

@@ -81,7 +81,7 @@ class AggregatesHook(BaseHook):
 
         Args:
             options: as `engine.lifecycle.use.answer` has them: ``model``, ``dialect``, ``use_aggregates``,
-                ``max_staleness``, ``user``.
+                ``max_staleness``, ``parameters``, ``user``.
 
         Raises:
             AirflowFailException: the query cannot be answered as asked; says which clause.
@@ -91,9 +91,9 @@ class AggregatesHook(BaseHook):
         with airflow_errors(), self.get_conn() as workspace:
             return answer(workspace, sql, **options)
 
-    def get_records(self, sql: str, **options: Any) -> list[tuple[Any, ...]]:
+    def get_records(self, sql: str, parameters: Any = None, **options: Any) -> list[tuple[Any, ...]]:
         """The rows of `answer`, as Airflow's SQL hooks return them."""
-        return self.answer(sql, **options).rows
+        return self.answer(sql, parameters=parameters, **options).rows
 
     def test_connection(self) -> tuple[bool, str]:
         """Open both databases; used by the Test button. Whatever is wrong is told in a sentence, never raised."""

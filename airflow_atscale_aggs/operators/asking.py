@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,13 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         dialect: the SQL that a query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
+        parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
 
     Returns:
         The rows as a list of tuples, as Airflow's SQL operators return them; ``do_xcom_push=False`` for large ones.
     """
 
-    template_fields: Sequence[str] = ("sql", "model")
+    template_fields: Sequence[str] = ("sql", "model", "parameters")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 
@@ -39,11 +40,13 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         dialect: str = "postgres",
         use_aggregates: bool = True,
         max_staleness: timedelta | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sql, self.model, self.dialect = sql, model, dialect
         self.use_aggregates, self.max_staleness = use_aggregates, max_staleness
+        self.parameters = parameters
 
     def execute(self, context: Context) -> list[tuple[Any, ...]]:
         """Ask; the log says what answered."""
@@ -53,6 +56,7 @@ class AggregateAwareSQLOperator(AggregatesOperator):
             dialect=self.dialect,
             use_aggregates=self.use_aggregates,
             max_staleness=self.max_staleness,
+            parameters=self.parameters,
             user=f"airflow:{context['ti'].dag_id}/{context['ti'].task_id}",
         )
         for source in found.plan.sources:

@@ -31,6 +31,8 @@ _MANY_PARAMETERS = {
     "lifecycle/plan.py:plan_batch": "options by keyword",
     "operators/triggering.py:__init__": "the options of an operator, by keyword",
     "lifecycle/use.py:answer": "options by keyword",
+    "lifecycle/use.py:explain": "options by keyword",
+    "cli/querying.py:explain": "a click command: its options, by keyword",
     "cli/querying.py:query": "a click command: its options, by keyword",
     "cli/advising.py:recommend": "a click command: its options, by keyword",
     "dag_factory.py:batch_build_dag": "the options of a DAG, by keyword",

@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.rewriting.parameters import Parameters, with_values
 from airflow_atscale_aggs.engine.rewriting.shapes import (
     SHAPED_DIALECT,
     Shape,
@@ -68,6 +69,7 @@ def answer(
     dialect: str = DEFAULT_DIALECT,
     use_aggregates: bool = True,
     max_staleness: timedelta | None = None,
+    parameters: Parameters | None = None,
     user: str = "",
 ) -> Answer:
     """Run a query on a model, or plain SQL on the warehouse's tables.
@@ -79,6 +81,7 @@ def answer(
         dialect: the SQL that the query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
+        parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
         user: who asks, for the log.
 
     Raises:
@@ -87,8 +90,9 @@ def answer(
         WarehouseError: the warehouse refused.
     """
     with QueryRouter(workspace, user=user) as router:
+        bound = with_values(sql, parameters, dialect)
         found = router.answer(
-            sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
+            bound, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
         )
     return replace(found, log_loss=router.log_loss)
 
@@ -100,6 +104,7 @@ def explain(
     model: str | None = None,
     dialect: str = DEFAULT_DIALECT,
     max_staleness: timedelta | None = None,
+    parameters: Parameters | None = None,
     estimate: bool = True,
 ) -> QueryPlan:
     """How a query would be answered, and why no other aggregate would answer it. Does not run it.
@@ -111,7 +116,8 @@ def explain(
     Raises as `answer` does.
     """
     router = QueryRouter(workspace)
-    return router.explain(sql, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
+    bound = with_values(sql, parameters, dialect)
+    return router.explain(bound, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
 
 
 @dataclass(frozen=True, slots=True)
