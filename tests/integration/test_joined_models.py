@@ -209,8 +209,29 @@ _ANSWERED = {
         f"SELECT COUNT(*) FROM ({_BY_CITY}) q",
     ),
     "averages of groups": (
-        'SELECT AVG(q.a), MAX(q.a) - MIN(q.a) FROM (SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) q',
-        f"SELECT AVG(q.a), MAX(q.a) - MIN(q.a) FROM ({_BY_CITY}) q",
+        'SELECT AVG(q.a), SUM(q.a) / COUNT(q.a), MAX(q.a) - MIN(q.a) FROM (SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) q',
+        f"SELECT AVG(q.a), SUM(q.a) / COUNT(q.a), MAX(q.a) - MIN(q.a) FROM ({_BY_CITY}) q",
+    ),
+    "divisions of two answers": (
+        (
+            'SELECT a."City", a.x / b.n, a.n / b.n, SUM(a.n) OVER () / 7, b.n / 2.0, (a.n + 1) / (b.n * 2) FROM (SELECT "City", SUM("Amount") AS x, COUNT(*) AS n '
+            'FROM tiny_sales GROUP BY 1) a JOIN (SELECT "City" AS c, SUM("Quantity") AS n FROM tiny_sales GROUP BY 1) b ON a."City" = b.c'
+        ),
+        (
+            "SELECT a.city, a.x / b.n, TRUNC(a.n / CAST(b.n AS DOUBLE PRECISION)), SUM(a.n) OVER () / CAST(7 AS DECIMAL), b.n / 2.0, "
+            "TRUNC((a.n + 1) / CAST(b.n * 2 AS DOUBLE PRECISION)) "
+            f"FROM (SELECT s.city, SUM(f.amount) AS x, COUNT(*) AS n {_SHOPS} GROUP BY 1) a JOIN (SELECT s.city AS c, SUM(f.quantity) AS n {_SHOPS} GROUP BY 1) b ON a.city = b.c"
+        ),
+    ),
+    "divisions by CTEs, tables and lists": (
+        (
+            'WITH t AS (SELECT "City" AS c, SUM("Amount") AS x, COUNT(*) AS n FROM tiny_sales GROUP BY 1), u AS (SELECT c, n, x FROM t) '
+            "SELECT u.c, u.x / k.weight, u.n / k.weight, AVG(u.n) OVER () / 2, (SELECT SUM(n) FROM t) / 1.5 FROM u JOIN mark k ON k.city = u.c"
+        ),
+        (
+            f"WITH t AS (SELECT s.city AS c, SUM(f.amount) AS x, COUNT(*) AS n {_SHOPS} GROUP BY 1) SELECT t.c, t.x / k.weight, "
+            "TRUNC(t.n / CAST(k.weight AS DOUBLE PRECISION)), AVG(t.n) OVER () / CAST(2 AS DOUBLE PRECISION), (SELECT SUM(n) FROM t) / 1.5 FROM t JOIN mark k ON k.city = t.c"
+        ),
     ),
     "without": (
         'SELECT "City" FROM tiny_sales EXCEPT SELECT "City" FROM tiny_sales WHERE "City" = \'North\'',
@@ -287,3 +308,19 @@ def test_what_is_refused_says_what_to_do(workspace: Workspace, sql: str, told: s
         answer(workspace, sql)
 
     assert told in str(caught.value)
+
+
+def test_names_that_the_warehouse_would_cut_are_kept(workspace: Workspace) -> None:
+    """Two names that share their first 63 bytes are two columns, inside and in the answer."""
+    name = "a name that goes on and on until it is longer than any that is kept whole, number "
+    sql = (
+        f'SELECT x."{name}1" - x."{name}2" AS "{name}3", x."{name}1" FROM (SELECT "City", SUM("Amount") AS "{name}1", SUM("Quantity") AS "{name}2" '
+        "FROM tiny_sales WHERE \"City\" = 'North' GROUP BY 1) x"
+    )
+    for use in (True, False):
+        found = answer(workspace, sql, use_aggregates=use)
+        plain = answer(
+            workspace, 'SELECT SUM("Amount"), SUM("Quantity") FROM tiny_sales WHERE "City" = \'North\''
+        ).rows[0]
+        assert found.columns == (f"{name}3", f"{name}1")
+        assert found.rows == [(plain[0] - plain[1], plain[0])]

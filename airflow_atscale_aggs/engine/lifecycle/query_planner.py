@@ -31,11 +31,12 @@ from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.aggregate_calls import AS_DEFINED, keeps_calculation, method_of
 from airflow_atscale_aggs.engine.rewriting.deep_nesting import with_room
-from airflow_atscale_aggs.engine.rewriting.divisions import check_divisions_around
 from airflow_atscale_aggs.engine.rewriting.flattening import rename_ctes
 from airflow_atscale_aggs.engine.rewriting.joined import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.outer_divisions import mean_divisions
 from airflow_atscale_aggs.engine.rewriting.statements import Statement, model_statement, parse_with_tables
+from airflow_atscale_aggs.engine.sql.long_names import has_long_names, shorten_names
 from airflow_atscale_aggs.engine.sql.statements import render_last
 
 
@@ -105,10 +106,14 @@ class QueryPlanner:
 
     def _on_models(self, read: _OnModels, *, use_aggregates: bool) -> QueryPlan:
         statement, planners = read.statement, read.planners
-        sql = self._rendered(
-            statement,
-            lambda number, select: planners[number].plan(statement, select, use_aggregates=use_aggregates),
-        )
+        divides = "/" in statement.sql
+
+        def answered(number: int, select: exp.Select) -> exp.Query:
+            if divides:
+                mean_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
+            return planners[number].plan(statement, select, use_aggregates=use_aggregates)
+
+        sql, full_names = self._rendered(statement, answered, divides=divides)
         keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
         return QueryPlan(
             sql=sql,
@@ -121,6 +126,7 @@ class QueryPlanner:
             meant=read.meanings.told,
             known=tuple(planner.known for planner in planners),
             looked_up=read.meanings.looked_up,
+            full_names=full_names,
         )
 
     def _on_tables(self, read: _OnTables) -> QueryPlan:
@@ -141,7 +147,7 @@ class QueryPlanner:
         keys, metrics, predicates = _names(plain.queries)
         composed = plain.composed
         return QueryPlan(
-            sql=self._rendered(plain.statement, lambda number, _: composed[number]) if composed else read.sql,
+            sql=self._rendered(plain.statement, lambda number, _: composed[number])[0] if composed else read.sql,
             sources=tuple(plain.sources),
             model_id=plain.planners[0].model_id if plain.planners else "",
             asked=plain.statement,
@@ -176,8 +182,6 @@ class QueryPlanner:
         rename_ctes(root, {name for one in known for name in _names_inside(one)})
         kept = functools.partial(_is_kept, known)
         statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models, is_kept=kept)
-        if "/" in asked.sql:
-            check_divisions_around(statement.root, statement.selects, asked.dialect, self._workspace.warehouse.dialect)
         since = now - asked.max_staleness if asked.max_staleness is not None else None
         planners = tuple(SelectPlanner(self._workspace, known[number], since) for number in statement.models)
         return _OnModels(statement, planners, meanings)
@@ -203,7 +207,7 @@ class QueryPlanner:
         beside = list(tables)
         for table, columns in zip(beside, self._tables.find([key_of(one) for one in beside]), strict=True):
             if columns is not None:
-                table.meta[COLUMNS] = sorted({*columns, *(name.casefold() for name in columns)})
+                table.meta[COLUMNS] = {**{name.casefold(): kind for name, kind in columns.items()}, **columns}
 
     def _by_default(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
         """Where nothing that is named is there, a default model is meant.
@@ -225,9 +229,18 @@ class QueryPlanner:
         except UnreadableQueryError as error:
             return error, None, []
 
-    def _rendered(self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query]) -> str:
+    def _rendered(
+        self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query], *, divides: bool = False
+    ) -> tuple[str, dict[str, str]]:
+        """The SQL for the warehouse, and the full names of those that it has cut."""
+        dialect = self._workspace.warehouse.dialect
         try:
-            return render_last(statement.answered_by(composed), self._workspace.warehouse.dialect)
+            made = statement.answered_by(composed)
+            if divides:
+                mean_divisions(made, statement.dialect, dialect)
+            is_long = has_long_names(statement.sql, dialect.max_identifier)
+            full_names = shorten_names(made, dialect.max_identifier) if is_long else {}
+            return render_last(made, dialect), full_names
         except UnsupportedError as error:
             reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
             raise UnsupportedQueryError(statement.sql, reason) from error

@@ -20,10 +20,12 @@ from airflow_atscale_aggs.engine.rewriting.costs import FactCost, cost_on_facts,
 from airflow_atscale_aggs.engine.rewriting.distinct_members import compose_groups, members_of_groups
 from airflow_atscale_aggs.engine.rewriting.divisions import (
     KIND,
+    KINDS,
     KindOf,
     NumberKind,
     kind_of_answer,
     kind_of_type,
+    kinds_of_columns,
     sum_of,
     with_meant_divisions,
 )
@@ -99,11 +101,12 @@ class SelectPlanner:
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
         query = with_facts_of_rows(query, known.model, known.paths)
-        kind = None
+        kind, columns = None, dict[str, NumberKind]()
         if "/" in statement.sql:
             kinds, warehouse = _kinds(query, known, statement.dialect), known.sources.dialect
             query = with_meant_divisions(query, kinds, statement.dialect, warehouse)
             kind = kind_of_answer(query, kinds, statement.dialect, warehouse)
+            columns = kinds_of_columns(query, kinds, statement.dialect, warehouse)
         self.query = query
         try:
             made = self._answer(query, use_aggregates=use_aggregates)
@@ -112,7 +115,7 @@ class SelectPlanner:
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
             # What an aggregate lacks could not be joined back to it after all.
             return self.plan(statement, select, use_aggregates=False)
-        made.meta[KIND] = kind
+        made.meta[KIND], made.meta[KINDS] = kind, columns
         return made
 
     def _answer(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind
-from airflow_atscale_aggs.engine.rewriting.model_query import Ref, reference_of, references
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statistics import ColumnStatistics, TableStatistics
@@ -111,7 +111,7 @@ def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, s
 def _compares(condition: exp.Expression) -> bool:
     """The attribute itself stands on one side."""
     sides = (condition.this, condition.args.get("expression"))
-    return any(side is not None and reference_of(side) is not None for side in sides)
+    return any(side is not None and attribute_at(side) is not None for side in sides)
 
 
 def statistics_of(dataset: str, sources: Sources, statistics: Statistics) -> TableStatistics | None:

@@ -43,6 +43,9 @@ _COUNTS = (exp.Count, exp.Length, exp.ApproxDistinct)
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Count)
 _PICKS = (exp.Min, exp.Max, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
+KINDS = "kinds_of_numbers"
+"""Under this name an answered query remembers what its columns are, by name."""
+
 KIND = "kind_of_number"
 """Under this name an answered query remembers what its first column is; see `kind_of_answer`."""
 
@@ -96,26 +99,10 @@ def kind_of_answer(query: ModelQuery, kind_of: KindOf, written: str, dialect: Di
     return _Divisions(query, kind_of, written, dialect).kind(query.outputs[0].expression)
 
 
-def check_divisions_around(
-    root: exp.Expression, inside: tuple[exp.Select, ...], written: str, dialect: Dialect
-) -> None:
-    """Around SELECTs on models nothing is known of columns: a division there must show by itself what it means.
-
-    Raises:
-        UnsupportedQueryError: it does not.
-    """
-    if _is_typed(dialect.sqlglot_name):
-        return
-    within = {id(node) for select in inside for node in select.walk()}
-    for node in root.find_all(exp.Div):
-        if id(node) not in within and node.args.get("typed"):
-            kinds = {_kind(side, _nothing_known, written) for side in (node.this, node.expression)}
-            if NumberKind.OTHER not in kinds:
-                raise _refused(node, written, dialect)
-
-
-def _nothing_known(kind: Ref, place: int) -> NumberKind:  # noqa: ARG001 - there is nothing to look at
-    return NumberKind.UNKNOWN
+def kinds_of_columns(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> dict[str, NumberKind]:
+    """What the columns of a query's answer are, by name."""
+    divisions = _Divisions(query, kind_of, written, dialect)
+    return {output.name: divisions.kind(output.expression) for output in query.outputs}
 
 
 class _Divisions:
@@ -123,7 +110,7 @@ class _Divisions:
 
     def __init__(self, query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> None:
         self._query, self._kind_of, self._written, self._dialect = query, kind_of, written, dialect
-        self._is_typed = _is_typed(dialect.sqlglot_name)
+        self._is_typed = is_typed(dialect.sqlglot_name)
 
     def meant(self, expression: exp.Expression) -> exp.Expression:
         """A copy whose divisions are meant for the warehouse."""
@@ -141,7 +128,7 @@ class _Divisions:
         if NumberKind.OTHER in kinds:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
-            raise _refused(self._named(node), self._written, self._dialect)
+            raise refused_division(self._named(node), self._written, self._dialect)
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
@@ -169,6 +156,16 @@ class _Divisions:
             return exp.column(name or "count", quoted=True)
 
         return rebuilt(node, named)
+
+
+def kind_of_number(expression: exp.Expression, of: KindOf, written: str) -> NumberKind:
+    """What an expression over references is.
+
+    Args:
+        of: tells it of references.
+        written: the dialect of the query, by sqlglot's name.
+    """
+    return _kind(expression, of, written)
 
 
 def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
@@ -227,11 +224,13 @@ def _together(*kinds: NumberKind) -> NumberKind:
     return NumberKind.WHOLE
 
 
-def _is_typed(name: str) -> bool:
+def is_typed(name: str) -> bool:
+    """Whether `/` of whole numbers leaves the remainder out in a dialect, by sqlglot's name."""
     return bool(SqlDialect.get_or_raise(name).TYPED_DIVISION)
 
 
-def _refused(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
+def refused_division(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
+    """For a division that depends on types which are not known."""
     reason = (
         f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and whether "
         "they are is not known here"

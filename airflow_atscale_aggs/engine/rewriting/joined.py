@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.names import FlatNames
 
 COLUMNS = "columns"
-"""Key of a table's notes: names of its columns, where they are known."""
+"""Key of a table's notes: names of its columns and their types, where they are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, reference_of
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 
@@ -38,8 +38,8 @@ def several_members(query: ModelQuery, part: QueryPart) -> tuple[BoundAttribute,
 
 def fixed_places(query: ModelQuery, part: QueryPart) -> Iterable[int]:
     """Attributes that are grouping keys by themselves, or held to one value of their name."""
-    keys = (reference_of(query.keys[place]) for place in part.keys)
-    fixed = {found[1] for found in keys if found is not None} | set(pinned_by(part.where))
+    keys = (attribute_at(query.keys[place]) for place in part.keys)
+    fixed = {found for found in keys if found is not None} | set(pinned_by(part.where))
     return fixed - set(part.columns)
 
 

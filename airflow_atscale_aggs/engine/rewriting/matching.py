@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredMeas
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.many_to_many import fixed_places, is_told_apart, several_members
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, reference_of
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of
 from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
@@ -428,8 +428,8 @@ def not_single_rows(query: ModelQuery, part: QueryPart) -> tuple[GrainAttribute,
 
 def _grouped(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
     """Attributes that are grouped by, as they are."""
-    found = (reference_of(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[one[1]].attribute for one in found if one)
+    found = (attribute_at(query.keys[place]) for place in part.keys)
+    return frozenset(part.attributes[place].attribute for place in found if place is not None)
 
 
 def _held(part: QueryPart, condition: exp.Expression | None) -> frozenset[GrainAttribute]:

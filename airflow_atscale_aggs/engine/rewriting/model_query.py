@@ -168,9 +168,9 @@ class ModelQuery:
     def name_of_key(self, number: int) -> str:
         """The attribute's query name for a plain key, else the output that shows the key, else a number."""
         key = self.keys[number]
-        found = reference_of(key)
-        if found is not None:
-            return self.attributes[found[1]].query_name
+        place = attribute_at(key)
+        if place is not None:
+            return self.attributes[place].query_name
         shown = ref(Ref.KEY, number)
         return next((output.name for output in self.outputs if output.expression == shown), f"key {number + 1}")
 
@@ -192,6 +192,12 @@ def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
         return None
     name = node.this
     return _REFS[name[0]], int(name[1:])
+
+
+def attribute_at(node: exp.Expression) -> int | None:
+    """The place of the attribute that a node is; None when it is something else."""
+    found = reference_of(node)
+    return found[1] if found is not None and found[0] is Ref.ATTRIBUTE else None
 
 
 def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:

@@ -31,7 +31,7 @@ from airflow_atscale_aggs.engine.rewriting.member_rules import (
     check_added_up,
 )
 from airflow_atscale_aggs.engine.rewriting.members import member_datasets
-from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, reference_of, references
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, attribute_at, references
 from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
 
@@ -356,8 +356,8 @@ class _Splitter:
         found = {self._query.attributes[place] for place in pinned_by(self._query.where)}
         found |= {default.attribute for default in defaults}
         for place in keys:
-            one = reference_of(self._query.keys[place])
-            found |= {self._query.attributes[one[1]]} if one is not None else set()
+            key = attribute_at(self._query.keys[place])
+            found |= {self._query.attributes[key]} if key is not None else set()
         determined = {
             GrainAttribute(attribute.role, name)
             for attribute in found

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.rewriting.model_query import Ref, reference_of, references
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
 
 Pinned = Mapping[int, exp.Expression]
 """By place of the attribute: the value, without references to attributes."""
@@ -52,10 +52,10 @@ def _equal(one: exp.Expression, other: exp.Expression) -> dict[int, exp.Expressi
         return _all(_equal(*pair) for pair in zip(one.expressions, other.expressions, strict=True))
     pinned = {}
     for side, value in ((one, other), (other, one)):
-        reference = reference_of(side)
-        is_attribute = reference is not None and reference[0] is Ref.ATTRIBUTE
-        if reference is not None and is_attribute and next(references(value, Ref.ATTRIBUTE), None) is None:
-            pinned[reference[1]] = value
+        place = attribute_at(side)
+        varies = any(True for kind in (Ref.ATTRIBUTE, Ref.JOINED) for _ in references(value, kind))
+        if place is not None and not varies:
+            pinned[place] = value
     return pinned
 
 

@@ -33,7 +33,7 @@ from airflow_atscale_aggs.engine.rewriting.coordinates import (
     Without,
 )
 from airflow_atscale_aggs.engine.rewriting.members import Calendar, WantedMembers, calendar_of
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, reference_of, references, substitute
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, attribute_at, references, substitute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,8 +257,8 @@ class _Scoper:
         return any(self._query.attributes[place].role == role for place in references(expression, Ref.ATTRIBUTE))
 
     def _attribute_of(self, place: int) -> GrainAttribute | None:
-        found = reference_of(self._query.keys[place])
-        return self._query.attributes[found[1]] if found is not None else None
+        found = attribute_at(self._query.keys[place])
+        return self._query.attributes[found] if found is not None else None
 
     def _text(self, expression: exp.Expression) -> str:
         """For people."""
