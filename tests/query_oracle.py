@@ -44,11 +44,15 @@ def expected_answer(star: Star, query: StarQuery) -> list[tuple[Value, ...]] | N
         if met.there.issuperset(query.attributes) and (query.where is None or query.where.holds(met.names) is True)
     ]
     levels = query.levels or (tuple(range(len(query.keys))),)
-    return [row for places in levels for row in _level(query, places, kept)]
+    groups = [group for places in levels for group in _level(query, places, kept)]
+    if not query.has_windows:
+        return [row for row, _ in groups]
+    numbers = [number for _, number in groups]
+    return [(*row, sum(numbers), 1 + sum(other > number for other in numbers)) for row, number in groups]
 
 
-def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Iterator[tuple[Value, ...]]:
-    """The rows that are grouped by some of the keys."""
+def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Iterator[tuple[tuple[Value, ...], int]]:
+    """The rows that are grouped by some of the keys, and how many rows of the fact each has."""
     groups: dict[tuple[Value, ...], list[_Met]] = {} if places else {(): []}
     for met in kept:
         own = (query.keys[place] for place in places)
@@ -58,7 +62,7 @@ def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Ite
         if query.least_rows is not None and len(rows) < query.least_rows:
             continue
         shown = dict(zip(places, key, strict=True))
-        yield (
+        row = (
             *(shown.get(place) for place in range(len(query.keys))),
             *(_metric(name, rows) for name in query.metrics),
             *_members(query, group),
@@ -66,6 +70,7 @@ def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Ite
             *(_filtered(one, group) for one in query.filtered),
             *(int(place not in places) for place in range(len(query.keys)) if query.levels),
         )
+        yield row, len(rows)
 
 
 def _filtered(asked: Filtered, group: Sequence[_Met]) -> Value:

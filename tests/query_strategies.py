@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ from strategies import Star, Value
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import stored_measures
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
-from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Dimension, Metric, SemanticModel
 
 Truth = bool | None
 Meeting = Mapping[GrainAttribute, Value]
@@ -117,6 +117,7 @@ class StarQuery:
         members: (function, attribute) of MAX or COUNT(DISTINCT).
         least_rows: HAVING COUNT(*) >= this; None: no HAVING.
         filtered: metrics under conditions of their own.
+        has_windows: shows the rows of all groups, and the rank of each among them.
         levels: places of the keys in each of GROUPING SETS; empty: one level of all keys.
         tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters by.
     """
@@ -129,6 +130,7 @@ class StarQuery:
     tuples: tuple[tuple[str, GrainAttribute, str], ...] = ()
     filtered: tuple[Filtered, ...] = ()
     levels: tuple[tuple[int, ...], ...] = ()
+    has_windows: bool = False
 
     @property
     def sql(self) -> str:
@@ -139,6 +141,7 @@ class StarQuery:
         shown += [f'"tuple {number}"' for number in range(len(self.tuples))]
         shown += [one.sql for one in self.filtered]
         shown += [f"GROUPING({key.sql})" for key in self.keys if self.levels]
+        shown += ["SUM(COUNT(*)) OVER ()", "RANK() OVER (ORDER BY COUNT(*) DESC)"] if self.has_windows else []
         text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM tests.star"
         text += f" WHERE {self.where.sql}" if self.where else ""
         if self.levels:
@@ -162,6 +165,14 @@ class StarQuery:
         return tuple(one for one in used if one not in self.attributes)
 
 
+def bare_dimensions(names: Iterable[str]) -> dict[str, Dimension]:
+    """Dimensions of which nothing is said; how their attributes are reached is drawn."""
+    return {
+        name: Dimension(name=name, label=name, is_degenerate=False, hierarchies=(), attributes={}, relationships=())
+        for name in names
+    }
+
+
 def model_of(star: Star, query: StarQuery) -> SemanticModel:
     """A model whose only fact is the star's, with the calculations that a query asks for."""
     calculations = {
@@ -178,7 +189,7 @@ def model_of(star: Star, query: StarQuery) -> SemanticModel:
         label="Star",
         connection=None,
         datasets=star.datasets(),
-        dimensions={},
+        dimensions=bare_dimensions(bound.attribute.role.dimension for bound in star.attributes),
         metrics=METRICS,
         calculations=calculations,
         relationships=(),
@@ -223,6 +234,7 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
         keys=shown,
         filtered=draw(_filtered(chosen, one)),
         levels=draw(_levels(shown)) if not tuples else (),
+        has_windows=not draw(st.integers(0, 3)),
         metrics=draw(_metrics(chosen)),
         members=((draw(st.sampled_from(["max", "count"])), draw(st.sampled_from(texts))),) if has_members else (),
         where=where,

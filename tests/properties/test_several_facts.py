@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_oracle import same_rows
+from query_strategies import bare_dimensions
 from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
@@ -86,7 +87,7 @@ def _model(handling: str) -> SemanticModel:
         label="Facts",
         connection=None,
         datasets={name: Dataset(name=name, table=name, columns=columns(*names)) for name, names in tables.items()},
-        dimensions={},
+        dimensions=bare_dimensions((_SHOP.dimension, _KIND.dimension)),
         metrics=metrics,
         calculations={},
         relationships=(),

@@ -34,7 +34,7 @@ class Shape:
     Attributes:
         key: the text without its values; equal for queries that differ in values alone.
         marked: the text with marks in place of the values.
-        values: the values as they were written.
+        values: the values as they were written, each once.
     """
 
     key: str
@@ -48,7 +48,7 @@ def shape_of(sql: str) -> Shape | None:
         return None
     key: list[str] = []
     marked: list[str] = []
-    values: list[str] = []
+    values: dict[str, int] = {}
     before, in_list, between, end, taken = "", False, 0, 0, 0
     for match in _TOKEN.finditer(sql):
         part, start = match.group(), match.start()
@@ -61,10 +61,11 @@ def shape_of(sql: str) -> Shape | None:
         if (is_text or first.isdigit()) and (
             before in _BEFORE_VALUE or (in_list and before in _IN_LIST) or between == _UPPER
         ):
-            mark, gap = _MARK.format(number=len(values)), sql[taken:start]
-            key += (gap, "\x00t" if is_text else "\x00d" if "." in part else "\x00n")
+            # Equal values have one mark: BETWEEN 'a' AND 'a' is another shape than BETWEEN 'a' AND 'b'.
+            number = values.setdefault(part, len(values))
+            mark, gap = _MARK.format(number=number), sql[taken:start]
+            key += (gap, f"\x00{'t' if is_text else 'd' if '.' in part else 'n'}{number}\x00")
             marked += (gap, f"'{mark}'" if is_text else mark)
-            values.append(part)
             taken = end
         word = part.upper()
         in_list = (in_list and part != ")") or (before == "IN" and part == "(")

@@ -1,0 +1,32 @@
+"""Query shapes: what one plan may serve."""
+
+from __future__ import annotations
+
+from airflow_atscale_aggs.engine.rewriting.shapes import shape_of, template_of
+
+
+def test_values_in_comparisons_are_taken_out() -> None:
+    """And come back where they were."""
+    shape = shape_of("SELECT x FROM m WHERE a = 'p' AND b IN (1, 2)")
+    other = shape_of("SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)")
+
+    assert shape is not None
+    assert other is not None
+    assert (shape.key, shape.values) == (other.key, ("'p'", "1", "2"))
+    template = template_of(shape.marked, shape)
+    assert template is not None
+    assert template.filled(other.values) == "SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)"
+
+
+def test_equal_values_are_another_shape() -> None:
+    """A range from a value to itself is that value, which may be answered from elsewhere."""
+    same = shape_of("SELECT x FROM m WHERE a BETWEEN 'p' AND 'p'")
+    range_ = shape_of("SELECT x FROM m WHERE a BETWEEN 'p' AND 'q'")
+
+    assert same is not None
+    assert range_ is not None
+    assert same.key != range_.key
+    assert same.values == ("'p'",)
+    template = template_of(same.marked, same)
+    assert template is not None
+    assert template.filled(("'z'",)) == "SELECT x FROM m WHERE a BETWEEN 'z' AND 'z'"
