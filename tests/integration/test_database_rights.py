@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import tiny_star
 
-from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, WarehouseError
+from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, SchemaOwnedError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
@@ -150,3 +150,27 @@ def test_rows_that_the_builder_may_not_see_are_in_no_aggregate(built):
 
     counted = built.fetch_as(_BUILDER, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_city")
     assert counted == [(tiny_star.FACT_ROWS // 2,)]
+
+
+def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built, tmp_path):
+    """It cannot even read the mark."""
+    built.run(
+        f'GRANT USAGE ON SCHEMA public TO "{_ASKER}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{_ASKER}"',
+        f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{_ASKER}"',
+    )
+    other = Server(built.url, tmp_path / "other.sqlite")
+
+    with other.workspace(_ASKER) as workspace:
+        deploy(workspace, built.registry.parent / "model", now=utc_now())
+        with pytest.raises(SchemaOwnedError, match="atscale_aggs_owner, which tells whose it is, cannot be read"):
+            run_batch(workspace, "tiny_sales", owner="second")
+
+        assert workspace.registry.batches() == ()
+
+
+def test_without_usage_nothing_is_begun(built):
+    built.run("ALTER SCHEMA aggs OWNER TO CURRENT_USER", f'REVOKE ALL ON SCHEMA aggs FROM "{_BUILDER}"')
+
+    with pytest.raises((AggregatesRefusedError, WarehouseError), match="schema `aggs`"):
+        _build(built, "second")

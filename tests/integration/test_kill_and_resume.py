@@ -293,7 +293,7 @@ def test_a_deployment_killed_anywhere_leaves_nothing_half_registered(
 def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(scene: Scene) -> None:
     """A server goes on with the statement of a killed client: its table appears when the batch is long over."""
     with scene.places.copy() as place:
-        scene.worker.run(place, kill_after_sql="CREATE TABLE")
+        scene.worker.run(place, kill_after_sql=f'CREATE TABLE "{SCHEMA}"."as_agg')
         scene.worker.run(place)
         with workspace_of(place) as workspace:
             lost = [one for one in workspace.registry.attempts() if one.status == "interrupted"]

@@ -42,7 +42,7 @@ def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now:
         NotRegisteredError: no such model.
         UnknownNameError: none of that name is blocked; carries near names.
     """
-    record = workspace.registry.model(model)
+    record = workspace.registry.deployed_model(model)
     found = _find(workspace, record, aggregate, _BLOCKED)
     status, why = _DEFINED, ""
     if not found.definition.origin.is_system_defined and not _is_in_model(workspace, record, found):

@@ -34,7 +34,7 @@ def with_foreseen(workspace: Workspace, session: WarehouseSession, plan: BatchPl
 def _without_rights(plan: BatchPlan, rights: Rights) -> BatchPlan:
     reason = (
         f"role `{rights.role}` may not create tables in schema `{plan.schema or 'of the connection'}`; "
-        f"the owner of the schema grants CREATE on it"
+        f"the owner of the schema grants USAGE and CREATE on it"
     )
     refused = (
         RefusedPart(aggregate=step.aggregate, definition_id=step.definition_id, reason=reason) for step in plan.steps

@@ -173,7 +173,7 @@ def recommend(
         WarehouseError: the warehouse cannot be asked.
     """
     wanted = request or RecommendRequest()
-    record = workspace.registry.model(model)
+    record = workspace.registry.deployed_model(model)
     settings = workspace.settings_of(record.id)
     known = know_model(workspace, record, now=now)
     source, demand = _demand(workspace, known, wanted, settings, now)

@@ -35,7 +35,7 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
 )
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
-from airflow_atscale_aggs.engine.errors import ImportRefusedError, NotRegisteredError
+from airflow_atscale_aggs.engine.errors import ImportRefusedError, ModelRetiredError, NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -163,8 +163,8 @@ def import_definitions(
     """
     registry = workspace.registry
     try:
-        record = registry.model(model)
-    except NotRegisteredError as error:
+        record = registry.deployed_model(model)
+    except (NotRegisteredError, ModelRetiredError) as error:
         reason = f"the model is not deployed here ({str(error).rstrip('.')})"
         remedy = "Deploy the same SML here first: `atscale-aggs deploy DIR`."
         raise ImportRefusedError(where, reason, remedy) from error

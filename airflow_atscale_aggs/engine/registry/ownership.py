@@ -47,14 +47,15 @@ class OwnershipMemory(RegistryReader):
             connection.execute(update(identity).values(stamp=stamp))
 
     def known_tables(self) -> frozenset[str]:
-        """Names of all tables that this registry has ever written down, and of its stable views, and of adopted ones."""
+        """Names of all tables that this registry has ever written down, and of adopted ones."""
         query = union_all(select(attempts.c.table), select(segments.c.table), select(adopted.c.table))
         with self.database.reading() as connection:
             return frozenset(row[0] for row in connection.execute(query))
 
     def known_views(self) -> frozenset[str]:
-        """Names of the stable views of all instances."""
-        return frozenset(one.step.view for one in self.instances())
+        """Names of the stable views of instances that serve or have served and whose tables are still there."""
+        kept = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
+        return frozenset(one.step.view for status in kept for one in self.instances(status=status))
 
     def adopt(self, schema: str, tables: Collection[str], *, now: datetime) -> None:
         """Write tables down that another registry has made."""

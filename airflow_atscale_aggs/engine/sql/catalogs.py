@@ -133,7 +133,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relname = {name} AND pg_get_userbyid(c.relowner) <> current_user"""
 
 _POSTGRES_RIGHTS = """\
-SELECT current_user, COALESCE((SELECT has_schema_privilege(n.oid, 'CREATE') FROM pg_namespace n WHERE n.nspname = {schema}), FALSE),
+SELECT current_user, COALESCE((SELECT has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') FROM pg_namespace n WHERE n.nspname = {schema}), FALSE),
   EXISTS (SELECT 1 FROM pg_namespace n WHERE n.nspname = {schema})"""
 
 _POSTGRES_WIDENINGS = frozenset(
