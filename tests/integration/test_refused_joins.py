@@ -274,7 +274,6 @@ _CALCULATED = ("  - name: day_id\n    data_type: int\n", "  - name: day_id\n    
     [
         ("SELECT 1", None),
         ("DROP TABLE day", None),
-        ("ALTER TABLE day DROP COLUMN day_id", None),
         ("ALTER TABLE day ALTER COLUMN day_id TYPE DECIMAL(38,0)", None),
         ("ALTER TABLE sales ALTER COLUMN day_id TYPE TIMESTAMP USING TIMESTAMP '2020-01-01 00:00:00'", _AS_QUERY),
         ("ALTER TABLE sales ALTER COLUMN day_id TYPE TIMESTAMP USING TIMESTAMP '2020-01-01 00:00:00'", _CALCULATED),
@@ -284,7 +283,7 @@ _CALCULATED = ("  - name: day_id\n    data_type: int\n", "  - name: day_id\n    
 def test_nothing_is_said_of_sound_joins_and_of_what_is_not_known(
     empty_workspace: Workspace, tmp_path: Path, statement: str, edit: tuple[str, str] | None
 ) -> None:
-    """No table, no column, a query, a calculation, a type of no family."""
+    """No table, a query, a calculation, a type of no family."""
     tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL, statement)
     folder = tiny_star.write_model(tmp_path / "model")
     if edit is not None:
@@ -303,5 +302,7 @@ def test_a_warehouse_that_does_not_answer_is_told_and_stops_nothing(tmp_path: Pa
 
     (issue,) = report.issues
     assert (issue.code, issue.file) == ("columns-not-checked", "model.yml")
-    assert "could not be asked for column types, so neither joins nor indicators were checked" in issue.message
+    assert (
+        "could not be asked for column types, so neither columns nor joins nor indicators were checked" in issue.message
+    )
     assert [one.model for one in report.models] == ["tiny_sales"]

@@ -155,6 +155,7 @@ def _deployments(
                 settings=settings_of(name, found),
                 rebound=as_now,
                 left=left,
+                perspectives=tuple(resolved.perspectives),
             )
         )
         models.append(resolved)

@@ -113,6 +113,8 @@ class ModelKnowledge:
         version: of the registry, see `RegistryReader.version`.
         known_at: when the warehouse was asked for columns; proofs are as old at the most.
         not_serving: definitions that are not built, and instances of another version of the model.
+        views: what is known through each perspective that was asked for.
+        of: the whole model, where this is what a perspective shows of it.
     """
 
     record: ModelRecord
@@ -128,6 +130,21 @@ class ModelKnowledge:
     proofs: Proofs
     physical: PhysicalModel
     sizes: Sizes
+    views: dict[str, ModelKnowledge] = field(default_factory=dict, compare=False)
+    of: ModelKnowledge | None = None
+
+    @property
+    def whole(self) -> ModelKnowledge:
+        """What is known of the model without a perspective."""
+        return self.of or self
+
+    def seen_through(self, perspective: str) -> ModelKnowledge:
+        """The same model with the names that a perspective shows."""
+        if perspective not in self.views:
+            names = SurfaceNames(self.model, self.paths, self.model.perspectives[perspective])
+            record = replace(self.record, perspective=perspective)
+            self.views[perspective] = replace(self, record=record, names=names, views={}, of=self)
+        return self.views[perspective]
 
 
 def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:

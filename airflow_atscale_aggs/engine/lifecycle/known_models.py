@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlglot import exp
@@ -64,15 +65,18 @@ class KnownModels:
             self._named = {}
             for record in records:
                 self._named.setdefault(record.name.casefold(), []).append(record)
+                for perspective in record.perspectives:
+                    shown = replace(record, perspective=perspective)
+                    self._named.setdefault(perspective.casefold(), []).append(shown)
         self._versions, self._settings, self._read_at = versions, settings, now
 
     def of(self, record: ModelRecord, now: datetime) -> ModelKnowledge:
         """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
         known = self._known.get(record.id)
         if known is None or not self.is_true(known, now):
-            known = self._known[record.id] = know_model(self._workspace, record, now=now)
+            known = self._known[record.id] = know_model(self._workspace, replace(record, perspective=""), now=now)
             self._versions[record.id] = known.version
-        return known
+        return known.seen_through(record.perspective) if record.perspective else known
 
     def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
         """Every model, or the one of that name. Raises as `named`."""
@@ -95,7 +99,7 @@ class KnownModels:
         fitting = [record for record in same if schema == record.catalog.casefold()]
         if not fitting and same and (schema in _NEUTRAL or schema in here()):
             fitting = same
-        exact = [record for record in fitting if record.name == table.name]
+        exact = [record for record in fitting if table.name == (record.perspective or record.name)]
         return exact or fitting
 
     def only(self, table: exp.Table, records: Sequence[ModelRecord]) -> ModelRecord:
@@ -126,7 +130,7 @@ class KnownModels:
     def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
         """Whether this is still what is known of its model."""
         key = known.record.id
-        if self._known.get(key, known) is not known:
+        if self._known.get(key, known.whole) is not known.whole:
             return False
         if key not in self._versions:
             self._versions[key] = self._workspace.registry.version(key)

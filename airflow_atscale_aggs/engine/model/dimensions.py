@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
@@ -51,6 +52,9 @@ def dataset_of(document: Document, connections: Mapping[str, Document], issues: 
         )
     if not value.get("table") and not value.get("sql") and not value.get("dialects"):
         issues.error(document.where, "no-source", f"dataset `{document.name}` has neither `table` nor `sql`")
+    if value.get("alternate"):
+        message = f"dataset `{document.name}` has an `alternate`, which is not read; its own table or query is"
+        issues.warning(document.where, "not-honoured", message)
     settings = connection.value if connection is not None else SmlMapping()
     incremental = value.get("incremental")
     return Dataset(
@@ -73,8 +77,11 @@ def dimension_of(document: Document) -> Dimension:
     """A dimension document as a value."""
     value = document.value
     attributes: dict[str, Attribute] = {}
+    hidden = _hidden_levels(value)
     for level in _list(value, "level_attributes"):
-        attributes[str(level["unique_name"])] = _level_attribute(level, document.file)
+        name = str(level["unique_name"])
+        made = _level_attribute(level, document.file)
+        attributes[name] = replace(made, is_hidden=made.is_hidden or name in hidden)
     hierarchies = []
     for hierarchy in _list(value, "hierarchies"):
         levels = _list(hierarchy, "levels")
@@ -107,6 +114,16 @@ def dimension_of(document: Document) -> Dimension:
         ),
         where=document.where,
     )
+
+
+def _hidden_levels(dimension: SmlMapping) -> set[str]:
+    """Levels that are hidden wherever they stand, by themselves or with their hierarchy."""
+    shown: dict[str, bool] = {}
+    for hierarchy in _list(dimension, "hierarchies"):
+        for level in _list(hierarchy, "levels"):
+            is_shown = hierarchy.get("is_hidden") is not True and level.get("is_hidden") is not True
+            shown[str(level["unique_name"])] = shown.get(str(level["unique_name"]), False) or is_shown
+    return {name for name, is_shown in shown.items() if not is_shown}
 
 
 def calculation_groups(document: Document) -> list[CalculationGroup]:

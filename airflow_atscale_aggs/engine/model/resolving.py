@@ -156,7 +156,7 @@ class ModelResolver:
         properties: dict[str, Any] = {}
         for document in (self._catalog, *members):
             properties |= (document.value.get("dataset_properties") or {}) if document else {}
-        allowed = {name: (one or {}).get("allow_aggregates") is not False for name, one in properties.items()}
+        allowed = {name: _allows_aggregates(one or {}) for name, one in properties.items()}
         connections = self._folder.of_type("connection")
         found = self._folder.of_type("dataset")
         for name in allowed:
@@ -345,6 +345,11 @@ def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(str(one["unique_name"]) for document in documents for one in document.value.get("metrics") or ())
     )
+
+
+def _allows_aggregates(properties: Mapping[str, Any]) -> bool:
+    """Aggregates of this engine are what SML calls local ones: they stand in the warehouse of their facts."""
+    return properties.get("allow_aggregates") is not False and properties.get("allow_local_aggs") is not False
 
 
 def _aggregate_function(value: SmlMapping) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.model.paths import EmptyMember
+from airflow_atscale_aggs.engine.model.paths import EmptyMember, GrainAttribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +202,12 @@ class Perspective:
     attributes: frozenset[tuple[str, str]]
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     where: str = ""
+
+    def hides(self, attribute: GrainAttribute) -> bool:
+        """Whether an attribute, in its role, is no part of what it shows."""
+        role = attribute.role
+        is_meant = role.template in self.roles.get(role.dimension, {role.template})
+        return is_meant and (role.dimension, attribute.name) in self.attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -43,6 +44,8 @@ class DeploymentWrites(RegistryReader):
         self._come_back(connection, deployment)
         if is_new_version:
             self._record_version(connection, deployment, version, is_first=known is None, now=now)
+        shown = json.dumps(deployment.perspectives)
+        connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
         self._record_settings(connection, deployment)
         appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
         left = self._record_system_definitions(connection, deployment, now)

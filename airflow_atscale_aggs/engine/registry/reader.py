@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -339,6 +340,7 @@ def model_record(row: _AnyRow) -> ModelRecord:
         deployed_at=row.deployed_at,
         connection=row.connection,
         retired_at=row.retired_at,
+        perspectives=tuple(json.loads(row.perspectives)) if row.perspectives else (),
     )
 
 

@@ -21,6 +21,8 @@ class ModelRecord:
     Attributes:
         deployment_id: the newest deployment.
         retired_at: when it was let go; None: it is deployed.
+        perspectives: names under which it shows a part of itself.
+        perspective: the one that is meant, where a query names it; ``name`` stays the model's.
     """
 
     id: str
@@ -32,6 +34,8 @@ class ModelRecord:
     deployed_at: datetime
     connection: str | None
     retired_at: datetime | None = None
+    perspectives: tuple[str, ...] = ()
+    perspective: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +357,7 @@ class Deployment:
         settings: product keys and values that the SML folder holds for the model.
         rebound: system-defined definitions of the registry as they are in this version of the model.
         left: system-defined definitions that this version of the model has no more: id to reason.
+        perspectives: names under which the model shows a part of itself.
     """
 
     model_id: str
@@ -367,6 +372,7 @@ class Deployment:
     settings: Mapping[str, str] = field(default_factory=dict)
     rebound: tuple[AggregateDefinition, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
+    perspectives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

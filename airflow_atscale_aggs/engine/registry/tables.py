@@ -78,6 +78,7 @@ models = Table(
     Column("deployed_at", UtcDateTime, nullable=False),
     Column("change_counter", Integer, nullable=False, server_default="0"),
     Column("retired_at", UtcDateTime),
+    Column("perspectives", Text),
 )
 
 identity = Table(

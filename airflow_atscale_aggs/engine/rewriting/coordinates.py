@@ -133,7 +133,7 @@ def resolve(
     Raises:
         UnsupportedQueryError: they name nothing, or are put together in a way that is not translated.
     """
-    return _Resolver(metric, names).resolve(coordinates)
+    return _Resolver(metric, names.everything).resolve(coordinates)
 
 
 class _Resolver:

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.errors import (
 )
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
-from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric, Perspective, SemanticModel
 
 Meaning = GrainAttribute | Metric | Calculation
 
@@ -34,11 +34,16 @@ class FlatNames(Protocol):
 class SurfaceNames:
     """Looks names up: unique names first, then labels, then both without regard to case.
 
-    Role-play templates and SML's overrides are applied.
+    Role-play templates and SML's overrides are applied. What is hidden is not listed, and answered where it is named; what a
+    perspective hides has no name in it.
+
+    Attributes:
+        everything: the names of the whole model, which calculations know also in a perspective.
     """
 
-    def __init__(self, model: SemanticModel, paths: JoinPaths) -> None:
+    def __init__(self, model: SemanticModel, paths: JoinPaths, perspective: Perspective | None = None) -> None:
         self.model = model
+        self.everything = self if perspective is None else SurfaceNames(model, paths)
         # Dictionaries as ordered sets: two facts reach one attribute, which is one meaning.
         self._unique: dict[str, dict[Meaning, None]] = {}
         self._labels: dict[str, dict[Meaning, None]] = {}
@@ -46,12 +51,16 @@ class SurfaceNames:
         for fact in model.facts:
             for attribute, bound in paths.attributes_of(fact).items():
                 roles.add(attribute.role)
+                if perspective is not None and perspective.hides(attribute):
+                    continue
                 shown = model.query_names.get(attribute.name, attribute.name)
                 self._unique.setdefault(attribute.role.query_name(shown), {})[attribute] = None
                 self._labels.setdefault(bound.label, {})[attribute] = None
         measures: list[Metric | Calculation] = [*model.metrics.values(), *model.calculations.values()]
         measures += model.quantiles.values()
         for metric in measures:
+            if perspective is not None and metric.name in perspective.metrics:
+                continue
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None
         self.roles = tuple(sorted(roles))
@@ -102,8 +111,16 @@ class SurfaceNames:
             yield stage.get(folded)
 
     def unique(self) -> Iterator[tuple[str, Meaning]]:
-        """Unique names that mean one thing, attributes first."""
-        return ((name, next(iter(found))) for name, found in self._unique.items() if len(found) == 1)
+        """Unique names that mean one thing and are not hidden, attributes first."""
+        for name, found in self._unique.items():
+            meaning = next(iter(found))
+            if len(found) == 1 and not self._is_hidden(meaning):
+                yield name, meaning
+
+    def _is_hidden(self, meaning: Meaning) -> bool:
+        if isinstance(meaning, GrainAttribute):
+            return self.model.dimensions[meaning.role.dimension].attributes[meaning.name].is_hidden
+        return meaning.is_hidden
 
     def all_names(self) -> Iterable[str]:
         """Every unique name and label."""

@@ -1,4 +1,4 @@
-"""Whose schema it is, models that were let go, tables that were taken over, what segments were made from."""
+"""Whose schema it is, models that were let go, tables that were taken over, what segments were made from, perspectives."""
 
 from __future__ import annotations
 
@@ -29,3 +29,4 @@ def upgrade() -> None:
     op.add_column("atscale_aggs_models", sa.Column("retired_at", sa.DateTime))
     op.add_column("atscale_aggs_segments", sa.Column("mark", sa.Text))
     op.add_column("atscale_aggs_segments", sa.Column("checksum", sa.LargeBinary))
+    op.add_column("atscale_aggs_models", sa.Column("perspectives", sa.Text))
