@@ -55,7 +55,7 @@ _REASONS: Mapping[str, str] = {
 
 _ATTRIBUTE = (
     "unique_name label description=shown is_hidden folder=shown contains_unique_names=proven is_unique_key=proven "
-    "exclude_from_dim_agg exclude_from_fact_agg is_aggregatable allowed_calcs_for_dma=engine custom_empty_member"
+    "exclude_from_dim_agg exclude_from_fact_agg is_aggregatable allowed_calcs_for_dma=engine custom_empty_member format=shown"
 )
 _COLUMNS = "dataset name_column key_columns sort_column=mdx"
 
@@ -83,7 +83,7 @@ _TEXT: Mapping[str, str] = {
     "custom_empty_member": "key name sort_name=mdx",
     "secondary_attribute": f"{_ATTRIBUTE} {_COLUMNS} is_excel_pivot_table_property=mdx is_user_defined_property=mdx "
     "associated_hierarchy=mdx",
-    "alias": f"{_ATTRIBUTE} {_COLUMNS} format=shown",
+    "alias": f"{_ATTRIBUTE} {_COLUMNS}",
     "metrical_attribute": "unique_name label dataset column calculation_method format=shown folder=shown description=shown "
     "is_hidden exclude_from_dim_agg=storage exclude_from_fact_agg=storage is_aggregatable=mdx custom_empty_member=mdx "
     "unrelated_dimensions_handling allowed_calcs_for_dma=engine",
@@ -113,7 +113,7 @@ _TEXT: Mapping[str, str] = {
     "partition": "unique_name=layout dimension=layout attribute=layout type=layout relationships_path=layout prefixes=layout",
     "override": "query_name",
     "perspective": "unique_name metrics dimensions",
-    "perspective_dimension": "name hierarchies secondary_attributes secondaryattributes relationships_path",
+    "perspective_dimension": "name hierarchies secondary_attributes secondaryattributes relationships_path visible",
     "perspective_hierarchy": "name level levels",
     "drillthrough": "unique_name=drill metrics=drill attributes=drill notes=drill",
     "drillthrough_attribute": "name=drill dimension=drill relationships_path=drill",

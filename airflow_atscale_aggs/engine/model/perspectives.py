@@ -37,6 +37,8 @@ def perspectives_of(
         attributes: set[tuple[str, str]] = set()
         roles: dict[str, set[str]] = {}
         for entry in value.get("dimensions") or ():
+            if entry.get("visible") is True:
+                continue
             dimension = dimensions.get(str(entry["name"]))
             if dimension is None:
                 issues.unresolved(where, "dimension", str(entry["name"]), dimensions, is_needed=False, wanted_by=who)

@@ -18,7 +18,7 @@ _COLUMN_OF_VALUE = "dataset!! name_column! key_columns!!:[column] sort_column:an
 _COMMON_ATTRIBUTE = (
     "unique_name!! label! description is_hidden:bool folder contains_unique_names:bool is_unique_key:bool "
     "exclude_from_dim_agg:bool exclude_from_fact_agg:bool is_aggregatable:bool allowed_calcs_for_dma:[text] "
-    "custom_empty_member:custom_empty_member"
+    "custom_empty_member:custom_empty_member format"
 )
 
 _TEXT: dict[str, str] = {
@@ -49,7 +49,7 @@ _TEXT: dict[str, str] = {
     "custom_empty_member": "key:any name:any sort_name:any",
     "secondary_attribute": f"{_COMMON_ATTRIBUTE} {_COLUMN_OF_VALUE} is_excel_pivot_table_property:bool "
     "is_user_defined_property:bool associated_hierarchy",
-    "alias": f"{_COMMON_ATTRIBUTE} dataset!! name_column!! sort_column:any key_columns:[column] format",
+    "alias": f"{_COMMON_ATTRIBUTE} dataset!! name_column!! sort_column:any key_columns:[column]",
     "metrical_attribute": "unique_name!! label! dataset!! column!! calculation_method!! format folder description "
     "is_hidden:bool exclude_from_dim_agg:bool exclude_from_fact_agg:bool is_aggregatable:bool "
     "custom_empty_member:custom_empty_member unrelated_dimensions_handling allowed_calcs_for_dma:[text]",
@@ -82,7 +82,7 @@ _TEXT: dict[str, str] = {
     "override": "query_name!!",
     "perspective": "unique_name!! metrics:[text] dimensions:[perspective_dimension]",
     "perspective_dimension": "name!! hierarchies:[perspective_hierarchy] secondary_attributes:[text] "
-    "secondaryattributes:[text] "
+    "secondaryattributes:[text] visible:bool "
     "relationships_path:[text]",
     "perspective_hierarchy": "name!! level levels:any",
     "drillthrough": "unique_name!! metrics:[text] attributes:[drillthrough_attribute] notes",

@@ -595,6 +595,7 @@ perspective_dimension.hierarchies model   {name: Town, hierarchies: [{name: Town
 perspective_dimension.secondary_attributes model secondary_attributes: [Order No] > secondary_attributes: [Order]
 perspective_dimension.secondaryattributes model secondary_attributes: [Order No] > secondaryattributes: [No]
 perspective_dimension.relationships_path model , relationships_path: [orders_day]}\n  - {name: Town > }\n  - {name: Town
+perspective_dimension.visible  model      {name: Town, hier > {name: Town, visible: true, hier
 perspective_hierarchy.name     model      {name: Towns, > {name: Villages,
 perspective_hierarchy.level    model      level: Month > level: Day
 perspective_hierarchy.levels   model      levels: [Town] > levels: [Land]
