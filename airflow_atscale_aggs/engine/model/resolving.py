@@ -112,6 +112,15 @@ class ModelResolver:
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
             listed=_listed([*members, document]),
             calculation_groups=tuple(one for one in self._calculation_groups if one.dimension in reachable),
+            defaulted=frozenset(
+                name for name, one in reachable.items() if any(each.default_member for each in one.hierarchies)
+            ),
+            not_added_up=frozenset(
+                (name, attribute.name)
+                for name, one in reachable.items()
+                for attribute in one.attributes.values()
+                if not attribute.is_aggregatable
+            ),
             perspectives=perspectives_of(document, reachable, {*metrics, *calculations}, relationships, self._issues),
             where=document.where,
         )

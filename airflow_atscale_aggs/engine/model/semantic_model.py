@@ -270,6 +270,8 @@ class SemanticModel:
         query_names: SML ``overrides``: unique name to the name on the query surface.
         calculation_groups: of the dimensions that it reaches.
         perspectives: by name.
+        defaulted: dimensions with a default member.
+        not_added_up: (dimension, attribute) of members that nothing stands for all of.
     """
 
     catalog: str
@@ -291,6 +293,8 @@ class SemanticModel:
     quantiles: Mapping[str, Metric] = field(default_factory=dict)
     calculation_groups: tuple[CalculationGroup, ...] = ()
     perspectives: Mapping[str, Perspective] = field(default_factory=dict)
+    defaulted: frozenset[str] = frozenset()
+    not_added_up: frozenset[tuple[str, str]] = frozenset()
     where: str = ""
 
     def metric(self, name: str) -> Metric | None:

@@ -42,7 +42,6 @@ class DefaultMembers:
 
     def __init__(self, query: ModelQuery, model: SemanticModel) -> None:
         self._query, self._model = query, model
-        self._used = {query.attributes[place] for place in _used_places(query)}
 
     def filters(self, reached: Iterable[GrainAttribute]) -> tuple[DefaultFilter, ...]:
         """Those that rows must meet, of the roles in which a fact reaches something.
@@ -51,7 +50,10 @@ class DefaultMembers:
             UnsupportedQueryError: a default member is written in a way that is not read, or a calculation names a member of
                 the same dimension.
         """
-        return tuple(self._filters(dict.fromkeys(attribute.role for attribute in reached)))
+        defaulted = self._model.defaulted
+        if not defaulted:
+            return ()
+        return tuple(self._filters({one.role: None for one in reached if one.role.dimension in defaulted}))
 
     def _filters(self, roles: Iterable[Role]) -> Iterator[DefaultFilter]:
         for role in roles:
@@ -67,7 +69,8 @@ class DefaultMembers:
 
     def _is_meant(self, default: DefaultMember, hierarchy: Hierarchy, dimension: Dimension, role: Role) -> bool:
         """A query that names a level, or an alias of one, chooses its members itself."""
-        used = {attribute.name for attribute in self._used if attribute.role == role}
+        attributes = (self._query.attributes[place] for place in _used_places(self._query))
+        used = {attribute.name for attribute in attributes if attribute.role == role}
         own = {
             name
             for name, one in dimension.attributes.items()
@@ -139,9 +142,9 @@ def check_added_up(
         UnsupportedQueryError: there is one.
     """
     for attribute in reached:
-        said = model.dimensions[attribute.role.dimension].attributes.get(attribute.name)
-        if said is None or said.is_aggregatable or attribute in fixed:
+        if (attribute.role.dimension, attribute.name) not in model.not_added_up or attribute in fixed:
             continue
+        said = model.dimensions[attribute.role.dimension].attributes[attribute.name]
         for place in metrics:
             pinned = {**pinned_by(query.slices.get(place)), **pinned_by(query.filters.get(place))}
             own = {query.attributes[at] for at in pinned}

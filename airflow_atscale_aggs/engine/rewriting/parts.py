@@ -270,7 +270,8 @@ class _Splitter:
         attributes = {place: reached[self._query.attributes[place]] for place in sorted(used | sliced)}
         defaults = [one for one in self._defaults.filters(reached) if one.attribute in reached]
         columns = self._add_defaults(defaults, attributes, conditions, reached)
-        check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
+        if self._model.not_added_up:
+            check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
         return QueryPart(
             fact=fact,
             attributes=attributes,
