@@ -194,6 +194,7 @@ def _read_document(file: str, text: str, issues: IssueList) -> Document | None:
         return document
     if "unique_name" in value:
         issues.error(document.where, "unknown-object-type", "the file has a `unique_name` and no `object_type`")
+        issues.broken[document.name] = file
     else:
         _skip(document.where, "it has no `object_type`", issues)
     return None
@@ -212,6 +213,7 @@ def _keep(document: Document, found: ModelFolder) -> None:
         hint = f" Did you mean `{near[0]}`?" if near else ""
         what = f"`object_type: {object_type}` is unknown" if is_text else "`object_type` must be a text"
         found.issues.error(document.where, "unknown-object-type", f"{what}.{hint}")
+        found.issues.broken[document.name] = document.file
         return
     if not check_document(document.value, object_type, document.file, found.issues):
         if document.value.get("unique_name"):

@@ -275,6 +275,7 @@ class ModelResolver:
             if not is_known:
                 near = near_names(metric.calculation_method, CALCULATION_METHODS)
                 hint = f". Did you mean {' or '.join(f'`{method}`' for method in near)}?" if near else ""
+                hint = hint or f"; the methods are {', '.join(f'`{method}`' for method in sorted(CALCULATION_METHODS))}"
                 message = (
                     f"metric `{metric.name}` has the unknown calculation method `{metric.calculation_method}`{hint}"
                 )

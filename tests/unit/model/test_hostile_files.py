@@ -123,7 +123,7 @@ def test_files_of_other_tools_are_skipped_and_not_kept(tmp_path: Path) -> None:
     [
         ("summ", "`sum`"),
         ("count_distinct", "`count distinct`"),
-        ("0", ""),
+        ("0", "`average`"),
         ("[sum]", "a list"),
         ("{a: 1}", "a mapping"),
     ],
@@ -141,13 +141,13 @@ def test_a_misspelt_method_is_one_sentence(tmp_path: Path, method: str, near: st
 
 @pytest.mark.parametrize("kind", ["[metric]", "{a: 1}", "~", "12"])
 def test_an_object_type_that_is_no_text(tmp_path: Path, kind: str) -> None:
-    """A sentence, with the line."""
-    text = _METRIC.format(name="Other", method="sum").replace("metric", kind, 1)
+    """A sentence, with the line, and no other that the model lacks the metric."""
+    text = _METRIC.format(name="Amount", method="sum").replace("metric", kind, 1)
 
-    told = _issues(_folder(tmp_path / "model", other=text))
+    told = _issues(_folder(tmp_path / "model", amount=text))
 
     assert len(told) == 1
-    assert told[0].startswith("error unknown-object-type other.yml:1: ")
+    assert told[0].startswith("error unknown-object-type amount.yml:1: ")
 
 
 def test_columns_may_be_mappings_as_older_repositories_have_them(tmp_path: Path) -> None:
