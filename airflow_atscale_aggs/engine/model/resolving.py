@@ -112,15 +112,8 @@ class ModelResolver:
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
             listed=_listed([*members, document]),
             calculation_groups=tuple(one for one in self._calculation_groups if one.dimension in reachable),
-            defaulted=frozenset(
-                name for name, one in reachable.items() if any(each.default_member for each in one.hierarchies)
-            ),
-            not_added_up=frozenset(
-                (name, attribute.name)
-                for name, one in reachable.items()
-                for attribute in one.attributes.values()
-                if not attribute.is_aggregatable
-            ),
+            defaulted=_defaulted(reachable.values()),
+            not_added_up=_not_added_up(reachable.values()),
             perspectives=perspectives_of(document, reachable, {*metrics, *calculations}, relationships, self._issues),
             where=document.where,
         )
@@ -354,6 +347,16 @@ def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
     """Names of metrics and calculations in the models' own lists, each once."""
     return tuple(
         dict.fromkeys(str(one["unique_name"]) for document in documents for one in document.value.get("metrics") or ())
+    )
+
+
+def _defaulted(dimensions: Iterable[Dimension]) -> frozenset[str]:
+    return frozenset(one.name for one in dimensions if any(each.default_member for each in one.hierarchies))
+
+
+def _not_added_up(dimensions: Iterable[Dimension]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (one.name, name) for one in dimensions for name, each in one.attributes.items() if not each.is_aggregatable
     )
 
 
