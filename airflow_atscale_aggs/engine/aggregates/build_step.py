@@ -62,6 +62,8 @@ class BuildStep:
             versions that did not compare.
         increment: the segments that it makes; None where the aggregate is one table.
         full_reason: why an incremental batch builds it in full; empty where it does not, or nobody asked.
+        settings_needed: names of the session's settings that decide what it stores; None in steps of versions that did not
+            look. Their values are the batch's `Surroundings`.
         reason: why the step stands where it stands, one sentence for people.
     """
 
@@ -85,6 +87,7 @@ class BuildStep:
     verification: Verification | None = None
     increment: Increment | None = None
     full_reason: str = ""
+    settings_needed: tuple[str, ...] | None = None
 
     @property
     def kind(self) -> str:

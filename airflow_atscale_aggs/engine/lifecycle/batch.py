@@ -136,6 +136,7 @@ def begin_batch(
         schema=plan.schema,
         aggregates=request.aggregates,
         signals=request.signals,
+        surroundings=plan.surroundings,
         now=now,
     )
     try:

@@ -43,6 +43,7 @@ from airflow_atscale_aggs.engine.lifecycle.segments import (
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
+from airflow_atscale_aggs.engine.sql.session_settings import SEARCH_PATH
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
@@ -144,7 +145,8 @@ def run_attempt(
     started = time.monotonic()
     with workspace.warehouse.session() as session:
         try:
-            built = _build(workspace, session, claim, settings, tell)
+            with session.under(_settings_of(workspace, claim.instance)):
+                built = _build(workspace, session, claim, settings, tell)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step, claim.attempt)
             raise _failed(workspace, claim, error, settings, tell) from error
@@ -163,6 +165,18 @@ def run_attempt(
             raise
     tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done
+
+
+def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str, str]:
+    """The settings under which the batch was planned, as far as they decide what the instance stores or which tables it reads.
+
+    Every attempt runs under them, whichever worker makes it: what is stored with the batch must be true of the table.
+    """
+    surroundings = workspace.registry.surroundings(instance.batch_id)
+    if surroundings is None:
+        return {}
+    needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
+    return {name: value for name, value in surroundings.settings.items() if name in needed}
 
 
 def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.provenance import (
     Checksums,
@@ -18,6 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.provenance import (
     damages,
     source_states,
 )
+from airflow_atscale_aggs.engine.lifecycle.surrounding import datasets_of, needed_by, what_differs
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
@@ -33,7 +36,8 @@ from airflow_atscale_aggs.engine.planning.increments import (
     prospect,
     starts,
 )
-from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts, lookup_statement, read_lookup
 from airflow_atscale_aggs.engine.sql.provenance import ChecksumRequest, columns_read
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -53,11 +57,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncrementRequest:
-    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's."""
+    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's. ``surroundings``: of its plan."""
 
     build_type: BuildType
     now: datetime
     grace_periods: Mapping[str, str]
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 def decide_increments(
@@ -79,7 +84,7 @@ def decide_increments(
         is_asked = request.build_type is BuildType.INCREMENTAL
         return Decided({}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked)
     settings = workspace.settings_of(record.id)
-    last = _last_builds(workspace, session, record)
+    last = _last_builds(workspace, session, record, (candidates, request.surroundings, sources))
     if request.build_type is BuildType.INCREMENTAL:
         last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
     given = IncrementsInput(
@@ -222,8 +227,19 @@ def _with_damages(
     return {key: replace(build, damage=damaged.get(key, "")) for key, build in last.items()}
 
 
-def _last_builds(workspace: Workspace, session: WarehouseSession, record: ModelRecord) -> Mapping[Key, LastBuild]:
-    """The instances that serve, with their segments."""
+def _last_builds(
+    workspace: Workspace,
+    session: WarehouseSession,
+    record: ModelRecord,
+    planned: tuple[Sequence[Candidate], Surroundings, Sources],
+) -> Mapping[Key, LastBuild]:
+    """The instances that serve, with their segments.
+
+    Args:
+        planned: what the batch is planned for, and in.
+    """
+    candidates, now, sources = planned
+    parts = {(one.definition.id, one.part.fact): one.part for one in candidates}
     registry = workspace.registry
     existing: Mapping[str, frozenset[str]] = {}
     deployments: dict[str, tuple[str, str]] = {}
@@ -234,13 +250,21 @@ def _last_builds(workspace: Workspace, session: WarehouseSession, record: ModelR
             deployments[instance.batch_id] = batch.deployment_id, batch.schema
         deployment, schema = deployments[instance.batch_id]
         segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
+        part = parts.get((instance.step.definition_id, instance.step.fact))
         if segments and schema not in existing:
             existing = {**existing, schema: session.tables(schema)}
         found[instance.step.definition_id, instance.step.fact] = LastBuild(
             deployment_id=deployment,
             increment=instance.step.increment,
             segments=segments,
+            moved="" if part is None or not segments else _moved(registry, instance, part, now, sources),
             are_there=schema == workspace.warehouse.aggregate_schema
             and all(one.table in existing[schema] for one in segments),
         )
     return found
+
+
+def _moved(registry: Registry, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources) -> str:
+    """In which way the batch is planned in other surroundings than the segments were; empty where that does not matter."""
+    then = registry.surroundings(instance.batch_id)
+    return what_differs(then, now, needed_by(instance.step, part, sources), datasets_of([part]))

@@ -11,10 +11,19 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.presence import missing_tables
+from airflow_atscale_aggs.engine.lifecycle.surrounding import (
+    NOT_RECORDED,
+    datasets_of,
+    have_rivals,
+    needed_by,
+    tables_of,
+    what_differs,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
@@ -163,8 +172,12 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
     with workspace.warehouse.session() as session:
         physical = session.columns(sorted(keys, key=str))
         gone = missing_tables(registry, session, active)
-    serving, others = _instances(registry, record, (model, paths), active, gone)
+        settings = session.settings()
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
+    today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
+    then = {one: registry.surroundings(one) for one in {instance.batch_id for instance in active}}
+    known = _Now(model, paths, sources, today, then, gone)
+    serving, others = _instances(registry, record, known, active)
     return ModelKnowledge(
         record=record,
         version=version,
@@ -189,15 +202,10 @@ def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str)
 def _instances(
     registry: RegistryReader,
     record: ModelRecord,
-    deployed: tuple[SemanticModel, JoinPaths],
+    now: _Now,
     active: Sequence[InstanceRecord],
-    gone: Mapping[str, tuple[str, ...]],
 ) -> tuple[list[ServingInstance], list[Candidate]]:
-    """The active instances that mean today what they meant when they were built; and what does not serve.
-
-    Args:
-        gone: names of tables that are not there any more, by instance.
-    """
+    """The active instances that mean today what they meant when they were built; and what does not serve."""
     rebuild = f"build the model again: `atscale-aggs build {record.name}`"
     current = {one.definition.id: one for one in registry.definitions(record.id, include_retired=True)}
     history = _History(registry, record, {key: one.definition for key, one in current.items()})
@@ -208,17 +216,12 @@ def _instances(
         if instance.step.definition_id in blocked:
             others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
             continue
-        step, lost = instance.step, gone.get(instance.id)
-        if lost:
-            others.append(
-                Candidate(aggregate=step.aggregate, fact=step.fact, miss=Miss.GONE, missing=lost, change=rebuild)
-            )
-            continue
-        part = _as_of_now(history.part(instance), history.datasets(instance), *deployed)
-        if part is None:
-            others.append(Candidate(aggregate=step.aggregate, fact=step.fact, miss=Miss.OTHER_VERSION, change=rebuild))
+        part = _as_of_now(history.part(instance), history.datasets(instance), now.model, now.paths)
+        miss = _why_not(instance, part, now, rebuild)
+        if part is None or miss is not None:
+            others += [miss] if miss is not None else []
         else:
-            serving.append(_serving(instance, part, registry))
+            serving.append(_serving(instance, part, registry, now))
     built = {(one.step.definition_id, one.step.fact) for one in active}
     for one in current.values():
         for part in one.definition.parts if one.status == "defined" else ():
@@ -228,7 +231,47 @@ def _instances(
     return serving, others
 
 
-def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader) -> ServingInstance:
+def _why_not(instance: InstanceRecord, part: FactPart | None, now: _Now, rebuild: str) -> Candidate | None:
+    """Why an active instance does not serve; None when it does."""
+    told = Candidate(
+        aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.OTHER_VERSION, change=rebuild
+    )
+    if instance.id in now.gone:
+        return replace(told, miss=Miss.GONE, missing=now.gone[instance.id])
+    if part is None:
+        return told
+    needed = needed_by(instance.step, part, now.sources)
+    then = now.then[instance.batch_id]
+    difference = what_differs(then, now.surroundings, needed, datasets_of([part]))
+    if then is None and not difference and have_rivals(datasets_of([part]), now.sources):
+        difference = NOT_RECORDED
+    if not difference:
+        return None
+    change = f"ask and build with connections of the same settings; {rebuild}"
+    return replace(told, miss=Miss.OTHER_SETTINGS, missing=(difference,), change=change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the active instances are held against: the model as it is deployed, and the warehouse as it is.
+
+    Attributes:
+        then: surroundings of the batches that built the instances, by batch.
+        gone: names of tables that are not there any more, by instance.
+    """
+
+    model: SemanticModel
+    paths: JoinPaths
+    sources: Sources
+    surroundings: Surroundings
+    then: Mapping[str, Surroundings | None]
+    gone: Mapping[str, tuple[str, ...]]
+
+
+def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader, now: _Now) -> ServingInstance:
+    then = now.then[instance.batch_id]
+    settings = {} if then is None else then.settings
+    needed = needed_by(instance.step, part, now.sources)
     return ServingInstance(
         id=instance.id,
         definition_id=instance.step.definition_id,
@@ -238,6 +281,7 @@ def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader)
         table=str(instance.table),
         schema=registry.batch(instance.batch_id).schema,
         as_of=instance.started_at,
+        relies_on={name: settings.get(name, "") for name in needed},
     )
 
 

@@ -78,6 +78,10 @@ class KnownModels:
             self._versions[record.id] = known.version
         return known.seen_through(record.perspective) if record.perspective else known
 
+    def forget(self) -> None:
+        """Know every model anew, at the next question."""
+        self._known.clear()
+
     def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
         """Every model, or the one of that name. Raises as `named`."""
         self.look(now)

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.foreseeing import with_foreseen
 from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
+from airflow_atscale_aggs.engine.lifecycle.surrounding import datasets_of, surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -73,7 +74,10 @@ def plan_batch(
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
         facts = prove(session, parts, sources)
         estimates = estimate_rows(session, candidates, sources, facts) if estimate else {}
-        request = IncrementRequest(build_type=build_type, now=now, grace_periods=grace_periods)
+        surroundings = surroundings_of(session, datasets, parts, sources, facts)
+        request = IncrementRequest(
+            build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
+        )
         decided = decide_increments(workspace, session, record, candidates, sources, request)
         given = PlanningInput(
             model=record.name,
@@ -90,6 +94,7 @@ def plan_batch(
             estimates=estimates,
             decisions=decided.decisions,
             notes=decided.notes,
+            surroundings=surroundings,
         )
         return with_foreseen(workspace, session, make_batch_plan(given))
 
@@ -98,9 +103,7 @@ def read_physical_tables(
     session: WarehouseSession, datasets: Mapping[str, Dataset], parts: Sequence[FactPart]
 ) -> PhysicalTables:
     """Columns of the tables behind the datasets that the parts use, in one round trip."""
-    used = {part.fact for part in parts}
-    used |= {step.to_dataset for part in parts for bound in part.attributes for step in bound.steps}
-    keys = {table_key(datasets[name]) for name in used if name in datasets}
+    keys = {table_key(datasets[name]) for name in datasets_of(parts) if name in datasets}
     return session.columns([key for key in sorted(keys, key=str) if key is not None])
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlglot import exp
@@ -60,6 +60,7 @@ class PartSource:
         aggregate: None when it is the facts.
         rows: of the aggregate.
         facts: what the facts would cost, or do; None when the warehouse does not tell.
+        relies_on: settings of the session that decide what the aggregate stores, with the values that they must have.
     """
 
     model: str
@@ -70,6 +71,7 @@ class PartSource:
     rows: int | None = None
     as_of: datetime | None = None
     facts: FactCost | None = None
+    relies_on: Mapping[str, str] = field(default_factory=dict)
 
 
 class SelectPlanner:
@@ -339,6 +341,7 @@ class SelectPlanner:
             rows=one.rows,
             as_of=one.as_of,
             facts=facts,
+            relies_on=one.relies_on,
         )
 
 

@@ -165,6 +165,9 @@ class QueryRouter:
                 raise UnreadableQueryError(sql, reason) from error
             if not plan.uses_aggregates:
                 raise
+            # What was known of the warehouse is not true any more.
+            self._models.forget()
+            self.forget_plans()
             from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
             columns, rows = self._fetch(from_facts)
             reason = error.reason
@@ -280,7 +283,19 @@ class QueryRouter:
         return self._planner.explained(asked, estimate=estimate, now=self._clock())
 
     def _fetch(self, plan: QueryPlan) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Run a plan, in a session whose settings are those that its aggregates rely on.
+
+        Raises:
+            PermanentWarehouseError: they are not, which a role's or database's new default does; or the warehouse refused.
+        """
+        needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
         with self._workspace.warehouse.session() as session:
+            if needed:
+                settings = session.settings()
+                for name, value in needed.items():
+                    if settings.get(name, "") != value:
+                        reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
+                        raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
             names, rows = session.fetch_named(plan.sql)
         return tuple(plan.full_names.get(name, name) for name in names), rows
 

@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     GroupsQuery,
     Totals,
     Verification,
+    Verified,
     differences,
 )
 from airflow_atscale_aggs.engine.errors import (
@@ -161,8 +162,7 @@ class _Run:
             return _told(instance, Finding.UNREADABLE, undecided=(error.explanation,))
         not_compared = _not_compared(self._parts[instance.id], verification)
         try:
-            with self._session.snapshot() as is_snapshot:
-                outcome = compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
+            outcome = self._compared(instance, verification)
         except UndecidedError as error:
             undecided.append(str(error))
             return _told(instance, Finding.UNDECIDED, undecided=tuple(undecided), not_compared=not_compared)
@@ -175,6 +175,14 @@ class _Run:
         undecided += outcome.undecided
         finding = Finding.UNDECIDED if undecided else Finding.AGREES
         return _told(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
+
+    def _compared(self, instance: InstanceRecord, verification: Verification) -> Verified:
+        """In one snapshot, under the settings that it was built under: under others the facts have other values."""
+        surroundings = self._workspace.registry.surroundings(instance.batch_id)
+        needed = instance.step.settings_needed or ()
+        settings = {} if surroundings is None else {name: surroundings.settings.get(name, "") for name in needed}
+        with self._session.under(settings), self._session.snapshot() as is_snapshot:
+            return compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
 
     def _comparison(self, instance: InstanceRecord, verification: Verification, *, is_snapshot: bool) -> Comparison:
         known = self._known.get(verification.facts.sql)
@@ -228,8 +236,7 @@ class _Run:
             tables = [table(one.table, schema) for one in settled]
             of_settled = self._of_tables(instance, tables, _up_to(instance, settled), [])
             try:
-                with self._session.snapshot() as is_snapshot:
-                    compare(self._session, self._comparison(instance, of_settled, is_snapshot=is_snapshot))
+                self._compared(instance, of_settled)
             except (VerificationError, UndecidedError):
                 return False
             return True

@@ -17,11 +17,32 @@ class TableColumns(dict[str, str]):
 
     Attributes:
         spelled: (database, schema, table) as the warehouse spells them, which SML may do in another case.
+        kind: ``table``; ``view`` or something else where what stands behind it is not known.
+        closed: what this session must be granted before it can read the table: ``schema`` or ``table``; empty: nothing.
+        closed_columns: names of the columns that this session may not read, where it may read others.
+        has_row_security: which rows there are depends on who asks.
+        is_only: no other schema has a table of that name.
     """
 
-    def __init__(self, columns: Mapping[str, str], spelled: tuple[str, str, str]) -> None:
+    def __init__(self, columns: Mapping[str, str], spelled: tuple[str, str, str], kind: str = "table") -> None:
         super().__init__(columns)
-        self.spelled = spelled
+        self.spelled, self.kind = spelled, kind
+        self.closed = ""
+        self.closed_columns: frozenset[str] = frozenset()
+        self.has_row_security = False
+        self.is_only = True
+
+
+class FoundTables(dict[TableKey, TableColumns]):
+    """The tables that exist, by what they were asked for.
+
+    Attributes:
+        reasons: why others are not there, where it is more than that: half a sentence that follows the table's name.
+    """
+
+    def __init__(self, tables: Mapping[TableKey, TableColumns], reasons: Mapping[TableKey, str]) -> None:
+        super().__init__(tables)
+        self.reasons = reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

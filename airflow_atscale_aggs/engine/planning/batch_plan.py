@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class BatchPlan:
         schema: where aggregate tables and views go; empty: the warehouse's default schema.
         ordering: ``derivability`` when sources were ordered first, else why not.
         notes: sentences for people: what was found out and decided.
+        surroundings: what it was planned in.
     """
 
     model_id: str
@@ -40,3 +42,4 @@ class BatchPlan:
     refused: tuple[RefusedPart, ...] = ()
     ordering: str = "derivability"
     notes: tuple[str, ...] = ()
+    surroundings: Surroundings = field(default_factory=Surroundings)

@@ -16,6 +16,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
@@ -29,6 +30,7 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 )
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
+from airflow_atscale_aggs.engine.sql.dependence import settings_needed
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
@@ -76,6 +78,7 @@ class PlanningInput:
         estimates: rows by (definition id, fact), from sketches; empty when none were asked for.
         decisions: how aggregates of facts with an indicator are built, by (definition id, fact); others are one table.
         new_id: gives instance ids.
+        surroundings: kept with the batch.
     """
 
     model: str
@@ -92,6 +95,7 @@ class PlanningInput:
     estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
     decisions: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
         refused=tuple(refused),
         ordering=off or "derivability",
         notes=given.notes,
+        surroundings=given.surroundings,
     )
 
 
@@ -299,6 +304,7 @@ class _StepComposer:
             verification=self._verification(candidate.part, target) if segments is None else segments.verification(),
             increment=None if segments is None else segments.increment(),
             full_reason=one.full_reason,
+            settings_needed=settings_needed(candidate.part, self._given.sources),
         )
 
     def _table_name(self, one: _Prepared) -> str:

@@ -58,6 +58,7 @@ class LastBuild:
         segments: in order of their ranges; the last one is unsettled.
         are_there: all tables of the segments are in the warehouse.
         damage: what is wrong with a table of them; empty where nothing is known.
+        moved: in which way settings of the session, or what its tables' names mean, were other ones; empty: they were not.
     """
 
     deployment_id: str
@@ -65,6 +66,7 @@ class LastBuild:
     segments: tuple[Segment, ...] = ()
     are_there: bool = True
     damage: str = ""
+    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +262,8 @@ def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, st
             f"the indicator was `{was.column}` of type {was.data_type.upper()} and is now `{indicator[0]}` "
             f"of type {indicator[1].upper()}"
         )
+    if last.moved:
+        return last.moved
     if not last.are_there:
         return "tables of its segments are not in the warehouse any more"
     if last.damage:

@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 )
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
@@ -55,6 +56,7 @@ _attribute_decoder = msgspec.json.Decoder(BoundAttribute)
 _evidence_decoder = msgspec.json.Decoder(dict[str, float])
 _checksum_decoder = msgspec.json.Decoder(Checksum)
 _evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
+_surroundings_decoder = msgspec.json.Decoder(Surroundings)
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -210,6 +212,16 @@ def encode_notes(notes: tuple[str, ...]) -> bytes:
 def decode_notes(document: bytes) -> tuple[str, ...]:
     """The notes of a document."""
     return _notes_decoder.decode(document)
+
+
+def encode_surroundings(surroundings: Surroundings) -> bytes:
+    """What a batch was planned in, as JSON."""
+    return _encode(surroundings)
+
+
+def decode_surroundings(document: bytes) -> Surroundings:
+    """What a batch was planned in."""
+    return _surroundings_decoder.decode(document)
 
 
 def encode_verified(verified: Verified) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -195,6 +196,11 @@ class RegistryReader:
     def batch(self, batch_id: str) -> BatchRecord:
         """A batch by id. Raises NotRegisteredError."""
         return batch_record(self._one(select(batches), batches.c.id, batch_id, "batch"))
+
+    def surroundings(self, batch_id: str) -> Surroundings | None:
+        """What a batch was planned in; None for one of a version that did not look."""
+        found = self._one(select(batches.c.surroundings), batches.c.id, batch_id, "batch")[0]
+        return None if found is None else documents.decode_surroundings(found)
 
     def open_batch_of(self, model_id: str) -> BatchRecord | None:
         """The model's batch that is in progress, whoever holds it."""

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import BatchHeldError, IllegalTransitionError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
@@ -79,6 +80,7 @@ class Registry(
         schema: str = "",
         aggregates: tuple[str, ...] = (),
         signals: tuple[str, ...] = (),
+        surroundings: Surroundings | None = None,
         now: datetime,
     ) -> BatchRecord:
         """Record a batch and its instances (NEW) in one transaction.
@@ -89,6 +91,7 @@ class Registry(
         Args:
             aggregates: names of those it was asked to build; empty: all of the model.
             signals: identities of the completion signals that it answers.
+            surroundings: what it was planned in; None where nobody looked.
 
         Raises:
             BatchHeldError: the model has a batch in progress; the database allows one only.
@@ -105,6 +108,7 @@ class Registry(
             "schema": schema,
             "notes": documents.encode_notes(notes),
             "aggregates": documents.encode_notes(aggregates) if aggregates else None,
+            "surroundings": None if surroundings is None else documents.encode_surroundings(surroundings),
             "created_at": now,
         }
         rows = [

@@ -152,6 +152,7 @@ batches = Table(
     Column("schema", Text, nullable=False),
     Column("notes", LargeBinary, nullable=False),
     Column("aggregates", LargeBinary),
+    Column("surroundings", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )

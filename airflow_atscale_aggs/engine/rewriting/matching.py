@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -45,6 +45,7 @@ class ServingInstance:
         part: what it stores, as it was when it was built.
         table: physical name, unquoted, in ``schema``.
         as_of: when its build began: it knows the facts as they were then.
+        relies_on: settings of a session that decide what it stores, with the values that they had.
     """
 
     id: str
@@ -55,6 +56,7 @@ class ServingInstance:
     table: str
     schema: str = ""
     as_of: datetime | None = None
+    relies_on: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def layout(self) -> StoredColumns:
@@ -73,6 +75,7 @@ class Miss(StrEnum):
     NOT_BUILT = "defined but not built"
     BLOCKED = "its definition is blocked"
     OTHER_VERSION = "built for another version of the model"
+    OTHER_SETTINGS = "built under other settings, or from other tables"
     GONE = "its table is not in the warehouse any more"
     STALE = "older than the query allows"
     ATTRIBUTE_NOT_STORED = "attribute not stored"
@@ -402,6 +405,7 @@ _FAR: Mapping[Miss, int] = {
     Miss.MANY_TO_MANY: 2,
     Miss.OTHER_VERSION: 2,
     Miss.GONE: 2,
+    Miss.OTHER_SETTINGS: 2,
     Miss.BLOCKED: 2,
     Miss.SEVERAL_MEMBERS: 2,
     Miss.SEMI_ADDITIVE: 2,

@@ -11,6 +11,24 @@ from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
 from airflow_atscale_aggs.engine.sql import catalogs
+from airflow_atscale_aggs.engine.sql.catalog_queries import (
+    DUCKDB_COLUMNS,
+    POSTGRES_COLUMNS,
+    POSTGRES_TABLES,
+    STANDARD_COLUMNS,
+    STANDARD_TABLES,
+)
+from airflow_atscale_aggs.engine.sql.session_settings import (
+    BIGQUERY_SETTINGS,
+    DUCKDB_SETTINGS,
+    POSTGRES_SETTINGS,
+    REDSHIFT_SETTINGS,
+    SNOWFLAKE_SETTINGS,
+    SPARK_SETTINGS,
+    TRINO_SETTINGS,
+    TSQL_SETTINGS,
+    SessionSettings,
+)
 
 
 class CreateTableStyle(StrEnum):
@@ -123,6 +141,9 @@ class Dialect:
             numbers of the names that can be read; None: they are tried one by one.
         catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried: then
             views are switched without looking.
+        session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
+        columns: a query for the columns of tables, see `sql/catalog_queries.py`.
+        tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
     """
 
     name: str
@@ -165,6 +186,9 @@ class Dialect:
     before_switch: tuple[str, ...] = ()
     find_relations: str | None = None
     catalog: catalogs.CatalogQueries | None = None
+    session_settings: SessionSettings | None = None
+    columns: str = STANDARD_COLUMNS
+    tables: str = STANDARD_TABLES
 
 
 _POSTGRES_STATISTICS = """\
@@ -273,6 +297,8 @@ _ROWS = (
         hash_columns="HASH",
         comparable=_DUCKDB_COMPARABLE,
         catalog=catalogs.DUCKDB,
+        session_settings=DUCKDB_SETTINGS,
+        columns=DUCKDB_COLUMNS,
     ),
     Dialect(
         name="postgres",
@@ -301,10 +327,14 @@ _ROWS = (
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
         find_relations=_POSTGRES_RELATIONS,
         catalog=catalogs.POSTGRES,
+        session_settings=POSTGRES_SETTINGS,
+        columns=POSTGRES_COLUMNS,
+        tables=POSTGRES_TABLES,
     ),
     Dialect(
         name="snowflake",
         sqlglot_name="snowflake",
+        session_settings=SNOWFLAKE_SETTINGS,
         schemes=("snowflake",),
         sml_dialects=("Snowflake",),
         max_identifier=255,
@@ -319,6 +349,7 @@ _ROWS = (
     Dialect(
         name="bigquery",
         sqlglot_name="bigquery",
+        session_settings=BIGQUERY_SETTINGS,
         schemes=("bigquery",),
         sml_dialects=("BigQuery",),
         max_identifier=300,
@@ -330,6 +361,7 @@ _ROWS = (
     Dialect(
         name="databricks",
         sqlglot_name="databricks",
+        session_settings=SPARK_SETTINGS,
         quantile=QuantileStyle.FUNCTION,
         schemes=("databricks",),
         sml_dialects=("DatabricksSQL",),
@@ -342,6 +374,7 @@ _ROWS = (
     Dialect(
         name="spark",
         sqlglot_name="spark",
+        session_settings=SPARK_SETTINGS,
         quantile=QuantileStyle.FUNCTION,
         schemes=("hive", "spark"),
         sml_dialects=("DatabricksSQL",),
@@ -354,6 +387,7 @@ _ROWS = (
     Dialect(
         name="redshift",
         sqlglot_name="redshift",
+        session_settings=REDSHIFT_SETTINGS,
         quantile=QuantileStyle.WITHIN_GROUP,
         schemes=("redshift",),
         sml_dialects=("Postgresql",),
@@ -367,6 +401,7 @@ _ROWS = (
     Dialect(
         name="trino",
         sqlglot_name="trino",
+        session_settings=TRINO_SETTINGS,
         schemes=("trino",),
         max_identifier=127,
         approx_count_distinct="APPROX_DISTINCT",
@@ -376,6 +411,7 @@ _ROWS = (
     Dialect(
         name="tsql",
         sqlglot_name="tsql",
+        session_settings=TSQL_SETTINGS,
         schemes=("mssql",),
         max_identifier=128,
         folding=Folding.KEEP,

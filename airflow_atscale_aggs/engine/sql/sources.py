@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
 from airflow_atscale_aggs.engine.model.datasets import (
     Column,
     Dataset,
+    FoundTables,
     PhysicalTables,
     SqlVariant,
     TableColumns,
@@ -62,17 +63,24 @@ class DatasetSource:
         self._parsed: dict[str, exp.Expression] = {}
         self._told_types: dict[str, str] = {}
         self._spelled: TableKey = (None, None, "")
+        self.table: TableColumns | None = None
+        """What the warehouse says of the table; None for a query."""
         key = table_key(dataset)
         if key is None:
             self._query = _parse_query(dataset, dialect)
             self._columns = _query_columns(self._query)
         else:
+            what = f"table `{'.'.join(part for part in key if part)}`"
             if key not in physical:
-                known = [name for _, _, name in physical]
-                raise _not_there(dataset, f"table `{'.'.join(part for part in key if part)}`", known)
+                if isinstance(physical, FoundTables) and physical.reasons.get(key):
+                    raise _elsewhere(dataset, what, physical.reasons[key])
+                raise _not_there(dataset, what, [name for _, _, name in physical])
             found = physical[key]
             self._columns = dict(found)
             self._spelled = found.spelled if isinstance(found, TableColumns) else key
+            if isinstance(found, TableColumns):
+                self.table = found
+                _check_readable(dataset, what, found)
         self._by_folded = {name.casefold(): name for name in self._columns}
 
     def relation(self, alias: str) -> exp.Expression:
@@ -181,10 +189,12 @@ class DatasetSource:
         return self._told_types[name]
 
     def _physical_name(self, name: str) -> str:
-        if name in self._columns:
-            return name
-        found = self._by_folded.get(name.casefold())
+        found = name if name in self._columns else self._by_folded.get(name.casefold())
         if found is not None:
+            if self.table is not None and found in self.table.closed_columns:
+                what = f"column `{name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
+                reason = f"{what} may not be read by this connection's role"
+                raise DefinitionError("", reason, f"Run: {_grant(self.table, found)}.")
             return found
         if self._query is not None and "*" in self._columns:
             return _fold(name, self.dialect)
@@ -273,6 +283,35 @@ def _not_there(dataset: Dataset, what: str, known: Mapping[str, str] | list[str]
     near = near_names(wanted, known)
     remedy = f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "Correct the dataset."
     return DefinitionError("", f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse", remedy)
+
+
+def _elsewhere(dataset: Dataset, what: str, reason: str) -> DefinitionError:
+    """A table that is somewhere, but not where the model says."""
+    told = f"{what} of dataset `{dataset.name}` ({dataset.where}) {reason}"
+    return DefinitionError("", told, "Correct the schema or database in the model, or connect otherwise.")
+
+
+def _check_readable(dataset: Dataset, what: str, found: TableColumns) -> None:
+    """A table that is there and may not be read is no missing table.
+
+    Raises:
+        DefinitionError: says what is to be granted.
+    """
+    if not found.closed:
+        return
+    why = "USAGE of its schema is not granted" if found.closed == "schema" else "SELECT is not granted"
+    reason = f"{what} of dataset `{dataset.name}` ({dataset.where}) may not be read by this connection's role: {why}"
+    raise DefinitionError("", reason, f"Run: {_grant(found)}.")
+
+
+def _grant(found: TableColumns, column: str = "") -> str:
+    """The statement that opens a table, or one of its columns, to a role."""
+    _, schema, name = found.spelled
+    role = exp.to_identifier("ROLE").sql()
+    if found.closed == "schema":
+        return f"GRANT USAGE ON SCHEMA {identifier(schema).sql()} TO {role}"
+    place = exp.Table(this=identifier(name), db=identifier(schema)).sql()
+    return f"GRANT SELECT{f' ({identifier(column).sql()})' if column else ''} ON {place} TO {role}"
 
 
 def _first_line(error: Exception) -> str:

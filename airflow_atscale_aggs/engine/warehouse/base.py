@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 Row = tuple[Any, ...]
@@ -43,13 +43,11 @@ class WarehouseSession(Protocol):
         The block is told whether that is so; where the dialect's row knows no such thing, statements commit one by one.
         """
 
-    def columns(
-        self, tables: Sequence[tuple[str | None, str | None, str]]
-    ) -> Mapping[tuple[str | None, str | None, str], TableColumns]:
+    def columns(self, tables: Sequence[TableKey]) -> FoundTables:
         """Column name to type, as the warehouse spells them, for each (database, schema, table) that exists.
 
         Keys come back as they were asked for; a table that does not exist is absent. Table names are matched exactly,
-        then without case.
+        then without case; a name without schema is looked for as the session would.
         """
 
     def readable(
@@ -63,6 +61,16 @@ class WarehouseSession(Protocol):
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
+
+    def settings(self) -> Mapping[str, str]:
+        """The settings of this session that decide what a value is, by name; empty where the dialect's row knows none."""
+
+    def under(self, settings: Mapping[str, str]) -> AbstractContextManager[None]:
+        """The block runs under these settings, from `settings` of another session; afterwards they are as before.
+
+        Raises:
+            PermanentWarehouseError: one of them differs and cannot be set here.
+        """
 
     def cancel(self) -> None:
         """Interrupt the statement that another thread runs on this session; does nothing when none runs."""

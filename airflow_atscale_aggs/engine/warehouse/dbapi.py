@@ -11,12 +11,11 @@ from typing import Any
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
-from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import Row
-
-TableKey = tuple[str | None, str | None, str]
+from airflow_atscale_aggs.engine.warehouse.tables import best_table, why_absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +110,23 @@ class DbApiSession:
         self._is_in_transaction = False
         self.execute("COMMIT")
 
-    def columns(self, tables: Sequence[TableKey]) -> Mapping[TableKey, TableColumns]:
+    def columns(self, tables: Sequence[TableKey]) -> FoundTables:
         """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
         if not tables:
-            return {}
+            return FoundTables({}, {})
         names = ", ".join(sorted({_literal(name.lower()) for _, _, name in tables}))
-        rows = self.fetch_all(
-            "SELECT table_catalog, table_schema, table_name, column_name, data_type, "
-            "table_schema = current_schema(), table_catalog = current_catalog "
-            f"FROM information_schema.columns WHERE LOWER(table_name) IN ({names}) ORDER BY ordinal_position"
-        )
-        found = ((key, _best_table(key, rows)) for key in tables)
-        return {key: columns for key, columns in found if columns}
+        rows = self.fetch_all(self.dialect.columns.replace("{names}", names))
+        best = {key: best_table(key, rows) for key in tables}
+        found = {key: columns for key, columns in best.items() if columns is not None}
+        absent = [key for key in tables if key not in found]
+        return FoundTables(found, {key: why_absent(key, rows, self._database()) for key in absent} if absent else {})
+
+    def _database(self) -> str:
+        """The session's own; empty where the warehouse does not tell."""
+        try:
+            return str(self.fetch_all("SELECT current_catalog")[0][0])
+        except WarehouseError:
+            return ""
 
     def readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
         """Those of the names under which a query of this session finds something. See `base.WarehouseSession.readable`."""
@@ -156,8 +160,45 @@ class DbApiSession:
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
         where = _literal(schema) if schema else "current_schema()"
-        rows = self.fetch_all(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {where}")
-        return frozenset(row[0] for row in rows)
+        return frozenset(row[0] for row in self.fetch_all(self.dialect.tables.replace("{schema}", where)))
+
+    def settings(self) -> Mapping[str, str]:
+        """The settings of this session that decide what a value is. See `base.WarehouseSession.settings`."""
+        known = self.dialect.session_settings
+        if known is None:
+            return {}
+        names = ", ".join(_literal(name) for name in known.reach)
+        rows = self.fetch_all(known.read.replace("{names}", names))
+        return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows if str(row[0]) in known.reach}
+
+    @contextlib.contextmanager
+    def under(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """The block runs under these settings. See `base.WarehouseSession.under`."""
+        known = self.dialect.session_settings
+        if known is None or not settings:
+            yield
+            return
+        before = self.settings()
+        other = {name: value for name, value in settings.items() if before.get(name, "") != value}
+        stuck = sorted(name for name in other if name in known.fixed or not known.write)
+        if stuck:
+            told = ", ".join(f"{name} is `{before.get(name, '')}` and was `{other[name]}`" for name in stuck)
+            reason = f"this session is not as the one that planned: {told}. Plan and build with the same connection"
+            raise PermanentWarehouseError(self.dialect.name, "", reason)
+        self._set(other)
+        try:
+            yield
+        finally:
+            # A connection may be pooled: whoever gets it next has its own settings.
+            with contextlib.suppress(WarehouseError):
+                self._set({name: before.get(name, "") for name in other})
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        known = self.dialect.session_settings
+        assert known is not None  # noqa: S101 - there are settings to set
+        for name, value in settings.items():
+            named = known.write.replace("{word}", name).replace("{name}", _literal(name))
+            self.execute(named.replace("{value}", _literal(value)))
 
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""
@@ -250,25 +291,6 @@ class DbApiWarehouse:
                 )
                 raise PermanentWarehouseError(self.dialect.name, "", reason) from error
         self._is_schema_there = True
-
-
-def _best_table(key: TableKey, rows: Sequence[Row]) -> TableColumns | None:
-    """The columns of the table that is meant: the exact name first, then without case; the default schema if none is named."""
-    database, schema, name = key
-    by_table: dict[tuple[str, str, str], TableColumns] = {}
-    for catalog, in_schema, table, column, kind, is_current, is_current_database in rows:
-        same_schema = is_current if schema is None else in_schema.casefold() == schema.casefold()
-        same_database = is_current_database if database is None else catalog.casefold() == database.casefold()
-        if table.casefold() == name.casefold() and same_schema and same_database:
-            spelled = (catalog, in_schema, table)
-            by_table.setdefault(spelled, TableColumns({}, spelled))[column] = kind
-    wanted = (database or "", schema or "", name)
-    exact = [columns for found, columns in by_table.items() if _agrees(found, wanted)]
-    return next(iter(exact or by_table.values()), None)
-
-
-def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
-    return all(not part or part == other for part, other in zip(wanted, found, strict=True))
 
 
 def _dotted(key: TableKey) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
@@ -31,7 +32,12 @@ class _Database:
     """The file, opened when the first session asks for it; sessions are cursors on it."""
 
     def __init__(self, path: str, config: Mapping[str, str], lock_timeout: float) -> None:
-        self._path, self._config, self._lock_timeout = path, dict(config), lock_timeout
+        self._path, self._lock_timeout = path, lock_timeout
+        known = dialect_named("duckdb").session_settings
+        of_sessions = {name.casefold() for name in known.reach} if known is not None else set()
+        self._config = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
+        # Some belong to extensions that are loaded after the file is opened, and some to connections.
+        self._of_sessions = {name: value for name, value in config.items() if name.casefold() in of_sessions}
         self._connection: Any = None
         self._lock = threading.Lock()
 
@@ -40,7 +46,10 @@ class _Database:
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+        for name, value in self._of_sessions.items():
+            cursor.execute(f"SET {name} = {exp.Literal.string(value).sql('duckdb')}")
+        return cursor
 
     def close(self) -> None:
         """Release the file for other processes."""

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("stamp", sa.String(36), nullable=False, server_default=""),
     )
     op.bulk_insert(identity, [{"id": str(uuid.uuid4()), "stamp": ""}])
+    op.add_column("atscale_aggs_batches", sa.Column("surroundings", sa.LargeBinary))
     op.create_table(
         "atscale_aggs_adopted",
         sa.Column("schema", sa.Text, nullable=False),

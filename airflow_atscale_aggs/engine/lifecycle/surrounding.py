@@ -1,0 +1,105 @@
+"""What a batch is planned in, and whether that is still so: settings of sessions, what names of tables mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surroundings
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.sql.dependence import settings_needed
+from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+NOT_RECORDED = "it was built by a version that did not record the settings of its session"
+
+
+def surroundings_of(
+    session: WarehouseSession,
+    datasets: Mapping[str, Dataset],
+    parts: Sequence[FactPart],
+    sources: Sources,
+    facts: DataFacts,
+) -> Surroundings:
+    """The surroundings of a plan."""
+    used = [name for name in datasets_of(parts) if name in datasets]
+    return Surroundings(
+        settings=session.settings(),
+        tables=tables_of(used, sources),
+        unique_keys=tuple(sorted(facts.unique_keys)),
+        functional=tuple(sorted(facts.functional)),
+    )
+
+
+def datasets_of(parts: Iterable[FactPart]) -> tuple[str, ...]:
+    """Names of all datasets that parts read, sorted."""
+    found: set[str] = set()
+    for part in parts:
+        found.add(part.fact)
+        for bound in part.attributes:
+            found.add(bound.dataset)
+            found.update(name for step in bound.steps for name in (step.from_dataset, step.to_dataset))
+    return tuple(sorted(found))
+
+
+def tables_of(datasets: Iterable[str], sources: Sources) -> dict[str, SeenTable]:
+    """The tables of the datasets that are there."""
+    found: dict[str, SeenTable] = {}
+    for name in datasets:
+        try:
+            table = sources[name].table
+        except DefinitionError:
+            continue
+        if table is not None:
+            found[name] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
+    return found
+
+
+def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, ...]:
+    """Names of the settings that decide what an instance stores.
+
+    A step of a version that did not look is looked at now; where that cannot be done, all settings may.
+    """
+    if step.settings_needed is not None:
+        return step.settings_needed
+    try:
+        return settings_needed(part, sources)
+    except DefinitionError:
+        known = sources.dialect.session_settings
+        return () if known is None else tuple(known.reach)
+
+
+def have_rivals(datasets: Iterable[str], sources: Sources) -> bool:
+    """Whether a table that the model names without its schema might be another one of that name in another session."""
+    for name in datasets:
+        try:
+            source = sources[name]
+        except DefinitionError:
+            continue
+        if source.table is not None and not source.table.is_only and not source.dataset.schema:
+            return True
+    return False
+
+
+def what_differs(then: Surroundings | None, now: Surroundings, needed: Sequence[str], datasets: Iterable[str]) -> str:
+    """Why what was built then is not what would be built now, in one sentence without a full stop; empty when it is.
+
+    Args:
+        then: None for a batch of a version that did not record them.
+        needed: names of the settings that matter.
+        datasets: those that are read.
+    """
+    if then is None:
+        return NOT_RECORDED if needed else ""
+    for name in needed:
+        before, today = then.settings.get(name, ""), now.settings.get(name, "")
+        if before != today:
+            return f"{name} of its session was `{before}` and is now `{today}`"
+    for name in datasets:
+        seen, found = then.tables.get(name), now.tables.get(name)
+        if seen is not None and found is not None and seen.place != found.place:
+            return f"dataset `{name}` was table `{'.'.join(seen.place)}` and is now `{'.'.join(found.place)}`"
+    return ""

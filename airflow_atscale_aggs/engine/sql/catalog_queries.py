@@ -1,0 +1,53 @@
+"""How a warehouse is asked which tables it has: rows of the capability table.
+
+``columns`` queries give, for the tables whose lower-case names stand at ``{names}``, one row per column: database, schema,
+table, column, type, place of the schema among those that names without schema are looked for in (NULL: none of them),
+whether the database is the session's own, ``table`` or ``view`` or something else, what the session may not do (empty: it may
+read the column), and whether the rows that it sees depend on who it is.
+"""
+
+from __future__ import annotations
+
+STANDARD_COLUMNS = """\
+SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name, c.data_type,
+  CASE WHEN c.table_schema = current_schema() THEN 1 END, c.table_catalog = current_catalog,
+  CASE t.table_type WHEN 'BASE TABLE' THEN 'table' WHEN 'VIEW' THEN 'view' ELSE t.table_type END, '', FALSE
+FROM information_schema.columns AS c LEFT JOIN information_schema.tables AS t
+  ON t.table_catalog = c.table_catalog AND t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
+
+STANDARD_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}"
+
+DUCKDB_COLUMNS = """\
+SELECT c.table_catalog, c.table_schema, c.table_name, c.column_name, c.data_type,
+  LIST_POSITION(CURRENT_SCHEMAS(TRUE)[2:], c.table_schema), c.table_catalog = CURRENT_CATALOG(),
+  CASE t.table_type WHEN 'BASE TABLE' THEN 'table' WHEN 'VIEW' THEN 'view' ELSE t.table_type END, '', FALSE
+FROM information_schema.columns AS c LEFT JOIN information_schema.tables AS t
+  ON t.table_catalog = c.table_catalog AND t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE LOWER(c.table_name) IN ({names}) ORDER BY c.ordinal_position"""
+
+# information_schema hides what the role may not read, as if it were not there.
+POSTGRES_COLUMNS = """\
+SELECT CURRENT_DATABASE(), n.nspname, c.relname, a.attname,
+  CASE WHEN y.typtype = 'd' THEN
+    CASE WHEN b.typelem <> 0 AND b.typlen = -1 THEN 'ARRAY'
+      WHEN bn.nspname = 'pg_catalog' THEN FORMAT_TYPE(y.typbasetype, NULL) ELSE 'USER-DEFINED' END
+  ELSE CASE WHEN y.typelem <> 0 AND y.typlen = -1 THEN 'ARRAY'
+      WHEN yn.nspname = 'pg_catalog' THEN FORMAT_TYPE(a.atttypid, NULL) ELSE 'USER-DEFINED' END END,
+  ARRAY_POSITION(CURRENT_SCHEMAS(TRUE), n.nspname), TRUE,
+  CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'm' THEN 'table' WHEN 'v' THEN 'view' ELSE 'foreign' END,
+  CASE WHEN NOT HAS_SCHEMA_PRIVILEGE(n.oid, 'USAGE') THEN 'schema'
+    WHEN HAS_TABLE_PRIVILEGE(c.oid, 'SELECT') THEN ''
+    WHEN HAS_COLUMN_PRIVILEGE(c.oid, a.attnum, 'SELECT') THEN ''
+    WHEN HAS_ANY_COLUMN_PRIVILEGE(c.oid, 'SELECT') THEN 'column' ELSE 'table' END,
+  c.relrowsecurity
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type AS y ON y.oid = a.atttypid JOIN pg_namespace AS yn ON yn.oid = y.typnamespace
+LEFT JOIN pg_type AS b ON y.typtype = 'd' AND b.oid = y.typbasetype
+LEFT JOIN pg_namespace AS bn ON bn.oid = b.typnamespace
+WHERE LOWER(c.relname) IN ({names}) AND c.relkind IN ('r', 'p', 'm', 'v', 'f') ORDER BY a.attnum"""
+
+POSTGRES_TABLES = """\
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'm', 'v', 'f')"""
