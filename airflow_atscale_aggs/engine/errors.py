@@ -8,7 +8,7 @@ AtScaleAggsError
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
 ├─ ImportRefusedError              a file of definitions cannot be imported here; carries why and what to do
-├─ AggregatesRefusedError         a batch was not begun: too many aggregates cannot be built; carries why
+├─ AggregatesRefusedError         a batch was not begun: no aggregate can be built; carries why
 ├─ QueryError                     a query on a model cannot be answered as asked
 │  ├─ UnreadableQueryError        not parsable, not a query, or not on a deployed model
 │  ├─ UnknownColumnError          a column that the model does not have; carries near names
@@ -139,8 +139,8 @@ class AggregatesRefusedError(AtScaleAggsError):
     def __str__(self) -> str:
         lines = "\n".join(f"  {aggregate}: {reason}" for aggregate, reason in self.refused)
         return (
-            f"Model `{self.model}`: {len(self.refused)} aggregates cannot be built, `aggregates.batch.max.failures` allows "
-            f"{self.allowed}; no batch was begun and the old instances keep serving.\n{lines}"
+            f"Model `{self.model}`: none of what was asked for can be built; no batch was begun and the old instances keep "
+            f"serving.\n{lines}"
         )
 
 

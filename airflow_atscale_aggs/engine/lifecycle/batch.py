@@ -102,7 +102,7 @@ def begin_batch(
     Raises:
         NotRegisteredError: no such model.
         BatchHeldError: another owner is at work; names it and the end of its lease.
-        AggregatesRefusedError: more aggregates cannot be built than may fail; nothing was begun.
+        AggregatesRefusedError: no aggregate can be built; nothing was begun.
         UnknownNameError: an aggregate is asked for that is not defined.
         SchemaOwnedError: another registry writes into the schema.
     """
@@ -257,15 +257,15 @@ def _planned(
         aggregates=request.aggregates,
         grace_periods=request.grace_periods,
     )
-    _refuse_if_broken(plan, record.name, settings)
+    _refuse_if_nothing_is_left(plan, record.name, settings)
     refused = (f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)
     return replace(plan, notes=(*plan.notes, *grace, *refused))
 
 
-def _refuse_if_broken(plan: BatchPlan, model: str, settings: Settings) -> None:
-    """Missing tables and columns count as failures, before anything is begun."""
+def _refuse_if_nothing_is_left(plan: BatchPlan, model: str, settings: Settings) -> None:
+    """What cannot be built is refused by name and stops nobody else; a batch of nothing is none."""
     failures = [(refused.aggregate, refused.reason) for refused in plan.refused if refused.is_failure]
-    if len(failures) > settings.max_failures or (failures and not plan.steps):
+    if failures and not plan.steps:
         raise AggregatesRefusedError(model, failures, settings.max_failures)
 
 

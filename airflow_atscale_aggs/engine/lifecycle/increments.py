@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
-from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.provenance import (
     Checksums,
     KeptSegments,
@@ -20,6 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.provenance import (
     damages,
     source_states,
 )
+from airflow_atscale_aggs.engine.lifecycle.proving import check_alive
 from airflow_atscale_aggs.engine.lifecycle.surrounding import datasets_of, needed_by, what_differs
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -49,10 +50,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How the aggregates of a batch are built, by (definition id, fact), and sentences about it."""
+    """How the aggregates of a batch are built, by (definition id, fact), sentences about it, and why some cannot be."""
 
     decisions: Mapping[Key, Decision]
     notes: tuple[str, ...] = ()
+    refusals: Mapping[Key, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +100,18 @@ def decide_increments(
         last=last,
         states=_states(session, candidates, datasets, sources) if settings.incremental else {},
     )
-    decisions = _decided(session, candidates, given)
+    decisions, refusals = _decided(session, candidates, given)
     names = {(one.definition.id, one.part.fact): one.name for one in candidates}
     told = {names[key]: decision for key, decision in decisions.items()}
-    return Decided(decisions, notes_of(told, given, {name: fact for (_, fact), name in names.items()}))
+    return Decided(decisions, notes_of(told, given, {name: fact for (_, fact), name in names.items()}), refusals)
 
 
-def _decided(session: WarehouseSession, candidates: Sequence[Candidate], given: IncrementsInput) -> dict[Key, Decision]:
+def _decided(
+    session: WarehouseSession, candidates: Sequence[Candidate], given: IncrementsInput
+) -> tuple[dict[Key, Decision], dict[Key, str]]:
+    """The decisions; and why there is none, for the aggregates of a fact whose indicator cannot be read."""
     decisions: dict[Key, Decision] = {}
+    refusals: dict[Key, str] = {}
     by_fact: dict[str, dict[Key, Prospect]] = {}
     for one in candidates:
         key = one.definition.id, one.part.fact
@@ -118,10 +124,18 @@ def _decided(session: WarehouseSession, candidates: Sequence[Candidate], given: 
             by_fact.setdefault(one.part.fact, {})[key] = found
     for fact, found_here in by_fact.items():
         checksums = Checksums(session, given.sources, fact)
-        looked_up = _look_up(session, fact, list(found_here.values()), given, checksums)
-        for key, found in found_here.items():
-            decisions[key] = _with_checksums(decide(found, looked_up, given), found, given, checksums)
-    return decisions
+        try:
+            looked_up = _look_up(session, fact, list(found_here.values()), given, checksums)
+            made = {
+                key: _with_checksums(decide(found, looked_up, given), found, given, checksums)
+                for key, found in found_here.items()
+            }
+        except WarehouseError as error:
+            check_alive(session, error)
+            refusals |= dict.fromkeys(found_here, f"dataset `{fact}` cannot be read: {error.reason}")
+        else:
+            decisions |= made
+    return decisions, refusals
 
 
 def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput, checksums: Checksums) -> Decision:
@@ -144,9 +158,9 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
 
 
 def _is_not_there(one: Candidate, given: IncrementsInput) -> bool:
-    """A fact whose table is missing is refused by name later on."""
+    """A fact whose table is missing, or may not be read, is refused by name later on."""
     try:
-        given.sources[one.part.fact]
+        given.sources[one.part.fact].relation("t")
     except DefinitionError:
         return True
     return False
@@ -201,6 +215,7 @@ def _states(
         try:
             for dataset, column in read:
                 sources[dataset].column(column, "")
+                sources[dataset].relation("t")
         except DefinitionError:
             continue
         parts[one.definition.id, one.part.fact] = ReadPart(part=one.part, indicator=incremental.column)

@@ -14,15 +14,19 @@ from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.lifecycle.plan import with_proven
 from airflow_atscale_aggs.engine.lifecycle.presence import missing_tables
+from airflow_atscale_aggs.engine.lifecycle.proving import with_proven
 from airflow_atscale_aggs.engine.lifecycle.surrounding import (
     NOT_RECORDED,
+    claims_seen,
     datasets_of,
     have_rivals,
+    is_away,
     needed_by,
     tables_of,
     what_differs,
+    with_away,
+    with_seen,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
@@ -58,6 +62,8 @@ class Proofs:
     sources: Sources
     facts: DataFacts = field(default_factory=DataFacts)
     asked: set[Claim] = field(default_factory=set)
+    seen: frozenset[Claim] = frozenset()
+    """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
 
     def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
         """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
@@ -77,9 +83,13 @@ class Proofs:
 
     def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
         new = [claim for claim in claims if claim not in self.asked]
-        if new:
+        if not new:
+            return
+        with session.hurried():
             self.facts = with_proven(session, self.facts, new, self.sources)
-            self.asked.update(new)
+        unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
+        self.facts = with_seen(self.facts, unanswered & self.seen)
+        self.asked.update(new)
 
 
 @dataclass(slots=True)
@@ -173,9 +183,10 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
         physical = session.columns(sorted(keys, key=str))
         gone = missing_tables(registry, session, active)
         settings = session.settings()
+    then = {one: registry.surroundings(one) for one in dict.fromkeys(instance.batch_id for instance in active)}
+    physical = with_away(physical, model.datasets, list(then.values()))
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
     today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
-    then = {one: registry.surroundings(one) for one in {instance.batch_id for instance in active}}
     known = _Now(model, paths, sources, today, then, gone)
     serving, others = _instances(registry, record, known, active)
     return ModelKnowledge(
@@ -189,7 +200,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
         index=InstanceIndex(serving),
         not_serving=tuple(others),
         sources=sources,
-        proofs=Proofs(sources),
+        proofs=Proofs(sources, seen=claims_seen(then.values())),
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, tuple(model.datasets)),
     )

@@ -6,7 +6,8 @@ and, when estimates are wanted, how many groups each grain has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -15,6 +16,7 @@ from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.foreseeing import with_foreseen
 from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
+from airflow_atscale_aggs.engine.lifecycle.proving import refusal_of, unreadable_columns, with_proven
 from airflow_atscale_aggs.engine.lifecycle.surrounding import datasets_of, surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
@@ -23,15 +25,11 @@ from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, Planni
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
 from airflow_atscale_aggs.engine.sql.probes import (
-    Claim,
     dependencies_wanted,
     implied_dependencies,
     keys_to_prove,
-    proof_statement,
-    with_proofs,
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _NO_OVERRIDES: Mapping[str, str] = {}
@@ -72,13 +70,15 @@ def plan_batch(
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
-        facts = prove(session, parts, sources)
-        estimates = estimate_rows(session, candidates, sources, facts) if estimate else {}
+        refusals = refused_by_warehouse(session, candidates, sources)
+        readable = [one for one in candidates if (one.definition.id, one.part.fact) not in refusals]
+        facts = prove(session, [one.part for one in readable], sources)
+        estimates = estimate_rows(session, readable, sources, facts) if estimate else {}
         surroundings = surroundings_of(session, datasets, parts, sources, facts)
         request = IncrementRequest(
             build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
         )
-        decided = decide_increments(workspace, session, record, candidates, sources, request)
+        decided = decide_increments(workspace, session, record, readable, sources, request)
         given = PlanningInput(
             model=record.name,
             model_id=record.id,
@@ -95,8 +95,18 @@ def plan_batch(
             decisions=decided.decisions,
             notes=decided.notes,
             surroundings=surroundings,
+            refusals={**refusals, **decided.refusals},
         )
         return with_foreseen(workspace, session, make_batch_plan(given))
+
+
+def refused_by_warehouse(
+    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources
+) -> Mapping[tuple[str, str], str]:
+    """Why the warehouse cannot compute what a candidate needs, by (definition id, fact); the others are absent."""
+    unreadable = unreadable_columns(session, [candidate.part for candidate in candidates], sources)
+    told = ((candidate, refusal_of(candidate.part, unreadable)) for candidate in candidates)
+    return {(candidate.definition.id, candidate.part.fact): reason for candidate, reason in told if reason}
 
 
 def read_physical_tables(
@@ -112,16 +122,8 @@ def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources
     facts = with_proven(session, DataFacts(), keys_to_prove(parts), sources)
     wanted = dependencies_wanted(parts, facts)
     implied = implied_dependencies(wanted, facts)
-    facts = DataFacts(unique_keys=facts.unique_keys, functional=implied)
+    facts = replace(facts, functional=implied)
     return with_proven(session, facts, sorted(wanted - implied), sources)
-
-
-def with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[Claim], sources: Sources) -> DataFacts:
-    """The facts and those of the claims that the data proves, in one round trip; none when nothing can be asked."""
-    asked, statement = proof_statement(claims, sources, facts)
-    if statement is None:
-        return facts
-    return with_proofs(facts, asked, session.fetch_all(render(statement, sources.dialect)))
 
 
 def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:

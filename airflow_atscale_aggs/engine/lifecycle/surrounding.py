@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.datasets import Dataset, FoundTables, TableColumns, TableKey, table_key
 from airflow_atscale_aggs.engine.sql.dependence import settings_needed
 from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -53,9 +56,68 @@ def tables_of(datasets: Iterable[str], sources: Sources) -> dict[str, SeenTable]
             table = sources[name].table
         except DefinitionError:
             continue
-        if table is not None:
+        if table is not None and not table.is_away:
             found[name] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
     return found
+
+
+def with_away(
+    physical: FoundTables, datasets: Mapping[str, Dataset], seen: Sequence[Surroundings | None]
+) -> FoundTables:
+    """The tables that are there, and those that are away as they were last seen.
+
+    An ETL may drop a table and make it anew: meanwhile aggregates answer, which need its columns and not its rows.
+
+    Args:
+        seen: of the batches that built what serves, the newest first.
+    """
+    away: dict[TableKey, TableColumns] = {}
+    for name, dataset in datasets.items():
+        key = table_key(dataset)
+        if key is None or key in physical:
+            continue
+        last = next((one.tables[name] for one in seen if one is not None and name in one.tables), None)
+        if last is not None and last.place not in physical.places:
+            away[key] = TableColumns(last.columns, last.place, last.kind)
+            away[key].is_away = True
+    return FoundTables({**physical, **away}, physical.reasons, physical.places) if away else physical
+
+
+def claims_seen(seen: Iterable[Surroundings | None]) -> frozenset[Claim]:
+    """All that was proven when aggregates were built that serve."""
+    found: set[Claim] = set()
+    for one in seen:
+        if one is not None:
+            found.update(UniqueKey(dataset, columns) for dataset, columns in one.unique_keys)
+            found.update(one.functional)
+    return frozenset(found)
+
+
+def is_away(claim: Claim, sources: Sources) -> bool:
+    """Whether the data cannot be asked about a claim because a table of it is away."""
+    steps = () if isinstance(claim, UniqueKey) else claim.steps
+    for name in (claim.dataset, *(step.to_dataset for step in steps)):
+        try:
+            table = sources[name].table
+        except DefinitionError:
+            continue
+        if table is not None and table.is_away:
+            return True
+    return False
+
+
+def with_seen(facts: DataFacts, claims: AbstractSet[Claim]) -> DataFacts:
+    """The facts, and what was proven before and cannot be asked now."""
+    if not claims:
+        return facts
+    keys = {(claim.dataset, claim.columns) for claim in claims if isinstance(claim, UniqueKey)}
+    datasets = {dataset for dataset, _ in keys}
+    return replace(
+        facts,
+        unique_keys=facts.unique_keys | keys,
+        functional=facts.functional | {claim for claim in claims if not isinstance(claim, UniqueKey)},
+        unreadable={name: reason for name, reason in facts.unreadable.items() if name not in datasets},
+    )
 
 
 def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class TableColumns(dict[str, str]):
         closed_columns: names of the columns that this session may not read, where it may read others.
         has_row_security: which rows there are depends on who asks.
         is_only: no other schema has a table of that name.
+        is_away: it is not there now; the columns are those that were last seen.
     """
 
     def __init__(self, columns: Mapping[str, str], spelled: tuple[str, str, str], kind: str = "table") -> None:
@@ -31,6 +32,7 @@ class TableColumns(dict[str, str]):
         self.closed_columns: frozenset[str] = frozenset()
         self.has_row_security = False
         self.is_only = True
+        self.is_away = False
 
 
 class FoundTables(dict[TableKey, TableColumns]):
@@ -38,11 +40,17 @@ class FoundTables(dict[TableKey, TableColumns]):
 
     Attributes:
         reasons: why others are not there, where it is more than that: half a sentence that follows the table's name.
+        places: (database, schema, table) of all tables of these names, also of those that are not meant.
     """
 
-    def __init__(self, tables: Mapping[TableKey, TableColumns], reasons: Mapping[TableKey, str]) -> None:
+    def __init__(
+        self,
+        tables: Mapping[TableKey, TableColumns],
+        reasons: Mapping[TableKey, str],
+        places: frozenset[tuple[str, str, str]] = frozenset(),
+    ) -> None:
         super().__init__(tables)
-        self.reasons = reasons
+        self.reasons, self.places = reasons, places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ class PlanningInput:
         decisions: how aggregates of facts with an indicator are built, by (definition id, fact); others are one table.
         new_id: gives instance ids.
         surroundings: kept with the batch.
+        refusals: why the warehouse cannot compute a part, by (definition id, fact).
     """
 
     model: str
@@ -96,6 +97,7 @@ class PlanningInput:
     decisions: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+    refusals: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +157,12 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     prepared: list[_Prepared] = []
     refused: list[RefusedPart] = []
     for candidate in given.candidates:
-        decision = given.decisions.get((candidate.definition.id, candidate.part.fact), _WHOLE)
+        key = candidate.definition.id, candidate.part.fact
+        decision = given.decisions.get(key, _WHOLE)
         try:
             if _is_refused(decision):
                 raise refusal(decision)
+            _check_computable(given.refusals.get(key, ""))
             select = select_from_fact(candidate.part, given.sources, given.facts)
         except DefinitionError as error:
             refused.append(
@@ -182,6 +186,12 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
                 )
             )
     return prepared, refused
+
+
+def _check_computable(reason: str) -> None:
+    """Refuse what the warehouse has refused to compute; ``reason`` is empty where it has not."""
+    if reason:
+        raise DefinitionError("", reason, "Mend the table, view or calculation, then build again.")
 
 
 def _why_no_derivation(given: PlanningInput, prepared: Sequence[_Prepared]) -> str:

@@ -262,12 +262,10 @@ def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, st
             f"the indicator was `{was.column}` of type {was.data_type.upper()} and is now `{indicator[0]}` "
             f"of type {indicator[1].upper()}"
         )
-    if last.moved:
-        return last.moved
     if not last.are_there:
         return "tables of its segments are not in the warehouse any more"
-    if last.damage:
-        return last.damage
+    if last.moved or last.damage:
+        return last.moved or last.damage
     days = given.settings.full_rebuild_after_days
     if days and given.now - before.full_at >= timedelta(days=days):
         return f"its last full rebuild is {days} days ago or more (aggregate.incrementalUpdate.fullRebuildAfterDays)"

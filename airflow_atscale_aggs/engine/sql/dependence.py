@@ -79,6 +79,12 @@ def settings_needed(part: FactPart, sources: Sources) -> tuple[str, ...]:
     return tuple(sorted(name for name, reach in known.reach.items() if reach in reached))
 
 
+def can_fail(expression: exp.Expression) -> bool:
+    """Whether a calculation may be refused for some value: by a cast, a division, or a function that is not known here."""
+    risky = (exp.Cast, exp.Div, exp.Mod)
+    return any(isinstance(node, risky) or not isinstance(node, _PLAIN) for node in expression.walk())
+
+
 def _reached(part: FactPart, sources: Sources) -> Iterator[Reach]:
     for dataset in _datasets(part):
         table = sources[dataset].table

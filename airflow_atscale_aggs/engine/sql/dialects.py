@@ -141,6 +141,7 @@ class Dialect:
             numbers of the names that can be read; None: they are tried one by one.
         catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried: then
             views are switched without looking.
+        hurry: statements that let a session wait for locks for a short while only, and as long as before again.
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
         columns: a query for the columns of tables, see `sql/catalog_queries.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
@@ -186,6 +187,7 @@ class Dialect:
     before_switch: tuple[str, ...] = ()
     find_relations: str | None = None
     catalog: catalogs.CatalogQueries | None = None
+    hurry: tuple[str, str] | None = None
     session_settings: SessionSettings | None = None
     columns: str = STANDARD_COLUMNS
     tables: str = STANDARD_TABLES
@@ -327,6 +329,7 @@ _ROWS = (
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
         find_relations=_POSTGRES_RELATIONS,
         catalog=catalogs.POSTGRES,
+        hurry=("SET lock_timeout = '2s'", "RESET lock_timeout"),
         session_settings=POSTGRES_SETTINGS,
         columns=POSTGRES_COLUMNS,
         tables=POSTGRES_TABLES,

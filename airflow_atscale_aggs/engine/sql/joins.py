@@ -31,10 +31,14 @@ class DataFacts:
     Attributes:
         unique_keys: (dataset, columns) that hold no value twice, NULL keys aside.
         functional: dependencies that hold.
+        unreadable: datasets that the warehouse could not read when it was asked about their keys, with its reason.
+        unanswered: claims that the data could not be asked about, because the warehouse refused.
     """
 
     unique_keys: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
     functional: frozenset[Dependency] = frozenset()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unanswered: frozenset[object] = frozenset()
 
 
 @dataclass(slots=True)
@@ -205,6 +209,10 @@ class JoinComposer:
         self.children(node, select, joined)
 
     def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        refused = self._facts.unreadable.get(node.dataset)
+        if refused is not None:
+            reason = f"dataset `{node.dataset}` ({self._sources[node.dataset].dataset.where}) cannot be read: {refused}"
+            raise DefinitionError("", reason, "Mend the table or view, then try again.")
         step, source = node.path[-1], self._sources[node.dataset]
         claim = key_dependency(node)
         if claim.columns and not is_plain(step, self._facts) and claim not in self._facts.functional:

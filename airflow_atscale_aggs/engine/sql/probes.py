@@ -6,7 +6,7 @@ A probe is a query that counts violations: 0 proves the claim. All probes of a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -87,7 +87,8 @@ def proof_statement(
 def with_proofs(facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequence[object]]) -> DataFacts:
     """The facts plus the claims for which `proof_statement` counted no violation."""
     proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
-    return DataFacts(
+    return replace(
+        facts,
         unique_keys=facts.unique_keys | {(c.dataset, c.columns) for c in proven if isinstance(c, UniqueKey)},
         functional=facts.functional | {claim for claim in proven if isinstance(claim, Dependency)},
     )

@@ -80,11 +80,16 @@ class DatasetSource:
             self._spelled = found.spelled if isinstance(found, TableColumns) else key
             if isinstance(found, TableColumns):
                 self.table = found
-                _check_readable(dataset, what, found)
         self._by_folded = {name.casefold(): name for name in self._columns}
 
     def relation(self, alias: str) -> exp.Expression:
-        """The dataset under an alias, to stand in FROM or JOIN."""
+        """The dataset under an alias, to stand in FROM or JOIN.
+
+        Raises:
+            DefinitionError: its table may not be read, or is away.
+        """
+        if self.table is not None:
+            _check_readable(self.dataset, self.table)
         if self._query is not None:
             return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=identifier(alias)))
         database, schema, name = self._spelled
@@ -291,12 +296,18 @@ def _elsewhere(dataset: Dataset, what: str, reason: str) -> DefinitionError:
     return DefinitionError("", told, "Correct the schema or database in the model, or connect otherwise.")
 
 
-def _check_readable(dataset: Dataset, what: str, found: TableColumns) -> None:
+def _check_readable(dataset: Dataset, found: TableColumns) -> None:
     """A table that is there and may not be read is no missing table.
 
     Raises:
         DefinitionError: says what is to be granted.
     """
+    what = f"table `{'.'.join(part for part in found.spelled if part)}`"
+    if found.is_away:
+        reason = f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse now"
+        raise DefinitionError(
+            "", reason, "It was there when aggregates were built: load it again, or correct the dataset."
+        )
     if not found.closed:
         return
     why = "USAGE of its schema is not granted" if found.closed == "schema" else "SELECT is not granted"

@@ -65,6 +65,9 @@ class WarehouseSession(Protocol):
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is, by name; empty where the dialect's row knows none."""
 
+    def hurried(self) -> AbstractContextManager[None]:
+        """The block waits for locks of others for a short while only: what is asked is worth less than a prompt answer."""
+
     def under(self, settings: Mapping[str, str]) -> AbstractContextManager[None]:
         """The block runs under these settings, from `settings` of another session; afterwards they are as before.
 

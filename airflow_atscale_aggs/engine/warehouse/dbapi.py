@@ -119,7 +119,8 @@ class DbApiSession:
         best = {key: best_table(key, rows) for key in tables}
         found = {key: columns for key, columns in best.items() if columns is not None}
         absent = [key for key in tables if key not in found]
-        return FoundTables(found, {key: why_absent(key, rows, self._database()) for key in absent} if absent else {})
+        reasons = {key: why_absent(key, rows, self._database()) for key in absent}
+        return FoundTables(found, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
 
     def _database(self) -> str:
         """The session's own; empty where the warehouse does not tell."""
@@ -170,6 +171,20 @@ class DbApiSession:
         names = ", ".join(_literal(name) for name in known.reach)
         rows = self.fetch_all(known.read.replace("{names}", names))
         return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows if str(row[0]) in known.reach}
+
+    @contextlib.contextmanager
+    def hurried(self) -> Iterator[None]:
+        """The block waits for locks for a short while only. See `base.WarehouseSession.hurried`."""
+        if self.dialect.hurry is None:
+            yield
+            return
+        begin, end = self.dialect.hurry
+        self.execute(begin)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(WarehouseError):
+                self.execute(end)
 
     @contextlib.contextmanager
     def under(self, settings: Mapping[str, str]) -> Iterator[None]:

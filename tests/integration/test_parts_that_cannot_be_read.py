@@ -1,0 +1,124 @@
+"""What cannot be read fails its own aggregates, by name; the others are planned, built and activated, and queries answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_star import SETUP_SQL, run_sql, write_model
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
+from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+
+_OF_SHOPS = {"by_city", "by_day_and_shop", "by_month_and_city"}
+_ALL = {*_OF_SHOPS, "by_month"}
+
+
+@pytest.fixture
+def deployed(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """The tiny star; nothing is built."""
+    run_sql(empty_workspace, *SETUP_SQL)
+    deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
+    return empty_workspace
+
+
+def _build(workspace: Workspace) -> BatchReport:
+    return run_batch(workspace, "tiny_sales", build_type=BuildType.FULL, owner="test")
+
+
+def _replace_shop(workspace: Workspace, columns: str) -> None:
+    run_sql(workspace, "ALTER TABLE shop RENAME TO shops", f"CREATE VIEW shop AS SELECT {columns} FROM shops")
+
+
+def _broken(workspace: Workspace, column: str) -> str:
+    """A calculation that the warehouse refuses for one row."""
+    if column == "shop_id":
+        return "CAST(CASE WHEN shop_id = 3 THEN 'three' ELSE CAST(shop_id AS VARCHAR(5)) END AS INTEGER) AS shop_id"
+    return "CAST(CAST(city AS INTEGER) AS VARCHAR(20)) AS city"
+
+
+@pytest.mark.parametrize("column", ["shop_id", "city"], ids=["its key", "an attribute"])
+def test_a_view_that_cannot_be_read_refuses_its_own_aggregates(deployed: Workspace, column: str) -> None:
+    """Whether the key breaks, which plans look at, or a column that they need not look at otherwise."""
+    others = [name for name in ("shop_id", "shop_name", "city") if name != column]
+    _replace_shop(deployed, ", ".join([_broken(deployed, column), *others]))
+    broken = _OF_SHOPS if column == "shop_id" else {"by_city", "by_month_and_city"}
+
+    report = _build(deployed)
+
+    assert report.batch.status is BatchStatus.DONE
+    assert {one.step.aggregate for one in report.instances if one.status == "active"} == _ALL - broken
+    for name in broken:
+        (note,) = [note for note in report.batch.notes if note.startswith(f"{name} is not built: ")]
+        assert f"column `{column}` of dataset `shop` cannot be read: " in note
+    found = answer(deployed, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1')
+    assert (found.plan.sources[0].aggregate, len(found.rows)) == ("by_month", 4)
+
+
+def test_a_missing_column_or_table_refuses_its_own_aggregates(deployed: Workspace) -> None:
+    """The old instances serve on beside the new ones."""
+    _build(deployed)
+    run_sql(deployed, "ALTER TABLE shop RENAME COLUMN city TO town")
+
+    report = _build(deployed)
+
+    assert {one.step.aggregate for one in report.instances} == {"by_month", "by_day_and_shop"}
+    assert any("by_city is not built: column `city` of dataset `shop`" in note for note in report.batch.notes)
+    run_sql(deployed, "ALTER TABLE shop RENAME TO shops")
+    assert {one.step.aggregate for one in _build(deployed).instances} == {"by_month"}
+
+
+def test_a_join_that_would_multiply_refuses_its_own_aggregates(deployed: Workspace) -> None:
+    """Shop 1 lies in two cities, so that nobody knows which one a sale belongs to."""
+    run_sql(deployed, "INSERT INTO shop VALUES (1, 'North 1', 'South')")
+
+    report = _build(deployed)
+
+    assert {one.step.aggregate for one in report.instances} == {"by_month", "by_day_and_shop"}
+    assert sum("multiply measures" in note for note in report.batch.notes) == 2
+
+
+def test_a_calculation_of_the_facts_that_breaks_refuses_its_own_aggregates(deployed: Workspace, tmp_path: Path) -> None:
+    """A cast of a text that is no number."""
+    folder = tmp_path / "model"
+    sales = folder / "dataset_sales.yml"
+    calculation = "CAST(CASE WHEN quantity > 5 THEN 'many' ELSE '1' END AS INTEGER)"
+    text = sales.read_text(encoding="utf-8")
+    text += f'  - name: packages\n    data_type: int\n    sql: "{calculation}"\n'
+    sales.write_text(text, encoding="utf-8")
+    metric = folder / "metric_Quantity.yml"
+    metric.write_text(
+        metric.read_text(encoding="utf-8").replace("column: quantity", "column: packages"), encoding="utf-8"
+    )
+    deploy(deployed, folder, now=utc_now())
+
+    report = _build(deployed)
+
+    assert {one.step.aggregate for one in report.instances} == {"by_city"}
+    assert sum("column `packages` of dataset `sales` cannot be read" in note for note in report.batch.notes) == 3
+
+
+def test_nothing_is_begun_where_nothing_can_be_built(deployed: Workspace) -> None:
+    """The error names every aggregate."""
+    run_sql(deployed, "DROP TABLE sales CASCADE")
+
+    with pytest.raises(AggregatesRefusedError) as caught:
+        _build(deployed)
+
+    assert {name for name, _ in caught.value.refused} == _ALL
+    assert deployed.registry.batches() == ()
+
+
+def test_queries_that_need_what_cannot_be_read_are_told_why(deployed: Workspace) -> None:
+    """The others are answered from the facts."""
+    others = "shop_name, city"
+    _replace_shop(deployed, f"{_broken(deployed, 'shop_id')}, {others}")
+
+    assert len(answer(deployed, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1').rows) == 4
+    with pytest.raises(UnsupportedQueryError, match=r"dataset `shop` .* cannot be read: "):
+        answer(deployed, 'SELECT "City", "Quantity" FROM tiny_sales GROUP BY 1')
