@@ -240,3 +240,33 @@ def test_answers_are_those_of_the_facts_under_any_settings(deployed: str, open_w
         except Exception as error:  # noqa: BLE001
             found = [type(error).__name__]
         assert found == wanted, attribute
+
+
+@pytest.mark.postgres
+def test_a_backslash_is_a_backslash_in_every_session(deployed: str, open_with: Open) -> None:
+    """`standard_conforming_strings = off` would read our literals as escapes."""
+    if deployed != "postgres":
+        pytest.skip("DuckDB has no such setting")
+    run_sql(open_with({}), r"UPDATE facts SET letter = 'a\nb' WHERE amount = 10")
+    _build(open_with({}))
+    query = r"""SELECT "Letter", "Amount" FROM moments WHERE "Letter" = 'a\nb' ORDER BY 2"""
+
+    workspace = open_with({"standard_conforming_strings": "off"})
+
+    for use_aggregates in (True, False):
+        assert answer(workspace, query, use_aggregates=use_aggregates).rows == [("a\\nb", 10)]
+
+
+def test_a_schema_in_the_url_of_duckdb(warehouse_url: str, open_with: Open, tmp_path: Path) -> None:
+    """Names without schema mean its tables, at the build and afterwards; another schema's aggregate does not answer."""
+    if _dialect(warehouse_url) != "duckdb":
+        pytest.skip("PostgreSQL has a search path")
+    run_sql(open_with({}), *tables("duckdb"), "CREATE SCHEMA other", *tables("duckdb", "other.", 5000))
+    deploy(open_with({}), write_session_model(tmp_path / "model", "duckdb"), now=utc_now())
+    _build(open_with({"schema": "main"}))
+    assert _aggregate(open_with({"schema": "main"}), "Doubled") == "by Doubled"
+
+    other = open_with({"schema": "other"})
+
+    assert _aggregate(other, "Doubled") is None
+    assert sum(row[1] for row in answer(other, _query("Doubled")).rows) == 5111

@@ -176,7 +176,9 @@ def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str,
     if surroundings is None:
         return {}
     needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
-    return {name: value for name, value in surroundings.settings.items() if name in needed}
+    known = workspace.warehouse.dialect.session_settings
+    literals = {} if known is None else known.literals
+    return {**{name: value for name, value in surroundings.settings.items() if name in needed}, **literals}
 
 
 def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:

@@ -5,6 +5,7 @@ Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections import OrderedDict
@@ -296,7 +297,10 @@ class QueryRouter:
                     if settings.get(name, "") != value:
                         reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
                         raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
-            names, rows = session.fetch_named(plan.sql)
+            known = session.dialect.session_settings
+            is_ours = known is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
+            with session.under(known.literals) if known is not None and is_ours else contextlib.nullcontext():
+                names, rows = session.fetch_named(plan.sql)
         return tuple(plan.full_names.get(name, name) for name in names), rows
 
 

@@ -209,6 +209,7 @@ class JoinComposer:
         self.children(node, select, joined)
 
     def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
+        self._sources[node.dataset].check_readable()
         refused = self._facts.unreadable.get(node.dataset)
         if refused is not None:
             reason = f"dataset `{node.dataset}` ({self._sources[node.dataset].dataset.where}) cannot be read: {refused}"

@@ -7,7 +7,7 @@ settings, and a query is answered from what was built only where those that matt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 SEARCH_PATH = "search_path"
@@ -38,12 +38,15 @@ class SessionSettings:
         write: a statement that sets one, with ``{name}`` and ``{value}`` as literals and ``{word}`` as the bare name; empty
             where it is not known, so that builds take the settings as they find them, and check them.
         fixed: names that no session can set.
+        literals: settings under which literals mean what our printer writes. They hold for what we compose, not for SQL that is
+            run as it stands.
     """
 
     reach: Mapping[str, Reach]
     read: str
     write: str = ""
     fixed: frozenset[str] = frozenset()
+    literals: Mapping[str, str] = field(default_factory=dict)
 
 
 def _calculations(*names: str) -> dict[str, Reach]:
@@ -69,6 +72,7 @@ POSTGRES_SETTINGS = SessionSettings(
     read=_POSTGRES_READ,
     write="SELECT SET_CONFIG({name}, {value}, FALSE)",
     fixed=frozenset({"current_user"}),
+    literals={"standard_conforming_strings": "on"},
 )
 
 DUCKDB_SETTINGS = SessionSettings(

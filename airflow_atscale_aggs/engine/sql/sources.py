@@ -82,14 +82,22 @@ class DatasetSource:
                 self.table = found
         self._by_folded = {name.casefold(): name for name in self._columns}
 
+    def check_readable(self) -> None:
+        """A table that is away, or may not be read, is told apart from one that never was.
+
+        Raises:
+            DefinitionError: says what is to be done.
+        """
+        if self.table is not None:
+            _check_readable(self.dataset, self.table)
+
     def relation(self, alias: str) -> exp.Expression:
         """The dataset under an alias, to stand in FROM or JOIN.
 
         Raises:
             DefinitionError: its table may not be read, or is away.
         """
-        if self.table is not None:
-            _check_readable(self.dataset, self.table)
+        self.check_readable()
         if self._query is not None:
             return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=identifier(alias)))
         database, schema, name = self._spelled

@@ -18,6 +18,10 @@ from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.tables import best_table, why_absent
 
 
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
     """How a DB-API driver is used.
@@ -30,6 +34,7 @@ class Driver:
         interrupt: stops the statement that runs on a connection.
         is_lost: whether an error means that the connection is gone.
         is_missing: whether an error about a query on a table of a name, its last part, means that there is none.
+        reason: what the driver says, for people.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
 
@@ -40,6 +45,7 @@ class Driver:
     interrupt: Callable[[Any], None]
     is_lost: Callable[[BaseException], bool] = field(default=lambda _: False)
     is_missing: Callable[[BaseException, str], bool] = field(default=lambda _error, _name: True)
+    reason: Callable[[BaseException], str] = field(default=_reason)
     cursors_are_connections: bool = False
 
 
@@ -242,7 +248,7 @@ class DbApiSession:
             kind = TransientWarehouseError if self._driver.is_transient(error) else PermanentWarehouseError
             # Without a connection the statement was not sent, and has nothing to do with it.
             sent = "" if self._connection is None and cursor is None else sql
-            raise kind(self.dialect.name, sent, _reason(error)) from error
+            raise kind(self.dialect.name, sent, self._driver.reason(error)) from error
         finally:
             if cursor is not None and not self._driver.cursors_are_connections:
                 with contextlib.suppress(*self._driver.errors):
@@ -322,7 +328,3 @@ def _told_type(column: Any) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -34,7 +34,7 @@ class _Database:
     def __init__(self, path: str, config: Mapping[str, str], lock_timeout: float) -> None:
         self._path, self._lock_timeout = path, lock_timeout
         known = dialect_named("duckdb").session_settings
-        of_sessions = {name.casefold() for name in known.reach} if known is not None else set()
+        of_sessions = {"schema", *(name.casefold() for name in known.reach)} if known is not None else {"schema"}
         self._config = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
         # Some belong to extensions that are loaded after the file is opened, and some to connections.
         self._of_sessions = {name: value for name, value in config.items() if name.casefold() in of_sessions}

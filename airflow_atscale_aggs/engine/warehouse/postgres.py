@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -14,6 +15,26 @@ _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 
 _TRANSIENT_STATES = frozenset({"55P03"})
 """lock_not_available."""
+
+_MEANINGS = (
+    ("42501", "the connection's role lacks a privilege: grant it, or connect as a role that has it"),
+    ("42P01", "the table or view is not there, or not in a schema that the session looks in"),
+    ("3F000", "the schema is not there"),
+    ("57014", "the statement was cancelled, by somebody or by statement_timeout"),
+    ("55P03", "somebody else holds a lock on it"),
+    ("25P02", "an earlier statement of the transaction failed"),
+    ("08", "the connection was lost"),
+    ("57P", "the connection was lost: the server was stopped, or somebody ended the session"),
+    ("53", "the server is short of connections, memory or disk"),
+    ("40", "it got in the way of another transaction"),
+)
+"""What classes of SQLSTATE mean to a user, in half a sentence; the first one that fits."""
+
+_WRONG_CONNECTION = re.compile(
+    r'database "[^"]*" does not exist|role "[^"]*" does not exist|authentication failed|no pg_hba\.conf entry|'
+    r"is not permitted to log in|permission denied for database|invalid connection option|no password supplied"
+)
+"""libpq gives no SQLSTATE of a connection that was refused; other languages than English count as lost connections."""
 
 
 def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
@@ -32,7 +53,8 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
         is_transient=is_transient,
         rows_written=lambda cursor: cursor.rowcount if cursor.rowcount >= 0 else None,
         interrupt=lambda connection: connection.cancel(),
-        is_lost=lambda error: isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)),
+        is_lost=is_lost,
+        reason=reason_of,
     )
     return DbApiWarehouse(driver, dialect_named("postgres"), aggregate_schema=aggregate_schema)
 
@@ -41,5 +63,28 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same SQL may succeed later, by SQLSTATE; without one the connection itself failed."""
     state = getattr(error, "sqlstate", None)
     if state is None:
+        if _WRONG_CONNECTION.search(str(error)):
+            return False
         return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone; one whose statement was cancelled, or waited too long for a lock, is not."""
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return state.startswith(("08", "57P"))
+
+
+def reason_of(error: BaseException) -> str:
+    """What the server says, and what that means."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        if _WRONG_CONNECTION.search(said):
+            return f"{said} (correct the connection)"
+        is_lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        return f"{said} (the connection was lost, or cannot be made)" if is_lost else said
+    meaning = next((meaning for start, meaning in _MEANINGS if state.startswith(start)), "")
+    return f"{said} ({meaning})" if meaning else said
