@@ -139,6 +139,57 @@ def test_a_calculation_of_another_type_means_full(workspace: Workspace, tmp_path
     assert "`sales.twice` was" in star.reasons(report)["by_city"]
 
 
+_COLORS = """\
+unique_name: Colors
+object_type: dimension
+label: Colors
+type: standard
+is_degenerate: true
+hierarchies:
+  - unique_name: Color levels
+    label: Color levels
+    filter_empty: 'yes'
+    levels:
+      - unique_name: Color
+level_attributes:
+  - {unique_name: Color, label: Color, dataset: sales, key_columns: [quantity], name_column: quantity}
+"""
+
+
+def test_a_degenerate_attribute_of_another_type_means_full(workspace: Workspace, tmp_path: Path) -> None:
+    """It stands on the fact, and no metric measures it."""
+    folder = star.write_model(tmp_path / "model", aggregates={"by_city": (("City",), ("Amount",))})
+    (folder / "colors.yml").write_text(_COLORS)
+    model = folder / "model.yml"
+    text = model.read_text().replace("metrics:\n", "dimensions: [Colors]\nmetrics:\n", 1)
+    model.write_text(
+        text.replace("      - name: City\n", "      - name: Color\n", 1).replace(
+            "dimension: Shops\n    metrics", "dimension: Colors\n    metrics"
+        )
+    )
+    deploy(workspace, folder, now=utc_now())
+    star.build(workspace, BuildType.FULL)
+    tiny_star.run_sql(workspace, "ALTER TABLE sales ALTER COLUMN quantity TYPE VARCHAR(9)")
+
+    report = star.build(workspace, at=START + 1)
+
+    assert "`sales.quantity` was" in star.reasons(report)["by_city"]
+    assert _is_incremental(star.reasons(star.build(workspace, at=START + 2))["by_city"])
+
+
+def test_a_query_dataset_of_another_type_means_full(workspace: Workspace, tmp_path: Path) -> None:
+    """A dimension that is a query: its columns stand in no catalog."""
+    folder = star.write_model(tmp_path / "model")
+    file = folder / "dataset_shop.yml"
+    file.write_text(file.read_text().replace("table: shop\n", "sql: SELECT shop_id, shop_name, city FROM shop\n"))
+    deploy(workspace, folder, now=utc_now())
+    star.build(workspace, BuildType.FULL)
+    assert _is_incremental(_told(workspace))
+    tiny_star.run_sql(workspace, "ALTER TABLE shop ALTER COLUMN shop_id TYPE BIGINT")
+
+    assert "`shop.shop_id` was" in _told(workspace, at=LATER + 20)
+
+
 def test_a_table_that_became_a_view_means_full(workspace: Workspace, tmp_path: Path) -> None:
     """Nobody knows what the view leaves out."""
     _built(workspace, tmp_path)

@@ -216,7 +216,8 @@ def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settin
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
             _drop_quietly(session, claim.instance.step, claim.attempt)
-    parts = _fill(session, claim, facts, tell)
+    with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
+        parts = _fill(session, claim, facts, tell)
     _analyze(session, claim, parts)
     return _Built(parts, facts, Verified(level=settings.verify, undecided=(undecided,)))
 

@@ -32,13 +32,13 @@ def reuse_segments(session: WarehouseSession, claim: Claim, tell: Tell) -> Built
     increment = claim.instance.step.increment
     if increment is None or increment.unchanged is None:
         return None
-    _check_tables(session, increment)
     try:
         if session.fetch_all(increment.unchanged.sql):
             return None
     except PermanentWarehouseError as error:
         # Groups that cannot be compared are made anew.
         raise NotComparableError(error.reason) from error
+    _check_tables(session, increment)
     session.execute(_of(claim, increment.unchanged_view_sql))
     tell("segment", rows=0, text="nothing has changed: no segment is made")
     return BuiltParts(rows=increment.last_rows, uses=increment.last)
@@ -57,12 +57,12 @@ def fill_segments(
     Raises:
         WarehouseError: the warehouse refused, or the fact is not the table any more that the segments which stay were made from.
     """
-    _check_tables(session, increment)
     step = claim.instance.step
     *segment_sqls, view_sql = step.create_statements(source, claim.attempt, source_attempt)
     built = [_filled(session, claim, one, sql, tell) for one, sql in zip(increment.new, segment_sqls, strict=True)]
     tell("sql", text=view_sql)
     session.execute(view_sql)
+    _check_tables(session, increment)
     made = tuple(SegmentKey(step.instance_id, claim.attempt, one.number) for one in increment.new)
     return BuiltParts(
         rows=increment.kept_rows + sum(one.rows for one in built), segments=tuple(built), uses=(*increment.kept, *made)
@@ -70,7 +70,10 @@ def fill_segments(
 
 
 def _check_tables(session: WarehouseSession, increment: Increment) -> None:
-    """What is added to segments that stay comes from the tables that they came from; somebody may have replaced one."""
+    """What was added to segments that stay comes from the tables that they came from; somebody may have replaced one.
+
+    To be called when all is read: what a transaction has read, nobody replaces before it ends.
+    """
     if not increment.identities_sql or increment.sources is None or not (increment.kept or increment.last):
         return
     (now,) = read_identities(session.fetch_all(increment.identities_sql)).values() or ({},)
