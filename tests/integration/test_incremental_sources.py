@@ -139,6 +139,19 @@ def test_a_calculation_of_another_type_means_full(workspace: Workspace, tmp_path
     assert "`sales.twice` was" in star.reasons(report)["by_city"]
 
 
+@pytest.mark.postgres
+def test_a_column_that_was_dropped_and_added_again_means_full(on_postgres: Workspace, tmp_path: Path) -> None:
+    """It has the type that it had, and no values."""
+    _built(on_postgres, tmp_path)
+    tiny_star.run_sql(
+        on_postgres, "ALTER TABLE sales DROP COLUMN quantity", "ALTER TABLE sales ADD COLUMN quantity INTEGER"
+    )
+
+    reason = _told(on_postgres)
+
+    assert reason == "`sales.quantity` is another column than it was: it was dropped and added again"
+
+
 _COLORS = """\
 unique_name: Colors
 object_type: dimension

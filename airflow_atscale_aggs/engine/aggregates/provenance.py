@@ -12,10 +12,13 @@ read, of the types that they had.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _MODULUS = 2**61
+_NUMBER = re.compile(r" #[0-9]+")
+"""Of a column in its table, which people need not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +95,12 @@ def changed_columns(before: SourceState, now: SourceState) -> str:
     for name, was in before.columns.items():
         described = now.columns.get(name)
         if described is None:
-            return f"`{name}` was {was} and is no longer known"
+            return f"`{name}` was {_NUMBER.sub('', was)} and is no longer known"
         if described != was:
-            return f"`{name}` was {was} and is now {described}"
+            before_shown, shown = _NUMBER.sub("", was), _NUMBER.sub("", described)
+            if before_shown == shown:
+                return f"`{name}` is another column than it was: it was dropped and added again"
+            return f"`{name}` was {before_shown} and is now {shown}"
     added_names = sorted(set(now.columns) - set(before.columns))
     return f"`{added_names[0]}` was not noted when it was built" if added_names else ""
 

@@ -125,8 +125,8 @@ class Dialect:
         table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
             where the warehouse does not tell.
         descriptions: a query, with a place for ``{tables}``, for database, schema, table, column (empty: the relation itself), what
-            it is (type with its digits, collation, NOT NULL; for a relation: table, view, …), and the DDL that collations are
-            read from or NULL; None where the warehouse tells no more than types. See `sql/provenance.py`.
+            it is (type with its digits, collation, NOT NULL, and after `` #`` the column's number where it never gets another; for a
+            relation: table, view, …), and the DDL that collations are read from or NULL; None where the warehouse tells no more than types. See `sql/provenance.py`.
         identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of a relation
             come from, NULL where a table has none; None where the catalog does not tell a table from its successor.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is none.
@@ -206,7 +206,7 @@ _POSTGRES_DESCRIPTIONS = """\
 SELECT current_database(), n.nspname, c.relname, a.attname,
   format_type(a.atttypid, a.atttypmod)
   || COALESCE(' COLLATE ' || quote_ident(k.collname) || CASE WHEN k.collisdeterministic THEN '' ELSE ' (nondeterministic)' END, '')
-  || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+  || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END || ' #' || a.attnum,
   NULL
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
