@@ -70,6 +70,15 @@ def test_a_query_is_remembered_without_its_values(workspace: Workspace) -> None:
     assert workspace.registry.usages(_model_id(workspace))[0].uses == 2
 
 
+def test_conditions_of_metrics_are_remembered(workspace: Workspace) -> None:
+    """An aggregate for such queries needs the attribute as well."""
+    answer(workspace, """SELECT "Month", SUM("Amount") FILTER (WHERE "City" = 'North') AS north FROM tiny.tiny_sales""")
+
+    (asked,) = workspace.registry.queries(_model_id(workspace))
+    assert (asked.keys, asked.metrics, asked.predicates) == (("Month",), ("Amount",), ("City",))
+    assert [source.aggregate for source in asked.actual] == ["by_month_and_city"]
+
+
 def test_values_are_kept_where_a_setting_says_so(workspace: Workspace) -> None:
     """And nothing at all where another says so."""
     model_id = _model_id(workspace)

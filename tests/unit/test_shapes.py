@@ -30,3 +30,9 @@ def test_equal_values_are_another_shape() -> None:
     template = template_of(same.marked, same)
     assert template is not None
     assert template.filled(("'z'",)) == "SELECT x FROM m WHERE a BETWEEN 'z' AND 'z'"
+
+
+def test_a_text_that_stands_elsewhere_as_well_is_not_taken_out() -> None:
+    """Whoever plans must see that both are the same."""
+    assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'p' = a") is None
+    assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'q' = a") is not None

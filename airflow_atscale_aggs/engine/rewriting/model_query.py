@@ -160,10 +160,10 @@ class ModelQuery:
 
     @property
     def predicate_names(self) -> tuple[str, ...]:
-        """Query names of the attributes in WHERE."""
-        return tuple(
-            self.attributes[place].query_name for place in dict.fromkeys(references(self.where, Ref.ATTRIBUTE))
-        )
+        """Query names of the attributes in WHERE and in conditions of metrics."""
+        conditions = (self.where, *self.filters.values())
+        places = dict.fromkeys(place for one in conditions for place in references(one, Ref.ATTRIBUTE))
+        return tuple(self.attributes[place].query_name for place in places)
 
     def name_of_key(self, number: int) -> str:
         """The attribute's query name for a plain key, else the output that shows the key, else a number."""

@@ -49,6 +49,7 @@ def shape_of(sql: str) -> Shape | None:
     key: list[str] = []
     marked: list[str] = []
     values: dict[str, int] = {}
+    others: set[str] = set()
     before, in_list, between, end, taken = "", False, 0, 0, 0
     for match in _TOKEN.finditer(sql):
         part, start = match.group(), match.start()
@@ -67,11 +68,16 @@ def shape_of(sql: str) -> Shape | None:
             key += (gap, f"\x00{'t' if is_text else 'd' if '.' in part else 'n'}{number}\x00")
             marked += (gap, f"'{mark}'" if is_text else mark)
             taken = end
+        elif is_text:
+            others.add(part)
         word = part.upper()
         in_list = (in_list and part != ")") or (before == "IN" and part == "(")
         if between or word == "BETWEEN":
             between = 1 if word == "BETWEEN" else _UPPER if word == "AND" and between == 1 else between % _UPPER
         before = word
+    if not others.isdisjoint(values):
+        # Equal texts of which one has no mark are planned as they are.
+        return None
     rest = sql[taken:end]
     return Shape("".join((*key, rest)), "".join((*marked, rest)), tuple(values))
 
