@@ -271,3 +271,19 @@ def test_instants_with_a_time_zone_are_answered(workspace: Workspace) -> None:
     """DuckDB's driver needs pytz for them."""
     ((moment,),) = answer(workspace, "SELECT TIMESTAMPTZ '2024-03-30 23:30:00+00' AS t").rows
     assert moment == datetime(2024, 3, 30, 23, 30, tzinfo=UTC)
+
+
+def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
+    """With the types that their answers have, beside the warehouse's own tables."""
+    of_model = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_name = 'tiny_sales' ORDER BY ordinal_position"
+    rows = [(name, column, kind.casefold()) for name, column, kind in answer(workspace, of_model).rows]
+    assert [column for _, column, _ in rows] == ["Month", "Day", "City", "Shop", "Quantity", "Amount", "Average Amount"]
+    kinds = {column: kind for _, column, kind in rows}
+    assert kinds["City"] in {"varchar", "character varying", "text"}
+    assert kinds["Average Amount"] in {"double", "double precision"}
+
+    both = "SELECT t.table_name, t.table_type FROM information_schema.tables AS t WHERE LOWER(t.table_name) IN ('tiny_sales', 'sales') ORDER BY 1"
+    assert answer(workspace, both).rows == [("sales", "BASE TABLE"), ("tiny_sales", "VIEW")]
+    own = "SELECT COUNT(*) AS n FROM information_schema.columns WHERE table_name = 'shop'"
+    assert answer(workspace, own).rows == _facts(workspace, own)
+    assert "shows models as views" in explain(workspace, own).untouched[0]

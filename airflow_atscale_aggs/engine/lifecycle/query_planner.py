@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.meanings import Meanings, mean, written_name
+from airflow_atscale_aggs.engine.lifecycle.model_catalog import ModelCatalog
 from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
@@ -73,6 +74,7 @@ class _OnTables:
     plan: PlainPlan | None
     unread: UnreadableQueryError | None
     meanings: Meanings
+    reason: str = ""
 
 
 class QueryPlanner:
@@ -80,6 +82,7 @@ class QueryPlanner:
 
     def __init__(self, workspace: Workspace, models: KnownModels, tables: WarehouseTables) -> None:
         self._workspace, self._models, self._tables = workspace, models, tables
+        self._catalog = ModelCatalog(workspace, models, tables)
 
     def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
         """The plan, without reasons. Raises as `use.answer` does."""
@@ -133,7 +136,7 @@ class QueryPlanner:
         """As it stands, unless a part of it is answered from an aggregate."""
         plain = read.plan
         if plain is None:
-            reason = read.unread.reason if read.unread is not None else ""
+            reason = read.unread.reason if read.unread is not None else read.reason
             statement = Statement(read.sql, "", exp.Select(), (), ())
             return QueryPlan(
                 sql=read.sql,
@@ -191,6 +194,9 @@ class QueryPlanner:
     ) -> _OnTables:
         if plain.root is None:
             return _OnTables(asked.sql, None, plain.unread, meanings)
+        if self._catalog.add_models(plain.root, now):
+            sql = render_last(plain.root, self._workspace.warehouse.dialect)
+            return _OnTables(sql, None, None, meanings, "it asks for the catalog, which shows models as views")
         since = now - asked.max_staleness if asked.max_staleness is not None else None
         plan = planner.plan(
             asked.sql,

@@ -98,7 +98,7 @@ class SelectPlanner:
             reason = f"the model has row security ({names}), which this version does not apply"
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
-            return self._columns()
+            return self.columns()
         if asks_for_sample(select):
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
@@ -152,7 +152,7 @@ class SelectPlanner:
             self._prove(part.needed)
         return found
 
-    def _columns(self) -> exp.Query:
+    def columns(self) -> exp.Select:
         """All columns of the flat table that can be asked, without rows."""
         known, found = self.known, dict[str, exp.Query]()
         for name, meaning in known.names.unique():

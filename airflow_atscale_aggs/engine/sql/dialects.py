@@ -137,6 +137,7 @@ class Dialect:
             never tried.
         before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
             behind it, nor win a deadlock against one: it gives its locks up early and tries again.
+        type_of: the function that names the type of an expression, also of NULL; None where there is none.
         find_relations: a query, with a place for ``{names}`` (rows of number, database or nothing, quoted name), for the
             numbers of the names that can be read; None: they are tried one by one.
         catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried: then
@@ -186,6 +187,7 @@ class Dialect:
     comparable: tuple[frozenset[str], ...] = ()
     before_switch: tuple[str, ...] = ()
     find_relations: str | None = None
+    type_of: str | None = None
     catalog: catalogs.CatalogQueries | None = None
     hurry: tuple[str, str] | None = None
     session_settings: SessionSettings | None = None
@@ -297,6 +299,7 @@ _ROWS = (
         statistics=_DUCKDB_STATISTICS,
         descriptions=_DUCKDB_DESCRIPTIONS,
         hash_columns="HASH",
+        type_of="TYPEOF",
         comparable=_DUCKDB_COMPARABLE,
         catalog=catalogs.DUCKDB,
         session_settings=DUCKDB_SETTINGS,
@@ -328,6 +331,7 @@ _ROWS = (
         comparable=_POSTGRES_COMPARABLE,
         before_switch=("SET LOCAL lock_timeout = '400ms'",),
         find_relations=_POSTGRES_RELATIONS,
+        type_of="PG_TYPEOF",
         catalog=catalogs.POSTGRES,
         hurry=("SET lock_timeout = '2s'", "RESET lock_timeout"),
         session_settings=POSTGRES_SETTINGS,
