@@ -248,6 +248,11 @@ _ANSWERED = {
         ),
         f"SELECT d.month, SUM(CASE WHEN s.city = 'North' THEN f.amount END), SUM(f.amount) {_DAYS} GROUP BY 1",
     ),
+    "the first row": (
+        'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE "City" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC FETCH FIRST ROW ONLY',
+        _NORTH,
+    ),
+    "no limit": ('SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1 LIMIT ALL', _BY_CITY),
     "laterals of tables": (
         'SELECT q."City", l.n FROM (SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) q, LATERAL (SELECT q.a + 1 AS n) l',
         f"SELECT q.city, q.a + 1 FROM ({_BY_CITY}) q",
@@ -255,6 +260,8 @@ _ANSWERED = {
 }
 
 _REFUSED = {
+    'SELECT "Amount" FROM tiny_sales TABLESAMPLE BERNOULLI (10)': "all rows are asked",
+    "SELECT a FROM tiny_sales AS t (a)": "under its own names",
     'SELECT a."City", SUM(a."Amount") FROM tiny_sales a JOIN tiny_sales b ON a."City" = b."City" GROUP BY 1': "joins no other model",
     'SELECT SUM(m."Amount") FROM mark k LEFT JOIN tiny_sales m ON k.city = m."City"': "Put `SELECT … FROM model` into a subquery",
     'SELECT SUM(m."Amount") FROM tiny_sales m FULL JOIN mark k ON k.city = m."City"': "inner, left and cross joins",

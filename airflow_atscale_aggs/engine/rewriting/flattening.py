@@ -139,7 +139,8 @@ def _merge(select: exp.Select, subquery: exp.Subquery, is_kept: IsKept) -> None:
     """Ask the model instead of a view on it, where that is the same."""
     view = _view_of(subquery.this)
     alias = subquery.args.get("alias")
-    if view is None or subquery.args.get("joins") or (alias is not None and alias.args.get("columns")):
+    has_more = any(value for name, value in subquery.args.items() if name not in {"this", "alias"})
+    if view is None or has_more or (alias is not None and alias.args.get("columns")):
         return
     if view.where is not None and any(join.side in {"RIGHT", "FULL"} for join in select.args.get("joins") or ()):
         return

@@ -164,7 +164,8 @@ def _rows(relation: exp.Expression, dialect: str) -> tuple[exp.Query, tuple[str,
         raise UnsupportedQueryError(
             _text(relation, dialect), reason, "Put it into a subquery: JOIN (SELECT …) AS name."
         )
-    if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Query) and not renamed:
+    has_more = any(value for name, value in relation.args.items() if name not in {"this", "alias"})
+    if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Query) and not renamed and not has_more:
         return relation.this, _names(relation.this)
     rows = exp.Select(expressions=[exp.Star()]).from_(relation.copy(), copy=False)
     if renamed:

@@ -250,6 +250,12 @@ class _Reader:
         if clause is None:
             return None
         value = clause.args.get("count") or clause.args.get("expression")
+        if isinstance(clause, exp.Fetch) and value is None:
+            # FETCH FIRST ROW ONLY
+            value = exp.Literal.number(1)
+        value = value.unnest() if value is not None else value
+        if isinstance(clause, exp.Limit) and (isinstance(value, exp.Null) or _is_all(value)):
+            return None
         options = clause.args.get("limit_options")
         has_options = options is not None and (options.args.get("percent") or options.args.get("with_ties"))
         if not isinstance(value, exp.Literal) or not value.is_int or has_options or clause.expressions:
@@ -275,6 +281,11 @@ class _Reader:
 
     def _refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         self._flat.refuse(clause, reason, remedy)
+
+
+def _is_all(value: exp.Expression | None) -> bool:
+    """LIMIT ALL is no limit."""
+    return isinstance(value, (exp.Column, exp.Var, exp.Identifier)) and value.name.casefold() == "all"
 
 
 @cache

@@ -279,4 +279,24 @@ def _select_of(table: exp.Table, dialect: str) -> exp.Select:
         reason = "a model is asked by a SELECT whose FROM begins with it, and that joins no other model"
         remedy = "Put `SELECT … FROM model` into a subquery and join that."
         raise UnsupportedQueryError(table.sql(dialect=dialect), reason, remedy)
+    alias = table.args.get("alias")
+    renames = alias is not None and bool(alias.args.get("columns"))
+    if renames or {name for name, value in table.args.items() if value} - _NAMES:
+        reason = "of a model all rows are asked, under its own names of columns"
+        raise UnsupportedQueryError(
+            table.sql(dialect=dialect), reason, "Name the model alone, with an alias if need be."
+        )
+    if len(select.expressions) == 1 and not select.args.get("joins"):
+        _unqualify_star(select, table)
     return select
+
+
+_NAMES = frozenset({"this", "db", "catalog", "alias"})
+
+
+def _unqualify_star(select: exp.Select, table: exp.Table) -> None:
+    """``model.*`` is ``*`` where the model stands alone."""
+    (shown,) = select.expressions
+    is_star = isinstance(shown, exp.Column) and isinstance(shown.this, exp.Star)
+    if is_star and shown.table in {table.alias_or_name, table.name} and not any(shown.this.args.values()):
+        shown.replace(exp.Star())
