@@ -1,0 +1,557 @@
+"""One story: what DBAs, ETL jobs and BI tools do between and during batches, in an order that a seed decides."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import incremental_star
+from incremental_star import MODEL, START, Sale
+from place import SCHEMA, Place
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
+from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build import build_instance
+from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+
+GRACE_SECONDS = 10
+_NO_PROCESS = 4_194_305  # one more than Linux gives
+VIEWS = ("by_city", "by_day_and_shop", "by_month")
+QUERIES = (
+    'SELECT "City", "Amount", "Quantity", "Average Amount" FROM tiny_sales',
+    'SELECT "Month", "Greatest" FROM tiny_sales',
+    'SELECT "Day", "Shop", "Quantity", "Least" FROM tiny_sales',
+    'SELECT "Amount" FROM tiny_sales',
+)
+
+Rows = Counter[tuple[Any, ...]]
+Step = Callable[[], str]
+
+
+@dataclass
+class Story:
+    """What has happened so far, and what must be true now.
+
+    Attributes:
+        place: where it happens.
+        random: decides.
+        log: each step in words; a failed story prints it.
+        rights: what was granted, by (view, role): it must be there after every batch.
+        comments: by view.
+        reports: views that others made on ours, with what they show.
+        served: answers to the queries as the last batch left them.
+        is_damaged: somebody has changed an aggregate's own table since the last batch.
+    """
+
+    place: Place
+    random: random.Random
+    log: list[str] = field(default_factory=list)
+    rights: set[tuple[str, str]] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)
+    served: list[Rows] = field(default_factory=list)
+    is_damaged: bool = False
+    moment: int = START
+    number: int = 0
+
+    # The beginning and the end of each story.
+
+    def begin(self) -> None:
+        """Tables of the ETL, a model, a first batch."""
+        etl = self._etl()
+        self.place.run(*incremental_star.SETUP_SQL, role=etl)
+        self._insert(*incremental_star.HISTORY)
+        self._write_model(incremental_star.AGGREGATES)
+        with self.place.workspace() as workspace:
+            deploy(workspace, self.place.folder / "model", now=utc_now())
+        if self.place.is_postgres:
+            self.place.run(*(f'GRANT USAGE ON SCHEMA public TO "{role}"' for role in self.place.roles))
+        self.build()
+        if self.place.is_postgres:
+            self.place.run(*(f'GRANT USAGE ON SCHEMA {SCHEMA} TO "{role}"' for role in self.place.roles))
+
+    def go_on(self, steps: int) -> None:
+        """Steps by chance, each followed by a look at the answers; a batch at the end, after which all must be well."""
+        for _ in range(steps):
+            step = self.random.choice(self._steps())
+            self.log.append(step.__name__)
+            self.log[-1] += f": {step()}"
+            self.look()
+        self.log.append("the last batch")
+        self.build()
+
+    def _steps(self) -> list[Step]:
+        steps: list[Step] = [
+            self.etl_inserts, self.etl_inserts, self.etl_corrects_within_grace, self.etl_reloads, self.etl_swaps_the_table,
+            self.etl_widens_a_column, self.etl_adds_a_column, self.etl_renames_members, self.etl_is_at_work,
+            self.dba_comments, self.dba_views_a_view, self.dba_damages_a_segment, self.dba_drops_a_table_of_ours,
+            self.dba_drops_a_view_of_ours, self.bi_asks_while_the_registry_is_locked, self.model_changes,
+            self.batch, self.batch, self.batch_is_interrupted, self.batch_while_etl_works, self.sweeps,
+        ]  # fmt: skip
+        if self.place.is_postgres:
+            steps += [
+                self.dba_grants, self.dba_grants, self.dba_changes_settings, self.dba_takes_a_view, self.dba_puts_a_table_in_a_views_place,
+                self.dba_revokes_the_facts, self.bi_holds_a_view,
+            ]  # fmt: skip
+        return steps
+
+    # What must hold.
+
+    def look(self) -> None:
+        """Every answer is that of the facts now, or that of the last batch; nothing in between, and no error."""
+        if self.is_damaged:
+            return
+        for sql, served, (found, facts) in zip(QUERIES, self.served, self._ask_all(), strict=True):
+            assert same(found, served) or (facts is not None and same(found, facts)), self._told(
+                f"{sql}\n  answered: {found}\n  the last batch: {served}\n  facts: {facts}"
+            )
+
+    def check(self) -> None:
+        """After a batch that nobody disturbed: answers, views and what others made of them equal the facts."""
+        self.is_damaged = False
+        self._check_answers()
+        with self.place.workspace() as workspace:
+            try:
+                incremental_star.check(workspace, self._views())
+            except AssertionError as error:
+                raise AssertionError(self._told(str(error))) from error
+        self._check_rights()
+        self._check_reports()
+
+    def _check_rights(self) -> None:
+        if not self.place.is_postgres:
+            return
+        for view, role in self.rights:
+            sql = f"SELECT has_table_privilege('{role}', '{SCHEMA}.{view}', 'SELECT')"
+            assert self.place.fetch(sql) == [(True,)], self._told(f"{role} lost its right to {view}")
+        for view, comment in self.comments.items():
+            sql = f"SELECT obj_description('{SCHEMA}.{view}'::regclass)"
+            assert self.place.fetch(sql) == [(comment,)], self._told(f"{view} lost its comment")
+
+    def _check_reports(self) -> None:
+        for report, truth in self.reports.items():
+            found = Counter(map(_rounded, self.place.fetch(f"SELECT * FROM {report}")))
+            facts = Counter(map(_rounded, self.place.fetch(truth)))
+            assert found == facts, self._told(f"{report} shows {found}, the facts say {facts}")
+
+    # ETL.
+
+    def etl_inserts(self) -> str:
+        rows = [self._sale(self.random.randint(0, GRACE_SECONDS - 2)) for _ in range(self.random.randint(1, 4))]
+        self._insert(*rows)
+        return f"{len(rows)} rows until {self.moment - START}"
+
+    def etl_corrects_within_grace(self) -> str:
+        since = f"loaded_at > (SELECT MAX(loaded_at) FROM sales) - INTERVAL '{GRACE_SECONDS - 4}' SECOND"
+        if self.random.random() < 0.3:
+            self.place.run(f"DELETE FROM sales WHERE {since} AND quantity = 1", role=self._etl())
+            return "deletes"
+        self.place.run(f"UPDATE sales SET amount = amount + 1, shop_id = 2 WHERE {since}", role=self._etl())
+        return "updates"
+
+    def etl_reloads(self) -> str:
+        """The same rows with other amounts; as many, or fewer."""
+        fewer = "" if self.random.random() < 0.6 else " WHERE quantity IS NOT NULL AND day_id <> 3"
+        self.place.run(
+            f"CREATE TABLE again AS SELECT * FROM sales{fewer}", "UPDATE again SET amount = amount * 2",
+            "DROP TABLE sales", "ALTER TABLE again RENAME TO sales", role=self._etl(),
+        )  # fmt: skip
+        return "as a table anew"
+
+    def etl_swaps_the_table(self) -> str:
+        """By renaming, as loaders that want no gap do."""
+        self.place.run(
+            "CREATE TABLE next AS SELECT * FROM sales", "UPDATE next SET quantity = quantity + 1 WHERE quantity IS NOT NULL",
+            "ALTER TABLE sales RENAME TO previous", "ALTER TABLE next RENAME TO sales", "DROP TABLE previous", role=self._etl(),
+        )  # fmt: skip
+        return "with a quantity more"
+
+    def etl_widens_a_column(self) -> str:
+        column, kind = self.random.choice(
+            (("amount", "DECIMAL(14,4)"), ("quantity", "BIGINT"), ("amount", "DECIMAL(11,3)"))
+        )
+        self.place.run(f"ALTER TABLE sales ALTER COLUMN {column} TYPE {kind}", role=self._etl())
+        self.place.run(
+            "UPDATE sales SET amount = amount + 0.001 WHERE loaded_at = (SELECT MAX(loaded_at) FROM sales)",
+            role=self._etl(),
+        )
+        return f"{column} to {kind}"
+
+    def etl_adds_a_column(self) -> str:
+        self.number += 1
+        self.place.run(f"ALTER TABLE sales ADD COLUMN note_{self.number} VARCHAR(10)", role=self._etl())
+        return f"note_{self.number}"
+
+    def etl_renames_members(self) -> str:
+        """Of a dimension that the model says may change: increments must not keep old names."""
+        self.number += 1
+        self.place.run(
+            f"UPDATE shop SET city = 'City {self.number}' WHERE shop_id = {self.random.randint(1, 3)}", role=self._etl()
+        )
+        return f"City {self.number}"
+
+    def etl_is_at_work(self) -> str:
+        """The fact table is away for a while: what aggregates hold is answered, whatever else is refused in a sentence."""
+        self.place.run("ALTER TABLE sales RENAME TO away", role=self._etl())
+        try:
+            for sql, served in zip(QUERIES, self.served, strict=True):
+                with contextlib.suppress(AtScaleAggsError):
+                    found = self._answer(sql)
+                    assert self.is_damaged or same(found, served), self._told(f"{sql}: {found} is not {served}")
+            with contextlib.suppress(AtScaleAggsError):
+                self._run_batch()
+                raise AssertionError(self._told("a batch without facts ended well"))
+        finally:
+            self.place.run("ALTER TABLE away RENAME TO sales", role=self._etl())
+        return "the table was away"
+
+    # DBAs.
+
+    def dba_grants(self) -> str:
+        view, role = self._view(), self.random.choice(self.place.roles)
+        if not self._is_there(view):
+            return "no view"
+        columns = "(row_count)" if self.random.random() < 0.1 else ""
+        self.place.run(f'GRANT SELECT {columns} ON {SCHEMA}.{view} TO "{role}"')
+        if not columns:
+            self.rights.add((view, role))
+        return f"{view} to {role}"
+
+    def dba_comments(self) -> str:
+        view = self._view()
+        if not self._is_there(view):
+            return "no view"
+        self.number += 1
+        self.place.run(f"COMMENT ON VIEW {SCHEMA}.{view} IS 'comment {self.number}'")
+        if self.place.is_postgres:
+            self.comments[view] = f"comment {self.number}"
+        return view
+
+    def dba_views_a_view(self) -> str:
+        view = f"agg_{MODEL}_by_city"
+        if not self._is_there(view):
+            return "no view"
+        self.number += 1
+        report = f"report_{self.number}"
+        base = self.random.choice([*self.reports, f"{SCHEMA}.{view}"])
+        self.place.run(f"CREATE VIEW {report} AS SELECT city, sum_amount FROM {base}")
+        self.reports[report] = (
+            "SELECT s.city, SUM(f.amount) FROM sales f LEFT JOIN shop s ON s.shop_id = f.shop_id "
+            "GROUP BY s.city, CASE WHEN s.shop_id IS NULL THEN 0 ELSE 1 END"
+        )
+        return f"{report} on {base}"
+
+    def dba_damages_a_segment(self) -> str:
+        tables = self._own_tables()
+        if not tables:
+            return "no table"
+        table = self.random.choice(tables)
+        what = self.random.choice(
+            (f'DELETE FROM {SCHEMA}."{table}"', f'INSERT INTO {SCHEMA}."{table}" SELECT * FROM {SCHEMA}."{table}"')
+        )
+        self.place.run(what)
+        self.is_damaged = True
+        return what
+
+    def dba_drops_a_table_of_ours(self) -> str:
+        tables = self._own_tables()
+        if not tables or self.reports:
+            return "no table, or somebody's view needs it"
+        table = self.random.choice(tables)
+        self.place.run(f'DROP TABLE {SCHEMA}."{table}"{" CASCADE" if self.place.is_postgres else ""}')
+        self._forget_rights()
+        return table
+
+    def dba_drops_a_view_of_ours(self) -> str:
+        view = self._view()
+        if not self._is_there(view) or (self.reports and view.endswith("city")):
+            return "no view, or somebody's view needs it"
+        self.place.run(f"DROP VIEW {SCHEMA}.{view}")
+        self._forget_rights(view)
+        return view
+
+    def dba_takes_a_view(self) -> str:
+        """A view of ours gets another owner; while we may not replace it, it is somebody's."""
+        view, role = self._view(), self.random.choice(self.place.roles)
+        if not self._is_there(view):
+            return "no view"
+        builder = self.place.builder_url.partition("://")[2].partition("@")[0]
+        self.place.run(f'ALTER VIEW {SCHEMA}.{view} OWNER TO "{role}"')
+        try:
+            self._run_batch()
+            self._check_answers()
+        finally:
+            self.place.run(f'ALTER VIEW {SCHEMA}.{view} OWNER TO "{builder}"')
+        self.build()
+        return f"{view} to {role}, and back after a batch"
+
+    def dba_puts_a_table_in_a_views_place(self) -> str:
+        view = self._view()
+        if not self._is_there(view) or self.reports:
+            return "no view, or somebody's view needs it"
+        self.place.run(f"DROP VIEW {SCHEMA}.{view}", f"CREATE TABLE {SCHEMA}.{view} (mine INTEGER)")
+        self._forget_rights(view)
+        try:
+            self._run_batch()
+            self._check_answers()
+            assert self.place.fetch(f"SELECT * FROM {SCHEMA}.{view}") == [], self._told("somebody's table is gone")
+        finally:
+            self.place.run(f"DROP TABLE {SCHEMA}.{view}")
+        self.build()
+        return view
+
+    def dba_changes_settings(self) -> str:
+        builder = self.place.builder_url.partition("://")[2].partition("@")[0]
+        setting = self.random.choice(
+            ("timezone TO 'Asia/Tokyo'", "datestyle TO 'German'", "intervalstyle TO 'iso_8601'", "extra_float_digits TO -5",
+             "timezone TO 'UTC'", "search_path TO public, aggs", "bytea_output TO 'escape'", "statement_timeout TO '50s'")
+        )  # fmt: skip
+        self.place.run(f'ALTER ROLE "{builder}" SET {setting}')
+        return setting
+
+    def dba_revokes_the_facts(self) -> str:
+        builder = self.place.builder_url.partition("://")[2].partition("@")[0]
+        self.place.run(f'REVOKE SELECT ON sales FROM "{builder}"')
+        try:
+            for sql, served in zip(QUERIES, self.served, strict=True):
+                with contextlib.suppress(AtScaleAggsError):
+                    found = self._answer(sql)
+                    assert self.is_damaged or same(found, served), self._told(f"{sql}: {found} is not {served}")
+            try:
+                self._run_batch()
+            except AtScaleAggsError as error:
+                assert "is not in the warehouse" not in str(error), self._told(
+                    f"a right that is missing is told as: {error}"
+                )
+            else:
+                raise AssertionError(self._told("a batch without a right to the facts ended well"))
+        finally:
+            self.place.run(f'GRANT SELECT ON sales TO "{builder}"')
+        return "and granted it again"
+
+    # BI tools.
+
+    def bi_asks_while_the_registry_is_locked(self) -> str:
+        with contextlib.closing(sqlite3.connect(self.place.registry, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            self._answer(QUERIES[3])
+            assert time.monotonic() - begun < 15, self._told("a query waited for the registry")
+            connection.execute("ROLLBACK")
+        return "answered"
+
+    def bi_holds_a_view(self) -> str:
+        """A dashboard reads a view in a transaction while a batch is made live."""
+        import psycopg
+
+        view = self._view()
+        if not self._is_there(view):
+            return "no view"
+        connection = psycopg.connect(self.place.admin_url.replace("+psycopg", "", 1))
+        connection.execute(f"SELECT COUNT(*) FROM {SCHEMA}.{view}")
+        release = threading.Timer(0.5, connection.close)
+        release.start()
+        try:
+            self.build()
+        finally:
+            release.join()
+        return view
+
+    # Ourselves.
+
+    def batch(self) -> str:
+        return self.build()
+
+    def batch_is_interrupted(self) -> str:
+        """A process begins a batch, builds a part of it, and is gone."""
+        with self.place.workspace() as workspace:
+            # A process of this machine that runs no more.
+            owner = f"{socket.gethostname()}:{_NO_PROCESS}:{self.number}"
+            begun = begin_batch(workspace, MODEL, build_type=self._build_type(), owner=owner, now=utc_now())
+            for instance in begun.instances[: self.random.randint(0, 2)]:
+                build_instance(workspace, instance.id, owner=owner)
+        self.number += 1
+        return f"{len(begun.instances)} aggregates"
+
+    def batch_while_etl_works(self) -> str:
+        """What the batch saw is not known; the next one, which nobody disturbs, sees all."""
+        stop = threading.Event()
+        failures: list[BaseException] = []
+
+        def load() -> None:
+            source = random.Random(self.number)
+            try:
+                while not stop.is_set():
+                    self._insert(
+                        Sale(
+                            at=self.moment + source.randint(0, 3),
+                            day=source.randint(0, 19),
+                            shop=source.randint(1, 4),
+                            amount=7,
+                        )
+                    )
+                    time.sleep(0.01)
+            except BaseException as error:  # noqa: BLE001 - a thread's error is told by the story
+                failures.append(error)
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            self._run_batch()
+        finally:
+            stop.set()
+            thread.join()
+        self.moment += 3
+        assert not failures, self._told(f"the ETL failed: {failures}")
+        return self.build()
+
+    def sweeps(self) -> str:
+        with self.place.workspace() as workspace:
+            report = sweep(workspace, dry_run=False, now=utc_now())
+        return f"{report}"[:80]
+
+    def model_changes(self) -> str:
+        aggregates = dict(incremental_star.AGGREGATES)
+        if self.random.random() < 0.5:
+            del aggregates["by_month"]
+        if self.random.random() < 0.5:
+            aggregates["by_shop"] = (("Shop",), ("Amount",))
+        self._write_model(aggregates)
+        with self.place.workspace() as workspace:
+            deploy(workspace, self.place.folder / "model", now=utc_now())
+        self.build()
+        if "by_month" not in aggregates:
+            self._forget_rights(f"agg_{MODEL}_by_month")
+        return ", ".join(aggregates)
+
+    def build(self) -> str:
+        """A batch that nobody disturbs; afterwards all is as the facts are."""
+        kind = self._run_batch()
+        self.check()
+        return kind
+
+    # Tools.
+
+    def _run_batch(self) -> str:
+        kind = self._build_type()
+        with self.place.workspace() as workspace:
+            report = run_batch(
+                workspace, MODEL, build_type=kind, owner=f"story:{self.number}:{len(self.log)}:{self.random.random()}"
+            )
+            assert report.batch.status is BatchStatus.DONE
+            if self.random.random() < 0.3:
+                sweep(workspace, dry_run=False, now=utc_now())
+        return f"{kind}"
+
+    def _check_answers(self) -> None:
+        served = []
+        for sql, (found, facts) in zip(QUERIES, self._ask_all(), strict=True):
+            assert facts is not None, self._told(f"{sql}: the facts cannot be asked")
+            assert same(found, facts), self._told(f"{sql}\n  answered: {found}\n  facts:    {facts}")
+            served.append(facts)
+        self.served, self.is_damaged = served, False
+
+    def _build_type(self) -> BuildType:
+        return self.random.choice((BuildType.FULL, BuildType.INCREMENTAL, BuildType.INCREMENTAL))
+
+    def _answer(self, sql: str) -> Rows:
+        with self.place.workspace() as workspace:
+            return Counter(map(_rounded, answer(workspace, sql).rows))
+
+    def _ask_all(self) -> list[tuple[Rows, Rows | None]]:
+        """Of each query: the answer, and that of the facts; None where the facts cannot be asked."""
+        answers: list[tuple[Rows, Rows | None]] = []
+        with self.place.workspace() as workspace, QueryRouter(workspace) as router:
+            for sql in QUERIES:
+                found, facts = Counter(map(_rounded, router.answer(sql).rows)), None
+                with contextlib.suppress(AtScaleAggsError):
+                    facts = Counter(map(_rounded, router.answer(sql, use_aggregates=False).rows))
+                answers.append((found, facts))
+        return answers
+
+    def _etl(self) -> str:
+        return self.place.roles[-1] if self.place.is_postgres else ""
+
+    def _insert(self, *sales: Sale) -> None:
+        columns = "day_id, shop_id, quantity, amount, seq, epoch_ms, loaded_at, loaded_tz"
+        self.place.run(
+            f"INSERT INTO sales ({columns}) VALUES {', '.join(sale.sql() for sale in sales)}", role=self._etl()
+        )
+        self.moment = max(self.moment, *(sale.at for sale in sales if sale.at is not None))
+
+    def _sale(self, late: int) -> Sale:
+        source = self.random
+        at = self.moment + source.randint(1, 20) if source.random() < 0.6 else self.moment - late
+        return Sale(at=at, day=source.randint(0, 21), shop=source.choice((1, 2, 3, 4, 99, None)),
+                    quantity=source.choice((1, 5, None)), amount=source.choice((1, 25, None)))  # fmt: skip
+
+    def _write_model(self, aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
+        shutil.rmtree(self.place.folder / "model", ignore_errors=True)
+        incremental_star.write_model(
+            self.place.folder / "model", grace=f"{GRACE_SECONDS}s", immutable=("day",), aggregates=aggregates
+        )
+
+    def _view(self) -> str:
+        return f"agg_{MODEL}_{self.random.choice(VIEWS)}"
+
+    def _views(self) -> list[str]:
+        with self.place.workspace() as workspace:
+            active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
+        return sorted({instance.step.aggregate for instance in active} & set(VIEWS))
+
+    def _is_there(self, view: str) -> bool:
+        sql = f"SELECT 1 FROM information_schema.tables WHERE table_schema = '{SCHEMA}' AND table_name = '{view}' AND table_type = 'VIEW'"
+        return bool(self.place.fetch(sql))
+
+    def _own_tables(self) -> list[str]:
+        sql = f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{SCHEMA}' AND table_type = 'BASE TABLE' ORDER BY 1"
+        return [name for (name,) in self.place.fetch(sql) if name.startswith("as_agg")]
+
+    def _forget_rights(self, view: str = "") -> None:
+        self.rights = {(name, role) for name, role in self.rights if view and name != view}
+        self.comments = {name: text for name, text in self.comments.items() if view and name != view}
+
+    def _told(self, what: str) -> str:
+        return "\n".join([*self.log, what])
+
+
+def same(one: Rows, other: Rows) -> bool:
+    """Equal as multisets; values were rounded before."""
+    return one == other
+
+
+def _rounded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers compare by value to nine digits, whatever type carries them."""
+    return tuple(
+        _number(value) if isinstance(value, (int, float)) or hasattr(value, "as_tuple") else value for value in row
+    )
+
+
+def _number(value: Any) -> float | str:
+    number = float(value)
+    return f"{number:.9g}" if math.isfinite(number) and number else "0"
+
+
+@contextlib.contextmanager
+def told(story: Story) -> Iterator[None]:
+    """Whatever goes wrong is told with all that led to it."""
+    try:
+        yield
+    except AssertionError:
+        raise
+    except BaseException as error:
+        raise AssertionError(story._told(f"{type(error).__name__}: {error}")) from error
