@@ -130,11 +130,12 @@ def _mutated_tree(choices: Choices, content: bytes) -> bytes:
         return content
 
 
-def _places(tree: Any) -> Any:
+def _places(tree: Any, levels: int = 20) -> Any:
+    """Every (mapping or list, key) of a tree; a tree that an alias makes endless ends after some levels."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, value in list(items):
+    for key, value in list(items) if levels else ():
         yield tree, key
-        yield from _places(value)
+        yield from _places(value, levels - 1)
 
 
 def _mutated_bytes(choices: Choices, content: bytes) -> bytes:

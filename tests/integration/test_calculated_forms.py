@@ -144,6 +144,9 @@ def test_a_measure_may_stand_without_brackets(tmp_path: Path, expression: str, v
         ("Amount.Quantity", "write [Measures].[…]"),
         ("(" * 60 + "Amount" + ")" * 60, "nested more than 50 levels deep"),
         ("Sum(", "is not translated"),
+        ("[Measures].[Amount][Measures].[Quantity]", "`[Amount] AS [Quantity]`, which is not translated"),
+        ("([Measures].[Amount])([Measures].[Quantity])", "`([Amount]) AS ([Quantity])`"),
+        ("[Measures].[Amount] [Measures].[Quantity]", "`[Amount] AS [Quantity]`"),
         ("{" * 900, "nested more than 50 levels deep"),
     ],
 )

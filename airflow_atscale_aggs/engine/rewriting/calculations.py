@@ -9,7 +9,8 @@ Source: SML reference, ``metric_calc.expression``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sqlglot
 from sqlglot import exp
@@ -57,6 +58,7 @@ _IT_IS = "it is a calculated metric and "
 
 Coordinates = tuple[Coordinate, ...]
 
+_NUMBERED = re.compile(r'"(\d+)"')
 _MOST_LEVELS = 50
 """Of parentheses in MDX, and of calculated metrics on each other: far more than anybody writes, far less than ends the process."""
 
@@ -123,7 +125,8 @@ class CalculatedMetrics:
 
         def put(one: MeasureAt) -> str:
             measures.append(MeasureAt(self._known(calculation, one.measure), one.coordinates))
-            return f'"{len(measures) - 1}"'
+            # Apart from what stands beside it: two names that touch would be read as one.
+            return f' "{len(measures) - 1}" '
 
         try:
             parsed = sqlglot.parse_one(read_mdx(calculation.expression, put))
@@ -133,7 +136,7 @@ class CalculatedMetrics:
         except SqlglotError as error:
             raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
         self._put_bare_names(parsed, calculation, put)
-        return _translated(parsed, calculation), tuple(measures)
+        return _translated(parsed, calculation, measures), tuple(measures)
 
     def _put_bare_names(
         self, parsed: exp.Expression, calculation: Calculation, put: Callable[[MeasureAt], str]
@@ -143,7 +146,7 @@ class CalculatedMetrics:
             if len(column.parts) > 1 or not isinstance(column.this, exp.Identifier):
                 raise _refused(calculation, f"`{_one_line(column.sql())}` is not translated; write [Measures].[…]")
             if not column.this.quoted:
-                number = put(MeasureAt(column.name)).strip('"')
+                number = put(MeasureAt(column.name)).strip(' "')
                 column.set("this", exp.to_identifier(number, quoted=True))
 
     def _known(self, calculation: Calculation, name: str) -> str:
@@ -177,7 +180,7 @@ def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Ca
             yield calculation, error.reason.removeprefix(_IT_IS)
 
 
-def _translated(parsed: exp.Expression, calculation: Calculation) -> exp.Expression:
+def _translated(parsed: exp.Expression, calculation: Calculation, measures: Sequence[MeasureAt]) -> exp.Expression:
     def node_of(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Anonymous) and node.name.casefold() == "isempty" and len(node.expressions) == 1:
             return exp.Paren(this=exp.Is(this=exp.Paren(this=node.expressions[0]), expression=exp.Null()))
@@ -189,7 +192,8 @@ def _translated(parsed: exp.Expression, calculation: Calculation) -> exp.Express
     parsed = _bottom_up(parsed, node_of)
     for node in parsed.walk():
         if not isinstance(node, _ALLOWED):
-            raise _refused(calculation, f"its MDX has `{_one_line(node.sql())}`, which is not translated")
+            clause = _NUMBERED.sub(lambda match: f"[{measures[int(match[1])].measure}]", _one_line(node.sql()))
+            raise _refused(calculation, f"its MDX has `{clause}`, which is not translated")
     return _bottom_up(parsed, _with_empty_as_zero)
 
 
