@@ -1,0 +1,214 @@
+"""Aggregates and windows around a model's answer."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.sql.functions.handling import (
+    Handler,
+    Handlers,
+    Translating,
+    known_places,
+    number_of,
+    refuse_type,
+    text_of,
+)
+from airflow_atscale_aggs.engine.sql.functions.logic import common_type, truth
+from airflow_atscale_aggs.engine.sql.functions.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    FLOATING_NUMERIC,
+    INTEGER,
+    NUMBERS,
+    TEXT,
+    WHOLE_NUMERIC,
+    Kind,
+    SqlType,
+    Value,
+)
+from airflow_atscale_aggs.engine.sql.functions.writing import call, cast
+
+
+def sum_type(of: SqlType) -> SqlType:
+    """What SUM of a type is in PostgreSQL."""
+    if of.kind in {Kind.SMALLINT, Kind.INTEGER}:
+        return BIGINT
+    if of.kind is Kind.BIGINT:
+        return WHOLE_NUMERIC
+    return of
+
+
+def average_type(of: SqlType) -> SqlType:
+    """What AVG and deviations of a type are in PostgreSQL."""
+    return DOUBLE if of.kind in {Kind.REAL, Kind.DOUBLE} else FLOATING_NUMERIC
+
+
+def _argument(node: exp.Expression, t: Translating) -> tuple[exp.Expression, Value, exp.Expression | None]:
+    """The argument's node, its value, and what holds it: itself, or DISTINCT or ORDER BY around it."""
+    inner = node.this
+    if isinstance(inner, exp.Distinct):
+        if len(inner.expressions) != 1:
+            t.refuse(node, "DISTINCT of several values is not translated")
+        value = t.value(inner.expressions[0])
+        return inner.expressions[0], value, exp.Distinct(expressions=[value.sql])
+    return inner, t.value(inner), None
+
+
+def _count(node: exp.Expression, t: Translating) -> Value:
+    if node.this is None or isinstance(node.this, exp.Star):
+        return Value(node.copy(), BIGINT)
+    _, value, distinct = _argument(node, t)
+    return Value(exp.Count(this=distinct or value.sql, big_int=True), BIGINT)
+
+
+def _sum(node: exp.Expression, t: Translating) -> Value:
+    place, value, distinct = _argument(node, t)
+    if value.kind not in {*NUMBERS, Kind.OTHER}:
+        refuse_type(place, value, "a number", t)
+    return Value(exp.Sum(this=distinct or value.sql), sum_type(value.type))
+
+
+def _average(node: exp.Expression, t: Translating) -> Value:
+    place, value, distinct = _argument(node, t)
+    if value.kind not in {*NUMBERS, Kind.OTHER}:
+        refuse_type(place, value, "a number", t)
+    kind = value.type if value.kind is Kind.OTHER else average_type(value.type)
+    return Value(type(node)(this=distinct or value.sql), kind)
+
+
+def _extreme(node: exp.Expression, t: Translating) -> Value:
+    if node.expressions:
+        t.refuse(node, "it takes one value")
+    place, value, distinct = _argument(node, t)
+    if value.kind is Kind.BOOLEAN:
+        refuse_type(place, value, "a value that has an order", t)
+    return Value(type(node)(this=distinct or value.sql), value.type)
+
+
+def _of_truth(name: str) -> Handler:
+    def handled(node: exp.Expression, t: Translating) -> Value:
+        return Value(call(name, truth(node.this, t)), BOOLEAN)
+
+    return handled
+
+
+def _listed(node: exp.Expression, t: Translating) -> Value:
+    """STRING_AGG(x, ',' ORDER BY …)."""
+    inner, distinct, order = node.this, False, None
+    if isinstance(inner, exp.Order):
+        order, inner = inner, inner.this
+    if isinstance(inner, exp.Distinct):
+        distinct, inner = True, inner.expressions[0]
+    separator = node.args.get("separator")
+    value: exp.Expression = text_of(inner, t)
+    if distinct:
+        value = exp.Distinct(expressions=[value])
+    if order is not None:
+        value = exp.Order(this=value, expressions=[ordered(one, t) for one in order.expressions])
+    said = text_of(separator, t) if separator is not None else exp.Literal.string("")
+    return Value(exp.GroupConcat(this=value, separator=said), TEXT)
+
+
+def ordered(term: exp.Expression, t: Translating) -> exp.Expression:
+    """A term of ORDER BY."""
+    made = term.copy()
+    if isinstance(term, exp.Ordered):
+        made.set("this", t.value(term.this).sql)
+        return made
+    return t.value(term).sql
+
+
+def _window(node: exp.Expression, t: Translating) -> Value:
+    value = t.value(node.this)
+    made = node.copy()
+    made.set("this", value.sql)
+    made.set("partition_by", [t.value(one).sql for one in node.args.get("partition_by") or []])
+    order = node.args.get("order")
+    if order is not None:
+        made.set("order", exp.Order(expressions=[ordered(one, t) for one in order.expressions]))
+    return Value(made, value.type)
+
+
+def _ranked(kind: SqlType) -> Handler:
+    def handled(node: exp.Expression, t: Translating) -> Value:
+        made = node.copy()
+        for name, part in node.args.items():
+            if isinstance(part, exp.Expression):
+                made.set(name, t.value(part).sql)
+        return Value(made, kind)
+
+    return handled
+
+
+def _shown(node: exp.Expression, t: Translating) -> Value:
+    """LAG, LEAD, FIRST_VALUE and its like: the type of what they show."""
+    value = t.value(node.this)
+    made = node.copy()
+    made.set("this", value.sql)
+    kind = value.type
+    default = node.args.get("default")
+    if default is not None:
+        other = t.value(default)
+        kind = common_type(node, [value, other], t)
+        made.set("default", t.as_type(other, kind).sql)
+    offset = node.args.get("offset")
+    if offset is not None:
+        made.set("offset", number_of(offset, t).sql)
+    return Value(made, kind)
+
+
+def _filtered(node: exp.Expression, t: Translating) -> Value:
+    value = t.value(node.this)
+    condition = exp.Where(this=truth(node.expression.this, t))
+    return Value(exp.Filter(this=value.sql, expression=condition), value.type)
+
+
+def _ignoring(node: exp.Expression, t: Translating) -> Value:
+    return t.refuse(node, "PostgreSQL does not say it of windows")
+
+
+def _within_group(node: exp.Expression, t: Translating) -> Value:
+    inner, order = node.this, node.expression
+    if not isinstance(inner, exp.PercentileCont) or len(order.expressions) != 1:
+        t.refuse(node, "only PERCENTILE_CONT is translated here")
+    term = order.expressions[0]
+    value = number_of(term.this if isinstance(term, exp.Ordered) else term, t)
+    made = term.copy()
+    if isinstance(made, exp.Ordered):
+        made.set("this", cast(known_places(value).sql, "double"))
+    share = number_of(inner.this, t)
+    percentile = exp.PercentileCont(this=cast(share.sql, "double"))
+    return Value(exp.WithinGroup(this=percentile, expression=exp.Order(expressions=[made])), DOUBLE)
+
+
+HANDLERS: Handlers = {
+    exp.Count: _count,
+    exp.Sum: _sum,
+    exp.Avg: _average,
+    exp.Stddev: _average,
+    exp.StddevSamp: _average,
+    exp.StddevPop: _average,
+    exp.Variance: _average,
+    exp.VariancePop: _average,
+    exp.Min: _extreme,
+    exp.Max: _extreme,
+    exp.LogicalAnd: _of_truth("BOOL_AND"),
+    exp.LogicalOr: _of_truth("BOOL_OR"),
+    exp.GroupConcat: _listed,
+    exp.Window: _window,
+    exp.RowNumber: _ranked(BIGINT),
+    exp.Rank: _ranked(BIGINT),
+    exp.DenseRank: _ranked(BIGINT),
+    exp.PercentRank: _ranked(DOUBLE),
+    exp.CumeDist: _ranked(DOUBLE),
+    exp.Ntile: _ranked(INTEGER),
+    exp.Lag: _shown,
+    exp.Lead: _shown,
+    exp.FirstValue: _shown,
+    exp.LastValue: _shown,
+    exp.NthValue: _shown,
+    exp.Filter: _filtered,
+    exp.IgnoreNulls: _ignoring,
+    exp.WithinGroup: _within_group,
+}

@@ -1,0 +1,391 @@
+"""Comparisons, boolean logic, CASE and its like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, known_places
+from airflow_atscale_aggs.engine.sql.functions.types import (
+    BOOLEAN,
+    DAYS,
+    FLOATING_NUMERIC,
+    NUMBERS,
+    TEXT,
+    TEXTS,
+    UNTYPED,
+    Kind,
+    SqlType,
+    Value,
+    wider,
+)
+from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose
+
+_ORDERED = {
+    exp.EQ: exp.EQ,
+    exp.NEQ: exp.NEQ,
+    exp.LT: exp.LT,
+    exp.LTE: exp.LTE,
+    exp.GT: exp.GT,
+    exp.GTE: exp.GTE,
+    exp.NullSafeEQ: exp.NullSafeEQ,
+    exp.NullSafeNEQ: exp.NullSafeNEQ,
+}
+_ROW = "row"
+
+
+def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -> SqlType:
+    """The one type that values of several have in PostgreSQL; texts when none has any."""
+    found: SqlType | None = None
+    for value in values:
+        if value.kind in UNTYPED:
+            continue
+        found = value.type if found is None else _both(node, found, value.type, t)
+    return found if found is not None else TEXT
+
+
+def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:
+    if left == right:
+        return left
+    if left.kind in NUMBERS and right.kind in NUMBERS:
+        return wider(left, right)
+    if left.kind in TEXTS and right.kind in TEXTS:
+        return TEXT
+    if left.kind in DAYS and right.kind in DAYS:
+        is_instant = Kind.TIMESTAMPTZ in {left.kind, right.kind}
+        return SqlType(Kind.TIMESTAMPTZ if is_instant else Kind.TIMESTAMP)
+    if left.kind is right.kind:
+        return left
+    return t.refuse(
+        node,
+        f"PostgreSQL does not take {left.kind.value} and {right.kind.value} together",
+        "CAST one of them to the type that is meant.",
+    )
+
+
+def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expression:
+    """A value among others of one type."""
+    if value.kind in UNTYPED:
+        return value.sql if value.kind is Kind.NULL else t.as_type(value, to).sql
+    if value.kind is Kind.CHAR and to.kind is not Kind.CHAR:
+        return call("RTRIM", value.sql, " ")
+    if to.kind is Kind.DOUBLE and value.kind is not Kind.DOUBLE:
+        return cast(value.sql, "double")
+    if to.kind in {Kind.TIMESTAMP, Kind.TIMESTAMPTZ} and value.kind is not to.kind:
+        return cast(value.sql, "timestamp" if to.kind is Kind.TIMESTAMP else "timestamptz")
+    return value.sql
+
+
+def _compared(node: exp.Expression, t: Translating) -> Value:
+    left, right = node.this, node.expression
+    lefts, rights = _row_of(left), _row_of(right)
+    if lefts is not None and rights is not None:
+        return _rows(node, lefts, rights, t)
+    quantifier = _quantified(right)
+    if quantifier is not None:
+        return _any_or_all(node, quantifier, t)
+    first, second = t.value(left), t.value(right)
+    made = type(node)(**_sides(node, first, second, t))
+    return Value(made, BOOLEAN)
+
+
+def _sides(node: exp.Expression, first: Value, second: Value, t: Translating) -> dict[str, exp.Expression]:
+    common = common_type(node, [first, second], t)
+    return {"this": held(_side(first, second, common, t)), "expression": held(_side(second, first, common, t))}
+
+
+def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Expression:
+    if value.kind is Kind.LITERAL:
+        if common.kind in {Kind.OTHER, Kind.INTERVAL, Kind.TIME, Kind.TIMESTAMPTZ}:
+            return value.sql
+        made = t.as_type(value, common).sql
+        # A column is compared with a plain text as it was written; planning looks at literals.
+        return made.this if isinstance(made, exp.Cast) and isinstance(other.sql, _LEAVES) else made
+    if {value.kind, other.kind} == {Kind.CHAR, Kind.TEXT}:
+        t.refuse(value.sql, "blanks at the end count or not, as CHARACTER meets another type", "CAST it to TEXT.")
+    if value.type.is_double and not isinstance(value.sql, _LEAVES):
+        return known_places(value).sql
+    if {value.kind, other.kind} <= NUMBERS and value.kind is not other.kind and common.kind is Kind.DOUBLE:
+        return cast(value.sql, "double") if value.kind is Kind.NUMERIC else value.sql
+    if value.kind is Kind.CHAR:
+        return call("RTRIM", value.sql, " ")
+    return value.sql
+
+
+def held(node: exp.Expression) -> exp.Expression:
+    """In parentheses where its neighbours could tear it apart."""
+    return exp.Paren(this=node) if isinstance(node, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else node
+
+
+def _row_of(node: exp.Expression) -> list[exp.Expression] | None:
+    if isinstance(node, exp.Tuple):
+        return list(node.expressions)
+    if isinstance(node, exp.Anonymous) and node.name.casefold() == _ROW:
+        return list(node.expressions)
+    return None
+
+
+def _rows(
+    node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Expression], t: Translating
+) -> Value:
+    """Rows are compared part by part: NULL where a NULL decides, unlike a struct of the warehouse."""
+    if len(lefts) != len(rights):
+        t.refuse(node, "the rows have different lengths")
+    pairs = list(zip(lefts, rights, strict=True))
+    if isinstance(node, exp.EQ | exp.NEQ):
+        equal = [exp.Paren(this=_compared(exp.EQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
+        whole = exp.Paren(this=exp.and_(*equal, copy=False)) if len(equal) > 1 else equal[0]
+        return Value(whole if isinstance(node, exp.EQ) else exp.Not(this=whole), BOOLEAN)
+    if isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
+        same = [exp.Paren(this=_compared(exp.NullSafeEQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
+        whole = exp.Paren(this=exp.and_(*same, copy=False)) if len(same) > 1 else same[0]
+        return Value(whole if isinstance(node, exp.NullSafeEQ) else exp.Not(this=whole), BOOLEAN)
+    strict = {exp.LTE: exp.LT, exp.GTE: exp.GT}.get(type(node), type(node))
+    a, b = pairs[-1]
+    made = _compared(type(node)(this=a.copy(), expression=b.copy()), t).sql
+    for a, b in reversed(pairs[:-1]):
+        equal_here = _compared(exp.EQ(this=a.copy(), expression=b.copy()), t).sql
+        less_here = _compared(strict(this=a.copy(), expression=b.copy()), t).sql
+        made = choose((equal_here, made), default=less_here)
+    return Value(made, BOOLEAN)
+
+
+def _quantified(node: exp.Expression) -> tuple[bool, exp.Expression] | None:
+    """Whether it is ANY, and the array."""
+    if isinstance(node, exp.Any):
+        return True, node.this.unnest()
+    if isinstance(node, exp.All):
+        return False, node.this.unnest()
+    if isinstance(node, exp.Anonymous) and node.name.casefold() in {"all", "any", "some"} and len(node.expressions) == 1:
+        return node.name.casefold() != "all", node.expressions[0]
+    return None
+
+
+def elements(node: exp.Expression, t: Translating) -> list[exp.Expression]:
+    """The elements of an array that stands in the query, also of ``'{a,b}'``."""
+    inner = node.unnest()
+    if isinstance(inner, exp.Cast):
+        inner = inner.this
+    if isinstance(inner, exp.Array):
+        return list(inner.expressions)
+    if isinstance(inner, exp.Literal) and inner.is_string:
+        written = str(inner.this).strip()
+        plain = written[1:-1] if written[:1] == "{" and written[-1:] == "}" else None
+        if plain is not None and not set(plain) & set('"\\{}'):
+            parts = [part.strip() for part in plain.split(",")] if plain.strip() else []
+            return [exp.Null() if part.casefold() == "null" else exp.Literal.string(part) for part in parts]
+    return t.refuse(node, "only arrays that stand in the query are compared with", "Write ARRAY[…] or IN (…).")
+
+
+def _any_or_all(node: exp.Expression, quantifier: tuple[bool, exp.Expression], t: Translating) -> Value:
+    is_any, array = quantifier
+    if isinstance(array, exp.Query):
+        return t.refuse(node, "a comparison with all rows of a query is not translated", "Use IN or EXISTS.")
+    parts = [
+        exp.Paren(this=t.value(type(node)(this=node.this.copy(), expression=one.copy())).sql)
+        for one in elements(array, t)
+    ]
+    if not parts:
+        return Value(exp.Boolean(this=not is_any), BOOLEAN)
+    made = (exp.or_ if is_any else exp.and_)(*parts, copy=False)
+    return Value(exp.Paren(this=made), BOOLEAN)
+
+
+def truth(node: exp.Expression, t: Translating) -> exp.Expression:
+    """A condition."""
+    value = t.value(node)
+    if value.kind in UNTYPED:
+        return t.as_type(value, BOOLEAN).sql
+    if value.kind not in {Kind.BOOLEAN, Kind.OTHER}:
+        t.refuse(node, f"a condition has to be boolean in PostgreSQL, and this is {value.kind.value}")
+    return value.sql
+
+
+def _connected(node: exp.Expression, t: Translating) -> Value:
+    # Thousands of alternatives stand in a chain, which must not be walked by recursion.
+    kind = type(node)
+    parts: list[exp.Expression] = []
+    rest = node
+    while type(rest) is kind:
+        parts.append(rest.expression)
+        rest = rest.this
+    made = truth(rest, t)
+    for part in reversed(parts):
+        made = kind(this=_within(made, kind), expression=_within(truth(part, t), kind))
+    return Value(made, BOOLEAN)
+
+
+def _within(node: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
+    return exp.Paren(this=node) if isinstance(node, exp.Connector) and type(node) is not kind else node
+
+
+def _not(node: exp.Expression, t: Translating) -> Value:
+    return Value(exp.Not(this=held(truth(node.this, t))), BOOLEAN)
+
+
+def _is(node: exp.Expression, t: Translating) -> Value:
+    row = _row_of(node.this)
+    negated = bool(node.args.get("negate"))
+    if row is not None:
+        if not isinstance(node.expression, exp.Null):
+            t.refuse(node, "only IS NULL is said of a row")
+        tests = [exp.Is(this=held(t.value(one).sql), expression=exp.Null(), negate=negated or None) for one in row]
+        return Value(exp.Paren(this=exp.and_(*tests, copy=False)), BOOLEAN)
+    value = t.value(node.this)
+    inner = truth(node.this, t) if isinstance(node.expression, exp.Boolean) else value.sql
+    made = exp.Is(this=held(inner), expression=node.expression.copy())
+    if negated:
+        made.set("negate", True)
+    return Value(made, BOOLEAN)
+
+
+def _in(node: exp.Expression, t: Translating) -> Value:
+    if node.args.get("query") is not None or node.args.get("unnest") is not None or node.args.get("field") is not None:
+        t.refuse(node, "this form of IN is not translated", "List the values.")
+    row = _row_of(node.this)
+    if row is not None or any(_row_of(one) is not None for one in node.expressions):
+        parts = [
+            exp.Paren(this=_compared(exp.EQ(this=node.this.copy(), expression=one.copy()), t).sql)
+            for one in node.expressions
+        ]
+        return Value(exp.Paren(this=exp.or_(*parts, copy=False)), BOOLEAN)
+    value = t.value(node.this)
+    others = [t.value(one) for one in node.expressions]
+    common = common_type(node, [value, *others], t)
+    first = _side(value, others[0], common, t)
+    made = exp.In(this=held(first), expressions=[_side(one, value, common, t) for one in others])
+    return Value(made, BOOLEAN)
+
+
+def _between(node: exp.Expression, t: Translating) -> Value:
+    value, low, high = (t.value(node.args[part]) for part in ("this", "low", "high"))
+    common = common_type(node, [value, low, high], t)
+    ends = [_side(one, value, common, t) for one in (low, high)]
+    first = held(_side(value, low if low.kind not in UNTYPED else high, common, t))
+    made: exp.Expression = exp.Between(this=first, low=held(ends[0]), high=held(ends[1]))
+    if node.args.get("symmetric"):
+        turned = exp.Between(this=first.copy(), low=held(ends[1]).copy(), high=held(ends[0]).copy())
+        made = exp.Paren(this=exp.Or(this=made, expression=turned))
+    return Value(made, BOOLEAN)
+
+
+def _case(node: exp.Expression, t: Translating) -> Value:
+    conditions: list[exp.Expression] = []
+    for branch in node.args["ifs"]:
+        if node.this is None:
+            conditions.append(truth(branch.this, t))
+        else:
+            conditions.append(_compared(exp.EQ(this=node.this.copy(), expression=branch.this.copy()), t).sql)
+    values = [t.value(branch.args["true"]) for branch in node.args["ifs"]]
+    default = node.args.get("default")
+    others = [*values, t.value(default)] if default is not None else values
+    common = common_type(node, others, t)
+    made = [as_common(one, common, t) for one in others]
+    ifs = [exp.If(this=one, true=value) for one, value in zip(conditions, made, strict=False)]
+    return Value(exp.Case(ifs=ifs, default=made[-1] if default is not None else None), common)
+
+
+def _if(node: exp.Expression, t: Translating) -> Value:
+    """IF(…), which PostgreSQL does not have; its readers take it for CASE."""
+    branch = exp.If(this=node.this.copy(), true=node.args["true"].copy())
+    default = node.args.get("false")
+    return _case(exp.Case(ifs=[branch], default=default.copy() if default is not None else None), t)
+
+
+def _coalesce(node: exp.Expression, t: Translating) -> Value:
+    return _first_of("COALESCE", node, [node.this, *node.expressions], t)
+
+
+def _greatest(node: exp.Expression, t: Translating) -> Value:
+    return _first_of(type(node).__name__.upper(), node, [node.this, *node.expressions], t)
+
+
+def _first_of(name: str, node: exp.Expression, parts: list[exp.Expression], t: Translating) -> Value:
+    values = [t.value(one) for one in parts]
+    common = common_type(node, values, t)
+    made = [as_common(one, common, t) for one in values]
+    if name == "COALESCE":
+        return Value(exp.Coalesce(this=made[0], expressions=made[1:]), common)
+    return Value(call(name, *made), common)
+
+
+def _nullif(node: exp.Expression, t: Translating) -> Value:
+    first, second = t.value(node.this), t.value(node.expression)
+    sides = _sides(node, first, second, t)
+    common = common_type(node, [first, second], t)
+    if first.kind is Kind.CHAR:
+        equal = exp.EQ(this=sides["this"], expression=sides["expression"])
+        return Value(choose((equal, exp.Null()), default=first.sql), first.type)
+    return Value(exp.Nullif(**sides), common if first.kind in UNTYPED else first.type)
+
+
+def _paren(node: exp.Expression, t: Translating) -> Value:
+    value = t.value(node.this)
+    return Value(exp.Paren(this=value.sql), value.type) if value.kind is not Kind.LITERAL else value
+
+
+def _literal(node: exp.Expression, t: Translating) -> Value:
+    if node.is_string:
+        return Value(node.copy(), SqlType(Kind.LITERAL))
+    written = str(node.this)
+    if node.is_int:
+        size = abs(int(written))
+        kind = Kind.INTEGER if size < 2**31 else Kind.BIGINT if size < 2**63 else Kind.NUMERIC
+        return Value(node.copy(), SqlType(kind, scale=0 if kind is Kind.NUMERIC else None))
+    return _decimal(node, written, t)
+
+
+def _decimal(node: exp.Expression, written: str, t: Translating) -> Value:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        value = Decimal(written)
+    except InvalidOperation:
+        t.refuse(node, "it is no number")
+    plain = f"{value:f}"
+    if len(plain.replace(".", "")) > _MOST_DIGITS:
+        return Value(exp.Literal.number(f"{value:e}"), FLOATING_NUMERIC)
+    places = len(plain.partition(".")[2])
+    return Value(exp.Literal.number(plain), SqlType(Kind.NUMERIC, scale=places))
+
+
+_MOST_DIGITS = 38
+
+
+def _null(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+    return Value(node.copy(), SqlType(Kind.NULL))
+
+
+def _boolean(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+    return Value(node.copy(), BOOLEAN)
+
+
+def _collated(node: exp.Expression, t: Translating) -> Value:
+    if str(node.expression.name) not in {"C", "POSIX", "default", "ucs_basic"}:
+        t.refuse(node, "texts are in the order of their bytes here", 'Leave it out, or write COLLATE "C".')
+    return t.value(node.this)
+
+
+_LEAVES = (exp.Column, exp.Placeholder)
+
+HANDLERS: Handlers = {
+    **dict.fromkeys(_ORDERED, _compared),
+    exp.And: _connected,
+    exp.Or: _connected,
+    exp.Not: _not,
+    exp.Is: _is,
+    exp.In: _in,
+    exp.Between: _between,
+    exp.Case: _case,
+    exp.If: _if,
+    exp.Coalesce: _coalesce,
+    exp.Greatest: _greatest,
+    exp.Least: _greatest,
+    exp.Nullif: _nullif,
+    exp.Paren: _paren,
+    exp.Literal: _literal,
+    exp.Null: _null,
+    exp.Boolean: _boolean,
+    exp.Collate: _collated,
+}
