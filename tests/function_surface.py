@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+AGGREGATES = frozenset({"COUNT, SUM, AVG, MIN, MAX", "STDDEV, VARIANCE", "BOOL_AND, BOOL_OR", "STRING_AGG", "PERCENTILE_CONT"})
+"""Entries that are of all rows together."""
+
 SURFACE: dict[str, dict[str, tuple[str, ...]]] = {
     "Patterns": {
         "LIKE": (
@@ -116,9 +119,9 @@ SURFACE: dict[str, dict[str, tuple[str, ...]]] = {
         + tuple(f"DATE_TRUNC('{unit}', d)" for unit in "day week month quarter year decade century millennium".split())
         + ("DATE_TRUNC('fortnight', d)", "DATE_TRUNC('month', d) = '2024-02-01'", "DATE_TRUNC('Month', ts)"),
         "dates + -": (
-            "d + 1", "d - 1", "1 + d", "d - e", "d + s", "d - '2000-01-01'", "d + INTERVAL '1 month'", "d - INTERVAL '1 day'", "ts + INTERVAL '1 day 02:03:04'", "ts - INTERVAL '1 month'",
+            "d + 1", "d - 1", "1 + d", "d - e", "d + s", "d - '2000-01-01'", "d + INTERVAL '1 month'", "d - INTERVAL '1 day'", "ts + CAST('1 day 02:03:04' AS INTERVAL)", "ts - INTERVAL '1 month'",
             "d + INTERVAL '1' MONTH", "d + INTERVAL '1 year 2 months 3 days'", "d + 2 * INTERVAL '1 month'", "ts - INTERVAL '90 minutes'", "d + INTERVAL '1 week'", "d + INTERVAL '-1 month'", "d + INTERVAL '1.5 days'",
-            "EXTRACT(epoch FROM ts) - EXTRACT(epoch FROM us)", "d + INTERVAL '1 quarter'", "d + '1 day'", "d + t", "ts - us", "d - ts", "d + CAST('1 month' AS INTERVAL)", "d + x",
+            "EXTRACT(epoch FROM ts) - EXTRACT(epoch FROM us)", "d + '1 day'", "d + t", "ts - us", "d - ts", "d + CAST('1 month' AS INTERVAL)", "d + x",
         ),
         "AGE": ("EXTRACT(year FROM AGE(d, e))", "EXTRACT(month FROM AGE(ts, us))", "EXTRACT(day FROM AGE(d, e))", "AGE(d)", "AGE(d, e) = AGE(d, e)"),
         "MAKE_DATE, MAKE_TIMESTAMP": ("MAKE_DATE(2024, 2, 29)", "MAKE_DATE(2024, s, 1)", "MAKE_TIMESTAMP(2024, 2, 29, 1, 2, 3.5)", "MAKE_INTERVAL(days => 1)"),
@@ -185,6 +188,17 @@ SURFACE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "COALESCE": ("COALESCE(i, 0)", "COALESCE(t, 'none')", "COALESCE(i, n)", "COALESCE(NULL, i)", "COALESCE(d, '2000-01-01')", "COALESCE(t, i)", "COALESCE(x, i)", "COALESCE(i, 1.5)", "COALESCE(p, false)"),
         "NULLIF": ("NULLIF(i, 1)", "NULLIF(t, '')", "NULLIF(i, j)", "NULLIF(n, 0)", "NULLIF(t, u)", "NULLIF(d, '2024-02-29')", "NULLIF(x, 0)"),
+    },
+    "Aggregates and windows": {
+        "COUNT, SUM, AVG, MIN, MAX": ("COUNT(*)", "COUNT(i)", "COUNT(DISTINCT t)", "SUM(n)", "SUM(s)", "SUM(DISTINCT s)", "AVG(n)", "AVG(s)", "MIN(t)", "MAX(d)", "SUM(n) / COUNT(*)", "MAX(p)", "SUM(t)", "SUM(s) FILTER (WHERE p)", "ROUND(AVG(n), 2)", "SUM(CASE WHEN p THEN n END)"),
+        "STDDEV, VARIANCE": ("STDDEV(s)", "STDDEV_SAMP(n)", "STDDEV_POP(s)", "VARIANCE(s)", "VAR_POP(n)", "VAR_SAMP(s)"),
+        "BOOL_AND, BOOL_OR": ("BOOL_AND(p)", "BOOL_OR(q)"),
+        "STRING_AGG": ("STRING_AGG(t, ',' ORDER BY id)", "STRING_AGG(t, ',' ORDER BY t DESC NULLS LAST, id)", "STRING_AGG(DISTINCT t, ',' ORDER BY t)"),
+        "PERCENTILE_CONT": ("PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY s)", "PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY n DESC)", "PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY s)"),
+        "OVER": (
+            "ROW_NUMBER() OVER (ORDER BY id)", "RANK() OVER (ORDER BY i)", "DENSE_RANK() OVER (PARTITION BY p ORDER BY i DESC)", "PERCENT_RANK() OVER (ORDER BY id)", "CUME_DIST() OVER (ORDER BY id)", "NTILE(4) OVER (ORDER BY id)", "LAG(t) OVER (ORDER BY id)", "LEAD(i, 2, 0) OVER (ORDER BY id)",
+            "FIRST_VALUE(t) OVER (ORDER BY id)", "LAST_VALUE(i) OVER (ORDER BY id)", "NTH_VALUE(t, 2) OVER (ORDER BY id)", "SUM(s) OVER (ORDER BY id)", "SUM(s) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)", "COUNT(*) OVER (PARTITION BY p)", "ROUND(AVG(n) OVER (PARTITION BY q), 2)", "RANK() OVER (ORDER BY t)", "RANK() OVER (ORDER BY x DESC)",
+        ),
     },
     "Not translated": {
         "ARRAY, JSON and others": ("ARRAY_LENGTH(ARRAY[i], 1)", "REGEXP_MATCH(t, 'a')", "PG_SLEEP(0)", "TO_JSON(t)", "STRING_TO_ARRAY(t, ',')", "QUOTE_LITERAL(t)", "ENCODE(t::bytea, 'hex')", "INITCAPS(t)", "PG_TYPEOF(i)", "DATE_BIN('1 day', ts, us)", "JUSTIFY_DAYS(ts - us)", "SCALE(n)", "TRIM_SCALE(n)"),

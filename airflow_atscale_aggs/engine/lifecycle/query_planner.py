@@ -36,7 +36,10 @@ from airflow_atscale_aggs.engine.rewriting.flattening import rename_ctes
 from airflow_atscale_aggs.engine.rewriting.joined import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.outer_divisions import mean_divisions
+from airflow_atscale_aggs.engine.rewriting.postgres_meaning import translated_around
 from airflow_atscale_aggs.engine.rewriting.statements import Statement, model_statement, parse_with_tables
+from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
+from airflow_atscale_aggs.engine.sql.functions.translating import Translator
 from airflow_atscale_aggs.engine.sql.long_names import has_long_names, shorten_names
 from airflow_atscale_aggs.engine.sql.statements import render_last
 
@@ -109,14 +112,15 @@ class QueryPlanner:
 
     def _on_models(self, read: _OnModels, *, use_aggregates: bool) -> QueryPlan:
         statement, planners = read.statement, read.planners
-        divides = "/" in statement.sql
+        translator = translator_of(statement.dialect, self._workspace.warehouse.dialect)
+        divides = translator is None and "/" in statement.sql
 
         def answered(number: int, select: exp.Select) -> exp.Query:
             if divides:
                 mean_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
             return planners[number].plan(statement, select, use_aggregates=use_aggregates)
 
-        sql, full_names = self._rendered(statement, answered, divides=divides)
+        sql, full_names = self._rendered(statement, answered, divides=divides, translator=translator)
         keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
         return QueryPlan(
             sql=sql,
@@ -236,14 +240,25 @@ class QueryPlanner:
             return error, None, []
 
     def _rendered(
-        self, statement: Statement, composed: Callable[[int, exp.Select], exp.Query], *, divides: bool = False
+        self,
+        statement: Statement,
+        composed: Callable[[int, exp.Select], exp.Query],
+        *,
+        divides: bool = False,
+        translator: Translator | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """The SQL for the warehouse, and the full names of those that it has cut."""
+        """The SQL for the warehouse, and the full names of those that it has cut.
+
+        Args:
+            translator: gives what stands around the SELECTs on models its meaning.
+        """
         dialect = self._workspace.warehouse.dialect
         try:
             made = statement.answered_by(composed)
             if divides:
                 mean_divisions(made, statement.dialect, dialect)
+            if translator is not None and not statement.is_plain:
+                translated_around(made, translator)
             is_long = has_long_names(statement.sql, dialect.max_identifier)
             full_names = shorten_names(made, dialect.max_identifier) if is_long else {}
             return render_last(made, dialect), full_names

@@ -13,6 +13,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, QueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.reference_types import bound_of, type_of_references
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.composing import compose
@@ -36,6 +37,7 @@ from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calen
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.postgres_meaning import Columns, check_query, translated_query, with_types
 from airflow_atscale_aggs.engine.rewriting.probing import (
     asks_for_columns,
     asks_for_sample,
@@ -46,6 +48,7 @@ from airflow_atscale_aggs.engine.rewriting.probing import (
 from airflow_atscale_aggs.engine.rewriting.reading import read_select
 from airflow_atscale_aggs.engine.rewriting.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.statements import Statement
+from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
 from airflow_atscale_aggs.engine.sql.statements import render, table
@@ -103,12 +106,7 @@ class SelectPlanner:
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
         query = with_facts_of_rows(query, known.model, known.paths)
-        kind, columns = None, dict[str, NumberKind]()
-        if "/" in statement.sql:
-            kinds, warehouse = _kinds(query, known, statement.dialect), known.sources.dialect
-            query = with_meant_divisions(query, kinds, statement.dialect, warehouse)
-            kind = kind_of_answer(query, kinds, statement.dialect, warehouse)
-            columns = kinds_of_columns(query, kinds, statement.dialect, warehouse)
+        query, columns = self._meant(query, statement)
         self.query = query
         try:
             made = self._answer(query, use_aggregates=use_aggregates)
@@ -117,8 +115,7 @@ class SelectPlanner:
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
             # What an aggregate lacks could not be joined back to it after all.
             return self.plan(statement, select, use_aggregates=False)
-        made.meta[KIND], made.meta[KINDS] = kind, columns
-        return made
+        return self._noted(made, query, columns, statement)
 
     def _answer(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """All levels of a query on tables."""
@@ -127,6 +124,28 @@ class SelectPlanner:
             return self._composed(query, use_aggregates=use_aggregates)
         levels = level_queries(query)
         return compose_levels(query, [self._composed(one, use_aggregates=use_aggregates) for one in levels])
+
+    def _meant(self, query: ModelQuery, statement: Statement) -> tuple[ModelQuery, Columns]:
+        """The query with functions that mean on the warehouse what they mean where it was written; its columns' types."""
+        known, written, warehouse = self.known, statement.dialect, self.known.sources.dialect
+        translator = translator_of(written, warehouse)
+        if translator is not None:
+            return translated_query(query, type_of_references(query, known), translator)
+        check_query(query, written, warehouse)
+        if "/" in statement.sql:
+            query = with_meant_divisions(query, _kinds(query, known, written), written, warehouse)
+        return query, {}
+
+    def _noted(self, made: exp.Select, query: ModelQuery, columns: Columns, statement: Statement) -> exp.Query:
+        """The SELECT with what is known of its columns, for what stands around it."""
+        written, warehouse = statement.dialect, self.known.sources.dialect
+        kind, kinds_by_name = None, dict[str, NumberKind]()
+        if "/" in statement.sql and translator_of(written, warehouse) is None:
+            kinds = _kinds(query, self.known, written)
+            kind = kind_of_answer(query, kinds, written, warehouse)
+            kinds_by_name = dict(kinds_of_columns(query, kinds, written, warehouse))
+        made.meta[KIND], made.meta[KINDS] = kind, kinds_by_name
+        return with_types(made, columns)
 
     def _composed(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """A query of one level on tables; remembers its parts, and from what each is answered."""
@@ -192,7 +211,7 @@ class SelectPlanner:
     def _column(self, name: str, meaning: Meaning) -> exp.Query:
         known = self.known
         if isinstance(meaning, GrainAttribute):
-            bound = _bound(meaning, known)
+            bound = bound_of(meaning, known)
             assert bound is not None  # noqa: S101 - names are made of what facts reach
             source = known.sources[bound.dataset]
             column = source.column(bound.name_column, bound.dataset)
@@ -364,16 +383,10 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
 
 
 def _kind_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> NumberKind:
-    bound = _bound(attribute, known)
+    bound = bound_of(attribute, known)
     if bound is None:
         return NumberKind.UNKNOWN
     return kind_of_type(known.sources[bound.dataset].data_type(bound.name_column))
-
-
-def _bound(attribute: GrainAttribute, known: ModelKnowledge) -> BoundAttribute | None:
-    """An attribute as some fact reaches it; its columns are the same for all."""
-    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.facts)
-    return next((bound for bound in reached if bound is not None), None)
 
 
 def _are_cheaper(facts: FactCost | None, rows: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
 from airflow_atscale_aggs.engine.rewriting import conditional_aggregates
@@ -40,7 +40,9 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     references,
 )
 from airflow_atscale_aggs.engine.rewriting.names import FlatNames, Meaning, SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.postgres_meaning import CALCULATED
 from airflow_atscale_aggs.engine.rewriting.subqueries import free_name, outer_column, rows_of
+from airflow_atscale_aggs.engine.sql.functions.surfaces import SURFACE_DIALECT, is_known_name, known_names
 
 WRAP = "Put the query into a subquery and say it around it."
 
@@ -176,11 +178,17 @@ class FlatExpressions:
 
     def _check(self, node: exp.Expression) -> None:
         if isinstance(node, exp.Anonymous):
-            self.refuse(node, "this function is not known, so it cannot be said in another dialect")
+            self._check_name(node)
         if isinstance(node, _RANDOM):
             self.refuse(node, "it differs from row to row, so groups of rows cannot be asked")
         if isinstance(node, _REFUSED) or not isinstance(node, _KNOWN):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
+
+    def _check_name(self, function: exp.Expression) -> None:
+        if self._dialect != SURFACE_DIALECT or not is_known_name(function.name):
+            near = near_names(function.name.casefold(), known_names())
+            remedy = f"Did you mean {' or '.join(f'`{name.upper()}`' for name in near)}?" if near else ""
+            self.refuse(function, "this function is not known, so it cannot be said in another dialect", remedy)
 
     def _column(self, column: exp.Column, place: _Place) -> exp.Expression:
         aliased = place.alias(column)
@@ -213,12 +221,12 @@ class FlatExpressions:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""
         assert self._calculations is not None  # noqa: S101 - plain names mean no calculation
         if only is None:
-            return exp.Paren(this=self._calculations.expand(calculation.name, self.metric))
+            return _calculated(self._calculations.expand(calculation.name, self.metric))
 
         def measured(name: str, coordinates: Coordinates) -> exp.Expression:
             return self.metric(name, coordinates, only=only)
 
-        return exp.Paren(this=self._calculations.expand(calculation.name, measured))
+        return _calculated(self._calculations.expand(calculation.name, measured))
 
     def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
         return ref(Ref.ATTRIBUTE, self.used.attributes.setdefault(attribute, len(self.used.attributes)))
@@ -364,7 +372,7 @@ class FlatExpressions:
     ) -> exp.Expression:
         """The function before OVER, which is none of the model's aggregates."""
         if isinstance(function, exp.Anonymous):
-            self.refuse(function, "this function is not known, so it cannot be said in another dialect")
+            self._check_name(function)
         if isinstance(function, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
             arguments = {name: _each(value, replaced) for name, value in function.args.items() if name != "this"}
             return function.__class__(**{**arguments, "this": self._windowed(function.this, replaced)})
@@ -428,6 +436,10 @@ class FlatExpressions:
     def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         """Refuse a clause by name."""
         raise UnsupportedQueryError(self.text(clause).strip(), reason, remedy)
+
+
+def _calculated(value: exp.Expression) -> exp.Expression:
+    return exp.Paren(**{"this": value, CALCULATED: True})
 
 
 def is_key(expression: exp.Expression) -> bool:

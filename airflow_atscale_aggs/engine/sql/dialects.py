@@ -67,6 +67,19 @@ class QuantileStyle(StrEnum):
     """PERCENTILE(x, 0.5)"""
 
 
+class FunctionStyle(StrEnum):
+    """How PostgreSQL's functions are said, which queries on models are written with."""
+
+    NATIVE = "native"
+    """As they are written: it is PostgreSQL."""
+
+    DUCKDB = "duckdb"
+    """Translated one by one, see `functions/duckdb.py`."""
+
+    PORTABLE = "portable"
+    """Never tried: only what means the same everywhere is passed on."""
+
+
 class Folding(StrEnum):
     """What an unquoted identifier becomes."""
 
@@ -117,6 +130,7 @@ class Dialect:
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
         timestamp_format: of TO_CHAR, for all digits of a timestamp, where a session may cut off digits of its plain text.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
+        functions: how PostgreSQL's functions are said.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         quantile: how an exact quantile is said; None where only estimates are aggregates.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
@@ -175,6 +189,7 @@ class Dialect:
     epoch_micros: str | None = None
     timestamp_format: str | None = None
     average: AverageType | None = None
+    functions: FunctionStyle = FunctionStyle.PORTABLE
     divides_whole_numbers: bool = False
     quantile: QuantileStyle | None = None
     statistics: str | None = None
@@ -294,6 +309,7 @@ _ROWS = (
         replace_view=ReplaceViewStyle.REPLACE,
         deviation_of_one_is_zero=True,
         average=AverageType.DOUBLE,
+        functions=FunctionStyle.DUCKDB,
         divides_whole_numbers=True,
         quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_DUCKDB_STATISTICS,
@@ -320,6 +336,7 @@ _ROWS = (
         needs_analyze=True,
         bigint_sums_widen=True,
         average=AverageType.EXACT,
+        functions=FunctionStyle.NATIVE,
         quantile=QuantileStyle.WITHIN_GROUP,
         statistics=_POSTGRES_STATISTICS,
         table_bytes=_POSTGRES_TABLE_BYTES,

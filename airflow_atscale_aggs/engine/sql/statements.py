@@ -12,6 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
+from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 
 
@@ -39,10 +40,18 @@ def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
     """
     tools = _tools.by_dialect.get(dialect)
     if tools is None:
-        made = sqlglot_dialect(dialect)
+        # PostgreSQL's is read with formats as they are written.
+        made = PostgresSurface() if dialect == "postgres" else sqlglot_dialect(dialect)
         tools = _tools.by_dialect[dialect] = (made.tokenizer(), made.parser())
     tokenizer, parser = tools
-    return parser.parse(tokenizer.tokenize(sql), sql)
+    tokens = tokenizer.tokenize(sql)
+    if dialect != "postgres":
+        return parser.parse(tokens, sql)
+    check_intervals(tokens)
+    statements = parser.parse(tokens, sql)
+    if "%" in sql or "''" in sql or "hex" in sql.casefold():
+        keep_functions(statements)
+    return statements
 
 
 class _Tools(threading.local):

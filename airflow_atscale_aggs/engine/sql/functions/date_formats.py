@@ -17,7 +17,9 @@ _UPPER_NAMES = (
     + ("MONTH", "MON", "MS", "Month", "Mon", "OF", "P.M.", "PM", "Q", "RM", "SSSSS", "SSSS", "SS", "TZH", "TZM", "TZ")
     + ("US", "WW", "W", "Y,YYY", "YYYY", "YYY", "YY", "Y")
 )
-_LOWER_NAMES = tuple(name.lower() for name in _UPPER_NAMES if name not in {"Day", "Dy", "Month", "Mon", "OF", "TZH", "TZM"})
+_LOWER_NAMES = tuple(
+    name.lower() for name in _UPPER_NAMES if name not in {"Day", "Dy", "Month", "Mon", "OF", "TZH", "TZM"}
+)
 _NAMES = sorted({*_UPPER_NAMES, *_LOWER_NAMES}, key=len, reverse=True)
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 MONTHS = (*_MONTHS, "November", "December")
@@ -165,9 +167,7 @@ def _name(piece: Piece, moment: exp.Expression) -> exp.Expression:
 
 
 def _picked(names: list[str], place: exp.Expression) -> exp.Expression:
-    return exp.Bracket(
-        this=exp.Array(expressions=[text(name) for name in names]), expressions=[place], offset=1
-    )
+    return exp.Bracket(this=exp.Array(expressions=[text(name) for name in names]), expressions=[place], offset=1)
 
 
 def _half(piece: Piece, moment: exp.Expression) -> exp.Expression:

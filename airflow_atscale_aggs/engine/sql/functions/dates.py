@@ -163,7 +163,9 @@ def _truncated(node: exp.Expression, t: Translating) -> Value:
         size = 100 if unit == "CENTURY" else 1000
         moment = value.sql
         first = binary(exp.Sub, call("YEAR", moment), number(1))
-        start = binary(exp.Add, binary(exp.Mul, exp.IntDiv(this=first, expression=number(size)), number(size)), number(1))
+        start = binary(
+            exp.Add, binary(exp.Mul, exp.IntDiv(this=first, expression=number(size)), number(size)), number(1)
+        )
         made = cast(call("MAKE_DATE", start, 1, 1), "timestamp")
     else:
         made = cast(call("DATE_TRUNC", unit.lower(), cast(value.sql, "timestamp")), "timestamp")
@@ -219,7 +221,7 @@ def _now(node: exp.Expression, t: Translating) -> Value:
 
 def _at_zone(node: exp.Expression, t: Translating) -> Value:
     zone = node.args["zone"]
-    if not isinstance(zone, exp.Literal) or not zone.is_string or "/" not in zone.name and zone.name.upper() != "UTC":
+    if not isinstance(zone, exp.Literal) or not zone.is_string or ("/" not in zone.name and zone.name.upper() != "UTC"):
         t.refuse(node, "a zone has to stand in the query by its full name", "Write AT TIME ZONE 'Europe/Berlin'.")
     value = t.value(node.this)
     if value.kind is Kind.DATE:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.date_formats import MONTHS, Piece, formatted, pieces_of
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, Translating, literal_text, text_of
+from airflow_atscale_aggs.engine.sql.functions.handling import (
+    Handlers,
+    NamedHandlers,
+    Translating,
+    literal_text,
+    text_of,
+)
 from airflow_atscale_aggs.engine.sql.functions.moments import date_of
 from airflow_atscale_aggs.engine.sql.functions.number_formats import formatted_number
 from airflow_atscale_aggs.engine.sql.functions.types import DATE, NUMBERS, TEXT, UNTYPED, Kind, SqlType, Value
@@ -35,6 +41,8 @@ _SEPARATORS = frozenset(" -/:.,T_;")
 
 def _to_char(node: exp.Expression, t: Translating) -> Value:
     written = literal_text(node.args.get("format"), t, "a format")
+    if written in {"", "None"}:
+        t.refuse(node, "its format is empty")
     value = t.value(node.this)
     if value.kind in NUMBERS:
         return Value(formatted_number(value, written, node, t), TEXT)

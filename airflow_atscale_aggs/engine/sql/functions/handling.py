@@ -87,9 +87,8 @@ def literal_number(node: exp.Expression | None) -> int | None:
 def refuse_type(node: exp.Expression, value: Value, wanted: str, t: Translating) -> NoReturn:
     """Say that an argument has not the type that PostgreSQL's function takes."""
     place = node.parent if isinstance(node.parent, (exp.Func, exp.Binary)) else node
-    shown = f"`{node.sql(dialect='postgres')}` is {value.kind.value}"
     remedy = "CAST it to the type that is meant."
-    t.refuse(place or node, f"it takes {wanted} in PostgreSQL, and {shown}", remedy)
+    t.refuse(place or node, f"it takes {wanted} in PostgreSQL, and an argument is {value.kind.value}", remedy)
 
 
 def known_places(value: Value) -> Value:
@@ -102,7 +101,10 @@ def known_places(value: Value) -> Value:
 def exact(value: exp.Expression) -> exp.Expression:
     """The fifteen digits that a double precision number is sure of, as a decimal."""
     digits = exp.Anonymous(this="PRINTF", expressions=[exp.Literal.string("%.15g"), value])
-    return cast(digits, "decimal(38, 15)")
+    size = exp.Anonymous(this="ABS", expressions=[value.copy()])
+    problem = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("the number has too many digits")])
+    is_too_long = exp.GTE(this=size, expression=exp.Literal.number("1e22"))
+    return exp.Case(ifs=[exp.If(this=is_too_long, true=problem)], default=cast(digits, "decimal(38, 15)"))
 
 
 def error_if_zero(dividend: exp.Expression, divisor: exp.Expression, result: exp.Expression) -> exp.Expression:

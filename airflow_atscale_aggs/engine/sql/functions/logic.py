@@ -46,8 +46,10 @@ def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -
 
 
 def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:
-    if left == right:
+    if left == right or right.kind is Kind.OTHER:
         return left
+    if left.kind is Kind.OTHER:
+        return right
     if left.kind in NUMBERS and right.kind in NUMBERS:
         return wider(left, right)
     if left.kind in TEXTS and right.kind in TEXTS:
@@ -104,7 +106,7 @@ def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Ex
         return made.this if isinstance(made, exp.Cast) and isinstance(other.sql, _LEAVES) else made
     if {value.kind, other.kind} == {Kind.CHAR, Kind.TEXT}:
         t.refuse(value.sql, "blanks at the end count or not, as CHARACTER meets another type", "CAST it to TEXT.")
-    if value.type.is_double and not isinstance(value.sql, _LEAVES):
+    if value.type.is_double and not isinstance(value.sql, (*_LEAVES, exp.Literal)):
         return known_places(value).sql
     if {value.kind, other.kind} <= NUMBERS and value.kind is not other.kind and common.kind is Kind.DOUBLE:
         return cast(value.sql, "double") if value.kind is Kind.NUMERIC else value.sql
@@ -126,9 +128,7 @@ def _row_of(node: exp.Expression) -> list[exp.Expression] | None:
     return None
 
 
-def _rows(
-    node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Expression], t: Translating
-) -> Value:
+def _rows(node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Expression], t: Translating) -> Value:
     """Rows are compared part by part: NULL where a NULL decides, unlike a struct of the warehouse."""
     if len(lefts) != len(rights):
         t.refuse(node, "the rows have different lengths")
@@ -157,7 +157,11 @@ def _quantified(node: exp.Expression) -> tuple[bool, exp.Expression] | None:
         return True, node.this.unnest()
     if isinstance(node, exp.All):
         return False, node.this.unnest()
-    if isinstance(node, exp.Anonymous) and node.name.casefold() in {"all", "any", "some"} and len(node.expressions) == 1:
+    if (
+        isinstance(node, exp.Anonymous)
+        and node.name.casefold() in {"all", "any", "some"}
+        and len(node.expressions) == 1
+    ):
         return node.name.casefold() != "all", node.expressions[0]
     return None
 
@@ -241,7 +245,9 @@ def _is(node: exp.Expression, t: Translating) -> Value:
 
 
 def _in(node: exp.Expression, t: Translating) -> Value:
-    if node.args.get("query") is not None or node.args.get("unnest") is not None or node.args.get("field") is not None:
+    if node.args.get("query") is not None:
+        return Value(exp.In(this=held(t.value(node.this).sql), query=node.args["query"].copy()), BOOLEAN)
+    if node.args.get("unnest") is not None or node.args.get("field") is not None:
         t.refuse(node, "this form of IN is not translated", "List the values.")
     row = _row_of(node.this)
     if row is not None or any(_row_of(one) is not None for one in node.expressions):
@@ -320,6 +326,10 @@ def _nullif(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Nullif(**sides), common if first.kind in UNTYPED else first.type)
 
 
+def _exists(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+    return Value(node.copy(), BOOLEAN)
+
+
 def _paren(node: exp.Expression, t: Translating) -> Value:
     value = t.value(node.this)
     return Value(exp.Paren(this=value.sql), value.type) if value.kind is not Kind.LITERAL else value
@@ -384,6 +394,7 @@ HANDLERS: Handlers = {
     exp.Least: _greatest,
     exp.Nullif: _nullif,
     exp.Paren: _paren,
+    exp.Exists: _exists,
     exp.Literal: _literal,
     exp.Null: _null,
     exp.Boolean: _boolean,

@@ -69,6 +69,8 @@ def read_number_format(written: str, node: exp.Expression, t: Translating) -> Nu
             before += match.group().strip('"') if token.startswith('"') else match.group()
     if not digits.replace(",", "") or "," in fraction or len(digits) + len(fraction) > _MOST_DIGITS:
         t.refuse(node, f"formats of numbers have 1 to {_MOST_DIGITS} digits and begin before the point here")
+    if has_point and not fraction:
+        t.refuse(node, "a format that ends in a point is not translated")
     if (before or behind) and sign:
         t.refuse(node, "a sign beside other letters is not translated")
     if before and fills:
@@ -101,8 +103,10 @@ def _formatted_double(form: NumberFormat, amount: exp.Expression) -> exp.Express
     """Double precision is rounded as it is stored, and keeps the sign of zero."""
     plain = call("PRINTF", f"%.{len(form.fraction)}f", call("ABS", amount))
     made = _laid_out(form, plain, call("SIGNBIT", amount.copy()), amount)
-    endless = exp.Not(this=call("ISFINITE", amount.copy()))
-    return choose((endless, fails("it is no number that a format shows", amount.copy())), default=made)
+    # Of fifteen digits PostgreSQL shows no more, behind the point either.
+    most = exp.Literal.number(f"1e{15 - len(form.fraction)}")
+    too_long = exp.GTE(this=call("ABS", amount.copy()), expression=most)
+    return choose((too_long, fails("it has more digits than double precision", amount.copy())), default=made)
 
 
 def _laid_out(
@@ -170,6 +174,8 @@ def _around(
         made = joined(sign, body)
         if form.fills:
             made = call("LPAD", made, width + 1, " ")
-    parts = [one for one in (text(form.before), made, text(form.behind)) if not isinstance(one, exp.Literal) or one.name]
+    parts = [
+        one for one in (text(form.before), made, text(form.behind)) if not isinstance(one, exp.Literal) or one.name
+    ]
     there = exp.Is(this=value.copy(), expression=exp.Null())
     return choose((there, exp.Null()), default=joined(*parts))

@@ -94,11 +94,16 @@ def _scale(value: Value) -> int | None:
 
 def _quotient(node: exp.Expression, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
+    if not node.args.get("typed"):
+        # Of a calculated metric, which never leaves a remainder out.
+        return Value(exp.Div(this=left.sql, expression=right.sql), FLOATING_NUMERIC)
     if left.kind is Kind.INTERVAL:
         return multiplied(node, left, right, t)
     left, right, common = _both(node, left, right, t)
     if common.kind in WHOLE:
-        return Value(exp.Paren(this=error_if_zero(left.sql, right.sql, exp.IntDiv(this=left.sql, expression=right.sql))), common)
+        return Value(
+            exp.Paren(this=error_if_zero(left.sql, right.sql, exp.IntDiv(this=left.sql, expression=right.sql))), common
+        )
     quotient = exp.Div(this=cast(left.sql, "double"), expression=right.sql, typed=True)
     if common.kind is Kind.NUMERIC:
         return Value(exp.Paren(this=error_if_zero(left.sql, right.sql, quotient)), FLOATING_NUMERIC)
@@ -351,7 +356,12 @@ def _bucket(node: exp.Expression, t: Translating) -> Value:
     below = exp.LT(this=value.copy(), expression=_plain(low))
     above = exp.GTE(this=value.copy(), expression=_plain(high))
     no_number = (call("ISNAN", value.copy()), fails("operand cannot be NaN"))
-    made = choose(*([no_number] if given.kind in FLOATS else []), (below, number(0)), (above, number(int(buckets) + 1)), default=inside)
+    made = choose(
+        *([no_number] if given.kind in FLOATS else []),
+        (below, number(0)),
+        (above, number(int(buckets) + 1)),
+        default=inside,
+    )
     return Value(made, INTEGER)
 
 

@@ -40,9 +40,7 @@ def _escaped(node: exp.Expression, t: Translating) -> Value:
 def _liked(node: exp.Expression, like: exp.Expression, escape: str, t: Translating) -> Value:
     pattern, negated = like.expression, bool(like.args.get("negate"))
     is_any, array = isinstance(pattern, exp.Any), None
-    if is_any:
-        array = pattern.this.unnest()
-    elif isinstance(pattern, exp.All):
+    if is_any or isinstance(pattern, exp.All):
         array = pattern.this.unnest()
     elif isinstance(pattern, exp.Anonymous) and pattern.name.casefold() in {"all", "any", "some"}:
         is_any, array = pattern.name.casefold() != "all", pattern.expressions[0]
@@ -79,7 +77,9 @@ def _canonical(pattern: str, escape: str, node: exp.Expression, t: Translating) 
         if escape and letter == escape:
             following = next(letters, "")
             if not following:
-                t.refuse(node, "its pattern must not end with the escape", f"Write {escape}{escape} for the letter itself.")
+                t.refuse(
+                    node, "its pattern must not end with the escape", f"Write {escape}{escape} for the letter itself."
+                )
             parts.append((following, True))
         else:
             parts.append((letter, False))

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, Translating, literal_text, text_of
+from airflow_atscale_aggs.engine.sql.functions.handling import (
+    Handlers,
+    NamedHandlers,
+    Translating,
+    literal_text,
+    text_of,
+)
 from airflow_atscale_aggs.engine.sql.functions.types import BOOLEAN, INTEGER, TEXT, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import call, choose
 

@@ -35,7 +35,7 @@ def _of_text(name: str, result: object = TEXT) -> Handler:
 
 def _only(node: exp.Expression, t: Translating) -> exp.Expression:
     if len(node.expressions) != 1:
-        t.refuse(node, "it takes one text")
+        t.refuse(node, "it takes one value")
     only: exp.Expression = node.expressions[0]
     return only
 
@@ -188,7 +188,9 @@ def _printed(node: exp.Expression, t: Translating) -> exp.Expression:
     """What CONCAT makes of a value: booleans are t and f."""
     value = t.value(node)
     if value.kind is Kind.BOOLEAN:
-        return choose((value.sql, text("t")), (exp.Not(this=exp.Paren(this=value.sql.copy())), text("f")), default=exp.Null())
+        return choose(
+            (value.sql, text("t")), (exp.Not(this=exp.Paren(this=value.sql.copy())), text("f")), default=exp.Null()
+        )
     if value.kind is Kind.CHAR:
         return value.sql
     return as_text(node, value, t)
@@ -251,13 +253,15 @@ def _overlay(node: exp.Expression, t: Translating) -> Value:
 
 
 def _hex(node: exp.Expression, t: Translating) -> Value:
-    value = number_of(node.this, t, frozenset({Kind.INTEGER, Kind.SMALLINT, Kind.BIGINT}))
+    value = number_of(_only(node, t), t, WHOLE)
     if value.kind is Kind.SMALLINT:
         t.refuse(node, "PostgreSQL takes an integer or a bigint")
     negative = exp.LT(this=value.sql, expression=number(0))
     size = 2**32 if value.kind is Kind.INTEGER else 2**64
     turned = binary(exp.Add, cast(value.sql.copy(), "hugeint"), exp.Literal.number(size))
-    return Value(call("LOWER", call("TO_HEX", choose((negative, turned), default=cast(value.sql.copy(), "hugeint")))), TEXT)
+    return Value(
+        call("LOWER", call("TO_HEX", choose((negative, turned), default=cast(value.sql.copy(), "hugeint")))), TEXT
+    )
 
 
 def _byte_string(node: exp.Expression, t: Translating) -> Value:
@@ -314,10 +318,8 @@ HANDLERS: Handlers = {
     exp.StartsWith: _starts,
     exp.Overlay: _overlay,
     exp.MD5: _md5,
-    exp.Hex: _hex,
-    exp.LowerHex: _hex,
     exp.ByteString: _byte_string,
     exp.Format: _format,
 }
 
-NAMED: NamedHandlers = {"octet_length": _of_text("STRLEN", INTEGER)}
+NAMED: NamedHandlers = {"octet_length": _of_text("STRLEN", INTEGER), "to_hex": _hex}

@@ -43,15 +43,33 @@ class Translator:
     def __init__(self, handlers: Handlers, named: NamedHandlers, warehouse: str) -> None:
         self._handlers, self._named, self._warehouse = handlers, named, warehouse
         self._type_of: TypeOf = lambda _: None
+        self._named_for_people: Callable[[exp.Expression], exp.Expression] = lambda node: node
 
-    def translated(self, node: exp.Expression, type_of: TypeOf) -> Value:
+    def translated(
+        self,
+        node: exp.Expression,
+        type_of: TypeOf,
+        named: Callable[[exp.Expression], exp.Expression] = lambda node: node,
+    ) -> Value:
         """An expression and its type.
+
+        Args:
+            named: with names in place of references, for messages.
 
         Raises:
             UnsupportedQueryError: it is not known to mean the same.
         """
-        self._type_of = type_of
-        return self.value(node)
+        before = self._type_of, self._named_for_people
+        self._type_of, self._named_for_people = type_of, named
+        try:
+            return self.value(node)
+        finally:
+            self._type_of, self._named_for_people = before
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Names of everything that is translated: of nodes, and of functions that the parser does not know."""
+        return frozenset({*(kind.__name__ for kind in self._handlers), *self._named})
 
     def value(self, node: exp.Expression) -> Value:
         """A part of what is translated."""
@@ -85,7 +103,7 @@ class Translator:
 
     def refuse(self, node: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         """Say that this is not answered."""
-        raise refused(node, reason, remedy)
+        raise refused(self._named_for_people(node), reason, remedy)
 
     def _refuse_unknown(self, node: exp.Expression) -> NoReturn:
         name = function_name(node)

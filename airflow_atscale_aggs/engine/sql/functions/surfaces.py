@@ -1,0 +1,65 @@
+"""Which functions of PostgreSQL a warehouse is asked for, and who translates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
+from airflow_atscale_aggs.engine.sql.functions import duckdb
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refused
+from airflow_atscale_aggs.engine.sql.functions.translating import Translator, function_name
+
+SURFACE_DIALECT = "postgres"
+"""The SQL of queries on models whose meaning is kept on every warehouse."""
+
+_HANDLERS: Mapping[FunctionStyle, tuple[Handlers, NamedHandlers]] = {
+    FunctionStyle.DUCKDB: (duckdb.HANDLERS, duckdb.NAMED)
+}
+_NAMES = frozenset(duckdb.NAMED)
+_ROW = frozenset({"row", "any", "all", "some"})
+
+_PORTABLE = (
+    (exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Paren)
+    + (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.Tuple)
+    + (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Upper, exp.Lower, exp.Extract, exp.TimestampTrunc)
+    + (exp.Cast, exp.DataType, exp.Literal, exp.Null, exp.Boolean, exp.Var, exp.Interval, exp.Placeholder, exp.Column)
+    + (exp.Identifier, exp.Star, exp.Distinct, exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.CurrentDate)
+    + (exp.Year, exp.Month, exp.Day, exp.Concat, exp.DPipe, exp.Subquery, exp.Query, exp.From, exp.Table, exp.Where)
+    + (exp.Window, exp.WindowSpec, exp.Order, exp.Ordered, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Filter)
+    + (exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.ApproxDistinct, exp.IntDiv)
+)
+
+
+def translator_of(written: str, dialect: Dialect) -> Translator | None:
+    """Who translates what is written for a warehouse; None where it is the warehouse's own, or nothing is proven."""
+    found = _HANDLERS.get(dialect.functions)
+    if written != SURFACE_DIALECT or found is None:
+        return None
+    return Translator(*found, dialect.name)
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a function that the parser does not know is part of the surface."""
+    return name.casefold() in _NAMES or name.casefold() in _ROW
+
+
+def known_names() -> frozenset[str]:
+    """Names of all functions of the surface, in lower case."""
+    names = {kind.sql_name().casefold() for kind in duckdb.HANDLERS if issubclass(kind, exp.Func)}
+    return _NAMES | names
+
+
+def check_portable(node: exp.Expression, written: str, dialect: Dialect) -> None:
+    """Where nothing was tried, only what means the same everywhere is passed on.
+
+    Raises:
+        UnsupportedQueryError: a function whose meaning there is not proven.
+    """
+    if written != SURFACE_DIALECT or dialect.functions is not FunctionStyle.PORTABLE:
+        return
+    for part in node.walk():
+        if not isinstance(part, _PORTABLE):
+            reason = f"`{function_name(part)}` is not proven to mean on {dialect.name} what it means in PostgreSQL"
+            raise refused(part, reason, "Use comparisons, arithmetic, CASE, COALESCE, EXTRACT and DATE_TRUNC.")
