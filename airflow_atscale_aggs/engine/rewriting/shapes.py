@@ -13,6 +13,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from airflow_atscale_aggs.engine.sql.functions.literals import ANY_MARK, mark_of
+
 SHAPED_DIALECT = "postgres"
 """The only dialect whose texts are taken apart here."""
 
@@ -23,8 +25,7 @@ _IN_LIST = frozenset({"(", ","})
 _UPPER = 2
 """After BETWEEN … AND: the upper bound comes next."""
 
-_MARK = "7919{number:04d}6007"
-_MARKED = re.compile(r"'?7919(\d{4})6007'?")
+_MARKED = re.compile(r"'?791[789](\d{4})6007'?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def shape_of(sql: str) -> Shape | None:
         ):
             # Equal values have one mark: BETWEEN 'a' AND 'a' is another shape than BETWEEN 'a' AND 'b'.
             number = values.setdefault(part, len(values))
-            mark, gap = _MARK.format(number=number), sql[taken:start]
-            key += (gap, f"\x00{'t' if is_text else 'd' if '.' in part else 'n'}{number}\x00")
+            mark, gap = _mark(part, number), sql[taken:start]
+            key += (gap, f"\x00{mark[:4]}{'t' if is_text else 'd' if '.' in part else 'n'}{number}\x00")
             marked += (gap, f"'{mark}'" if is_text else mark)
             taken = end
         elif is_text:
@@ -80,6 +81,12 @@ def shape_of(sql: str) -> Shape | None:
         return None
     rest = sql[taken:end]
     return Shape("".join((*key, rest)), "".join((*marked, rest)), tuple(values))
+
+
+def _mark(value: str, number: int) -> str:
+    """Dates have marks of their own: they are read as dates where others cannot be."""
+    kind = mark_of(value[1:-1]) if value[0] == "'" else ANY_MARK
+    return f"{kind}{number:04d}6007"
 
 
 def without_marks(text: str, values: Sequence[str]) -> str:
@@ -116,9 +123,9 @@ def template_of(sql: str, shape: Shape) -> SqlTemplate | None:
     end = 0
     for match in _MARKED.finditer(sql):
         number = int(match.group(1))
-        mark = _MARK.format(number=number)
         if number >= len(shape.values):
             return None
+        mark = _mark(shape.values[number], number)
         is_text = shape.values[number][0] == "'"
         if match.group() != (f"'{mark}'" if is_text else mark):
             return None

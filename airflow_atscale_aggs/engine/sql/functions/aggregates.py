@@ -164,10 +164,6 @@ def _filtered(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Filter(this=value.sql, expression=condition), value.type)
 
 
-def _ignoring(node: exp.Expression, t: Translating) -> Value:
-    return t.refuse(node, "PostgreSQL does not say it of windows")
-
-
 def _within_group(node: exp.Expression, t: Translating) -> Value:
     inner, order = node.this, node.expression
     if not isinstance(inner, exp.PercentileCont) or len(order.expressions) != 1:
@@ -209,6 +205,5 @@ HANDLERS: Handlers = {
     exp.LastValue: _shown,
     exp.NthValue: _shown,
     exp.Filter: _filtered,
-    exp.IgnoreNulls: _ignoring,
     exp.WithinGroup: _within_group,
 }

@@ -78,7 +78,7 @@ def _sizes(node: exp.Expression) -> list[int]:
     return [one for one in found if one is not None]
 
 
-def _to_integer(node: exp.Expression, value: Value, t: Translating) -> Value:
+def _to_integer(node: exp.Expression, value: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of value
     kind = _KINDS[node.to.this]
     to = SqlType(kind)
     name = _INTEGER_NAMES[kind]
@@ -178,7 +178,7 @@ def _to_char(node: exp.Expression, value: Value, t: Translating) -> Value:
     return Value(padded, SqlType(Kind.CHAR))
 
 
-def as_text(node: exp.Expression, value: Value, t: Translating) -> exp.Expression:
+def as_text(node: exp.Expression, value: Value, t: Translating) -> exp.Expression:  # noqa: PLR0911 - the same
     """What a value is as a text in PostgreSQL."""
     if value.kind in UNTYPED:
         return t.as_type(value, TEXT).sql

@@ -12,10 +12,63 @@ from airflow_atscale_aggs.engine.sql.functions.handling import Translating
 from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, joined, number, text
 
 _UPPER_NAMES = (
-    ("A.D.", "A.M.", "AD", "AM", "B.C.", "BC", "CC", "DAY", "DDD", "DD", "DY", "Day", "Dy", "D", "FF1", "FF2", "FF3")
-    + ("FF4", "FF5", "FF6", "HH24", "HH12", "HH", "IDDD", "ID", "IW", "IYYY", "IYY", "IY", "I", "J", "MI", "MM")
-    + ("MONTH", "MON", "MS", "Month", "Mon", "OF", "P.M.", "PM", "Q", "RM", "SSSSS", "SSSS", "SS", "TZH", "TZM", "TZ")
-    + ("US", "WW", "W", "Y,YYY", "YYYY", "YYY", "YY", "Y")
+    "A.D.",
+    "A.M.",
+    "AD",
+    "AM",
+    "B.C.",
+    "BC",
+    "CC",
+    "DAY",
+    "DDD",
+    "DD",
+    "DY",
+    "Day",
+    "Dy",
+    "D",
+    "FF1",
+    "FF2",
+    "FF3",
+    "FF4",
+    "FF5",
+    "FF6",
+    "HH24",
+    "HH12",
+    "HH",
+    "IDDD",
+    "ID",
+    "IW",
+    "IYYY",
+    "IYY",
+    "IY",
+    "I",
+    "J",
+    "MI",
+    "MM",
+    "MONTH",
+    "MON",
+    "MS",
+    "Month",
+    "Mon",
+    "OF",
+    "P.M.",
+    "PM",
+    "Q",
+    "RM",
+    "SSSSS",
+    "SSSS",
+    "SS",
+    "TZH",
+    "TZM",
+    "TZ",
+    "US",
+    "WW",
+    "W",
+    "Y,YYY",
+    "YYYY",
+    "YYY",
+    "YY",
+    "Y",
 )
 _LOWER_NAMES = tuple(
     name.lower() for name in _UPPER_NAMES if name not in {"Day", "Dy", "Month", "Mon", "OF", "TZH", "TZM"}
@@ -106,7 +159,7 @@ def formatted(moment: exp.Expression, written: str, node: exp.Expression, t: Tra
     return joined(*parts)
 
 
-def _said(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Translating) -> exp.Expression:
+def _said(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Translating) -> exp.Expression:  # noqa: PLR0911 - one a kind of pattern
     upper = piece.name.upper()
     if upper in _NUMBERS:
         width, value = _NUMBERS[upper]

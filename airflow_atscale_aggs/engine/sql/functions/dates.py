@@ -96,7 +96,7 @@ def part(unit: str, moment: exp.Expression) -> exp.Expression:
     return call(name, moment)
 
 
-def _extracted(node: exp.Expression, t: Translating) -> Value:
+def _extracted(node: exp.Expression, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of moment
     unit = _unit(node.this.name)
     value = t.value(node.expression)
     if value.kind is Kind.TIMESTAMPTZ and unit == "EPOCH":
@@ -182,7 +182,7 @@ def _age(node: exp.Expression, t: Translating) -> Value:
 
 
 def _make_date(node: exp.Expression, t: Translating) -> Value:
-    parts = node.expressions or [node.args[name] for name in ("year", "month", "day")]
+    parts = node.expressions
     if len(parts) != 3:  # noqa: PLR2004 - year, month, day
         t.refuse(node, "it takes a year, a month and a day")
     return Value(call("MAKE_DATE", *(whole_of(one, t) for one in parts)), DATE)
@@ -283,7 +283,6 @@ HANDLERS: Handlers = {
     exp.TimestampTrunc: _truncated,
     exp.MakeInterval: _make_interval,
     exp.TimestampFromParts: _make_timestamp,
-    exp.DateFromParts: _make_date,
     exp.CurrentDate: _today,
     exp.CurrentTimestamp: _now,
     exp.Localtimestamp: _now,

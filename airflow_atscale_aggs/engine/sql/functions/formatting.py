@@ -167,7 +167,6 @@ def _to_number(node: exp.Expression, t: Translating) -> Value:
 TIMESTAMP_TZ = SqlType(Kind.TIMESTAMPTZ)
 HANDLERS: Handlers = {
     exp.TimeToStr: _to_char,
-    exp.ToChar: _to_char,
     exp.StrToDate: _to_date,
     exp.StrToTime: _to_timestamp,
     exp.ToNumber: _to_number,

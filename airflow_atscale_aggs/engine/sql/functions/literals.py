@@ -7,11 +7,13 @@ from datetime import date, datetime
 
 from airflow_atscale_aggs.engine.sql.functions.types import NUMBERS, WHOLE, Kind
 
-DATE_MARK = "7918{number:04d}6007"
-"""Stands for a text that is a date as ISO writes it, while a query is planned for many values."""
+ANY_MARK, DATE_MARK, TIME_MARK = "7919", "7918", "7917"
+"""What marks begin with that stand for values while a query is planned for many: for any, for a date and for a timestamp
+as ISO writes them."""
 
-_DATE_MARK = re.compile(r"7918\d{4}6007")
-_ANY_MARK = re.compile(r"7919\d{4}6007")
+_MARK = re.compile(r"(791[789])\d{4}6007")
+_ISO_LENGTH = len("2024-02-29")
+_SECONDS_LENGTH = len("2024-02-29 10:20:30")
 _INTEGER = re.compile(r"\s*([+-]?\d+)\s*")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3}))?\s*")
 _ISO = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[T\s]\s*(.*?))?\s*")
@@ -21,15 +23,21 @@ _MONTH_FIRST = re.compile(r"\s*([A-Za-z]{3,9})\.?[\s-]\s*(\d{1,2}),?[\s-]\s*(\d{
 _DAY_FIRST = re.compile(r"\s*(\d{1,2})[\s-]\s*([A-Za-z]{3,9})\.?,?[\s-]\s*(\d{4})\s*")
 _YEAR_FIRST = re.compile(r"\s*(\d{4})-([A-Za-z]{3,9})-(\d{1,2})\s*")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?\s*([AaPp][Mm])?(?:\s*(?:Z|z|[+-]\d{1,2}(?::?\d{2})?))?")
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug")
-        + ("september sep sept", "october oct", "november nov", "december dec"),
-        1,
-    )
-    for name in names.split()
-}
+_MONTH_NAMES = (
+    ("january", "jan"),
+    ("february", "feb"),
+    ("march", "mar"),
+    ("april", "apr"),
+    ("may",),
+    ("june", "jun"),
+    ("july", "jul"),
+    ("august", "aug"),
+    ("september", "sep", "sept"),
+    ("october", "oct"),
+    ("november", "nov"),
+    ("december", "dec"),
+)
+_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names}
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _LEAST = {Kind.SMALLINT: 2**15, Kind.INTEGER: 2**31, Kind.BIGINT: 2**63}
@@ -50,10 +58,15 @@ def read_as(text: str, kind: Kind) -> str:
     """
     if kind is Kind.TEXT:
         return text
-    if _ANY_MARK.fullmatch(text):
-        raise UnreadableTextError("a value")
+    mark = _MARK.fullmatch(text)
+    if mark is not None:
+        if mark.group(1) == DATE_MARK and kind in {Kind.DATE, Kind.TIMESTAMP}:
+            return text
+        if mark.group(1) == TIME_MARK and kind is Kind.TIMESTAMP:
+            return text
+        raise UnreadableTextError("it is one of many values")
     if kind in {Kind.DATE, Kind.TIMESTAMP}:
-        return text if _DATE_MARK.fullmatch(text) else _day(text, kind)
+        return _day(text, kind)
     if kind is Kind.BOOLEAN:
         return _boolean(text)
     if kind in NUMBERS:
@@ -61,18 +74,21 @@ def read_as(text: str, kind: Kind) -> str:
     raise UnreadableTextError(f"its spellings of type {kind.value} are not read here")
 
 
-def is_plain_date(text: str) -> bool:
-    """Whether a text is a date of the calendar as ISO writes it.
+def mark_of(text: str) -> str:
+    """What a mark for a text begins with, by what every text of the kind may stand for.
 
-    >>> is_plain_date("2024-02-29"), is_plain_date("2023-02-29"), is_plain_date("2024-2-29")
-    (True, False, False)
+    >>> mark_of("2024-02-29"), mark_of("2023-02-29"), mark_of("2024-02-29 10:20:30"), mark_of("Books")
+    ('7918', '7919', '7917', '7919')
     """
-    if len(text) != len("2024-02-29") or text[4] != "-":
-        return False
+    if len(text) not in {_ISO_LENGTH, _SECONDS_LENGTH} or text[4] != "-":
+        return ANY_MARK
     try:
-        return date.fromisoformat(text).isoformat() == text
+        if len(text) == _ISO_LENGTH:
+            return DATE_MARK if date.fromisoformat(text).isoformat() == text else ANY_MARK
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        return False
+        return ANY_MARK
+    return TIME_MARK if f"{moment.replace(tzinfo=None):%Y-%m-%d %H:%M:%S}" == text else ANY_MARK
 
 
 def _boolean(text: str) -> str:

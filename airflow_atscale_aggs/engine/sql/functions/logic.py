@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
@@ -45,7 +46,7 @@ def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -
     return found if found is not None else TEXT
 
 
-def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:
+def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:  # noqa: PLR0911 - one a pair of kinds
     if left == right or right.kind is Kind.OTHER:
         return left
     if left.kind is Kind.OTHER:
@@ -347,8 +348,6 @@ def _literal(node: exp.Expression, t: Translating) -> Value:
 
 
 def _decimal(node: exp.Expression, written: str, t: Translating) -> Value:
-    from decimal import Decimal, InvalidOperation
-
     try:
         value = Decimal(written)
     except InvalidOperation:

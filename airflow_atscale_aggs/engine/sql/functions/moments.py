@@ -120,7 +120,7 @@ def as_interval(value: Value, t: Translating) -> Value:
     return value
 
 
-def added(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
+def added(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
     """A sum or a difference in which a moment or an interval takes part."""
     is_sum = isinstance(node, exp.Add)
     if is_sum and {left.kind, right.kind} == {Kind.DATE, Kind.LITERAL}:

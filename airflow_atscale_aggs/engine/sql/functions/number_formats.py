@@ -37,7 +37,7 @@ class NumberFormat:
     behind: str
 
 
-def read_number_format(written: str, node: exp.Expression, t: Translating) -> NumberFormat:
+def read_number_format(written: str, node: exp.Expression, t: Translating) -> NumberFormat:  # noqa: C901, PLR0912 - one branch a pattern
     """A format of numbers; what is rarely used is refused."""
     digits, fraction, before, behind, sign = "", "", "", "", ""
     has_point, fills, place = False, True, 0
@@ -45,28 +45,28 @@ def read_number_format(written: str, node: exp.Expression, t: Translating) -> Nu
         match = _TOKEN.match(written, place)
         if match is None:
             t.refuse(node, f"the pattern `{written[place:]}` of a number is not translated")
-        token = match.group().upper()
+        pattern = match.group().upper()
         place = match.end()
-        if token == "FM":
+        if pattern == "FM":
             fills = False
-        elif token in {"9", "0", ",", "G"}:
+        elif pattern in {"9", "0", ",", "G"}:
             if behind or sign == "S>":
                 t.refuse(node, "digits behind other letters are not translated")
-            digits, fraction = _with_digit(digits, fraction, "," if token == "G" else token, has_point=has_point)
-        elif token in {".", "D"}:
+            digits, fraction = _with_digit(digits, fraction, "," if pattern == "G" else pattern, has_point=has_point)
+        elif pattern in {".", "D"}:
             if has_point:
                 t.refuse(node, "it has two points")
             has_point = True
-        elif token in {"S", "MI"}:
+        elif pattern in {"S", "MI"}:
             if sign:
                 t.refuse(node, "it has two signs")
-            sign = "MI" if token == "MI" else "S>" if digits or has_point else "S<"
-            if token == "MI" and not digits:
+            sign = "MI" if pattern == "MI" else "S>" if digits or has_point else "S<"
+            if pattern == "MI" and not digits:
                 t.refuse(node, "MI before the digits is not translated", "Put it behind them.")
         elif digits or has_point:
-            behind += match.group().strip('"') if token.startswith('"') else match.group()
+            behind += match.group().strip('"') if pattern.startswith('"') else match.group()
         else:
-            before += match.group().strip('"') if token.startswith('"') else match.group()
+            before += match.group().strip('"') if pattern.startswith('"') else match.group()
     if not digits.replace(",", "") or "," in fraction or len(digits) + len(fraction) > _MOST_DIGITS:
         t.refuse(node, f"formats of numbers have 1 to {_MOST_DIGITS} digits and begin before the point here")
     if has_point and not fraction:
@@ -78,8 +78,8 @@ def read_number_format(written: str, node: exp.Expression, t: Translating) -> Nu
     return NumberFormat(digits, fraction, has_point, sign, fills, before, behind)
 
 
-def _with_digit(digits: str, fraction: str, token: str, *, has_point: bool) -> tuple[str, str]:
-    return (digits, fraction + token) if has_point else (digits + token, fraction)
+def _with_digit(digits: str, fraction: str, pattern: str, *, has_point: bool) -> tuple[str, str]:
+    return (digits, fraction + pattern) if has_point else (digits + pattern, fraction)
 
 
 def formatted_number(value: Value, written: str, node: exp.Expression, t: Translating) -> exp.Expression:

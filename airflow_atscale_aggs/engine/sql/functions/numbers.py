@@ -119,19 +119,14 @@ def _remainder(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Paren(this=made), SqlType(common.kind, scale=None if common.is_double else common.scale))
 
 
-def _div(node: exp.Expression, left: exp.Expression, right: exp.Expression, t: Translating) -> Value:
-    """DIV(a, b): the quotient of two decimals without its remainder."""
-    first, second = number_of(left, t, EXACT), number_of(right, t, EXACT)
+def integer_division(node: exp.Expression, t: Translating) -> Value:
+    """DIV(a, b), as the parser has it: the quotient of two decimals without its remainder."""
+    first, second = number_of(node.this, t, EXACT), number_of(node.expression, t, EXACT)
     if first.kind in WHOLE and second.kind in WHOLE:
         whole = exp.IntDiv(this=first.sql, expression=second.sql)
         return Value(exp.Paren(this=error_if_zero(first.sql, second.sql, whole)), WHOLE_NUMERIC)
     quotient = exp.Div(this=cast(first.sql, "double"), expression=second.sql, typed=True)
     return Value(error_if_zero(first.sql, second.sql, call("TRUNC", exact(quotient))), WHOLE_NUMERIC)
-
-
-def integer_division(node: exp.Expression, t: Translating) -> Value:
-    """DIV(a, b), as the parser has it."""
-    return _div(node, node.this, node.expression, t)
 
 
 def _negative(node: exp.Expression, t: Translating) -> Value:
@@ -417,4 +412,4 @@ HANDLERS: Handlers = {
     exp.WidthBucket: _bucket,
 }
 
-NAMED: NamedHandlers = {"gcd": _of_whole("GCD"), "lcm": _of_whole("LCM"), "pi": _pi}
+NAMED: NamedHandlers = {"gcd": _of_whole("GCD"), "lcm": _of_whole("LCM")}

@@ -102,7 +102,7 @@ def _similar_to(node: exp.Expression, similar: exp.Expression, escape: str, t: T
     return Value(call("REGEXP_FULL_MATCH", text_of(similar.this, t), regex, "s"), BOOLEAN)
 
 
-def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translating) -> str:
+def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translating) -> str:  # noqa: C901 - one branch a letter
     """SIMILAR TO's pattern as a regular expression of RE2, which has to match the whole text."""
     parts: list[str] = []
     letters = list(pattern)

@@ -94,7 +94,7 @@ def read_regex(written: str, node: exp.Expression, t: Translating) -> Regex:
     return reading.made
 
 
-def _part(reading: _Reading, opened: list[bool]) -> str:
+def _part(reading: _Reading, opened: list[bool]) -> str:  # noqa: PLR0911 - one a kind of letter
     letter = reading.written[reading.place]
     reading.place += 1
     made = reading.made
@@ -215,7 +215,7 @@ def _options(flags: str, node: exp.Expression, t: Translating, allowed: str) -> 
     """RE2's options: in PostgreSQL a dot takes line breaks in, unless n is said."""
     strange = set(flags) - set(allowed)
     if strange:
-        t.refuse(node, f"its flag `{sorted(strange)[0]}` is not translated")
+        t.refuse(node, f"its flag `{min(strange)}` is not translated")
     case = "i" if flags.rfind("i") > flags.rfind("c") else ""
     return case + "s"
 

@@ -313,7 +313,6 @@ HANDLERS: Handlers = {
     exp.ConcatWs: _concat_ws,
     exp.DPipe: _pipes,
     exp.Ascii: _ascii,
-    exp.Unicode: _ascii,
     exp.Chr: _chr,
     exp.StartsWith: _starts,
     exp.Overlay: _overlay,
