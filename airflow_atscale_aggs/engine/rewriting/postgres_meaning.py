@@ -79,6 +79,9 @@ class _Meaning:
             members=tuple(one.sql for one in self._members),
             filters={place: self._value(one).sql for place, one in query.filters.items()},
             subqueries=tuple(self._subqueries.items()),
+            joins=tuple(
+                replace(one, on=self._value(one.on).sql if one.on is not None else None) for one in query.joins
+            ),
             outputs=tuple(
                 replace(one, expression=value.sql) for one, value in zip(query.outputs, outputs, strict=True)
             ),
@@ -110,6 +113,9 @@ class _Meaning:
             return self._keys[place].type
         if kind is Ref.MEMBERS:
             return self._members[place].type
+        if kind is Ref.JOINED:
+            subquery, column = self._query.joined[place]
+            return _outputs(self._subqueries.get(subquery)).get(column, UNKNOWN)
         return INTEGER if kind is Ref.GROUPING else self._type_of(kind, place)
 
     def _calculated(self, node: exp.Expression) -> SqlType:
@@ -127,6 +133,8 @@ class _Meaning:
             if found is None or found[0] is Ref.GROUPING:
                 return None
             kind, place = found
+            if kind is Ref.JOINED:
+                return exp.column(self._query.joined[place][1], quoted=True)
             if kind is Ref.KEY:
                 return rebuilt(self._query.keys[place], named)
             if kind is Ref.MEMBERS:
