@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_atscale_aggs.assets.run_events import moment_of_run
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.operators.base import LEASE, AggregatesOperator, batch_owner
 from airflow_atscale_aggs.operators.run_conf import (
@@ -17,9 +18,8 @@ from airflow_atscale_aggs.operators.run_conf import (
     read_aggregates,
     read_build_type,
     read_grace_periods,
-    signal_ids_of_conf,
-    signal_ids_of_event,
 )
+from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,20 +34,13 @@ _HELD = timedelta(seconds=10)
 """How often a plan looks whether the batch that is under way has ended."""
 
 
-def signals_of_run(context: Context) -> tuple[str, ...]:
-    """Identities of the completion signals behind a run: from its asset events and from ``signals`` in its conf."""
-    events = [event for events in (context.get("triggering_asset_events") or {}).values() for event in events]
-    ids = [*signal_ids_of_conf((context["dag_run"].conf or {}).get("signals"))]
-    ids += [identity for event in events for identity in signal_ids_of_event(event.extra)]
-    return tuple(dict.fromkeys(ids))
-
-
 class PlanBatchBuildOperator(AggregatesOperator):
     """Begins the batch of this DAG run: ordered instances, NEW, recorded in one transaction.
 
     While another batch of the model is under way the task waits deferred. When a batch that was begun after this run was
     asked for, or one that answers the same completion signals, has done what is asked, the run has nothing to do: the list is empty,
-    ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch.
+    ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch. A run of asset events stands for all events until its
+    plan begins, so that only a batch begun later answers it; see `run_events.moment_of_request`.
 
     Args:
         model: name or id of a deployed model.
@@ -87,7 +80,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
         """Plan, or find what was planned, or what makes planning needless."""
         request = self._request(context)
         began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
-        requested_at = context["dag_run"].run_after if self.is_first else began_at
+        requested_at = moment_of_run(context, began_at=began_at, is_first=self.is_first)
         from airflow_atscale_aggs.engine.errors import BatchHeldError
 
         with airflow_errors(), self._workspace() as workspace:
@@ -136,6 +129,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
             requested_at=requested_at,
             signals=asked["signals"],
             grace_periods=asked["grace_periods"],
+            is_signals_only=is_signals_only(context, asked["signals"]),
         )
         return begin_batch(
             workspace,

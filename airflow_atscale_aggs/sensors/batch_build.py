@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_atscale_aggs.assets.run_events import newest_fact
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.triggers.batch_build import BatchBuildTrigger, finished_batch
 
@@ -22,7 +23,8 @@ class BatchBuildSensor(BaseSensorOperator):
 
     Args:
         model: name or id of the model.
-        since: ISO time; templated. Default: the start of the run's data interval, or when the run was asked for.
+        since: ISO time; templated. Empty: the start of the run's data interval; without one, when the run was asked for, or the
+            newest event of the assets that started it, also when Airflow tells the run of older ones only.
         aggs_conn_id: connection of type ``atscale_aggs``.
         deferrable: wait in the triggerer, without a worker slot.
 
@@ -36,7 +38,7 @@ class BatchBuildSensor(BaseSensorOperator):
         self,
         *,
         model: str,
-        since: str = "{{ dag_run.data_interval_start or dag_run.run_after }}",
+        since: str = "",
         aggs_conn_id: str = AggregatesHook.default_conn_name,
         deferrable: bool = True,
         poke_interval: float = 10,
@@ -49,13 +51,14 @@ class BatchBuildSensor(BaseSensorOperator):
         """Wait deferred, or by poking."""
         if not self.deferrable:
             return super().execute(context)
-        found = finished_batch(self.aggs_conn_id, self.model, self._since())
+        since = self._since(context)
+        found = finished_batch(self.aggs_conn_id, self.model, since)
         if found is not None:
             return found
         trigger = BatchBuildTrigger(
             aggs_conn_id=self.aggs_conn_id,
             model=self.model,
-            since=self._since().isoformat(),
+            since=since.isoformat(),
             poke_interval=float(self.poke_interval),
         )
         return self.defer(
@@ -67,11 +70,13 @@ class BatchBuildSensor(BaseSensorOperator):
         self.log.info("Batch %s is live.", event["batch_id"])
         return event
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+    def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        found = finished_batch(self.aggs_conn_id, self.model, self._since())
+        found = finished_batch(self.aggs_conn_id, self.model, self._since(context))
         return PokeReturnValue(is_done=found is not None, xcom_value=found)
 
-    def _since(self) -> datetime:
+    def _since(self, context: Context) -> datetime:
+        if not self.since:
+            return newest_fact(context)
         found = datetime.fromisoformat(self.since)
         return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -31,11 +31,9 @@ from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema, mark_s
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
+from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.settings import Settings
-
-_CLOCK_SKEW = timedelta(seconds=1)
-"""A request and a batch may be stamped on different machines: within this, one batch too many is begun, never one too few."""
 
 _LOOK_BACK = 50
 """Batches that are looked at to find one that answers a request."""
@@ -52,12 +50,14 @@ class BatchRequest:
         requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
         grace_periods: durations by dataset, instead of the model's; see `grace.check_grace_periods`.
+        is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the request.
     """
 
     aggregates: tuple[str, ...] = ()
     requested_at: datetime | None = None
     signals: tuple[str, ...] = ()
     grace_periods: Mapping[str, str] = field(default_factory=dict)
+    is_signals_only: bool = True
 
 
 _EVERYTHING = BatchRequest()
@@ -225,18 +225,15 @@ def _answering_batch(
     if any(batch.owner == owner for batch in recent):
         return None
     answered = registry.batches_of_signals(model_id, request.signals)
-    if request.signals and len(answered) == len(set(request.signals)):
+    if request.signals and request.is_signals_only and len(answered) == len(set(request.signals)):
         return max((registry.batch(batch_id) for batch_id in set(answered.values())), key=lambda one: one.created_at)
     if request.requested_at is None:
         return None
+    asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
     for batch in recent:
-        is_newer = batch.created_at >= request.requested_at + _CLOCK_SKEW
-        is_as_wide = not batch.aggregates or (request.aggregates and set(request.aggregates) <= set(batch.aggregates))
-        # Nobody knows how far back another increment has read.
-        is_as_deep = batch.build_type is BuildType.FULL or (
-            batch.build_type is build_type and not request.grace_periods
-        )
-        if is_newer and is_as_wide and is_as_deep and batch.status in {BatchStatus.DONE, BatchStatus.FAILED}:
+        done = Asked(build_type=batch.build_type, aggregates=batch.aggregates)
+        is_over = batch.status in {BatchStatus.DONE, BatchStatus.FAILED}
+        if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(done, asked):
             return batch
     return None
 
