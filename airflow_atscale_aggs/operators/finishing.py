@@ -62,6 +62,8 @@ class ActivateBatchOperator(AggregatesOperator):
             counts = dict(workspace.registry.instance_counts(batch.id))
         active = [one for one in report.instances if one.status == "active"]
         self._tell_assets(context, active)
+        for note in report.batch.notes:
+            self.log.info("%s", note)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)
         for note in report.batch.notes:
             self.log.info("%s", note)

@@ -95,8 +95,9 @@ class PlanBatchBuildOperator(AggregatesOperator):
             context["ti"].xcom_push(key=COALESCED, value=begun.batch.id)
             return []
         self._check_length(len(begun.instances))
-        for note in begun.batch.notes:
-            self.log.info("%s", note)
+        for note in dict.fromkeys((begun.reason, *begun.batch.notes)):
+            if note:
+                self.log.info("%s", note)
         self.log.info("Batch %s: %s aggregates", begun.batch.id, len(begun.instances))
         for instance in begun.instances:
             self.log.info("%3d. %s: %s", instance.step.position + 1, instance.step.aggregate, instance.step.reason)

@@ -175,6 +175,18 @@ def have_changed(verification: Verification, before: Totals, after: Totals) -> b
     return bool(_differing(verification, before, after, names))
 
 
+def first_disagreement(verification: Verification, one: Totals, other: Totals) -> str:
+    """The first measure of which two totals are not the same, the row count first; empty where there is none.
+
+    Only what is in both is compared.
+    """
+    rows = verification.rows
+    if rows not in one or rows not in other:
+        return ""
+    names = [name for name in one if name in other and not name.startswith(scale_of("")) and name != TABLE_ROWS]
+    return next(iter(_differing(verification, one, other, names)), "")
+
+
 def undecidable(verification: Verification, facts: Totals) -> tuple[str, ...]:
     """The measures whose totals say nothing: floating sums over more rows than their precision can tell apart."""
     rows = _whole(facts[verification.rows])

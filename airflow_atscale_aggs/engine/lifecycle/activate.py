@@ -16,6 +16,7 @@ from operator import itemgetter
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lifecycle.agreement import disagreements
 from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.rights import carry_rights
 from airflow_atscale_aggs.engine.lifecycle.views import ViewTask, leave, show, switch
@@ -42,7 +43,7 @@ def activate_batch(
 ) -> BatchReport:
     """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
 
-    Calling it again after it succeeded changes nothing.
+    Calling it again after it succeeded changes nothing. What the instances saw differently of the facts is noted with the batch.
 
     Args:
         owner: who drives the batch; a batch taken over by somebody else is not touched.
@@ -70,8 +71,8 @@ def activate_batch(
         registry.fail_batch(batch_id, owner=owner, now=now)
         raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
-    # Before anybody reads the new tables.
-    registry.add_notes(batch_id, carry_rights(workspace, batch))
+    # Rights before anybody reads the new tables.
+    registry.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
     return _switched(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
 
 

@@ -29,10 +29,12 @@ from airflow_atscale_aggs.engine.lifecycle.grace import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.resuming import asked_of, why_another, why_not_resumed
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.settings import Settings
 
 _LOOK_BACK = 50
@@ -51,6 +53,7 @@ class BatchRequest:
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
         grace_periods: durations by dataset, instead of the model's; see `grace.check_grace_periods`.
         is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the request.
+        is_new: the owner asks for a batch, not for the end of one that it has begun before.
     """
 
     aggregates: tuple[str, ...] = ()
@@ -58,6 +61,7 @@ class BatchRequest:
     signals: tuple[str, ...] = ()
     grace_periods: Mapping[str, str] = field(default_factory=dict)
     is_signals_only: bool = True
+    is_new: bool = False
 
 
 _EVERYTHING = BatchRequest()
@@ -70,12 +74,14 @@ class BegunBatch:
     Attributes:
         is_resumed: it was begun before.
         is_coalesced: another owner's batch answers the request; there is nothing to do, and no instances.
+        reason: why it is gone on with, or which older batch was closed for it and why, for people; else empty.
     """
 
     batch: BatchRecord
     instances: tuple[InstanceRecord, ...]
     is_resumed: bool
     is_coalesced: bool = False
+    reason: str = ""
 
 
 def begin_batch(
@@ -90,10 +96,11 @@ def begin_batch(
 ) -> BegunBatch:
     """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
 
-    The same owner asking again gets the same batch, opened again when it had failed. A batch whose owner fell silent (its lease is over, or its
-    process on this machine is gone) is taken over instead of begun anew: its New instances are created, In Progress ones
-    restarted, Done ones left, Failed ones retried while attempts are left. A request that another owner's batch answers
-    already begins none: requests that come while a batch runs become one further batch.
+    The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner fell
+    silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the same
+    (`resuming.why_not_resumed`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
+    retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A request that another
+    owner's batch answers already begins none: requests that come while a batch runs become one further batch.
 
     Args:
         model: name or id.
@@ -102,27 +109,28 @@ def begin_batch(
     Raises:
         NotRegisteredError: no such model.
         BatchHeldError: another owner is at work; names it and the end of its lease.
-        AggregatesRefusedError: no aggregate can be built; nothing was begun.
+        AggregatesRefusedError: no aggregate can be built; nothing was begun, nothing closed.
         UnknownNameError: an aggregate is asked for that is not defined.
         SchemaOwnedError: another registry writes into the schema.
     """
     registry = workspace.registry
     record = registry.deployed_model(model)
     check_schema(workspace, is_claiming=True)
-    settings = workspace.settings_of(record.id)
-    lease = lease or timedelta(seconds=settings.lease_seconds)
+    lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
+    asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
     switch_pending_views(workspace, record.id)
-    for last in registry.batches(model_id=record.id, limit=1):
-        if last.status is BatchStatus.FAILED and last.owner == owner:
-            return resume_batch(workspace, last.id, owner=owner, now=now, lease=lease)
-    current = registry.open_batch_of(record.id)
-    if current is not None:
-        batch = _take_over(workspace, current, owner=owner, now=now, lease=lease)
-        mark_schema(workspace, batch.id, now=now)
-        return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=True)
-    answering = _answering_batch(workspace, record.id, build_type, owner, request)
-    if answering is not None:
-        return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
+    older = _older_batch(registry, record.id)
+    reason = ""
+    if older is not None:
+        _check_silent(workspace, older, owner, now)
+        reason = _why_closed(workspace, older, asked, owner, request, now)
+        if not reason:
+            return _gone_on_with(workspace, older, owner=owner, now=now, lease=lease, signals=request.signals)
+    if older is None or older.status is not BatchStatus.IN_PROGRESS:
+        answering = _answering_batch(workspace, record.id, build_type, owner, request)
+        if answering is not None:
+            return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
+    closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
     plan = _planned(workspace, record, build_type, now, request)
     batch = registry.open_batch(
         batch_id=plan.batch_id,
@@ -132,11 +140,14 @@ def begin_batch(
         owner=owner,
         lease_until=now + lease,
         steps=plan.steps,
-        notes=plan.notes,
+        notes=(closing, *plan.notes) if closing else plan.notes,
         schema=plan.schema,
         aggregates=request.aggregates,
         signals=request.signals,
         surroundings=plan.surroundings,
+        grace_periods=request.grace_periods,
+        sources=plan.sources,
+        closes=older if older is not None and older.status is BatchStatus.IN_PROGRESS else None,
         now=now,
     )
     try:
@@ -144,7 +155,57 @@ def begin_batch(
     except SchemaOwnedError:
         registry.cancel_batch(batch.id, now=now)
         raise
-    return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False)
+    return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)
+
+
+def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
+    """The batch that waits to be gone on with or closed: the open one, else the last one when it has failed."""
+    current = registry.open_batch_of(model_id)
+    if current is not None:
+        return current
+    return next((last for last in registry.batches(model_id, 1) if last.status is BatchStatus.FAILED), None)
+
+
+def _why_closed(
+    workspace: Workspace,
+    older: BatchRecord,
+    asked: Asked,
+    owner: str,
+    request: BatchRequest,
+    now: datetime,
+) -> str:
+    """Why an older batch must give way; empty when it is gone on with."""
+    if older.owner == owner and not request.is_new:
+        # A DAG run that was restarted or cleared goes on with what it has begun.
+        return why_another(older, workspace.registry.model(older.model_id), asked)
+    if older.status is BatchStatus.FAILED and older.owner != owner:
+        return "it had failed, and only --resume, or its own run, goes on with a failed one"
+    return why_not_resumed(workspace, older, asked, requested_at=request.requested_at, now=now)
+
+
+def _gone_on_with(
+    workspace: Workspace,
+    batch: BatchRecord,
+    *,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    signals: tuple[str, ...],
+) -> BegunBatch:
+    """An older batch under this owner; one that had failed gets a fresh allowance of attempts."""
+    registry = workspace.registry
+    taken = registry.take_over_batch(
+        batch.id,
+        owner=owner,
+        previous_owner=batch.owner,
+        lease_until=now + lease,
+        fresh_allowance=batch.status is BatchStatus.FAILED,
+        signals=signals,
+    )
+    mark_schema(workspace, batch.id, now=now)
+    why = "its own run asks for it again" if batch.owner == owner else "a new one would do the same, of the same facts"
+    reason = f"Batch {batch.id} of {batch.owner} is gone on with: {why}."
+    return BegunBatch(taken, registry.instances(batch_id=batch.id), is_resumed=True, reason=reason)
 
 
 def resume_batch(
@@ -163,7 +224,10 @@ def resume_batch(
     if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
     check_schema(workspace)
-    taken = _take_over(workspace, batch, owner=owner, now=now, lease=lease, fresh_allowance=True)
+    _check_silent(workspace, batch, owner, now)
+    taken = registry.take_over_batch(
+        batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
+    )
     mark_schema(workspace, batch_id, now=now)
     return BegunBatch(taken, registry.instances(batch_id=batch_id), is_resumed=True)
 
@@ -198,13 +262,14 @@ def run_batch(
     if resume is not None:
         begun = resume_batch(workspace, resume, owner=owner, now=now)
     else:
-        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now, request=request)
+        asked = replace(request, is_new=True)
+        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now, request=asked)
     settings = workspace.settings_of(begun.batch.model_id)
     on_event(
         BuildEvent(
             kind="batch",
             total=len(begun.instances),
-            text=f"{'Resumed' if begun.is_resumed else 'Begun'} batch {begun.batch.id}",
+            text=f"{'Resumed' if begun.is_resumed else 'Begun'} batch {begun.batch.id}. {begun.reason}".strip(),
         )
     )
     lease = timedelta(seconds=settings.lease_seconds)
@@ -231,9 +296,8 @@ def _answering_batch(
         return None
     asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
     for batch in recent:
-        done = Asked(build_type=batch.build_type, aggregates=batch.aggregates)
         is_over = batch.status in {BatchStatus.DONE, BatchStatus.FAILED}
-        if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(done, asked):
+        if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(asked_of(batch), asked):
             return batch
     return None
 
@@ -253,6 +317,7 @@ def _planned(
         new_id=_new_id,
         aggregates=request.aggregates,
         grace_periods=request.grace_periods,
+        mark_sources=True,
     )
     _refuse_if_nothing_is_left(plan, record.name, settings)
     refused = (f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)
@@ -266,28 +331,13 @@ def _refuse_if_nothing_is_left(plan: BatchPlan, model: str, settings: Settings) 
         raise AggregatesRefusedError(model, failures, settings.max_failures)
 
 
-def _take_over(
-    workspace: Workspace,
-    batch: BatchRecord,
-    *,
-    owner: str,
-    now: datetime,
-    lease: timedelta,
-    fresh_allowance: bool = False,
-) -> BatchRecord:
-    """The same batch under this owner, unless its own owner is alive."""
+def _check_silent(workspace: Workspace, batch: BatchRecord, owner: str, now: datetime) -> None:
+    """Raise BatchHeldError when another owner of a batch is alive."""
     is_open = batch.status is BatchStatus.IN_PROGRESS
     is_alive = is_open and batch.lease_until > now and not is_dead_process(batch.owner)
     if is_alive and batch.owner != owner:
         model = workspace.registry.model(batch.model_id)
         raise BatchHeldError(model.name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))
-    return workspace.registry.take_over_batch(
-        batch.id,
-        owner=owner,
-        previous_owner=batch.owner,
-        lease_until=now + lease,
-        fresh_allowance=fresh_allowance,
-    )
 
 
 def _new_id() -> str:

@@ -17,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.foreseeing import with_foreseen
 from airflow_atscale_aggs.engine.lifecycle.increments import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.proving import refusal_of, unreadable_columns, with_proven
+from airflow_atscale_aggs.engine.lifecycle.source_marks import take_marks
 from airflow_atscale_aggs.engine.lifecycle.surrounding import datasets_of, surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
@@ -45,6 +46,7 @@ def plan_batch(
     estimate: bool = False,
     aggregates: Collection[str] = (),
     grace_periods: Mapping[str, str] = _NO_OVERRIDES,
+    mark_sources: bool = False,
 ) -> BatchPlan:
     """The batch that a build of the model would run now.
 
@@ -56,6 +58,7 @@ def plan_batch(
             build stand for them.
         aggregates: names of those to build; empty: all.
         grace_periods: by dataset, instead of the model's; checked before.
+        mark_sources: note the state of the datasets first, which costs a scan of each.
 
     Raises:
         NotRegisteredError: no such model.
@@ -70,6 +73,7 @@ def plan_batch(
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
+        marks = take_marks(session, parts, sources) if mark_sources else ()
         refusals = refused_by_warehouse(session, candidates, sources)
         readable = [one for one in candidates if (one.definition.id, one.part.fact) not in refusals]
         facts = prove(session, [one.part for one in readable], sources)
@@ -97,7 +101,7 @@ def plan_batch(
             surroundings=surroundings,
             refusals={**refusals, **decided.refusals},
         )
-        return with_foreseen(workspace, session, make_batch_plan(given))
+        return replace(with_foreseen(workspace, session, make_batch_plan(given)), sources=marks)
 
 
 def refused_by_warehouse(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 
 
@@ -30,6 +31,7 @@ class BatchPlan:
         ordering: ``derivability`` when sources were ordered first, else why not.
         notes: sentences for people: what was found out and decided.
         surroundings: what it was planned in.
+        sources: the state in which the datasets were found; none when nobody asked for it.
     """
 
     model_id: str
@@ -43,3 +45,4 @@ class BatchPlan:
     ordering: str = "derivability"
     notes: tuple[str, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+    sources: tuple[SourceMark, ...] = ()

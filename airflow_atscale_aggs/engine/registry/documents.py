@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 )
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
+from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -57,6 +58,8 @@ _evidence_decoder = msgspec.json.Decoder(dict[str, float])
 _checksum_decoder = msgspec.json.Decoder(Checksum)
 _evaluation_decoder = msgspec.json.Decoder(EvaluationRecord)
 _surroundings_decoder = msgspec.json.Decoder(Surroundings)
+_grace_periods_decoder = msgspec.json.Decoder(dict[str, str])
+_sources_decoder = msgspec.json.Decoder(tuple[SourceMark, ...])
 _notes_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -222,6 +225,26 @@ def encode_surroundings(surroundings: Surroundings) -> bytes:
 def decode_surroundings(document: bytes) -> Surroundings:
     """What a batch was planned in."""
     return _surroundings_decoder.decode(document)
+
+
+def encode_grace_periods(periods: Mapping[str, str]) -> bytes:
+    """Durations by dataset, as JSON."""
+    return _encode(dict(periods))
+
+
+def decode_grace_periods(document: bytes) -> dict[str, str]:
+    """Durations by dataset."""
+    return _grace_periods_decoder.decode(document)
+
+
+def encode_sources(marks: tuple[SourceMark, ...]) -> bytes:
+    """The state of datasets, as JSON."""
+    return _encode(marks)
+
+
+def decode_sources(document: bytes) -> tuple[SourceMark, ...]:
+    """The state of datasets."""
+    return _sources_decoder.decode(document)
 
 
 def encode_verified(verified: Verified) -> bytes:

@@ -171,10 +171,14 @@ class RegistryReader:
         return {row[0]: (row[1], row[2] or 0) for row in self._rows(query)}
 
     def last_rows(self, model_id: str) -> Mapping[tuple[str, str], int]:
-        """Rows of the newest built instance by (definition id, fact)."""
+        """Rows of the newest built instance by (definition id, fact); staged ones are not known to go live."""
         query = (
             select(instances.c.definition_id, instances.c.fact, instances.c.rows)
-            .where(instances.c.model_id == model_id, instances.c.rows.is_not(None))
+            .where(
+                instances.c.model_id == model_id,
+                instances.c.rows.is_not(None),
+                instances.c.status != InstanceStatus.DONE,
+            )
             .order_by(instances.c.finished_at)
         )
         return {(row[0], row[1]): row[2] for row in self._rows(query)}
@@ -381,6 +385,8 @@ def batch_record(row: _AnyRow) -> BatchRecord:
         schema=row.schema,
         notes=documents.decode_notes(row.notes),
         aggregates=documents.decode_notes(row.aggregates) if row.aggregates else (),
+        grace_periods=documents.decode_grace_periods(row.grace_periods) if row.grace_periods else {},
+        sources=documents.decode_sources(row.sources) if row.sources else (),
     )
 
 

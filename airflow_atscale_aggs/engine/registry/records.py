@@ -10,6 +10,7 @@ from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segments import BuiltSegment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 
@@ -138,6 +139,8 @@ class BatchRecord:
         failures: failed attempts of all instances within the current allowance.
         views_pending: True between activation in the registry and the switch of the stable views.
         aggregates: names of the aggregates it was asked to build; empty: all of the model.
+        grace_periods: durations by dataset that it was asked to use instead of the model's.
+        sources: the state in which it has found the datasets; none in batches of versions that did not note it.
     """
 
     id: str
@@ -154,6 +157,8 @@ class BatchRecord:
     schema: str = ""
     notes: tuple[str, ...] = ()
     aggregates: tuple[str, ...] = ()
+    grace_periods: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[SourceMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

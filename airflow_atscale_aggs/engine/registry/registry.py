@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import BatchHeldError, IllegalTransitionError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
@@ -31,6 +32,7 @@ from airflow_atscale_aggs.engine.registry.tables import batches, definitions, in
 VIEW_NOTE = "Stable view "
 """How notes about stable views begin."""
 
+_NO_OVERRIDES: Mapping[str, str] = {}
 _OPEN_ENDS = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
 
 
@@ -81,6 +83,9 @@ class Registry(
         aggregates: tuple[str, ...] = (),
         signals: tuple[str, ...] = (),
         surroundings: Surroundings | None = None,
+        grace_periods: Mapping[str, str] = _NO_OVERRIDES,
+        sources: tuple[SourceMark, ...] = (),
+        closes: BatchRecord | None = None,
         now: datetime,
     ) -> BatchRecord:
         """Record a batch and its instances (NEW) in one transaction.
@@ -92,6 +97,10 @@ class Registry(
             aggregates: names of those it was asked to build; empty: all of the model.
             signals: identities of the completion signals that it answers.
             surroundings: what it was planned in; None where nobody looked.
+            grace_periods: durations by dataset that were asked for.
+            sources: the state in which the datasets were found.
+            closes: a batch in progress that is closed as well, if its owner is still who the caller saw: the caller decides
+                that this one is silent.
 
         Raises:
             BatchHeldError: the model has a batch in progress; the database allows one only.
@@ -109,6 +118,8 @@ class Registry(
             "notes": documents.encode_notes(notes),
             "aggregates": documents.encode_notes(aggregates) if aggregates else None,
             "surroundings": None if surroundings is None else documents.encode_surroundings(surroundings),
+            "grace_periods": documents.encode_grace_periods(grace_periods) if grace_periods else None,
+            "sources": documents.encode_sources(sources) if sources else None,
             "created_at": now,
         }
         rows = [
@@ -124,7 +135,13 @@ class Registry(
             }
             for step in steps
         ]
-        failed = select(batches.c.id).where(batches.c.model_id == model_id, batches.c.status == BatchStatus.FAILED)
+        is_over = batches.c.status == BatchStatus.FAILED
+        if closes is not None:
+            is_silent = (batches.c.owner == closes.owner, batches.c.lease_until == closes.lease_until)
+            is_over = or_(
+                is_over, and_(batches.c.id == closes.id, batches.c.status == BatchStatus.IN_PROGRESS, *is_silent)
+            )
+        failed = select(batches.c.id).where(batches.c.model_id == model_id, is_over)
         try:
             with self.database.writing() as connection:
                 closed = [row[0] for row in connection.execute(failed)]
@@ -135,8 +152,8 @@ class Registry(
                 )
                 connection.execute(
                     update(batches)
-                    .where(batches.c.model_id == model_id, batches.c.status == BatchStatus.FAILED)
-                    .values(status=BatchStatus.CANCELLED)
+                    .where(batches.c.model_id == model_id, is_over)
+                    .values(status=BatchStatus.CANCELLED, finished_at=func.coalesce(batches.c.finished_at, now))
                 )
                 connection.execute(insert(batches), batch)
                 if rows:
@@ -155,6 +172,7 @@ class Registry(
         previous_owner: str,
         lease_until: datetime,
         fresh_allowance: bool = False,
+        signals: tuple[str, ...] = (),
     ) -> BatchRecord:
         """Make an owner the holder of an open or failed batch, if it is still held as the caller saw it.
 
@@ -162,6 +180,7 @@ class Registry(
 
         Args:
             fresh_allowance: forget the failed attempts of instances that are FAILED, and of the batch.
+            signals: identities of further completion signals that it answers.
 
         Raises:
             StaleStatusError: somebody else took it first.
@@ -192,6 +211,8 @@ class Registry(
                         .where(instances.c.batch_id == batch_id, instances.c.status == InstanceStatus.FAILED)
                         .values(failures=0)
                     )
+                if moved and signals:
+                    record_signals(connection, self._model_of(connection, batch_id), batch_id, signals)
         except IntegrityError:
             raise self._held(self.batch(batch_id).model_id) from None
         found = self.batch(batch_id)
@@ -387,6 +408,10 @@ class Registry(
         if not moved:
             raise self._stale(found, owner)
         return found
+
+    @staticmethod
+    def _model_of(connection: Connection, batch_id: str) -> str:
+        return str(connection.scalar(select(batches.c.model_id).where(batches.c.id == batch_id)))
 
     def _held(self, model_id: str) -> BatchHeldError:
         name = self.model(model_id).name

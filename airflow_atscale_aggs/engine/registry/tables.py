@@ -153,6 +153,8 @@ batches = Table(
     Column("notes", LargeBinary, nullable=False),
     Column("aggregates", LargeBinary),
     Column("surroundings", LargeBinary),
+    Column("grace_periods", LargeBinary),
+    Column("sources", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
 )

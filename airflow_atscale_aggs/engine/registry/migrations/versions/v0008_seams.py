@@ -1,4 +1,4 @@
-"""Whose schema it is, models that were let go, tables that were taken over, what segments were made from, perspectives."""
+"""Whose schema it is, models that were let go, tables that were taken over, what segments and batches were made from."""
 
 from __future__ import annotations
 
@@ -31,3 +31,5 @@ def upgrade() -> None:
     op.add_column("atscale_aggs_segments", sa.Column("mark", sa.Text))
     op.add_column("atscale_aggs_segments", sa.Column("checksum", sa.LargeBinary))
     op.add_column("atscale_aggs_models", sa.Column("perspectives", sa.Text))
+    op.add_column("atscale_aggs_batches", sa.Column("grace_periods", sa.LargeBinary))
+    op.add_column("atscale_aggs_batches", sa.Column("sources", sa.LargeBinary))

@@ -1,0 +1,82 @@
+"""Queries that answer differently once a dataset was changed: rows that come, go or change, also by a table put in its place.
+
+A table whose rows know which transaction has written them is marked by these: a row that is written later has another one, and one
+that is gone is missing. Everything else is marked by the values of the columns that aggregates read. Both are sums of hashes, so
+that the order of rows does not count.
+
+Source: PostgreSQL, "System Columns" (xmin). Foreign tables have none: there it is 0, or cannot be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource
+from airflow_atscale_aggs.engine.sql.statements import render
+
+_ROWS = "f"
+
+
+def columns_of_datasets(parts: Sequence[FactPart]) -> Mapping[str, frozenset[str]]:
+    """By dataset: the columns that aggregates store, and those that they join by."""
+    read: dict[str, set[str]] = {part.fact: set() for part in parts}
+    for part in parts:
+        read[part.fact] |= {measure.column for measure in part.measures if measure.column}
+        for bound in part.attributes:
+            read.setdefault(bound.dataset, set()).update(bound.columns)
+            for step in bound.steps:
+                read.setdefault(step.from_dataset, set()).update(step.from_columns)
+                read.setdefault(step.to_dataset, set()).update(step.to_columns)
+    return {dataset: frozenset(columns) for dataset, columns in read.items()}
+
+
+def version_mark_sql(source: DatasetSource) -> str:
+    """Marks a table by the versions of its rows: the number of rows, a sum, the least version; empty where there are none."""
+    dialect = source.dialect
+    if dialect.row_version is None or dialect.hash_text is None or source.place is None:
+        return ""
+    column = exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True), table=exp.to_identifier(_ROWS))
+    version = exp.cast(column, "text")
+    hashed = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
+    return _marked(source, hashed, exp.Min(this=version.copy()))
+
+
+def has_versions(mark: str) -> bool:
+    """False for the mark of a table whose rows do not know who wrote them."""
+    return not mark.endswith("/0")
+
+
+def value_mark_sql(source: DatasetSource, columns: Sequence[str]) -> str:
+    """Marks a dataset by the values of some columns; empty where the warehouse does not hash."""
+    values = []
+    for column in columns:
+        try:
+            values.append(source.column(column, _ROWS))
+        except DefinitionError:
+            # What reads it is not built.
+            continue
+    hashed = _hash(values, source.dialect) if values else exp.Literal.number(0)
+    return "" if hashed is None else _marked(source, hashed)
+
+
+def _marked(source: DatasetSource, hashed: exp.Expression, *further: exp.Expression) -> str:
+    select = exp.select(
+        exp.cast(exp.Count(this=exp.Star(), big_int=True), "text"),
+        exp.cast(exp.Sum(this=hashed), "text"),
+        *further,
+    ).from_(source.relation(_ROWS), copy=False)
+    return render(select, source.dialect)
+
+
+def _hash(values: list[exp.Expression], dialect: Dialect) -> exp.Expression | None:
+    if dialect.hash_columns is not None:
+        return exp.Anonymous(this=dialect.hash_columns, expressions=values)
+    if dialect.hash_text is None:
+        return None
+    text = exp.cast(exp.Anonymous(this="ROW", expressions=values), "text")
+    return exp.Anonymous(this=dialect.hash_text, expressions=[text, exp.Literal.number(0)])
