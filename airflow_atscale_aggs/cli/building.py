@@ -125,7 +125,7 @@ def build(
     """Build or rebuild all aggregates of a model, in one batch, and activate them together.
 
     Use it after each load of the facts. What others derive from comes first. The old instances serve until all new ones are ready; if too many fail, they go
-    on serving and what was built stays staged for `--resume`. An interrupted batch is taken up again by the next build.
+    on serving and what was built stays staged for `--resume`. An interrupted batch is gone on with by the next build only when that would do the same; else it is closed, and the reason is told.
     """
     from airflow_atscale_aggs.cli.interrupting import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress

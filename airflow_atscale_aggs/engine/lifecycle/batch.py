@@ -117,45 +117,19 @@ def begin_batch(
     record = registry.deployed_model(model)
     check_schema(workspace, is_claiming=True)
     lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
-    asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
     switch_pending_views(workspace, record.id)
-    older = _older_batch(registry, record.id)
-    reason = ""
+    beginning = _Beginning(workspace, record, build_type, owner, now, lease, request)
+    older, reason = _older_batch(registry, record.id), ""
     if older is not None:
         _check_silent(workspace, older, owner, now)
-        reason = _why_closed(workspace, older, asked, owner, request, now)
+        reason = beginning.why_closed(older)
         if not reason:
-            return _gone_on_with(workspace, older, owner=owner, now=now, lease=lease, signals=request.signals)
+            return beginning.go_on_with(older)
     if older is None or older.status is not BatchStatus.IN_PROGRESS:
         answering = _answering_batch(workspace, record.id, build_type, owner, request)
         if answering is not None:
             return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
-    closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
-    plan = _planned(workspace, record, build_type, now, request)
-    batch = registry.open_batch(
-        batch_id=plan.batch_id,
-        model_id=record.id,
-        deployment_id=plan.deployment_id,
-        build_type=build_type,
-        owner=owner,
-        lease_until=now + lease,
-        steps=plan.steps,
-        notes=(closing, *plan.notes) if closing else plan.notes,
-        schema=plan.schema,
-        aggregates=request.aggregates,
-        signals=request.signals,
-        surroundings=plan.surroundings,
-        grace_periods=request.grace_periods,
-        sources=plan.sources,
-        closes=older if older is not None and older.status is BatchStatus.IN_PROGRESS else None,
-        now=now,
-    )
-    try:
-        mark_schema(workspace, batch.id, now=now)
-    except SchemaOwnedError:
-        registry.cancel_batch(batch.id, now=now)
-        raise
-    return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)
+    return beginning.begin_anew(older, reason)
 
 
 def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
@@ -166,46 +140,75 @@ def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
     return next((last for last in registry.batches(model_id, 1) if last.status is BatchStatus.FAILED), None)
 
 
-def _why_closed(
-    workspace: Workspace,
-    older: BatchRecord,
-    asked: Asked,
-    owner: str,
-    request: BatchRequest,
-    now: datetime,
-) -> str:
-    """Why an older batch must give way; empty when it is gone on with."""
-    if older.owner == owner and not request.is_new:
-        # A DAG run that was restarted or cleared goes on with what it has begun.
-        return why_another(older, workspace.registry.model(older.model_id), asked)
-    if older.status is BatchStatus.FAILED and older.owner != owner:
-        return "it had failed, and only --resume, or its own run, goes on with a failed one"
-    return why_not_resumed(workspace, older, asked, requested_at=request.requested_at, now=now)
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What `begin_batch` was called with, and its three ends."""
 
+    workspace: Workspace
+    record: ModelRecord
+    build_type: BuildType
+    owner: str
+    now: datetime
+    lease: timedelta
+    request: BatchRequest
 
-def _gone_on_with(
-    workspace: Workspace,
-    batch: BatchRecord,
-    *,
-    owner: str,
-    now: datetime,
-    lease: timedelta,
-    signals: tuple[str, ...],
-) -> BegunBatch:
-    """An older batch under this owner; one that had failed gets a fresh allowance of attempts."""
-    registry = workspace.registry
-    taken = registry.take_over_batch(
-        batch.id,
-        owner=owner,
-        previous_owner=batch.owner,
-        lease_until=now + lease,
-        fresh_allowance=batch.status is BatchStatus.FAILED,
-        signals=signals,
-    )
-    mark_schema(workspace, batch.id, now=now)
-    why = "its own run asks for it again" if batch.owner == owner else "a new one would do the same, of the same facts"
-    reason = f"Batch {batch.id} of {batch.owner} is gone on with: {why}."
-    return BegunBatch(taken, registry.instances(batch_id=batch.id), is_resumed=True, reason=reason)
+    def why_closed(self, older: BatchRecord) -> str:
+        """Why an older batch must give way; empty when it is gone on with."""
+        request = self.request
+        asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
+        if older.owner == self.owner and not request.is_new:
+            # A DAG run that was restarted or cleared goes on with what it has begun.
+            return why_another(older, self.record, asked)
+        if older.status is BatchStatus.FAILED and older.owner != self.owner:
+            return "it had failed, and only --resume, or its own run, goes on with a failed one"
+        return why_not_resumed(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
+
+    def go_on_with(self, older: BatchRecord) -> BegunBatch:
+        """An older batch under this owner; one that had failed gets a fresh allowance of attempts."""
+        registry = self.workspace.registry
+        taken = registry.take_over_batch(
+            older.id,
+            owner=self.owner,
+            previous_owner=older.owner,
+            lease_until=self.now + self.lease,
+            fresh_allowance=older.status is BatchStatus.FAILED,
+            signals=self.request.signals,
+        )
+        mark_schema(self.workspace, older.id, now=self.now)
+        is_own = older.owner == self.owner
+        why = "its own run asks for it again" if is_own else "a new one would do the same, of the same facts"
+        reason = f"Batch {older.id} of {older.owner} is gone on with: {why}."
+        return BegunBatch(taken, registry.instances(batch_id=older.id), is_resumed=True, reason=reason)
+
+    def begin_anew(self, older: BatchRecord | None, reason: str) -> BegunBatch:
+        """A new batch, and the end of an older one with it."""
+        registry, request = self.workspace.registry, self.request
+        closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
+        plan = _planned(self.workspace, self.record, self.build_type, self.now, request)
+        batch = registry.open_batch(
+            batch_id=plan.batch_id,
+            model_id=self.record.id,
+            deployment_id=plan.deployment_id,
+            build_type=self.build_type,
+            owner=self.owner,
+            lease_until=self.now + self.lease,
+            steps=plan.steps,
+            notes=(closing, *plan.notes) if closing else plan.notes,
+            schema=plan.schema,
+            aggregates=request.aggregates,
+            signals=request.signals,
+            surroundings=plan.surroundings,
+            grace_periods=request.grace_periods,
+            sources=plan.sources,
+            closes=older if older is not None and older.status is BatchStatus.IN_PROGRESS else None,
+            now=self.now,
+        )
+        try:
+            mark_schema(self.workspace, batch.id, now=self.now)
+        except SchemaOwnedError:
+            registry.cancel_batch(batch.id, now=self.now)
+            raise
+        return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)
 
 
 def resume_batch(
