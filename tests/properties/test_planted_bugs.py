@@ -93,7 +93,7 @@ def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(matching, "not_single_rows", lambda query, part: ())
     patch.setattr(matching.InstanceIndex, "_only_grain", lambda self, query, part: -1)
     patch.setattr(matching, "_fragile", lambda part: ())
-    patch.setattr(AggregateRows, "_only", lambda self, metric: exp.Sum(this=_distinct(self, metric)))
+    patch.setattr(AggregateRows, "_only", lambda self, metric, only: exp.Sum(this=_distinct(self, metric)))
 
 
 def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expression:
@@ -103,7 +103,7 @@ def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expression:
 
 def _names_are_keys(patch: pytest.MonkeyPatch) -> None:
     """Members of one name are taken for one member by exact distinct counts."""
-    patch.setattr(matching, "_is_told_apart", lambda bound: True)
+    patch.setattr(matching, "is_told_apart", lambda bound: True)
 
 
 def _bridges_are_joins(patch: pytest.MonkeyPatch) -> None:
@@ -138,9 +138,11 @@ def _change_conditions(patch: pytest.MonkeyPatch, change: Callable[[exp.Expressi
 
 def _having_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """HAVING is forgotten on aggregates and facts alike; plain Python remembers."""
-    plain = composing._finish
+    plain = composing.finish
     patch.setattr(
-        composing, "_finish", lambda query, select, values: plain(replace(query, having=None), select, values)
+        composing,
+        "finish",
+        lambda query, select, values, **rest: plain(replace(query, having=None), select, values, **rest),
     )
 
 

@@ -19,7 +19,7 @@ from tests.properties.test_calculated_forms import check
 
 def _filters_hold(patch: pytest.MonkeyPatch) -> None:
     """The month before lies in the filter."""
-    patch.setattr(scopes._Scoper, "_override", lambda self, axis, level: None)
+    patch.setattr(scopes._Scoper, "_override", lambda self, axis, level: [])
 
 
 def _all_keeps_filters(patch: pytest.MonkeyPatch) -> None:
