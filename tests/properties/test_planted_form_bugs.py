@@ -90,8 +90,8 @@ def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:
     """Groups without rows of their own are shown."""
     plain = composing._union
 
-    def union(whole: list[parts.QueryPart], names: composing._Names, keys: int) -> exp.Expression:
-        made = plain(whole, names, keys)
+    def union(whole: list[parts.QueryPart], names: composing._Names) -> exp.Expression:
+        made = plain(whole, names)
         for one in made.find_all(exp.Alias):
             if one.alias == names.is_there:
                 one.set("this", exp.Literal.number(1))
