@@ -339,3 +339,10 @@ def test_a_dropped_aggregate_leaves_the_answer_to_the_next(folder: Path) -> None
     assert document["sources"][0]["aggregate"] == "by_month_and_city"
     assert document["planned_sources"] == document["sources"]
     assert "could not be read" not in err
+
+
+def test_the_parser_is_not_heard(folder: Path) -> None:
+    """What a library logs about statements that it does not know is nothing for a user."""
+    for sql in ("SHOW TABLES", "DESCRIBE shop", "EXPLAIN SELECT 1"):
+        code, out, err = _run(folder, "query", sql)
+        assert (code, bool(out), "Command" in err) == (0, True, False), err

@@ -9,7 +9,12 @@ import pytest
 import tiny_star
 from query_oracle import same_rows
 
-from airflow_atscale_aggs.engine.errors import NotRegisteredError, PermanentWarehouseError, UnreadableQueryError
+from airflow_atscale_aggs.engine.errors import (
+    NotRegisteredError,
+    PermanentWarehouseError,
+    UnreadableQueryError,
+    UnsupportedQueryError,
+)
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
@@ -287,3 +292,18 @@ def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
     own = "SELECT COUNT(*) AS n FROM information_schema.columns WHERE table_name = 'shop'"
     assert answer(workspace, own).rows == _facts(workspace, own)
     assert "shows models as views" in explain(workspace, own).untouched[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "clause"),
+    [
+        ('PIVOT tiny_sales ON "City" USING SUM("Amount")', "`PIVOT` is not answered"),
+        ("/* how big? */ SUMMARIZE tiny.tiny_sales", "`SUMMARIZE` is not answered"),
+        ('EXPLAIN SELECT "Amount" FROM tiny_sales', "atscale-aggs explain"),
+    ],
+)
+def test_what_is_no_query_on_a_model_is_refused_by_name(workspace: Workspace, sql: str, clause: str) -> None:
+    """In one sentence of ours, not with what the warehouse says of a table that it does not have."""
+    with pytest.raises(UnsupportedQueryError, match="is a model, and a model is asked by SELECT alone") as refused:
+        answer(workspace, sql)
+    assert clause in str(refused.value)

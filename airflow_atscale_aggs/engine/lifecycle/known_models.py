@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -105,6 +106,11 @@ class KnownModels:
             fitting = same
         exact = [record for record in fitting if table.name == (record.perspective or record.name)]
         return exact or fitting
+
+    def named_in(self, sql: str) -> str:
+        """A model whose name stands among the words of a text; empty when there is none."""
+        words = sql.casefold()
+        return next((name for name in self._named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)), "")
 
     def only(self, table: exp.Table, records: Sequence[ModelRecord]) -> ModelRecord:
         """The model that a name means.

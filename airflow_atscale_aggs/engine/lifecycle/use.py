@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
     QueryError,
     UnreadableQueryError,
+    UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
@@ -37,8 +38,15 @@ from airflow_atscale_aggs.engine.rewriting.shapes import (
     template_of,
     without_marks,
 )
+from airflow_atscale_aggs.engine.rewriting.statements import first_word
 
 DEFAULT_DIALECT = "postgres"
+_REMEDIES = {
+    "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
+    "EXPLAIN": "Ask `atscale-aggs explain`, which says what answers the query.",
+    "DESCRIBE": "Read information_schema.columns, which shows models.",
+    "SHOW": "Read information_schema.columns, which shows models.",
+}
 MOST_PLANS = 1000
 """Plans that a router keeps, by query shape."""
 
@@ -162,8 +170,7 @@ class QueryRouter:
             found = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
         except PermanentWarehouseError as error:
             if plan.unread is not None:
-                reason = f"{plan.unread.reason}; {error.dialect} says: {error.reason}"
-                raise UnreadableQueryError(sql, reason) from error
+                raise self._refused(plan.unread, error) from error
             if not plan.uses_aggregates:
                 raise
             # What was known of the warehouse is not true any more.
@@ -175,6 +182,15 @@ class QueryRouter:
             found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
         self._remember(found, time.perf_counter() - begun)
         return found
+
+    def _refused(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
+        """What to say of a statement that neither we nor the warehouse understand."""
+        meant = self._models.named_in(unread.sql)
+        verb = first_word(unread.sql)
+        if meant and verb not in {"SELECT", "WITH"}:
+            reason = f"`{meant}` is a model, and a model is asked by SELECT alone"
+            return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
+        return UnreadableQueryError(unread.sql, f"{unread.reason}; {error.dialect} says: {error.reason}")
 
     def close(self) -> None:
         """Write what the log has not got yet. The workspace stays open."""

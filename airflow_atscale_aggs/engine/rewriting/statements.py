@@ -111,7 +111,7 @@ def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) ->
     root = _parsed(sql, dialect)
     tables, has_ctes = _folded_tables(sql, root, dialect, keeps_aliases=keeps_aliases)
     if not isinstance(root, exp.Query):
-        raise UnreadableQueryError(sql, _ONLY_QUERIES)
+        raise UnreadableQueryError(sql, f"`{first_word(sql)}` is not a query, and {_ONLY_QUERIES}")
     return root, foreign_tables(root) if has_ctes else tables
 
 
@@ -138,7 +138,8 @@ def _folded_tables(
             if is_folded and not (keeps_aliases and isinstance(node.parent, exp.Alias)):
                 folds.normalize_identifier(node)
         elif isinstance(node, _WRITES):
-            raise UnreadableQueryError(sql, _ONLY_QUERIES)
+            verb = first_word(sql) if node is root else node.key.upper()
+            raise UnreadableQueryError(sql, f"`{verb}` is not a query, and {_ONLY_QUERIES}")
         elif type(node) in kinds:
             kinds[type(node)].append(node)
     if parameters and isinstance(root, exp.Query):
@@ -190,6 +191,12 @@ def read_statement(sql: str, *, dialect: str, model: str = "") -> Statement:
         raise UnreadableQueryError(sql, "it names no model; select FROM catalog.model")
     models = [table for table in tables if table.name.casefold() == model.casefold()] or tables
     return model_statement(sql, root, dialect=dialect, models=[(table, 0) for table in models])
+
+
+def first_word(sql: str) -> str:
+    """The word that says what a statement does, in capitals; comments before it say nothing."""
+    text = re.sub(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", sql, flags=re.DOTALL)
+    return "".join(re.findall(r"\A\w+", text)).upper()
 
 
 def only_reads(sql: str, dialect: str) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from sqlglot import ErrorLevel, Parser, Tokenizer, exp, parse, parse_one
@@ -46,9 +49,11 @@ def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
     tokenizer, parser = tools
     tokens = tokenizer.tokenize(sql)
     if dialect != "postgres":
-        return parser.parse(tokens, sql)
+        with _without_log():
+            return parser.parse(tokens, sql)
     check_intervals(tokens)
-    statements = parser.parse(tokens, sql)
+    with _without_log():
+        statements = parser.parse(tokens, sql)
     if "%" in sql or "''" in sql or "hex" in sql.casefold():
         keep_functions(statements)
     return statements
@@ -62,6 +67,29 @@ class _Tools(threading.local):
 
 
 _tools = _Tools()
+
+
+_parsing = threading.local()
+
+
+def _is_heard(_record: logging.LogRecord) -> bool:
+    """Not what the parser logs about statements that it does not know, in threads that parse for us at this moment.
+
+    They are run as they stand or refused with a sentence. Another program's own use of the parser goes on logging.
+    """
+    return not getattr(_parsing, "is_ours", False)
+
+
+logging.getLogger("sqlglot").addFilter(_is_heard)
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    _parsing.is_ours = True
+    try:
+        yield
+    finally:
+        _parsing.is_ours = False
 
 
 @cache
