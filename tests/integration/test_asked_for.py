@@ -158,7 +158,9 @@ def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Pl
 
 
 @pytest.mark.parametrize(
-    "request_", [BatchRequest(), BatchRequest(requested_at=_in(-60)), BatchRequest(signals=("s",))], ids=repr
+    "request_",
+    [BatchRequest(), BatchRequest(requested_at=_in(-60)), BatchRequest(signals=("s",))],
+    ids=["plain", "asked for earlier", "with a signal"],
 )
 def test_an_interrupted_batch_that_is_the_same_is_gone_on_with(place: _Place, request_: BatchRequest) -> None:
     """What was built stays, the reason is told, and it answers the signals of who goes on with it."""

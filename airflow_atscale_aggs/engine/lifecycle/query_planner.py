@@ -125,7 +125,8 @@ class QueryPlanner:
         return QueryPlan(
             sql=sql,
             sources=tuple(source for planner in planners for source in planner.sources),
-            model_id=planners[0].model_id,
+            # No SELECT on a model is left where a CTE on one is never used.
+            model_id=planners[0].model_id if planners else "",
             asked=statement,
             keys=keys,
             metrics=metrics,

@@ -103,6 +103,9 @@ _TOKEN = re.compile(
 )
 
 
+_MOST_DIGITS = 9
+"""Of a number of members to move by."""
+
 _DEEPER = {"(": 1, "[": 1, "{": 1, "case": 1, ")": -1, "]": -1, "}": -1, "end": -1}
 _BEFORE_VALUES = frozenset(
     {"(", ",", "+", "-", "*", "/", "=", "<", ">", "<>", "<=", ">=", "when", "then", "else", "and", "or"}
@@ -327,7 +330,7 @@ class _Reader:
         if self._peek() == "-":
             self._at, sign = self._at + 1, -1
         text = self._peek()
-        if not text.isdigit():
+        if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
             raise self._refused(start)
         self._at += 1
         return sign * int(text)

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlglot import exp
-
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.tables import best_table, why_absent
 
@@ -120,7 +117,7 @@ class DbApiSession:
         """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
         if not tables:
             return FoundTables({}, {})
-        names = ", ".join(sorted({_literal(name.lower()) for _, _, name in tables}))
+        names = ", ".join(sorted({text_literal(name.lower()) for _, _, name in tables}))
         rows = self.fetch_all(self.dialect.columns.replace("{names}", names))
         best = {key: best_table(key, rows) for key in tables}
         found = {key: columns for key, columns in best.items() if columns is not None}
@@ -140,7 +137,7 @@ class DbApiSession:
         if self.dialect.find_relations is None:
             return frozenset(key for key in tables if self._is_readable(key))
         names = ", ".join(
-            f"({place}, {_literal(key[0] or '')}, {_literal(_dotted(key))})" for place, key in enumerate(tables)
+            f"({place}, {text_literal(key[0] or '')}, {text_literal(_dotted(key))})" for place, key in enumerate(tables)
         )
         try:
             rows = self.fetch_all(self.dialect.find_relations.format(names=names))
@@ -152,6 +149,11 @@ class DbApiSession:
         return frozenset(tables[row[0]] for row in rows)
 
     def _is_readable(self, key: TableKey) -> bool:
+        # An SQL library that a build does without.
+        from sqlglot import exp  # noqa: PLC0415
+
+        from airflow_atscale_aggs.engine.sql.statements import render  # noqa: PLC0415
+
         parts = [exp.Identifier(this=part, quoted=True) if part else None for part in key]
         table = exp.Table(this=parts[2], db=parts[1], catalog=parts[0])
         probe = exp.select("*").from_(table, copy=False).where(exp.false(), copy=False)
@@ -166,7 +168,7 @@ class DbApiSession:
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
-        where = _literal(schema) if schema else "current_schema()"
+        where = text_literal(schema) if schema else "current_schema()"
         return frozenset(row[0] for row in self.fetch_all(self.dialect.tables.replace("{schema}", where)))
 
     def settings(self) -> Mapping[str, str]:
@@ -174,7 +176,7 @@ class DbApiSession:
         known = self.dialect.session_settings
         if known is None:
             return {}
-        names = ", ".join(_literal(name) for name in known.reach)
+        names = ", ".join(text_literal(name) for name in known.reach)
         rows = self.fetch_all(known.read.replace("{names}", names))
         return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows if str(row[0]) in known.reach}
 
@@ -218,8 +220,8 @@ class DbApiSession:
         known = self.dialect.session_settings
         assert known is not None  # noqa: S101 - there are settings to set
         for name, value in settings.items():
-            named = known.write.replace("{word}", name).replace("{name}", _literal(name))
-            self.execute(named.replace("{value}", _literal(value)))
+            named = known.write.replace("{word}", name).replace("{name}", text_literal(name))
+            self.execute(named.replace("{value}", text_literal(value)))
 
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""
@@ -300,7 +302,7 @@ class DbApiWarehouse:
         self._close()
 
     def _make_schema(self, session: DbApiSession) -> None:
-        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {_literal(self.aggregate_schema)}"
+        query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text_literal(self.aggregate_schema)}"
         if not session.fetch_all(query):
             quoted = self.aggregate_schema.replace('"', '""')
             try:
@@ -326,5 +328,6 @@ def _told_type(column: Any) -> str:
     return str(shown) if shown else " ".join(parts)
 
 
-def _literal(text: str) -> str:
+def text_literal(text: str) -> str:
+    """A text as SQL says it, without the SQL library that a build does without."""
     return "'" + text.replace("'", "''") + "'"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver, text_literal
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
@@ -48,7 +47,7 @@ class _Database:
                 self._connection = self._open()
             cursor = self._connection.cursor()
         for name, value in self._of_sessions.items():
-            cursor.execute(f"SET {name} = {exp.Literal.string(value).sql('duckdb')}")
+            cursor.execute(f"SET {name} = {text_literal(value)}")
         return cursor
 
     def close(self) -> None:

@@ -20,7 +20,8 @@ FROM m AS a WHERE a.year_id = 2003
 SELECT "Sold Day", "Shop", "Sales Before" FROM forms
 -- equals
 WITH d AS (SELECT day_id, day_name, shop_name, SUM(amount) AS s FROM sales JOIN calendar USING (day_id) LEFT JOIN shop USING (shop_id) GROUP BY 1, 2, 3)
-SELECT a.day_name, a.shop_name, (SELECT b.s FROM d AS b WHERE b.day_id = a.day_id - 1 AND b.shop_name IS NOT DISTINCT FROM a.shop_name) FROM d AS a
+, a AS (SELECT day_id, day_name, shop_name FROM d UNION SELECT day_id, day_name, shop.shop_name FROM d CROSS JOIN shop)
+SELECT a.day_name, a.shop_name, (SELECT b.s FROM d AS b WHERE b.day_id = a.day_id - 1 AND b.shop_name IS NOT DISTINCT FROM a.shop_name) FROM a
 
 -- case: forms: the quarter after, by its name
 -- from: any
@@ -246,8 +247,9 @@ FROM o WHERE year_id = 2003 AND n IN (SELECT n FROM s)
 SELECT "Shop", "Sold Day", "Distinct to Date" FROM forms WHERE "Sold Day" LIKE '2003-0%'
 -- equals
 WITH s AS (SELECT day_id, day_name, year_id, shop_name, customer_id FROM sales JOIN calendar USING (day_id) LEFT JOIN shop USING (shop_id))
-SELECT DISTINCT shop_name, day_name, (SELECT COUNT(DISTINCT customer_id) FROM s AS b WHERE b.year_id = s.year_id AND b.day_id <= s.day_id
-AND b.shop_name IS NOT DISTINCT FROM s.shop_name) FROM s WHERE day_name LIKE '2003-0%'
+, a AS (SELECT day_id, day_name, year_id, shop_name FROM s UNION SELECT day_id, day_name, year_id, shop.shop_name FROM s CROSS JOIN shop)
+SELECT shop_name, day_name, (SELECT CASE WHEN COUNT(*) > 0 THEN COUNT(DISTINCT customer_id) END FROM s AS b WHERE b.year_id = a.year_id AND b.day_id <= a.day_id
+AND b.shop_name IS NOT DISTINCT FROM a.shop_name) FROM a WHERE day_name LIKE '2003-0%'
 
 -- case: forms: a metric of each period's last day, of the period before, and averaged over two
 -- from: facts, facts, facts

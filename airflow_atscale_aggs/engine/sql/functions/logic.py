@@ -250,6 +250,8 @@ def _in(node: exp.Expression, t: Translating) -> Value:
         return Value(exp.In(this=held(t.value(node.this).sql), query=node.args["query"].copy()), BOOLEAN)
     if node.args.get("unnest") is not None or node.args.get("field") is not None:
         t.refuse(node, "this form of IN is not translated", "List the values.")
+    if not node.expressions:
+        t.refuse(node, "IN is followed by no value", "List at least one value.")
     row = _row_of(node.this)
     if row is not None or any(_row_of(one) is not None for one in node.expressions):
         parts = [
