@@ -179,7 +179,7 @@ def test_the_warehouse_is_not_asked_again_for_each_query(workspace: Workspace, m
         "VALUES (1), (2)",
         "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'nothing'",
         "SELECT 2 UNION ALL SELECT 1",
-        "SELECT relname FROM pg_catalog.pg_class WHERE relname = 'sales'",
+        "SELECT tablename FROM pg_catalog.pg_tables WHERE tablename = 'sales'",
         "SELECT * FROM generate_series(1, 3) AS g",
         "EXPLAIN SELECT 1",
     ],

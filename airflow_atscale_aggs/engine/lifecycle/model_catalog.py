@@ -1,38 +1,56 @@
-"""Models in the warehouse's own catalog: ``information_schema.tables`` and ``.columns`` show each as a view with typed columns.
+"""Models in the warehouse's own catalog: ``information_schema`` and ``pg_catalog`` show each as a view with typed columns.
 
 Clients look there for what can be asked. A model stands in the schema of its catalog's name, beside what the warehouse has.
+What a view of the catalog shows of a model is data: see `sql/model_relations.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
+from airflow_atscale_aggs.engine.lifecycle.catalog_functions import CatalogFunctions
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.sql.model_relations import INFORMATION_SCHEMA, MODEL_VIEWS, PG_CATALOG, Shown
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.statements import render
 
-_SCHEMA = "information_schema"
-_VIEWS: Mapping[str, Mapping[str, str]] = {
-    "tables": {"table_schema": "schema", "table_name": "model", "table_type": "kind"},
-    "columns": {
-        "table_schema": "schema",
-        "table_name": "model",
-        "column_name": "name",
-        "ordinal_position": "place",
-        "is_nullable": "nullable",
-        "data_type": "type",
-    },
-}
-"""By view of the catalog: which of our columns each of its columns shows; the others are NULL."""
+_ROW = ("schema", "schema_number", "model", "number", "width", "name", "place", "type")
+_FIRST_NUMBER = 0xF0000000
+"""Numbers of objects are counted up from low ones: a warehouse would have to make four thousand million of them."""
 
-_Rows = Sequence[tuple[str | int, ...]]
+
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """A model as a relation of the catalog.
+
+    Attributes:
+        number: its object identifier, the same as long as it is deployed.
+        is_visible: its name alone means it.
+    """
+
+    known: ModelKnowledge
+    number: int
+    schema_number: int
+    is_visible: bool
+
+    @property
+    def schema(self) -> str:
+        """The name of its catalog."""
+        return self.known.record.catalog
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.known.record.name
 
 
 class ModelCatalog:
@@ -43,49 +61,99 @@ class ModelCatalog:
         self._types: dict[tuple[str, int], Sequence[tuple[str, str]]] = {}
 
     def add_models(self, root: exp.Query, now: datetime) -> bool:
-        """Let the catalog's views that a query names show models, too; the query is changed. False: it names none."""
-        views = [table for table in root.find_all(exp.Table) if _is_view(table)]
-        if not views or not self._models.records or self._workspace.warehouse.dialect.type_of is None:
+        """Let the catalog's views that a query names show models, too; the query is changed.
+
+        False: it names none, or asks something that the catalog cannot say of models; the query is as it was.
+        """
+        if self._workspace.warehouse.dialect.type_of is None or not self._models.records:
             return False
-        known = self._models.all(None, now)
-        keys = [(None, one.record.catalog, one.record.name) for one in known]
-        shown = [one for one, is_there in zip(known, self._tables.are_there(keys), strict=True) if not is_there]
-        if not shown:
+        views = [(table, key) for table in root.find_all(exp.Table) if (key := self._key_of(table)) is not None]
+        if not views and not CatalogFunctions.names_relations(root):
             return False
-        for view in views:
-            made = self._view(view, shown)
+        shown = self._shown(now)
+        functions = CatalogFunctions(shown)
+        if not shown or not functions.are_sure(root) or not (functions.say(root) or views):
+            return False
+        for view, key in views:
             alias = view.args.get("alias") or exp.TableAlias(this=identifier(view.name))
-            view.replace(exp.Subquery(this=made, alias=alias.copy()))
+            view.replace(exp.Subquery(this=self._view(view, key, shown), alias=alias.copy()))
         return True
 
-    def _view(self, view: exp.Table, shown: Iterable[ModelKnowledge]) -> exp.Query:
+    def _key_of(self, table: exp.Table) -> tuple[str, str] | None:
+        """Which view of the catalog a name means; None: none that shows models."""
+        if table.args.get("joins") or not isinstance(table.this, exp.Identifier):
+            return None
+        key = (table.db.casefold() or PG_CATALOG, table.name.casefold())
+        if key not in MODEL_VIEWS:
+            return None
+        if not table.db:
+            root = table.root()
+            is_cte = any(cte.alias.casefold() == key[1] for cte in root.find_all(exp.CTE))
+            (found,) = self._tables.find([(None, None, table.name)])
+            if is_cte or (found is not None and found.spelled[1] != PG_CATALOG):
+                return None
+        return key
+
+    def _shown(self, now: datetime) -> list[ShownModel]:
+        """The models that no table of the warehouse stands in the place of."""
+        every = self._models.all(None, now)
+        there = self._tables.are_there([(None, one.record.catalog, one.record.name) for one in every])
+        bare = self._tables.are_there([(None, None, one.record.name) for one in every])
+        names = [one.record.name.casefold() for one in every]
+        numbers: dict[str, int] = {}
+        shown = []
+        for known, is_there, is_hidden in zip(every, there, bare, strict=True):
+            number = _number(numbers, f"model {known.record.id}")
+            schema_number = _number(numbers, f"schema {known.record.catalog}")
+            is_visible = not is_hidden and names.count(known.record.name.casefold()) == 1
+            if not is_there:
+                shown.append(ShownModel(known, number, schema_number, is_visible))
+        return shown
+
+    def _view(self, view: exp.Table, key: tuple[str, str], shown: Sequence[ShownModel]) -> exp.Query:
         """All rows of a view, and those of the models."""
-        own = exp.Select(expressions=[exp.Star()]).from_(exp.Table(this=view.this.copy(), db=view.args["db"].copy()))
+        dialect = self._workspace.warehouse.dialect
+        own = exp.Select(expressions=[exp.Star()]).from_(
+            exp.Table(this=view.this.copy(), db=view.args.get("db"), catalog=view.args.get("catalog")), copy=True
+        )
         probe = own.copy().where(exp.false(), copy=False)
         with self._workspace.warehouse.session() as session:
-            names, _ = session.fetch_named(render(probe, self._workspace.warehouse.dialect))
-        columns = _VIEWS[view.name.casefold()]
-        rows = self._tables_of(shown) if view.name.casefold() == "tables" else self._columns_of(shown)
-        values = exp.values(rows, alias="models", columns=_names(view))
-        ours = exp.Select().from_(values, copy=False)
+            names, _ = session.fetch_named(render(probe, dialect))
+        values = {**MODEL_VIEWS[key].columns, **(dialect.catalog.model_values if dialect.catalog is not None else {})}
+        types = self._types_of(key)
+        rows = list(self._rows(shown, MODEL_VIEWS[key].shown))
+        ours = exp.Select().from_(exp.values(rows, alias="models", columns=list(_ROW)), copy=False)
         for name in names:
-            source = columns.get(name.casefold())
-            value: exp.Expression = column_of(source, "models") if source is not None else exp.Null()
-            if name.casefold() == "table_catalog":
-                value = exp.Anonymous(this="CURRENT_DATABASE")
+            text = values.get(name.casefold())
+            value = parse_one(text, read=dialect.sqlglot_name) if text is not None else exp.Null()
+            kind = types.get(name.casefold())
+            if text is not None and kind is not None:
+                value = exp.Cast(this=value, to=exp.DataType(this=exp.DType.USERDEFINED, kind=kind))
             ours.select(named(value, name), copy=False)
+        if MODEL_VIEWS[key].shown is Shown.SCHEMA:
+            ours.where(_is_new_schema(), copy=False)
         return exp.Union(this=own, expression=ours, distinct=False)
 
-    @staticmethod
-    def _tables_of(shown: Iterable[ModelKnowledge]) -> _Rows:
-        return [(one.record.catalog, one.record.name, "VIEW") for one in shown]
+    def _types_of(self, key: tuple[str, str]) -> Mapping[str, str]:
+        """Types of the view's own columns, which a constant would change; none where constants take them over."""
+        if key[0] == INFORMATION_SCHEMA:
+            return {}
+        (columns,) = self._tables.find([(None, *key)])
+        return {name.casefold(): kind for name, kind in (columns or {}).items()}
 
-    def _columns_of(self, shown: Iterable[ModelKnowledge]) -> _Rows:
-        return [
-            (one.record.catalog, one.record.name, name, place, "YES", kind)
-            for one in shown
-            for place, (name, kind) in enumerate(self._typed(one), 1)
-        ]
+    def _rows(self, shown: Sequence[ShownModel], kind: Shown) -> Iterator[tuple[str | int, ...]]:
+        if kind is Shown.SCHEMA:
+            for schema, number in {one.schema: one.schema_number for one in shown}.items():
+                yield (schema, number, "", 0, 0, "", 0, "")
+            return
+        for one in shown:
+            columns = self._typed(one.known)
+            row = (one.schema, one.schema_number, one.name, one.number, len(columns))
+            if kind is Shown.RELATION:
+                yield (*row, "", 0, "")
+                continue
+            for place, (name, type_name) in enumerate(columns, 1):
+                yield (*row, name, place, type_name)
 
     def _typed(self, known: ModelKnowledge) -> Sequence[tuple[str, str]]:
         """Names and types of a model's columns, asked once for each version of it."""
@@ -108,9 +176,24 @@ class ModelCatalog:
         return self._types[key]
 
 
-def _is_view(table: exp.Table) -> bool:
-    return table.db.casefold() == _SCHEMA and table.name.casefold() in _VIEWS and not table.args.get("joins")
+def may_ask_for_models(sql: str) -> bool:
+    """Whether a text may ask for something that a `ModelCatalog` adds."""
+    text = sql.casefold()
+    return any(word in text for word in ("pg_", INFORMATION_SCHEMA, "regclass"))
 
 
-def _names(view: exp.Table) -> list[str]:
-    return list(_VIEWS[view.name.casefold()].values())
+def _number(numbers: dict[str, int], name: str) -> int:
+    """A number that a name keeps, whatever else is deployed; the next free one where two names meet."""
+    if name not in numbers:
+        number = _FIRST_NUMBER | (zlib.crc32(name.encode()) & ~_FIRST_NUMBER)
+        while number in numbers.values():
+            number = _FIRST_NUMBER | (number + 1 & ~_FIRST_NUMBER)
+        numbers[name] = number
+    return numbers[name]
+
+
+def _is_new_schema() -> exp.Expression:
+    """The warehouse has no schema of the catalog's name."""
+    return parse_one(
+        "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace AS n WHERE n.nspname = models.schema)", read="postgres"
+    )

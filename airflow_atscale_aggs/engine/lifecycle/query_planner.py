@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.meanings import Meanings, mean, written_name
-from airflow_atscale_aggs.engine.lifecycle.model_catalog import ModelCatalog
+from airflow_atscale_aggs.engine.lifecycle.model_catalog import ModelCatalog, may_ask_for_models
 from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
@@ -199,8 +199,8 @@ class QueryPlanner:
     ) -> _OnTables:
         if plain.root is None:
             return _OnTables(asked.sql, None, plain.unread, meanings)
-        if self._catalog.add_models(plain.root, now):
-            sql = render_last(plain.root, self._workspace.warehouse.dialect)
+        sql = self._with_models(asked.sql, plain.root, now)
+        if sql is not None:
             return _OnTables(sql, None, None, meanings, "it asks for the catalog, which shows models as views")
         since = now - asked.max_staleness if asked.max_staleness is not None else None
         plan = planner.plan(
@@ -212,6 +212,18 @@ class QueryPlanner:
             use_aggregates=asked.use_aggregates,
         )
         return _OnTables(asked.sql, plan, None, meanings)
+
+    def _with_models(self, sql: str, root: exp.Query, now: datetime) -> str | None:
+        """A query on the catalog, which shows models as well; None: it is none, or it cannot be said exactly."""
+        shows = root.copy() if may_ask_for_models(sql) else None
+        if shows is None or not self._catalog.add_models(shows, now):
+            return None
+        try:
+            made = render_last(shows, self._workspace.warehouse.dialect)
+        except UnsupportedError:
+            return None
+        # The parser may take an operator for a function that only some warehouses mean by it.
+        return None if "~" in sql and "~" not in made else made
 
     def _note_columns(self, tables: Iterable[exp.Table]) -> None:
         """Note the columns of tables that stand beside models: names without a table are looked up among them."""

@@ -6,7 +6,10 @@ composed by the warehouse itself, with its own quoting, since only it knows all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_atscale_aggs.engine.sql.model_relations import DUCKDB_VALUES, POSTGRES_VALUES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,7 @@ class CatalogQueries:
         lost_by_replace: kinds of belongings that CREATE OR REPLACE VIEW takes away.
         replaces_any_columns: CREATE OR REPLACE VIEW may take columns away and change types; otherwise it may only add some.
         widenings: (type, wider type) between which no value changes, as the catalog spells them, without lengths.
+        model_values: by column of the catalog's views: what it shows of a model. See `sql/model_relations.py`.
     """
 
     relations: str
@@ -43,6 +47,7 @@ class CatalogQueries:
     lost_by_replace: frozenset[str]
     replaces_any_columns: bool
     widenings: frozenset[tuple[str, str]] = frozenset()
+    model_values: Mapping[str, str] = field(default_factory=dict)
 
 
 _POSTGRES_RELATIONS = """\
@@ -168,6 +173,7 @@ POSTGRES = CatalogQueries(
     lost_by_replace=frozenset({"options"}),
     replaces_any_columns=False,
     widenings=_POSTGRES_WIDENINGS,
+    model_values=POSTGRES_VALUES,
 )
 
 _DUCKDB_RELATIONS = """\
@@ -208,4 +214,5 @@ DUCKDB = CatalogQueries(
     rights=None,
     lost_by_replace=frozenset({"comment"}),
     replaces_any_columns=True,
+    model_values=DUCKDB_VALUES,
 )
