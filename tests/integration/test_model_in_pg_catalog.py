@@ -75,6 +75,43 @@ def test_drivers_find_a_model_as_a_view(workspace: Workspace) -> None:
         assert {name: kind.partition("(")[0] for name, kind in kinds.items()} == dict(answer(workspace, told).rows)
 
 
+_REFLECTED = """
+SELECT pg_catalog.pg_attribute.attname AS name, pg_catalog.pg_class.relname AS table_name
+FROM pg_catalog.pg_class
+LEFT OUTER JOIN pg_catalog.pg_attribute ON pg_catalog.pg_class.oid = pg_catalog.pg_attribute.attrelid
+  AND pg_catalog.pg_attribute.attnum > 0 AND NOT pg_catalog.pg_attribute.attisdropped
+JOIN pg_catalog.pg_namespace ON pg_catalog.pg_namespace.oid = pg_catalog.pg_class.relnamespace
+WHERE pg_catalog.pg_class.relkind = ANY (ARRAY['r', 'p', 'f', 'v', 'm']) AND pg_catalog.pg_class.relname IN ('tiny_sales')
+ORDER BY pg_catalog.pg_class.relname, pg_catalog.pg_attribute.attnum"""
+_ODBC = """
+SELECT a.attname, c.relname FROM ((pg_catalog.pg_class c INNER JOIN pg_catalog.pg_namespace n
+    ON n.oid = c.relnamespace AND c.relname = 'tiny_sales' AND n.nspname = 'tiny')
+  INNER JOIN pg_catalog.pg_attribute a ON (NOT a.attisdropped) AND a.attnum > 0 AND a.attrelid = c.oid)
+LEFT OUTER JOIN pg_catalog.pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+ORDER BY n.nspname, c.relname, a.attnum"""
+
+
+@pytest.mark.parametrize("sql", [_REFLECTED, _ODBC], ids=["SQLAlchemy", "psqlODBC"])
+def test_columns_are_reflected(workspace: Workspace, sql: str) -> None:
+    """Columns under the names of their schemas; joins in parentheses."""
+    assert answer(workspace, sql).rows == [(name, "tiny_sales") for name in _COLUMNS]
+
+
+def test_a_sample_of_the_catalog_shows_no_models(workspace: Workspace) -> None:
+    """It would be one of other rows."""
+    share = "100" if _is_postgres(workspace) else "100 PERCENT"
+    sql = f"SELECT relname FROM pg_catalog.pg_class TABLESAMPLE BERNOULLI ({share}) WHERE relname LIKE '%sales'"
+    assert (answer(workspace, sql).plan.sql, answer(workspace, sql).rows) == (sql, [("sales",)])
+
+
+def test_schemas_and_views_of_the_information_schema(workspace: Workspace) -> None:
+    """The catalog is a schema, the model a view in it."""
+    schemas = "SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'tiny'"
+    assert answer(workspace, schemas).rows == [("tiny",)]
+    views = "SELECT table_schema, is_updatable FROM information_schema.views WHERE table_name = 'tiny_sales'"
+    assert answer(workspace, views).rows[0][0] == "tiny"
+
+
 def test_what_is_the_warehouses_own_stays_as_it_is(workspace: Workspace) -> None:
     """Rows, and types of their columns."""
     for sql in (
@@ -137,7 +174,9 @@ def test_a_name_becomes_a_relation(workspace: Workspace) -> None:
     for name in ("tiny.tiny_sales", "tiny_sales", '"tiny"."tiny_sales"'):
         sql = f"SELECT attname FROM pg_attribute WHERE attrelid = '{name}'::regclass AND attnum > 0 ORDER BY attnum"
         assert [one for (one,) in answer(workspace, sql).rows] == _COLUMNS, name
-    assert answer(workspace, "SELECT 'tiny_sales'::regclass::text AS name").rows == [("tiny_sales",)]
+    for sql in ("'tiny_sales'::regclass::text", "'tiny.tiny_sales'::regclass", "to_regclass('tiny_sales')"):
+        assert answer(workspace, f"SELECT {sql} AS name").rows == [("tiny_sales",)], sql
+    assert answer(workspace, "SELECT has_table_privilege('tiny.tiny_sales', 'SELECT') AS reads").rows == [(True,)]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.sql.model_relations import (
     HARMLESS,
     PRIVILEGES,
     SYSTEM_COLUMNS,
+    TO_RELATION,
     VISIBLE,
     Shown,
 )
@@ -41,8 +42,9 @@ class CatalogFunctions:
 
     @staticmethod
     def names_relations(root: exp.Query) -> bool:
-        """Whether a query makes relations of texts: ``'retail'::regclass``."""
-        return any(_is_regclass(cast) for cast in root.find_all(exp.Cast))
+        """Whether a query may name relations in texts: ``'retail'::regclass``."""
+        names = {_name(function) for function in root.find_all(exp.Func)}
+        return bool(names & {TO_RELATION, *PRIVILEGES}) or any(map(_is_regclass, root.find_all(exp.Cast)))
 
     def are_sure(self, root: exp.Query) -> bool:
         """Whether nothing is asked that would be wrong or an error for a relation that the warehouse has not."""
@@ -50,9 +52,12 @@ class CatalogFunctions:
             return False
         if any(_is_regclass(cast) and not cast.this.is_string for cast in root.find_all(exp.Cast)):
             return False
+        named = [one for one in root.find_all(exp.Func) if _name(one) == TO_RELATION]
+        if any(len(one.expressions) != 1 or not one.expressions[0].is_string for one in named):
+            return False
         names = [_name(function) for function in root.find_all(exp.Func)]
         looks_up = [name for name in names if name.startswith(CATALOG_FUNCTIONS)]
-        return all(name in HARMLESS or name in PRIVILEGES or name == VISIBLE for name in looks_up)
+        return all(name in HARMLESS or name in PRIVILEGES or name in {VISIBLE, TO_RELATION} for name in looks_up)
 
     def say(self, root: exp.Query) -> bool:
         """Let the functions know the models; the query is changed. False: none of them names one by itself."""
@@ -71,15 +76,20 @@ class CatalogFunctions:
                 is_ours = _is_in(number, numbers)
                 whole.replace(exp.Paren(this=exp.Or(this=whole.copy(), expression=is_ours)))
             elif name in PRIVILEGES:
-                self._privilege(function, whole, name)
+                has_named |= self._privilege(function, whole, name)
+            elif name == TO_RELATION:
+                model = self._spelled.get(function.expressions[0].name)
+                if model is not None:
+                    whole.replace(_relation(whole, model))
+                    has_named = True
         return has_named
 
-    def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> None:
-        """Models may be read, and nothing else."""
+    def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> bool:
+        """Models may be read, and nothing else. True: one is named."""
         place, kind, right = PRIVILEGES[name]
         arguments = function.expressions
         if len(arguments) < -place:
-            return
+            return False
         spellings = self._spelled if kind is Shown.RELATION else _schemas(self._models)
         asked = exp.Lower(this=arguments[-1].copy())
         has_right = exp.And(
@@ -88,6 +98,7 @@ class CatalogFunctions:
         )
         case = exp.Case(ifs=[exp.If(this=_is_in(arguments[place], spellings), true=has_right)], default=whole.copy())
         whole.replace(case)
+        return arguments[place].is_string and arguments[place].name in spellings
 
 
 def _schemas(models: Iterable[Relation]) -> list[str]:
@@ -102,10 +113,13 @@ def _spellings(model: Relation) -> list[str]:
     return [*names, *bare, str(model.number)]
 
 
-def _relation(cast: exp.Cast, model: Relation) -> exp.Expression:
-    """A model's number; its name where a text is made of it."""
-    parent = cast.parent
-    if isinstance(parent, exp.Cast) and parent.is_type("text", "varchar"):
+def _relation(named: exp.Expression, model: Relation) -> exp.Expression:
+    """A model's number; its name where people read it."""
+    parent = named.parent
+    is_shown = isinstance(parent, exp.Select) or (
+        isinstance(parent, exp.Alias) and isinstance(parent.parent, exp.Select)
+    )
+    if is_shown or (isinstance(parent, exp.Cast) and parent.is_type("text", "varchar")):
         return exp.Literal.string(model.name if model.is_visible else f"{model.schema}.{model.name}")
     number = exp.Literal.number(model.number)
     return exp.Cast(this=number, to=exp.DataType(this=exp.DType.USERDEFINED, kind="oid"))

@@ -24,6 +24,7 @@ from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.statements import render
 
 _ROW = ("schema", "schema_number", "model", "number", "width", "name", "place", "type")
+_PLAIN = frozenset({"this", "db", "catalog", "alias", "joins", "only"})
 _FIRST_NUMBER = 0xF0000000
 """Numbers of objects are counted up from low ones: a warehouse would have to make four thousand million of them."""
 
@@ -68,7 +69,7 @@ class ModelCatalog:
         if self._workspace.warehouse.dialect.type_of is None or not self._models.records:
             return False
         views = [(table, key) for table in root.find_all(exp.Table) if (key := self._key_of(table)) is not None]
-        if not views and not CatalogFunctions.names_relations(root):
+        if (not views and not CatalogFunctions.names_relations(root)) or not all(_is_plain(view) for view, _ in views):
             return False
         shown = self._shown(now)
         functions = CatalogFunctions(shown)
@@ -76,12 +77,19 @@ class ModelCatalog:
             return False
         for view, key in views:
             alias = view.args.get("alias") or exp.TableAlias(this=identifier(view.name))
-            view.replace(exp.Subquery(this=self._view(view, key, shown), alias=alias.copy()))
+            made = exp.Subquery(this=self._view(view, key, shown), alias=alias.copy())
+            # Parentheses around joins hang them on the first table.
+            made.set("joins", view.args.get("joins"))
+            view.replace(made)
+        for column in root.find_all(exp.Column):
+            if (column.args.get("db") and column.text("db").casefold(), column.table.casefold()) in MODEL_VIEWS:
+                column.set("db", None)
+                column.set("catalog", None)
         return True
 
     def _key_of(self, table: exp.Table) -> tuple[str, str] | None:
         """Which view of the catalog a name means; None: none that shows models."""
-        if table.args.get("joins") or not isinstance(table.this, exp.Identifier):
+        if not isinstance(table.this, exp.Identifier):
             return None
         key = (table.db.casefold() or PG_CATALOG, table.name.casefold())
         if key not in MODEL_VIEWS:
@@ -176,10 +184,16 @@ class ModelCatalog:
         return self._types[key]
 
 
+def _is_plain(view: exp.Table) -> bool:
+    """Whether all rows of a view are asked, in a way that a subquery in its place answers as well."""
+    is_sampled = isinstance(view.parent, exp.TableSample)
+    return not is_sampled and not {name for name, value in view.args.items() if value} - _PLAIN
+
+
 def may_ask_for_models(sql: str) -> bool:
     """Whether a text may ask for something that a `ModelCatalog` adds."""
     text = sql.casefold()
-    return any(word in text for word in ("pg_", INFORMATION_SCHEMA, "regclass"))
+    return any(word in text for word in ("pg_", INFORMATION_SCHEMA, "regclass", "_privilege"))
 
 
 def _number(numbers: dict[str, int], name: str) -> int:

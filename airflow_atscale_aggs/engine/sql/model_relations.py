@@ -74,6 +74,21 @@ MODEL_VIEWS: Mapping[tuple[str, str], ModelView] = {
             "data_type": "models.type",
         },
     ),
+    (INFORMATION_SCHEMA, "schemata"): ModelView(
+        Shown.SCHEMA,
+        {"catalog_name": "CURRENT_DATABASE()", "schema_name": "models.schema", "schema_owner": "CURRENT_USER"},
+    ),
+    (INFORMATION_SCHEMA, "views"): ModelView(
+        Shown.RELATION,
+        {
+            "table_catalog": "CURRENT_DATABASE()",
+            "table_schema": "models.schema",
+            "table_name": "models.model",
+            "check_option": "'NONE'",
+            "is_updatable": "'NO'",
+            "is_insertable_into": "'NO'",
+        },
+    ),
     (PG_CATALOG, "pg_namespace"): ModelView(
         Shown.SCHEMA,
         {"oid": "models.schema_number", "nspname": "models.schema", "nspowner": "0"},
@@ -142,6 +157,7 @@ DUCKDB_VALUES: Mapping[str, str] = {
 """What DuckDB says in its own way: the numbers of its types, and a decimal's length as its catalog packs it."""
 
 VISIBLE = "pg_table_is_visible"
+TO_RELATION = "to_regclass"
 PRIVILEGES: Mapping[str, tuple[int, Shown, str]] = {
     "has_table_privilege": (-2, Shown.RELATION, "select"),
     "has_any_column_privilege": (-2, Shown.RELATION, "select"),
