@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.sql.model_relations import (
     CATALOG_FUNCTIONS,
     HARMLESS,
@@ -18,25 +19,35 @@ from airflow_atscale_aggs.engine.sql.model_relations import (
 )
 
 
-class Relation(Protocol):
-    """What is said of a model."""
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """A model as a relation of the catalog.
+
+    Attributes:
+        number: its object identifier, the same as long as it is deployed.
+        is_visible: its name alone means it.
+    """
+
+    known: ModelKnowledge
+    number: int
+    schema_number: int
+    is_visible: bool
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def schema(self) -> str:
+        """The name of its catalog."""
+        return self.known.record.catalog
+
     @property
-    def schema(self) -> str: ...  # noqa: D102
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def schema_number(self) -> int: ...  # noqa: D102
-    @property
-    def is_visible(self) -> bool: ...  # noqa: D102
+    def name(self) -> str:
+        """Its own name."""
+        return self.known.record.name
 
 
 class CatalogFunctions:
     """What the catalog's functions say of some models."""
 
-    def __init__(self, models: Sequence[Relation]) -> None:
+    def __init__(self, models: Sequence[ShownModel]) -> None:
         self._models = models
         self._spelled = {text: one for one in models for text in _spellings(one)}
 
@@ -101,11 +112,11 @@ class CatalogFunctions:
         return arguments[place].is_string and arguments[place].name in spellings
 
 
-def _schemas(models: Iterable[Relation]) -> list[str]:
+def _schemas(models: Iterable[ShownModel]) -> list[str]:
     return [text for one in models for text in (one.schema, str(one.schema_number))]
 
 
-def _spellings(model: Relation) -> list[str]:
+def _spellings(model: ShownModel) -> list[str]:
     """How a text names a model."""
     quoted = exp.to_identifier(model.name, quoted=True).sql(), exp.to_identifier(model.schema, quoted=True).sql()
     names = [f"{schema}.{name}" for schema in (model.schema, quoted[1]) for name in (model.name, quoted[0])]
@@ -113,7 +124,7 @@ def _spellings(model: Relation) -> list[str]:
     return [*names, *bare, str(model.number)]
 
 
-def _relation(named: exp.Expression, model: Relation) -> exp.Expression:
+def _relation(named: exp.Expression, model: ShownModel) -> exp.Expression:
     """A model's number; its name where people read it."""
     parent = named.parent
     is_shown = isinstance(parent, exp.Select) or (

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlglot import exp, parse_one
 
-from airflow_atscale_aggs.engine.lifecycle.catalog_functions import CatalogFunctions
+from airflow_atscale_aggs.engine.lifecycle.catalog_functions import CatalogFunctions, ShownModel
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
@@ -27,31 +26,6 @@ _ROW = ("schema", "schema_number", "model", "number", "width", "name", "place", 
 _PLAIN = frozenset({"this", "db", "catalog", "alias", "joins", "only"})
 _FIRST_NUMBER = 0xF0000000
 """Numbers of objects are counted up from low ones: a warehouse would have to make four thousand million of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownModel:
-    """A model as a relation of the catalog.
-
-    Attributes:
-        number: its object identifier, the same as long as it is deployed.
-        is_visible: its name alone means it.
-    """
-
-    known: ModelKnowledge
-    number: int
-    schema_number: int
-    is_visible: bool
-
-    @property
-    def schema(self) -> str:
-        """The name of its catalog."""
-        return self.known.record.catalog
-
-    @property
-    def name(self) -> str:
-        """Its own name."""
-        return self.known.record.name
 
 
 class ModelCatalog:
