@@ -177,7 +177,7 @@ def test_the_warehouse_is_not_asked_again_for_each_query(workspace: Workspace, m
         "SELECT version()",
         "SELECT current_schema(), current_database()",
         "VALUES (1), (2)",
-        "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'nothing'",
+        "SELECT COUNT(*) FROM information_schema.table_constraints WHERE table_name = 'nothing'",
         "SELECT 2 UNION ALL SELECT 1",
         "SELECT tablename FROM pg_catalog.pg_tables WHERE tablename = 'sales'",
         "SELECT * FROM generate_series(1, 3) AS g",
