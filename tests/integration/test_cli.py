@@ -156,18 +156,18 @@ def test_a_failed_build_says_how_to_go_on(folder: Path) -> None:
     """The failed aggregate, its error, and the command that resumes; then that command works."""
     _run(folder, "deploy", "m")
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        connection.execute("ALTER TABLE shop RENAME TO shop_table")
+        connection.execute("ALTER TABLE sales RENAME TO sales_table")
         connection.execute(
-            "CREATE VIEW shop AS SELECT shop_id, shop_name, CASE WHEN shop_id > 0 THEN error('gone') END AS city FROM shop_table"
+            "CREATE VIEW sales AS SELECT * REPLACE (CASE WHEN day_id >= 0 THEN CAST(error('gone') AS INTEGER) END AS quantity) FROM sales_table"
         )
     code, _, err = _run(folder, "build", "tiny_sales")
     batch = json.loads(_run(folder, "batches", "--json")[1])[0]["id"]
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        connection.execute("DROP VIEW shop")
-        connection.execute("ALTER TABLE shop_table RENAME TO shop")
+        connection.execute("DROP VIEW sales")
+        connection.execute("ALTER TABLE sales_table RENAME TO sales")
 
     assert code == 1
-    assert "failed: by_month_and_city: duckdb:" in err
+    assert "failed: by_day_and_shop: duckdb:" in err
     assert f"--resume {batch}" in err
     assert _run(folder, "build", "tiny_sales", "--resume", batch)[0] == 0
 

@@ -1,9 +1,9 @@
--- case: internet sales: a sale counts once for each of its reasons
+-- case: internet sales: a sale counts once for each name of its reasons, of which two may have one
 -- from: by reason
 SELECT "Sales Reason", "Sales Amount", "Order Quantity", "Average Sales Amount" FROM model
 -- equals
 SELECT salesreasonname, SUM(salesamount), SUM(orderquantity), AVG(salesamount) FROM factinternetsales AS f
-JOIN (SELECT DISTINCT b.salesordernumber, b.salesorderlinenumber, r.salesreasonkey, r.salesreasonname FROM factinternetsalesreason AS b
+JOIN (SELECT DISTINCT b.salesordernumber, b.salesorderlinenumber, r.salesreasonname FROM factinternetsalesreason AS b
 JOIN dimsalesreason AS r ON b.salesreasonkey = r.salesreasonkey) AS m
 ON f.salesordernumber = m.salesordernumber AND f.salesorderlinenumber = m.salesorderlinenumber GROUP BY salesreasonname
 
