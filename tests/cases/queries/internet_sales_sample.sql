@@ -1,5 +1,5 @@
 -- case: internet sales: a sale counts once for each name of its reasons, of which two may have one
--- from: by reason
+-- from: facts
 SELECT "Sales Reason", "Sales Amount", "Order Quantity", "Average Sales Amount" FROM model
 -- equals
 SELECT salesreasonname, SUM(salesamount), SUM(orderquantity), AVG(salesamount) FROM factinternetsales AS f
