@@ -85,5 +85,5 @@ def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
 
 def test_sql_is_templated() -> None:
     """Text and files."""
-    assert {"sql", "model"} == set(AggregateAwareSQLOperator.template_fields)
+    assert {"sql", "model", "parameters"} == set(AggregateAwareSQLOperator.template_fields)
     assert AggregateAwareSQLOperator.template_ext == (".sql",)

@@ -133,7 +133,7 @@ _MEANWHILE = {
     ),
     "build type": _Meanwhile("it is a full rebuild", build_type=BuildType.INCREMENTAL),
     "subset": _Meanwhile("it builds all aggregates", request=BatchRequest(aggregates=("by_city",))),
-    "a later request": _Meanwhile("it was begun before", request=BatchRequest(requested_at=_in(-5))),
+    "a later request": _Meanwhile("it was begun before", request=BatchRequest(requested_at=_in(86_400))),
 }
 
 

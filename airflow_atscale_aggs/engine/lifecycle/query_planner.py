@@ -294,7 +294,8 @@ def _is_kept(known: Sequence[ModelKnowledge], number: int, name: str, around: ex
         return False
     if isinstance(meaning, Metric):
         return method_of(around, meaning, is_distinct=is_distinct) == AS_DEFINED
-    return keeps_calculation(around, is_distinct=is_distinct)
+    # SUM is what tools put around any number. The greatest of several ratios is not the ratio of all.
+    return isinstance(around, exp.Sum) and keeps_calculation(around, is_distinct=is_distinct)
 
 
 def _names_inside(known: ModelKnowledge) -> Iterator[str]:
