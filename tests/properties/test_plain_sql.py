@@ -63,6 +63,11 @@ class _Warehouse:
         """Itself."""
         yield self
 
+    @contextlib.contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Nobody else holds a lock."""
+        yield
+
     def fetch_all(self, sql: str) -> Rows:
         """Run a query."""
         return self._database.fetch_all(sql)
