@@ -260,7 +260,7 @@ class FormOracle:
         order = HIERARCHIES[form.hierarchy]
         if form.level and order.index(form.level) > order.index(level):
             return lambda _: None
-        on_the_way = {*order, *DETERMINED[level]}
+        on_the_way = {*(form.shown_level(name) for name in order), *DETERMINED[level]}
         left = _parted(query.conditions, LEVELS | DETERMINED[level])
         if any(name in DATES and self._is_one_of(name, level) for one in left for name in one.attributes):
             raise Refused
