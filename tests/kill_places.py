@@ -92,7 +92,7 @@ class PostgresPlaces:
         """On the server of a ``postgresql://`` URL, whatever database it names."""
         places = cls(server)
         yield places
-        places._run(f"DROP DATABASE IF EXISTS {_ORIGINAL} WITH (FORCE)")
+        places._run(*(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in (_ORIGINAL, _KEPT)))
 
     def __str__(self) -> str:
         return "PostgreSQL"
@@ -100,24 +100,28 @@ class PostgresPlaces:
     @contextlib.contextmanager
     def base(self) -> Iterator[Place]:
         """See `Places.base`."""
-        self._run(f"DROP DATABASE IF EXISTS {_ORIGINAL} WITH (FORCE)", f"CREATE DATABASE {_ORIGINAL}")
+        self._run(*(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in (_ORIGINAL, _KEPT)))
+        self._run(f"CREATE DATABASE {_ORIGINAL}")
         yield self._place(_ORIGINAL)
+        self._run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{_ORIGINAL}'",
+            f"ALTER DATABASE {_ORIGINAL} RENAME TO {_KEPT}",
+        )
 
     @contextlib.contextmanager
     def copy(self) -> Iterator[Place]:
         """See `Places.copy`."""
-        with self._database(f"TEMPLATE {_ORIGINAL}") as place:
+        with self._database(_ORIGINAL, f"TEMPLATE {_KEPT}") as place:
             yield place
 
     @contextlib.contextmanager
     def empty(self) -> Iterator[Place]:
         """See `Places.empty`."""
-        with self._database("") as place:
+        with self._database(f"kill_empty_{next(self._numbers)}", "") as place:
             yield place
 
     @contextlib.contextmanager
-    def _database(self, template: str) -> Iterator[Place]:
-        name = f"kill_copy_{next(self._numbers)}"
+    def _database(self, name: str, template: str) -> Iterator[Place]:
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} {template}")
         try:
             yield self._place(name)
@@ -137,3 +141,6 @@ class PostgresPlaces:
 
 
 _ORIGINAL = "kill_original"
+"""Also the name of each copy: what is built in a database of one name is not what is built in another."""
+
+_KEPT = "kill_kept"

@@ -126,8 +126,8 @@ def test_the_second_of_two_builds_is_told_who_holds_the_lease(star: Star) -> Non
     begun = star.begin()
 
     with pytest.raises(BatchHeldError) as held:
-        star.begin(OTHER, after=timedelta(seconds=59))
-    taken = star.begin(OTHER, after=timedelta(seconds=61))
+        star.begin(OTHER, after=timedelta(seconds=30))
+    taken = star.begin(OTHER, after=timedelta(seconds=90))
 
     assert (held.value.owner, held.value.batch_id, held.value.model) == (ME, begun.batch.id, MODEL)
     assert (taken.batch.id, taken.batch.owner, taken.is_resumed) == (begun.batch.id, OTHER, True)

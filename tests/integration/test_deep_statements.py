@@ -77,7 +77,8 @@ def test_conditions_may_be_long_and_deep(workspace: Workspace, condition: Callab
         found = answer(workspace, sql)
         assert same_rows(found.rows, wanted) == ""
         assert [source.aggregate for source in found.plan.sources] == ["by_city"]
-        assert explain(workspace, sql, estimate=False).sources == found.plan.sources
+        explained = explain(workspace, sql, estimate=False).sources
+        assert [source.instance_id for source in explained] == [source.instance_id for source in found.plan.sources]
     assert (sys.getrecursionlimit(), threading.stack_size()) == limits
     recommend(workspace, "tiny_sales", now=datetime.now(UTC))
 

@@ -30,11 +30,10 @@ def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: So
     marks = []
     for dataset, columns in sorted(columns_of_datasets(parts).items()):
         try:
-            source = sources[dataset]
+            marks.append(_mark_of(session, dataset, sources[dataset], sorted(columns)))
         except DefinitionError:
-            # What needs it is refused by the plan.
+            # It is not there, or may not be read: what needs it is refused by the plan.
             continue
-        marks.append(_mark_of(session, dataset, source, sorted(columns)))
     return tuple(marks)
 
 
