@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.quoting import named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 
 _TABLE = "f"
 _BUCKETS = 64
@@ -45,7 +46,7 @@ def columns_read(part: FactPart, indicator: str) -> frozenset[tuple[str, str]]:
 
 def descriptions_query(places: Iterable[TableKey], dialect: Dialect) -> str | None:
     """A query for `read_descriptions`; None where there is nothing to ask, or the warehouse tells no more than types."""
-    rows = ", ".join(f"({', '.join(_text(part or '') for part in place)})" for place in sorted(places, key=str))
+    rows = ", ".join(f"({', '.join(text_literal(part or '') for part in place)})" for place in sorted(places, key=str))
     return dialect.descriptions.format(tables=rows) if dialect.descriptions is not None and rows else None
 
 
@@ -117,7 +118,7 @@ def identities_query(facts: Iterable[str], sources: Sources) -> str | None:
     """A query for `provenance.read_identities`; None where there is nothing to ask, or the catalog has no identities."""
     dialect = sources.dialect
     rows = [
-        f"({_text(fact)}, {_text(render(name, dialect))})"
+        f"({text_literal(fact)}, {text_literal(render(name, dialect))})"
         for fact in sorted(facts)
         for name in _tables_of(sources[fact])
     ]
@@ -219,7 +220,3 @@ def _collations(ddl: str, dialect: Dialect) -> dict[str, str]:
         for column in made.find_all(exp.ColumnDef)
         for constraint in column.find_all(exp.CollateColumnConstraint)
     }
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,5 @@ def _distinct(told: object, rows: int) -> float | None:
 
 
 def _about(query: str | None, tables: Iterable[tuple[str, str]]) -> str | None:
-    pairs = ", ".join(f"({_text(schema)}, {_text(name)})" for schema, name in sorted(tables))
+    pairs = ", ".join(f"({text_literal(schema)}, {text_literal(name)})" for schema, name in sorted(tables))
     return query.format(tables=pairs) if query is not None and pairs else None
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.sql.catalogs import CatalogQueries
+from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row, WarehouseSession
 
 
@@ -166,7 +167,7 @@ class Catalog:
         if not names:
             return ()
         is_folding = self.queries.dependents is None
-        literals = ", ".join(_literal(name.lower() if is_folding else name) for name in sorted(set(names)))
+        literals = ", ".join(text_literal(name.lower() if is_folding else name) for name in sorted(set(names)))
         return self.session.fetch_all(text.format(schema=self._schema_literal(), names=literals))
 
     def _about(self, text: str, name: str, target: str, kind: str = "") -> Sequence[Row]:
@@ -174,14 +175,14 @@ class Catalog:
         return self.session.fetch_all(
             text.format(
                 schema=self._schema_literal(),
-                name=_literal(name.lower() if is_folding else name),
-                target=_literal(target),
-                kind=_literal(kind),
+                name=text_literal(name.lower() if is_folding else name),
+                target=text_literal(target),
+                kind=text_literal(kind),
             )
         )
 
     def _schema_literal(self) -> str:
-        return _literal(self.schema) if self.schema else "current_schema()"
+        return text_literal(self.schema) if self.schema else "current_schema()"
 
     def _own_schema(self) -> str:
         return self.schema or str(self.session.fetch_all("SELECT current_schema()")[0][0])
@@ -216,7 +217,3 @@ def catalog_of(session: WarehouseSession, schema: str) -> Catalog | None:
     """The catalog of a schema; None where the dialect's row does not know how to ask."""
     queries = session.dialect.catalog
     return None if queries is None else Catalog(session, schema, queries)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

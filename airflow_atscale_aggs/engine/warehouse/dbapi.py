@@ -11,6 +11,7 @@ from typing import Any
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
 from airflow_atscale_aggs.engine.warehouse.tables import best_table, why_absent
 
@@ -326,8 +327,3 @@ def _told_type(column: Any) -> str:
     shown = getattr(column, "type_display", None)
     parts = [str(part) for part in column[1:6] if part is not None]
     return str(shown) if shown else " ".join(parts)
-
-
-def text_literal(text: str) -> str:
-    """A text as SQL says it, without the SQL library that a build does without."""
-    return "'" + text.replace("'", "''") + "'"

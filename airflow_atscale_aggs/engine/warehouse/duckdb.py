@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver, text_literal
+from airflow_atscale_aggs.engine.sql.text_literals import text_literal
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 DEFAULT_LOCK_TIMEOUT_SECONDS = 30.0
 
