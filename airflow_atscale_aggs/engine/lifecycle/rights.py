@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-from airflow_atscale_aggs.engine.warehouse.catalog import catalog_of
+from airflow_atscale_aggs.engine.warehouse.catalog import Belonging, catalog_of
 
 _CARRIED = frozenset({"grant", "comment"})
 """Not the owner: who builds tables must be able to drop them."""
@@ -27,9 +29,11 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
         return ()
     notes: list[str] = []
     with workspace.warehouse.session() as session:
+        given = _given(session, [(registry.batch(old.batch_id).schema, old.table) for old, _ in pairs if old.table])
         for old, new in pairs:
+            belongings = given.get((registry.batch(old.batch_id).schema, (old.table or "").casefold()), [])
             try:
-                _carry(session, old, new, registry.batch(old.batch_id).schema, batch.schema)
+                _carry(session, belongings, new, batch.schema)
             except WarehouseError as error:
                 notes.append(
                     f"Grants on {old.table} were not carried over to {new.table} of `{new.step.aggregate}`: {error.reason}."
@@ -37,17 +41,30 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _carry(session: WarehouseSession, old: InstanceRecord, new: InstanceRecord, old_schema: str, schema: str) -> None:
-    catalog, own = catalog_of(session, old_schema), catalog_of(session, schema)
-    if catalog is None or own is None or old.table is None or new.table is None:
+def _given(session: WarehouseSession, tables: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Belonging]]:
+    """What people gave to tables, by schema and table in lower case.
+
+    Args:
+        tables: schema and table.
+    """
+    given: dict[tuple[str, str], list[Belonging]] = {}
+    for schema in {schema for schema, _ in tables}:
+        catalog = catalog_of(session, schema)
+        if catalog is None:
+            continue
+        for table, belongings in catalog.belongings([table for other, table in tables if other == schema]).items():
+            given[schema, table] = [belonging for belonging in belongings if belonging.kind in _CARRIED]
+    return given
+
+
+def _carry(session: WarehouseSession, belongings: Sequence[Belonging], new: InstanceRecord, schema: str) -> None:
+    catalog = catalog_of(session, schema)
+    if not belongings or catalog is None or new.table is None:
         return
     target = new.step.target_sql.replace(TARGET_ATTEMPT, str(new.attempt))
     kind = "TABLE" if new.step.increment is None else "VIEW"
-    carried = [one for one in catalog.belongings(old.table, target=target, kind=kind) if one.kind in _CARRIED]
-    if not carried:
-        return
-    columns = {name for name, _ in own.columns([new.table]).get(new.table.casefold(), ())}
+    columns = {name for name, _ in catalog.columns([new.table]).get(new.table.casefold(), ())}
     with session.transaction():
-        for one in carried:
-            if not one.column or one.column in columns:
-                session.execute(one.statement)
+        for belonging in belongings:
+            if not belonging.column or belonging.column in columns:
+                session.execute(belonging.statement(target, kind))

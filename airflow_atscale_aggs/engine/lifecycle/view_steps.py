@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.warehouse.catalog import Belonging, Catalog, De
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    from airflow_atscale_aggs.engine.sql.views import ViewLayout
+    from airflow_atscale_aggs.engine.sql.views import Columns, ViewLayout
 
 _MOST_NAMED = 3
 """Dependents that a message names."""
@@ -50,6 +50,7 @@ class LookedAt:
     reads: Mapping[str, frozenset[str]]
     dependents: Mapping[str, tuple[Dependent, ...]]
     columns: Mapping[str, tuple[tuple[str, str], ...]]
+    belongings: Mapping[str, tuple[Belonging, ...]]
     others: Mapping[str, str]
 
     def obstacle(self, view: str) -> str:
@@ -74,6 +75,7 @@ def look(session: WarehouseSession, schema: str, views: Collection[str], others:
         reads=catalog.reads(views),
         dependents=catalog.dependents(views),
         columns=catalog.columns(views),
+        belongings=catalog.belongings(views),
         others=others,
     )
 
@@ -103,33 +105,77 @@ def obstacle(found: Relation | None, reads: frozenset[str], role: str, others: M
     return ""
 
 
-def show_instance(session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt) -> None:
+def show_instance(
+    session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt, shown: Mapping[str, Columns]
+) -> None:
     """Make a stable view show an instance, in the caller's transaction.
+
+    Args:
+        shown: columns that the instances have, by helper view; see `make_helper`.
 
     Raises:
         ViewStaysError: something of somebody else is in the way; names it.
         WarehouseError: the warehouse refused.
     """
     # An SQL library, which others need not wait for.
-    from airflow_atscale_aggs.engine.sql.views import create_statement, view_query  # noqa: PLC0415
+    from airflow_atscale_aggs.engine.sql.views import create_statement  # noqa: PLC0415
 
     why = looked.obstacle(step.view)
     if why:
         raise ViewStaysError(step.view, why)
     dialect, schema = session.dialect, looked.catalog.schema
-    query = view_query(step.view_statements_for(attempt)[-1], dialect)
-    if step.view.casefold() not in looked.relations:
+    query = _query_of(session, step, attempt)
+    relation = looked.relations.get(step.view.casefold())
+    if relation is None:
         session.execute(create_statement(step.view, schema, query, dialect))
         return
-    for sql in looked.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
-        session.execute(sql)
-    layout = _layout(session, step, attempt, query, looked)
+    if not relation.is_own:
+        for sql in looked.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
+            session.execute(sql)
+    layout = _layout(step, shown[_helper_name(step, attempt)], looked)
     if layout.is_alike or looked.catalog.queries.replaces_any_columns:
         _replace(
             session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), looked
         )
     else:
         _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), looked)
+
+
+def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt) -> str:
+    """Make a view that is there for a moment, so that the catalog tells names and types of what an instance shows.
+
+    Returns:
+        Its name; empty where nobody needs it, since the stable view is not there yet or cannot be switched.
+    """
+    from airflow_atscale_aggs.engine.sql.views import create_statement  # noqa: PLC0415
+
+    if step.view.casefold() not in looked.relations or looked.obstacle(step.view):
+        return ""
+    name = _helper_name(step, attempt)
+    query = _query_of(session, step, attempt)
+    session.execute(create_statement(name, looked.catalog.schema, query, session.dialect))
+    return name
+
+
+def drop_helpers(session: WarehouseSession, names: Collection[str], catalog: Catalog) -> dict[str, Columns]:
+    """Drop helper views; their columns, by name."""
+    from airflow_atscale_aggs.engine.sql.views import drop_statement  # noqa: PLC0415
+
+    columns = catalog.columns(names)
+    for name in names:
+        session.execute(drop_statement(name, catalog.schema, session.dialect))
+    return {name: columns[name.casefold()] for name in names}
+
+
+def _helper_name(step: BuildStep, attempt: int) -> str:
+    return f"{step.table_name(attempt)}_v"
+
+
+def _query_of(session: WarehouseSession, step: BuildStep, attempt: int) -> exp.Query:
+    """What a stable view selects to show an instance."""
+    from airflow_atscale_aggs.engine.sql.views import view_query  # noqa: PLC0415
+
+    return view_query(step.view_statements_for(attempt)[-1], session.dialect)
 
 
 def let_go(session: WarehouseSession, view: str, looked: LookedAt) -> None:
@@ -168,12 +214,11 @@ def _target(step: BuildStep, attempt: int) -> str:
     return step.target_sql.replace(TARGET_ATTEMPT, str(attempt))
 
 
-def _layout(session: WarehouseSession, step: BuildStep, attempt: int, query: exp.Query, looked: LookedAt) -> ViewLayout:
+def _layout(step: BuildStep, new: Columns, looked: LookedAt) -> ViewLayout:
     """The columns that the view is to have, so that what reads it keeps working."""
     from airflow_atscale_aggs.engine.sql.views import compatible_layout, natural_layout  # noqa: PLC0415
 
     old = looked.columns.get(step.view.casefold(), ())
-    new = _columns_of(session, f"{step.table_name(attempt)}_v", query, looked)
     natural, readers = natural_layout(old, new), looked.readers(step.view)
     if natural.is_alike or not readers:
         return natural
@@ -198,22 +243,10 @@ def _columns_read(reader: Dependent, columns: Collection[str]) -> Collection[str
     return reader.columns if reader.columns or reader.kind.endswith("view") else columns
 
 
-def _columns_of(
-    session: WarehouseSession, helper: str, query: exp.Query, looked: LookedAt
-) -> tuple[tuple[str, str], ...]:
-    """Names and types of what a query selects: the catalog tells, of a view that is there for a moment."""
-    from airflow_atscale_aggs.engine.sql.views import create_statement, drop_statement  # noqa: PLC0415
-
-    dialect, schema = session.dialect, looked.catalog.schema
-    session.execute(create_statement(helper, schema, query, dialect))
-    columns = looked.catalog.columns([helper])[helper.casefold()]
-    session.execute(drop_statement(helper, schema, dialect))
-    return columns
-
-
 def _replace(session: WarehouseSession, view: str, create_sql: str, looked: LookedAt) -> None:
     """CREATE OR REPLACE VIEW, and what gets lost with it."""
-    lost = [one for one in _belongings(session, view, looked) if one.kind in looked.catalog.queries.lost_by_replace]
+    belongings = looked.belongings.get(view.casefold(), ())
+    lost = [belonging for belonging in belongings if belonging.kind in looked.catalog.queries.lost_by_replace]
     session.execute(create_sql)
     _give_back(session, view, lost, looked)
 
@@ -222,7 +255,8 @@ def _make_anew(session: WarehouseSession, view: str, create_sql: str, looked: Lo
     """DROP and CREATE, with all that belongs to the view; nothing depends on it."""
     from airflow_atscale_aggs.engine.sql.views import drop_statement, spelled  # noqa: PLC0415
 
-    belongings = _belongings(session, view, looked)
+    # Asked again, since somebody may have given a right since, which the new view would not have.
+    belongings = looked.catalog.belongings([view]).get(view.casefold(), ())
     session.execute(drop_statement(view, looked.catalog.schema, session.dialect))
     session.execute(create_sql)
     # What the defaults of the schema give is not what it had.
@@ -231,17 +265,13 @@ def _make_anew(session: WarehouseSession, view: str, create_sql: str, looked: Lo
     _give_back(session, view, belongings, looked)
 
 
-def _belongings(session: WarehouseSession, view: str, looked: LookedAt) -> tuple[Belonging, ...]:
+def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], looked: LookedAt) -> None:
     from airflow_atscale_aggs.engine.sql.views import spelled  # noqa: PLC0415
 
-    target = spelled(view, looked.catalog.schema, session.dialect)
-    return looked.catalog.belongings(view, target=target, kind="VIEW")
-
-
-def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], looked: LookedAt) -> None:
     if not belongings:
         return
     columns = {name for name, _ in looked.catalog.columns([view])[view.casefold()]}
-    for one in belongings:
-        if not one.column or one.column in columns:
-            session.execute(one.statement)
+    target = spelled(view, looked.catalog.schema, session.dialect)
+    for belonging in belongings:
+        if not belonging.column or belonging.column in columns:
+            session.execute(belonging.statement(target, "VIEW"))

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
-from airflow_atscale_aggs.engine.lifecycle.view_steps import LookedAt, ViewStaysError, let_go, look, show_instance
+from airflow_atscale_aggs.engine.lifecycle.view_steps import (
+    LookedAt,
+    ViewStaysError,
+    drop_helpers,
+    let_go,
+    look,
+    make_helper,
+    show_instance,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.sql.views import Columns
 
 _TOGETHER_SECONDS = 20.0
 """How long all views wait for the readers of one, so that they are switched in one moment; then each goes by itself."""
@@ -110,9 +122,14 @@ class _Switch:
                     for sql in self.workspace.warehouse.dialect.before_switch:
                         session.execute(sql)
                     looked = self._look(session, tasks)
+                    helpers: dict[str, list[str]] = {}
                     for task in tasks:
                         current = task
-                        _do(session, task, looked[task.schema])
+                        helpers.setdefault(task.schema, []).extend(_helpers(session, task, looked[task.schema]))
+                    shown = _shown(session, helpers, looked)
+                    for task in tasks:
+                        current = task
+                        _do(session, task, looked[task.schema], shown)
             except TransientWarehouseError as error:
                 why = f"others hold it, or the warehouse cannot be reached ({error.reason})"
                 self.held |= {(task.schema, task.view): why for task in tasks}
@@ -136,7 +153,27 @@ class _Switch:
         return {schema: look(session, schema, views, self.others) for schema, views in names.items()}
 
 
-def _do(session: WarehouseSession, task: ViewTask, looked: LookedAt | None) -> None:
+def _helpers(session: WarehouseSession, task: ViewTask, looked: LookedAt | None) -> list[str]:
+    """The helper view that tells the columns of what a task shows, where it needs one."""
+    if looked is None or task.step is None:
+        return []
+    name = make_helper(session, task.step, task.attempt, looked)
+    return [name] if name else []
+
+
+def _shown(
+    session: WarehouseSession, helpers: Mapping[str, Sequence[str]], looked: Mapping[str, LookedAt | None]
+) -> dict[str, Columns]:
+    """Columns by helper view. One question for all: a catalog is slow to answer where there are many tables."""
+    shown: dict[str, Columns] = {}
+    for schema, names in helpers.items():
+        place = looked[schema]
+        if place is not None and names:
+            shown |= drop_helpers(session, names, place.catalog)
+    return shown
+
+
+def _do(session: WarehouseSession, task: ViewTask, looked: LookedAt | None, shown: Mapping[str, Columns]) -> None:
     if looked is None:
         statements = (task.drop_sql,) if task.step is None else task.step.view_statements_for(task.attempt)
         for sql in statements:
@@ -144,4 +181,4 @@ def _do(session: WarehouseSession, task: ViewTask, looked: LookedAt | None) -> N
     elif task.step is None:
         let_go(session, task.view, looked)
     else:
-        show_instance(session, task.step, task.attempt, looked)
+        show_instance(session, task.step, task.attempt, looked, shown)

@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.sql.model_relations import DUCKDB_VALUES, POSTG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogQueries:
-    """Queries with places for ``{schema}``, ``{names}``, ``{name}``, ``{target}``, ``{kind}``.
+    """Queries with places for ``{schema}``, ``{names}``, ``{name}``, ``{target}``, ``{kind}``, the last two as literals.
 
     Attributes:
         relations: name, kind in words, owner, whether the session may replace it, whether the owner is the session's role, for
@@ -24,7 +24,7 @@ class CatalogQueries:
         dependents: relation, dependent as people write it, kind, names of the columns that it reads. None: the warehouse does
             not keep them, and ``views`` is read instead.
         views: schema, name and SQL of all views that people made.
-        belongings: kind (``owner`` | ``options`` | ``comment`` | ``label`` | ``grant``), column or NULL, and the statement that
+        belongings: relation, kind (``owner`` | ``options`` | ``comment`` | ``label`` | ``grant``), column or NULL, and the statement that
             gives it to ``{target}``, in the order in which they are to be run.
         revocations: statements that take all rights on a relation away that it got by default.
         grant_select: the statement that lets the owner of ``{name}`` read ``{target}``, where that is another role.
@@ -99,33 +99,33 @@ GROUP BY f.relname, o.identity, o.type ORDER BY f.relname, o.type, o.identity"""
 
 _POSTGRES_BELONGINGS = """\
 WITH old AS (
-  SELECT c.oid, c.relacl, c.reloptions, pg_get_userbyid(c.relowner) AS owner
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname = {name}
+  SELECT c.oid, c.relname, c.relacl, c.reloptions, pg_get_userbyid(c.relowner) AS owner
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {schema} AND c.relname IN ({names})
 ), rights AS (
-  SELECT NULL AS attname, owner, (aclexplode(relacl)).* FROM old
-  UNION ALL SELECT a.attname, owner, (aclexplode(a.attacl)).* FROM old JOIN pg_attribute a ON a.attrelid = old.oid AND NOT a.attisdropped
+  SELECT relname, NULL AS attname, owner, (aclexplode(relacl)).* FROM old
+  UNION ALL SELECT relname, a.attname, owner, (aclexplode(a.attacl)).* FROM old JOIN pg_attribute a ON a.attrelid = old.oid AND NOT a.attisdropped
 ), given AS (
-  SELECT 1 AS place, 'owner' AS kind, NULL::name AS attname, format('ALTER %s %s OWNER TO %I', {kind}, {target}, owner) AS statement
+  SELECT relname, 1 AS place, 'owner' AS kind, NULL::name AS attname, format('ALTER %s %s OWNER TO %I', {kind}, {target}, owner) AS statement
   FROM old WHERE owner <> current_user
-  UNION ALL SELECT 2, 'options', NULL, format('ALTER %s %s SET (%s)', {kind}, {target}, array_to_string(reloptions, ', '))
+  UNION ALL SELECT relname, 2, 'options', NULL, format('ALTER %s %s SET (%s)', {kind}, {target}, array_to_string(reloptions, ', '))
   FROM old WHERE reloptions IS NOT NULL
-  UNION ALL SELECT 3, 'comment', NULL, format('COMMENT ON %s %s IS %L', {kind}, {target}, d.description)
+  UNION ALL SELECT relname, 3, 'comment', NULL, format('COMMENT ON %s %s IS %L', {kind}, {target}, d.description)
   FROM old JOIN pg_description d ON d.objoid = old.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-  UNION ALL SELECT 3, 'comment', a.attname, format('COMMENT ON COLUMN %s.%I IS %L', {target}, a.attname, d.description)
+  UNION ALL SELECT relname, 3, 'comment', a.attname, format('COMMENT ON COLUMN %s.%I IS %L', {target}, a.attname, d.description)
   FROM old JOIN pg_description d ON d.objoid = old.oid AND d.classoid = 'pg_class'::regclass
   JOIN pg_attribute a ON a.attrelid = old.oid AND a.attnum = d.objsubid AND a.attnum > 0
-  UNION ALL SELECT 4, 'label', a.attname, CASE WHEN a.attname IS NULL
+  UNION ALL SELECT relname, 4, 'label', a.attname, CASE WHEN a.attname IS NULL
     THEN format('SECURITY LABEL FOR %I ON %s %s IS %L', s.provider, {kind}, {target}, s.label)
     ELSE format('SECURITY LABEL FOR %I ON COLUMN %s.%I IS %L', s.provider, {target}, a.attname, s.label) END
   FROM old JOIN pg_seclabel s ON s.objoid = old.oid AND s.classoid = 'pg_class'::regclass
   LEFT JOIN pg_attribute a ON a.attrelid = old.oid AND a.attnum = s.objsubid AND a.attnum > 0
-  UNION ALL SELECT DISTINCT 5, 'grant', r.attname, format('GRANT %s%s ON %s TO %s%s', privilege_type,
+  UNION ALL SELECT DISTINCT relname, 5, 'grant', r.attname, format('GRANT %s%s ON %s TO %s%s', privilege_type,
     CASE WHEN r.attname IS NULL THEN '' ELSE format(' (%I)', r.attname) END, {target},
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
     CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM rights r WHERE grantee = 0 OR pg_get_userbyid(grantee) <> r.owner
 )
-SELECT kind, attname, statement FROM given ORDER BY place, statement"""
+SELECT relname, kind, attname, statement FROM given ORDER BY relname, place, statement"""
 
 _POSTGRES_REVOCATIONS = """\
 SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', {target}, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
@@ -192,15 +192,15 @@ SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = cur
 ORDER BY schema_name, view_name"""
 
 _DUCKDB_BELONGINGS = """\
-SELECT 'comment', NULL, 'COMMENT ON ' || {kind} || ' ' || {target} || ' IS ''' || replace(comment, '''', '''''') || ''''
+SELECT name, 'comment', NULL, 'COMMENT ON ' || {kind} || ' ' || {target} || ' IS ''' || replace(comment, '''', '''''') || ''''
 FROM (SELECT schema_name, view_name AS name, comment FROM duckdb_views() WHERE database_name = current_database()
   UNION ALL SELECT schema_name, table_name, comment FROM duckdb_tables() WHERE database_name = current_database())
-WHERE schema_name = {schema} AND lower(name) = {name} AND comment IS NOT NULL
+WHERE schema_name = {schema} AND lower(name) IN ({names}) AND comment IS NOT NULL
 UNION ALL
-SELECT 'comment', column_name, 'COMMENT ON COLUMN ' || {target} || '."' || replace(column_name, '"', '""') || '" IS '''
+SELECT table_name, 'comment', column_name, 'COMMENT ON COLUMN ' || {target} || '."' || replace(column_name, '"', '""') || '" IS '''
   || replace(comment, '''', '''''') || ''''
 FROM duckdb_columns()
-WHERE database_name = current_database() AND schema_name = {schema} AND lower(table_name) = {name} AND comment IS NOT NULL"""
+WHERE database_name = current_database() AND schema_name = {schema} AND lower(table_name) IN ({names}) AND comment IS NOT NULL"""
 
 DUCKDB = CatalogQueries(
     relations=_DUCKDB_RELATIONS,

@@ -35,6 +35,8 @@ class SessionSettings:
         reach: what each can change, by name as the warehouse spells it.
         read: a statement with rows that begin with name and value; ``{names}`` stands for the names as literals. It may have
             rows of other settings.
+        value: an expression that reads one setting that is there, as text, with ``{name}`` as a literal; for warehouses whose
+            ``read`` looks at hundreds of settings.
         write: a statement that sets one, with ``{name}`` and ``{value}`` as literals and ``{word}`` as the bare name; empty
             where it is not known, so that builds take the settings as they find them, and check them.
         fixed: names that no session can set.
@@ -44,6 +46,7 @@ class SessionSettings:
 
     reach: Mapping[str, Reach]
     read: str
+    value: str = ""
     write: str = ""
     fixed: frozenset[str] = frozenset()
     literals: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +89,7 @@ DUCKDB_SETTINGS = SessionSettings(
         "default_collation": Reach.TEXTS,
     },
     read="SELECT name, value FROM duckdb_settings() WHERE name IN ({names})",
+    value="CAST(CURRENT_SETTING({name}) AS VARCHAR)",
     write="SET {word} = {value}",
 )
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from airflow_atscale_aggs.engine.sql.catalogs import CatalogQueries
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row, WarehouseSession
+
+_TARGET, _KIND = f"<relation {uuid4().hex}>", f"<kind {uuid4().hex}>"
+"""Places in statements, which nobody's comment has by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,24 @@ class Dependent:
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A grant, comment, owner, option or label, and the statement that gives it to another relation.
+    """A grant, comment, owner, option or label of a relation.
 
-    ``column``: what it is about; empty: the whole relation.
+    Attributes:
+        column: what it is about; empty: the whole relation.
+        template: the statement that gives it to a relation, with places for the relation and its kind.
     """
 
     kind: str
     column: str
-    statement: str
+    template: str
+
+    def statement(self, target: str, kind: str) -> str:
+        """The statement that gives it to a relation.
+
+        Args:
+            target: the relation as SQL writes it; ``kind``: ``VIEW`` or ``TABLE``.
+        """
+        return self.template.replace(_TARGET, target).replace(_KIND, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +147,14 @@ class Catalog:
                 found.setdefault(str(relation).casefold(), []).append(Dependent(name, kind, frozenset(columns or ())))
         return {name: tuple(ones) for name, ones in found.items() if ones}
 
-    def belongings(self, name: str, *, target: str, kind: str) -> tuple[Belonging, ...]:
-        """What belongs to a relation, in the order in which it is given back.
-
-        Args:
-            target: the relation that gets it, as SQL writes it; ``kind``: ``VIEW`` or ``TABLE``.
-        """
-        rows = self._about(self.queries.belongings, name, target, kind)
-        return tuple(Belonging(kind, column or "", statement) for kind, column, statement in rows)
+    def belongings(self, names: Collection[str]) -> dict[str, tuple[Belonging, ...]]:
+        """What belongs to the relations, in the order in which it is given back; by relation in lower case."""
+        # The statements are made by the warehouse, for a relation that is named later.
+        places = {"target": text_literal(_TARGET), "kind": text_literal(_KIND)}
+        belongings: dict[str, list[Belonging]] = {}
+        for relation, kind, column, statement in self._ask(self.queries.belongings, names, **places):
+            belongings.setdefault(str(relation).casefold(), []).append(Belonging(kind, column or "", statement))
+        return {name: tuple(of_relation) for name, of_relation in belongings.items()}
 
     def revocations(self, name: str, *, target: str) -> tuple[str, ...]:
         """Statements that take away what a new relation got by default."""
@@ -163,21 +177,20 @@ class Catalog:
         )
         return Rights(role, bool(may_create), bool(has_schema))
 
-    def _ask(self, text: str, names: Collection[str]) -> Sequence[Row]:
+    def _ask(self, text: str, names: Collection[str], **places: str) -> Sequence[Row]:
         if not names:
             return ()
         is_folding = self.queries.dependents is None
         literals = ", ".join(text_literal(name.lower() if is_folding else name) for name in sorted(set(names)))
-        return self.session.fetch_all(text.format(schema=self._schema_literal(), names=literals))
+        return self.session.fetch_all(text.format(schema=self._schema_literal(), names=literals, **places))
 
-    def _about(self, text: str, name: str, target: str, kind: str = "") -> Sequence[Row]:
+    def _about(self, text: str, name: str, target: str) -> Sequence[Row]:
         is_folding = self.queries.dependents is None
         return self.session.fetch_all(
             text.format(
                 schema=self._schema_literal(),
                 name=text_literal(name.lower() if is_folding else name),
                 target=text_literal(target),
-                kind=text_literal(kind),
             )
         )
 

@@ -33,6 +33,7 @@ class Driver:
         is_lost: whether an error means that the connection is gone.
         is_missing: whether an error about a query on a table of a name, its last part, means that there is none.
         reason: what the driver says, for people.
+        hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came meanwhile.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
 
@@ -44,15 +45,22 @@ class Driver:
     is_lost: Callable[[BaseException], bool] = field(default=lambda _: False)
     is_missing: Callable[[BaseException, str], bool] = field(default=lambda _error, _name: True)
     reason: Callable[[BaseException], str] = field(default=_reason)
+    hides_signal: Callable[[RuntimeError], bool] = field(default=lambda _: False)
     cursors_are_connections: bool = False
 
 
 class DbApiSession:
     """One connection of one thread. See `base.WarehouseSession`."""
 
-    def __init__(self, driver: Driver, dialect: Dialect) -> None:
+    def __init__(self, driver: Driver, dialect: Dialect, setting_names: list[str] | None = None) -> None:
+        """Connects when it is first used.
+
+        Args:
+            setting_names: shared by the sessions of a warehouse, and filled by the first one that finds all settings there.
+        """
         self.dialect = dialect
         self._driver = driver
+        self._setting_names = [] if setting_names is None else setting_names
         self._connection: Any = None
         self._is_in_transaction = False
 
@@ -177,9 +185,17 @@ class DbApiSession:
         known = self.dialect.session_settings
         if known is None:
             return {}
-        names = ", ".join(text_literal(name) for name in known.reach)
-        rows = self.fetch_all(known.read.replace("{names}", names))
-        return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows if str(row[0]) in known.reach}
+        names = list(self._setting_names)
+        if names:
+            values = ", ".join(known.value.replace("{name}", text_literal(name)) for name in names)
+            rows: Sequence[Row] = list(zip(names, self.fetch_all(f"SELECT {values}")[0], strict=True))
+        else:
+            literals = ", ".join(text_literal(name) for name in known.reach)
+            rows = [row for row in self.fetch_all(known.read.replace("{names}", literals)) if row[0] in known.reach]
+            # A setting that is missing may belong to an extension that is loaded later.
+            if known.value and len(rows) == len(known.reach):
+                self._setting_names[:] = [str(row[0]) for row in rows]
+        return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows}
 
     @contextlib.contextmanager
     def hurried(self) -> Iterator[None]:
@@ -252,6 +268,10 @@ class DbApiSession:
             # Without a connection the statement was not sent, and has nothing to do with it.
             sent = "" if self._connection is None and cursor is None else sql
             raise kind(self.dialect.name, sent, self._driver.reason(error)) from error
+        except RuntimeError as error:
+            if self._driver.hides_signal(error):
+                raise KeyboardInterrupt from error
+            raise
         finally:
             if cursor is not None and not self._driver.cursors_are_connections:
                 with contextlib.suppress(*self._driver.errors):
@@ -273,13 +293,14 @@ class DbApiWarehouse:
         self.aggregate_schema = aggregate_schema
         self._driver, self._close = driver, close
         self._sessions: set[DbApiSession] = set()
+        self._setting_names: list[str] = []
         self._lock = threading.Lock()
         self._is_schema_there = not aggregate_schema
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
         """A session for the calling thread; the aggregate schema is made when it is not there."""
-        session = DbApiSession(self._driver, self.dialect)
+        session = DbApiSession(self._driver, self.dialect, self._setting_names)
         with self._lock:
             self._sessions.add(session)
         try:

@@ -92,6 +92,7 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         rows_written=_rows_written,
         interrupt=lambda connection: connection.interrupt(),
         is_missing=_is_missing,
+        hides_signal=lambda error: str(error) == "Query interrupted",
         cursors_are_connections=True,
     )
     return DbApiWarehouse(driver, dialect_named("duckdb"), aggregate_schema=aggregate_schema, close=database.close)

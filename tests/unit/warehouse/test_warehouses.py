@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import subprocess
 import sys
 import threading
@@ -126,6 +127,16 @@ def test_another_thread_can_cancel(warehouse: DbApiWarehouse) -> None:
     assert [type(error) for error in errors] == [TransientWarehouseError]
 
 
+def test_a_signal_that_a_driver_hides_interrupts(warehouse: DbApiWarehouse) -> None:
+    """Ctrl-C while a query runs is no error of the warehouse."""
+    sent = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    with warehouse.session() as session:
+        session.fetch_all("SELECT 1")
+        sent.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.fetch_all(_SLOW_SQL[warehouse.dialect.name])
+
+
 def test_a_duckdb_file_that_another_process_holds(tmp_path: Path) -> None:
     """Waits, then says so; the file is free again when the other one ends."""
     file = tmp_path / "w.duckdb"
@@ -243,3 +254,11 @@ def test_opening_imports_no_driver() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_settings_are_the_same_however_they_are_read(warehouse: DbApiWarehouse) -> None:
+    """The first session finds out which there are; later ones ask for these by name."""
+    with warehouse.session() as session:
+        first, second = session.settings(), session.settings()
+    assert first
+    assert first == second
