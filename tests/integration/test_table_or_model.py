@@ -12,6 +12,7 @@ from query_oracle import same_rows
 from airflow_atscale_aggs.engine.errors import (
     NotRegisteredError,
     PermanentWarehouseError,
+    PermanentWarehouseError,
     UnreadableQueryError,
     UnsupportedQueryError,
 )
@@ -245,6 +246,14 @@ def test_a_text_without_sense_is_unreadable(workspace: Workspace) -> None:
     for sql in ("SELECT FROM WHERE", 'SELECT "Amount" ? , 1 FROM tiny_sales', "SELEC 1"):
         with pytest.raises(UnreadableQueryError, match="cannot be read"):
             answer(workspace, sql)
+
+
+def test_a_function_named_like_a_statement_is_refused(workspace: Workspace) -> None:
+    """DuckDB does not read it; PostgreSQL has no such function."""
+    with pytest.raises(
+        (UnreadableQueryError, PermanentWarehouseError), match=r"no query of the warehouse|does not exist"
+    ):
+        answer(workspace, "SELECT ATTACH ()")
 
 
 def test_models_and_tables_stand_in_one_statement(workspace: Workspace) -> None:

@@ -179,8 +179,9 @@ class QueryPlanner:
             plain = planner.read(asked.sql)
             if plain is not None:
                 return self._read_plain(asked, planner, plain, meanings, now)
-            if root is None:
-                raise unreadable or UnreadableQueryError(asked.sql, "it is no query")
+            if root is None or not named:
+                reason = "it is no query of the warehouse, and it names no model"
+                raise unreadable or UnreadableQueryError(asked.sql, reason)
             meanings = self._by_default(named, asked.model, meanings)
         assert root is not None  # noqa: S101 - names were found in it
         known = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
