@@ -12,7 +12,6 @@ from query_oracle import same_rows
 from airflow_atscale_aggs.engine.errors import (
     NotRegisteredError,
     PermanentWarehouseError,
-    PermanentWarehouseError,
     UnreadableQueryError,
     UnsupportedQueryError,
 )

@@ -107,6 +107,8 @@ class Catalog:
     schema: str
     queries: CatalogQueries
     _views: list[_ReadView] | None = field(default=None, init=False)
+    _by_relation: dict[tuple[str, str], list[_ReadView]] | None = field(default=None, init=False)
+    _current_schema: str = field(default="", init=False)
 
     def relations(self, names: Collection[str]) -> dict[str, Relation]:
         """What bears the names, by name in lower case."""
@@ -198,20 +200,32 @@ class Catalog:
         return text_literal(self.schema) if self.schema else "current_schema()"
 
     def _own_schema(self) -> str:
-        return self.schema or str(self.session.fetch_all("SELECT current_schema()")[0][0])
+        if not self.schema and not self._current_schema:
+            self._current_schema = str(self.session.fetch_all("SELECT current_schema()")[0][0])
+        return self.schema or self._current_schema
 
     def _readers(self, name: str) -> list[_ReadView]:
         """Views that read a relation of this schema, and views that read those."""
-        waiting, found = [(self._own_schema().casefold(), name)], dict[tuple[str, str], _ReadView]()
+        by_relation = self._views_by_relation()
+        waiting, readers = [(self._own_schema().casefold(), name)], dict[tuple[str, str], _ReadView]()
         while waiting:
             schema, relation = waiting.pop()
-            for view in self._read_views():
+            # Where a text names no schema, any may be meant.
+            for view in (*by_relation.get((schema, relation), ()), *by_relation.get(("", relation), ())):
                 key = (view.schema.casefold(), view.name.casefold())
-                # Where a text names no schema, any may be meant.
-                if key not in found and ({(schema, relation), ("", relation)} & view.reads):
-                    found[key] = view
+                if key not in readers:
+                    readers[key] = view
                     waiting.append(key)
-        return list(found.values())
+        return list(readers.values())
+
+    def _views_by_relation(self) -> dict[tuple[str, str], list[_ReadView]]:
+        """The views that read each relation."""
+        if self._by_relation is None:
+            self._by_relation = {}
+            for view in self._read_views():
+                for key in view.reads:
+                    self._by_relation.setdefault(key, []).append(view)
+        return self._by_relation
 
     def _read_views(self) -> list[_ReadView]:
         """All views, where only their texts tell what they read."""
