@@ -241,7 +241,6 @@ def test_three_answers_to_why_it_is_not_used(workspace: Workspace, tmp_path: Pat
             UnsupportedQueryError,
             "an aggregated value",
         ),
-        ('SELECT DISTINCT ON ("City") "City", "Amount" FROM tiny.tiny_sales', UnsupportedQueryError, "DISTINCT ON"),
         ('SELECT "City", "Amount" FROM tiny.tiny_sales ORDER BY "Month"', UnsupportedQueryError, '"Month"'),
         ('SELECT "City", "Amount" FROM tiny.tiny_sales ORDER BY 3', UnsupportedQueryError, "position 3 of 2"),
         ('SELECT "Amount" FROM tiny.tiny_sales HAVING "City" = \'x\'', UnsupportedQueryError, "neither selected"),

@@ -36,3 +36,23 @@ def test_a_text_that_stands_elsewhere_as_well_is_not_taken_out() -> None:
     """Whoever plans must see that both are the same."""
     assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'p' = a") is None
     assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'q' = a") is not None
+
+
+def test_an_escape_is_read_with_its_pattern() -> None:
+    """One plan does not serve patterns whose letters mean something else."""
+    assert shape_of("SELECT x FROM m WHERE a LIKE 'p!_%' ESCAPE '!'") is None
+
+
+def test_decimals_keep_their_length() -> None:
+    """Types of what is computed with them depend on it."""
+    halves = shape_of("SELECT x FROM m WHERE a > 5.5 / 2")
+    wholes = shape_of("SELECT x FROM m WHERE a > 5 / 2")
+    quarters = shape_of("SELECT x FROM m WHERE a > 5.25 / 2")
+
+    assert halves is not None
+    assert wholes is not None
+    assert quarters is not None
+    assert len({halves.key, wholes.key, quarters.key}) == len([halves, wholes, quarters])
+    template = template_of(halves.marked, halves)
+    assert template is not None
+    assert template.filled(("7.5",)) == "SELECT x FROM m WHERE a > 7.5 / 2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -37,11 +37,18 @@ from airflow_atscale_aggs.engine.rewriting.members import Calendar, proven_calen
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, split_by_fact
-from airflow_atscale_aggs.engine.rewriting.postgres_meaning import Columns, check_query, translated_query, with_types
+from airflow_atscale_aggs.engine.rewriting.postgres_meaning import (
+    Columns,
+    check_query,
+    translated_query,
+    with_decimal_rounding,
+    with_types,
+)
 from airflow_atscale_aggs.engine.rewriting.probing import (
     asks_for_columns,
     asks_for_sample,
     column_query,
+    left_out,
     with_columns,
     without_rows,
 )
@@ -101,7 +108,7 @@ class SelectPlanner:
             reason = f"the model has row security ({names}), which this version does not apply"
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
-            return self.columns()
+            return self.columns(left_out(select))
         if asks_for_sample(select):
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
@@ -132,6 +139,7 @@ class SelectPlanner:
         if translator is not None:
             return translated_query(query, type_of_references(query, known), translator)
         check_query(query, written, warehouse)
+        query = with_decimal_rounding(query, warehouse)
         if "/" in statement.sql:
             query = with_meant_divisions(query, _kinds(query, known, written), written, warehouse)
         return query, {}
@@ -171,10 +179,12 @@ class SelectPlanner:
             self._prove(part.needed)
         return found
 
-    def columns(self) -> exp.Select:
-        """All columns of the flat table that can be asked, without rows."""
+    def columns(self, others: Collection[str] = ()) -> exp.Select:
+        """All columns of the flat table that can be asked, but for some, without rows."""
         known, found = self.known, dict[str, exp.Query]()
         for name, meaning in known.names.unique():
+            if name in others:
+                continue
             with contextlib.suppress(DefinitionError, QueryError):
                 found[name] = self._column(name, meaning)
         return without_rows(found.items())

@@ -20,6 +20,7 @@ from sqlglot.dialects.dialect import Dialect as SqlDialect
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.spelling import spelled
 
 
 class NumberKind(StrEnum):
@@ -236,4 +237,4 @@ def refused_division(node: exp.Expression, written: str, dialect: Dialect) -> Un
         "they are is not known here"
     )
     remedy = "Say it: CAST(… AS DOUBLE PRECISION) / … for the quotient, FLOOR of that to leave the remainder out."
-    return UnsupportedQueryError(node.sql(dialect=written), reason, remedy)
+    return UnsupportedQueryError(spelled(node, written), reason, remedy)

@@ -43,14 +43,16 @@ from airflow_atscale_aggs.engine.rewriting.names import FlatNames, Meaning, Surf
 from airflow_atscale_aggs.engine.rewriting.postgres_meaning import CALCULATED
 from airflow_atscale_aggs.engine.rewriting.subqueries import free_name, outer_column, rows_of
 from airflow_atscale_aggs.engine.sql.functions.surfaces import SURFACE_DIALECT, is_known_name, known_names
+from airflow_atscale_aggs.engine.sql.spelling import spelled
 
 WRAP = "Put the query into a subquery and say it around it."
 
-_REFUSED = (exp.Star, exp.Placeholder, exp.Parameter, exp.Lateral, exp.Unnest)
+_REFUSED = (exp.Star, exp.Placeholder, exp.Parameter, exp.Lateral, exp.Unnest, exp.Columns)
 _FLOATS = (exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT)
 _RANDOM = (exp.Rand, exp.Randn, exp.Randstr, exp.Uuid)
 _KNOWN = (
     exp.Condition,
+    exp.AtTimeZone,
     exp.DataType,
     exp.DataTypeParam,
     exp.Identifier,
@@ -411,16 +413,19 @@ class FlatExpressions:
             self.refuse(node, "ANY and ALL are answered for a subquery or ARRAY[…]", "Write IN or NOT IN.")
         return made if isinstance(node, exp.EQ) else exp.Not(this=made)
 
-    def _subquery(self, node: exp.Expression, _: _Place) -> exp.Expression:
-        """A query that stands in an expression; its rows do not depend on those around it."""
+    def _subquery(self, node: exp.Expression, place: _Place) -> exp.Expression:
+        """A query that stands in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
         query = node.unnest()
+        if isinstance(node, exp.Any | exp.All) and isinstance(node.this.unnest(), exp.Array):
+            values = [self.converted(one, place.clause, alias=place.alias) for one in node.this.unnest().expressions]
+            return type(node)(this=exp.Paren(this=exp.Array(expressions=values)))
         if not self._nests or not isinstance(query, exp.Query):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
         return rows_of(self._named_subquery(query, node), query)
 
     def _named_subquery(self, query: exp.Query, node: exp.Expression) -> str:
         """The name under which a query's rows stand before the SELECT."""
-        column = outer_column(query)
+        column = outer_column(query, self._names.has)
         if column is not None:
             reason = f"`{self.text(column)}` depends on the row around it: the subquery is correlated"
             self.refuse(node, reason, "Write a subquery that stands by itself: IN, or a join of two SELECTs.")
@@ -431,7 +436,7 @@ class FlatExpressions:
 
     def text(self, clause: exp.Expression) -> str:
         """For messages."""
-        return clause.sql(dialect=self._dialect)
+        return spelled(clause, self._dialect)
 
     def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         """Refuse a clause by name."""

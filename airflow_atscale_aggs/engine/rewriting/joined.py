@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.names import FlatNames
+from airflow_atscale_aggs.engine.sql.spelling import spelled
 
 COLUMNS = "columns"
 """Key of a table's notes: names of its columns and their types, where they are known."""
@@ -184,4 +185,4 @@ def _names(query: exp.Query) -> tuple[str, ...] | None:
 
 
 def _text(node: exp.Expression, dialect: str) -> str:
-    return node.sql(dialect=dialect).strip()
+    return spelled(node, dialect).strip()

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.joined import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of, reference_of_ours
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions.surfaces import check_portable
 from airflow_atscale_aggs.engine.sql.functions.translating import Translator
 from airflow_atscale_aggs.engine.sql.functions.types import (
@@ -58,6 +58,27 @@ def check_query(query: ModelQuery, written: str, dialect: Dialect) -> None:
     clauses += [one for one in (query.where, query.having) if one is not None]
     for clause in [*clauses, *(one.expression for one in query.order_by)]:
         check_portable(clause, written, dialect)
+
+
+def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
+    """The query with calculated metrics as decimals where they are rounded to places, which PostgreSQL does to no floating number."""
+    if dialect.functions is not FunctionStyle.NATIVE:
+        return query
+
+    def rounded(node: exp.Expression) -> exp.Expression | None:
+        is_rounded = isinstance(node, (exp.Round, exp.Trunc)) and node.args.get("decimals") is not None
+        if not is_rounded or not any(paren.args.get(CALCULATED) for paren in node.this.find_all(exp.Paren)):
+            return None
+        made = node.copy()
+        made.set("this", exp.cast(made.this, "decimal"))
+        return made
+
+    return replace(
+        query,
+        outputs=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.outputs),
+        having=rebuilt(query.having, rounded) if query.having is not None else None,
+        order_by=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.order_by),
+    )
 
 
 class _Meaning:

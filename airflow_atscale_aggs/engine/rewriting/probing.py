@@ -16,8 +16,7 @@ _HARMLESS = frozenset({"expressions", "from_", "where", "limit", "order", "kind"
 
 def asks_for_columns(select: exp.Select) -> bool:
     """All columns are selected, and no row can be among the answer."""
-    is_star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
-    if not is_star or _clauses(select) - _HARMLESS:
+    if not _is_star(select) or _clauses(select) - _HARMLESS:
         return False
     limit, where = select.args.get("limit"), select.args.get("where")
     has_no_room = limit is not None and limit.expression == exp.Literal.number(0)
@@ -26,14 +25,25 @@ def asks_for_columns(select: exp.Select) -> bool:
 
 def asks_for_sample(select: exp.Select) -> bool:
     """All columns of some rows are selected: a BI tool shows what is there."""
-    is_star = len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Star)
-    return is_star and select.args.get("limit") is not None and not _clauses(select) - _HARMLESS - {"offset"}
+    return _is_star(select) and select.args.get("limit") is not None and not _clauses(select) - _HARMLESS - {"offset"}
+
+
+def left_out(select: exp.Select) -> frozenset[str]:
+    """Names of columns that a star leaves out: ``* EXCLUDE ("City")``."""
+    return frozenset(one.name for one in select.expressions[0].args.get("except_") or ())
+
+
+def _is_star(select: exp.Select) -> bool:
+    """Whether all columns are selected as they are, but for some."""
+    star = select.expressions[0] if len(select.expressions) == 1 else None
+    return isinstance(star, exp.Star) and not {name for name, value in star.args.items() if value} - {"except_"}
 
 
 def with_columns(select: exp.Select, names: Iterable[str]) -> exp.Select:
     """The SELECT with columns by name in place of the star."""
-    made = select.copy()
-    made.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in names])
+    made, others = select.copy(), left_out(select)
+    shown = [name for name in names if name not in others]
+    made.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in shown])
     return made
 
 

@@ -19,13 +19,15 @@ SHAPED_DIALECT = "postgres"
 """The only dialect whose texts are taken apart here."""
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|<>|<=|>=|!=|[^\s\w]""")
-_STRANGE = re.compile(r"[\\$?\x00]|--|/\*")
+_STRANGE = re.compile(r"[\\$?\x00]|--|/\*|\bescape\b", re.IGNORECASE)
+"""What is not taken apart, and an escape, which says what the letters of a pattern mean."""
 _BEFORE_VALUE = frozenset({"=", "<>", "!=", "<", ">", "<=", ">=", "LIKE", "ILIKE", "BETWEEN"})
 _IN_LIST = frozenset({"(", ","})
 _UPPER = 2
 """After BETWEEN … AND: the upper bound comes next."""
+_MARK_LENGTH = 12
 
-_MARKED = re.compile(r"'?791[789](\d{4})6007'?")
+_MARKED = re.compile(r"'?791[789](\d{4})6007(?:\.5+)?'?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def shape_of(sql: str) -> Shape | None:
             # Equal values have one mark: BETWEEN 'a' AND 'a' is another shape than BETWEEN 'a' AND 'b'.
             number = values.setdefault(part, len(values))
             mark, gap = _mark(part, number), sql[taken:start]
-            key += (gap, f"\x00{mark[:4]}{'t' if is_text else 'd' if '.' in part else 'n'}{number}\x00")
+            key += (gap, f"\x00{mark[:4]}{'t' if is_text else 'n'}{number}{mark[_MARK_LENGTH:]}\x00")
             marked += (gap, f"'{mark}'" if is_text else mark)
             taken = end
         elif is_text:
@@ -84,9 +86,11 @@ def shape_of(sql: str) -> Shape | None:
 
 
 def _mark(value: str, number: int) -> str:
-    """Dates have marks of their own: they are read as dates where others cannot be."""
-    kind = mark_of(value[1:-1]) if value[0] == "'" else ANY_MARK
-    return f"{kind}{number:04d}6007"
+    """Dates have marks of their own: they are read as dates where others cannot be. Decimals keep their length, which types have."""
+    is_text = value[0] == "'"
+    kind = mark_of(value[1:-1]) if is_text else ANY_MARK
+    decimals = "" if is_text or "." not in value else "." + "5" * len(value.split(".")[1])
+    return f"{kind}{number:04d}6007{decimals}"
 
 
 def without_marks(text: str, values: Sequence[str]) -> str:

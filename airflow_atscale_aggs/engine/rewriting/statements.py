@@ -19,7 +19,9 @@ from airflow_atscale_aggs.engine.errors import UnreadableQueryError, Unsupported
 from airflow_atscale_aggs.engine.rewriting.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.flattening import MODEL, IsKept, flatten, shows_all
 from airflow_atscale_aggs.engine.rewriting.joined import put_first
+from airflow_atscale_aggs.engine.rewriting.qualifying import put_conditions_around
 from airflow_atscale_aggs.engine.rewriting.scoping import foreign_tables
+from airflow_atscale_aggs.engine.sql.spelling import spelled
 from airflow_atscale_aggs.engine.sql.statements import parse_text, sqlglot_dialect
 
 _IGNORES_CASE = frozenset({NormalizationStrategy.CASE_INSENSITIVE, NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE})
@@ -59,7 +61,7 @@ class Statement:
         for literal in list(plain.find_all(exp.Literal)):
             if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
                 literal.replace(exp.Placeholder())
-        return plain.sql(dialect=self.dialect)
+        return spelled(plain, self.dialect)
 
     def answered_by(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
         """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
@@ -125,12 +127,15 @@ def _folded_tables(
     ctes: list[exp.Expression] = []
     parens: list[exp.Expression] = []
     parameters: list[exp.Expression] = []
+    texts: list[exp.Expression] = []
     kinds = {
         exp.Table: tables,
         exp.CTE: ctes,
         exp.Paren: parens,
         exp.Placeholder: parameters,
         exp.Parameter: parameters,
+        exp.National: texts,
+        exp.RawString: texts,
     }
     for node in root.walk(bfs=False):
         if isinstance(node, exp.Identifier):
@@ -145,6 +150,9 @@ def _folded_tables(
     if parameters and isinstance(root, exp.Query):
         text, remedy = parameters[0].sql(dialect=dialect), "Put the value in, or give it as a parameter."
         raise UnsupportedQueryError(text, "the query has a parameter without a value", remedy)
+    for text_node in texts:
+        # N'…' and $$…$$ are texts like others.
+        text_node.replace(exp.Literal.string(text_node.name))
     for paren in parens:
         # Warehouses bound how deeply conditions may be nested, not how long they may be.
         if isinstance(paren.this, exp.Connector) and type(paren.this) is type(paren.parent):
@@ -176,6 +184,10 @@ def model_statement(
         _put_models_first(root)
         flatten(root, is_kept)
         _put_models_first(root)
+    for table, _ in models:
+        select = table.parent.parent if isinstance(table.parent, exp.From) else None
+        if isinstance(select, exp.Select):
+            root = put_conditions_around(root, select)
     tables = [table for table in root.find_all(exp.Table, bfs=False) if MODEL in table.meta]
     selects = tuple(_select_of(table, dialect) for table in tables)
     return Statement(sql, dialect, root, selects, tuple(table.meta[MODEL] for table in tables))
@@ -248,7 +260,8 @@ def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
 
 def _parsed(sql: str, dialect: str) -> exp.Expression:
     try:
-        found = [one for one in parse_text(sql, dialect) if one is not None]
+        # What follows the last semicolon may be a comment.
+        found = [one for one in parse_text(sql, dialect) if one is not None and not isinstance(one, exp.Semicolon)]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
     except (TypeError, AttributeError, IndexError, KeyError, AssertionError) as error:
@@ -285,14 +298,12 @@ def _select_of(table: exp.Table, dialect: str) -> exp.Select:
     if not isinstance(select, exp.Select) or select.args.get("laterals"):
         reason = "a model is asked by a SELECT whose FROM begins with it, and that joins no other model"
         remedy = "Put `SELECT … FROM model` into a subquery and join that."
-        raise UnsupportedQueryError(table.sql(dialect=dialect), reason, remedy)
+        raise UnsupportedQueryError(spelled(table, dialect), reason, remedy)
     alias = table.args.get("alias")
     renames = alias is not None and bool(alias.args.get("columns"))
     if renames or {name for name, value in table.args.items() if value} - _NAMES:
         reason = "of a model all rows are asked, under its own names of columns"
-        raise UnsupportedQueryError(
-            table.sql(dialect=dialect), reason, "Name the model alone, with an alias if need be."
-        )
+        raise UnsupportedQueryError(spelled(table, dialect), reason, "Name the model alone, with an alias if need be.")
     if len(select.expressions) == 1 and not select.args.get("joins"):
         _unqualify_star(select, table)
     return select

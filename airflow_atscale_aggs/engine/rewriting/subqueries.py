@@ -7,20 +7,56 @@ So nothing in them can mean a column of what the SELECT is answered from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.divisions import KIND
+from airflow_atscale_aggs.engine.rewriting.joined import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.sql.quoting import identifier
 
 
-def outer_column(query: exp.Query) -> exp.Column | None:
-    """A column of the SELECT around a query, by the name of its table; None when there is none."""
+def outer_column(query: exp.Query, is_around: Callable[[str], bool]) -> exp.Column | None:
+    """A column of the SELECT around a query, by the name of its table or since no table of its own has it; None when there is none.
+
+    Args:
+        is_around: whether the SELECT around has a column of a name.
+    """
     own = {source.alias_or_name.casefold() for source in query.find_all(exp.Table, exp.Subquery, exp.CTE)}
-    columns = (column for column in query.find_all(exp.Column) if column.table)
-    return next((column for column in columns if column.table.casefold() not in own), None)
+    for column in query.find_all(exp.Column):
+        if column.table:
+            if column.table.casefold() not in own:
+                return column
+        elif is_around(column.name) and not _may_be_own(column, query):
+            return column
+    return None
+
+
+def _may_be_own(column: exp.Column, query: exp.Query) -> bool:
+    """Whether a relation inside a query may have a column of this name."""
+    select = column.parent_select
+    while select is not None:
+        source = select.args.get("from_")
+        relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+        names = [_names_of(relation) for relation in relations]
+        if any(found is None or column.name in found for found in names) or column.name in select.named_selects:
+            return True
+        select = None if select is query else select.parent_select
+    return False
+
+
+def _names_of(relation: exp.Expression) -> Collection[str] | None:
+    """Names of a relation's columns; None where they are not known."""
+    alias = relation.args.get("alias")
+    if alias is not None and alias.args.get("columns"):
+        return [one.name for one in alias.args["columns"]]
+    if isinstance(relation, exp.Table):
+        found: Collection[str] | None = relation.meta.get(COLUMNS)
+        return found
+    if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Select):
+        return None if relation.this.is_star else relation.this.named_selects
+    return None
 
 
 def free_name(query: exp.Query, taken: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.sql.functions.types import NUMBERS, TEXTS, UNTYPED, Kind, SqlType, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import cast, number
+from airflow_atscale_aggs.engine.sql.spelling import spelled
 
 
 class Translating(Protocol):
@@ -124,4 +125,4 @@ def error_if_zero(dividend: exp.Expression, divisor: exp.Expression, result: exp
 
 def refused(node: exp.Expression, reason: str, remedy: str) -> UnsupportedQueryError:
     """The error, with the clause as PostgreSQL writes it."""
-    return UnsupportedQueryError(node.sql(dialect="postgres"), reason, remedy)
+    return UnsupportedQueryError(spelled(node, "postgres"), reason, remedy)

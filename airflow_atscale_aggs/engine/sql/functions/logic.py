@@ -247,6 +247,9 @@ def _is(node: exp.Expression, t: Translating) -> Value:
 
 def _in(node: exp.Expression, t: Translating) -> Value:
     if node.args.get("query") is not None:
+        row = _row_of(node.this)
+        if row is not None:
+            return _row_in(row, node.args["query"], t)
         return Value(exp.In(this=held(t.value(node.this).sql), query=node.args["query"].copy()), BOOLEAN)
     if node.args.get("unnest") is not None or node.args.get("field") is not None:
         t.refuse(node, "this form of IN is not translated", "List the values.")
@@ -265,6 +268,23 @@ def _in(node: exp.Expression, t: Translating) -> Value:
     first = _side(value, others[0], common, t)
     made = exp.In(this=held(first), expressions=[_side(one, value, common, t) for one in others])
     return Value(made, BOOLEAN)
+
+
+def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) -> Value:
+    """A row among those of a query, compared part by part: NULL where a NULL decides."""
+    names = [f"part {place}" for place, _ in enumerate(row, 1)]
+    alias = exp.TableAlias(
+        this=exp.to_identifier("row", quoted=True), columns=[exp.to_identifier(name, quoted=True) for name in names]
+    )
+    rows = exp.Subquery(this=query.unnest().copy(), alias=alias)
+    parts = [
+        exp.EQ(this=held(t.value(one).sql), expression=exp.column(name, "row", quoted=True))
+        for one, name in zip(row, names, strict=True)
+    ]
+    equal = exp.Paren(this=exp.and_(*parts, copy=False)) if len(parts) > 1 else exp.Paren(this=parts[0])
+    is_open = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Count(this=equal.copy()))
+    answer = choose((call("BOOL_OR", equal), exp.true()), (is_open, exp.Null()), default=exp.false())
+    return Value(exp.Paren(this=exp.Subquery(this=exp.select(answer).from_(rows, copy=False))), BOOLEAN)
 
 
 def _between(node: exp.Expression, t: Translating) -> Value:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, refuse_type
 from airflow_atscale_aggs.engine.sql.functions.types import (
+    BIGINT,
     DATE,
     DAYS,
     INTEGER,
@@ -167,6 +168,9 @@ def multiplied(node: exp.Expression, left: Value, right: Value, t: Translating) 
         left, right = right, left
     if isinstance(node, exp.Div) or right.kind not in NUMBERS:
         t.refuse(node, "intervals are multiplied with whole numbers only")
+    if right.kind is Kind.NUMERIC and right.type.scale == 0:
+        # EXTRACT is a decimal in PostgreSQL, without decimals for most parts.
+        right = Value(cast(right.sql, "bigint"), BIGINT)
     if right.kind not in WHOLE:
         refuse_type(node.expression, right, "a whole number here", t)
     return Value(binary(exp.Mul, left.sql, right.sql), INTERVAL)

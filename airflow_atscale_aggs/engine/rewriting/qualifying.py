@@ -1,0 +1,126 @@
+"""QUALIFY and DISTINCT ON of a SELECT on a model: a condition on the rows of its answer, which is said around it.
+
+    SELECT "City", SUM("Amount") FROM sales GROUP BY 1 QUALIFY RANK() OVER (ORDER BY SUM("Amount") DESC) <= 3
+    SELECT "City", "Amount" FROM (SELECT "City", SUM("Amount") AS "Amount", RANK() … <= 3 AS "is kept" FROM sales …) WHERE "is kept"
+
+ORDER BY and LIMIT are of the rows that are kept.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.spelling import spelled
+
+_KEPT = "is kept"
+_ROWS = "rows"
+_AFTERWARDS = ("limit", "offset", "distinct")
+
+
+def put_conditions_around(root: exp.Query, select: exp.Select) -> exp.Query:
+    """The query with the SELECT's QUALIFY and DISTINCT ON said around it; it is changed."""
+    distinct = select.args.get("distinct")
+    on = distinct.args.get("on") if distinct is not None else None
+    qualify = select.args.get("qualify")
+    if (on is None and qualify is None) or any(one.is_star for one in select.expressions):
+        return root
+    names = _name_columns(select)
+    shown = {one.alias: one.this for one in select.expressions}
+    conditions = [_meant(qualify.this, shown)] if qualify is not None else []
+    if on is not None:
+        conditions.append(_first_of_each(on, select, names, shown))
+        select.set("distinct", None)
+    select.set("qualify", None)
+    around = exp.Select(expressions=[named(column_of(name, _ROWS), name) for name in names])
+    _order(select, around, names)
+    for clause in _AFTERWARDS:
+        around.set(clause, select.args.get(clause))
+        select.set(clause, None)
+    around.set("with_", select.args.get("with_"))
+    select.set("with_", None)
+    select.append("expressions", named(exp.and_(*conditions, copy=False), _KEPT))
+    is_root = select is root
+    if not is_root:
+        select.replace(around)
+    around.from_(exp.Subquery(this=select, alias=exp.TableAlias(this=identifier(_ROWS))), copy=False)
+    around.where(column_of(_KEPT, _ROWS), copy=False)
+    return around if is_root else root
+
+
+def _name_columns(select: exp.Select) -> list[str]:
+    """Give every column a name, the one that its answer would have."""
+    names: list[str] = []
+    for place, projection in enumerate(list(select.expressions), 1):
+        columns = list(projection.find_all(exp.Column))
+        is_measured = isinstance(projection, exp.AggFunc) and len(columns) == 1
+        name = projection.alias_or_name or (columns[0].name if is_measured else f"column_{place}")
+        if not isinstance(projection, exp.Alias):
+            projection.replace(named(projection.copy(), name))
+        names.append(name)
+    return names
+
+
+def _meant(expression: exp.Expression, shown: dict[str, exp.Expression]) -> exp.Expression:
+    """With what a column of the answer is in place of its name."""
+
+    def replaced(node: exp.Expression) -> exp.Expression:
+        # Inside an aggregate function a name is the model's.
+        is_shown = isinstance(node, exp.Column) and not node.table and node.name in shown
+        if is_shown and node.find_ancestor(exp.AggFunc) is None:
+            found = shown[node.name]
+            return found.copy() if isinstance(found, exp.Column) else exp.Paren(this=found.copy())
+        return node
+
+    return expression.copy().transform(replaced)
+
+
+def _first_of_each(
+    on: exp.Expression, select: exp.Select, names: list[str], shown: dict[str, exp.Expression]
+) -> exp.Expression:
+    """Whether a row is the first of those that share the values of DISTINCT ON, in the order of the SELECT."""
+    keys = [_term(one, names, shown) for one in on.expressions]
+    order = select.args.get("order")
+    window = exp.Window(this=exp.RowNumber(), partition_by=keys)
+    if order is not None:
+        terms = [one.copy() for one in order.expressions]
+        for term in terms:
+            term.set("this", _term(term.this, names, shown))
+        window.set("order", exp.Order(expressions=terms))
+    return exp.EQ(this=window, expression=exp.Literal.number(1))
+
+
+def _term(term: exp.Expression, names: list[str], shown: dict[str, exp.Expression]) -> exp.Expression:
+    """A term of ORDER BY or DISTINCT ON, which may be a place or a name of a column of the answer."""
+    if isinstance(term, exp.Literal) and term.is_int and 1 <= int(term.name) <= len(names):
+        return shown[names[int(term.name) - 1]].copy()
+    return _meant(term, shown)
+
+
+def _order(select: exp.Select, around: exp.Select, names: list[str]) -> None:
+    """Order what is kept by what the SELECT orders by, which is shown for it where it is not shown."""
+    order = select.args.get("order")
+    if order is None:
+        return
+    select.set("order", None)
+    shown = {one.alias: one.this for one in select.expressions}
+    for place, term in enumerate(order.expressions, 1):
+        wanted = _term(term.this, names, shown)
+        name = next((name for name, one in shown.items() if one == wanted), "")
+        if not name:
+            _check_grouped(wanted, select)
+            name = f"order {place}"
+            select.append("expressions", named(wanted, name))
+        term.set("this", column_of(name, _ROWS))
+    around.set("order", order)
+
+
+def _check_grouped(wanted: exp.Expression, select: exp.Select) -> None:
+    """What is shown besides must not make more groups."""
+    grouped = {one.this for one in select.expressions if isinstance(one.this, exp.Column)}
+    if wanted.find(exp.AggFunc, exp.Window) is None and not grouped.issuperset(wanted.find_all(exp.Column)):
+        remedy = "Add it to SELECT."
+        raise UnsupportedQueryError(
+            spelled(wanted, "postgres"), "the answer is ordered by what it does not show", remedy
+        )
