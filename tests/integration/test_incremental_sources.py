@@ -370,6 +370,7 @@ DAMAGES: dict[str, Callable[[str], tuple[str, ...]]] = {
     "emptied": lambda table: (f"DELETE FROM {table}",),
     "rows more": lambda table: (f"INSERT INTO {table} SELECT * FROM {table}",),
     "other counts": lambda table: (f"UPDATE {table} SET row_count = row_count + 1",),
+    "other amounts": lambda table: (f"UPDATE {table} SET sum_amount = sum_amount + 1 WHERE city = 'North'",),
     "another table": lambda table: (
         f"CREATE TABLE aggs.other AS SELECT * FROM {table}",
         "UPDATE aggs.other SET sum_amount = 0",

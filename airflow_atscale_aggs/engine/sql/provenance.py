@@ -164,11 +164,17 @@ def checksum_statement(asked: ChecksumRequest, source: DatasetSource) -> exp.Sel
 def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> exp.Expression:
     """An aggregate over a table of ours that tells it, or its contents, from another's; NULL where nothing does."""
     if dialect.identities is not None:
-        return exp.Max(
+        number = exp.Max(
             this=exp.cast(
                 exp.Anonymous(this="TO_REGCLASS", expressions=[exp.Literal.string(render(table, dialect))]), "bigint"
             )
         )
+        if dialect.row_version is None or dialect.hash_text is None:
+            return number
+        # Rows of ours are written once: who changes one of them leaves another version of it.
+        version = exp.cast(exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True)), "text")
+        hashed = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
+        return exp.Add(this=number, expression=exp.Sum(this=hashed))
     hashed = _hash([exp.Column(this=exp.to_identifier(name, quoted=True)) for name in columns], dialect)
     return exp.Null() if hashed is None else exp.Sum(this=hashed)
 
