@@ -129,6 +129,10 @@ class UnsupportedMetricError(DefinitionError):
     """This calculation method cannot be stored on this dialect."""
 
 
+class NotMeasurableError(UnsupportedMetricError):
+    """There is no such measure of a column's type: the model is wrong, or the column was changed."""
+
+
 class AggregatesRefusedError(AtScaleAggsError):
     """A batch was not begun. Facts: model, (aggregate, reason) pairs, how many are tolerated."""
 

@@ -29,7 +29,7 @@ def tell_unusable(
             if missing:
                 message = f"{wanted.who} uses column `{wanted.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
                 issues.warning(wanted.where, "missing-column", message)
-            reason = why_not_measured(wanted.method, kind)
+            reason = why_not_measured(wanted.method, kind, dialect.unmeasured)
             if reason:
                 message = f"{wanted.who} measures column `{wanted.column}` of dataset `{dataset.name}`, but {reason}; it is refused"
                 issues.warning(wanted.where, "not-measurable", message)

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
-from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
+from airflow_atscale_aggs.engine.errors import DefinitionError, NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.planning.increments import Decision, InSegments, Whole, refusal
 from airflow_atscale_aggs.engine.planning.ordering import (
@@ -153,6 +153,11 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
     )
 
 
+def _is_never_stored(error: DefinitionError) -> bool:
+    """Whether nothing is wrong with the data or the model: the warehouse just cannot store it."""
+    return isinstance(error, UnsupportedMetricError) and not isinstance(error, NotMeasurableError)
+
+
 def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     prepared: list[_Prepared] = []
     refused: list[RefusedPart] = []
@@ -170,7 +175,7 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
                     aggregate=candidate.name,
                     definition_id=candidate.definition.id,
                     reason=error.explanation,
-                    is_failure=not (isinstance(error, UnsupportedMetricError) or _is_refused(decision)),
+                    is_failure=not (_is_never_stored(error) or _is_refused(decision)),
                 )
             )
         else:

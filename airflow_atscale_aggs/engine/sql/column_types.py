@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 _TEXTS = ("char", "text", "string", "varchar", "nvarchar", "bpchar", "name", "clob", "enum", "citext", "ntext", "nchar")
 _WHOLE = (
     "int",
@@ -18,11 +21,30 @@ _WHOLE = (
 )
 _WHOLE_TOO = ("bigserial", "smallserial", "long", "mediumint", "byteint", "short")
 _BROKEN = ("num", "dec", "float", "double", "real", "money")
+_NOTHING_MORE: Mapping[str, frozenset[str]] = MappingProxyType({})
 _TIMES = ("date", "timestamp", "datetime")
 
-_NUMERIC_METHODS = frozenset(
-    {"sum", "sum distinct", "average", "stddev_samp", "stddev_pop", "var_samp", "var_pop", "percentile"}
-)
+_MOMENTS = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_pop"})
+_SUMS = frozenset({"sum", "sum distinct"})
+_NUMERIC_METHODS = _SUMS | _MOMENTS | {"percentile"}
+_VALUES = ("uuid", "json", "xml", "variant", "bytea", "binary", "varbinary", "blob", "bytes", "struct", "map", "array")
+
+POSTGRES_UNMEASURED: Mapping[str, frozenset[str]] = {
+    "bool": _NUMERIC_METHODS | {"minimum", "maximum"},
+    "money": _MOMENTS | {"percentile"},
+    "json": frozenset({"minimum", "maximum"}),
+    "xml": frozenset({"minimum", "maximum"}),
+    "uuid": frozenset({"minimum", "maximum"}),
+    "date": frozenset({"percentile"}),
+    "time": frozenset({"percentile"}),
+}
+"""Methods that PostgreSQL has not, by how a type begins."""
+
+DUCKDB_UNMEASURED: Mapping[str, frozenset[str]] = {
+    "bool": frozenset({"percentile"}),
+    "interval": _SUMS,
+    "time": _SUMS,
+}
 
 
 def is_text(kind: str) -> bool:
@@ -45,14 +67,22 @@ def is_time(kind: str) -> bool:
     return kind.startswith(_TIMES)
 
 
-def why_not_measured(method: str, kind: str) -> str:
-    """Why a column of a type cannot be measured by a calculation method on any warehouse; empty when it may be.
+def why_not_measured(method: str, kind: str, unmeasured: Mapping[str, frozenset[str]] = _NOTHING_MORE) -> str:
+    """Why a column of a type cannot be measured by a calculation method; empty when it may be.
+
+    Args:
+        unmeasured: methods that the warehouse has not where others have them, by how a type begins.
 
     >>> why_not_measured("sum", "varchar")
     'it holds texts (varchar), of which there is no `sum`'
     """
     if method in _NUMERIC_METHODS and is_text(kind):
         return f"it holds texts ({kind}), of which there is no `{method}`"
-    if method in {"sum", "sum distinct"} and is_time(kind):
+    if method in _SUMS | _MOMENTS and is_time(kind):
         return f"it holds dates or times ({kind}), of which there is no `{method}`"
+    is_no_number = method in _NUMERIC_METHODS and (kind.startswith(_VALUES) or kind.endswith("]"))
+    is_lapse = method in _MOMENTS and kind.startswith(("interval", "time"))
+    is_lacking = any(kind.startswith(start) and method in methods for start, methods in unmeasured.items())
+    if is_no_number or is_lapse or is_lacking:
+        return f"there is no `{method}` of its type ({kind})"
     return ""

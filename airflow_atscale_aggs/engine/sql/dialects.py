@@ -6,7 +6,7 @@ Callers read a row's fields; they never compare dialect names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
@@ -18,6 +18,7 @@ from airflow_atscale_aggs.engine.sql.catalog_queries import (
     STANDARD_COLUMNS,
     STANDARD_TABLES,
 )
+from airflow_atscale_aggs.engine.sql.column_types import DUCKDB_UNMEASURED, POSTGRES_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import (
     BIGQUERY_SETTINGS,
     DUCKDB_SETTINGS,
@@ -122,6 +123,7 @@ class Dialect:
         refuses_underflow: a product or quotient of floating numbers that is too small to be told from zero is an error.
         deviation_of_one_is_zero: the population variance of a single number is 0, also where the number is NaN or infinite.
         has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
+        unmeasured: calculation methods that it has not for a type, by how the type begins, where other warehouses have them.
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
         needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
@@ -181,6 +183,7 @@ class Dialect:
     refuses_underflow: bool = False
     deviation_of_one_is_zero: bool = False
     has_boolean_aggregate: bool = True
+    unmeasured: Mapping[str, frozenset[str]] = field(default_factory=dict)
     variance_pop: str | None = None
     needs_analyze: bool = False
     bigint_sums_widen: bool = False
@@ -302,6 +305,7 @@ _ROWS = (
         name="duckdb",
         sqlglot_name="duckdb",
         schemes=("duckdb",),
+        unmeasured=DUCKDB_UNMEASURED,
         max_identifier=255,
         folding=Folding.KEEP,
         transactional_ddl=True,
@@ -325,6 +329,7 @@ _ROWS = (
         name="postgres",
         sqlglot_name="postgres",
         schemes=("postgresql", "postgres"),
+        unmeasured=POSTGRES_UNMEASURED,
         sml_dialects=("Postgresql",),
         max_identifier=63,
         adds_singles_as_they_are=True,

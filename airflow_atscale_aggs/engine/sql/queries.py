@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
-from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
+from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.indicators import within
@@ -120,6 +120,8 @@ def measure_expression(  # noqa: PLR0911 - one a function
 _METHODS = {
     StoredFunction.SUM: "sum",
     StoredFunction.SUM_DISTINCT: "sum distinct",
+    StoredFunction.MINIMUM: "minimum",
+    StoredFunction.MAXIMUM: "maximum",
     StoredFunction.CENTERED_SQUARES: "var_pop",
     StoredFunction.PERCENTILE_SKETCH: "percentile",
 }
@@ -129,12 +131,12 @@ def check_measured(method: str, source: DatasetSource, column: str) -> None:
     """Refuse by name what every warehouse would refuse with an error of its own.
 
     Raises:
-        UnsupportedMetricError: there is no such measure of the column's type.
+        NotMeasurableError: there is no such measure of the column's type.
     """
-    reason = why_not_measured(method, source.data_type(column))
+    reason = why_not_measured(method, source.data_type(column), source.dialect.unmeasured)
     if reason:
         remedy = "Correct the metric's column or calculation method, or measure a calculated column."
-        raise UnsupportedMetricError(
+        raise NotMeasurableError(
             "", f"column `{column}` of dataset `{source.dataset.name}` is measured, but {reason}", remedy
         )
 

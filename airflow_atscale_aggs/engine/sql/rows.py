@@ -220,7 +220,8 @@ class FactRows:
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
-            return as_double(exp.Avg(this=column))
+            is_boolean = self._source.data_type(metric.column).startswith("bool")
+            return as_double(exp.Avg(this=exp.cast(column, "int") if is_boolean else column))
         if metric.method == "percentile":
             return quantile_of(column, metric.quantile, self._source.dialect)
         if metric.method in _DEVIATIONS:
