@@ -16,7 +16,9 @@ from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, SchemaOwn
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.verify import verify
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.settings import VerificationLevel
 
 pytestmark = pytest.mark.postgres
 
@@ -167,6 +169,40 @@ def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built, t
             run_batch(workspace, "tiny_sales", owner="second")
 
         assert workspace.registry.batches() == ()
+
+
+@pytest.mark.parametrize("loss", ["revoked", "dropped"])
+def test_without_the_aggregate_schema_the_facts_answer(built, loss):
+    """Nobody who asks needs it; who builds is told, and verification compares nothing and says so."""
+    with built.workspace(_BUILDER) as workspace:
+        (truth, before) = (QueryRouter(workspace).answer(_QUERY, use_aggregates=used) for used in (False, True))
+    assert [source.aggregate for source in before.plan.sources] == ["by_city"]
+    if loss == "dropped":
+        built.run("DROP SCHEMA aggs CASCADE")
+    else:
+        built.run("ALTER SCHEMA aggs OWNER TO CURRENT_USER", f'REVOKE ALL ON SCHEMA aggs FROM "{_BUILDER}"')
+
+    with built.workspace(_BUILDER) as workspace:
+        answer = QueryRouter(workspace).answer(_QUERY)
+        report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
+        with pytest.raises(WarehouseError, match="schema `aggs` is not there, or this role has no right on it"):
+            run_batch(workspace, "tiny_sales", owner="second")
+
+        assert len(workspace.registry.batches()) == 1
+    assert sorted(answer.rows, key=str) == sorted(truth.rows, key=str)
+    assert [source.aggregate for source in answer.plan.sources] == [None]
+    assert {str(one.finding) for one in report.instances} == {"gone" if loss == "dropped" else "unreadable"}
+    assert report.has_mismatch
+
+
+def test_tables_that_were_given_to_another_role_are_told_with_what_to_do(built):
+    built.run(f'REASSIGN OWNED BY "{_BUILDER}" TO "{_READER}"', f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{_BUILDER}"')
+
+    with pytest.raises(SchemaOwnedError, match="build as that role or as a member of it"):
+        _build(built, "second")
+    built.run(f'GRANT "{_READER}" TO "{_BUILDER}"')
+
+    assert _build(built, "third") == ()
 
 
 def test_without_usage_nothing_is_begun(built):

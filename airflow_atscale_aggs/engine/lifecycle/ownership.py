@@ -55,7 +55,10 @@ def check_schema(workspace: Workspace, *, is_claiming: bool = False) -> None:
     Raises:
         SchemaOwnedError: another registry writes there, or a copy of this one; or one that knows nothing of marks has written
             there, and this one is about to.
+        PermanentWarehouseError: it is not there and cannot be made, and this registry is about to write there.
     """
+    if is_claiming:
+        workspace.warehouse.require_schema()
     if workspace.warehouse.dialect.catalog is None:
         return
     with workspace.warehouse.session() as session:
@@ -93,6 +96,7 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
 
     Tables of the other registry stay, and stable views go on showing them until this one builds aggregates of the same names.
     """
+    workspace.warehouse.require_schema()
     stamp = str(uuid.uuid4())
     workspace.registry.put_stamp(stamp)
     with workspace.warehouse.session() as session:
@@ -143,7 +147,9 @@ def _read(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
     except PermanentWarehouseError as error:
         # A role that may not read it is not the one that builds here.
         raise SchemaOwnedError(
-            schema, f"{MARK_TABLE}, which tells whose it is, cannot be read ({error.reason})"
+            schema,
+            f"{MARK_TABLE}, which tells whose it is, cannot be read ({error.reason}); if the tables were given to another "
+            "role, build as that role or as a member of it",
         ) from error
     return SchemaMark(*rows[0]) if rows else None
 

@@ -27,6 +27,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
 from airflow_atscale_aggs.engine.errors import (
     DefinitionError,
     NotRegisteredError,
+    PermanentWarehouseError,
     UnsupportedMetricError,
     VerificationError,
     near_names,
@@ -39,7 +40,7 @@ from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.derivations import combined, united
 from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import table
+from airflow_atscale_aggs.engine.sql.statements import render, table
 from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -57,7 +58,7 @@ class Finding(StrEnum):
     """Its table, or one of its segments, is not in the warehouse."""
 
     UNREADABLE = "unreadable"
-    """A table or column of the facts is missing or may not be read, so that there is nothing to compare with."""
+    """It may not be read, or a table or column of its facts is missing or may not be read: there is nothing to compare."""
 
 
 _FAILURES = frozenset({Finding.BEHIND, Finding.DIFFERS, Finding.GONE, Finding.UNREADABLE})
@@ -165,7 +166,8 @@ class _Run:
             outcome = self._compared(instance, verification)
         except UndecidedError as error:
             undecided.append(str(error))
-            return _told(instance, Finding.UNDECIDED, undecided=tuple(undecided), not_compared=not_compared)
+            finding = Finding.UNDECIDED if self._may_read(instance) else Finding.UNREADABLE
+            return _told(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
         except VerificationError as error:
             found = tuple(Difference(*one) for one in error.differences)
             finding = Finding.BEHIND if self._is_behind(instance, verification) else Finding.DIFFERS
@@ -200,10 +202,22 @@ class _Run:
 
     def _verification(self, instance: InstanceRecord, undecided: list[str]) -> Verification:
         """With the comparison by group when the level asks for it; why not goes to ``undecided``."""
+        return self._of_tables(instance, self._tables(instance), _up_to(instance, self._segments(instance)), undecided)
+
+    def _tables(self, instance: InstanceRecord) -> list[exp.Table]:
+        """Where its rows are."""
         schema = self._workspace.registry.batch(instance.batch_id).schema
-        segments = self._segments(instance)
-        names = [one.table for one in segments] or [instance.table or ""]
-        return self._of_tables(instance, [table(name, schema) for name in names], _up_to(instance, segments), undecided)
+        names = [segment.table for segment in self._segments(instance)] or [instance.table or ""]
+        return [table(name, schema) for name in names]
+
+    def _may_read(self, instance: InstanceRecord) -> bool:
+        try:
+            for relation in self._tables(instance):
+                probe = exp.select("1").from_(relation).where(exp.false())
+                self._session.fetch_all(render(probe, self._workspace.warehouse.dialect))
+        except PermanentWarehouseError:
+            return False
+        return True
 
     def _of_tables(
         self, instance: InstanceRecord, tables: Sequence[exp.Table], only: RowRange | None, undecided: list[str]

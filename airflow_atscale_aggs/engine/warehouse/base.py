@@ -91,6 +91,13 @@ class Warehouse(Protocol):
     def session(self) -> AbstractContextManager[WarehouseSession]:
         """A session for the calling thread, closed at the end of the block."""
 
+    def require_schema(self) -> None:
+        """Make the aggregate schema when it is not there.
+
+        Raises:
+            PermanentWarehouseError: it is not there and may not be made, or this role has no right on it.
+        """
+
     def cancel_all(self) -> None:
         """Interrupt the statements that run on all open sessions."""
 

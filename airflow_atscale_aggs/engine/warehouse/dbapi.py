@@ -299,18 +299,24 @@ class DbApiWarehouse:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
-        """A session for the calling thread; the aggregate schema is made when it is not there."""
+        """A session for the calling thread; the aggregate schema is made when it is not there and may be made."""
         session = DbApiSession(self._driver, self.dialect, self._setting_names)
         with self._lock:
             self._sessions.add(session)
         try:
-            if not self._is_schema_there:
+            # Whoever may not make it can ask the facts all the same; a batch requires it.
+            with contextlib.suppress(PermanentWarehouseError):
                 self._make_schema(session)
             yield session
         finally:
             with self._lock:
                 self._sessions.discard(session)
             session.close()
+
+    def require_schema(self) -> None:
+        """See `base.Warehouse`."""
+        with self.session() as session:
+            self._make_schema(session)
 
     def cancel_all(self) -> None:
         """Interrupt the statements that run on all open sessions."""
@@ -324,6 +330,8 @@ class DbApiWarehouse:
         self._close()
 
     def _make_schema(self, session: DbApiSession) -> None:
+        if self._is_schema_there:
+            return
         query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text_literal(self.aggregate_schema)}"
         if not session.fetch_all(query):
             quoted = self.aggregate_schema.replace('"', '""')
