@@ -44,6 +44,7 @@ def deploy(
     except Exception as error:
         if as_json:
             print_json(_failure(error, folder, ctx))
+            ctx.find_root().obj["wants_json"] = False
         raise
     if as_json:
         print_json(_document(report))

@@ -11,7 +11,7 @@ import click
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, remember_connection
-from airflow_atscale_aggs.cli.output import say
+from airflow_atscale_aggs.cli.output import print_json, say
 from airflow_atscale_aggs.cli.teaching import VerbGroup
 
 _VERBS = {
@@ -114,6 +114,8 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except Exception as error:  # noqa: BLE001 - the last one to see it
+        if state.get("wants_json"):
+            print_json({"error": hide_secrets(str(error), state)})
         say(hide_secrets(_told(error, is_debugging=state.get("debug", False)), state))
         return 1
     return result if isinstance(result, int) else 0

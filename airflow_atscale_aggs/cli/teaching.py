@@ -19,6 +19,12 @@ class Verb(click.Command):
         write_example(formatter, "Example", self.example)
         super().format_options(ctx, formatter)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; whoever tells of its failure knows whether a program reads the output."""
+        wants_json = bool(ctx.params.get("as_json")) or ctx.params.get("form") == "json"
+        ctx.ensure_object(dict)["wants_json"] = wants_json
+        return super().invoke(ctx)
+
 
 class VerbGroup(click.Group):
     """A command with sub-commands, whose help shows an example and which knows near names."""

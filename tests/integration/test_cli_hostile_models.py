@@ -61,6 +61,26 @@ def test_a_deployment_of_nothing_as_json(folder: Path, atscale_aggs: Run) -> Non
     assert "nowhere.yml" in json.loads(out)["error"]
 
 
+def test_every_verb_fails_as_json(atscale_aggs: Run) -> None:
+    """One JSON document on standard output with the sentence that people read."""
+    atscale_aggs("deploy", "m")
+    for verb in (
+        ("query", 'SELECT "Nowhere" FROM tiny_sales', "--format", "json"),
+        ("query", 'SELECT "Nowhere" FROM tiny_sales', "--json"),
+        ("explain", 'SELECT "Nowhere" FROM tiny_sales', "--json"),
+        ("plan", "Nowhere", "--json"),
+        ("build", "Nowhere", "--json"),
+        ("recommend", "Nowhere", "--json"),
+        ("instances", "--model", "Nowhere", "--json"),
+        ("settings", "list", "--model", "Nowhere", "--json"),
+    ):
+        code, out, told = atscale_aggs(*verb)
+
+        assert (code, list(json.loads(out))) == (1, ["error"]), verb
+        assert json.loads(out)["error"] in " ".join(told.split()), verb
+    assert atscale_aggs("plan", "Nowhere")[1] == ""
+
+
 def test_another_model_does_not_stop_this_one(folder: Path, atscale_aggs: Run) -> None:
     """Its faults become warnings; those of what this model needs do not."""
     (folder / "other.yml").write_text(

@@ -28,6 +28,21 @@ _MOMENTS = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_p
 _SUMS = frozenset({"sum", "sum distinct"})
 _NUMERIC_METHODS = _SUMS | _MOMENTS | {"percentile"}
 _VALUES = ("uuid", "json", "xml", "variant", "bytea", "binary", "varbinary", "blob", "bytes", "struct", "map", "array")
+_VALUES_TOO = (
+    "inet",
+    "cidr",
+    "macaddr",
+    "point",
+    "lseg",
+    "box",
+    "path",
+    "polygon",
+    "circle",
+    "geo",
+    "tsvector",
+    "tsquery",
+)
+_NO_ORDER = ("bit", "point", "line", "lseg", "box", "path", "polygon", "circle", "macaddr")
 
 POSTGRES_UNMEASURED: Mapping[str, frozenset[str]] = {
     "bool": _NUMERIC_METHODS | {"minimum", "maximum"},
@@ -35,6 +50,7 @@ POSTGRES_UNMEASURED: Mapping[str, frozenset[str]] = {
     "json": frozenset({"minimum", "maximum"}),
     "xml": frozenset({"minimum", "maximum"}),
     "uuid": frozenset({"minimum", "maximum"}),
+    **dict.fromkeys(_NO_ORDER, frozenset({"minimum", "maximum"}) | _NUMERIC_METHODS),
     "date": frozenset({"percentile"}),
     "time": frozenset({"percentile"}),
 }
@@ -80,9 +96,12 @@ def why_not_measured(method: str, kind: str, unmeasured: Mapping[str, frozenset[
         return f"it holds texts ({kind}), of which there is no `{method}`"
     if method in _SUMS | _MOMENTS and is_time(kind):
         return f"it holds dates or times ({kind}), of which there is no `{method}`"
-    is_no_number = method in _NUMERIC_METHODS and (kind.startswith(_VALUES) or kind.endswith("]"))
+    is_no_number = method in _NUMERIC_METHODS and (
+        kind.startswith((*_VALUES, *_VALUES_TOO)) or kind.endswith(("]", "range"))
+    )
     is_lapse = method in _MOMENTS and kind.startswith(("interval", "time"))
-    is_lacking = any(kind.startswith(start) and method in methods for start, methods in unmeasured.items())
+    is_lacking = kind.endswith("range") and method in {"minimum", "maximum"}
+    is_lacking |= any(kind.startswith(start) and method in methods for start, methods in unmeasured.items())
     if is_no_number or is_lapse or is_lacking:
         return f"there is no `{method}` of its type ({kind})"
     return ""
