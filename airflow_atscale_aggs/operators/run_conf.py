@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 _KEYS = ("build_type", "aggregates", "grace_periods", "max_concurrent_builds", "signals")
 _BUILD_TYPES = ("full", "incremental")
 _NEAR = 0.8
+_MOST_DIGITS = 9
 
 
 def check_keys(conf: Any, declared: Iterable[str]) -> Mapping[str, Any]:
@@ -109,8 +110,11 @@ def read_max_concurrent_builds(value: Any) -> int | None:
     """
     if value is None or value in ("", "None"):
         return None
-    text = str(value)
-    if isinstance(value, (bool, float)) or not text.strip().isascii() or not text.strip().isdigit() or int(text) < 1:
+    # Python itself refuses to read or write whole numbers of thousands of digits.
+    is_long = isinstance(value, int) and value >= 10**_MOST_DIGITS
+    text = "" if is_long else str(value).strip()
+    is_whole = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if isinstance(value, (bool, float)) or not is_whole or int(text) < 1:
         _refuse("max_concurrent_builds", value, "a whole number of at least 1")
     return int(text)
 
@@ -159,7 +163,10 @@ _REMEDY = " Nothing was begun. Start another run with a corrected conf."
 
 
 def _refuse(name: str, value: Any, wanted: str) -> NoReturn:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:
+        shown = "a number of thousands of digits"
     shown = shown if len(shown) <= 100 else shown[:99] + "…"  # noqa: PLR2004 - a sentence stays readable
     message = f"Run parameter `{name}` is {shown}; it must be {wanted}.{_REMEDY}"
     raise AirflowFailException(message)

@@ -66,7 +66,9 @@ def test_concurrent_builds(value: object, most: int | None) -> None:
     assert read_max_concurrent_builds(value) == most
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, "many", "٣", [], {}])
+@pytest.mark.parametrize(
+    "value", [0, -1, 1.5, True, "many", "٣", [], {}, "9" * 5000, pytest.param(10**5000, id="long"), 10**12]
+)
 def test_what_is_no_number_of_builds(value: object) -> None:
     with pytest.raises(AirflowFailException, match="Run parameter `max_concurrent_builds`"):
         read_max_concurrent_builds(value)

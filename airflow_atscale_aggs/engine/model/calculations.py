@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 
@@ -37,6 +37,7 @@ class BaseMetrics:
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
+        self._named: dict[str, tuple[str, ...]] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
@@ -45,30 +46,36 @@ class BaseMetrics:
         found: dict[str, None] = {}
         missing: dict[str, None] = {}
         cycles: dict[str, None] = {}
-        self._expand(name, (), found, missing, cycles)
+        seen: set[str] = set()
+        # From a calculation down to what it stands on, without calls that call themselves.
+        path: dict[str, Iterator[str]] = {"": iter((name,))}
+        while path:
+            last = next(reversed(path))
+            other = next(path[last], None)
+            if other is None:
+                del path[last]
+                continue
+            known = self._known(other)
+            if known is None:
+                missing[other] = None
+            elif known in path:
+                cycles[known] = None
+            elif known in self._model.metrics:
+                found[known] = None
+            elif known not in seen:
+                seen.add(known)
+                path[known] = iter(self._named_in(known))
         return tuple(found), tuple(missing), tuple(cycles)
 
-    def _expand(
-        self,
-        name: str,
-        above: tuple[str, ...],
-        found: dict[str, None],
-        missing: dict[str, None],
-        cycles: dict[str, None],
-    ) -> None:
-        known = (
-            name
-            if name in self._model.metrics or name in self._model.calculations
-            else self._by_folded.get(name.casefold())
-        )
-        if known is None:
-            missing[name] = None
-        elif known in above:
-            cycles[known] = None
-        elif known in self._model.metrics:
-            found[known] = None
-        else:
-            expression = self._model.calculations[known].expression
+    def _known(self, name: str) -> str | None:
+        if name in self._model.metrics or name in self._model.calculations:
+            return name
+        return self._by_folded.get(name.casefold())
+
+    def _named_in(self, calculation: str) -> tuple[str, ...]:
+        """What the expression of a calculation names, once parsed."""
+        if calculation not in self._named:
+            expression = self._model.calculations[calculation].expression
             bare = (name for name in bare_names(expression) if name.casefold() in self._by_folded)
-            for other in (*referenced_measures(expression), *bare):
-                self._expand(other, (*above, known), found, missing, cycles)
+            self._named[calculation] = (*referenced_measures(expression), *bare)
+        return self._named[calculation]

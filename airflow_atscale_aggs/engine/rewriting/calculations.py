@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
@@ -19,6 +20,7 @@ from sqlglot.errors import SqlglotError
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.calculated_types import why_not_typed
 from airflow_atscale_aggs.engine.rewriting.coordinates import resolve
 from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, nesting_of, read_mdx
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
@@ -62,8 +64,21 @@ _NUMBERED = re.compile(r'"(\d+)"')
 _MOST_LEVELS = 50
 """Of parentheses in MDX, and of calculated metrics on each other: far more than anybody writes, far less than ends the process."""
 
+_MOST_IN_A_ROW = 500
+"""Operators, each of which is a level of what is parsed."""
+
+_MOST_PARTS = 20_000
+"""Each term of a sum is written twice, so calculations that stand on each other double at each step."""
+
 MakeMetric = Callable[[str, Coordinates], exp.Expression]
 """Puts a base metric in, at the coordinates of the row or at others."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many parts one expansion may still have."""
+
+    left: int = _MOST_PARTS
 
 
 class CalculatedMetrics:
@@ -75,18 +90,25 @@ class CalculatedMetrics:
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
-    def expand(self, name: str, metric: MakeMetric, above: tuple[str, ...] = ()) -> exp.Expression:
+    def expand(self, name: str, metric: MakeMetric) -> exp.Expression:
         """The calculation with every base metric put in by ``metric``.
 
         Raises:
-            UnsupportedQueryError: it is more than arithmetic, refers to nothing, or to itself.
+            UnsupportedQueryError: it is more than arithmetic, refers to nothing, or to itself, or it is too large when all that it
+                stands on is written out.
         """
+        return self._expand(name, metric, (), _Room())
+
+    def _expand(self, name: str, metric: MakeMetric, above: tuple[str, ...], room: _Room) -> exp.Expression:
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
         if len(above) > _MOST_LEVELS:
             raise _refused(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
         parsed, measures = self.read(calculation)
+        room.left -= sum(1 for _ in parsed.walk())
+        if room.left < 0:
+            raise _refused(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
 
         def value_of(node: exp.Expression) -> exp.Expression:
             if not isinstance(node, exp.Column):
@@ -95,18 +117,12 @@ class CalculatedMetrics:
             if one.measure in self._model.metrics:
                 value = metric(one.measure, one.coordinates)
             else:
-                value = self._expand_at(calculation, one, metric, (*above, name))
+                if any(isinstance(each, Over) for each in one.coordinates):
+                    raise _refused(calculation, f"takes a set's value of `{one.measure}`, which is itself calculated")
+                value = self._expand(one.measure, _at(one.coordinates, metric), (*above, name), room)
             return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
         return parsed.copy().transform(value_of, copy=False)
-
-    def _expand_at(
-        self, calculation: Calculation, one: MeasureAt, metric: MakeMetric, above: tuple[str, ...]
-    ) -> exp.Expression:
-        """A calculation at coordinates: they hold for everything below. A set has one value per member of what it is of."""
-        if any(isinstance(each, Over) for each in one.coordinates):
-            raise _refused(calculation, f"takes a set's value of `{one.measure}`, which is itself calculated")
-        return self.expand(one.measure, lambda base, own: metric(base, (*one.coordinates, *own)), above)
 
     def read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
         """The calculation as SQL over numbered columns, and what these stand for.
@@ -135,8 +151,15 @@ class CalculatedMetrics:
             raise _refused(calculation, reason) from error
         except SqlglotError as error:
             raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
+        if _levels_of(parsed) > _MOST_IN_A_ROW:
+            raise _refused(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")
         self._put_bare_names(parsed, calculation, put)
-        return _translated(parsed, calculation, measures), tuple(measures)
+        return _translated(parsed, calculation, measures, self._is_number), tuple(measures)
+
+    def _is_number(self, one: MeasureAt) -> bool:
+        """Whether a measure is surely no text: all methods but two answer numbers."""
+        metric = self._model.metrics.get(one.measure)
+        return metric is not None and metric.calculation_method not in {"minimum", "maximum"}
 
     def _put_bare_names(
         self, parsed: exp.Expression, calculation: Calculation, put: Callable[[MeasureAt], str]
@@ -157,6 +180,11 @@ class CalculatedMetrics:
             hint = f"; near names: {', '.join(f'`{one}`' for one in near)}" if near else ""
             raise _refused(calculation, f"it refers to the metric `{name}`, which does not exist{hint}")
         return known
+
+
+def _at(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
+    """Coordinates of a calculation hold for everything below it."""
+    return lambda base, own: metric(base, (*coordinates, *own))
 
 
 def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
@@ -180,7 +208,15 @@ def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Ca
             yield calculation, error.reason.removeprefix(_IT_IS)
 
 
-def _translated(parsed: exp.Expression, calculation: Calculation, measures: Sequence[MeasureAt]) -> exp.Expression:
+def _translated(
+    parsed: exp.Expression,
+    calculation: Calculation,
+    measures: Sequence[MeasureAt],
+    is_measured: Callable[[MeasureAt], bool],
+) -> exp.Expression:
+    def is_number(column: exp.Column) -> bool:
+        return is_measured(measures[int(column.name)])
+
     def node_of(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Anonymous) and node.name.casefold() == "isempty" and len(node.expressions) == 1:
             return exp.Paren(this=exp.Is(this=exp.Paren(this=node.expressions[0]), expression=exp.Null()))
@@ -191,9 +227,10 @@ def _translated(parsed: exp.Expression, calculation: Calculation, measures: Sequ
 
     parsed = _bottom_up(parsed, node_of)
     for node in parsed.walk():
-        if not isinstance(node, _ALLOWED):
+        reason = "which is not translated" if not isinstance(node, _ALLOWED) else why_not_typed(node, is_number)
+        if reason:
             clause = _NUMBERED.sub(lambda match: f"[{measures[int(match[1])].measure}]", _one_line(node.sql()))
-            raise _refused(calculation, f"its MDX has `{clause}`, which is not translated")
+            raise _refused(calculation, f"its MDX has `{clause}`, {reason}")
     return _bottom_up(parsed, _with_empty_as_zero)
 
 
@@ -204,13 +241,20 @@ def _with_empty_as_zero(node: exp.Expression) -> exp.Expression:
     terms = list(_terms(node))
     if all(isinstance(term, exp.Literal) for term in terms):
         return node
+    if any(isinstance(term, exp.Literal) for term in terms):
+        # One term is there always, so the sum is.
+        return _zeroed(node, terms)
     some = exp.Coalesce(this=terms[0].copy(), expressions=[term.copy() for term in terms[1:]])
-    for term in terms:
-        zero = exp.Coalesce(this=term.copy(), expressions=[exp.Literal.number(0)])
-        if not isinstance(term, exp.Literal):
-            term.replace(zero)
     there = exp.Not(this=exp.Is(this=some, expression=exp.Null()))
-    return exp.Case(ifs=[exp.If(this=there, true=node.copy())])
+    return exp.Case(ifs=[exp.If(this=there, true=_zeroed(node, terms).copy())])
+
+
+def _zeroed(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expression:
+    """The chain with 0 for terms that are empty."""
+    for term in terms:
+        if not isinstance(term, exp.Literal):
+            term.replace(exp.Coalesce(this=term.copy(), expressions=[exp.Literal.number(0)]))
+    return node
 
 
 def _terms(node: exp.Expression) -> Iterator[exp.Expression]:
@@ -219,6 +263,16 @@ def _terms(node: exp.Expression) -> Iterator[exp.Expression]:
             yield from _terms(side)
         else:
             yield side
+
+
+def _levels_of(root: exp.Expression) -> int:
+    """How deep an expression is, without calls that call themselves."""
+    deepest, pending = 0, [(root, 1)]
+    while pending:
+        node, level = pending.pop()
+        deepest = max(deepest, level)
+        pending += [(child, level + 1) for child in node.iter_expressions()]
+    return deepest
 
 
 def _bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
