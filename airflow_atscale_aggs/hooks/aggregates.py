@@ -13,11 +13,12 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
 
-from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, libpq_url
+from airflow_atscale_aggs.hooks.postgres_urls import POSTGRES_TYPES, extras_of, libpq_url
 from airflow_atscale_aggs.hooks.secrets import secrets_of_url, with_password
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+    from sqlalchemy import Engine
 
     from airflow_atscale_aggs.engine.lifecycle.use import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -127,7 +128,7 @@ class AggregatesHook(BaseHook):
         if warehouse.conn_type not in POSTGRES_TYPES:
             from airflow_atscale_aggs.engine.warehouse.sqlalchemy_urls import open_engine
 
-            engine = warehouse.get_hook().get_sqlalchemy_engine()
+            engine = _sql_engine(warehouse)
             dialect = dialect_of_url(f"{engine.dialect.name}://")
             return open_engine(engine.execution_options(isolation_level="AUTOCOMMIT"), dialect, aggregate_schema=schema)
         return open_warehouse(self._postgres_url(connection, "warehouse"), aggregate_schema=schema)
@@ -165,11 +166,25 @@ class AggregatesHook(BaseHook):
         raise AirflowFailException(message)
 
     def _text(self, connection: Connection, key: str) -> str:
-        value = connection.extra_dejson.get(key)
+        value = extras_of(connection).get(key)
         if value is None or isinstance(value, str):
             return (value or "").strip()
         message = f"Connection `{self.aggs_conn_id}`: the extra `{key}` must be a text, not {type(value).__name__}."
         raise AirflowFailException(message)
+
+
+def _sql_engine(connection: Connection) -> Engine:
+    """What Airflow's own hook of a connection gives for SQL. Raises AirflowFailException where it gives nothing."""
+    try:
+        engine: Engine = connection.get_hook().get_sqlalchemy_engine()
+    except (AirflowException, AttributeError, ImportError, TypeError) as error:
+        kind = f"a {connection.conn_type} connection" if connection.conn_type else "a connection without a type"
+        message = (
+            f"Connection `{connection.conn_id}` is {kind}, with which no installed Airflow provider runs SQL ({error}). Name a connection of the "
+            "warehouse, and install its provider; for DuckDB fill in `warehouse_url`."
+        )
+        raise AirflowFailException(message) from error
+    return engine
 
 
 def read_settings() -> Settings:

@@ -31,7 +31,7 @@ def libpq_url(connection: Connection) -> str:
         AirflowFailException: an option of libpq has no plain value, or the connection asks for a token of a cloud and the provider
             that fetches it is not installed.
     """
-    extra = connection.extra_dejson
+    extra = extras_of(connection)
     options = {key: _plain(connection.conn_id, key, value) for key, value in extra.items() if key in _libpq_options()}
     options = {key: value for key, value in options.items() if value != ""}
     parts = {
@@ -45,6 +45,15 @@ def libpq_url(connection: Connection) -> str:
         parts["user"], parts["password"], parts["port"] = _token_of(connection)
     given = {key: str(value) for key, value in parts.items() if value not in {None, ""}}
     return _url({**given, **{key: value for key, value in options.items() if key not in given}})
+
+
+def extras_of(connection: Connection) -> Mapping[str, Any]:
+    """The extras of a connection. Raises AirflowFailException when they are JSON and no object."""
+    extra = connection.extra_dejson
+    if isinstance(extra, Mapping):
+        return extra
+    message = f"Connection `{connection.conn_id}`: its extras must be a JSON object, such as {{}}, not {type(extra).__name__}."
+    raise AirflowFailException(message)
 
 
 def _url(options: Mapping[str, str]) -> str:

@@ -142,6 +142,28 @@ def test_the_test_button_answers_with_a_sentence(monkeypatch: pytest.MonkeyPatch
     assert "Traceback" not in sentence
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"conn_type": "generic", "host": "x"},
+        {"conn_type": "fs"},
+        {"conn_type": "oracle"},
+        {"host": "x"},
+        {"conn_type": "postgres", "host": "x", "extra": "[1]"},
+    ],
+)
+def test_a_warehouse_connection_that_runs_no_sql_is_refused_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fields: Mapping[str, object]
+) -> None:
+    """A sentence with the connection's name, and no retries."""
+    _connect(monkeypatch, "somewhere", **fields)
+    extra = {"registry_url": f"sqlite:///{tmp_path}/r.sqlite", "warehouse_conn_id": "somewhere"}
+    _connect(monkeypatch, "aggs", conn_type="atscale_aggs", extra=extra)
+
+    with pytest.raises(AirflowFailException, match="`somewhere`"):
+        AggregatesHook("aggs").get_conn()
+
+
 def test_an_unknown_connection_is_told_by_the_test_button() -> None:
     is_well, sentence = AggregatesHook("nowhere").test_connection()
     assert not is_well

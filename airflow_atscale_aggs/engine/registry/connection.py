@@ -121,8 +121,9 @@ class RegistryDatabase:
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
         except sqlalchemy.exc.DatabaseError as error:
-            # SQLite's plain one: the file is no database, or is damaged. Broken constraints are for the callers.
-            if type(error) is not sqlalchemy.exc.DatabaseError:
+            # SQLite's plain one: the file is no database, or is damaged. One without a statement: there was no connection yet.
+            # Broken constraints are for the callers.
+            if type(error) is not sqlalchemy.exc.DatabaseError and error.statement is not None:
                 raise
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
 
@@ -154,6 +155,9 @@ def _parsed(url: str) -> URL:
         raise RegistryUnavailableError(
             "?", "the registry URL is not of the form sqlite:///FILE or postgresql+psycopg://…"
         ) from None
+    if parsed.drivername == "postgres":
+        # As libpq and Airflow write it; SQLAlchemy does not know that name.
+        parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         reason = "a registry lives in SQLite or PostgreSQL"
         raise RegistryUnavailableError(parsed.render_as_string(hide_password=True), reason)

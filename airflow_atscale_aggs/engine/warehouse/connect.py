@@ -43,7 +43,13 @@ def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
     path = unquote(parts.path)[1:] or ":memory:"
     config = dict(parse_qsl(parts.query, keep_blank_values=True))
     room = _driver_room("duckdb")
-    lock_timeout = float(config.pop(_LOCK_TIMEOUT, room.DEFAULT_LOCK_TIMEOUT_SECONDS))
+    text = config.pop(_LOCK_TIMEOUT, str(room.DEFAULT_LOCK_TIMEOUT_SECONDS))
+    try:
+        lock_timeout = float(text)
+    except ValueError as error:
+        raise PermanentWarehouseError(
+            "duckdb", "", f"`{_LOCK_TIMEOUT}={text}` in its URL is no number of seconds"
+        ) from error
     return room.open_duckdb(path, config=config, lock_timeout=lock_timeout, aggregate_schema=aggregate_schema)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry.connection import make_private_file
 from airflow_atscale_aggs.engine.registry.registry import open_registry
 
@@ -46,3 +47,17 @@ def test_what_needs_no_file_makes_none(database: str | None, tmp_path: Path, mon
 def test_a_uri_names_its_file(tmp_path: Path) -> None:
     make_private_file(f"file:{tmp_path}/a%20b.sqlite?mode=rwc")
     assert _mode(tmp_path / "a b.sqlite") == 0o600
+
+
+@pytest.mark.postgres
+def test_libpqs_spelling_of_the_scheme_is_read(postgres_url: str) -> None:
+    """Airflow writes it, too."""
+    scheme, _, rest = postgres_url.partition("://")
+    assert scheme.startswith("postgresql")
+    open_registry(f"postgres://{rest}").close()
+
+
+def test_an_option_of_the_driver_that_makes_no_sense_is_told() -> None:
+    """Before there is a connection the driver has errors of other kinds."""
+    with pytest.raises(RegistryUnavailableError, match="connect_timeout"):
+        open_registry("postgresql+psycopg://me@127.0.0.1:1/db?connect_timeout=ten")
