@@ -247,6 +247,15 @@ def test_a_text_without_sense_is_unreadable(workspace: Workspace) -> None:
             answer(workspace, sql)
 
 
+def test_a_subquery_may_be_a_condition(workspace: Workspace) -> None:
+    """By itself, and with others."""
+    all_rows = answer(workspace, 'SELECT "City", SUM("Amount") FROM tiny_sales GROUP BY 1')
+    for condition in ("(SELECT TRUE)", "(SELECT TRUE) AND (SELECT 1 = 1)", "(SELECT COUNT(*) > 0 FROM shop)"):
+        kept = answer(workspace, f'SELECT "City", SUM("Amount") FROM tiny_sales WHERE {condition} GROUP BY 1')
+        assert same_rows(kept.rows, all_rows.rows) == ""
+    assert answer(workspace, 'SELECT "City" FROM tiny_sales WHERE (SELECT FALSE) GROUP BY 1').rows == []
+
+
 def test_a_function_named_like_a_statement_is_refused(workspace: Workspace) -> None:
     """DuckDB does not read it; PostgreSQL has no such function."""
     with pytest.raises(

@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.rewriting.aggregate_calls import (
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT
 from airflow_atscale_aggs.engine.rewriting.names import Meaning
+from airflow_atscale_aggs.engine.sql.statements import all_of, any_of
 
 _OF_NUMBERS = (exp.Sum, exp.Count, exp.Min, exp.Max)
 _REMEDY = "Write one aggregate for each condition, and calculate with them."
@@ -119,7 +120,7 @@ def _term(
         return None
     own = expressions.row_condition(branch.condition, clause) if branch.condition is not None else None
     both = [one for one in (only, own) if one is not None]
-    condition = exp.and_(*both) if both else None
+    condition = all_of(one.copy() for one in both) if both else None
     metric = meaning if isinstance(meaning, Metric | Calculation) else None
     return _Term(condition, metric, number if number is not None else exp.Null(), factor)
 
@@ -242,7 +243,7 @@ def _merged(terms: Sequence[_Term]) -> list[_Term]:
             merged[key] = term
         else:
             both = [one.condition for one in (before, term) if one.condition is not None]
-            merged[key] = replace(term, condition=exp.or_(*both) if len(both) > 1 else None)
+            merged[key] = replace(term, condition=any_of(one.copy() for one in both) if len(both) > 1 else None)
     return list(merged.values())
 
 

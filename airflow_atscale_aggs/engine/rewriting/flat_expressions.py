@@ -44,6 +44,7 @@ from airflow_atscale_aggs.engine.rewriting.postgres_meaning import CALCULATED
 from airflow_atscale_aggs.engine.rewriting.subqueries import free_name, outer_column, rows_of
 from airflow_atscale_aggs.engine.sql.functions.surfaces import SURFACE_DIALECT, is_known_name, known_names
 from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.statements import all_of
 
 WRAP = "Put the query into a subquery and say it around it."
 
@@ -138,7 +139,7 @@ class FlatExpressions:
             conditions = [self.row_condition(self._relations.equal(name, subquery), clause) for name in relation.using]
             if relation.on is not None:
                 conditions.append(self.row_condition(relation.on, clause))
-            on = exp.and_(*conditions, copy=False) if conditions else None
+            on = all_of(conditions) if conditions else None
             joins.append(ModelJoin(subquery, on, relation.is_left))
         return tuple(joins)
 
@@ -260,7 +261,7 @@ class FlatExpressions:
             conditions = [
                 exp.EQ(this=self._attribute(attribute), expression=exp.Literal.string(key)) for attribute, key in slices
             ]
-            self.used.slices[place] = exp.and_(*conditions, copy=False)
+            self.used.slices[place] = all_of(conditions)
         if frame is not None and isinstance(frame.form, Between | Each):
             self._attribute(frame.form.level)
         return ref(Ref.METRIC, place)
@@ -337,7 +338,7 @@ class FlatExpressions:
         converted = self.converted(inner, clause)
         if isinstance(function, exp.Count) and not is_distinct and is_key(converted):
             there = exp.Not(this=exp.Is(this=exp.Paren(this=converted), expression=exp.Null()))
-            return self.metric(ROW_COUNT, only=there if only is None else exp.and_(only, there))
+            return self.metric(ROW_COUNT, only=there if only is None else all_of([only.copy(), there.copy()]))
         is_of_members = isinstance(function, (exp.Min, exp.Max)) or (isinstance(function, exp.Count) and is_distinct)
         if not is_of_members or not is_key(converted):
             self.refuse(function, "it is no aggregate of the model", "Use its metrics, or MIN, MAX or COUNT(DISTINCT).")

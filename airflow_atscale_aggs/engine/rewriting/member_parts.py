@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.members import member_datasets
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, references
 from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
+from airflow_atscale_aggs.engine.sql.statements import all_of
 
 
 def members_shown(
@@ -65,7 +66,7 @@ def _members(
                 attributes={place: reached[attribute] for place, attribute in wanted.items()},
                 keys=keys,
                 metrics={},
-                where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
+                where=all_of(one.copy() for one in conditions) if conditions else None,
             )
     reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), and no dataset of it has them all'
     raise UnsupportedQueryError(role.query_name(role.dimension), reason, "Ask for fewer of its attributes.")

@@ -34,6 +34,7 @@ from airflow_atscale_aggs.engine.rewriting.members import member_datasets
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, attribute_at, references
 from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
 from airflow_atscale_aggs.engine.rewriting.scopes import Context, Scope, scope_of
+from airflow_atscale_aggs.engine.sql.statements import all_of
 
 ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
 """How values of single members make that of a set, by calculation method."""
@@ -281,7 +282,7 @@ class _Splitter:
             edges=edges,
             keys=keys,
             metrics=metrics,
-            where=exp.and_(*(one.copy() for one in conditions), copy=False) if conditions else None,
+            where=all_of(one.copy() for one in conditions) if conditions else None,
             is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
             scope=scope,
         )
@@ -319,7 +320,7 @@ class _Splitter:
             self._check_filtered(self._query.attributes[at], reached, fact)
         slices = dict(tuples)
         for place, condition in filters.items():
-            slices[place] = exp.and_(slices[place], condition) if place in slices else condition
+            slices[place] = all_of([slices[place].copy(), condition.copy()]) if place in slices else condition
         return slices, {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
 
     @staticmethod

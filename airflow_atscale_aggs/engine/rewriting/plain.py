@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.rewriting.parts import QueryPart
 from airflow_atscale_aggs.engine.rewriting.reading import read_condition, read_select
 from airflow_atscale_aggs.engine.rewriting.stars import Path, PhysicalModel, Scope, Shown, StarJoins, without_order
 from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
+from airflow_atscale_aggs.engine.sql.statements import all_of
 
 _METHODS: Mapping[type[exp.Expression], str] = {
     exp.Sum: "sum",
@@ -206,7 +207,7 @@ class _PlainReader:
         conditions = [one.copy() for one in self._joins.conditions]
         flat.set("joins", None)
         flat.set("from_", exp.From(this=exp.Table(this=exp.Identifier(this="star", quoted=True))))
-        flat.set("where", exp.Where(this=exp.and_(*conditions, copy=False)) if conditions else None)
+        flat.set("where", exp.Where(this=all_of(conditions)) if conditions else None)
         flat.set(
             "expressions",
             [

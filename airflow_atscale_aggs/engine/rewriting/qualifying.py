@@ -13,6 +13,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.statements import all_of
 
 _KEPT = "is kept"
 _ROWS = "rows"
@@ -40,7 +41,7 @@ def put_conditions_around(root: exp.Query, select: exp.Select) -> exp.Query:
         select.set(clause, None)
     around.set("with_", select.args.get("with_"))
     select.set("with_", None)
-    select.append("expressions", named(exp.and_(*conditions, copy=False), _KEPT))
+    select.append("expressions", named(all_of(conditions), _KEPT))
     is_root = select is root
     if not is_root:
         select.replace(around)

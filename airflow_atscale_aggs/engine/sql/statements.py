@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -17,6 +17,25 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
+
+
+def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+    """Conditions that hold together. They are not copied; a subquery may be one of them.
+
+    >>> all_of([exp.column("a"), exp.select("b").subquery()]).sql()
+    'a AND ((SELECT b))'
+    """
+    return exp.and_(*map(_as_condition, conditions), copy=False)
+
+
+def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+    """Conditions of which one holds at least. They are not copied; a subquery may be one of them."""
+    return exp.or_(*map(_as_condition, conditions), copy=False)
+
+
+def _as_condition(expression: exp.Expression) -> exp.Expression:
+    """SQL takes a subquery for a condition, sqlglot does not."""
+    return expression if isinstance(expression, exp.Condition) else exp.Paren(this=expression)
 
 
 def render(expression: exp.Expression, dialect: Dialect) -> str:
