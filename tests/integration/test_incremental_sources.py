@@ -342,6 +342,43 @@ def test_a_table_under_a_view_that_is_swapped_means_full(workspace: Workspace, t
     star.check(workspace)
 
 
+UNDER_VIEWS: dict[str, tuple[str, ...]] = {
+    "a correction": ("UPDATE loaded SET amount = amount + 1 WHERE loaded_at = (SELECT MIN(loaded_at) FROM loaded)",),
+    "a reload": (
+        "CREATE TABLE copied AS SELECT * FROM loaded",
+        "DELETE FROM loaded",
+        "UPDATE copied SET amount = amount + 1",
+        "INSERT INTO loaded SELECT * FROM copied",
+    ),
+    "a function": (),
+}
+
+
+@pytest.mark.parametrize("kind", UNDER_VIEWS)
+def test_what_changes_under_a_view_means_full(workspace: Workspace, tmp_path: Path, kind: str) -> None:
+    """Rows that were settled, and what a function makes of them; rows that come in order leave increments alone."""
+    is_duckdb = workspace.warehouse.dialect.name == "duckdb"
+
+    def function(factor: int) -> str:
+        if is_duckdb:
+            return f"CREATE OR REPLACE MACRO doubled(x) AS CAST(x * {factor} AS DECIMAL(12, 2))"
+        text = f"SELECT CAST(x * {factor} AS NUMERIC(12, 2))"
+        return f"CREATE OR REPLACE FUNCTION doubled(x NUMERIC) RETURNS NUMERIC LANGUAGE sql IMMUTABLE AS '{text}'"
+
+    others = "day_id, shop_id, quantity, loaded_at"
+    view = f"CREATE VIEW sales AS SELECT {others}, CAST(doubled(amount) AS DECIMAL(12, 2)) AS amount FROM loaded"
+    tiny_star.run_sql(workspace, function(2), "ALTER TABLE sales RENAME TO loaded", view)
+    _built(workspace, tmp_path)
+    tiny_star.run_sql(workspace, f"INSERT INTO loaded VALUES {Sale(at=START + 5).sql()}")
+    assert _is_incremental(star.reasons(star.build(workspace, at=START + 5))["by_city"])
+
+    tiny_star.run_sql(workspace, *(UNDER_VIEWS[kind] or (function(3),)))
+    report = star.build(workspace, at=START + 6)
+
+    assert "are not what they were" in star.reasons(report)["by_city"]
+    star.check(workspace)
+
+
 @pytest.mark.postgres
 def test_a_table_that_is_swapped_while_the_batch_runs_is_not_mixed(on_postgres: Workspace, tmp_path: Path) -> None:
     """The increment fails and says why; the next batch reads everything."""

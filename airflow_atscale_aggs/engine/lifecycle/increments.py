@@ -150,9 +150,9 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
         read = {column for dataset, column in columns_read(found.part, found.column) if dataset == found.part.fact}
         columns = checksum_columns(found.state, found.part.fact, given.sources[found.part.fact].hashable(read))
     else:
-        columns = None if kept is None else kept.columns
-    if columns is None:
-        return decision
+        if kept is None:
+            return decision
+        columns = kept.columns
     *settled, _ = decision.ranges
     return replace(decision, checksums=(*(checksums.of(ChecksumRequest(rows, columns)) for rows in settled), None))
 

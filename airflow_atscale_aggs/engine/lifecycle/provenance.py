@@ -96,19 +96,18 @@ def _identities(
     return {} if query is None else read_identities(session.fetch_all(query))
 
 
-def checksum_columns(state: SourceState, fact: str, read: Iterable[str]) -> tuple[str, ...] | None:
+def checksum_columns(state: SourceState, fact: str, read: Iterable[str]) -> tuple[str, ...]:
     """What of the rows of a fact is summed up.
 
     Versions of rows in the first pages, which cost nothing, where the catalog tells tables from each other: they show rows that
-    were deleted and loaded again. Hashes of what is read, all rows of it, where it does not. Nothing where the fact is a view
-    over tables with identities.
+    were deleted and loaded again. Hashes of what is read, all rows of it, everywhere else: also for views, since nobody knows
+    which rows of the tables under them are behind it, nor what a function in them does now.
 
     Args:
         read: columns of the fact, as the model spells them.
     """
-    if state.tables is None:
-        return tuple(sorted(read))
-    return () if state.columns.get(fact) in _PLAIN_TABLES else None
+    is_plain = state.tables is not None and state.columns.get(fact) in _PLAIN_TABLES
+    return () if is_plain else tuple(sorted(read))
 
 
 @dataclass
