@@ -195,6 +195,19 @@ def test_without_the_aggregate_schema_the_facts_answer(built, loss):
     assert report.has_mismatch
 
 
+def test_on_a_read_only_server_queries_are_answered_and_no_batch_stays_open(built):
+    """A standby, or a database that was set so."""
+    built.run(f'ALTER ROLE "{_BUILDER}" SET default_transaction_read_only = on')
+
+    with pytest.raises(WarehouseError, match="read-only: a standby"):
+        _build(built, "second")
+
+    with built.workspace(_BUILDER) as workspace:
+        (record,) = workspace.registry.models()
+        assert workspace.registry.open_batch_of(record.id) is None
+        assert QueryRouter(workspace).answer(_QUERY).plan.sources[0].aggregate == "by_city"
+
+
 def test_tables_that_were_given_to_another_role_are_told_with_what_to_do(built):
     built.run(f'REASSIGN OWNED BY "{_BUILDER}" TO "{_READER}"', f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{_BUILDER}"')
 

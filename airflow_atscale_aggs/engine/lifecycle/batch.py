@@ -21,6 +21,7 @@ from airflow_atscale_aggs.engine.errors import (
     BuildFailedError,
     IllegalTransitionError,
     SchemaOwnedError,
+    WarehouseError,
 )
 from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch, switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.build import run_attempt
@@ -205,7 +206,7 @@ class _Beginning:
         )
         try:
             mark_schema(self.workspace, batch.id, now=self.now)
-        except SchemaOwnedError:
+        except (SchemaOwnedError, WarehouseError):
             registry.cancel_batch(batch.id, now=self.now)
             raise
         return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)

@@ -22,6 +22,10 @@ _MEANINGS = (
     ("3F000", "the schema is not there"),
     ("57014", "the statement was cancelled, by somebody or by statement_timeout"),
     ("55P03", "somebody else holds a lock on it"),
+    (
+        "25006",
+        "the server or the session is read-only: a standby, or default_transaction_read_only; build on the primary",
+    ),
     ("25P02", "an earlier statement of the transaction failed"),
     ("08", "the connection was lost"),
     ("57P", "the connection was lost: the server was stopped, or somebody ended the session"),
