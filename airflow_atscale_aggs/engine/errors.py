@@ -372,6 +372,9 @@ class TransientWarehouseError(WarehouseError):
 class PermanentWarehouseError(WarehouseError):
     """The same SQL will fail again."""
 
+    def __str__(self) -> str:
+        return f"The warehouse refused a statement. {super().__str__()}"
+
 
 class UnsupportedOnDialectError(WarehouseError):
     """The dialect's capability row says no."""

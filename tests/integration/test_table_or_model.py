@@ -320,7 +320,15 @@ def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
     ],
 )
 def test_what_is_no_query_on_a_model_is_refused_by_name(workspace: Workspace, sql: str, clause: str) -> None:
-    """In one sentence of ours, not with what the warehouse says of a table that it does not have."""
-    with pytest.raises(UnsupportedQueryError, match="is a model, and a model is asked by SELECT alone") as refused:
-        answer(workspace, sql)
-    assert clause in str(refused.value)
+    """In one sentence of ours, not with what the warehouse says of a table that it does not have; `explain` says it as well."""
+    for ask in (answer, explain):
+        with pytest.raises(UnsupportedQueryError, match="is a model, and a model is asked by SELECT alone") as refused:
+            ask(workspace, sql)
+        assert clause in str(refused.value)
+
+
+def test_what_is_no_query_on_a_table_is_explained(workspace: Workspace) -> None:
+    """Also where the table has the model's name, or a column has it."""
+    tiny_star.run_sql(workspace, _TABLE, "CREATE TABLE spread (tiny_sales INTEGER)")
+    for sql in ("DESCRIBE tiny_sales", "PIVOT spread ON tiny_sales"):
+        assert "is not a query" in explain(workspace, sql).untouched[0]

@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_na
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting.statements import first_word
 from airflow_atscale_aggs.engine.settings import Settings
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -111,6 +112,11 @@ class KnownModels:
         """A model whose name stands among the words of a text; empty when there is none."""
         words = sql.casefold()
         return next((name for name in self._named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)), "")
+
+    def asked_in(self, sql: str) -> str:
+        """A model whose name stands behind the first word of a text, or behind FROM or JOIN; empty when there is none."""
+        place = rf"\b(?:{first_word(sql).casefold()}|from|join)\s+(?:[\w\"]+\s*\.\s*)?\"?"
+        return next((name for name in self._named if re.search(rf"{place}{re.escape(name)}(?!\w)", sql.casefold())), "")
 
     def only(self, table: exp.Table, records: Sequence[ModelRecord]) -> ModelRecord:
         """The model that a name means.

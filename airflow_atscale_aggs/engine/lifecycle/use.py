@@ -186,10 +186,8 @@ class QueryRouter:
     def _refused(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
         """What to say of a statement that neither we nor the warehouse understand."""
         meant = self._models.named_in(unread.sql)
-        verb = first_word(unread.sql)
-        if meant and verb not in {"SELECT", "WITH"}:
-            reason = f"`{meant}` is a model, and a model is asked by SELECT alone"
-            return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
+        if meant and first_word(unread.sql) not in {"SELECT", "WITH"}:
+            return _no_select(meant, unread.sql)
         return UnreadableQueryError(unread.sql, f"{unread.reason}; {error.dialect} says: {error.reason}")
 
     def close(self) -> None:
@@ -297,7 +295,12 @@ class QueryRouter:
     ) -> QueryPlan:
         """See `explain`."""
         asked = Asked(sql, model, dialect, max_staleness=max_staleness)
-        return self._planner.explained(asked, estimate=estimate, now=self._clock())
+        plan = self._planner.explained(asked, estimate=estimate, now=self._clock())
+        name = self._models.asked_in(sql) if plan.unread is not None else ""
+        if name and not any(self._tables.are_there([(None, None, name)])):
+            # The warehouse has no such table, so that it would refuse to run it.
+            raise _no_select(name, sql)
+        return plan
 
     def _fetch(self, plan: QueryPlan) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Run a plan, in a session whose settings are those that its aggregates rely on.
@@ -318,6 +321,12 @@ class QueryRouter:
             with session.under(known.literals) if known is not None and is_ours else contextlib.nullcontext():
                 names, rows = session.fetch_named(plan.sql)
         return tuple(plan.full_names.get(name, name) for name in names), rows
+
+
+def _no_select(model: str, sql: str) -> UnsupportedQueryError:
+    verb = first_word(sql)
+    reason = f"`{model}` is a model, and a model is asked by SELECT alone"
+    return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
 
 
 def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
