@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tiny_star
 
+from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -222,3 +223,52 @@ def test_psql_describes_a_model(workspace: Workspace) -> None:
     rows = answer(workspace, columns).rows
     assert [row[0] for row in rows] == _COLUMNS
     assert {row[2:] for row in rows} == {(None, False, None, "", "")}
+
+
+_TYPED = """
+SELECT a.attname, t.typname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON a.atttypid = t.oid
+JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname = '{name}' AND a.attnum > 0 ORDER BY a.attnum"""
+
+
+def test_types_are_those_of_the_catalog(workspace: Workspace) -> None:
+    """Of a model's columns and of a table's, by the number that both views have of a type."""
+    kinds = dict(answer(workspace, _TYPED.format(name="tiny_sales")).rows)
+    assert list(kinds) == _COLUMNS
+    assert (kinds["Month"], kinds["Average Amount"]) == ("varchar", "float8")
+    assert answer(workspace, _TYPED.format(name="day")).rows == [
+        ("day_id", "int4"),
+        ("day_name", "varchar"),
+        ("month", "varchar"),
+    ]
+
+
+_CLIENTS = (
+    """
+SELECT c.relname, d.description, pg_catalog.pg_get_userbyid(c.relowner) AS owner FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0 AND d.classoid = 'pg_class'::regclass
+WHERE n.nspname !~ '^pg_toast' AND c.relname IN ('day', 'tiny_sales') ORDER BY c.relname""",
+    """
+SELECT c.relname, CASE WHEN c.relname = 'day' THEN 'all days' END, pg_catalog.pg_get_userbyid(c.relowner)
+FROM pg_catalog.pg_class c LEFT JOIN pg_stat_user_tables s ON s.relname = c.relname AND s.schemaname = 'tiny'
+WHERE c.relname OPERATOR(pg_catalog.~) '^(day|tiny_sales)$' COLLATE pg_catalog.default ORDER BY 1""",
+)
+
+
+def test_what_duckdb_lacks_is_said_where_models_are_shown(workspace: Workspace) -> None:
+    """REGCLASS, owners, PostgreSQL's operators and views, as psql and drivers name them; comments of tables are kept."""
+    tiny_star.run_sql(workspace, "COMMENT ON TABLE day IS 'all days'")
+    ((owner,),) = _own(workspace, "SELECT CURRENT_USER")
+    for sql in _CLIENTS:
+        found = answer(workspace, sql).rows
+        assert found == [("day", "all days", owner), ("tiny_sales", None, owner)], sql
+
+
+def test_names_that_are_words_of_changes_are_read(workspace: Workspace) -> None:
+    """As Metabase names rights; what changes something is not run."""
+    sql = "SELECT n.update FROM (SELECT 1 AS update, 2 AS select) AS n"
+    if _is_postgres(workspace):
+        assert answer(workspace, sql).rows == [(1,)]
+    with pytest.raises(UnreadableQueryError, match="cannot be read"):
+        answer(workspace, "WITH x AS MATERIALIZED (DELETE FROM day RETURNING 1) SELECT 1 AS select FROM x")
+    assert _own(workspace, "SELECT COUNT(*) FROM day") == [(20,)]

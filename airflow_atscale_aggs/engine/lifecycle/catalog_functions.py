@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
+from airflow_atscale_aggs.engine.sql.catalogs import CatalogQueries
 from airflow_atscale_aggs.engine.sql.model_relations import (
     CATALOG_FUNCTIONS,
     HARMLESS,
@@ -110,6 +111,28 @@ class CatalogFunctions:
         case = exp.Case(ifs=[exp.If(this=_is_in(arguments[place], spellings), true=has_right)], default=whole.copy())
         whole.replace(case)
         return arguments[place].is_string and arguments[place].name in spellings
+
+
+def say_missing(root: exp.Query, lacks: CatalogQueries, dialect: str) -> None:
+    """Say casts to REGCLASS and functions that a warehouse, by sqlglot's name, has not; the query is changed."""
+    if lacks.relation_texts is not None:
+        for cast in [one for one in root.find_all(exp.Cast) if _is_regclass(one) and one.this.is_string]:
+            name = cast.this.name.casefold().removeprefix("pg_catalog.")
+            if name.startswith("pg_"):
+                cast.replace(parse_one(lacks.relation_texts.get(name, "0"), read=dialect))
+        for operator in list(root.find_all(exp.Operator)):
+            name = operator.text("operator").rpartition(".")[2]
+            if name in {"~", "!~"}:
+                found = exp.RegexpLike(this=operator.this, expression=operator.expression)
+                operator.replace(exp.Not(this=found) if name == "!~" else found)
+        for collate in list(root.find_all(exp.Collate)):
+            if collate.expression.name.casefold() == "default":
+                collate.replace(collate.this)
+    for function in list(root.find_all(exp.Func)):
+        text = lacks.missing_functions.get(_name(function))
+        if text is not None:
+            whole = function.parent if isinstance(function.parent, exp.Dot) else function
+            whole.replace(parse_one(text, read=dialect))
 
 
 def _schemas(models: Iterable[ShownModel]) -> list[str]:

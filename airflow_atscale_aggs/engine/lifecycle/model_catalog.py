@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlglot import exp, parse_one
 
-from airflow_atscale_aggs.engine.lifecycle.catalog_functions import CatalogFunctions, ShownModel
+from airflow_atscale_aggs.engine.lifecycle.catalog_functions import CatalogFunctions, ShownModel, say_missing
 from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.select_planner import SelectPlanner
@@ -55,11 +55,29 @@ class ModelCatalog:
             # Parentheses around joins hang them on the first table.
             made.set("joins", view.args.get("joins"))
             view.replace(made)
+        self._say_what_is_missing(root)
         for column in root.find_all(exp.Column):
             if (column.args.get("db") and column.text("db").casefold(), column.table.casefold()) in MODEL_VIEWS:
                 column.set("db", None)
                 column.set("catalog", None)
         return True
+
+    def _say_what_is_missing(self, root: exp.Query) -> None:
+        """Let a query ask for parts of PostgreSQL's catalog that the warehouse lacks, as far as they are known; it is changed."""
+        dialect = self._workspace.warehouse.dialect
+        lacks = dialect.catalog
+        if lacks is None:
+            return
+        for table in list(root.find_all(exp.Table)):
+            text = lacks.own_views.get(table.name.casefold())
+            is_own = text is not None and table.db.casefold() in {"", PG_CATALOG} and _is_plain(table)
+            if text is not None and is_own and table.find_ancestor(exp.Table) is None:
+                alias = table.args.get("alias") or exp.TableAlias(this=identifier(table.name))
+                query = parse_one(text, read=dialect.sqlglot_name)
+                made = exp.Subquery(this=query, alias=alias.copy())
+                made.set("joins", table.args.get("joins"))
+                table.replace(made)
+        say_missing(root, lacks, dialect.sqlglot_name)
 
     def _key_of(self, table: exp.Table) -> tuple[str, str] | None:
         """Which view of the catalog a name means; None: none that shows models."""

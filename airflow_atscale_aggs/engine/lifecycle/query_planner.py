@@ -224,7 +224,8 @@ class QueryPlanner:
         except UnsupportedError:
             return None
         # The parser may take an operator for a function that only some warehouses mean by it.
-        return None if "~" in sql and "~" not in made else made
+        is_said = "~" in made or "REGEXP_MATCHES(" in made
+        return made if "~" not in sql or is_said else None
 
     def _note_columns(self, tables: Iterable[exp.Table]) -> None:
         """Note the columns of tables that stand beside models: names without a table are looked up among them."""

@@ -223,6 +223,9 @@ def only_reads(sql: str, dialect: str) -> bool:
     for number, token in enumerate(tokens):
         # What follows EXPLAIN or SHOW is one token, and a text.
         is_rest = number > 0 and tokens[number - 1].token_type in _COMMANDS
+        if number > 0 and tokens[number - 1].token_type in _BEFORE_NAME and token.text.isidentifier():
+            # A name: `… AS update`.
+            continue
         if is_rest or token.token_type not in {TokenType.STRING, TokenType.IDENTIFIER}:
             words += re.findall(r"\w+|;", token.text.upper())
     first = words[0] if words else ""
@@ -230,6 +233,7 @@ def only_reads(sql: str, dialect: str) -> bool:
     return first in _SHOWS and not changes.intersection(words) and ";" not in words
 
 
+_BEFORE_NAME = frozenset({TokenType.ALIAS, TokenType.DOT})
 _COMMANDS = frozenset({TokenType.COMMAND, TokenType.SHOW, TokenType.DESCRIBE})
 _SHOWS = frozenset(
     {

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_atscale_aggs.engine.sql.model_relations import DUCKDB_VALUES, POSTGRES_VALUES
+from airflow_atscale_aggs.engine.sql.model_relations import (
+    DUCKDB_MISSING,
+    DUCKDB_TEXTS,
+    DUCKDB_VALUES,
+    DUCKDB_VIEWS,
+    POSTGRES_VALUES,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,9 @@ class CatalogQueries:
         replaces_any_columns: CREATE OR REPLACE VIEW may take columns away and change types; otherwise it may only add some.
         widenings: (type, wider type) between which no value changes, as the catalog spells them, without lengths.
         model_values: by column of the catalog's views: what it shows of a model. See `sql/model_relations.py`.
+        own_views: by name of a catalog's view: the query that stands in its place beside models.
+        relation_texts: what a text that names a relation of the catalog stands for; None where a cast to REGCLASS tells.
+        missing_functions: by name of a function that the warehouse has not: what it would say.
     """
 
     relations: str
@@ -48,6 +57,9 @@ class CatalogQueries:
     replaces_any_columns: bool
     widenings: frozenset[tuple[str, str]] = frozenset()
     model_values: Mapping[str, str] = field(default_factory=dict)
+    own_views: Mapping[str, str] = field(default_factory=dict)
+    relation_texts: Mapping[str, str] | None = None
+    missing_functions: Mapping[str, str] = field(default_factory=dict)
 
 
 _POSTGRES_RELATIONS = """\
@@ -215,4 +227,7 @@ DUCKDB = CatalogQueries(
     lost_by_replace=frozenset({"comment"}),
     replaces_any_columns=True,
     model_values=DUCKDB_VALUES,
+    own_views=DUCKDB_VIEWS,
+    relation_texts=DUCKDB_TEXTS,
+    missing_functions=DUCKDB_MISSING,
 )

@@ -156,6 +156,44 @@ DUCKDB_VALUES: Mapping[str, str] = {
 }
 """What DuckDB says in its own way: the numbers of its types, and a decimal's length as its catalog packs it."""
 
+_NO_ROWS = {
+    "pg_matviews": "schemaname VARCHAR, matviewname VARCHAR, matviewowner VARCHAR, tablespace VARCHAR, definition VARCHAR",
+    "pg_stat_user_tables": "relid BIGINT, schemaname VARCHAR, relname VARCHAR, n_live_tup BIGINT",
+    "pg_inherits": "inhrelid BIGINT, inhparent BIGINT, inhseqno INTEGER",
+}
+"""Views that DuckDB has not and clients join, by what they would show: names and types."""
+
+DUCKDB_VIEWS: Mapping[str, str] = {
+    **{
+        view: "SELECT "
+        + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in (one.split() for one in columns.split(", ")))
+        + " WHERE FALSE"
+        for view, columns in _NO_ROWS.items()
+    },
+    "pg_type": "SELECT t.* REPLACE (COALESCE((SELECT MIN(d.type_oid) FROM DUCKDB_TYPES() AS d "
+    "WHERE FORMAT_PG_TYPE(d.logical_type, d.type_name) = t.typname), t.oid) AS oid) FROM pg_catalog.pg_type AS t",
+}
+"""Views that DuckDB shows otherwise than its other views refer to them: types bear PostgreSQL's numbers, columns name DuckDB's."""
+
+DUCKDB_TEXTS: Mapping[str, str] = {
+    "pg_class": "(SELECT MIN(d.database_oid) FROM DUCKDB_DATABASES() AS d WHERE d.database_name = CURRENT_DATABASE())",
+}
+"""What DuckDB, which has no REGCLASS, says of a catalog's relation that a text names: comments are its databases'. 0 for others."""
+
+DUCKDB_MISSING: Mapping[str, str] = {
+    "pg_get_userbyid": "CURRENT_USER",
+    **dict.fromkeys(
+        (
+            *("pg_get_ruledef", "pg_get_triggerdef", "pg_get_partkeydef", "pg_get_indexdef"),
+            *("pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns", "pg_get_functiondef"),
+            *("pg_get_function_arguments", "pg_get_function_result", "pg_get_function_identity_arguments"),
+            *("pg_encoding_to_char", "pg_relation_is_publishable", "has_type_privilege"),
+        ),
+        "NULL",
+    ),
+}
+"""Functions that DuckDB has not, and what they would say."""
+
 VISIBLE = "pg_table_is_visible"
 TO_RELATION = "to_regclass"
 PRIVILEGES: Mapping[str, tuple[int, Shown, str]] = {
