@@ -280,7 +280,7 @@ class Comparison:
     """How an expression of PostgreSQL fares on another warehouse.
 
     Attributes:
-        outcome: same, stricter (an error where PostgreSQL answers some rows), refused, or different.
+        outcome: same, stricter (an error where PostgreSQL answers some rows), never (an error in all of them), refused, or different.
         reason: of a refusal; of a difference: row, PostgreSQL's value, the other's.
     """
 
@@ -291,12 +291,14 @@ class Comparison:
 
 def compared(expression: str, truth: Sequence[Any], found: Sequence[Any]) -> Comparison:
     """Two warehouses' answers beside each other."""
-    stricter = ""
+    stricter, is_answered = "", False
     for row, value, other in zip(grid(), truth, found, strict=False):
         if is_same(value, other):
+            is_answered |= value not in (None, ERROR)
             continue
         told = f"row {row}: {value!r}, not {other!r}"
         if other != ERROR or value is None:
             return Comparison(expression, "different", told)
         stricter = told
-    return Comparison(expression, "stricter" if stricter else "same", stricter)
+    outcome = "same" if not stricter else "stricter" if is_answered else "never"
+    return Comparison(expression, outcome, stricter)

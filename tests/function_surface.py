@@ -1006,6 +1006,8 @@ SURFACE: dict[str, dict[str, tuple[str, ...]]] = {
         "PERCENTILE_CONT": (
             "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY s)",
             "PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY n DESC)",
+            "PERCENTILE_CONT(1) WITHIN GROUP (ORDER BY i)",
+            "PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY i)",
             "PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY s)",
         ),
         "OVER": (

@@ -88,6 +88,27 @@ _ANSWERED = {
         'SELECT "City", ROUND(SUM("Ratio"), 2), TRUNC("Ratio", 1) FROM tiny_sales GROUP BY 1 HAVING ROUND("Ratio", 1) > 0',
         f"SELECT s.city, ROUND(SUM(f.amount) / SUM(f.quantity), 2), TRUNC(SUM(f.amount) / SUM(f.quantity), 1) {_SHOPS} GROUP BY 1",
     ),
+    "the middle of totals, and a quarter from above": (
+        (
+            "SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) AS m, PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY a DESC) AS q "
+            'FROM (SELECT "Month", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) t'
+        ),
+        (
+            "SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a), PERCENTILE_CONT(0.75) WITHIN GROUP (ORDER BY a) "
+            "FROM (SELECT d.month, SUM(f.amount) AS a FROM sales f JOIN day d ON f.day_id = d.day_id GROUP BY 1) t"
+        ),
+    ),
+    "numbers that are counted up": (
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4) "
+            'SELECT n.i, t.a FROM n LEFT JOIN (SELECT "Month", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) t '
+            "ON t.\"Month\" = 'month ' || n.i"
+        ),
+        (
+            "SELECT CASE d.month WHEN 'month 0' THEN 0 WHEN 'month 1' THEN 1 WHEN 'month 2' THEN 2 ELSE 3 END, SUM(f.amount) "
+            "FROM sales f JOIN day d ON f.day_id = d.day_id GROUP BY 1 UNION ALL SELECT 4, NULL"
+        ),
+    ),
     "a clock of another place": (
         "SELECT \"City\", DATE_PART('hour', TIMESTAMP '2024-01-15 10:00:00' AT TIME ZONE 'Europe/Berlin' AT TIME ZONE 'UTC') AS t, SUM(\"Amount\") FROM tiny_sales GROUP BY 1",
         f"SELECT s.city, 9, SUM(f.amount) {_SHOPS} GROUP BY 1",

@@ -208,6 +208,9 @@ class _Around:
         named = dict(ctes)
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
+            if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
+                # Its own rows begin with those of the first SELECT, which have the types of all.
+                named[cte.alias] = _renamed(self.query(cte.this.this, named, outer), cte.args.get("alias"))
             columns = self.query(cte.this, named, outer)
             named[cte.alias] = _renamed(columns, cte.args.get("alias"))
         if isinstance(query, exp.SetOperation):

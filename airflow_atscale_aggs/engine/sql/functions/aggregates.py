@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.handling import (
@@ -170,12 +172,13 @@ def _within_group(node: exp.Expression, t: Translating) -> Value:
         t.refuse(node, "only PERCENTILE_CONT is translated here")
     term = order.expressions[0]
     value = number_of(term.this if isinstance(term, exp.Ordered) else term, t)
-    made = term.copy()
-    if isinstance(made, exp.Ordered):
-        made.set("this", cast(known_places(value).sql, "double"))
-    share = number_of(inner.this, t)
-    percentile = exp.PercentileCont(this=cast(share.sql, "double"))
-    return Value(exp.WithinGroup(this=percentile, expression=exp.Order(expressions=[made])), DOUBLE)
+    share = inner.this.unnest()
+    if not isinstance(share, exp.Literal) or share.is_string or not 0 <= Decimal(share.name) <= 1:
+        t.refuse(node, "its share has to stand in the query as a number from 0 to 1", "Write it out.")
+    is_down = isinstance(term, exp.Ordered) and bool(term.args.get("desc"))
+    place = 1 - Decimal(share.name) if is_down else Decimal(share.name)
+    number = exp.Literal.number(f"{place:f}")
+    return Value(call("QUANTILE_CONT", cast(known_places(value).sql, "double"), number), DOUBLE)
 
 
 HANDLERS: Handlers = {
