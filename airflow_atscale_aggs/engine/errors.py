@@ -21,6 +21,7 @@ AtScaleAggsError
 │  ├─ IllegalTransitionError      a status may not move that way
 │  ├─ StaleStatusError            somebody else moved it first (compare-and-set lost)
 │  ├─ BatchHeldError              another batch of the model is under way; carries who holds the lease
+│  ├─ BatchDamagedError           tables of an interrupted batch were changed by somebody else; carries which
 │  ├─ SchemaOwnedError            another registry writes into the schema; carries what tells so
 │  ├─ ModelRetiredError           the model was let go; it is to be deployed again
 │  ├─ InstanceNeededError         an instance cannot be deleted by hand; carries why and what to do
@@ -301,6 +302,20 @@ class BatchHeldError(RegistryError):
         return (
             f"Batch {self.batch_id} of model `{self.model}` is under way: {self.owner} holds the lease until "
             f"{self.until}. Wait for it, or cancel it with `atscale-aggs cancel {self.batch_id}`."
+        )
+
+
+class BatchDamagedError(RegistryError):
+    """What an interrupted batch has built is not what it was. Facts: model, batch id, what was changed."""
+
+    def __init__(self, model: str, batch_id: str, reason: str) -> None:
+        super().__init__(model, batch_id, reason)
+        self.model, self.batch_id, self.reason = model, batch_id, reason
+
+    def __str__(self) -> str:
+        return (
+            f"Batch {self.batch_id} of model `{self.model}` cannot be gone on with: {self.reason}. "
+            f"Begin a new one with `atscale-aggs build {self.model}`."
         )
 
 

@@ -37,6 +37,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.IllegalTransitionError("Instance", "1", "done", "new"), False),
         (errors.StaleStatusError("Instance", "1", "in_progress", "done"), False),
         (errors.BatchHeldError("retail", "b", "host:1", "2026-01-01"), True),
+        (errors.BatchDamagedError("retail", "b", "`t` of `a` had 3 rows and has 6 now"), False),
         (errors.NotRegisteredError("model", "retial", ("retail",)), False),
         (errors.WarehouseError("duckdb", "SELECT", "?"), False),
         (errors.TransientWarehouseError("duckdb", "SELECT", "locked"), True),

@@ -11,9 +11,9 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
-from airflow_atscale_aggs.engine.errors import BatchHeldError
+from airflow_atscale_aggs.engine.errors import BatchDamagedError, BatchHeldError
 from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, BegunBatch, begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, BegunBatch, begin_batch, resume_batch, run_batch
 from airflow_atscale_aggs.engine.lifecycle.build import build_instance
 from airflow_atscale_aggs.engine.lifecycle.define import deploy
 from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
@@ -201,6 +201,26 @@ def test_a_view_of_facts_is_told_by_its_values(place: _Place) -> None:
 
     assert begun.batch.id != old.batch.id
     assert "`sales` changed" in begun.reason
+
+
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM {table}", "INSERT INTO {table} SELECT * FROM {table}", "DROP TABLE {table}"]
+)
+@pytest.mark.parametrize("owner", [_GONE, _RUN])
+def test_a_batch_whose_tables_were_changed_is_not_gone_on_with(place: _Place, damage: str, owner: str) -> None:
+    """What it has built would go live as it is now."""
+    old = place.interrupted(owner)
+    built = place.workspace.registry.instance(old.instances[0].id)
+    place.sql(damage.format(table=f'aggs."{built.table}"'))
+
+    with pytest.raises(BatchDamagedError, match=f"`{built.table}` of `{built.step.aggregate}`"):
+        resume_batch(place.workspace, old.batch.id, owner="somebody", now=_in(60))
+    begun = place.begin(owner)
+
+    assert not begun.is_resumed
+    assert f"`{built.table}`" in begun.reason
+    place.finish(begun, owner)
+    assert place.is_consistent()
 
 
 def test_an_owner_that_is_alive_is_left_alone(place: _Place) -> None:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import (
     AggregatesRefusedError,
+    BatchDamagedError,
     BatchHeldError,
     BuildFailedError,
     IllegalTransitionError,
@@ -30,7 +31,7 @@ from airflow_atscale_aggs.engine.lifecycle.grace import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.resuming import asked_of, why_another, why_not_resumed
+from airflow_atscale_aggs.engine.lifecycle.resuming import asked_of, why_another, why_damaged, why_not_resumed
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
@@ -159,7 +160,7 @@ class _Beginning:
         asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
         if older.owner == self.owner and not request.is_new:
             # A DAG run that was restarted or cleared goes on with what it has begun.
-            return why_another(older, self.record, asked)
+            return why_another(older, self.record, asked) or why_damaged(self.workspace, older)
         if older.status is BatchStatus.FAILED and older.owner != self.owner:
             return "it had failed, and only --resume, or its own run, goes on with a failed one"
         return why_not_resumed(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
@@ -219,6 +220,7 @@ def resume_batch(
 
     Raises:
         NotRegisteredError: no such batch.
+        BatchDamagedError: somebody has changed a table that it has built.
         BatchHeldError: its owner, or the owner of another batch of the model, is at work.
         IllegalTransitionError: it ended well, was cancelled, or a newer batch of the model was begun.
     """
@@ -229,6 +231,8 @@ def resume_batch(
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
     check_schema(workspace)
     _check_silent(workspace, batch, owner, now)
+    if reason := why_damaged(workspace, batch):
+        raise BatchDamagedError(registry.model(batch.model_id).name, batch_id, reason)
     taken = registry.take_over_batch(
         batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
     )

@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.source_marks import changed_datasets, unmarked_datasets
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -57,7 +59,36 @@ def why_not_resumed(
         return "it was begun before this run was asked for"
     if batch.schema != workspace.warehouse.aggregate_schema:
         return f"it builds in schema `{batch.schema}`, and `{workspace.warehouse.aggregate_schema}` is set now"
-    return _why_loaded(workspace, batch) or _why_planned_otherwise(workspace, batch, asked, now)
+    return (
+        why_damaged(workspace, batch)
+        or _why_loaded(workspace, batch)
+        or _why_planned_otherwise(workspace, batch, asked, now)
+    )
+
+
+def why_damaged(workspace: Workspace, batch: BatchRecord) -> str:
+    """Which table that a batch has built holds other rows than it had then, or is gone; empty when none does.
+
+    Rows are counted: what is gone on with goes live without being built again.
+
+    Raises:
+        TransientWarehouseError: the warehouse could not be asked.
+    """
+    built = workspace.registry.instances(batch_id=batch.id, status=InstanceStatus.DONE)
+    if not built:
+        return ""
+    with workspace.warehouse.session() as session:
+        for instance in built:
+            try:
+                ((rows,),) = session.fetch_all(instance.step.count_statement(instance.attempt))
+            except PermanentWarehouseError as error:
+                return f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, cannot be read ({error.reason})"
+            if instance.rows is not None and rows != instance.rows:
+                return (
+                    f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, had {instance.rows:,} rows and has "
+                    f"{rows:,} now"
+                )
+    return ""
 
 
 def _why_loaded(workspace: Workspace, batch: BatchRecord) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
@@ -24,6 +23,7 @@ from airflow_atscale_aggs.engine.rewriting.calculated_types import why_not_typed
 from airflow_atscale_aggs.engine.rewriting.coordinates import resolve
 from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate, MdxError, MeasureAt, Over, nesting_of, read_mdx
 from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS
 
 _ALLOWED = (
     exp.Column,
@@ -149,7 +149,7 @@ class CalculatedMetrics:
         except MdxError as error:
             reason = f"its MDX `{_one_line(str(error))}` is a tuple, member or set that is not translated"
             raise _refused(calculation, reason) from error
-        except SqlglotError as error:
+        except PARSER_ERRORS as error:
             raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
         if _levels_of(parsed) > _MOST_IN_A_ROW:
             raise _refused(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.rewriting.joined import put_first
 from airflow_atscale_aggs.engine.rewriting.qualifying import put_conditions_around
 from airflow_atscale_aggs.engine.rewriting.scoping import foreign_tables
 from airflow_atscale_aggs.engine.sql.spelling import spelled
-from airflow_atscale_aggs.engine.sql.statements import parse_text, sqlglot_dialect
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, parse_text, sqlglot_dialect
 
 _IGNORES_CASE = frozenset({NormalizationStrategy.CASE_INSENSITIVE, NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE})
 _ONLY_QUERIES = "only queries are answered"
@@ -268,7 +268,7 @@ def _parsed(sql: str, dialect: str) -> exp.Expression:
         found = [one for one in parse_text(sql, dialect) if one is not None and not isinstance(one, exp.Semicolon)]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
-    except (TypeError, AttributeError, IndexError, KeyError, AssertionError) as error:
+    except PARSER_ERRORS as error:
         # The parser takes some texts to pieces that it does not find.
         raise UnreadableQueryError(sql, "the parser finds no sense in it") from error
     if len(found) != 1:

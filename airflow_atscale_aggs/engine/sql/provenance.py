@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.indicators import within
 from airflow_atscale_aggs.engine.sql.quoting import named
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
-from airflow_atscale_aggs.engine.sql.statements import render
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, render
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 
 _TABLE = "f"
@@ -219,7 +219,7 @@ def _collations(ddl: str, dialect: Dialect) -> dict[str, str]:
     """Collation by column, out of a CREATE TABLE of the warehouse; what cannot be read tells none."""
     try:
         made = sqlglot.parse_one(ddl, read=dialect.sqlglot_name)
-    except sqlglot.ParseError:
+    except PARSER_ERRORS:
         return {}
     return {
         column.name: constraint.sql(dialect=dialect.sqlglot_name)

@@ -26,6 +26,7 @@ from airflow_atscale_aggs.engine.model.datasets import (
 )
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
 from airflow_atscale_aggs.engine.sql.quoting import identifier
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS
 
 _DEFAULT_TEXT_DIALECT = "postgres"
 
@@ -281,7 +282,7 @@ def _parse(variant: SqlVariant, what: str) -> exp.Expression:
             break
     try:
         return sqlglot.parse_one(variant.sql, read=read)
-    except sqlglot.ParseError as error:
+    except PARSER_ERRORS as error:
         raise DefinitionError("", f"the SQL of {what} cannot be read: {_first_line(error)}") from error
 
 

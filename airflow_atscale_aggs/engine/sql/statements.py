@@ -18,6 +18,9 @@ from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, 
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
 from airflow_atscale_aggs.engine.sql.naming import stored_columns
 
+PARSER_ERRORS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
+"""What the parser raises about a text of somebody: its own errors, and those of places that it does not find."""
+
 
 def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
     """Conditions that hold together. They are not copied; a subquery may be one of them.
@@ -165,7 +168,7 @@ def names_read(create_view_sql: str, dialect: str) -> tuple[frozenset[tuple[str,
     """
     try:
         created = parse_one(create_view_sql, read=dialect)
-    except SqlglotError:
+    except PARSER_ERRORS:
         words = frozenset(re.findall(r"\w+", create_view_sql.casefold()))
         return frozenset(("", word) for word in words), words
     target = created.find(exp.Table) if isinstance(created, exp.Create) else None
