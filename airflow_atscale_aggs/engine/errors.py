@@ -7,6 +7,7 @@ AtScaleAggsError
 │  └─ InvalidModelError           carries every ModelIssue found, not only the first
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
+│     └─ NotMeasurableError       there is no such measure of the column's type
 ├─ ImportRefusedError              a file of definitions cannot be imported here; carries why and what to do
 ├─ AggregatesRefusedError         a batch was not begun: no aggregate can be built; carries why
 ├─ QueryError                     a query on a model cannot be answered as asked

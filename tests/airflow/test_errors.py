@@ -24,6 +24,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.InvalidModelError("models", ()), False),
         (errors.DefinitionError("Q2", "no such column", "Add it."), False),
         (errors.UnsupportedMetricError("Q2", "no sketch", ""), False),
+        (errors.NotMeasurableError("Q2", "a sum of texts", ""), False),
         (errors.AggregatesRefusedError("retail", (("Q2", "no table"),), 0), False),
         (errors.QueryError("query"), False),
         (errors.UnreadableQueryError("SELEC", "syntax"), False),
