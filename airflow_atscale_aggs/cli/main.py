@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import keyword
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ import click
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, remember_connection
-from airflow_atscale_aggs.cli.output import print_json, say
+from airflow_atscale_aggs.cli.output import print_json, say, visible
 from airflow_atscale_aggs.cli.teaching import VerbGroup
 
 _VERBS = {
@@ -108,7 +109,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="atscale-aggs", standalone_mode=False, obj=state)
     except click.ClickException as error:
-        error.show()
+        if state.get("wants_json"):
+            print_json({"error": error.format_message()})
+        text = io.StringIO()
+        error.show(text)
+        click.echo(visible(text.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)

@@ -73,6 +73,7 @@ def test_every_verb_fails_as_json(atscale_aggs: Run) -> None:
         ("recommend", "Nowhere", "--json"),
         ("instances", "--model", "Nowhere", "--json"),
         ("settings", "list", "--model", "Nowhere", "--json"),
+        ("import", "tiny_sales", "nowhere.yml", "--json"),
     ):
         code, out, told = atscale_aggs(*verb)
 
@@ -127,6 +128,8 @@ def test_names_give_no_orders_to_a_terminal(folder: Path, atscale_aggs: Run, *, 
         ("verify", "tiny_sales"),
         ("evaluate", "tiny_sales"),
         ("query", f'SELECT "{_ESCAPE}" FROM tiny_sales'),
+        ("import", "tiny_sales", f"nowhere{_ESCAPE}"),
+        ("export", "tiny_sales", f"/nowhere/{_ESCAPE}"),
     ]
 
     outputs = {verb: atscale_aggs(*verb, *flag) for verb in verbs}

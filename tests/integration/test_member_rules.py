@@ -262,3 +262,23 @@ def test_members_that_are_not_added_up(ask: Callable[..., Ask]) -> None:
     assert len(asked('SELECT "Shop", "Amount" FROM tiny_sales')) == 4
     with_default = ask("shops", _default("[Shops].[Shops levels].[City].&[North]"))
     assert with_default('SELECT "Amount" FROM tiny_sales') == [(north,)]
+
+
+def test_members_of_another_type_than_their_column_are_told(empty_workspace: Workspace, tmp_path: Path) -> None:
+    """At deploy, with file and line: the key of a default member, the name of an empty one; a nameless one, too."""
+    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
+    folder = tiny_star.write_model(tmp_path / "model")
+    shops, calendar = folder / "shops.yml", folder / "calendar.yml"
+    text = shops.read_text().replace(_RULE, f"{_RULE}    default_member: {{expression: '[Shops].[Shop].&[first]'}}\n")
+    shops.write_text(text.replace(_BY_CITY, f"{_BY_CITY}    custom_empty_member: {{key: ['-1']}}\n"))
+    calendar.write_text(calendar.read_text().replace("name_column: day_name", "name_column: day_id"))
+    calendar.write_text(calendar.read_text().replace("    label: Day\n", f"    label: Day\n{_empty('no day', '-1')}"))
+
+    issues = deploy(empty_workspace, folder, now=utc_now()).issues
+
+    told = {(issue.code, issue.file, issue.line > 0) for issue in issues}
+    assert told == {
+        ("default-member", "shops.yml", True),
+        ("missing-key", "shops.yml", True),
+        ("empty-member-type", "calendar.yml", True),
+    }

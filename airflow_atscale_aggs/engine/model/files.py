@@ -63,7 +63,10 @@ def read_text(path: Path, top: str) -> str:
     """
     if not _is_below(os.path.realpath(path), top):
         raise NotReadError(f"the link {_ELSEWHERE}", is_harmless=True)
+    content = b""
     try:
+        if stat.S_ISSOCK(path.stat().st_mode):
+            raise NotReadError("this is no regular file and is not read", is_harmless=True)
         # Without O_NONBLOCK, opening a FIFO waits for somebody who writes.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
@@ -71,9 +74,12 @@ def read_text(path: Path, top: str) -> str:
                 raise NotReadError("this is no regular file and is not read", is_harmless=True)
             if status.st_size > _LARGEST_FILE_BYTES:
                 raise NotReadError("the file is larger than 16 MiB")
-            return file.read(_LARGEST_FILE_BYTES).decode("utf-8-sig")
+            content = file.read(_LARGEST_FILE_BYTES)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NotReadError("the file is not UTF-8 text") from error
+        # In UTF-16 each letter has a NUL beside it.
+        is_foreign = b"object_type" not in content.replace(b"\0", b"")
+        raise NotReadError("the file is not UTF-8 text", is_harmless=is_foreign) from error
     except OSError as error:
         raise NotReadError(f"the file cannot be read: {error.strerror}") from error
 

@@ -19,6 +19,9 @@ from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError,
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
+_LARGE = 1 << 20
+"""Characters. Other tools' data of this size takes seconds to read, for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -171,6 +174,9 @@ def _substituted(text: str, env: Mapping[str, str], used: dict[str, str], file: 
 def _read_document(file: str, text: str, issues: IssueList) -> Document | None:
     """The document of an SML file or a list of packages; None for another tool's file, and for what cannot be used."""
     is_sml = "object_type" in text
+    if not is_sml and len(text) > _LARGE and "unique_name" not in text and "packages" not in text:
+        _skip(file, "it has no `object_type`", issues)
+        return None
     try:
         value = read_yaml(text)
     except YamlError as error:

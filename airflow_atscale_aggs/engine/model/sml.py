@@ -46,7 +46,7 @@ _TEXT: dict[str, str] = {
     "level_attribute": f"{_COMMON_ATTRIBUTE} {_COLUMN_OF_VALUE} time_unit shared_degenerate_columns:[shared_degenerate] "
     "constraint_translation_rank:number",
     "shared_degenerate": "dataset!! name_column! key_columns!!:[column] sort_column:any is_unique_key:bool",
-    "custom_empty_member": "key:any name:any sort_name:any",
+    "custom_empty_member": "key:any name!:any sort_name:any",
     "secondary_attribute": f"{_COMMON_ATTRIBUTE} {_COLUMN_OF_VALUE} is_excel_pivot_table_property:bool "
     "is_user_defined_property:bool associated_hierarchy",
     "alias": f"{_COMMON_ATTRIBUTE} dataset!! name_column!! sort_column:any key_columns:[column]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def _doubling(levels: int) -> str:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 8)}]" for level in range(1, levels)]
     return "\n".join(lines)
+
+
+def test_other_tools_files_may_be_of_any_size_and_encoding(tmp_path: Path) -> None:
+    """They are skipped unread; a file that may be SML is an error."""
+    _folder(tmp_path, data="rows:\n" + "- {a: 1, b: [2, 3]}\n" * 200_000)
+    (tmp_path / "latin.yml").write_bytes("name: é".encode("latin-1"))
+    (tmp_path / "wide.yml").write_bytes(_METRIC.format(name="Wide", method="sum").encode("utf-16"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "socket.yml"))
+
+    assert [issue.split()[:3] for issue in _issues(tmp_path)] == [
+        ["error", "unreadable-file", "wide.yml:"],
+        ["warning", "foreign-file", "data.yml:"],
+        ["warning", "unreadable-file", "latin.yml:"],
+        ["warning", "unreadable-file", "socket.yml:"],
+    ]
 
 
 @pytest.mark.parametrize(

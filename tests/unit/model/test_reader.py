@@ -251,7 +251,7 @@ def test_a_link_to_an_outer_folder_does_not_hang(tmp_path: Path) -> None:
 
 def test_unreadable_files_are_errors(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are told, and the others read."""
-    (tmp_path / "bad.yml").write_bytes(b"a: \xff\xfe")
+    (tmp_path / "bad.yml").write_bytes(b"object_type: \xff\xfe")
 
     folder = _folder(tmp_path, one=_METRIC)
 
