@@ -99,7 +99,10 @@ def _request(queries: Path | None, dialect: str, *, from_structure: bool) -> Rec
     from airflow_atscale_aggs.engine.lifecycle.demand import split_queries
     from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest
 
-    text = queries.read_text(encoding="utf-8") if queries is not None else None
+    try:
+        text = queries.read_text(encoding="utf-8-sig") if queries is not None else None
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{queries} cannot be read: it is not UTF-8 text.") from error
     return RecommendRequest(
         queries=None if text is None else split_queries(text, dialect=dialect),
         from_structure=from_structure,

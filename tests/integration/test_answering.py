@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.errors import (
     UnsupportedQueryError,
 )
 from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.history import BATCH, QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
@@ -411,7 +411,7 @@ def test_a_killed_process_loses_no_more_than_a_batch(tmp_path: Path) -> None:
     program = f"""
 import os, pathlib, datetime
 import tiny_star
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 folder, now = pathlib.Path({str(tmp_path)!r}), datetime.datetime.now(datetime.UTC)
@@ -470,13 +470,14 @@ def test_semi_additive_metrics_are_those_of_the_first_or_last_member(
 )
 def test_other_semi_additive_metrics_are_refused_by_name(workspace: Workspace, tmp_path: Path, said: str) -> None:
     """Empty members would count for a child, and two dimensions have no one order."""
-    _deploy_with(workspace, tmp_path, said)
+    report = _deploy_with(workspace, tmp_path, said)
 
+    assert [issue.file for issue in report.issues if issue.code == "not-honoured"] == ["edge.yml"]
     with pytest.raises(UnsupportedQueryError, match="`Edge` is not answered: it is semi-additive by more than"):
         answer(workspace, 'SELECT "Edge" FROM tiny.tiny_sales')
 
 
-def _deploy_with(workspace: Workspace, tmp_path: Path, semi_additive: str) -> None:
+def _deploy_with(workspace: Workspace, tmp_path: Path, semi_additive: str) -> DeployReport:
     """The model with a metric `Edge`."""
     folder = tmp_path / "model"
     (folder / "edge.yml").write_text(
@@ -487,7 +488,7 @@ def _deploy_with(workspace: Workspace, tmp_path: Path, semi_additive: str) -> No
     model = folder / "model.yml"
     text = model.read_text(encoding="utf-8")
     model.write_text(text.replace("metrics:\n", "metrics:\n  - unique_name: Edge\n", 1), encoding="utf-8")
-    deploy(workspace, folder, now=_now())
+    return deploy(workspace, folder, now=_now())
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,9 @@ def test_a_deployment_of_nothing_as_json(folder: Path, atscale_aggs: Run) -> Non
     assert "nowhere.yml" in json.loads(out)["error"]
 
 
-def test_every_verb_fails_as_json(atscale_aggs: Run) -> None:
+def test_every_verb_fails_as_json(folder: Path, atscale_aggs: Run) -> None:
     """One JSON document on standard output with the sentence that people read."""
+    (folder.parent / "bytes.sql").write_bytes(b"\xff\xfe")
     atscale_aggs("deploy", "m")
     for verb in (
         ("query", 'SELECT "Nowhere" FROM tiny_sales', "--format", "json"),
@@ -74,6 +75,7 @@ def test_every_verb_fails_as_json(atscale_aggs: Run) -> None:
         ("instances", "--model", "Nowhere", "--json"),
         ("settings", "list", "--model", "Nowhere", "--json"),
         ("import", "tiny_sales", "nowhere.yml", "--json"),
+        ("recommend", "tiny_sales", "--queries", "bytes.sql", "--json"),
     ):
         code, out, told = atscale_aggs(*verb)
 

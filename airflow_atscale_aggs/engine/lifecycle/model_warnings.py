@@ -121,6 +121,15 @@ def _tell_long_names(model: SemanticModel, dialect: Dialect, issues: IssueList) 
 def tell_not_honoured(models: Iterable[SemanticModel], issues: IssueList) -> None:
     """What SML says and this version does not do, where it would change an answer."""
     for model in models:
+        for metric in model.metrics.values():
+            said = metric.semi_additive
+            if said is None or (said.position in {"first", "last"} and len(said.relationships) == 1):
+                continue
+            message = (
+                f"metric `{metric.name}` is semi-additive by `{said.position}` of {len(said.relationships)} relationships; only the first or last "
+                "member along one relationship is answered, so queries that name it are refused"
+            )
+            issues.warning(metric.where, "not-honoured", message)
         for group in model.calculation_groups:
             names = ", ".join(f"`{name}`" for name in group.members)
             message = (
