@@ -379,6 +379,22 @@ def test_what_changes_under_a_view_means_full(workspace: Workspace, tmp_path: Pa
     star.check(workspace)
 
 
+def test_a_column_of_a_view_that_breaks_stops_only_who_reads_it(workspace: Workspace, tmp_path: Path) -> None:
+    """It is refused by name; the others go on by increments."""
+    view = "CREATE {} VIEW sales AS SELECT day_id, shop_id, {} AS quantity, amount, loaded_at FROM loaded"
+    tiny_star.run_sql(workspace, "ALTER TABLE sales RENAME TO loaded", view.format("", "quantity"))
+    _built(workspace, tmp_path)
+    is_duckdb = workspace.warehouse.dialect.name == "duckdb"
+    breaking = "CAST(error('no number') AS INTEGER)" if is_duckdb else "quantity / (quantity - quantity)"
+    tiny_star.run_sql(workspace, view.format("OR REPLACE", breaking))
+
+    report = star.build(workspace, at=START + 5)
+
+    assert [instance.step.aggregate for instance in report.instances] == ["by_month"]
+    told = {note.partition(" is not built: dataset `sales` cannot be read")[0] for note in report.batch.notes}
+    assert {"by_city", "by_day_and_shop"} <= told
+
+
 @pytest.mark.postgres
 def test_a_table_that_is_swapped_while_the_batch_runs_is_not_mixed(on_postgres: Workspace, tmp_path: Path) -> None:
     """The increment fails and says why; the next batch reads everything."""

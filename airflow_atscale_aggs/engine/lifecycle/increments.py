@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
-from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
+from airflow_atscale_aggs.engine.errors import DefinitionError, PermanentWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.provenance import (
     Checksums,
     KeptSegments,
@@ -126,15 +126,17 @@ def _decided(
         checksums = Checksums(session, given.sources, fact)
         try:
             looked_up = _look_up(session, fact, list(found_here.values()), given, checksums)
-            made = {
-                key: _with_checksums(decide(found, looked_up, given), found, given, checksums)
-                for key, found in found_here.items()
-            }
         except WarehouseError as error:
             check_alive(session, error)
             refusals |= dict.fromkeys(found_here, f"dataset `{fact}` cannot be read: {error.reason}")
-        else:
-            decisions |= made
+            continue
+        for key, found in found_here.items():
+            try:
+                decisions[key] = _with_checksums(decide(found, looked_up, given), found, given, checksums)
+            except WarehouseError as error:
+                # A column that only some of them read.
+                check_alive(session, error)
+                refusals[key] = f"dataset `{fact}` cannot be read: {error.reason}"
     return decisions, refusals
 
 
@@ -145,7 +147,10 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
     """
     if isinstance(decision, Whole) or found.state is None or not given.settings.check_older_rows:
         return decision
-    kept = found.kept_checksum
+    kept, kept_rows = found.kept_checksum, _kept_rows(found)
+    if kept_rows is not None:
+        # Nothing is added to what cannot be compared any more.
+        checksums.of(kept_rows)
     if decision.full_reason or not found.kept:
         read = {column for dataset, column in columns_read(found.part, found.column) if dataset == found.part.fact}
         columns = checksum_columns(found.state, found.part.fact, given.sources[found.part.fact].hashable(read))
@@ -181,25 +186,36 @@ def _look_up(
 
     looked_up = look(bounds, bounds if given.settings.count_late_rows else ())
     if given.settings.check_older_rows:
-        looked_up = replace(looked_up, checksums=_kept_checksums(rows, found, checksums))
+        looked_up = replace(looked_up, checksums=_kept_checksums(found, checksums))
     if bounds and looked_up.greatest is None and looked_up.is_readable:
         whole = look((), bounds)
         return replace(whole, above=looked_up.above, checksums=looked_up.checksums)
     return looked_up
 
 
-def _kept_checksums(
-    rows: RowRange, found: Sequence[Prospect], checksums: Checksums
-) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
-    """Of the rows that increments would not read, as they are now."""
+def _kept_checksums(found: Sequence[Prospect], checksums: Checksums) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
+    """Of the rows that increments would not read, as they are now; without those that cannot be read."""
     now: dict[tuple[int, tuple[str, ...]], Checksum] = {}
     for one in found:
-        kept = one.kept_checksum
-        if one.start is not None and kept is not None:
-            asked = ChecksumRequest(replace(rows, through=one.start), kept.columns)
-            if (checksum := checksums.of(asked)) is not None:
-                now[one.start, kept.columns] = checksum
+        asked = _kept_rows(one)
+        if asked is None or one.start is None:
+            continue
+        try:
+            checksum = checksums.of(asked)
+        except PermanentWarehouseError:
+            # `_with_checksums` asks again, so that this one is refused by name, and the others are not.
+            continue
+        if checksum is not None:
+            now[one.start, asked.columns] = checksum
     return now
+
+
+def _kept_rows(found: Prospect) -> ChecksumRequest | None:
+    """The rows that an increment would not read, as they were summed up when they were settled."""
+    if found.start is None or found.kept_checksum is None:
+        return None
+    rows = RowRange(column=found.column, kind=found.kind, through=found.start)
+    return ChecksumRequest(rows, found.kept_checksum.columns)
 
 
 def _states(
