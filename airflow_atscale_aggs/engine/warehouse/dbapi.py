@@ -295,7 +295,7 @@ class DbApiWarehouse:
         self._sessions: set[DbApiSession] = set()
         self._setting_names: list[str] = []
         self._lock = threading.Lock()
-        self._is_schema_there = not aggregate_schema
+        self._is_schema_tried = False
 
     @contextlib.contextmanager
     def session(self) -> Iterator[DbApiSession]:
@@ -304,9 +304,11 @@ class DbApiWarehouse:
         with self._lock:
             self._sessions.add(session)
         try:
-            # Whoever may not make it can ask the facts all the same; a batch requires it.
-            with contextlib.suppress(PermanentWarehouseError):
-                self._make_schema(session)
+            if not self._is_schema_tried:
+                self._is_schema_tried = True
+                # Whoever may not make it can ask the facts all the same; a batch requires it.
+                with contextlib.suppress(PermanentWarehouseError):
+                    self._make_schema(session)
             yield session
         finally:
             with self._lock:
@@ -330,7 +332,7 @@ class DbApiWarehouse:
         self._close()
 
     def _make_schema(self, session: DbApiSession) -> None:
-        if self._is_schema_there:
+        if not self.aggregate_schema:
             return
         query = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {text_literal(self.aggregate_schema)}"
         if not session.fetch_all(query):
@@ -343,7 +345,6 @@ class DbApiWarehouse:
                     f"({error.reason}); make it, and grant USAGE on it, and CREATE to the role that builds"
                 )
                 raise PermanentWarehouseError(self.dialect.name, "", reason) from error
-        self._is_schema_there = True
 
 
 def _dotted(key: TableKey) -> str:
