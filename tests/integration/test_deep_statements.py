@@ -103,3 +103,23 @@ def test_what_is_nested_beyond_measure_is_refused(workspace: Workspace) -> None:
     sql = 'SELECT "Amount" FROM tiny_sales WHERE ' + "(" * 100_000 + "\"City\" = 'North'" + ")" * 100_000
     with pytest.raises(UnreadableQueryError, match="nested too deeply"):
         answer(workspace, sql)
+
+
+def test_shapes_of_long_lists_keep_what_is_no_value(workspace: Workspace) -> None:
+    """A value is a mark, a column stays, in lists of any length."""
+    values = ", ".join(f"'x{number}'" for number in range(3_000))
+    plan = explain(workspace, f'SELECT "Amount" FROM tiny_sales WHERE "City" IN ({values}, "Shop") LIMIT 7')
+
+    assert plan.asked.shape.count("%s") == 3_000
+    assert "x1" not in plan.asked.shape
+    assert '"Shop"' in plan.asked.shape
+    assert plan.asked.shape.endswith("LIMIT 7")
+
+
+@pytest.mark.parametrize("sql", ["SELECT '\udcff' AS x", 'SELECT "Amount" FROM tiny_sales WHERE "City" = \'\ud800\''])
+def test_bytes_that_are_no_text_are_refused(workspace: Workspace, sql: str) -> None:
+    """As a command line hands them on; the sentence can be shown."""
+    for ask in (answer, explain):
+        with pytest.raises(UnreadableQueryError, match="no UTF-8 text") as caught:
+            ask(workspace, sql)
+        assert str(caught.value).encode()

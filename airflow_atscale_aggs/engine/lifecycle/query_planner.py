@@ -99,6 +99,7 @@ class QueryPlanner:
 
     def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
         """The plan with the other candidates. Raises as `use.explain` does."""
+        check_characters(asked.sql)
         return with_room(lambda: self._explained(asked, now, estimate=estimate), asked.sql)
 
     def _explained(self, asked: Asked, now: datetime, *, estimate: bool) -> QueryPlan:
@@ -331,3 +332,18 @@ def _known_dialect(sql: str, dialect: str) -> str:
 @cache
 def _check_dialect(name: str) -> None:
     SqlDialect.get_or_raise(name)
+
+
+def check_characters(sql: str) -> None:
+    """Refuse halves of characters, which bytes of a command line become that are no UTF-8. No warehouse takes them.
+
+    Raises:
+        UnreadableQueryError: there is one.
+    """
+    if sql.isascii():
+        return
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        shown = sql.encode(errors="replace").decode()
+        raise UnreadableQueryError(shown, "it holds bytes that are no UTF-8 text") from error

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.history import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.known_models import KnownModels
 from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
-from airflow_atscale_aggs.engine.lifecycle.query_planner import Asked, QueryPlanner
+from airflow_atscale_aggs.engine.lifecycle.query_planner import Asked, QueryPlanner, check_characters
 from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
@@ -244,6 +244,7 @@ class QueryRouter:
         max_staleness: timedelta | None = None,
     ) -> QueryPlan:
         """What `answer` would run, without reasons."""
+        check_characters(sql)
         asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
         shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
         if shape is None:

@@ -58,9 +58,19 @@ class Statement:
 
     def _shaped(self) -> str:
         plain = self.root.copy()
+        lists: dict[tuple[int, str], exp.Expression] = {}
         for literal in list(plain.find_all(exp.Literal)):
-            if not isinstance(literal.parent, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
+            holder, key = literal.parent, literal.arg_key or ""
+            if holder is None or isinstance(holder, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
+                continue
+            if isinstance(holder.args.get(key), list):
+                lists[id(holder), key] = holder
+            else:
                 literal.replace(exp.Placeholder())
+        # One by one, each would renumber all others of a long list.
+        for (_, key), holder in lists.items():
+            items = holder.args[key]
+            holder.set(key, [exp.Placeholder() if isinstance(item, exp.Literal) else item for item in items])
         return spelled(plain, self.dialect)
 
     def answered_by(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
