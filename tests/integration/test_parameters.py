@@ -63,6 +63,24 @@ def test_values_are_of_many_types(workspace: Workspace) -> None:
     ).rows == [("North",)]
 
 
+@pytest.mark.parametrize("sql", [_MODEL, _TABLES])
+def test_a_list_takes_one_place(workspace: Workspace, sql: str) -> None:
+    """Behind IN, in its parentheses, and behind ANY with the type that drivers add."""
+    wanted = sorted(answer(workspace, sql.replace("= {}", "IN ('North', 'South')").format("0")).rows)
+    assert [city for city, _ in wanted] == ["North", "South"]
+    cities = ["North", "South"]
+    forms: list[tuple[str, Any]] = [
+        ("IN %s", [tuple(cities)]),
+        ("IN (?)", [cities]),
+        ("IN (:cities)", {"cities": cities}),
+        ("= ANY(%s)", [cities]),
+        ("= ANY($1::text[])", [cities]),
+    ]
+    for form, values in forms:
+        found = answer(workspace, sql.replace("= {}", form).format("0"), parameters=values)
+        assert sorted(found.rows) == wanted, form
+
+
 @pytest.mark.parametrize(
     ("sql", "values", "told"),
     [
@@ -78,6 +96,7 @@ def test_values_are_of_many_types(workspace: Workspace) -> None:
         (_MODEL.format("?", "?"), [b"North", 1], "a value of type `bytes`"),
         (_MODEL.format("?", "?"), ["No\x00rth", 1], "has no literal"),
         (_MODEL.format("?", "?"), "North", "a list of values or a mapping"),
+        (_MODEL.replace("= {}", "IN {}").format("?", "0"), [()], "the list behind IN is empty"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(workspace: Workspace, sql: str, values: Any, told: str) -> None:

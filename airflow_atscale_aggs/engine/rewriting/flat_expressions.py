@@ -403,7 +403,7 @@ class FlatExpressions:
         is_list = kind is exp.All and isinstance(side, exp.Anonymous) and side.name.casefold() == "all"
         if not isinstance(side, kind) and not (is_list and len(side.expressions) == 1):
             return None
-        inner, value = (side.expressions[0] if is_list else side.this).unnest(), converted(node.this)
+        inner, value = _plain_array((side.expressions[0] if is_list else side.this).unnest()), converted(node.this)
         if isinstance(inner, exp.Array):
             made: exp.Expression = exp.In(this=value, expressions=[converted(one) for one in inner.expressions])
             if not inner.expressions:
@@ -455,6 +455,15 @@ def is_key(expression: exp.Expression) -> bool:
 
 
 _OF_ROWS = {Ref.ATTRIBUTE.value, Ref.JOINED.value}
+
+
+def _plain_array(node: exp.Expression) -> exp.Expression:
+    """``ARRAY[a, b]::text[]`` is a list of texts."""
+    inner = node.this.unnest() if isinstance(node, exp.Cast) and len(node.to.expressions) == 1 else None
+    if not isinstance(node, exp.Cast) or not isinstance(inner, exp.Array):
+        return node
+    (kind,) = node.to.expressions
+    return exp.Array(expressions=[exp.Cast(this=one.copy(), to=kind.copy()) for one in inner.expressions])
 
 
 def _is_measured(value: exp.Expression) -> bool:

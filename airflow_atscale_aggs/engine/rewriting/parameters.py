@@ -31,13 +31,21 @@ _ROWS = frozenset({"LIMIT", "OFFSET", "FETCH", "FIRST", "NEXT", "TOP"})
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value goes: from start to end of the text; by number (from 0) or by name, None: the next one."""
+    """Where a value goes: from start to end of the text; by number (from 0) or by name, None: the next one.
+
+    Attributes:
+        is_of_rows: it is a number of rows.
+        is_in: it stands behind IN.
+        is_listed: it stands in the parentheses behind IN.
+    """
 
     start: int
     end: int
     text: str
     key: int | str | None
     is_of_rows: bool
+    is_in: bool
+    is_listed: bool
 
 
 def with_values(sql: str, parameters: Parameters | None, dialect: str) -> str:
@@ -81,8 +89,9 @@ def _places(sql: str, tokens: Sequence[Token], *, by_name: bool) -> Iterator[_Pl
             continue
         name = next((group for group in match.groups() if group), None)
         key = name if name is None or by_name else int(name) - 1
-        is_of_rows = number > 0 and tokens[number - 1].text.upper() in _ROWS
-        yield _Place(match.start(), match.end(), match.group(), key, is_of_rows)
+        before = [one.text.upper() for one in tokens[max(number - 2, 0) : number]]
+        is_of_rows, is_in = bool(_ROWS.intersection(before[-1:])), before[-1:] == ["IN"]
+        yield _Place(match.start(), match.end(), match.group(), key, is_of_rows, is_in, before == ["IN", "("])
 
 
 _STARTS = frozenset({TokenType.PLACEHOLDER, TokenType.PARAMETER, TokenType.COLON, TokenType.MOD})
@@ -121,6 +130,12 @@ def _refuse_count(sql: str, wanted: int, given: int) -> None:
 def _literal(value: object, place: _Place, dialect: str) -> str:
     if place.is_of_rows and isinstance(value, str) and value.isdecimal():
         value = int(value)
+    if (place.is_in or place.is_listed) and isinstance(value, (list, tuple, set, frozenset)):
+        # Drivers spell a list there as SQL does.
+        texts = [_expression(one, place).sql(dialect=dialect) for one in value]
+        if not texts:
+            raise UnsupportedQueryError(place.text, "the list behind IN is empty", "Leave the condition out.")
+        return ", ".join(texts) if place.is_listed else f"({', '.join(texts)})"
     made = _expression(value, place)
     text = made.sql(dialect=dialect)
     # A minus sign must not meet another one before it.
