@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from star import LATTICE, LEVELS, create_star, write_model
 
 from airflow_atscale_aggs.engine.advising.selection import Budget, SelectionProblem, greedy_picks, select
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.knowledge import know_model
-from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import know_model
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 
 FACT = 60_000_000.0
@@ -226,7 +226,7 @@ def counts(rows: int) -> None:
     with star_workspace(rows) as workspace:
         known = know_model(workspace, workspace.registry.model("bench_model"), now=utc_now())
         request = RecommendRequest(queries=[f'SELECT {_listed(grain)}, "Amount" FROM bench_model' for grain in LATTICE])
-        from airflow_atscale_aggs.engine.lifecycle.demand import demand_of_queries
+        from airflow_atscale_aggs.engine.lifecycle.advise.workload import demand_of_queries
 
         needs = demand_of_queries(known, request.queries or (), workspace.settings_of(known.record.id)).needs
         parts = [need.part for need in needs]

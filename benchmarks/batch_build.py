@@ -28,7 +28,7 @@ from pathlib import Path
 import duckdb
 from star import copy_star, create_star, without_largest, write_model
 
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
 _CLI = "from airflow_atscale_aggs.cli.main import main; main()"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 
 

@@ -30,10 +30,10 @@ from batch_build import _dbt_python
 from star import create_star, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 

@@ -38,16 +38,17 @@ from star import create_star, write_model
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.errors import QueryError
-from airflow_atscale_aggs.engine.lifecycle import batch, build
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.demand import storable_metrics
-from airflow_atscale_aggs.engine.lifecycle.evaluate import evaluate
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, know_model
-from airflow_atscale_aggs.engine.lifecycle.prune import prune
-from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.statistics import Statistician
-from airflow_atscale_aggs.engine.lifecycle.supersede import supersede
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
+from airflow_atscale_aggs.engine.lifecycle.build import attempt as build
+from airflow_atscale_aggs.engine.lifecycle.build import batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
+from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
 
 _RETAIL = Path(__file__).parents[1] / "dags" / "models" / "retail"

@@ -28,12 +28,12 @@ from star import LATTICE, LEVELS, create_star, write_model
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
-from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
 
 MODEL = "bench.bench_model"
 REPEATS = 40

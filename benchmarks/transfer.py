@@ -34,11 +34,11 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
     ExportHeader,
     write_export,
 )
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.transfer import export_definitions, import_definitions
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import export_definitions, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 
 _MODEL = Path(__file__).parents[1] / "dags" / "models" / "retail"

@@ -22,10 +22,10 @@ from typing import Any
 import duckdb
 from star import LATTICE, create_star, write_model
 
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 
 AGGREGATES = 20

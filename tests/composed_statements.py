@@ -10,10 +10,11 @@ from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
+from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.naming import instance_table
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.physical_names import instance_table
 from airflow_atscale_aggs.engine.sql.probes import dependencies_wanted, keys_to_prove, proof_statement
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -24,7 +25,6 @@ from airflow_atscale_aggs.engine.sql.statements import (
     table,
     view_statements,
 )
-from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 _TYPES = {
     "sales": {"day_id": "integer", "Shop Key": "integer", "reason_id": "integer", "QTY": "integer", "price": "decimal"},

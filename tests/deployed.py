@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.model.resolving import resolve_kept
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
 
 @dataclass(frozen=True)

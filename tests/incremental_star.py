@@ -14,11 +14,11 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
-from airflow_atscale_aggs.engine.aggregates.segments import Segment
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport, activate_batch
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance
-from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 

@@ -41,9 +41,9 @@ from airflow_atscale_aggs.engine.errors import (
     RegistryUnavailableError,
     TransientWarehouseError,
 )
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
 from airflow_atscale_aggs.engine.warehouse import duckdb as _duckdb  # noqa: F401

@@ -9,7 +9,7 @@ import sqlglot
 from query_oracle import same_rows
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 CASES_FOLDER = Path(__file__).parent / "cases" / "queries"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.folder_reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
 

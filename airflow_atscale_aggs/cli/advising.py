@@ -14,7 +14,7 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, size
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.recommend import Recommendation, RecommendReport, RecommendRequest
+    from airflow_atscale_aggs.engine.lifecycle.advise.recommend import Recommendation, RecommendReport, RecommendRequest
 
 _MOST_REASONS = 5
 
@@ -74,7 +74,7 @@ def recommend(
     Use it when queries go to the facts too often. It looks at the log of queries; on a new model, at a file of queries that
     stand for it, or at the model's structure. The warehouse counts groups by sketches: a few scans of the facts.
     """
-    from airflow_atscale_aggs.engine.lifecycle.recommend import recommend as run
+    from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     if queries is not None and from_structure:
@@ -96,8 +96,8 @@ def recommend(
 
 
 def _request(queries: Path | None, dialect: str, *, from_structure: bool) -> RecommendRequest:
-    from airflow_atscale_aggs.engine.lifecycle.demand import split_queries
-    from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest
+    from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest
+    from airflow_atscale_aggs.engine.lifecycle.advise.workload import split_queries
 
     try:
         text = queries.read_text(encoding="utf-8-sig") if queries is not None else None

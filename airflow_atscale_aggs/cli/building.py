@@ -14,8 +14,8 @@ from airflow_atscale_aggs.cli.teaching import Verb
 if TYPE_CHECKING:
     from airflow_atscale_aggs.cli.interrupting import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
-    from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+    from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
+    from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 
@@ -63,7 +63,7 @@ def plan(
     Use it before a build, to see what derives from what and what will not be built. Rows are sketched in the warehouse, one scan per fact table.
     """
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-    from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
+    from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
@@ -131,8 +131,8 @@ def build(
     from airflow_atscale_aggs.cli.progress import BuildProgress
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.errors import BatchFailedError
-    from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-    from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
+    from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
+    from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import process_owner
 
     with (
@@ -181,7 +181,7 @@ def build(
 @click.pass_context
 def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> None:
     """Give a batch up: nothing of it goes live, the old instances keep serving, `sweep` drops what it built."""
-    from airflow_atscale_aggs.engine.lifecycle.activate import cancel_batch
+    from airflow_atscale_aggs.engine.lifecycle.build.activate import cancel_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:

@@ -12,7 +12,7 @@ from airflow_atscale_aggs.cli.output import print_json, say, show
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.define import DeployReport
+    from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport
     from airflow_atscale_aggs.engine.model.validation import ModelIssue
 
 _MOST_LINES = 10
@@ -35,7 +35,7 @@ def deploy(
     it will refuse are told. Where the catalog says `build_speculative_aggs`, aggregates are defined that the model's structure
     and statistics speak for.
     """
-    from airflow_atscale_aggs.engine.lifecycle.define import deploy as run
+    from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     try:

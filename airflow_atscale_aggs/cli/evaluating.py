@@ -11,8 +11,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, size, 
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.evaluate import EvaluateReport, Evaluation
-    from airflow_atscale_aggs.engine.lifecycle.supersede import SupersedeReport
+    from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import EvaluateReport, Evaluation
+    from airflow_atscale_aggs.engine.lifecycle.retain.supersede import SupersedeReport
     from airflow_atscale_aggs.engine.registry.records import EvaluationRecord
 
 
@@ -28,8 +28,8 @@ def evaluate(ctx: click.Context, /, model: str, *, is_applied: bool, as_json: bo
     Use it to see what aggregates earn. Each judgement is kept. Seconds with a ~ are estimated; the others were measured, on queries that ran on
     the facts as well. With --apply smaller ones give way to larger ones at the same grain, once those are Active.
     """
-    from airflow_atscale_aggs.engine.lifecycle.evaluate import evaluate as run
-    from airflow_atscale_aggs.engine.lifecycle.supersede import supersede
+    from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate as run
+    from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:

@@ -11,7 +11,7 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.prune import PruneReport
+    from airflow_atscale_aggs.engine.lifecycle.retain.prune import PruneReport
 
 
 @click.command(cls=Verb, example="atscale-aggs prune retail --dry-run")
@@ -26,7 +26,7 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
     Use it now and then, or let the maintenance DAG do it. Definitions and statistics stay, user-defined aggregates are never touched. Tables go with
     `sweep`, after the drop delay.
     """
-    from airflow_atscale_aggs.engine.lifecycle.prune import prune as run
+    from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
@@ -68,7 +68,7 @@ def delete_instance(ctx: click.Context, /, instance_id: str, **connection: str |
     Use it for what `definitions` says has stayed: instances of user-defined aggregates go no other way. The table goes with `sweep`,
     after the drop delay.
     """
-    from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance as run
+    from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
@@ -90,7 +90,7 @@ def block(ctx: click.Context, /, model: str, aggregate: str, why: str, **connect
 
     Use it when a number is doubted, or when an aggregate costs more than it gives. `unblock` takes it back.
     """
-    from airflow_atscale_aggs.engine.lifecycle.block import block_definition
+    from airflow_atscale_aggs.engine.lifecycle.retain.block import block_definition
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
@@ -108,7 +108,7 @@ def unblock(ctx: click.Context, /, model: str, aggregate: str, **connection: str
 
     Use it when the reason for `block` is gone.
     """
-    from airflow_atscale_aggs.engine.lifecycle.block import unblock_definition
+    from airflow_atscale_aggs.engine.lifecycle.retain.block import unblock_definition
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_atscale_aggs.cli.output import say, seconds, visible
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+    from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 
 
 class BuildProgress:

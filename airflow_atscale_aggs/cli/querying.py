@@ -15,10 +15,10 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say, show, 
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.query_plan import QueryPlan
-    from airflow_atscale_aggs.engine.lifecycle.select_planner import PartSource
-    from airflow_atscale_aggs.engine.lifecycle.use import Answer
-    from airflow_atscale_aggs.engine.rewriting.matching import Candidate
+    from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
+    from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
+    from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
+    from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -92,7 +92,7 @@ def query(
     Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on standard error.
     Plain SQL on the warehouse's tables is run as it stands, or on an aggregate where that is proven to be the same.
     """
-    from airflow_atscale_aggs.engine.lifecycle.use import answer
+    from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
     with workspace(ctx, connection) as place:
         found = answer(
@@ -138,7 +138,7 @@ def explain(
 
     Use it when an aggregate is not used: the nearest one comes first, with the smallest change that would make it match. Runs no query.
     """
-    from airflow_atscale_aggs.engine.lifecycle.use import explain as explain_query
+    from airflow_atscale_aggs.engine.lifecycle.query.router import explain as explain_query
 
     with workspace(ctx, connection) as place:
         plan = explain_query(

@@ -14,7 +14,7 @@ from airflow_atscale_aggs.cli.teaching import Verb
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_atscale_aggs.engine.lifecycle.savings import Saving
+    from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import BatchRecord, DefinitionRecord, InstanceRecord
 
@@ -113,7 +113,7 @@ def instances(
 
     Use it to see which tables serve now (status active), and after a failed build which ones failed, and why (--json).
     """
-    from airflow_atscale_aggs.engine.lifecycle.presence import said_gone
+    from airflow_atscale_aggs.engine.lifecycle.table_presence import said_gone
 
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
@@ -141,7 +141,7 @@ def instances(
 def _missing(place: Workspace, found: Sequence[InstanceRecord]) -> tuple[Mapping[str, tuple[str, ...]], str]:
     """Tables that are gone, by instance; or why nobody knows, since the list is worth printing all the same."""
     from airflow_atscale_aggs.engine.errors import WarehouseError
-    from airflow_atscale_aggs.engine.lifecycle.presence import missing_of_active
+    from airflow_atscale_aggs.engine.lifecycle.table_presence import missing_of_active
 
     try:
         return missing_of_active(place, found), ""
@@ -322,7 +322,7 @@ def _definition_row(
 
 def _saved(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
     """What definitions save, by the log of queries."""
-    from airflow_atscale_aggs.engine.lifecycle.savings import average_savings
+    from airflow_atscale_aggs.engine.lifecycle.retain.savings import average_savings
 
     return {key: one for model in models for key, one in average_savings(place.registry, model).items()}
 

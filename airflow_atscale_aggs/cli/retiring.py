@@ -26,7 +26,7 @@ def retire(
     Use it when `models` lists a model that no folder holds any more. Definitions and statistics are kept; deploying the model again brings
     them back. A stable view that somebody's own view reads stays, and is named. Without a terminal and without --yes it only lists.
     """
-    from airflow_atscale_aggs.engine.lifecycle.retire import retire as run
+    from airflow_atscale_aggs.engine.lifecycle.retain.retire import retire as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     now = utc_now()
@@ -71,7 +71,7 @@ def adopt(ctx: click.Context, /, *, yes: bool, as_json: bool, **connection: str 
     Use it when that registry is gone, or was put back from a backup. Nothing is dropped: builds of this registry make tables of their own and
     switch the stable views of the same names; `sweep` offers what is left. The other registry is refused from then on.
     """
-    from airflow_atscale_aggs.engine.lifecycle.ownership import adopt_schema, schema_mark
+    from airflow_atscale_aggs.engine.lifecycle.schema_ownership import adopt_schema, schema_mark
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:

@@ -13,8 +13,8 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.strays import Stray
-    from airflow_atscale_aggs.engine.lifecycle.sweep import SweepReport
+    from airflow_atscale_aggs.engine.lifecycle.retain.strays import Stray
+    from airflow_atscale_aggs.engine.lifecycle.retain.sweep import SweepReport
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 
@@ -45,8 +45,8 @@ def sweep(
     written, or that somebody's view reads. Tables that are named as ours and that no registry knows are listed apart, and dropped or adopted
     only when you say so. Without a terminal and without --yes it only lists.
     """
-    from airflow_atscale_aggs.engine.lifecycle.strays import find_strays
-    from airflow_atscale_aggs.engine.lifecycle.sweep import sweep as run
+    from airflow_atscale_aggs.engine.lifecycle.retain.strays import find_strays
+    from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     # One moment for both: what is dropped is what was listed.
@@ -110,7 +110,7 @@ def _ask(strays: Sequence[Stray]) -> str | None:
 
 
 def _treated(place: Workspace, strays: Sequence[Stray], what: str | None) -> Sequence[Stray]:
-    from airflow_atscale_aggs.engine.lifecycle.strays import adopt_strays, drop_strays
+    from airflow_atscale_aggs.engine.lifecycle.retain.strays import adopt_strays, drop_strays
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     if what == "drop":

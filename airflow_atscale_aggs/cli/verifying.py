@@ -11,7 +11,7 @@ from airflow_atscale_aggs.cli.output import print_json, print_table, say
 from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.lifecycle.verify import VerifyReport
+    from airflow_atscale_aggs.engine.lifecycle.build.verify import VerifyReport
 
 
 @click.command(cls=Verb, example="atscale-aggs verify retail --level sample")
@@ -36,7 +36,7 @@ def verify(
     its build, is told apart from one that is wrong. Both end with exit code 1, and so does one whose table, or whose facts, are
     gone.
     """
-    from airflow_atscale_aggs.engine.lifecycle.verify import verify as run
+    from airflow_atscale_aggs.engine.lifecycle.build.verify import verify as run
     from airflow_atscale_aggs.engine.settings import VerificationLevel
 
     with workspace(ctx, connection) as place:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import Engine
 
-    from airflow_atscale_aggs.engine.lifecycle.use import Answer
+    from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.registry import Registry
     from airflow_atscale_aggs.engine.settings import Settings
@@ -81,13 +81,13 @@ class AggregatesHook(BaseHook):
         """Run a query on a model, or plain SQL on tables, from aggregates where they serve.
 
         Args:
-            options: as `engine.lifecycle.use.answer` has them: ``model``, ``dialect``, ``use_aggregates``,
+            options: as `engine.lifecycle.query.router.answer` has them: ``model``, ``dialect``, ``use_aggregates``,
                 ``max_staleness``, ``parameters``, ``user``.
 
         Raises:
             AirflowFailException: the query cannot be answered as asked; says which clause.
         """
-        from airflow_atscale_aggs.engine.lifecycle.use import answer
+        from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
         with airflow_errors(), self.get_conn() as workspace:
             return answer(workspace, sql, **options)

@@ -48,7 +48,7 @@ class RecommendAggregatesOperator(MaintenanceOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
         """Look, and define; the log says why."""
-        from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
+        from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         request = RecommendRequest(

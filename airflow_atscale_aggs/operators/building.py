@@ -15,7 +15,7 @@ from airflow_atscale_aggs.operators.links import AggregateInstanceLink
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
+    from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
     from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 
@@ -57,7 +57,7 @@ class BuildAggregateOperator(AggregatesOperator):
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build, log what is done, return rows, seconds and source."""
-        from airflow_atscale_aggs.engine.lifecycle.build import build_instance, must_wait
+        from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, must_wait
 
         owner = batch_owner(context)
         allowance = f"{self.planned_at}/{context['ti'].max_tries - self.retries}"
@@ -129,7 +129,7 @@ class BuildAggregateOperator(AggregatesOperator):
             raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
         if batch.status == "failed" and batch.owner == owner:
             # Only here: what begins batches imports SQL libraries, and every task would pay for them.
-            from airflow_atscale_aggs.engine.lifecycle.batch import resume_batch
+            from airflow_atscale_aggs.engine.lifecycle.build.batch import resume_batch
             from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
             resume_batch(workspace, batch.id, owner=owner, now=utc_now(), lease=LEASE)

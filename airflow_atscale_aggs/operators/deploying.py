@@ -32,7 +32,7 @@ class DeployModelOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, dict[str, Any]]:  # noqa: ARG002
         """Deploy; errors in the SML fail the task without a retry and are all in its log."""
-        from airflow_atscale_aggs.engine.lifecycle.define import deploy
+        from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         with airflow_errors(), self._workspace() as workspace:

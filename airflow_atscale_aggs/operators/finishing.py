@@ -48,7 +48,7 @@ class ActivateBatchOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Activate, or fail with the names of what is missing; the old instances serve on then."""
-        from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch
+        from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)

@@ -54,7 +54,7 @@ class EvaluateAggregatesOperator(MaintenanceOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
         """Judge; each definition with its score and its parts is in the log."""
-        from airflow_atscale_aggs.engine.lifecycle.evaluate import evaluate
+        from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         with airflow_errors(), self._workspace() as workspace:
@@ -80,7 +80,7 @@ class SupersedeAggregatesOperator(MaintenanceOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
         """Define unions, note who is to give way, and let those give way whose successor serves."""
-        from airflow_atscale_aggs.engine.lifecycle.supersede import supersede
+        from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
         from airflow_atscale_aggs.engine.settings import Autonomy
 
@@ -109,7 +109,7 @@ class PruneInstancesOperator(MaintenanceOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
         """Prune; the tables go with a sweep after the drop delay."""
-        from airflow_atscale_aggs.engine.lifecycle.prune import prune
+        from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         with airflow_errors(), self._workspace() as workspace:
@@ -142,7 +142,7 @@ class SweepTablesOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
         """List, then drop what was listed."""
-        from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+        from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         is_dry = _is_true(self.dry_run)

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_atscale_aggs.engine.lifecycle.batch import BegunBatch
+    from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 COALESCED = "coalesced_into"
@@ -122,7 +122,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
         self, workspace: Workspace, context: Context, asked: Mapping[str, Any], requested_at: datetime
     ) -> BegunBatch:
         from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-        from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, begin_batch
+        from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         request = BatchRequest(

@@ -39,7 +39,12 @@ def preload() -> None:
 
     A task then finds it in memory; importing it costs more than building a small aggregate.
     """
-    for module in ("airflow_atscale_aggs.engine.lifecycle.build", "duckdb", "psycopg", "sqlalchemy.dialects.sqlite"):
+    for module in (
+        "airflow_atscale_aggs.engine.lifecycle.build.attempt",
+        "duckdb",
+        "psycopg",
+        "sqlalchemy.dialects.sqlite",
+    ):
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
 

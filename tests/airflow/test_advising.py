@@ -10,7 +10,7 @@ import pytest
 import tiny_star
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.operators.aggregates import RecommendAggregatesOperator
 

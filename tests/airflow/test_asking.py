@@ -13,8 +13,8 @@ import pytest
 import tiny_star
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.operators.aggregates import AggregateAwareSQLOperator

@@ -22,7 +22,7 @@ import pytest
 import tiny_star
 from airflow_processes import LocalAirflow
 
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.signals.signal import read_signals
 

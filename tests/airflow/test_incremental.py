@@ -16,7 +16,7 @@ from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.operators.aggregates import (
     ActivateBatchOperator,

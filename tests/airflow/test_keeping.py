@@ -18,8 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, D
 from s3_server import s3_server
 from system_definitions import NOW, define
 
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.operators.aggregates import (
     BuildNewAggregatesOperator,

@@ -13,8 +13,8 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator
 from airflow_atscale_aggs.operators.base import LEASE

@@ -179,7 +179,7 @@ def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: boo
         f"import sys; sys.argv = ['airflow', {process!r}]\n"
         "from airflow_atscale_aggs.plugins.aggregates import AggregatesPlugin\n"
         "AggregatesPlugin.on_load()\n"
-        "print('airflow_atscale_aggs.engine.lifecycle.build' in sys.modules, 'sqlglot' in sys.modules)"
+        "print('airflow_atscale_aggs.engine.lifecycle.build.attempt' in sys.modules, 'sqlglot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -39,8 +39,8 @@ sys.path[:0] = [str(_TESTS), str(_TESTS.parents[0] / "dags" / "demo")]
 import tiny_star  # noqa: E402 - the path is set above
 from airflow_processes import AirflowFailedError, LocalAirflow  # noqa: E402
 
-from airflow_atscale_aggs.engine.lifecycle.define import deploy  # noqa: E402
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep  # noqa: E402
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy  # noqa: E402
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep  # noqa: E402
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now  # noqa: E402
 
 DAG_ID = "batch_build_tiny_sales"

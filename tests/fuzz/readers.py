@@ -15,11 +15,11 @@ from mutations import MDX_WORDS, SQL_WORDS, Choices, mutated_files, mutated_text
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
-from airflow_atscale_aggs.engine.rewriting.mdx import MdxError, read_mdx
+from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import MdxError, read_mdx
 
 MOST_SECONDS = 20
 """No reader of these small inputs needs a second; this only tells what never ends."""

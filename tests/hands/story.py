@@ -21,11 +21,11 @@ from place import SCHEMA, Place
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
 GRACE_SECONDS = 10

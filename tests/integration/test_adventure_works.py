@@ -21,8 +21,8 @@ from model_data import ModelData, Row, days
 from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.resolving import resolve_kept

@@ -24,13 +24,13 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
-from airflow_atscale_aggs.engine.lifecycle.history import BATCH, QueryHistory
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.query.query_log import BATCH, QueryHistory
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
-from airflow_atscale_aggs.engine.rewriting.matching import Miss
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import Settings
 
 _BY_CITY = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'North\''
@@ -411,8 +411,8 @@ def test_a_killed_process_loses_no_more_than_a_batch(tmp_path: Path) -> None:
     program = f"""
 import os, pathlib, datetime
 import tiny_star
-from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 folder, now = pathlib.Path({str(tmp_path)!r}), datetime.datetime.now(datetime.UTC)
 registry, warehouse = f"sqlite:///{{folder / 'r.sqlite'}}", f"duckdb:///{{folder / 'w.duckdb'}}"

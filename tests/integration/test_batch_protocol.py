@@ -16,11 +16,11 @@ from airflow_atscale_aggs.engine.errors import (
     IllegalTransitionError,
     StaleStatusError,
 )
-from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
-from airflow_atscale_aggs.engine.lifecycle.batch import BegunBatch, begin_batch, resume_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance, run_attempt
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, run_attempt
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch, begin_batch, resume_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from tests.tiny_star import AGGREGATES, SETUP_SQL, write_model
 

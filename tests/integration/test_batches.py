@@ -22,13 +22,13 @@ from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
     TransientWarehouseError,
 )
-from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
-from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, resume_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch, resume_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, open_workspace, process_owner
 
 _MODEL = "tiny_sales"

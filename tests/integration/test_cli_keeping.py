@@ -11,9 +11,9 @@ import tiny_star
 from system_definitions import define
 
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
 _QUERY = 'SELECT "Month", SUM("Quantity") FROM tiny_sales GROUP BY 1'

@@ -13,10 +13,10 @@ import tiny_star
 from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.recommend import recommend
-from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 

@@ -15,22 +15,22 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.engine.lifecycle.model_settings import check_settings, settings_of
-from airflow_atscale_aggs.engine.lifecycle.model_warnings import tell_not_honoured
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import tell_not_honoured
+from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.honoured import FACTS, Treatment
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.sml import SHAPES
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.member_parts import members_shown
-from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.parts import split_by_fact
-from airflow_atscale_aggs.engine.rewriting.reading import read_select
+from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
+from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import members_shown
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fact
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 

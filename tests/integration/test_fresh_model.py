@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from tests.integration.test_retail_model import MODEL_FOLDER, SCALE, SCHEMA
 from tests.tpc_data import generate, load_duckdb

@@ -10,12 +10,12 @@ from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
-from airflow_atscale_aggs.engine.lifecycle.verify import verify
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.verify import verify
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
-from airflow_atscale_aggs.engine.rewriting.matching import Miss
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 
 _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'

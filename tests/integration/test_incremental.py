@@ -16,13 +16,13 @@ from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import InvalidModelError
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.use import answer
-from airflow_atscale_aggs.engine.lifecycle.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession

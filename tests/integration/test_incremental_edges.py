@@ -13,11 +13,11 @@ from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import GracePeriodError, UnknownNameError
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest
+from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 

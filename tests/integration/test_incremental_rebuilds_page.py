@@ -12,17 +12,17 @@ import pytest
 import tiny_star
 from incremental_star import MODEL, START, Sale
 
-from airflow_atscale_aggs.engine.aggregates.indicators import IndicatorKind, RowRange
+from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import InvalidModelError
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.sql.indicators import indicator_kind, is_finer_than_kept, within
-from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_finer_than_kept, within
+from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 

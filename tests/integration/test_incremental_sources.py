@@ -13,7 +13,7 @@ from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import BuildFailedError, WarehouseError
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
@@ -526,7 +526,7 @@ def test_merged_segments_that_cannot_be_compared_serve(
 
 def test_the_reason_is_told_before_anything_is_built(workspace: Workspace, tmp_path: Path) -> None:
     """By `plan`, in the notes of the batch, and with each step."""
-    from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
+    from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 
     _built(workspace, tmp_path)
     tiny_star.run_sql(workspace, "ALTER TABLE sales ALTER COLUMN amount TYPE DECIMAL(12,3)")

@@ -11,9 +11,9 @@ import tiny_star
 from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import QueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 _SHOPS = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"

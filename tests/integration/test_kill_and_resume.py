@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces

@@ -21,8 +21,8 @@ import tiny_star
 from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from tests.integration.test_kill_and_resume import Worker
 from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces

@@ -15,17 +15,17 @@ from system_definitions import NOW, define, make_definition
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError, UnknownNameError
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
-from airflow_atscale_aggs.engine.lifecycle.block import block_definition, unblock_definition
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.evaluate import evaluate
-from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance, prune
-from airflow_atscale_aggs.engine.lifecycle.supersede import supersede
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.retain.block import block_definition, unblock_definition
+from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance, prune
+from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, QueryRecord, QuerySource, SuccessionRecord
-from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 
 MODEL = "tiny_sales"
 _USERS = {"by_city": (("City",), ("Amount",))}

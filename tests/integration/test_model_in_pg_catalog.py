@@ -9,8 +9,8 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _COLUMNS = ["Month", "Day", "City", "Shop", "Quantity", "Amount", "Average Amount"]

@@ -13,9 +13,9 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import QueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _MODEL = 'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE "City" = {} GROUP BY 1 HAVING SUM("Amount") > {}'

@@ -9,10 +9,10 @@ from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 
 _OF_SHOPS = {"by_city", "by_day_and_shop", "by_month_and_city"}

@@ -10,11 +10,11 @@ import tiny_star
 from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer, explain
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.rewriting.matching import Miss
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 
 _METRICS = {
     "Middle": ("amount", "named_quantiles: median"),

@@ -10,11 +10,11 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.predict import PredictReport
-from airflow_atscale_aggs.engine.lifecycle.recommend import RecommendRequest, recommend
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.advise.predict import PredictReport
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 
 _MORE = (

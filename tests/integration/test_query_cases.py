@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from query_cases import CASES_FOLDER, QueryCase
 
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from tests.integration.test_retail_model import MODEL_FOLDER
 from tests.integration.test_retail_model import TABLES as RETAIL_TABLES

@@ -10,12 +10,12 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import DeployReport, deploy
-from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.sql.comparison import are_incomparable
+from airflow_atscale_aggs.engine.sql.join_types import are_incomparable
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 CODE = "refused-join"

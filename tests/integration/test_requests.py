@@ -14,10 +14,10 @@ import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, BatchHeldError, UnknownNameError
-from airflow_atscale_aggs.engine.lifecycle.activate import activate_batch, cancel_batch
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, BegunBatch, begin_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, BegunBatch, begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 _MODEL = "tiny_sales"

@@ -13,15 +13,15 @@ import tiny_star
 from airflow_atscale_aggs.cli.main import run as cli
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, SchemaOwnedError
-from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.ownership import adopt_schema, mark_schema, schema_mark
-from airflow_atscale_aggs.engine.lifecycle.prune import delete_instance
-from airflow_atscale_aggs.engine.lifecycle.retire import retire
-from airflow_atscale_aggs.engine.lifecycle.strays import adopt_strays, drop_strays, find_strays
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance
+from airflow_atscale_aggs.engine.lifecycle.retain.retire import retire
+from airflow_atscale_aggs.engine.lifecycle.retain.strays import adopt_strays, drop_strays, find_strays
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
+from airflow_atscale_aggs.engine.lifecycle.schema_ownership import adopt_schema, mark_schema, schema_mark
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 
 CITY = "aggs.agg_tiny_sales_by_city"
 _LATER = timedelta(days=30)

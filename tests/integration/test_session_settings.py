@@ -15,12 +15,12 @@ from session_star import attributes, tables, write_session_model
 from tiny_star import run_sql
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
-from airflow_atscale_aggs.engine.lifecycle.verify import verify
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.verify import verify
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.rewriting.matching import Miss
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 
 Settings = Mapping[str, str]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.lifecycle.estimates import count_groups
+from airflow_atscale_aggs.engine.lifecycle.build.estimates import count_groups
 from airflow_atscale_aggs.engine.model.datasets import Dataset, table_key
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse

@@ -17,12 +17,13 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError
-from airflow_atscale_aggs.engine.lifecycle import activate, views
-from airflow_atscale_aggs.engine.lifecycle.activate import BatchReport
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.sweep import SweepReport, sweep
+from airflow_atscale_aggs.engine.lifecycle.build import activate
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import SweepReport, sweep
+from airflow_atscale_aggs.engine.lifecycle.stable_views import switch as views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 
 CITY = "aggs.agg_tiny_sales_by_city"

@@ -11,9 +11,9 @@ import tiny_star
 from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _RATIO = "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / [Measures].[Quantity]'\n"

@@ -15,9 +15,9 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer, explain
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _TABLE = 'CREATE TABLE tiny_sales ("City" VARCHAR(20), n INTEGER)'

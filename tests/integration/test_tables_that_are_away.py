@@ -11,9 +11,9 @@ from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import QueryRouter, answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 
 _BY_CITY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'

@@ -18,10 +18,10 @@ from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.errors import ImportRefusedError
-from airflow_atscale_aggs.engine.lifecycle.batch import BatchRequest, run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.transfer import ImportReport, export_definitions, import_definitions
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import ImportReport, export_definitions, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 _ONE_USERS = {"by_city": (("City",), ("Amount",))}

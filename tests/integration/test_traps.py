@@ -16,11 +16,11 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.rewriting import composing
+from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 
 _TESTS = Path(__file__).parents[1]

@@ -21,11 +21,11 @@ from airflow_atscale_aggs.engine.errors import (
     SettingError,
     VerificationError,
 )
-from airflow_atscale_aggs.engine.lifecycle.batch import begin_batch, run_batch
-from airflow_atscale_aggs.engine.lifecycle.build import build_instance
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
+from airflow_atscale_aggs.engine.lifecycle.build.verify import Finding, verify
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession

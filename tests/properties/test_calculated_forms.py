@@ -21,21 +21,21 @@ from throwaway_database import PROFILE, Database, Rows
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.plan import prove, with_proven
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove, with_proven
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
-from airflow_atscale_aggs.engine.rewriting.members import proven_calendar
+from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
-from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.parts import QueryPart, pieces_of, split_by_fact
-from airflow_atscale_aggs.engine.rewriting.reading import read_select
-from airflow_atscale_aggs.engine.rewriting.statements import read_statement
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
+from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, pieces_of, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.split.member_moves import proven_calendar
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources

@@ -23,16 +23,16 @@ from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import DefinitionError, VerificationError
-from airflow_atscale_aggs.engine.lifecycle.comparing import Comparison, compare
-from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, compare
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import table
-from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)

@@ -11,7 +11,7 @@ from strategies import aggregates_of, stars
 from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation, why_not_derivable
-from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from incremental_star import INDICATORS, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
-from airflow_atscale_aggs.engine.lifecycle.sweep import sweep
-from airflow_atscale_aggs.engine.lifecycle.use import answer
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.query.router import answer
+from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
-from airflow_atscale_aggs.engine.sql.marks import MARK_TABLE
+from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 
 EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "80")) * 2.5) // len(INDICATORS)

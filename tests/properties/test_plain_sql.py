@@ -23,19 +23,19 @@ from query_strategies import StarQuery, model_of, queries_of
 from strategies import Star, aggregates_of, stars
 from throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
 
-from airflow_atscale_aggs.engine.lifecycle import plain_planner
-from airflow_atscale_aggs.engine.lifecycle.knowledge import ModelKnowledge, Proofs, Sizes
-from airflow_atscale_aggs.engine.lifecycle.plain_planner import PlainPlanner
-from airflow_atscale_aggs.engine.lifecycle.warehouse_tables import WarehouseTables
+from airflow_atscale_aggs.engine.lifecycle.query import plain_planner
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, Proofs, Sizes
+from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlanner
+from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
-from airflow_atscale_aggs.engine.rewriting import plain
-from airflow_atscale_aggs.engine.rewriting import stars as star_joins
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.matching import InstanceIndex, ServingInstance
-from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.stars import PhysicalModel
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.plain import plain_reader as plain
+from airflow_atscale_aggs.engine.rewriting.plain import star_joins
+from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows
 from airflow_atscale_aggs.engine.sql.sources import Sources

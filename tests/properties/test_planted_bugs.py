@@ -18,7 +18,8 @@ from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.rewriting import composing, matching
+from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
+from airflow_atscale_aggs.engine.rewriting.match import aggregate_index as matching
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
 from tests.properties.test_rewriting import check

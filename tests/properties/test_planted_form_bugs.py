@@ -11,9 +11,12 @@ from sqlglot import exp
 from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.rewriting import composing, members, parts, scopes
-from airflow_atscale_aggs.engine.rewriting.coordinates import Moved, Window, Without
-from airflow_atscale_aggs.engine.rewriting.members import Calendar
+from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Moved, Window, Without
+from airflow_atscale_aggs.engine.rewriting.split import context_shifts as scopes
+from airflow_atscale_aggs.engine.rewriting.split import fact_queries as parts
+from airflow_atscale_aggs.engine.rewriting.split import member_moves as members
+from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar
 from tests.properties.test_calculated_forms import check
 
 

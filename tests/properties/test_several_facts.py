@@ -15,16 +15,16 @@ from query_strategies import bare_dimensions
 from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.composing import compose
-from airflow_atscale_aggs.engine.rewriting.names import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.parts import split_by_fact
-from airflow_atscale_aggs.engine.rewriting.reading import read_select
-from airflow_atscale_aggs.engine.rewriting.statements import read_statement
+from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
+from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fact
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render

@@ -7,7 +7,7 @@ import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
-from airflow_atscale_aggs.engine.rewriting.aggregate_calls import branches_of, method_of
+from airflow_atscale_aggs.engine.rewriting.parse.aggregate_calls import branches_of, method_of
 
 
 @pytest.mark.parametrize(

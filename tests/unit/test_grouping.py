@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.rewriting.grouping import grouping_sets
+from airflow_atscale_aggs.engine.rewriting.parse.grouping import grouping_sets
 
 
 def _sets(sql: str) -> tuple[list[str], bool]:

@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, ref
-from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
+from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
 
 
 def _condition(sql: str) -> sqlglot.exp.Expression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_atscale_aggs.engine.rewriting.shapes import shape_of, template_of
+from airflow_atscale_aggs.engine.rewriting.parse.parameterization import shape_of, template_of
 
 
 def test_values_in_comparisons_are_taken_out() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.aggregates.segments import Increment
+from airflow_atscale_aggs.engine.aggregates.segment import Increment
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 
 TARGET_ATTEMPT = "__target_attempt__"

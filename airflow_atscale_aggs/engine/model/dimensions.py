@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
+from airflow_atscale_aggs.engine.model.folder_reader import Document
 from airflow_atscale_aggs.engine.model.paths import EmptyMember
 from airflow_atscale_aggs.engine.model.quantiles import quantiles_of
-from airflow_atscale_aggs.engine.model.reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Attribute,
     CalculationGroup,

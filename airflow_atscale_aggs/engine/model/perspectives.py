@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_atscale_aggs.engine.model.reader import Document
+from airflow_atscale_aggs.engine.model.folder_reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Perspective, Relationship
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping

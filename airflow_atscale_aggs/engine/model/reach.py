@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_atscale_aggs.engine.model.calculations import referenced_measures
-from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder
+from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder
 
 _ENTRIES = ("model", "composite_model")
 _ALWAYS = ("catalog", "model_settings", "global_settings")

@@ -16,9 +16,9 @@ from airflow_atscale_aggs.engine.model.dimensions import (
     metrical_attributes,
     template_of,
 )
+from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder, folder_from_bytes
 from airflow_atscale_aggs.engine.model.perspectives import perspectives_of
 from airflow_atscale_aggs.engine.model.quantiles import check_quantiles, quantile_metrics
-from airflow_atscale_aggs.engine.model.reader import Document, ModelFolder, folder_from_bytes
 from airflow_atscale_aggs.engine.model.semantic_model import (
     Calculation,
     DeclaredAggregate,

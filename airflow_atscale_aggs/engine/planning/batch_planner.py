@@ -30,10 +30,11 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 )
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
+from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.dependence import settings_needed
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.naming import instance_table, view_names
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.physical_names import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -46,7 +47,6 @@ from airflow_atscale_aggs.engine.sql.statements import (
     table,
     view_statements,
 )
-from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

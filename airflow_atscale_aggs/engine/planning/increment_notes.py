@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from airflow_atscale_aggs.engine.aggregates.indicators import IndicatorKind, IndicatorUnit, moment_of, shown_bound
+from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit, moment_of, shown_bound
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
     counted_rows,
 )
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
-from airflow_atscale_aggs.engine.sql.indicators import is_finer_than_kept
+from airflow_atscale_aggs.engine.sql.indicator_lookup import is_finer_than_kept
 
 
 def notes_of(decisions: Mapping[str, Decision], given: IncrementsInput, facts: Mapping[str, str]) -> tuple[str, ...]:

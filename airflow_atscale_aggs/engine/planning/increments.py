@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
-from airflow_atscale_aggs.engine.aggregates.indicators import (
+from airflow_atscale_aggs.engine.aggregates.indicator import (
     GracePeriod,
     Indicator,
     IndicatorKind,
@@ -33,12 +33,12 @@ from airflow_atscale_aggs.engine.aggregates.provenance import (
     changed_rows,
     replaced_table,
 )
-from airflow_atscale_aggs.engine.aggregates.segments import Increment, Segment, run_to_merge
+from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, run_to_merge
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
-from airflow_atscale_aggs.engine.sql.indicators import (
+from airflow_atscale_aggs.engine.sql.indicator_lookup import (
     IndicatorFacts,
     indicator_kind,
     indicator_type,

@@ -9,20 +9,21 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.build_step import SOURCE_ATTEMPT, TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
+from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import added
-from airflow_atscale_aggs.engine.aggregates.segments import Increment, NewSegment, Segment
+from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.planning.increments import InSegments
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_instance, united
-from airflow_atscale_aggs.engine.sql.indicators import within
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
-from airflow_atscale_aggs.engine.sql.naming import segment_table, stored_columns
-from airflow_atscale_aggs.engine.sql.provenance import identities_query, table_mark
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.indicator_lookup import within
+from airflow_atscale_aggs.engine.sql.physical_names import segment_table, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.source_descriptions import identities_query, table_mark
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
     analyze_table,
@@ -32,7 +33,6 @@ from airflow_atscale_aggs.engine.sql.statements import (
     render,
     table,
 )
-from airflow_atscale_aggs.engine.sql.verification import VerificationComposer
 
 _FACT = "f"
 

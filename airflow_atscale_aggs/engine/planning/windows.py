@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from airflow_atscale_aggs.engine.aggregates.indicators import (
+from airflow_atscale_aggs.engine.aggregates.indicator import (
     GracePeriod,
     IndicatorKind,
     IndicatorUnit,
@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.indicators import (
     moment_of,
 )
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
-from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts
+from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 
 _TIMES = (IndicatorUnit.SECONDS, IndicatorUnit.MILLISECONDS, IndicatorUnit.MICROSECONDS)
 _UNIT_KEY = "aggregate.incrementalUpdate.indicatorUnit"

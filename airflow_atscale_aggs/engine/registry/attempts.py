@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegist
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
-from airflow_atscale_aggs.engine.registry.segments import record_parts, write_down_segments
+from airflow_atscale_aggs.engine.registry.segment_records import record_parts, write_down_segments
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
 # The statements of every build are made once: making them costs more than running them.

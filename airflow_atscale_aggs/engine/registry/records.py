@@ -9,7 +9,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
-from airflow_atscale_aggs.engine.aggregates.segments import BuiltSegment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -204,7 +204,7 @@ class QuerySource:
     Attributes:
         rows: of the aggregate.
         fact_rows: of the facts, about; None when the warehouse does not tell.
-        fact_cost: of them, how many the part would read, see `rewriting/costs.py`.
+        fact_cost: of them, how many the part would read, see `rewriting/match/fact_cost.py`.
     """
 
     fact: str

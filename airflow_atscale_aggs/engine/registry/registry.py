@@ -17,17 +17,17 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.attempts import AttemptWrites
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.deployments import DeploymentWrites
-from airflow_atscale_aggs.engine.registry.ownership import OwnershipMemory
-from airflow_atscale_aggs.engine.registry.quality import QualityMemory
-from airflow_atscale_aggs.engine.registry.query_log import QueryLog
+from airflow_atscale_aggs.engine.registry.quality_records import QualityMemory
+from airflow_atscale_aggs.engine.registry.query_records import QueryLog
 from airflow_atscale_aggs.engine.registry.reader import ALL_MODELS
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
-from airflow_atscale_aggs.engine.registry.retention import RetentionWrites
-from airflow_atscale_aggs.engine.registry.segments import SegmentMemory
-from airflow_atscale_aggs.engine.registry.signals import SignalMemory, inherit_signals, record_signals
+from airflow_atscale_aggs.engine.registry.retention_records import RetentionWrites
+from airflow_atscale_aggs.engine.registry.segment_records import SegmentMemory
+from airflow_atscale_aggs.engine.registry.signal_records import SignalMemory, inherit_signals, record_signals
 from airflow_atscale_aggs.engine.registry.successions import SuccessionWrites, complete_successions
 from airflow_atscale_aggs.engine.registry.system_definitions import SystemDefinitionWrites
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, settings
+from airflow_atscale_aggs.engine.registry.written_schemas import OwnershipMemory
 
 VIEW_NOTE = "Stable view "
 """How notes about stable views begin."""

@@ -19,7 +19,7 @@ from enum import StrEnum
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.rewriting.coordinates import Frame, Slice
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Frame, Slice
 
 ROW_COUNT = ""
 """Stands among metric names for COUNT(*): the number of fact rows."""

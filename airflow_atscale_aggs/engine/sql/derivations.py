@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.sql.joins import (
+from airflow_atscale_aggs.engine.sql.fact_joins import (
     DataFacts,
     JoinComposer,
     JoinedColumns,
@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.sql.joins import (
     join_tree,
     only_value,
 )
-from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources

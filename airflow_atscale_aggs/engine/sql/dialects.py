@@ -10,14 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airflow_atscale_aggs.engine.errors import UnsupportedOnDialectError, near_names
-from airflow_atscale_aggs.engine.sql import catalogs
-from airflow_atscale_aggs.engine.sql.catalog_queries import (
-    DUCKDB_COLUMNS,
-    POSTGRES_COLUMNS,
-    POSTGRES_TABLES,
-    STANDARD_COLUMNS,
-    STANDARD_TABLES,
-)
+from airflow_atscale_aggs.engine.sql import view_catalog as catalogs
 from airflow_atscale_aggs.engine.sql.column_types import DUCKDB_UNMEASURED, POSTGRES_UNMEASURED
 from airflow_atscale_aggs.engine.sql.session_settings import (
     BIGQUERY_SETTINGS,
@@ -29,6 +22,13 @@ from airflow_atscale_aggs.engine.sql.session_settings import (
     TRINO_SETTINGS,
     TSQL_SETTINGS,
     SessionSettings,
+)
+from airflow_atscale_aggs.engine.sql.table_catalog import (
+    DUCKDB_COLUMNS,
+    POSTGRES_COLUMNS,
+    POSTGRES_TABLES,
+    STANDARD_COLUMNS,
+    STANDARD_TABLES,
 )
 
 
@@ -137,12 +137,12 @@ class Dialect:
         quantile: how an exact quantile is said; None where only estimates are aggregates.
         statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
             distinct values (negative: share of the rows), correlation, whether an index begins with the column, average
-            bytes of a value; None where nothing cheap is known. See `sql/statistics.py`.
+            bytes of a value; None where nothing cheap is known. See `sql/table_statistics.py`.
         table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
             where the warehouse does not tell.
         descriptions: a query, with a place for ``{tables}``, for database, schema, table, column (empty: the relation itself), what
             it is (type with its digits, collation, NOT NULL, and after `` #`` the column's number where it never gets another; for a
-            relation: table, view, …), and the DDL that collations are read from or NULL; None where the warehouse tells no more than types. See `sql/provenance.py`.
+            relation: table, view, …), and the DDL that collations are read from or NULL; None where the warehouse tells no more than types. See `sql/source_descriptions.py`.
         identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of a relation
             come from, NULL where a table has none; None where the catalog does not tell a table from its successor.
         row_version: a system column of the rows of tables that changes whenever a row is written; None where there is none.
@@ -160,7 +160,7 @@ class Dialect:
             views are switched without looking.
         hurry: statements that let a session wait for locks for a short while only, and as long as before again.
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
-        columns: a query for the columns of tables, see `sql/catalog_queries.py`.
+        columns: a query for the columns of tables, see `sql/table_catalog.py`.
         tables: a query for the names of the tables and views in the schema that stands at ``{schema}``.
     """
 

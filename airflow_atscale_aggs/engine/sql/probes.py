@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree, key_dependency
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree, key_dependency
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 

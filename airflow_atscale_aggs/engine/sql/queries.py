@@ -15,14 +15,14 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.aggregates.indicators import RowRange
+from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.indicators import within
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree
+from airflow_atscale_aggs.engine.sql.indicator_lookup import within
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyint"})

@@ -21,9 +21,9 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, shown_value
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.naming import StoredColumns, stored_columns
-from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
+from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree
+from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, check_measured, widened
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
 from airflow_atscale_aggs.engine.sql.sources import Sources

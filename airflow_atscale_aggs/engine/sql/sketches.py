@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, join_tree
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 _PRECISION = 12

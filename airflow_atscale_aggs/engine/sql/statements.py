@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import CreateTableStyle, Dialect, ReplaceViewStyle
 from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, check_intervals, keep_functions
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
 PARSER_ERRORS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 """What the parser raises about a text of somebody: its own errors, and those of places that it does not find."""

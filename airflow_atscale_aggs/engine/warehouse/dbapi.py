@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
-from airflow_atscale_aggs.engine.warehouse.tables import best_table, why_absent
+from airflow_atscale_aggs.engine.warehouse.table_lookup import best_table, why_absent
 
 
 def _reason(error: BaseException) -> str:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_name
 from airflow_atscale_aggs.engine.advising.candidates import CandidateGrain, candidate_grains, serving_table
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.naming import aggregate_name
 from airflow_atscale_aggs.engine.advising.needs import Need, combined
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of, derivation

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactDemand, advise
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits, unwanted_attributes
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
 from airflow_atscale_aggs.engine.advising.needs import Need, combined
-from airflow_atscale_aggs.engine.advising.recommending import Advice, DefinedPart, FactDemand, advise
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.lifecycle.replacing import Replaceable, best_way, ways_to_make_room
+from airflow_atscale_aggs.engine.lifecycle.advise.make_room import Replaceable, best_way, ways_to_make_room
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.settings import Settings
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.advising.superseding import MOST_MEASURES, successions
+from airflow_atscale_aggs.engine.advising.superseding_pairs import MOST_MEASURES, successions
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.aggregates.indicators import (
+from airflow_atscale_aggs.engine.aggregates.indicator import (
     GracePeriod,
     Indicator,
     IndicatorKind,
@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.aggregates.indicators import (
     settled_bound,
     shown_bound,
 )
-from airflow_atscale_aggs.engine.aggregates.segments import Segment, SegmentKey, run_to_merge
+from airflow_atscale_aggs.engine.aggregates.segment import Segment, SegmentKey, run_to_merge
 
 _UTC = ZoneInfo("UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

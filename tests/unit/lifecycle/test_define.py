@@ -10,7 +10,7 @@ import pytest
 import tiny_star
 
 from airflow_atscale_aggs.engine.errors import InvalidModelError
-from airflow_atscale_aggs.engine.lifecycle.define import deploy
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

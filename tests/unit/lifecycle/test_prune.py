@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, Bu
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.lifecycle.prune import prune
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.registry.records import (
     BuiltParts,

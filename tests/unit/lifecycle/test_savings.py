@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_atscale_aggs.engine.lifecycle.savings import Saving, savings_of
+from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, savings_of
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
 
 _FACTS = QuerySource(fact="sales")

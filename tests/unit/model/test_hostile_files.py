@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.yaml_reader import YamlError, read_yaml
 

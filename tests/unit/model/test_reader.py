@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.errors import ModelFileError
-from airflow_atscale_aggs.engine.model.reader import ModelFolder, folder_from_bytes, read_model_folder
+from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, folder_from_bytes, read_model_folder
 from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
 from airflow_atscale_aggs.engine.model.yaml_reader import YamlError, read_yaml
 

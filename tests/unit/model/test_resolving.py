@@ -10,9 +10,9 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue

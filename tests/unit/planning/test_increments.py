@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
-from airflow_atscale_aggs.engine.aggregates.indicators import Indicator, IndicatorKind, IndicatorUnit
+from airflow_atscale_aggs.engine.aggregates.indicator import Indicator, IndicatorKind, IndicatorUnit
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.aggregates.segments import Increment, Segment, SegmentKey
+from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, SegmentKey
 from airflow_atscale_aggs.engine.model.datasets import Dataset, Incremental
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.planning.increments import (
@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
 )
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts
+from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

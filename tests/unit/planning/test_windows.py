@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.indicators import GracePeriod, IndicatorKind, IndicatorUnit
+from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorKind, IndicatorUnit
 from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
-from airflow_atscale_aggs.engine.sql.indicators import IndicatorFacts
+from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _SECONDS = int(_NOW.timestamp())

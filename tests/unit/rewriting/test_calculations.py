@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
-from airflow_atscale_aggs.engine.model.reader import read_model_folder
+from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.rewriting.calculations import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.mdx import Coordinate
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import Coordinate
 
 _AMOUNT, _QUANTITY = "[Measures].[Amount]", "[Measures].[Quantity]"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_atscale_aggs.engine.rewriting.mdx import (
+from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
     AllOf,
     Current,
     Keyed,

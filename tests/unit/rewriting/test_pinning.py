@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, ref
-from airflow_atscale_aggs.engine.rewriting.pinning import pinned_by
+from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
 
 
 def test_a_column_of_a_joined_relation_holds_nothing() -> None:

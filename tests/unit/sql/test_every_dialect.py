@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
-from airflow_atscale_aggs.engine.sql.naming import stored_columns
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.statements import render
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import sqlglot
 
-from airflow_atscale_aggs.engine.aggregates.indicators import IndicatorKind, RowRange
+from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, dialect_named
-from airflow_atscale_aggs.engine.sql.indicators import (
+from airflow_atscale_aggs.engine.sql.indicator_lookup import (
     indicator_kind,
     is_finer_than_kept,
     literal,

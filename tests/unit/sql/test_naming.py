@@ -10,7 +10,7 @@ from composed_statements import DAY_LEVEL, FINE, REASON_LEVEL, bound, part
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import Role
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
-from airflow_atscale_aggs.engine.sql.naming import instance_table, stored_columns, view_names
+from airflow_atscale_aggs.engine.sql.physical_names import instance_table, stored_columns, view_names
 
 POSTGRES, DUCKDB = DIALECTS["postgres"], DIALECTS["duckdb"]
 _ID = "e0bc4492-1111-2222-3333-444455556666"

@@ -7,7 +7,7 @@ import sqlglot
 
 from airflow_atscale_aggs.engine.errors import UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
-from airflow_atscale_aggs.engine.sql.quantiles import quantile_of
+from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.statements import render
 

@@ -13,12 +13,12 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
-from airflow_atscale_aggs.engine.lifecycle.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
-from airflow_atscale_aggs.engine.sql.joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table

@@ -1,0 +1,288 @@
+"""Defined, by prediction: what a model's structure speaks for is defined at deploy and revised at redeploy.
+
+Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new aggregate takes
+the place of one that serves, the old one is built and serves on until the first instance of the new one is Active. All-member
+aggregates need no look at the data; the other kinds do, and wait for the next deployment where the warehouse does not answer.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-defined tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.advising.predicted_grains import (
+    Chain,
+    all_member_definitions,
+    chosen_of_chain,
+    dimension_chains,
+    fact_shape,
+    predicted_definition,
+    shape,
+)
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
+from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, as_proposed, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
+from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition, SuccessionRecord
+from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
+from airflow_atscale_aggs.engine.settings import Settings
+
+_OFF = "`build_speculative_aggs` is off"
+_REDEPLOYED = "redeployed"
+"""How the reasons of successions begin that are prediction's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictReport:
+    """What prediction did for one model.
+
+    Attributes:
+        appeared: names of aggregates that it defined.
+        retired: names of those that it retired, with the reason.
+        giving_way: names of those that serve until their successor does, with its name.
+        kept: names of those that nothing changed.
+        notes: what could not be done, and why.
+    """
+
+    model: str
+    appeared: tuple[str, ...] = ()
+    retired: Mapping[str, str] = field(default_factory=dict)
+    giving_way: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def predict(
+    workspace: Workspace, model: SemanticModel, model_id: str, *, previous: SemanticModel | None, now: datetime
+) -> PredictReport:
+    """Define what the deployed model speaks for, retire what it no longer does.
+
+    Args:
+        model: as it is deployed now.
+        previous: as it was deployed before; None when it is new.
+    """
+    return _Prediction(workspace, model, model_id, previous, now).run()
+
+
+class _Prediction:
+    """One model's prediction."""
+
+    def __init__(
+        self, workspace: Workspace, model: SemanticModel, model_id: str, previous: SemanticModel | None, now: datetime
+    ) -> None:
+        self._workspace, self._model, self._previous, self._now = workspace, model, previous, now
+        self._record: ModelRecord = workspace.registry.model(model_id)
+        self._settings: Settings = workspace.settings_of(model_id)
+        self._paths = JoinPaths(model)
+        self._metrics = storable_metrics(model, self._settings)
+        self._existing = {
+            one.definition.id: one.definition
+            for one in workspace.registry.definitions(model_id)
+            if one.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
+        }
+        self._proposed: list[ProposedDefinition] = []
+        self._kept: set[str] = set()
+        self._retired: dict[str, str] = {}
+        self._heirs: dict[str, tuple[AggregateDefinition, ...]] = {}
+        self._notes: list[str] = []
+
+    def run(self) -> PredictReport:
+        """Decide, then write."""
+        if not self._is_on():
+            self._retired = dict.fromkeys(self._existing, _OFF)
+            return self._written()
+        self._all_members()
+        try:
+            known = know_model(self._workspace, self._record, now=self._now)
+            with self._workspace.warehouse.session() as session:
+                self._dimensions(Statistician(session, known), known)
+            self._structures()
+        except WarehouseError as error:
+            undecided = [one for one in self._existing if one not in self._kept and one not in self._retired]
+            self._kept.update(undecided)
+            self._notes.append(
+                f"the warehouse did not answer, so only all-member aggregates are predicted; deploy again later: {error}"
+            )
+        return self._written()
+
+    def _is_on(self) -> bool:
+        if not self._model.build_speculative_aggs:
+            return False
+        if self._model.row_securities and not self._settings.secure_dimensions:
+            self._notes.append(
+                "nothing is predicted: the model has row security and "
+                "`aggregates.create.securityDimensions.enabled` is false"
+            )
+            return False
+        return True
+
+    def _all_members(self) -> None:
+        wanted: dict[str, AggregateDefinition] = {}
+        if self._settings.predict_all_members:
+            made = all_member_definitions(self._model, self._record.id, self._metrics)
+            wanted = {one.id: one for one in made}
+        for identity, definition in wanted.items():
+            if identity in self._existing:
+                self._kept.add(identity)
+            else:
+                (part,) = definition.parts
+                reason = (
+                    f"all {len(definition.metrics)} storable metrics of `{part.fact}`, for queries without attributes"
+                )
+                evidence = {"predicted_rows": 1.0}
+                self._proposed.append(ProposedDefinition(definition=definition, reason=reason, evidence=evidence))
+        for identity, old in self._existing.items():
+            if not old.grain and identity not in wanted:
+                fact = old.parts[0].fact
+                heirs = [one for one in wanted.values() if one.parts[0].fact == fact]
+                self._leave([identity], f"the metrics of `{fact}` changed, or are predicted no more", heirs)
+
+    def _dimensions(self, statistician: Statistician, known: ModelKnowledge) -> None:
+        for name, dimension in sorted(self._model.dimensions.items()):
+            mine = {
+                identity: old
+                for identity, old in self._existing.items()
+                if old.grain and not old.metrics and {one.role.dimension for one in old.grain} == {name}
+            }
+            if not self._settings.predict_dimensions:
+                self._retired.update(dict.fromkeys(mine, "dimension-only aggregates are switched off"))
+                continue
+            before = self._previous.dimensions.get(name) if self._previous is not None else None
+            if mine and shape(before) == shape(dimension):
+                self._kept.update(mine)
+                continue
+            wanted = self._of_dimension(dimension_chains(self._model, self._paths, dimension), statistician, known)
+            for proposal in wanted:
+                if proposal.definition.id in mine:
+                    self._kept.add(proposal.definition.id)
+                else:
+                    self._proposed.append(proposal)
+            new = {proposal.definition.id: proposal.definition for proposal in wanted}
+            self._leave([one for one in mine if one not in new], f"dimension `{name}` changed", new.values())
+
+    def _of_dimension(
+        self, chains: tuple[Chain, ...], statistician: Statistician, known: ModelKnowledge
+    ) -> list[ProposedDefinition]:
+        found: dict[str, ProposedDefinition] = {}
+        parts = [part for chain in chains for part in chain]
+        rows = statistician.row_counts({part.fact for part in parts if statistician.is_there(part.fact)})
+        counts = statistician.counted([part for part in parts if part.fact in rows])
+        for chain in chains:
+            counted = [counts.get((part.fact, _grain(part))) for part in chain]
+            least = self._settings.predict_dimension_compression
+            chosen = chosen_of_chain(chain, rows.get(chain[0].fact, 0), counted, compression=least)
+            if chosen is None:
+                continue
+            definition = predicted_definition(self._model, known.record.id, chosen)
+            groups = counts[chosen.fact, _grain(chosen)]
+            reason = f"lists of `{chosen.fact}`: {rows[chosen.fact]:,} rows become about {groups:,.0f}"
+            evidence = {"predicted_rows": groups, "dimension_rows": float(rows[chosen.fact])}
+            found[definition.id] = ProposedDefinition(definition=definition, reason=reason, evidence=evidence)
+        return list(found.values())
+
+    def _structures(self) -> None:
+        for fact in sorted({*self._metrics, *(old.parts[0].fact for old in self._existing.values() if old.metrics)}):
+            mine = [
+                identity
+                for identity, old in self._existing.items()
+                if old.grain and old.metrics and old.parts[0].fact == fact
+            ]
+            if not self._settings.predict_structure or fact not in self._metrics:
+                self._retired.update(dict.fromkeys(mine, f"nothing is predicted for `{fact}` any more"))
+            elif mine and self._is_unchanged(fact):
+                self._kept.update(mine)
+            else:
+                self._of_structure(fact, mine)
+
+    def _is_unchanged(self, fact: str) -> bool:
+        if self._previous is None:
+            return False
+        before = storable_metrics(self._previous, self._settings).get(fact)
+        now = fact_shape(self._model, fact, self._metrics[fact])
+        return before is not None and fact_shape(self._previous, fact, before) == now
+
+    def _of_structure(self, fact: str, mine: list[str]) -> None:
+        request = RecommendRequest(
+            from_structure=True,
+            facts=(fact,),
+            most=self._settings.predict_structure_number,
+            percent=self._settings.predict_structure_percent,
+            origin=DefinitionOrigin.PREDICTION_DEFINED,
+            ignored=frozenset(mine),
+        )
+        report = recommend(self._workspace, self._record.id, request=request, now=self._now)
+        new = {one.definition.id: one.definition for one in report.recommendations}
+        self._kept.update(new.keys() & set(mine))
+        self._proposed += [as_proposed(one, report) for one in report.recommendations if one.definition.id not in mine]
+        self._leave([one for one in mine if one not in new], f"what leads to `{fact}` changed", new.values())
+
+    def _leave(self, old: Iterable[str], why: str, heirs: Iterable[AggregateDefinition]) -> None:
+        """Old definitions are spoken for no more; new ones of the same kind may take their places."""
+        for identity in old:
+            self._retired[identity] = why
+            self._heirs[identity] = tuple(heirs)
+
+    def _written(self) -> PredictReport:
+        registry = self._workspace.registry
+        outcomes = registry.add_definitions(self._proposed, now=self._now)
+        registry.withdraw_successions(self._kept, reason=_REDEPLOYED)
+        giving_way = self._giving_way()
+        retired = {}
+        for why in sorted(set(self._retired.values())):
+            ids = [one for one, reason in self._retired.items() if reason == why and one not in giving_way]
+            registry.set_definition_status(ids, "retired", why, expected="defined", now=self._now)
+            retired.update({self._existing[identity].name: why for identity in ids})
+        new = {DefinitionOutcome.ADDED, DefinitionOutcome.RETURNED}
+        appeared = [one.definition.id for one, outcome in zip(self._proposed, outcomes, strict=True) if outcome in new]
+        return PredictReport(
+            model=self._record.name,
+            appeared=tuple(registry.definition(identity).definition.name for identity in appeared),
+            retired=retired,
+            giving_way={self._existing[old].name: new for old, new in giving_way.items()},
+            kept=tuple(sorted(self._existing[identity].name for identity in self._kept)),
+            notes=tuple(self._notes),
+        )
+
+    def _giving_way(self) -> dict[str, str]:
+        """Those that serve and have an heir wait for it: old id to the heir's name. Nothing else changes for queries."""
+        registry = self._workspace.registry
+        serving = {one.step.definition_id for one in registry.active_instances(self._record.id)}
+        defined = {one.definition.id: one.definition.name for one in registry.definitions(self._record.id)}
+        found: dict[str, AggregateDefinition] = {}
+        for old in sorted(serving & self._heirs.keys() & defined.keys()):
+            grain = self._existing[old].grain
+            able = [one for one in self._heirs[old] if one.id in defined]
+            if able:
+                found[old] = max(able, key=lambda one, grain=grain: (len(one.grain & grain), one.name))  # type: ignore[misc]
+        registry.propose_successions(
+            [
+                SuccessionRecord(
+                    old_id=old,
+                    new_id=heir.id,
+                    model_id=self._record.id,
+                    reason=f"{_REDEPLOYED}: {self._retired[old]}",
+                    facts=tuple(part.fact for part in heir.parts),
+                    proposed_at=self._now,
+                )
+                for old, heir in found.items()
+            ]
+        )
+        # An heir may serve already, as one that a person has defined.
+        done = {one.old_id for one in registry.complete_successions(self._record.id, now=self._now)}
+        if done:
+            drop_gone_views(self._workspace, self._record.id)
+        return {old: defined[heir.id] for old, heir in found.items() if old not in done}
+
+
+def _grain(part: FactPart) -> frozenset[GrainAttribute]:
+    return frozenset(bound.attribute for bound in part.attributes)

@@ -1,0 +1,142 @@
+"""Used from now on: all new instances of a batch go live together, or none.
+
+The registry's transaction is the switch; the stable views follow in one warehouse transaction. A process that dies between
+the two leaves ``views_pending`` behind, and whoever comes next switches the views. Old tables stay for a while: queries that
+began before the switch end on them.
+
+Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of all instances is set to Active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
+from airflow_atscale_aggs.engine.lifecycle.build.agreement import disagreements
+from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
+from airflow_atscale_aggs.engine.lifecycle.stable_views.rights import carry_rights
+from airflow_atscale_aggs.engine.lifecycle.stable_views.switch import ViewTask, leave, show, switch
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
+
+SWITCH_SECONDS = 600.0
+"""How long readers that hold a view are waited for."""
+
+_BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """A batch and its instances in build order, as they stand now."""
+
+    batch: BatchRecord
+    instances: tuple[InstanceRecord, ...]
+
+
+def activate_batch(
+    workspace: Workspace, batch_id: str, *, owner: str, now: datetime, given_up: Collection[str] = ()
+) -> BatchReport:
+    """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
+
+    Calling it again after it succeeded changes nothing. What the instances saw differently of the facts is noted with the batch.
+
+    Args:
+        owner: who drives the batch; a batch taken over by somebody else is not touched.
+        given_up: ids of instances that a person gave up: what is not built of them counts as no failure, is recorded,
+            and their old instances serve on.
+
+    Raises:
+        BatchFailedError: more instances are not built than ``aggregates.batch.max.failures`` allows. The batch is
+            FAILED, its DONE instances stay staged, the old instances serve on.
+        IllegalTransitionError: the batch was cancelled.
+        SchemaOwnedError: another registry has taken the schema over.
+    """
+    registry = workspace.registry
+    batch = registry.batch(batch_id)
+    if batch.status is BatchStatus.DONE:
+        return _switched(workspace, batch)
+    if batch.status is BatchStatus.CANCELLED:
+        raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
+    check_schema(workspace)
+    settings = workspace.settings_of(batch.model_id)
+    instances = registry.instances(batch_id=batch_id)
+    registry.give_up([one.id for one in instances if one.id in given_up and one.status not in _BUILT])
+    unbuilt = [one.step.aggregate for one in instances if one.status not in _BUILT and one.id not in given_up]
+    if len(unbuilt) > settings.max_failures:
+        registry.fail_batch(batch_id, owner=owner, now=now)
+        raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
+    drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
+    # Rights before anybody reads the new tables.
+    registry.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
+    return _switched(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
+
+
+def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
+    """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
+
+    The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives way
+    and tries again. A view that cannot be switched stays as it is and stops no other one; the batch remembers it.
+
+    Args:
+        patience: seconds that readers are waited for.
+
+    Returns:
+        Sentences about views that stay as they are, which the batch has among its notes as well.
+    """
+    active = workspace.registry.active_instances(batch.model_id)
+    shown = [show(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
+    gone = _gone_views(workspace, batch.model_id, active)
+    problems = switch(workspace, batch.model_id, [*gone, *shown], patience=patience)
+    notes = _notes(problems)
+    is_pending = any((task.schema, task.view) in problems for task in shown)
+    workspace.registry.views_switched(batch.id, notes, is_pending=is_pending)
+    return notes
+
+
+def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, patience: float = 0) -> tuple[str, ...]:
+    """Try again what earlier switches could not do, or what a process that died has left; sentences about what stays."""
+    pending = workspace.registry.batches_with_pending_views(model_id)
+    return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
+
+
+def drop_gone_views(workspace: Workspace, model_id: str) -> tuple[str, ...]:
+    """Drop the stable views of aggregates that have no active instance any more; sentences about those that stay."""
+    gone = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
+    return _notes(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
+
+
+def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:
+    superseded = workspace.registry.instances(model_id=model_id, status=InstanceStatus.SUPERSEDED)
+    if not superseded:
+        return []
+    schemas = {batch.id: batch.schema for batch in workspace.registry.batches(model_id)}
+    kept = {(schemas[instance.batch_id], instance.step.view) for instance in active}
+    found = {(schemas[one.batch_id], one.step.view): one.step for one in superseded if one.step.drop_view_sql}
+    return [leave(step, key[0]) for key, step in sorted(found.items(), key=itemgetter(0)) if key not in kept]
+
+
+def _notes(problems: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+    return tuple(f"{VIEW_NOTE}`{view}` stays as it is: {why}." for (_, view), why in sorted(problems.items()))
+
+
+def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> BatchReport:
+    """Give a batch up: nothing of it goes live, the old instances serve on, `sweep` drops what it built.
+
+    Raises:
+        NotRegisteredError: no such batch.
+        IllegalTransitionError: it is DONE already.
+    """
+    batch = workspace.registry.cancel_batch(batch_id, now=now)
+    return BatchReport(batch, workspace.registry.instances(batch_id=batch_id))
+
+
+def _switched(workspace: Workspace, batch: BatchRecord) -> BatchReport:
+    if batch.views_pending:
+        switch_views(workspace, batch)
+        batch = workspace.registry.batch(batch.id)
+    return BatchReport(batch, workspace.registry.instances(batch_id=batch.id))

@@ -1,0 +1,361 @@
+"""Built: one aggregate instance is made by one fenced attempt.
+
+An attempt is written down before its table exists, builds a table named by instance and attempt, and is marked DONE by
+compare-and-set. Whoever loses that comparison drops its own table: a late zombie can never touch a newer attempt's.
+Before it is DONE a table is compared with its facts, in the snapshot that it was made in.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": Built, Rebuilt; "How Aggregate Tables Are Populated With Data".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
+from airflow_atscale_aggs.engine.errors import (
+    BuildFailedError,
+    IllegalTransitionError,
+    StaleStatusError,
+    VerificationError,
+    WarehouseError,
+)
+from airflow_atscale_aggs.engine.lifecycle.build.compare import (
+    Comparison,
+    UndecidedError,
+    compare,
+    facts_key,
+    take_totals,
+)
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
+    NotComparableError,
+    compare_merged,
+    fill_segments,
+    reuse_segments,
+)
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
+from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
+from airflow_atscale_aggs.engine.sql.session_settings import SEARCH_PATH
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSource:
+    """Where a table's rows come from: one of the step's options and, for an instance, its winning attempt."""
+
+    option: SourceOption
+    attempt: int | None
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What one attempt has made."""
+
+    parts: BuiltParts
+    source: ChosenSource
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an attempt makes its table. ``may_reuse``: segments may stay when nothing has changed."""
+
+    source: ChosenSource
+    level: VerificationLevel
+    may_reuse: bool = True
+
+
+def build_instance(
+    workspace: Workspace,
+    instance_id: str,
+    *,
+    owner: str,
+    allowance: str | None = None,
+    rebuild: bool = False,
+    lease: timedelta | None = None,
+    on_event: OnEvent = ignore_event,
+) -> InstanceRecord:
+    """Build one instance of an open batch, once; callers decide about further attempts.
+
+    Args:
+        owner: who holds the batch's lease; the lease is renewed while the warehouse works.
+        allowance: names the current allowance of attempts; another name than before grants a fresh one.
+        lease: as `begin_batch` was given it.
+        rebuild: build an instance anew that is already DONE in a batch that is still open.
+
+    Returns:
+        The instance, DONE; or as it is when it was built before and ``rebuild`` is off.
+
+    Raises:
+        BuildFailedError: the attempt failed; ``may_retry`` tells whether the limits allow another one.
+        StaleStatusError: another attempt or owner took over; what this one built was dropped.
+        IllegalTransitionError: the batch is no longer open.
+    """
+    instance = workspace.registry.instance(instance_id)
+    if instance.status in BUILT and not rebuild:
+        return instance
+    batch = workspace.registry.batch(instance.batch_id)
+    if batch.status is not BatchStatus.IN_PROGRESS:
+        raise IllegalTransitionError(
+            "Instance of a batch", instance_id, f"{instance.status}, its batch {batch.status}", "in_progress"
+        )
+    settings = workspace.settings_of(instance.model_id)
+    claim = workspace.registry.claim_instance(
+        instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance
+    )
+    lease = lease or timedelta(seconds=settings.lease_seconds)
+    with LeaseKeeper(workspace.registry, instance.batch_id, owner=owner, lease=lease):
+        return run_attempt(workspace, claim, settings=settings, on_event=on_event)
+
+
+def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | None) -> bool:
+    """True while a source of the instance is being built, or ``most`` others of its batch are.
+
+    Only for callers that build side by side without knowing of each other, such as Airflow tasks.
+    """
+    if instance.status in BUILT:
+        return False
+    sources = {option.instance_id for option in instance.step.sources}
+    running = [
+        other
+        for other in workspace.registry.instances(batch_id=instance.batch_id, status=InstanceStatus.IN_PROGRESS)
+        if other.id != instance.id
+    ]
+    return any(other.id in sources for other in running) or (most is not None and len(running) >= most)
+
+
+def run_attempt(
+    workspace: Workspace, claim: Claim, *, settings: Settings, on_event: OnEvent = ignore_event, total: int = 0
+) -> InstanceRecord:
+    """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does."""
+    step = claim.instance.step
+    tell = _Teller(step, claim.attempt, total, on_event)
+    tell("start")
+    started = time.monotonic()
+    with workspace.warehouse.session() as session:
+        try:
+            with session.under(_settings_of(workspace, claim.instance)):
+                built = _build(workspace, session, claim, settings, tell)
+        except (WarehouseError, VerificationError) as error:
+            _drop_quietly(session, step, claim.attempt)
+            raise _failed(workspace, claim, error, settings, tell) from error
+        seconds = time.monotonic() - started
+        try:
+            done = workspace.registry.finish_attempt(
+                claim,
+                built.parts,
+                seconds=seconds,
+                source=built.source.option.name,
+                now=utc_now(),
+                verified=built.verified,
+            )
+        except StaleStatusError:
+            _drop_quietly(session, step, claim.attempt)
+            raise
+    tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
+    return done
+
+
+def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str, str]:
+    """The settings under which the batch was planned, as far as they decide what the instance stores or which tables it reads.
+
+    Every attempt runs under them, whichever worker makes it: what is stored with the batch must be true of the table.
+    """
+    surroundings = workspace.registry.surroundings(instance.batch_id)
+    if surroundings is None:
+        return {}
+    needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
+    known = workspace.warehouse.dialect.session_settings
+    literals = {} if known is None else known.literals
+    return {**{name: value for name, value in surroundings.settings.items() if name in needed}, **literals}
+
+
+def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSource:
+    """The smallest built source of the same batch, else the facts.
+
+    Row counts are those of the built tables, not estimates; a source that failed or is not there yet is passed over.
+    """
+    options = instance.step.sources
+    facts = ChosenSource(options[-1], None, None)
+    if len(options) == 1:
+        return facts
+    built = workspace.registry.built_sources(instance.batch_id)
+    candidates = [
+        ChosenSource(option, *built[option.instance_id])
+        for option in options[:-1]
+        if option.instance_id is not None and option.instance_id in built
+    ]
+    return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
+
+
+def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: _Teller) -> _Built:
+    """Make the attempt's table and compare it with its facts.
+
+    What is undecided about a table from another aggregate is decided by building from the facts; what is undecided even
+    then, because the warehouse cannot compute the comparison, is told, and the table made without it.
+    """
+    chosen = choose_source(workspace, claim.instance)
+    facts = ChosenSource(claim.instance.step.sources[-1], None, None)
+    undecided = ""
+    for source in dict.fromkeys((chosen, facts)):
+        tell("source", source=source.option.name, rows=source.rows)
+        try:
+            return _build_from(workspace, session, claim, source, settings.verify, tell)
+        except UndecidedError as error:
+            undecided = str(error)
+            tell("undecided", text=f"Built from {source.option.name}: {undecided}")
+            _drop_quietly(session, claim.instance.step, claim.attempt)
+    with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
+        parts = _fill(session, claim, facts, tell)
+    _analyze(session, claim, parts)
+    return _Built(parts, facts, Verified(level=settings.verify, undecided=(undecided,)))
+
+
+def _build_from(
+    workspace: Workspace,
+    session: WarehouseSession,
+    claim: Claim,
+    source: ChosenSource,
+    level: VerificationLevel,
+    tell: _Teller,
+) -> _Built:
+    """Make and compare the table, or find that nothing has changed.
+
+    A statement that fails ends its transaction, whoever catches the error: nothing that follows in it would be done. What may
+    fail without harm therefore comes last in a transaction that is begun anew, or after it.
+    """
+    try:
+        built = _in_one_snapshot(workspace, session, claim, _Way(source, level), tell)
+    except NotComparableError:
+        built = _in_one_snapshot(workspace, session, claim, _Way(source, level, may_reuse=False), tell)
+    _analyze(session, claim, built.parts)
+    if level is not VerificationLevel.OFF:
+        # Segments do not change: those that were merged are compared without the snapshot.
+        verified = built.verified
+        undecided = (*verified.undecided, *compare_merged(session, claim, built.parts))
+        built = replace(built, verified=replace(verified, undecided=undecided))
+    for reason in built.verified.undecided:
+        tell("undecided", text=reason)
+    return built
+
+
+def _in_one_snapshot(workspace: Workspace, session: WarehouseSession, claim: Claim, way: _Way, tell: _Teller) -> _Built:
+    """Make and compare the table in one snapshot, where there are such. Raises NotComparableError while it may reuse."""
+    source, level = way.source, way.level
+    verification = claim.instance.step.verification_of(claim.attempt)
+    if level is VerificationLevel.OFF or verification is None:
+        with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
+            reused = reuse_segments(session, claim, tell) if way.may_reuse else None
+            parts = reused or _fill(session, claim, source, tell)
+        return _Built(parts, source, Verified(level=VerificationLevel.OFF))
+    known = _known_totals(workspace, claim, source, facts_key(verification))
+    with session.snapshot() as is_snapshot:
+        reused = reuse_segments(session, claim, tell) if way.may_reuse else None
+        if reused is not None:
+            return _Built(reused, source, Verified(level=level))
+        if known is None and not is_snapshot and source.option.instance_id is None:
+            # Taken before the table is made: facts that are the same afterwards were the same meanwhile.
+            known = take_totals(session, verification.facts)
+        parts = _fill(session, claim, source, tell)
+        started = time.monotonic()
+        comparison = Comparison(
+            aggregate=claim.instance.step.aggregate,
+            verification=verification,
+            level=level,
+            known=known,
+            is_derived=source.option.instance_id is not None,
+            is_snapshot=is_snapshot,
+        )
+        verified = compare(session, comparison)
+        tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
+    return _Built(parts, source, verified)
+
+
+def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
+    """The facts' totals that the source was verified against; for a build from the facts, the last ones of the batch."""
+    if source.option.instance_id is None or source.attempt is None:
+        return workspace.registry.facts_totals(claim.instance.batch_id, key)
+    verified = workspace.registry.verified(source.option.instance_id, source.attempt)
+    return verified.totals if verified is not None and verified.facts_key == key else None
+
+
+def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> BuiltParts:
+    """Create the attempt's table or segments; how many rows there are."""
+    step = claim.instance.step
+    if step.increment is not None:
+        return fill_segments(session, claim, step.increment, source.option, source.attempt, tell)
+    sql = step.create_statement(source.option, claim.attempt, source.attempt)
+    tell("sql", text=sql)
+    written = session.execute(sql)
+    if written is None or written < 0:
+        written = int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
+    return BuiltParts(rows=written)
+
+
+def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None:
+    """Gather statistics of what an attempt has made; without them it is right all the same."""
+    step, made = claim.instance.step, {one.number for one in parts.segments}
+    new = step.increment.new if step.increment is not None else ()
+    segments = [one.analyze_sql.replace(TARGET_ATTEMPT, str(claim.attempt)) for one in new if one.number in made]
+    for sql in (step.analyze_statement(claim.attempt), *segments):
+        if sql:
+            with contextlib.suppress(WarehouseError):
+                session.execute(sql)
+
+
+def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> None:
+    """Drop what an attempt has made if that is possible now; `sweep` finds what is left."""
+    for sql in step.drop_statements(attempt):
+        with contextlib.suppress(WarehouseError):
+            session.execute(sql)
+
+
+def _failed(
+    workspace: Workspace,
+    claim: Claim,
+    error: WarehouseError | VerificationError,
+    settings: Settings,
+    tell: _Teller,
+) -> BuildFailedError:
+    """Record a failed attempt; the error to raise, which knows whether another attempt is allowed.
+
+    A permanent error uses up the allowance: the same SQL would fail again, or make the same wrong table.
+    """
+    instance = workspace.registry.fail_attempt(claim, error=str(error), now=utc_now())
+    batch = workspace.registry.batch(instance.batch_id)
+    allowed = settings.max_attempts_per_aggregate
+    is_spent = not error.is_transient or batch.failures >= settings.max_attempts_per_batch
+    used = instance.failures
+    failure = BuildFailedError(
+        claim.instance.step.aggregate, instance.id, used, min(allowed, used) if is_spent else allowed, str(error)
+    )
+    tell("failed", text=str(failure))
+    return failure
+
+
+class _Teller:
+    """Tells what happens to one attempt, with the facts that every event repeats."""
+
+    def __init__(self, step: BuildStep, attempt: int, total: int, on_event: OnEvent) -> None:
+        self._facts: Mapping[str, object] = {
+            "aggregate": step.aggregate,
+            "instance_id": step.instance_id,
+            "position": step.position,
+            "attempt": attempt,
+            "total": total,
+        }
+        self._on_event = on_event
+
+    def __call__(self, kind: str, **facts: object) -> None:
+        self._on_event(BuildEvent(kind=kind, **self._facts, **facts))  # type: ignore[arg-type]

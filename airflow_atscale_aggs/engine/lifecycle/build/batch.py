@@ -1,0 +1,413 @@
+"""Built and rebuilt, all aggregates of a model together: one batch build from its plan to its activation.
+
+One batch of a model at a time, held by a lease. A failed aggregate never stops the others; the old instances serve until
+all new ones go live in one registry transaction.
+
+Source: AtScale, "How Aggregate Tables Are Populated With Data": batch builds, automatic restarts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.errors import (
+    AggregatesRefusedError,
+    BatchDamagedError,
+    BatchHeldError,
+    BuildFailedError,
+    IllegalTransitionError,
+    SchemaOwnedError,
+    WarehouseError,
+)
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, switch_pending_views
+from airflow_atscale_aggs.engine.lifecycle.build.attempt import run_attempt
+from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
+from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.build.resume import asked_of, why_another, why_damaged, why_not_resumed
+from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, mark_schema
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
+from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
+from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.settings import Settings
+
+_LOOK_BACK = 50
+"""Batches that are looked at to find one that answers a request."""
+
+_TO_BUILD = frozenset({InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """What is asked for beyond a batch of all aggregates, and since when.
+
+    Attributes:
+        aggregates: names of those to build; empty: all of the model.
+        requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
+        signals: identities of completion signals behind the request; one that a batch answered has no second effect.
+        grace_periods: durations by dataset, instead of the model's; see `grace.check_grace_periods`.
+        is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the request.
+        is_new: the owner asks for a batch, not for the end of one that it has begun before.
+    """
+
+    aggregates: tuple[str, ...] = ()
+    requested_at: datetime | None = None
+    signals: tuple[str, ...] = ()
+    grace_periods: Mapping[str, str] = field(default_factory=dict)
+    is_signals_only: bool = True
+    is_new: bool = False
+
+
+_EVERYTHING = BatchRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class BegunBatch:
+    """An open batch and its instances in build order.
+
+    Attributes:
+        is_resumed: it was begun before.
+        is_coalesced: another owner's batch answers the request; there is nothing to do, and no instances.
+        reason: why it is gone on with, or which older batch was closed for it and why, for people; else empty.
+    """
+
+    batch: BatchRecord
+    instances: tuple[InstanceRecord, ...]
+    is_resumed: bool
+    is_coalesced: bool = False
+    reason: str = ""
+
+
+def begin_batch(
+    workspace: Workspace,
+    model: str,
+    *,
+    build_type: BuildType,
+    owner: str,
+    now: datetime,
+    lease: timedelta | None = None,
+    request: BatchRequest = _EVERYTHING,
+) -> BegunBatch:
+    """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
+
+    The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner fell
+    silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the same
+    (`resuming.why_not_resumed`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
+    retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A request that another
+    owner's batch answers already begins none: requests that come while a batch runs become one further batch.
+
+    Args:
+        model: name or id.
+        lease: how long a silent owner is taken to be alive; None: the setting ``aggregates.batch.leaseSeconds``.
+
+    Raises:
+        NotRegisteredError: no such model.
+        BatchHeldError: another owner is at work; names it and the end of its lease.
+        AggregatesRefusedError: no aggregate can be built; nothing was begun, nothing closed.
+        UnknownNameError: an aggregate is asked for that is not defined.
+        SchemaOwnedError: another registry writes into the schema.
+    """
+    registry = workspace.registry
+    record = registry.deployed_model(model)
+    check_schema(workspace, is_claiming=True)
+    lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
+    switch_pending_views(workspace, record.id)
+    beginning = _Beginning(workspace, record, build_type, owner, now, lease, request)
+    older, reason = _older_batch(registry, record.id), ""
+    if older is not None:
+        _check_silent(workspace, older, owner, now)
+        reason = beginning.why_closed(older)
+        if not reason:
+            return beginning.go_on_with(older)
+    if older is None or older.status is not BatchStatus.IN_PROGRESS:
+        answering = _answering_batch(workspace, record.id, build_type, owner, request)
+        if answering is not None:
+            return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
+    return beginning.begin_anew(older, reason)
+
+
+def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
+    """The batch that waits to be gone on with or closed: the open one, else the last one when it has failed."""
+    current = registry.open_batch_of(model_id)
+    if current is not None:
+        return current
+    return next((last for last in registry.batches(model_id, 1) if last.status is BatchStatus.FAILED), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What `begin_batch` was called with, and its three ends."""
+
+    workspace: Workspace
+    record: ModelRecord
+    build_type: BuildType
+    owner: str
+    now: datetime
+    lease: timedelta
+    request: BatchRequest
+
+    def why_closed(self, older: BatchRecord) -> str:
+        """Why an older batch must give way; empty when it is gone on with."""
+        request = self.request
+        asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
+        if older.owner == self.owner and not request.is_new:
+            # A DAG run that was restarted or cleared goes on with what it has begun.
+            return why_another(older, self.record, asked) or why_damaged(self.workspace, older)
+        if older.status is BatchStatus.FAILED and older.owner != self.owner:
+            return "it had failed, and only --resume, or its own run, goes on with a failed one"
+        return why_not_resumed(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
+
+    def go_on_with(self, older: BatchRecord) -> BegunBatch:
+        """An older batch under this owner; one that had failed gets a fresh allowance of attempts."""
+        registry = self.workspace.registry
+        taken = registry.take_over_batch(
+            older.id,
+            owner=self.owner,
+            previous_owner=older.owner,
+            lease_until=self.now + self.lease,
+            fresh_allowance=older.status is BatchStatus.FAILED,
+            signals=self.request.signals,
+        )
+        mark_schema(self.workspace, older.id, now=self.now)
+        is_own = older.owner == self.owner
+        why = "its own run asks for it again" if is_own else "a new one would do the same, of the same facts"
+        reason = f"Batch {older.id} of {older.owner} is gone on with: {why}."
+        return BegunBatch(taken, registry.instances(batch_id=older.id), is_resumed=True, reason=reason)
+
+    def begin_anew(self, older: BatchRecord | None, reason: str) -> BegunBatch:
+        """A new batch, and the end of an older one with it."""
+        registry, request = self.workspace.registry, self.request
+        closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
+        plan = _planned(self.workspace, self.record, self.build_type, self.now, request)
+        batch = registry.open_batch(
+            batch_id=plan.batch_id,
+            model_id=self.record.id,
+            deployment_id=plan.deployment_id,
+            build_type=self.build_type,
+            owner=self.owner,
+            lease_until=self.now + self.lease,
+            steps=plan.steps,
+            notes=(closing, *plan.notes) if closing else plan.notes,
+            schema=plan.schema,
+            aggregates=request.aggregates,
+            signals=request.signals,
+            surroundings=plan.surroundings,
+            grace_periods=request.grace_periods,
+            sources=plan.sources,
+            closes=older if older is not None and older.status is BatchStatus.IN_PROGRESS else None,
+            now=self.now,
+        )
+        try:
+            mark_schema(self.workspace, batch.id, now=self.now)
+        except (SchemaOwnedError, WarehouseError):
+            registry.cancel_batch(batch.id, now=self.now)
+            raise
+        return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)
+
+
+def resume_batch(
+    workspace: Workspace, batch_id: str, *, owner: str, now: datetime, lease: timedelta | None = None
+) -> BegunBatch:
+    """Open an interrupted or failed batch again; its failed aggregates get a fresh allowance of attempts.
+
+    Raises:
+        NotRegisteredError: no such batch.
+        BatchDamagedError: somebody has changed a table that it has built.
+        BatchHeldError: its owner, or the owner of another batch of the model, is at work.
+        IllegalTransitionError: it ended well, was cancelled, or a newer batch of the model was begun.
+    """
+    registry = workspace.registry
+    batch = registry.batch(batch_id)
+    lease = lease or timedelta(seconds=workspace.settings_of(batch.model_id).lease_seconds)
+    if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
+        raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
+    check_schema(workspace)
+    _check_silent(workspace, batch, owner, now)
+    if reason := why_damaged(workspace, batch):
+        raise BatchDamagedError(registry.model(batch.model_id).name, batch_id, reason)
+    taken = registry.take_over_batch(
+        batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
+    )
+    mark_schema(workspace, batch_id, now=now)
+    return BegunBatch(taken, registry.instances(batch_id=batch_id), is_resumed=True)
+
+
+def run_batch(
+    workspace: Workspace,
+    model: str,
+    *,
+    build_type: BuildType = BuildType.FULL,
+    jobs: int | None = None,
+    owner: str,
+    resume: str | None = None,
+    request: BatchRequest = _EVERYTHING,
+    on_event: OnEvent = ignore_event,
+) -> BatchReport:
+    """Build all aggregates of a model and activate them: the whole batch in this process.
+
+    Args:
+        jobs: aggregates built at the same time; None: the setting ``aggregates.batch.maxConcurrentBuilds``.
+        resume: id of an interrupted or failed batch to finish instead of beginning one.
+        request: a subset of aggregates, other grace periods.
+
+    Returns:
+        The activated batch with its instances.
+
+    Raises:
+        BatchFailedError: more aggregates failed than ``aggregates.batch.max.failures`` allows; the old instances serve
+            on, what was built stays staged for a resume.
+        BatchHeldError: another batch of the model is under way.
+    """
+    now = utc_now()
+    if resume is not None:
+        begun = resume_batch(workspace, resume, owner=owner, now=now)
+    else:
+        asked = replace(request, is_new=True)
+        begun = begin_batch(workspace, model, build_type=build_type, owner=owner, now=now, request=asked)
+    settings = workspace.settings_of(begun.batch.model_id)
+    on_event(
+        BuildEvent(
+            kind="batch",
+            total=len(begun.instances),
+            text=f"{'Resumed' if begun.is_resumed else 'Begun'} batch {begun.batch.id}. {begun.reason}".strip(),
+        )
+    )
+    lease = timedelta(seconds=settings.lease_seconds)
+    with LeaseKeeper(workspace.registry, begun.batch.id, owner=owner, lease=lease):
+        run = _BatchRun(workspace, settings, owner, on_event, begun.instances)
+        run.build_all(jobs or settings.max_concurrent_builds)
+        report = activate_batch(workspace, begun.batch.id, owner=owner, now=utc_now())
+    on_event(BuildEvent(kind="activated", total=len(report.instances), text=f"Activated batch {begun.batch.id}"))
+    return report
+
+
+def _answering_batch(
+    workspace: Workspace, model_id: str, build_type: BuildType, owner: str, request: BatchRequest
+) -> BatchRecord | None:
+    """A batch of another owner that does what is asked for; also a failed one, which waits for its repair."""
+    registry = workspace.registry
+    recent = registry.batches(model_id, _LOOK_BACK)
+    if any(batch.owner == owner for batch in recent):
+        return None
+    answered = registry.batches_of_signals(model_id, request.signals)
+    if request.signals and request.is_signals_only and len(answered) == len(set(request.signals)):
+        return max((registry.batch(batch_id) for batch_id in set(answered.values())), key=lambda one: one.created_at)
+    if request.requested_at is None:
+        return None
+    asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
+    for batch in recent:
+        is_over = batch.status in {BatchStatus.DONE, BatchStatus.FAILED}
+        if is_over and is_begun_after(batch.created_at, request.requested_at) and covers(asked_of(batch), asked):
+            return batch
+    return None
+
+
+def _planned(
+    workspace: Workspace, record: ModelRecord, build_type: BuildType, now: datetime, request: BatchRequest
+) -> BatchPlan:
+    """The plan, with all that is to be noted with the batch; nothing when too much is broken."""
+    settings, datasets = workspace.settings_of(record.id), workspace.registry.datasets(record.deployment_id)
+    grace = check_grace_periods(request.grace_periods, datasets, settings, build_type)
+    plan = plan_batch(
+        workspace,
+        # Another catalog may have a model of the same name.
+        record.id,
+        build_type=build_type,
+        now=now,
+        new_id=_new_id,
+        aggregates=request.aggregates,
+        grace_periods=request.grace_periods,
+        mark_sources=True,
+    )
+    _refuse_if_nothing_is_left(plan, record.name, settings)
+    refused = (f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)
+    return replace(plan, notes=(*plan.notes, *grace, *refused))
+
+
+def _refuse_if_nothing_is_left(plan: BatchPlan, model: str, settings: Settings) -> None:
+    """What cannot be built is refused by name and stops nobody else; a batch of nothing is none."""
+    failures = [(refused.aggregate, refused.reason) for refused in plan.refused if refused.is_failure]
+    if failures and not plan.steps:
+        raise AggregatesRefusedError(model, failures, settings.max_failures)
+
+
+def _check_silent(workspace: Workspace, batch: BatchRecord, owner: str, now: datetime) -> None:
+    """Raise BatchHeldError when another owner of a batch is alive."""
+    is_open = batch.status is BatchStatus.IN_PROGRESS
+    is_alive = is_open and batch.lease_until > now and not is_dead_process(batch.owner)
+    if is_alive and batch.owner != owner:
+        model = workspace.registry.model(batch.model_id)
+        raise BatchHeldError(model.name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass
+class _BatchRun:
+    """Works through the instances of one batch with a number of threads."""
+
+    workspace: Workspace
+    settings: Settings
+    owner: str
+    on_event: OnEvent
+    instances: Sequence[InstanceRecord]
+    _waiting: list[InstanceRecord] = field(default_factory=list)
+    _unsettled: set[str] = field(default_factory=set)
+
+    def build_all(self, jobs: int) -> None:
+        """Build what is not built, in order; a derived aggregate waits while its source is not settled."""
+        most = self.settings.max_attempts_per_aggregate
+        self._waiting = [
+            instance for instance in self.instances if instance.status in _TO_BUILD and instance.failures < most
+        ]
+        self._unsettled = {instance.id for instance in self._waiting}
+        if jobs == 1:
+            while self._waiting:
+                instance = self._waiting.pop(0)
+                self._settle(instance, self._attempt(instance))
+            return
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="build") as pool:
+            self._build_side_by_side(pool, jobs)
+
+    def _build_side_by_side(self, pool: ThreadPoolExecutor, jobs: int) -> None:
+        running: dict[Future[BuildFailedError | None], InstanceRecord] = {}
+        while self._waiting or running:
+            while len(running) < jobs and (ready := self._take_ready()) is not None:
+                running[pool.submit(self._attempt, ready)] = ready
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self._settle(running.pop(future), future.result())
+
+    def _take_ready(self) -> InstanceRecord | None:
+        """The first waiting instance whose sources are all built or given up."""
+        for place, instance in enumerate(self._waiting):
+            if not any(option.instance_id in self._unsettled for option in instance.step.sources):
+                return self._waiting.pop(place)
+        return None
+
+    def _attempt(self, instance: InstanceRecord) -> BuildFailedError | None:
+        claim = self.workspace.registry.claim_instance(instance.id, owner=self.owner, now=utc_now())
+        try:
+            run_attempt(
+                self.workspace, claim, settings=self.settings, on_event=self.on_event, total=len(self.instances)
+            )
+        except BuildFailedError as error:
+            return error
+        return None
+
+    def _settle(self, instance: InstanceRecord, error: BuildFailedError | None) -> None:
+        """A failed attempt with attempts left goes to the end of the queue; everything else is settled."""
+        if error is not None and error.may_retry:
+            self._waiting.append(instance)
+        else:
+            self._unsettled.discard(instance.id)

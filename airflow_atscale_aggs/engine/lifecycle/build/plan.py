@@ -1,0 +1,151 @@
+"""Before a build: what would be done, in which order, from which source. Writes nothing.
+
+The warehouse is asked what only it knows: which columns exist, which keys are unique, which hierarchies are functional,
+and, when estimates are wanted, how many groups each grain has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.build.estimates import estimate_rows
+from airflow_atscale_aggs.engine.lifecycle.build.increment_state import IncrementRequest, decide_increments
+from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
+from airflow_atscale_aggs.engine.lifecycle.proofs import refusal_of, unreadable_columns, with_proven
+from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, surroundings_of
+from airflow_atscale_aggs.engine.lifecycle.stable_views.foresee import with_foreseen
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
+from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
+from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.probes import (
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+_NO_OVERRIDES: Mapping[str, str] = {}
+
+
+def plan_batch(
+    workspace: Workspace,
+    model: str,
+    *,
+    build_type: BuildType = BuildType.FULL,
+    now: datetime,
+    new_id: Callable[[], str],
+    estimate: bool = False,
+    aggregates: Collection[str] = (),
+    grace_periods: Mapping[str, str] = _NO_OVERRIDES,
+    mark_sources: bool = False,
+) -> BatchPlan:
+    """The batch that a build of the model would run now.
+
+    Args:
+        model: name or id.
+        now: bounds of increments depend on it.
+        new_id: gives the batch's and the instances' ids.
+        estimate: ask the warehouse for sketched row counts (one scan per fact dataset); otherwise the rows of the last
+            build stand for them.
+        aggregates: names of those to build; empty: all.
+        grace_periods: by dataset, instead of the model's; checked before.
+        mark_sources: note the state of the datasets first, which costs a scan of each.
+
+    Raises:
+        NotRegisteredError: no such model.
+        UnknownNameError: no aggregate of that name is defined; carries near names.
+        WarehouseError: the warehouse could not be asked.
+    """
+    registry = workspace.registry
+    record = registry.deployed_model(model)
+    datasets = registry.datasets(record.deployment_id)
+    definitions = _chosen(registry.definitions(record.id), aggregates)
+    candidates = _candidates(definitions, registry.last_rows(record.id))
+    parts = [candidate.part for candidate in candidates]
+    with workspace.warehouse.session() as session:
+        sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
+        marks = take_marks(session, parts, sources) if mark_sources else ()
+        refusals = refused_by_warehouse(session, candidates, sources)
+        readable = [one for one in candidates if (one.definition.id, one.part.fact) not in refusals]
+        facts = prove(session, [one.part for one in readable], sources)
+        estimates = estimate_rows(session, readable, sources, facts) if estimate else {}
+        surroundings = surroundings_of(session, datasets, parts, sources, facts)
+        request = IncrementRequest(
+            build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
+        )
+        decided = decide_increments(workspace, session, record, readable, sources, request)
+        given = PlanningInput(
+            model=record.name,
+            model_id=record.id,
+            deployment_id=record.deployment_id,
+            batch_id=new_id(),
+            build_type=build_type,
+            schema=workspace.warehouse.aggregate_schema,
+            candidates=candidates,
+            sources=sources,
+            facts=facts,
+            settings=workspace.settings_of(record.id),
+            new_id=new_id,
+            estimates=estimates,
+            decisions=decided.decisions,
+            notes=decided.notes,
+            surroundings=surroundings,
+            refusals={**refusals, **decided.refusals},
+        )
+        return replace(with_foreseen(workspace, session, make_batch_plan(given)), sources=marks)
+
+
+def refused_by_warehouse(
+    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources
+) -> Mapping[tuple[str, str], str]:
+    """Why the warehouse cannot compute what a candidate needs, by (definition id, fact); the others are absent."""
+    unreadable = unreadable_columns(session, [candidate.part for candidate in candidates], sources)
+    told = ((candidate, refusal_of(candidate.part, unreadable)) for candidate in candidates)
+    return {(candidate.definition.id, candidate.part.fact): reason for candidate, reason in told if reason}
+
+
+def read_physical_tables(
+    session: WarehouseSession, datasets: Mapping[str, Dataset], parts: Sequence[FactPart]
+) -> PhysicalTables:
+    """Columns of the tables behind the datasets that the parts use, in one round trip."""
+    keys = {table_key(datasets[name]) for name in datasets_of(parts) if name in datasets}
+    return session.columns([key for key in sorted(keys, key=str) if key is not None])
+
+
+def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> DataFacts:
+    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
+    facts = with_proven(session, DataFacts(), keys_to_prove(parts), sources)
+    wanted = dependencies_wanted(parts, facts)
+    implied = implied_dependencies(wanted, facts)
+    facts = replace(facts, functional=implied)
+    return with_proven(session, facts, sorted(wanted - implied), sources)
+
+
+def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
+    names = {record.definition.name for record in records}
+    for name in aggregates:
+        if name not in names:
+            raise UnknownNameError("aggregate", name, near_names(name, names))
+    return [record for record in records if not aggregates or record.definition.name in aggregates]
+
+
+def _candidates(records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            definition=record.definition,
+            part=part,
+            defined_at=record.created_at,
+            last_rows=last_rows.get((record.definition.id, part.fact)),
+        )
+        for record in records
+        for part in record.definition.parts
+    )

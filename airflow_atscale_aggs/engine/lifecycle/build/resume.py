@@ -1,0 +1,152 @@
+"""Decided: is an interrupted batch gone on with, or closed for a new one?
+
+A batch that is asked for is the batch that runs. An older one is gone on with only when it would be the same: the same was asked
+for, of the same deployment, nothing was loaded since, and the plan has not changed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, unmarked_datasets
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.planning.requests import Asked, difference, is_begun_after
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord
+
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def asked_of(batch: BatchRecord) -> Asked:
+    """What a batch was asked to do."""
+    return Asked(build_type=batch.build_type, aggregates=batch.aggregates, grace_periods=batch.grace_periods)
+
+
+def why_another(batch: BatchRecord, record: ModelRecord, asked: Asked) -> str:
+    """Why a batch is not the one that is asked for, as far as the registry knows; empty when it is."""
+    if batch.deployment_id != record.deployment_id:
+        return "the model was deployed anew since it was begun"
+    return difference(asked_of(batch), asked)
+
+
+def why_not_resumed(
+    workspace: Workspace,
+    batch: BatchRecord,
+    asked: Asked,
+    *,
+    requested_at: datetime | None,
+    now: datetime,
+) -> str:
+    """Why an interrupted batch must be closed; empty when going on with it ends as a new one would.
+
+    Args:
+        requested_at: what was loaded before must be in it, whoever has loaded it where.
+
+    Raises:
+        WarehouseError: the warehouse could not be asked.
+    """
+    record = workspace.registry.model(batch.model_id)
+    if reason := why_another(batch, record, asked):
+        return reason
+    if requested_at is not None and not is_begun_after(batch.created_at, requested_at):
+        return "it was begun before this run was asked for"
+    if batch.schema != workspace.warehouse.aggregate_schema:
+        return f"it builds in schema `{batch.schema}`, and `{workspace.warehouse.aggregate_schema}` is set now"
+    return (
+        why_damaged(workspace, batch)
+        or _why_loaded(workspace, batch)
+        or _why_planned_otherwise(workspace, batch, asked, now)
+    )
+
+
+def why_damaged(workspace: Workspace, batch: BatchRecord) -> str:
+    """Which table that a batch has built holds other rows than it had then, or is gone; empty when none does.
+
+    Rows are counted: what is gone on with goes live without being built again.
+
+    Raises:
+        TransientWarehouseError: the warehouse could not be asked.
+    """
+    built = workspace.registry.instances(batch_id=batch.id, status=InstanceStatus.DONE)
+    if not built:
+        return ""
+    with workspace.warehouse.session() as session:
+        for instance in built:
+            try:
+                ((rows,),) = session.fetch_all(instance.step.count_statement(instance.attempt))
+            except PermanentWarehouseError as error:
+                return f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, cannot be read ({error.reason})"
+            if instance.rows is not None and rows != instance.rows:
+                return (
+                    f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, had {instance.rows:,} rows and has "
+                    f"{rows:,} now"
+                )
+    return ""
+
+
+def _why_loaded(workspace: Workspace, batch: BatchRecord) -> str:
+    """Whether datasets have changed since a batch was begun, or nobody can tell."""
+    if not batch.sources:
+        return "the state of the facts was not noted when it was begun"
+    if unknown := unmarked_datasets(batch.sources):
+        return f"this warehouse cannot tell whether {_named(unknown)} changed since it was begun"
+    with workspace.warehouse.session() as session:
+        changed = changed_datasets(session, batch.sources)
+    return f"{_named(changed)} changed since it was begun" if changed else ""
+
+
+def _why_planned_otherwise(workspace: Workspace, batch: BatchRecord, asked: Asked, now: datetime) -> str:
+    """Whether the steps of a new batch would be others: settings, advice, what serves now, the clock."""
+    plan = plan_batch(
+        workspace,
+        batch.model_id,
+        build_type=asked.build_type,
+        now=now,
+        new_id=lambda: str(uuid.uuid4()),
+        aggregates=asked.aggregates,
+        grace_periods=asked.grace_periods,
+    )
+    before = [instance.step for instance in workspace.registry.instances(batch_id=batch.id)]
+    names, names_now = ({step.aggregate for step in steps} for steps in (before, plan.steps))
+    if missing := names_now - names:
+        return f"it does not build {_named(sorted(missing))}"
+    if left := names - names_now:
+        return f"it builds {_named(sorted(left))}, which would not be built now"
+    if _comparable(before) != _comparable(plan.steps):
+        return "a new one is planned otherwise: settings, definitions or what serves have changed since it was begun"
+    return ""
+
+
+def _comparable(steps: Sequence[BuildStep]) -> str:
+    """The steps of a batch as a text that is the same for the same work: without ids, estimates and reasons."""
+    tokens: dict[str, str] = {}
+    texts = []
+    for step in steps:
+        place = f"<{step.position}>"
+        tokens |= {step.instance_id: f"<id {place}>", _stem(step.table): f"<table {place}>"}
+        made = step.increment
+        if made is not None:
+            tokens |= {_stem(segment.table): f"<segment {place} {segment.number}>" for segment in made.new}
+            made = replace(made, full_at=_NO_TIME)
+        bare = replace(step, increment=made, estimated_rows=None, estimate_source="", reason="")
+        texts.append(documents.encode_step(bare).decode())
+    text = "\n".join(texts)
+    for name in sorted(tokens, key=len, reverse=True):
+        text = text.replace(name, tokens[name])
+    return text
+
+
+def _stem(table: str) -> str:
+    """A table's name without its attempt: as a source it stands with another one."""
+    return table.replace(TARGET_ATTEMPT, "")
+
+
+def _named(datasets: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in datasets)

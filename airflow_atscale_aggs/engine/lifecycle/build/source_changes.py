@@ -1,0 +1,205 @@
+"""Asks the warehouse what the sources of aggregates are, what became of segments that stay, and for checksums of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum, SourceState, read_checksum, read_identities
+from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
+from airflow_atscale_aggs.engine.sql.source_descriptions import (
+    ChecksumRequest,
+    checksum_statement,
+    columns_read,
+    described,
+    descriptions_query,
+    identities_query,
+    probe_statement,
+    read_descriptions,
+    relation_kind,
+    table_mark,
+    unlisted,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render, table
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+Key = tuple[str, str]
+"""(definition id, fact)."""
+
+_PLAIN_TABLES = frozenset({"table", "partitioned table"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPart:
+    """A part of a definition, and the indicator of its fact."""
+
+    part: FactPart
+    indicator: str
+
+
+def source_states(
+    session: WarehouseSession, parts: Mapping[Key, ReadPart], sources: Sources
+) -> Mapping[Key, SourceState]:
+    """What the sources of some parts are now: two round trips, and one for each dataset with calculations.
+
+    Raises:
+        DefinitionError: a table is not there.
+    """
+    read = {key: columns_read(one.part, one.indicator) for key, one in parts.items()}
+    by_dataset: dict[str, set[str]] = {}
+    for dataset, column in frozenset().union(*read.values()):
+        by_dataset.setdefault(dataset, set()).add(column)
+    places = {place for dataset in by_dataset if (place := sources[dataset].place) is not None}
+    query = descriptions_query(places, sources.dialect)
+    descriptions = read_descriptions(session.fetch_all(query), sources.dialect) if query is not None else {}
+    probed = {dataset: _probed(session, sources, dataset, columns) for dataset, columns in by_dataset.items()}
+    identities = _identities(session, {one.part.fact for one in parts.values()}, sources)
+    return {
+        key: SourceState(
+            columns={
+                **{dataset: relation_kind(sources[dataset], descriptions) for dataset, _ in sorted(columns)},
+                **{
+                    f"{dataset}.{column}": described(sources[dataset], column, descriptions, probed[dataset])
+                    for dataset, column in sorted(columns)
+                },
+            },
+            tables=identities.get(parts[key].part.fact),
+        )
+        for key, columns in read.items()
+    }
+
+
+def _probed(session: WarehouseSession, sources: Sources, dataset: str, columns: Iterable[str]) -> Mapping[str, str]:
+    """Types of the columns that no catalog describes; none when the warehouse cannot compute one of them."""
+    names = unlisted(sources[dataset], columns)
+    statement = probe_statement(sources[dataset], names)
+    if statement is None:
+        return {}
+    try:
+        types = session.result_types(render(statement, sources.dialect))
+    except PermanentWarehouseError:
+        return {}
+    return dict(zip(names, types, strict=True))
+
+
+def _identities(
+    session: WarehouseSession, facts: Iterable[str], sources: Sources
+) -> Mapping[str, Mapping[str, str] | None]:
+    query = identities_query(facts, sources)
+    return {} if query is None else read_identities(session.fetch_all(query))
+
+
+def checksum_columns(state: SourceState, fact: str, read: Iterable[str]) -> tuple[str, ...]:
+    """What of the rows of a fact is summed up.
+
+    Versions of rows in the first pages, which cost nothing, where the catalog tells tables from each other: they show rows that
+    were deleted and loaded again. Hashes of what is read, all rows of it, everywhere else: also for views, since nobody knows
+    which rows of the tables under them are behind it, nor what a function in them does now.
+
+    Args:
+        read: columns of the fact, as the model spells them.
+    """
+    is_plain = state.tables is not None and state.columns.get(fact) in _PLAIN_TABLES
+    return () if is_plain else tuple(sorted(read))
+
+
+@dataclass
+class Checksums:
+    """Checksums of one fact, each asked for once."""
+
+    session: WarehouseSession
+    sources: Sources
+    fact: str
+    _known: dict[ChecksumRequest, Checksum | None] = field(default_factory=dict)
+
+    def of(self, asked: ChecksumRequest) -> Checksum | None:
+        """The checksum of some rows; None where the warehouse cannot make one."""
+        if asked not in self._known:
+            source = self.sources[self.fact]
+            statement = checksum_statement(asked, source)
+            self._known[asked] = (
+                None
+                if statement is None
+                else read_checksum(
+                    asked.columns,
+                    ((row[0], row[1], row[2]) for row in self.session.fetch_all(render(statement, source.dialect))),
+                )
+            )
+        return self._known[asked]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSegments:
+    """Settled segments of an aggregate, which are in the schema."""
+
+    part: FactPart
+    schema: str
+    segments: Sequence[Segment]
+
+
+def damages(session: WarehouseSession, kept: Mapping[Key, KeptSegments]) -> Mapping[Key, str]:
+    """What is wrong with the tables of segments that were built, by aggregate; those that are as they were are not in it.
+
+    Two round trips.
+    """
+    places = {(None, one.schema or None, segment.table): key for key, one in kept.items() for segment in one.segments}
+    there = session.columns(list(places))
+    found: dict[Key, str] = {}
+    for place, key in places.items():
+        columns = there.get(place)
+        if columns is None or not set(stored_columns(kept[key].part).names) <= set(columns):
+            found.setdefault(key, f"`{place[2]}` is not the table that was made for one of its segments")
+    asked = [(key, segment) for key, one in kept.items() if key not in found for segment in one.segments]
+    if not asked:
+        return found
+    counted = session.fetch_all(render(_counted(kept, asked, session), session.dialect))
+    by_table = {str(row[0]): row[1:] for row in counted}
+    for key, segment in asked:
+        if (told := _damage(kept[key].part, segment, by_table[segment.table])) and key not in found:
+            found[key] = told
+    return found
+
+
+def _counted(
+    kept: Mapping[Key, KeptSegments], asked: Sequence[tuple[Key, Segment]], session: WarehouseSession
+) -> exp.Expression:
+    selects = []
+    for key, segment in asked:
+        part, schema = kept[key].part, kept[key].schema
+        layout, where = stored_columns(part), table(segment.table, schema)
+        rows = exp.Column(this=exp.to_identifier(layout.measures[row_count(part.fact)], quoted=True))
+        selects.append(
+            exp.select(
+                exp.Literal.string(segment.table),
+                exp.cast(exp.Count(this=exp.Star(), big_int=True), "text"),
+                exp.cast(exp.Coalesce(this=exp.Sum(this=rows), expressions=[exp.Literal.number(0)]), "text"),
+                exp.cast(table_mark(where, layout.names, session.dialect), "text"),
+            ).from_(where)
+        )
+    union: exp.Expression = selects[0]
+    for other in selects[1:]:
+        union = exp.Union(this=union, expression=other, distinct=False)
+    return union
+
+
+def _damage(part: FactPart, segment: Segment, counted: Sequence[object]) -> str:
+    rows, fact_rows = int(str(counted[0])), int(str(counted[1]))
+    mark = "" if counted[2] is None else str(counted[2])
+    if rows != segment.rows:
+        return f"`{segment.table}`, one of its segments, was made with {segment.rows:,} rows and has {rows:,}"
+    is_fanning = any(bound.is_many_to_many for bound in part.attributes)
+    if segment.fact_rows is not None and not is_fanning and fact_rows != segment.fact_rows:
+        return (
+            f"`{segment.table}`, one of its segments, was made from {segment.fact_rows:,} fact rows and now tells of "
+            f"{fact_rows:,}"
+        )
+    if segment.mark and mark and mark != segment.mark:
+        return f"`{segment.table}`, one of its segments, was changed or replaced by somebody else"
+    return ""

@@ -1,0 +1,1 @@
+"""Defined: a folder of SML is read, checked against the warehouse, and recorded."""

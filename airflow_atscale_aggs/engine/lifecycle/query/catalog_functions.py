@@ -1,0 +1,173 @@
+"""Functions of the catalog that are asked about models: which are answered, and which let a statement be run as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp, parse_one
+
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.sql.model_relations import (
+    CATALOG_FUNCTIONS,
+    HARMLESS,
+    PRIVILEGES,
+    SYSTEM_COLUMNS,
+    TO_RELATION,
+    VISIBLE,
+    Shown,
+)
+from airflow_atscale_aggs.engine.sql.view_catalog import CatalogQueries
+
+
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """A model as a relation of the catalog.
+
+    Attributes:
+        number: its object identifier, the same as long as it is deployed.
+        is_visible: its name alone means it.
+    """
+
+    known: ModelKnowledge
+    number: int
+    schema_number: int
+    is_visible: bool
+
+    @property
+    def schema(self) -> str:
+        """The name of its catalog."""
+        return self.known.record.catalog
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.known.record.name
+
+
+class CatalogFunctions:
+    """What the catalog's functions say of some models."""
+
+    def __init__(self, models: Sequence[ShownModel]) -> None:
+        self._models = models
+        self._spelled = {text: one for one in models for text in _spellings(one)}
+
+    @staticmethod
+    def names_relations(root: exp.Query) -> bool:
+        """Whether a query may name relations in texts: ``'retail'::regclass``."""
+        names = {_name(function) for function in root.find_all(exp.Func)}
+        return bool(names & {TO_RELATION, *PRIVILEGES}) or any(map(_is_regclass, root.find_all(exp.Cast)))
+
+    def are_sure(self, root: exp.Query) -> bool:
+        """Whether nothing is asked that would be wrong or an error for a relation that the warehouse has not."""
+        if any(column.name.casefold() in SYSTEM_COLUMNS for column in root.find_all(exp.Column)):
+            return False
+        if any(_is_regclass(cast) and not cast.this.is_string for cast in root.find_all(exp.Cast)):
+            return False
+        named = [one for one in root.find_all(exp.Func) if _name(one) == TO_RELATION]
+        if any(len(one.expressions) != 1 or not one.expressions[0].is_string for one in named):
+            return False
+        names = [_name(function) for function in root.find_all(exp.Func)]
+        looks_up = [name for name in names if name.startswith(CATALOG_FUNCTIONS)]
+        return all(name in HARMLESS or name in PRIVILEGES or name in {VISIBLE, TO_RELATION} for name in looks_up)
+
+    def say(self, root: exp.Query) -> bool:
+        """Let the functions know the models; the query is changed. False: none of them names one by itself."""
+        has_named = False
+        for cast in [one for one in root.find_all(exp.Cast) if _is_regclass(one)]:
+            model = self._spelled.get(cast.this.name)
+            if model is not None:
+                cast.replace(_relation(cast, model))
+                has_named = True
+        for function in list(root.find_all(exp.Func)):
+            name = _name(function)
+            whole = function.parent if isinstance(function.parent, exp.Dot) else function
+            if name == VISIBLE:
+                numbers = [str(one.number) for one in self._models if one.is_visible]
+                (number,) = function.expressions
+                is_ours = _is_in(number, numbers)
+                whole.replace(exp.Paren(this=exp.Or(this=whole.copy(), expression=is_ours)))
+            elif name in PRIVILEGES:
+                has_named |= self._privilege(function, whole, name)
+            elif name == TO_RELATION:
+                model = self._spelled.get(function.expressions[0].name)
+                if model is not None:
+                    whole.replace(_relation(whole, model))
+                    has_named = True
+        return has_named
+
+    def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> bool:
+        """Models may be read, and nothing else. True: one is named."""
+        place, kind, right = PRIVILEGES[name]
+        arguments = function.expressions
+        if len(arguments) < -place:
+            return False
+        spellings = self._spelled if kind is Shown.RELATION else _schemas(self._models)
+        asked = exp.Lower(this=arguments[-1].copy())
+        has_right = exp.And(
+            this=exp.Like(this=asked, expression=exp.Literal.string(f"%{right}%")),
+            expression=exp.Not(this=exp.Like(this=asked.copy(), expression=exp.Literal.string("%option%"))),
+        )
+        case = exp.Case(ifs=[exp.If(this=_is_in(arguments[place], spellings), true=has_right)], default=whole.copy())
+        whole.replace(case)
+        return arguments[place].is_string and arguments[place].name in spellings
+
+
+def say_missing(root: exp.Query, lacks: CatalogQueries, dialect: str) -> None:
+    """Say casts to REGCLASS and functions that a warehouse, by sqlglot's name, has not; the query is changed."""
+    if lacks.relation_texts is not None:
+        for cast in [one for one in root.find_all(exp.Cast) if _is_regclass(one) and one.this.is_string]:
+            name = cast.this.name.casefold().removeprefix("pg_catalog.")
+            if name.startswith("pg_"):
+                cast.replace(parse_one(lacks.relation_texts.get(name, "0"), read=dialect))
+        for operator in list(root.find_all(exp.Operator)):
+            name = operator.text("operator").rpartition(".")[2]
+            if name in {"~", "!~"}:
+                found = exp.RegexpLike(this=operator.this, expression=operator.expression)
+                operator.replace(exp.Not(this=found) if name == "!~" else found)
+        for collate in list(root.find_all(exp.Collate)):
+            if collate.expression.name.casefold() == "default":
+                collate.replace(collate.this)
+    for function in list(root.find_all(exp.Func)):
+        text = lacks.missing_functions.get(_name(function))
+        if text is not None:
+            whole = function.parent if isinstance(function.parent, exp.Dot) else function
+            whole.replace(parse_one(text, read=dialect))
+
+
+def _schemas(models: Iterable[ShownModel]) -> list[str]:
+    return [text for one in models for text in (one.schema, str(one.schema_number))]
+
+
+def _spellings(model: ShownModel) -> list[str]:
+    """How a text names a model."""
+    quoted = exp.to_identifier(model.name, quoted=True).sql(), exp.to_identifier(model.schema, quoted=True).sql()
+    names = [f"{schema}.{name}" for schema in (model.schema, quoted[1]) for name in (model.name, quoted[0])]
+    bare = [model.name, quoted[0]] if model.is_visible else []
+    return [*names, *bare, str(model.number)]
+
+
+def _relation(named: exp.Expression, model: ShownModel) -> exp.Expression:
+    """A model's number; its name where people read it."""
+    parent = named.parent
+    is_shown = isinstance(parent, exp.Select) or (
+        isinstance(parent, exp.Alias) and isinstance(parent.parent, exp.Select)
+    )
+    if is_shown or (isinstance(parent, exp.Cast) and parent.is_type("text", "varchar")):
+        return exp.Literal.string(model.name if model.is_visible else f"{model.schema}.{model.name}")
+    number = exp.Literal.number(model.number)
+    return exp.Cast(this=number, to=exp.DataType(this=exp.DType.USERDEFINED, kind="oid"))
+
+
+def _is_in(value: exp.Expression, texts: Iterable[str]) -> exp.Expression:
+    every = [exp.Literal.string(text) for text in texts]
+    return exp.In(this=exp.cast(value.copy(), "text"), expressions=every) if every else exp.false()
+
+
+def _is_regclass(cast: exp.Cast) -> bool:
+    return cast.to.sql().replace('"', "").casefold().removeprefix("pg_catalog.") == "regclass"
+
+
+def _name(function: exp.Expression) -> str:
+    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+    return str(name).casefold()

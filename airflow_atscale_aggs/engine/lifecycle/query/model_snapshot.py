@@ -1,0 +1,388 @@
+"""What answering queries needs to know of one model: names, join paths, active instances, what the data proves.
+
+Made once per version of the registry; proofs are made when a query first needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
+from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
+from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.proofs import with_proven
+from airflow_atscale_aggs.engine.lifecycle.read_surroundings import (
+    NOT_RECORDED,
+    claims_seen,
+    datasets_of,
+    have_rivals,
+    is_away,
+    needed_by,
+    tables_of,
+    what_differs,
+    with_away,
+    with_seen,
+)
+from airflow_atscale_aggs.engine.lifecycle.table_presence import missing_tables
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.validation import IssueList
+from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, InstanceIndex, Miss, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.fact_cost import Statistics
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
+from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
+    UniqueKey,
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.table_statistics import read_statistics, statistics_query
+from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
+
+
+@dataclass(slots=True)
+class Proofs:
+    """What the data has proven about keys and hierarchies, and what has been asked."""
+
+    sources: Sources
+    facts: DataFacts = field(default_factory=DataFacts)
+    asked: set[Claim] = field(default_factory=set)
+    seen: frozenset[Claim] = frozenset()
+    """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
+
+    def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
+        """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
+        self._ask(session, keys_to_prove(parts))
+        wanted = dependencies_wanted(parts, self.facts)
+        implied = implied_dependencies(wanted, self.facts)
+        self.facts = replace(self.facts, functional=self.facts.functional | implied)
+        self._ask(session, sorted(wanted - implied))
+
+    def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
+        """Ask whether the targets of joins are unique, unless it has been asked before."""
+        self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
+
+    def add_claims(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
+        """Ask the data about claims, unless it has been asked before."""
+        self._ask(session, sorted(set(claims), key=repr))
+
+    def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
+        new = [claim for claim in claims if claim not in self.asked]
+        if not new:
+            return
+        with session.hurried():
+            self.facts = with_proven(session, self.facts, new, self.sources)
+        unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
+        self.facts = with_seen(self.facts, unanswered & self.seen)
+        self.asked.update(new)
+
+
+@dataclass(slots=True)
+class Sizes:
+    """What the warehouse tells about the model's tables; asked when it is first needed."""
+
+    sources: Sources
+    datasets: tuple[str, ...]
+    _found: Statistics | None = None
+
+    def of(self, warehouse: Warehouse) -> Statistics:
+        """By (schema, table); empty where the warehouse tells nothing."""
+        if self._found is None:
+            with warehouse.session() as session:
+                return self.told(session)
+        return self._found
+
+    def told(self, session: WarehouseSession) -> Statistics:
+        """As `of`, over a session that is open already."""
+        if self._found is None:
+            query = statistics_query(set(self._places()), self.sources.dialect)
+            self._found = {} if query is None else read_statistics(session.fetch_all(query))
+        return self._found
+
+    def _places(self) -> Iterator[TableKey]:
+        for name in self.datasets:
+            try:
+                place = self.sources[name].place
+            except DefinitionError:
+                continue
+            if place is not None:
+                yield place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKnowledge:
+    """One model as it is deployed, with the instances that serve.
+
+    Attributes:
+        version: of the registry, see `RegistryReader.version`.
+        known_at: when the warehouse was asked for columns; proofs are as old at the most.
+        not_serving: definitions that are not built, and instances of another version of the model.
+        views: what is known through each perspective that was asked for.
+        of: the whole model, where this is what a perspective shows of it.
+    """
+
+    record: ModelRecord
+    version: int
+    known_at: datetime
+    model: SemanticModel
+    paths: JoinPaths
+    names: SurfaceNames
+    calculations: CalculatedMetrics
+    index: InstanceIndex
+    not_serving: tuple[Candidate, ...]
+    sources: Sources
+    proofs: Proofs
+    physical: PhysicalModel
+    sizes: Sizes
+    views: dict[str, ModelKnowledge] = field(default_factory=dict, compare=False)
+    of: ModelKnowledge | None = None
+
+    @property
+    def whole(self) -> ModelKnowledge:
+        """What is known of the model without a perspective."""
+        return self.of or self
+
+    def seen_through(self, perspective: str) -> ModelKnowledge:
+        """The same model with the names that a perspective shows."""
+        if perspective not in self.views:
+            names = SurfaceNames(self.model, self.paths, self.model.perspectives[perspective])
+            record = replace(self.record, perspective=perspective)
+            self.views[perspective] = replace(self, record=record, names=names, views={}, of=self)
+        return self.views[perspective]
+
+
+def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:
+    """Read a model from the registry and its tables' columns from the warehouse.
+
+    Raises:
+        WarehouseError: the warehouse cannot be asked.
+    """
+    registry = workspace.registry
+    # Read first: what changes afterwards makes the knowledge old, not wrong for ever.
+    version = registry.version(record.id)
+    model = _resolved(registry, record, record.deployment_id)
+    paths = JoinPaths(model)
+    keys = {key for key in map(table_key, model.datasets.values()) if key is not None}
+    active = registry.active_instances(record.id)
+    with workspace.warehouse.session() as session:
+        physical = session.columns(sorted(keys, key=str))
+        gone = missing_tables(registry, session, active)
+        settings = session.settings()
+    then = {one: registry.surroundings(one) for one in dict.fromkeys(instance.batch_id for instance in active)}
+    physical = with_away(physical, model.datasets, list(then.values()))
+    sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
+    today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
+    known = _Now(model, paths, sources, today, then, gone)
+    serving, others = _instances(registry, record, known, active)
+    return ModelKnowledge(
+        record=record,
+        version=version,
+        known_at=now,
+        model=model,
+        paths=paths,
+        names=SurfaceNames(model, paths),
+        calculations=CalculatedMetrics(model),
+        index=InstanceIndex(serving),
+        not_serving=tuple(others),
+        sources=sources,
+        proofs=Proofs(sources, seen=claims_seen(then.values())),
+        physical=PhysicalModel(model, paths, sources),
+        sizes=Sizes(sources, tuple(model.datasets)),
+    )
+
+
+def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str) -> SemanticModel:
+    return resolve_kept(registry.content(deployment_id), record.name)
+
+
+def _instances(
+    registry: RegistryReader,
+    record: ModelRecord,
+    now: _Now,
+    active: Sequence[InstanceRecord],
+) -> tuple[list[ServingInstance], list[Candidate]]:
+    """The active instances that mean today what they meant when they were built; and what does not serve."""
+    rebuild = f"build the model again: `atscale-aggs build {record.name}`"
+    current = {one.definition.id: one for one in registry.definitions(record.id, include_retired=True)}
+    history = _History(registry, record, {key: one.definition for key, one in current.items()})
+    serving: list[ServingInstance] = []
+    others: list[Candidate] = []
+    blocked = {key for key, one in current.items() if one.status == "blocked"}
+    for instance in active:
+        if instance.step.definition_id in blocked:
+            others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
+            continue
+        part = _as_of_now(history.part(instance), history.datasets(instance), now.model, now.paths)
+        miss = _why_not(instance, part, now, rebuild)
+        if part is None or miss is not None:
+            others += [miss] if miss is not None else []
+        else:
+            serving.append(_serving(instance, part, registry, now))
+    built = {(one.step.definition_id, one.step.fact) for one in active}
+    for one in current.values():
+        for part in one.definition.parts if one.status == "defined" else ():
+            if (one.definition.id, part.fact) not in built:
+                name, change = one.definition.part_name(part), f"build it: `atscale-aggs build {record.name}`"
+                others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.NOT_BUILT, change=change))
+    return serving, others
+
+
+def _why_not(instance: InstanceRecord, part: FactPart | None, now: _Now, rebuild: str) -> Candidate | None:
+    """Why an active instance does not serve; None when it does."""
+    told = Candidate(
+        aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.OTHER_VERSION, change=rebuild
+    )
+    if instance.id in now.gone:
+        return replace(told, miss=Miss.GONE, missing=now.gone[instance.id])
+    if part is None:
+        return told
+    needed = needed_by(instance.step, part, now.sources)
+    then = now.then[instance.batch_id]
+    difference = what_differs(then, now.surroundings, needed, datasets_of([part]))
+    if then is None and not difference and have_rivals(datasets_of([part]), now.sources):
+        difference = NOT_RECORDED
+    if not difference:
+        return None
+    change = f"ask and build with connections of the same settings; {rebuild}"
+    return replace(told, miss=Miss.OTHER_SETTINGS, missing=(difference,), change=change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the active instances are held against: the model as it is deployed, and the warehouse as it is.
+
+    Attributes:
+        then: surroundings of the batches that built the instances, by batch.
+        gone: names of tables that are not there any more, by instance.
+    """
+
+    model: SemanticModel
+    paths: JoinPaths
+    sources: Sources
+    surroundings: Surroundings
+    then: Mapping[str, Surroundings | None]
+    gone: Mapping[str, tuple[str, ...]]
+
+
+def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader, now: _Now) -> ServingInstance:
+    then = now.then[instance.batch_id]
+    settings = {} if then is None else then.settings
+    needed = needed_by(instance.step, part, now.sources)
+    return ServingInstance(
+        id=instance.id,
+        definition_id=instance.step.definition_id,
+        aggregate=instance.step.aggregate,
+        part=part,
+        rows=instance.rows or 0,
+        table=str(instance.table),
+        schema=registry.batch(instance.batch_id).schema,
+        as_of=instance.started_at,
+        relies_on={name: settings.get(name, "") for name in needed},
+    )
+
+
+class _History:
+    """Definitions as they were when instances were built: a later deployment may have changed what names stand for."""
+
+    def __init__(
+        self, registry: RegistryReader, record: ModelRecord, current: Mapping[str, AggregateDefinition]
+    ) -> None:
+        self._registry, self._record, self._current = registry, record, current
+        self._deployment_of: dict[str, str] = {}
+        self._old: dict[str, tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]] = {}
+
+    def part(self, instance: InstanceRecord) -> FactPart | None:
+        """What the instance stores."""
+        definitions, _ = self._of(instance)
+        definition = definitions.get(instance.step.definition_id)
+        parts = definition.parts if definition is not None else ()
+        return next((part for part in parts if part.fact == instance.step.fact), None)
+
+    def datasets(self, instance: InstanceRecord) -> Mapping[str, Dataset]:
+        """The datasets that it was built from."""
+        return self._of(instance)[1]
+
+    def _of(self, instance: InstanceRecord) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
+        batch = instance.batch_id
+        if batch not in self._deployment_of:
+            self._deployment_of[batch] = self._registry.batch(batch).deployment_id
+        deployment = self._deployment_of[batch]
+        if deployment not in self._old:
+            self._old[deployment] = self._read(deployment)
+        return self._old[deployment]
+
+    def _read(self, deployment: str) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
+        if deployment == self._record.deployment_id:
+            return self._current, self._registry.datasets(deployment)
+        model = _resolved(self._registry, self._record, deployment)
+        paths = JoinPaths(model)
+        declared = define_user_aggregates(model, paths, IssueList())
+        # No deployment declares system-defined aggregates; each gave them its own joins and columns.
+        system = [rebound(one, paths) for one in self._current.values() if one.origin.is_system_defined]
+        then = {one.id: one for one in system if one is not None}
+        return {**then, **{one.id: one for one in declared}}, model.datasets
+
+
+def _as_of_now(
+    part: FactPart | None, datasets: Mapping[str, Dataset], model: SemanticModel, paths: JoinPaths
+) -> FactPart | None:
+    """The part with today's attributes; None when an attribute or a dataset means something else today."""
+    if part is None:
+        return None
+    reached = paths.attributes_of(part.fact)
+    attributes: list[BoundAttribute] = []
+    used: dict[str, set[str]] = {part.fact: {measure.column for measure in part.measures}}
+    for bound in part.attributes:
+        today = reached.get(bound.attribute)
+        if today is None or not _is_same_place(bound, today):
+            return None
+        attributes.append(today)
+        used.setdefault(bound.dataset, set()).update(bound.columns)
+        for step in bound.steps:
+            used.setdefault(step.from_dataset, set()).update(step.from_columns)
+            used.setdefault(step.to_dataset, set()).update(step.to_columns)
+    for name, columns in used.items():
+        if not _is_same_data(datasets.get(name), model.datasets.get(name), columns):
+            return None
+    return replace(part, attributes=tuple(attributes))
+
+
+def _is_same_place(one: BoundAttribute, other: BoundAttribute) -> bool:
+    return (one.dataset, one.key_columns, one.name_column, one.steps) == (
+        other.dataset,
+        other.key_columns,
+        other.name_column,
+        other.steps,
+    )
+
+
+def _is_same_data(one: Dataset | None, other: Dataset | None, columns: Iterable[str]) -> bool:
+    """The same table or query, and the same calculations of the columns that are used."""
+    if one is None or other is None:
+        return False
+    places = [(each.database, each.schema, each.table, each.variants) for each in (one, other)]
+    if places[0] != places[1]:
+        return False
+    if one.columns == other.columns:
+        return True
+    if any(column.variants for column in (*one.columns.values(), *other.columns.values())):
+        # Calculations may stand on each other.
+        calculated = [{n: c for n, c in each.columns.items() if c.variants} for each in (one, other)]
+        if calculated[0] != calculated[1]:
+            return False
+    return all(one.columns.get(name) == other.columns.get(name) for name in columns)

@@ -1,0 +1,89 @@
+"""What the names in FROM mean: a deployed model, or a table of the warehouse, which no model hides.
+
+FROM catalog.sales       the model, whose catalog is named
+FROM sales               the table `sales` where the warehouse has one, else the model
+FROM "public"."sales"    the same: clients put in the schema that they take for the default one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
+from airflow_atscale_aggs.engine.model.datasets import TableKey
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the names of one statement mean.
+
+    Attributes:
+        models: the names that are models, in the order of the text.
+        looked_up: what the warehouse was found to have, which the rest rests on.
+        told: one sentence for each name that a model has.
+    """
+
+    models: tuple[tuple[exp.Table, ModelRecord], ...] = ()
+    looked_up: Mapping[TableKey, bool] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+
+
+def mean(tables: Sequence[exp.Table], models: KnownModels, warehouse: WarehouseTables) -> Meanings:
+    """Which of a statement's names are models.
+
+    Raises:
+        NotRegisteredError: several models have a name; or some names are models, and another one is nothing.
+    """
+    namesakes = {id(table): models.named_like(table, warehouse.here) for table in tables}
+    open_names = [table for table in tables if namesakes[id(table)] and not _is_sure(table, namesakes[id(table)])]
+    looked_up = _looked_up(open_names, warehouse)
+    found: list[tuple[exp.Table, ModelRecord]] = []
+    others: list[exp.Table] = []
+    told: dict[str, None] = {}
+    for table in tables:
+        records = namesakes[id(table)]
+        if not records:
+            others.append(table)
+            continue
+        is_table = looked_up.get(key_of(table), False)
+        if is_table:
+            others.append(table)
+        else:
+            found.append((table, models.only(table, records)))
+        told[_told(table, records, is_table=is_table, is_sure=_is_sure(table, records))] = None
+    if found and others:
+        looked_up = {**looked_up, **_looked_up(others, warehouse)}
+        missing = next((table for table in others if not looked_up[key_of(table)]), None)
+        if missing is not None:
+            raise NotRegisteredError("model, and the warehouse no table,", written_name(missing), models.near(missing))
+    return Meanings(tuple(found), looked_up, tuple(told))
+
+
+def written_name(table: exp.Table) -> str:
+    """A table's name with what stands before it, for people."""
+    return ".".join(part for part in (table.catalog, table.db, table.name) if part)
+
+
+def _is_sure(table: exp.Table, records: Sequence[ModelRecord]) -> bool:
+    """Whether the model's own catalog is named, and no database before it, which a table's would be."""
+    catalog = records[0].catalog.casefold()
+    return table.db.casefold() == catalog and table.catalog.casefold() in {"", catalog}
+
+
+def _looked_up(tables: Sequence[exp.Table], warehouse: WarehouseTables) -> dict[TableKey, bool]:
+    keys = list(dict.fromkeys(key_of(table) for table in tables))
+    return dict(zip(keys, warehouse.are_there(keys), strict=True)) if keys else {}
+
+
+def _told(table: exp.Table, records: Sequence[ModelRecord], *, is_table: bool, is_sure: bool) -> str:
+    model = " or ".join(f"`{record.catalog}.{record.name}`" for record in records)
+    if is_table:
+        return f"`{written_name(table)}` is the warehouse's table. Write {model} for the model of this name."
+    why = "" if is_sure else ": the warehouse has no table of this name"
+    return f"`{written_name(table)}` is the model {model}{why}."

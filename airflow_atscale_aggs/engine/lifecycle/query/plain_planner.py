@@ -1,0 +1,260 @@
+"""Plain SQL on the tables of a star: answered from an aggregate where that is proven to be the same, else run as it stands.
+
+Plain SQL is the warehouse's own. Its SELECTs are looked at one by one; what stands around one that is rewritten is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource, SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import (
+    Statement,
+    only_reads,
+    parse_query,
+    parse_with_tables,
+)
+from airflow_atscale_aggs.engine.rewriting.plain.plain_reader import PlainContext, PlainQuery, read_plain
+from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PlainTable, Scope, find_stars
+from airflow_atscale_aggs.engine.sql.dialects import Folding
+from airflow_atscale_aggs.engine.sql.statements import render
+
+
+@dataclass(slots=True)
+class PlainPlan:
+    """What is to be done about a plain query.
+
+    Attributes:
+        statement: with the SELECTs that are rewritten.
+        composed: what takes their place.
+        untouched: why the others are run as they stand, one sentence each.
+        planners: of the SELECTs that were understood, rewritten or not.
+        known: the models that were looked at.
+    """
+
+    statement: Statement
+    composed: list[exp.Query] = field(default_factory=list)
+    untouched: list[str] = field(default_factory=list)
+    planners: list[SelectPlanner] = field(default_factory=list)
+    sources: list[PartSource] = field(default_factory=list)
+    known: tuple[ModelKnowledge, ...] = ()
+
+    @property
+    def queries(self) -> list[ModelQuery]:
+        """What was understood."""
+        return [planner.query for planner in self.planners if planner.query is not None]
+
+    def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
+        """By source: what does not answer it, and why."""
+        found = [one for planner in self.planners for one in planner.candidates(estimate=estimate)]
+        return found + [()] * (len(self.sources) - len(found))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """A query in the warehouse's own SQL.
+
+    Attributes:
+        root: None for what is not known to the parser, or known and no SELECT: it is run as it stands.
+        unread: why there is no root.
+    """
+
+    root: exp.Query | None
+    unread: UnreadableQueryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How a query was asked; see `PlainPlanner.plan`. ``written`` is empty for a SELECT inside another."""
+
+    since: datetime | None
+    written: str
+    use_aggregates: bool
+
+
+class PlainPlanner:
+    """Plans plain queries of one workspace."""
+
+    def __init__(self, workspace: Workspace, tables: WarehouseTables) -> None:
+        self._workspace, self._tables = workspace, tables
+
+    def read(self, sql: str) -> PlainText | None:
+        """The query as the warehouse's own SQL; None when it names tables and the warehouse has none of them."""
+        dialect = self._workspace.warehouse.dialect
+        ignores_case = dialect.folding is Folding.KEEP
+        try:
+            root, tables = parse_with_tables(sql, dialect=dialect.sqlglot_name, keeps_aliases=ignores_case)
+        except UnreadableQueryError as error:
+            return PlainText(None, error) if only_reads(sql, dialect.sqlglot_name) else None
+        except UnsupportedQueryError:
+            return None
+        named = [key_of(table) for table in tables]
+        is_there = not named or any(one is not None for one in self._tables.find(named))
+        return PlainText(root) if is_there or any(self._tables.are_there(named)) else None
+
+    def plan(
+        self,
+        sql: str,
+        root: exp.Query,
+        known: Sequence[ModelKnowledge],
+        *,
+        since: datetime | None,
+        written: str,
+        use_aggregates: bool = True,
+    ) -> PlainPlan:
+        """What each SELECT of the query is answered from.
+
+        Args:
+            root: from `read`.
+            known: the models that may answer it.
+            since: only aggregates that know the facts of this moment; None: all.
+            written: the query with the values that it really has.
+            use_aggregates: False: it is understood, for the log, and run as it stands.
+        """
+        dialect = self._workspace.warehouse.dialect
+        rewritten: list[exp.Select] = []
+        plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), known=tuple(known))
+        for select in root.find_all(exp.Select, bfs=False):
+            if select.args.get("from_") is None:
+                continue
+            try:
+                asked = _Asked(since, written if select is root else "", use_aggregates)
+                composed = self._answered(select, plan, asked)
+            except UnsupportedQueryError as error:
+                plan.untouched.append(f"`{error.clause}`: {error.reason}.")
+                continue
+            if composed is not None:
+                rewritten.append(select)
+                plan.composed.append(composed)
+        plan.statement = Statement(sql, dialect.sqlglot_name, root, tuple(rewritten), ())
+        return plan
+
+    def _answered(self, select: exp.Select, plan: PlainPlan, asked: _Asked) -> exp.Query | None:
+        """The SELECT on an aggregate; None when it is understood and no aggregate serves, or when it is on no star."""
+        relations = _relations(select)
+        own = {one.alias for one in select.root().find_all(exp.CTE)}
+        if all(not isinstance(one, exp.Table) or (not one.db and one.name in own) for one in relations):
+            return None
+        scope = self._scope(select, relations, own)
+        first: UnsupportedQueryError | None = None
+        understood: SelectPlanner | None = None
+        for known in plan.known:
+            if not any(known.physical.datasets_at(table.place) for table in scope.tables.values()):
+                continue
+            try:
+                planner, composed = self._answered_by(select, scope, known, asked)
+            except UnsupportedQueryError as error:
+                first = first or error
+                continue
+            understood = understood or planner
+            if composed is not None:
+                understood = planner
+                break
+        else:
+            composed = None
+        if understood is None:
+            raise first or UnsupportedQueryError(_text(select), "no deployed model has its tables joined in this way")
+        plan.planners.append(understood)
+        plan.sources += understood.sources
+        return composed
+
+    def _answered_by(
+        self, select: exp.Select, scope: Scope, known: ModelKnowledge, asked: _Asked
+    ) -> tuple[SelectPlanner, exp.Query | None]:
+        """By one model."""
+        if known.model.row_securities:
+            raise UnsupportedQueryError(known.record.name, "the model has row security, which aggregates do not know")
+        understood: SelectPlanner | None = None
+        for joins in find_stars(select, scope, known.physical):
+            names = self._names(select, asked.written)
+            plain = read_plain(select, joins, names, self._context(scope, known))
+            self._prove(plain, known)
+            planner = SelectPlanner(self._workspace, known, asked.since)
+            composed = planner.answered(plain.query, plain.part, use_aggregates=asked.use_aggregates)
+            understood = understood or planner
+            if composed is not None:
+                return planner, composed
+        if understood is None:
+            reason = f"its joins are not those of model `{known.record.name}`"
+            raise UnsupportedQueryError(_text(select), reason)
+        return understood, None
+
+    def _context(self, scope: Scope, known: ModelKnowledge) -> PlainContext:
+        return PlainContext(
+            scope=scope,
+            model=known.physical,
+            calculations=known.calculations,
+            dialect=self._workspace.warehouse.dialect,
+            popularity=known.index.popularity,
+        )
+
+    def _prove(self, plain: PlainQuery, known: ModelKnowledge) -> None:
+        """A join that may meet several rows multiplies what it joins; no aggregate says how often."""
+        steps = plain.joins.steps
+        with self._workspace.warehouse.session() as session:
+            known.proofs.add_keys(session, steps)
+        for step in steps:
+            key = (step.to_dataset, step.to_columns)
+            if step.kind is JoinKind.BRIDGE or key not in known.proofs.facts.unique_keys:
+                raise UnsupportedQueryError(_told(step), "the data does not prove that it meets one row at the most")
+
+    def _names(self, select: exp.Select, written: str) -> list[str]:
+        """Names of the columns; those that the warehouse makes up are asked of it, for the outermost SELECT."""
+        own = [one.alias or (one.name if isinstance(one, exp.Column) else "") for one in select.expressions]
+        if all(own) or not written:
+            return own
+        dialect = self._workspace.warehouse.dialect
+        asked = parse_query(written, dialect=dialect.sqlglot_name)
+        probe = exp.select("*").from_(asked.subquery("asked")).limit(0)
+        try:
+            with self._workspace.warehouse.session() as session:
+                names, _ = session.fetch_named(render(probe, dialect))
+        except PermanentWarehouseError as error:
+            raise UnsupportedQueryError(_text(select), f"the warehouse refuses it: {error.reason}") from error
+        return [mine or theirs for mine, theirs in zip(own, names, strict=False)] if len(names) == len(own) else own
+
+    def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> Scope:
+        made: list[PlainTable] = []
+        keys = []
+        for relation in relations:
+            strange = {name for name, value in relation.args.items() if value} - {"this", "db", "catalog", "alias"}
+            columns = relation.args.get("alias") and relation.args["alias"].args.get("columns")
+            if not isinstance(relation, exp.Table) or strange or columns:
+                raise UnsupportedQueryError(_text(relation), "it is no plain table")
+            keys.append(key_of(relation))
+        for relation, found in zip(relations, self._tables.find(keys), strict=True):
+            if found is None or (not relation.args.get("db") and relation.name in own):
+                raise UnsupportedQueryError(_text(relation), "it is no table of the warehouse")
+            made.append(PlainTable(relation.alias_or_name, found.spelled, found))
+        if len({one.alias for one in made}) < len(made):
+            raise UnsupportedQueryError(_text(select), "two of its tables have one name")
+        return Scope(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
+
+
+def _relations(select: exp.Select) -> list[exp.Expression]:
+    """What stands in FROM."""
+    source = select.args.get("from_")
+    return [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+
+
+def _told(step: JoinStep) -> str:
+    return f"{step.from_dataset} → {step.to_dataset} ({', '.join(step.to_columns)})"
+
+
+def _text(node: exp.Expression) -> str:
+    text = node.sql()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST = 100

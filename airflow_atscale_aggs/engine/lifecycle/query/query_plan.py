@@ -1,0 +1,71 @@
+"""How a query is answered, as a value: the SQL, where its parts come from, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_atscale_aggs.engine.errors import UnreadableQueryError
+from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.model.datasets import TableKey
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, Miss
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPlan:
+    """How a query would be answered now.
+
+    Attributes:
+        sql: for the warehouse, in its dialect.
+        sources: one per part.
+        model_id: of the first model that it asks.
+        asked: the query, as it was parsed.
+        keys, metrics, predicates: names of what it groups by, measures and filters by.
+        candidates: by part: the other aggregates with the reason against each, nearest first.
+        untouched: of plain SQL on tables: why its SELECTs, or some of them, are run as they stand.
+        meant: what names in FROM mean that a model has, one sentence each.
+        known: the models that it was made from.
+        looked_up: what the warehouse was found to have, which it rests on.
+        full_names: by the names of the answer's columns in the SQL: their own, which the warehouse would cut off.
+        unread: why the SQL was not understood, which is run as it stands.
+    """
+
+    sql: str
+    sources: tuple[PartSource, ...]
+    model_id: str
+    asked: Statement
+    keys: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    predicates: tuple[str, ...] = ()
+    candidates: tuple[tuple[Candidate, ...], ...] = ()
+    untouched: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    known: tuple[ModelKnowledge, ...] = ()
+    looked_up: Mapping[TableKey, bool] = field(default_factory=dict)
+    full_names: Mapping[str, str] = field(default_factory=dict)
+    unread: UnreadableQueryError | None = None
+
+    def verdict(self, number: int) -> str:
+        """Why a part is answered from where it is, in one sentence; needs ``candidates``."""
+        source = self.sources[number]
+        if source.aggregate is not None:
+            return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
+        facts, nearest = source.facts, next(iter(self.candidates[number]), None)
+        if facts is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
+            return (
+                f"The facts `{source.fact}` answer: the index on `{facts.index}` leads to about {facts.cost:,} of "
+                f"{facts.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
+            )
+        misses = {one.miss for one in self.candidates[number]}
+        if not misses:
+            return f"The facts `{source.fact}` answer: no aggregate is defined for them."
+        if misses <= {Miss.NOT_BUILT}:
+            return f"The facts `{source.fact}` answer: aggregates are defined for them, but not built."
+        return f"The facts `{source.fact}` answer: aggregates are built, but none of them matches."
+
+    @property
+    def uses_aggregates(self) -> bool:
+        """True when at least one part is answered from an aggregate."""
+        return any(source.aggregate is not None for source in self.sources)

@@ -1,0 +1,349 @@
+"""From the text of a query to its plan: what its names mean, what its SELECTs on models become, what stays as it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlglot import UnsupportedError, exp
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+
+from airflow_atscale_aggs.engine.errors import (
+    DefinitionError,
+    NotRegisteredError,
+    QueryError,
+    UnreadableQueryError,
+    UnsupportedQueryError,
+)
+from airflow_atscale_aggs.engine.lifecycle.query.model_catalog import ModelCatalog, may_ask_for_models
+from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, mean, written_name
+from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan, PlainPlanner, PlainText
+from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import Metric
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parse.aggregate_calls import AS_DEFINED, keeps_calculation, method_of
+from airflow_atscale_aggs.engine.rewriting.parse.deep_nesting import with_room
+from airflow_atscale_aggs.engine.rewriting.parse.flattening import rename_ctes
+from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement, model_statement, parse_with_tables
+from airflow_atscale_aggs.engine.rewriting.parse.outer_divisions import mean_divisions
+from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import translated_around
+from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
+from airflow_atscale_aggs.engine.sql.functions.translating import Translator
+from airflow_atscale_aggs.engine.sql.long_names import has_long_names, shorten_names
+from airflow_atscale_aggs.engine.sql.statements import render_last
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as it was asked; see `use.answer`.
+
+    Attributes:
+        written: the query with its own values, where ``sql`` has marks in their place; empty: as ``sql``.
+    """
+
+    sql: str
+    model: str | None
+    dialect: str
+    use_aggregates: bool = True
+    max_staleness: timedelta | None = None
+    written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnModels:
+    """A statement on models, with what plans each of its SELECTs."""
+
+    statement: Statement
+    planners: tuple[SelectPlanner, ...]
+    meanings: Meanings
+
+
+@dataclass(frozen=True, slots=True)
+class _OnTables:
+    """Plain SQL; None for what is not looked into."""
+
+    sql: str
+    plan: PlainPlan | None
+    unread: UnreadableQueryError | None
+    meanings: Meanings
+    reason: str = ""
+
+
+class QueryPlanner:
+    """Plans the queries of one workspace. For one thread."""
+
+    def __init__(self, workspace: Workspace, models: KnownModels, tables: WarehouseTables) -> None:
+        self._workspace, self._models, self._tables = workspace, models, tables
+        self._catalog = ModelCatalog(workspace, models, tables)
+
+    def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
+        """The plan, without reasons. Raises as `use.answer` does."""
+        return with_room(lambda: self._planned(asked, now), asked.sql)
+
+    def _planned(self, asked: Asked, now: datetime) -> QueryPlan:
+        read = self._read(asked, now)
+        if isinstance(read, _OnTables):
+            return self._on_tables(read)
+        return self._on_models(read, use_aggregates=asked.use_aggregates)
+
+    def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
+        """The plan with the other candidates. Raises as `use.explain` does."""
+        check_characters(asked.sql)
+        return with_room(lambda: self._explained(asked, now, estimate=estimate), asked.sql)
+
+    def _explained(self, asked: Asked, now: datetime, *, estimate: bool) -> QueryPlan:
+        read = self._read(asked, now)
+        if isinstance(read, _OnTables):
+            candidates = read.plan.candidates(estimate=estimate) if read.plan is not None else []
+            return replace(self._on_tables(read), candidates=tuple(candidates))
+        plan = self._on_models(read, use_aggregates=True)
+        found = [one for planner in read.planners for one in planner.candidates(estimate=estimate)]
+        return replace(plan, candidates=tuple(found))
+
+    def _on_models(self, read: _OnModels, *, use_aggregates: bool) -> QueryPlan:
+        statement, planners = read.statement, read.planners
+        translator = translator_of(statement.dialect, self._workspace.warehouse.dialect)
+        divides = translator is None and "/" in statement.sql
+
+        def answered(number: int, select: exp.Select) -> exp.Query:
+            if divides:
+                mean_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
+            return planners[number].plan(statement, select, use_aggregates=use_aggregates)
+
+        sql, full_names = self._rendered(statement, answered, divides=divides, translator=translator)
+        keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
+        return QueryPlan(
+            sql=sql,
+            sources=tuple(source for planner in planners for source in planner.sources),
+            # No SELECT on a model is left where a CTE on one is never used.
+            model_id=planners[0].model_id if planners else "",
+            asked=statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
+            meant=read.meanings.told,
+            known=tuple(planner.known for planner in planners),
+            looked_up=read.meanings.looked_up,
+            full_names=full_names,
+        )
+
+    def _on_tables(self, read: _OnTables) -> QueryPlan:
+        """As it stands, unless a part of it is answered from an aggregate."""
+        plain = read.plan
+        if plain is None:
+            reason = read.unread.reason if read.unread is not None else read.reason
+            statement = Statement(read.sql, "", exp.Select(), (), ())
+            return QueryPlan(
+                sql=read.sql,
+                sources=(),
+                model_id="",
+                asked=statement,
+                untouched=(f"{reason}.",),
+                meant=read.meanings.told,
+                unread=read.unread,
+            )
+        keys, metrics, predicates = _names(plain.queries)
+        composed = plain.composed
+        return QueryPlan(
+            sql=self._rendered(plain.statement, lambda number, _: composed[number])[0] if composed else read.sql,
+            sources=tuple(plain.sources),
+            model_id=plain.planners[0].model_id if plain.planners else "",
+            asked=plain.statement,
+            keys=keys,
+            metrics=metrics,
+            predicates=predicates,
+            untouched=tuple(plain.untouched),
+            meant=read.meanings.told,
+            known=plain.known,
+            looked_up=read.meanings.looked_up,
+        )
+
+    def _read(self, asked: Asked, now: datetime) -> _OnTables | _OnModels:
+        """What the names in the query mean, and so who plans it."""
+        self._models.look(now)
+        self._tables.forget_old(now)
+        unreadable, root, named = self._parsed(asked.sql, asked.dialect)
+        meanings = mean(named, self._models, self._tables)
+        if not meanings.models:
+            planner = PlainPlanner(self._workspace, self._tables)
+            plain = planner.read(asked.sql)
+            if plain is not None:
+                return self._read_plain(asked, planner, plain, meanings, now)
+            if root is None or not named:
+                reason = "it is no query of the warehouse, and it names no model"
+                raise unreadable or UnreadableQueryError(asked.sql, reason)
+            meanings = self._by_default(named, asked.model, meanings)
+        assert root is not None  # noqa: S101 - names were found in it
+        known = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
+        numbers = {one.record.id: number for number, one in enumerate(known)}
+        models = [(table, numbers[record.id]) for table, record in meanings.models]
+        self._note_columns(table for table in named if id(table) not in {id(one) for one, _ in meanings.models})
+        rename_ctes(root, {name for one in known for name in _names_inside(one)})
+        kept = functools.partial(_is_kept, known)
+        statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models, is_kept=kept)
+        since = now - asked.max_staleness if asked.max_staleness is not None else None
+        planners = tuple(SelectPlanner(self._workspace, known[number], since) for number in statement.models)
+        return _OnModels(statement, planners, meanings)
+
+    def _read_plain(
+        self, asked: Asked, planner: PlainPlanner, plain: PlainText, meanings: Meanings, now: datetime
+    ) -> _OnTables:
+        if plain.root is None:
+            return _OnTables(asked.sql, None, plain.unread, meanings)
+        sql = self._with_models(asked.sql, plain.root, now)
+        if sql is not None:
+            return _OnTables(sql, None, None, meanings, "it asks for the catalog, which shows models as views")
+        since = now - asked.max_staleness if asked.max_staleness is not None else None
+        plan = planner.plan(
+            asked.sql,
+            plain.root,
+            self._models.all(asked.model, now),
+            since=since,
+            written=asked.written or asked.sql,
+            use_aggregates=asked.use_aggregates,
+        )
+        return _OnTables(asked.sql, plan, None, meanings)
+
+    def _with_models(self, sql: str, root: exp.Query, now: datetime) -> str | None:
+        """A query on the catalog, which shows models as well; None: it is none, or it cannot be said exactly."""
+        shows = root.copy() if may_ask_for_models(sql) else None
+        if shows is None or not self._catalog.add_models(shows, now):
+            return None
+        try:
+            made = render_last(shows, self._workspace.warehouse.dialect)
+        except UnsupportedError:
+            return None
+        # The parser may take an operator for a function that only some warehouses mean by it.
+        is_said = "~" in made or "REGEXP_MATCHES(" in made
+        return made if "~" not in sql or is_said else None
+
+    def _note_columns(self, tables: Iterable[exp.Table]) -> None:
+        """Note the columns of tables that stand beside models: names without a table are looked up among them."""
+        beside = list(tables)
+        for table, columns in zip(beside, self._tables.find([key_of(one) for one in beside]), strict=True):
+            if columns is not None:
+                table.meta[COLUMNS] = {**{name.casefold(): kind for name, kind in columns.items()}, **columns}
+
+    def _by_default(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
+        """Where nothing that is named is there, a default model is meant.
+
+        Raises:
+            NotRegisteredError: there is no default, or no such model.
+        """
+        if model is None:
+            name = written_name(named[0])
+            raise NotRegisteredError("model, and the warehouse no table,", name, self._models.near(named[0]))
+        record = self._models.default(model)
+        return replace(meanings, models=tuple((table, record) for table in named))
+
+    @staticmethod
+    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
+        """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
+        try:
+            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
+        except UnreadableQueryError as error:
+            return error, None, []
+
+    def _rendered(
+        self,
+        statement: Statement,
+        composed: Callable[[int, exp.Select], exp.Query],
+        *,
+        divides: bool = False,
+        translator: Translator | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """The SQL for the warehouse, and the full names of those that it has cut.
+
+        Args:
+            translator: gives what stands around the SELECTs on models its meaning.
+        """
+        dialect = self._workspace.warehouse.dialect
+        try:
+            made = statement.answered_by(composed)
+            if divides:
+                mean_divisions(made, statement.dialect, dialect)
+            if translator is not None and not statement.is_plain:
+                translated_around(made, translator)
+            is_long = has_long_names(statement.sql, dialect.max_identifier)
+            full_names = shorten_names(made, dialect.max_identifier) if is_long else {}
+            return render_last(made, dialect), full_names
+        except UnsupportedError as error:
+            reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
+            raise UnsupportedQueryError(statement.sql, reason) from error
+
+
+def _is_kept(known: Sequence[ModelKnowledge], number: int, name: str, around: exp.Expression) -> bool | None:
+    """Whether an aggregate function around a column means the metric as it is defined; None: it is no metric."""
+    names = known[number].names
+    try:
+        meaning = names.find(name) if names.has(name) else None
+    except QueryError:
+        return False
+    if meaning is None or isinstance(meaning, GrainAttribute):
+        return None
+    is_distinct = isinstance(around.this, exp.Distinct)
+    if not isinstance(around, exp.AggFunc):
+        return False
+    if isinstance(meaning, Metric):
+        return method_of(around, meaning, is_distinct=is_distinct) == AS_DEFINED
+    # SUM is what tools put around any number. The greatest of several ratios is not the ratio of all.
+    return isinstance(around, exp.Sum) and keeps_calculation(around, is_distinct=is_distinct)
+
+
+def _names_inside(known: ModelKnowledge) -> Iterator[str]:
+    """Names without a schema that SQL on a model's tables uses: a CTE of one of them would hide the table."""
+    yield from known.model.datasets
+    for dataset in known.model.datasets:
+        with contextlib.suppress(DefinitionError):
+            place = known.sources[dataset].place
+            if place is not None:
+                yield place[2]
+
+
+def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What the queries group by, measure and filter by."""
+    return (
+        tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
+        tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+        tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
+    )
+
+
+def _known_dialect(sql: str, dialect: str) -> str:
+    """The dialect's name, when there is one of that name."""
+    try:
+        _check_dialect(dialect)
+    except ValueError as error:
+        raise UnreadableQueryError(sql, f"there is no SQL dialect `{dialect}`: {error}") from error
+    return dialect
+
+
+@cache
+def _check_dialect(name: str) -> None:
+    SqlDialect.get_or_raise(name)
+
+
+def check_characters(sql: str) -> None:
+    """Refuse halves of characters, which bytes of a command line become that are no UTF-8. No warehouse takes them.
+
+    Raises:
+        UnreadableQueryError: there is one.
+    """
+    if sql.isascii():
+        return
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        shown = sql.encode(errors="replace").decode()
+        raise UnreadableQueryError(shown, "it holds bytes that are no UTF-8 text") from error

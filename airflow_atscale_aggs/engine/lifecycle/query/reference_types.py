@@ -1,0 +1,58 @@
+"""Types of what a query refers to: those of the columns in the warehouse, as PostgreSQL sees them."""
+
+from __future__ import annotations
+
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery, Ref
+from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import TypeOf
+from airflow_atscale_aggs.engine.sql.functions.aggregates import average_type, sum_type
+from airflow_atscale_aggs.engine.sql.functions.types import BIGINT, DOUBLE, UNKNOWN, SqlType, type_named
+
+_AVERAGES = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_pop"})
+_EXTREMES = frozenset({"minimum", "maximum"})
+
+
+def type_of_references(query: ModelQuery, known: ModelKnowledge) -> TypeOf:
+    """The type of an attribute or a metric by its place in the query."""
+
+    def type_of(kind: Ref, place: int) -> SqlType:
+        if kind is Ref.ATTRIBUTE:
+            return _type_of_attribute(query.attributes[place], known)
+        metric = known.model.metric(query.metrics[place])
+        method = query.methods.get(place) or (metric.calculation_method if metric is not None else "")
+        if metric is None or "count" in method:
+            return BIGINT
+        column = _type_of_column(metric.dataset, metric.column, known)
+        if method.startswith("sum"):
+            return sum_type(column)
+        if method in _AVERAGES:
+            return average_type(column)
+        if method in _EXTREMES:
+            return column
+        return DOUBLE if metric.quantiles else UNKNOWN
+
+    return type_of
+
+
+def _type_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> SqlType:
+    bound = bound_of(attribute, known)
+    if bound is None:
+        return UNKNOWN
+    column = attribute.column if isinstance(attribute, KeyColumn) else bound.name_column
+    return _type_of_column(bound.dataset, column, known)
+
+
+def _type_of_column(dataset: str, column: str, known: ModelKnowledge) -> SqlType:
+    """Not known where the table is gone: an aggregate may answer all the same."""
+    try:
+        return type_named(known.sources[dataset].data_type(column))
+    except DefinitionError:
+        return UNKNOWN
+
+
+def bound_of(attribute: GrainAttribute, known: ModelKnowledge) -> BoundAttribute | None:
+    """An attribute as some fact reaches it; its columns are the same for all."""
+    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.facts)
+    return next((bound for bound in reached if bound is not None), None)

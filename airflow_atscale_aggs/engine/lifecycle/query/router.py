@@ -1,0 +1,352 @@
+"""Used: queries on a model are answered from its aggregates, or from the facts when none can be proven to serve.
+
+Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to an aggregate table that satisfies them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from airflow_atscale_aggs.engine.errors import (
+    PermanentWarehouseError,
+    QueryError,
+    UnreadableQueryError,
+    UnsupportedQueryError,
+)
+from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
+from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory
+from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
+from airflow_atscale_aggs.engine.lifecycle.query.query_planner import Asked, QueryPlanner, check_characters
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import Parameters, with_values
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
+from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
+    SHAPED_DIALECT,
+    Shape,
+    SqlTemplate,
+    shape_of,
+    template_of,
+    without_marks,
+)
+
+DEFAULT_DIALECT = "postgres"
+_REMEDIES = {
+    "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
+    "EXPLAIN": "Ask `atscale-aggs explain`, which says what answers the query.",
+    "DESCRIBE": "Read information_schema.columns, which shows models.",
+    "SHOW": "Read information_schema.columns, which shows models.",
+}
+MOST_PLANS = 1000
+"""Plans that a router keeps, by query shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The rows, and where they really came from.
+
+    Attributes:
+        plan: what was run in the end.
+        planned: the sources that were meant; other than ``plan.sources`` after a fallback.
+        fallback_reason: why the aggregate that was meant could not be read; empty when all went as planned.
+        log_loss: what the log of queries lacks because the registry could not be written; empty when it lacks nothing.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    plan: QueryPlan
+    planned: tuple[PartSource, ...]
+    fallback_reason: str = ""
+    log_loss: str = ""
+
+
+def answer(
+    workspace: Workspace,
+    sql: str,
+    *,
+    model: str | None = None,
+    dialect: str = DEFAULT_DIALECT,
+    use_aggregates: bool = True,
+    max_staleness: timedelta | None = None,
+    parameters: Parameters | None = None,
+    user: str = "",
+) -> Answer:
+    """Run a query on a model, or plain SQL on the warehouse's tables.
+
+    Args:
+        sql: one query whose FROM names deployed models: ``SELECT … FROM catalog.model …``; or one on tables, in the
+            warehouse's own SQL: run as it stands, its SELECTs on aggregates where that is proven to be the same.
+        model: the model that is meant where the query names none that is deployed.
+        dialect: the SQL that the query on a model is written in, by sqlglot's name.
+        use_aggregates: False: from the facts.
+        max_staleness: aggregates whose build began longer ago are not used; None: all are.
+        parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
+        user: who asks, for the log.
+
+    Raises:
+        QueryError: the query cannot be answered as asked; says which clause.
+        NotRegisteredError: no such model.
+        WarehouseError: the warehouse refused.
+    """
+    with QueryRouter(workspace, user=user) as router:
+        bound = with_values(sql, parameters, dialect)
+        found = router.answer(
+            bound, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
+        )
+    return replace(found, log_loss=router.log_loss)
+
+
+def explain(
+    workspace: Workspace,
+    sql: str,
+    *,
+    model: str | None = None,
+    dialect: str = DEFAULT_DIALECT,
+    max_staleness: timedelta | None = None,
+    parameters: Parameters | None = None,
+    estimate: bool = True,
+) -> QueryPlan:
+    """How a query would be answered, and why no other aggregate would answer it. Does not run it.
+
+    Args:
+        estimate: sketch in the warehouse how many rows the smallest change of the nearest aggregate would add, by one
+            scan of the fact.
+
+    Raises as `answer` does.
+    """
+    router = QueryRouter(workspace)
+    bound = with_values(sql, parameters, dialect)
+    return router.explain(bound, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
+
+
+@dataclass(frozen=True, slots=True)
+class _CachedPlan:
+    """A plan of a query shape, with what it was made from."""
+
+    records: Sequence[ModelRecord]
+    plan: QueryPlan
+    template: SqlTemplate
+
+
+class QueryRouter:
+    """Answers many queries of one workspace; keeps what it knows of models between them. For one thread.
+
+    Args:
+        user: who asks, for the log.
+    """
+
+    def __init__(self, workspace: Workspace, *, user: str = "", clock: Callable[[], datetime] = utc_now) -> None:
+        self._workspace, self._user, self._clock = workspace, user, clock
+        self._history = QueryHistory(workspace.registry)
+        self._models = KnownModels(workspace)
+        self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
+        self._tables = WarehouseTables(workspace)
+        self._planner = QueryPlanner(workspace, self._models, self._tables)
+
+    def answer(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+    ) -> Answer:
+        """See `answer`."""
+        plan = self.plan(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+        begun = time.perf_counter()
+        try:
+            columns, rows = self._fetch(plan)
+            found = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
+        except PermanentWarehouseError as error:
+            if plan.unread is not None:
+                raise self._refused(plan.unread, error) from error
+            if not plan.uses_aggregates:
+                raise
+            # What was known of the warehouse is not true any more.
+            self._models.forget()
+            self.forget_plans()
+            from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
+            columns, rows = self._fetch(from_facts)
+            reason = error.reason
+            found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
+        self._remember(found, time.perf_counter() - begun)
+        return found
+
+    def _refused(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
+        """What to say of a statement that neither we nor the warehouse understand."""
+        meant = self._models.named_in(unread.sql)
+        if meant and first_word(unread.sql) not in {"SELECT", "WITH"}:
+            return _no_select(meant, unread.sql)
+        return UnreadableQueryError(unread.sql, f"{unread.reason}; {error.dialect} says: {error.reason}")
+
+    def close(self) -> None:
+        """Write what the log has not got yet. The workspace stays open."""
+        self._history.close(self._workspace.settings, now=self._clock())
+
+    @property
+    def log_loss(self) -> str:
+        """What the log of queries lacks, in one sentence; empty when nothing was lost."""
+        return self._history.log_loss
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _remember(self, found: Answer, seconds: float) -> None:
+        plan, now = found.plan, self._clock()
+        if not plan.model_id:
+            # Plain SQL that has nothing to do with a model.
+            return
+        settings = self._models.settings_of(plan.model_id)
+        if not settings.history:
+            return
+        record = QueryRecord(
+            model_id=plan.model_id,
+            fingerprint=hashlib.sha256(f"{plan.model_id}\x00{plan.asked.shape}".encode()).hexdigest()[:32],
+            asked_at=now,
+            shape=plan.asked.sql if settings.history_literals else plan.asked.shape,
+            keys=plan.keys,
+            metrics=plan.metrics,
+            predicates=plan.predicates,
+            planned=_remembered(found.planned),
+            actual=_remembered(plan.sources),
+            rows=len(found.rows),
+            seconds=seconds,
+            fallback_reason=found.fallback_reason,
+            user=self._user,
+        )
+        self._history.add(record)
+        if self._history.is_due(now):
+            self._history.write(settings, now=now)
+
+    def plan(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        use_aggregates: bool = True,
+        max_staleness: timedelta | None = None,
+    ) -> QueryPlan:
+        """What `answer` would run, without reasons."""
+        check_characters(sql)
+        asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+        shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
+        if shape is None:
+            return self._planner.planned(asked, now=self._clock())
+        key = (shape.key, model, dialect, use_aggregates)
+        cached = self._plans.get(key)
+        if cached is not None and self._holds(cached):
+            self._plans.move_to_end(key)
+            return _filled(cached.plan, cached.template, shape)
+        try:
+            plan = self._planner.planned(replace(asked, sql=shape.marked, written=sql), now=self._clock())
+        except QueryError:
+            # The sentence must quote what was written.
+            return self._planner.planned(asked, now=self._clock())
+        template = template_of(plan.sql, shape)
+        if template is None or not plan.known or self._models.settings_of(plan.model_id).history_literals:
+            return self._planner.planned(asked, now=self._clock())
+        self._plans[key] = _CachedPlan(self._models.records, plan, template)
+        if len(self._plans) > MOST_PLANS:
+            self._plans.popitem(last=False)
+        return _filled(plan, template, shape)
+
+    def forget_plans(self) -> None:
+        """Plan every query anew."""
+        self._plans.clear()
+
+    def _holds(self, cached: _CachedPlan) -> bool:
+        """Whether what a plan was made from is still true."""
+        now = self._clock()
+        self._models.look(now)
+        self._tables.forget_old(now)
+        return (
+            cached.records is self._models.records
+            and all(
+                self._models.is_true(known, now) and not self._models.settings_of(known.record.id).history_literals
+                for known in cached.plan.known
+            )
+            and self._tables.holds(cached.plan.looked_up)
+        )
+
+    def explain(
+        self,
+        sql: str,
+        *,
+        model: str | None = None,
+        dialect: str = DEFAULT_DIALECT,
+        max_staleness: timedelta | None = None,
+        estimate: bool = True,
+    ) -> QueryPlan:
+        """See `explain`."""
+        asked = Asked(sql, model, dialect, max_staleness=max_staleness)
+        plan = self._planner.explained(asked, estimate=estimate, now=self._clock())
+        name = self._models.asked_in(sql) if plan.unread is not None else ""
+        if name and not any(self._tables.are_there([(None, None, name)])):
+            # The warehouse has no such table, so that it would refuse to run it.
+            raise _no_select(name, sql)
+        return plan
+
+    def _fetch(self, plan: QueryPlan) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Run a plan, in a session whose settings are those that its aggregates rely on.
+
+        Raises:
+            PermanentWarehouseError: they are not, which a role's or database's new default does; or the warehouse refused.
+        """
+        needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
+        with self._workspace.warehouse.session() as session:
+            if needed:
+                settings = session.settings()
+                for name, value in needed.items():
+                    if settings.get(name, "") != value:
+                        reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
+                        raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
+            known = session.dialect.session_settings
+            is_ours = known is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
+            with session.under(known.literals) if known is not None and is_ours else contextlib.nullcontext():
+                names, rows = session.fetch_named(plan.sql)
+        return tuple(plan.full_names.get(name, name) for name in names), rows
+
+
+def _no_select(model: str, sql: str) -> UnsupportedQueryError:
+    verb = first_word(sql)
+    reason = f"`{model}` is a model, and a model is asked by SELECT alone"
+    return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
+
+
+def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
+    """The plan of a shape for the values of one query."""
+    if not shape.values:
+        return plan
+    untouched = tuple(without_marks(reason, shape.values) for reason in plan.untouched)
+    return replace(plan, sql=template.filled(shape.values), untouched=untouched)
+
+
+def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
+    return tuple(
+        QuerySource(
+            fact=one.fact,
+            aggregate=one.aggregate or "",
+            definition_id=one.definition_id or "",
+            rows=one.rows,
+            fact_rows=one.facts.rows if one.facts is not None else None,
+            fact_cost=one.facts.cost if one.facts is not None else None,
+        )
+        for one in sources
+    )

@@ -1,0 +1,166 @@
+"""The deployed models that a router knows: looked up by name, known while the registry stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_names
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
+from airflow_atscale_aggs.engine.settings import Settings
+
+LOOK_EVERY = timedelta(seconds=1)
+"""How long a router takes the registry to be as it was."""
+
+LONGEST_ALONE = timedelta(minutes=5)
+"""How long a router answers by what it knows while the registry cannot be reached."""
+
+
+class KnownModels:
+    """The models of one workspace, as one router has come to know them.
+
+    Attributes:
+        records: all that are deployed; the same object while nothing was deployed.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.records: Sequence[ModelRecord] = ()
+        self._named: dict[str, list[ModelRecord]] = {}
+        self._known: dict[str, ModelKnowledge] = {}
+        self._versions: dict[str, int] = {}
+        self._settings: dict[str, Settings] = {}
+        self._looked_at: datetime | None = None
+        self._read_at: datetime | None = None
+
+    def look(self, now: datetime) -> None:
+        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded.
+
+        Raises:
+            RegistryUnavailableError: it cannot be reached, and has not been for `LONGEST_ALONE`, or never.
+        """
+        if self._looked_at is not None and timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+            return
+        try:
+            self._read(now)
+        except RegistryUnavailableError:
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < LONGEST_ALONE:
+                raise
+        self._looked_at = now
+
+    def _read(self, now: datetime) -> None:
+        """All that a router asks of the registry again and again, or nothing."""
+        registry = self._workspace.registry
+        records = registry.models()
+        known = [one.id for one in records if one.id in self._known]
+        versions = {one: registry.version(one) for one in known}
+        settings = {one: self._workspace.settings_of(one) for one in known}
+        if records != self.records:
+            self.records = records
+            self._named = {}
+            for record in records:
+                self._named.setdefault(record.name.casefold(), []).append(record)
+                for perspective in record.perspectives:
+                    shown = replace(record, perspective=perspective)
+                    self._named.setdefault(perspective.casefold(), []).append(shown)
+        self._versions, self._settings, self._read_at = versions, settings, now
+
+    def of(self, record: ModelRecord, now: datetime) -> ModelKnowledge:
+        """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
+        known = self._known.get(record.id)
+        if known is None or not self.is_true(known, now):
+            known = self._known[record.id] = know_model(self._workspace, replace(record, perspective=""), now=now)
+            self._versions[record.id] = known.version
+        return known.seen_through(record.perspective) if record.perspective else known
+
+    def forget(self) -> None:
+        """Know every model anew, at the next question."""
+        self._known.clear()
+
+    def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
+        """Every model, or the one of that name. Raises as `named`."""
+        self.look(now)
+        return [
+            self.of(one, now)
+            for one in (self.records if only is None else [self._workspace.registry.deployed_model(only)])
+        ]
+
+    def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
+        """The models that a name in FROM may mean: exactly spelled ones, else those that differ in case.
+
+        What stands before the name must be the model's catalog, or what clients put there when they know of none.
+
+        Args:
+            here: tells the warehouse's own schema and database, in lower case.
+        """
+        same = self._named.get(table.name.casefold(), [])
+        schema = table.db.casefold()
+        fitting = [record for record in same if schema == record.catalog.casefold()]
+        if not fitting and same and (schema in _NEUTRAL or schema in here()):
+            fitting = same
+        exact = [record for record in fitting if table.name == (record.perspective or record.name)]
+        return exact or fitting
+
+    def named_in(self, sql: str) -> str:
+        """A model whose name stands among the words of a text; empty when there is none."""
+        words = sql.casefold()
+        return next((name for name in self._named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)), "")
+
+    def asked_in(self, sql: str) -> str:
+        """A model whose name stands behind the first word of a text, or behind FROM or JOIN; empty when there is none."""
+        place = rf"\b(?:{first_word(sql).casefold()}|from|join)\s+(?:[\w\"]+\s*\.\s*)?\"?"
+        return next((name for name in self._named if re.search(rf"{place}{re.escape(name)}(?!\w)", sql.casefold())), "")
+
+    def only(self, table: exp.Table, records: Sequence[ModelRecord]) -> ModelRecord:
+        """The model that a name means.
+
+        Raises:
+            NotRegisteredError: it may mean several.
+        """
+        if len(records) == 1:
+            return records[0]
+        return self._workspace.registry.deployed_model(table.name)
+
+    def default(self, name: str) -> ModelRecord:
+        """The model that is meant where FROM names nothing that is there.
+
+        Raises:
+            NotRegisteredError: there is no such model.
+        """
+        return self._workspace.registry.deployed_model(name)
+
+    def near(self, table: exp.Table) -> tuple[str, ...]:
+        """Models that somebody may have meant."""
+        names = {f"{record.catalog}.{record.name}": None for record in self.records}
+        plain = {record.name: f"{record.catalog}.{record.name}" for record in self.records}
+        found = [plain[name] for name in near_names(table.name, plain)]
+        return tuple(found) or tuple(names)[:3]
+
+    def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
+        """Whether this is still what is known of its model."""
+        key = known.record.id
+        if self._known.get(key, known.whole) is not known.whole:
+            return False
+        if key not in self._versions:
+            self._versions[key] = self._workspace.registry.version(key)
+        longest = timedelta(seconds=self.settings_of(key).proof_seconds)
+        return known.version == self._versions[key] and now - known.known_at <= longest
+
+    def settings_of(self, model_id: str) -> Settings:
+        """The settings in force for a model; defaults for no model."""
+        if not model_id:
+            return self._workspace.settings
+        if model_id not in self._settings:
+            self._settings[model_id] = self._workspace.settings_of(model_id)
+        return self._settings[model_id]
+
+
+_NEUTRAL = frozenset({"", "public", "main", "dbo", "default"})
+"""Schemas that clients name where they know of none: the default ones of warehouses."""

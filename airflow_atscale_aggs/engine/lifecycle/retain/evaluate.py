@@ -1,0 +1,255 @@
+"""Judged: how good each definition is, from the log of queries and from its builds.
+
+Source: AtScale, "Life Cycle of Aggregate Tables", Used: the engine continuously evaluates the quality of the aggregate table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
+from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.datasets import table_key
+from airflow_atscale_aggs.engine.registry.records import (
+    DefinitionRecord,
+    EvaluationRecord,
+    InstanceRecord,
+    ModelRecord,
+    QueryRecord,
+    ServiceRecord,
+    UsageRecord,
+)
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render
+
+_MOST_QUERIES = 50_000
+"""Newest queries of the log that are looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A definition and how good it is."""
+
+    definition: DefinitionRecord
+    found: EvaluationRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateReport:
+    """The definitions of a model, best first."""
+
+    model: str
+    model_id: str
+    evaluations: tuple[Evaluation, ...]
+
+
+def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: datetime) -> EvaluateReport:
+    """Judge every definition of a model that stands, and keep the judgement.
+
+    The facts are counted in the warehouse, one COUNT(*) each, and tables are measured where it tells their bytes; where
+    that fails, what depends on it is not known.
+
+    Args:
+        record: False: only tell.
+
+    Raises:
+        NotRegisteredError: no such model.
+    """
+    registry = workspace.registry
+    known = registry.model(model)
+    standing = registry.definitions(known.id)
+    active = registry.active_instances(known.id)
+    figures = _Figures(
+        fact_rows=_fact_rows(workspace, known, standing),
+        usages=registry.usages(known.id),
+        active=active,
+        sizes=_table_bytes(workspace, active),
+        services=registry.services(known.id),
+        savings=_Savings(registry.queries(known.id, limit=_MOST_QUERIES)),
+    )
+    found = [Evaluation(definition=one, found=figures.judged(one, known.id, now)) for one in standing]
+    if record:
+        registry.record_evaluations([one.found for one in found])
+    found.sort(key=lambda one: (-one.found.score, one.definition.definition.name))
+    return EvaluateReport(model=known.name, model_id=known.id, evaluations=tuple(found))
+
+
+def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[DefinitionRecord]) -> dict[str, int]:
+    """Rows of the facts now; those that cannot be counted are not in it."""
+    datasets = workspace.registry.datasets(model.deployment_id)
+    facts = sorted({part.fact for one in standing for part in one.definition.parts} & set(datasets))
+    found: dict[str, int] = {}
+    dialect = workspace.warehouse.dialect
+    try:
+        with workspace.warehouse.session() as session:
+            keys = sorted({key for fact in facts if (key := table_key(datasets[fact])) is not None}, key=str)
+            sources = Sources(datasets, session.columns(keys), dialect)
+            for fact in facts:
+                try:
+                    counted = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(sources[fact].relation("f"))
+                except DefinitionError:
+                    continue
+                found[fact] = int(session.fetch_all(render(counted, dialect))[0][0])
+    except WarehouseError:
+        return found
+    return found
+
+
+def _table_bytes(workspace: Workspace, active: Sequence[InstanceRecord]) -> Mapping[str, int]:
+    """By instance; empty where the warehouse does not answer."""
+    try:
+        with workspace.warehouse.session() as session:
+            return bytes_of_instances(session, workspace, active)
+    except WarehouseError:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    """A weighted mean in the making."""
+
+    total: float = 0.0
+    weight: int = 0
+
+    def with_(self, value: float, weight: int) -> _Mean:
+        """The mean with one more value."""
+        return _Mean(self.total + value * weight, self.weight + weight)
+
+    @property
+    def value(self) -> float | None:
+        """None of nothing."""
+        return self.total / self.weight if self.weight else None
+
+
+class _Savings:
+    """Seconds that queries saved, from the log: those that ran both ways are measured, the others estimated."""
+
+    def __init__(self, queries: Sequence[QueryRecord]) -> None:
+        nothing = _Mean()
+        self._on_facts: dict[str, _Mean] = {}
+        self._of_fact: dict[str, _Mean] = {}
+        self._by_definition: dict[tuple[str, str], dict[str, _Mean]] = {}
+        for one in queries:
+            # The time of a query with several parts belongs to none of them alone.
+            if len(one.actual) != 1:
+                continue
+            source = one.actual[0]
+            if source.definition_id:
+                mine = self._by_definition.setdefault((source.definition_id, source.fact), {})
+                mine[one.fingerprint] = mine.get(one.fingerprint, nothing).with_(one.seconds, one.weight)
+            else:
+                known = self._on_facts.get(one.fingerprint, nothing)
+                self._on_facts[one.fingerprint] = known.with_(one.seconds, one.weight)
+                self._of_fact[source.fact] = self._of_fact.get(source.fact, nothing).with_(one.seconds, one.weight)
+
+    def per_use(self, definition_id: str, fact: str, from_facts: float | None) -> tuple[float | None, float]:
+        """(mean seconds that a use saved, share of the uses in the log for which that is measured).
+
+        Args:
+            from_facts: how long reading the facts takes, where no query on them is in the log; None: not known.
+        """
+        estimate = self._of_fact.get(fact, _Mean()).value
+        estimate = from_facts if estimate is None else estimate
+        saved, measured = _Mean(), 0
+        total = 0
+        for fingerprint, mine in self._by_definition.get((definition_id, fact), {}).items():
+            total += mine.weight
+            both = self._on_facts.get(fingerprint, _Mean()).value
+            without = estimate if both is None else both
+            if without is not None and mine.value is not None:
+                saved = saved.with_(without - mine.value, mine.weight)
+                measured += mine.weight if both is not None else 0
+        return saved.value, measured / total if total else 0.0
+
+
+@dataclass(slots=True)
+class _Figures:
+    """Everything that is known of a model's definitions."""
+
+    fact_rows: Mapping[str, int]
+    usages: Sequence[UsageRecord]
+    active: Sequence[InstanceRecord]
+    sizes: Mapping[str, int]
+    services: Mapping[str, ServiceRecord]
+    savings: _Savings
+    _uses: dict[tuple[str, str], UsageRecord] = field(init=False)
+    _instances: dict[tuple[str, str], InstanceRecord] = field(init=False)
+    _from_facts: dict[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._uses = {(one.definition_id, one.fact): one for one in self.usages}
+        self._instances = {(one.step.definition_id, one.step.fact): one for one in self.active}
+        # A build from the facts reads all of them, as a query on them would.
+        self._from_facts = {
+            one.step.fact: one.seconds for one in self.active if one.source == one.step.fact and one.seconds is not None
+        }
+
+    def judged(self, record: DefinitionRecord, model_id: str, now: datetime) -> EvaluationRecord:
+        """The judgement of one definition, all its facts together."""
+        definition = record.definition
+        identity = definition.id
+        facts = [part.fact for part in definition.parts]
+        used = {fact: self._uses[identity, fact] for fact in facts if (identity, fact) in self._uses}
+        own = {fact: one.uses - one.inherited for fact, one in used.items()}
+        built = [one for fact in facts if (one := self._instances.get((identity, fact))) is not None]
+        is_whole = len(built) == len(facts)
+        rows = sum(one.rows or 0 for one in built) if is_whole else None
+        sizes = [self.sizes[one.id] for one in built if one.id in self.sizes]
+        whole = sum(self.fact_rows[fact] for fact in facts) if all(fact in self.fact_rows for fact in facts) else None
+        seconds_saved, measured = self._seconds_saved(identity, own)
+        service = self.services.get(identity)
+        figures = QualityFigures(
+            last_used_at=max((one.last_used_at for one in used.values()), default=None),
+            rows=rows,
+            fact_rows=whole,
+            rows_saved=self._rows_saved(identity, own),
+            seconds_saved=seconds_saved,
+            builds=service.builds if service else 0,
+            build_seconds=service.build_seconds if service else 0.0,
+        )
+        score, parts = judge(figures, now=now)
+        return EvaluationRecord(
+            model_id=model_id,
+            definition_id=identity,
+            evaluated_at=now,
+            score=score,
+            parts=parts,
+            uses=sum(own.values()),
+            last_used_at=figures.last_used_at,
+            rows=rows,
+            size_bytes=sum(sizes) if is_whole and len(sizes) == len(built) else None,
+            fact_rows=whole,
+            rows_saved=figures.rows_saved,
+            seconds_saved=seconds_saved,
+            measured_share=measured,
+            build_seconds=figures.build_seconds,
+            builds=figures.builds,
+            predicted_rows=record.evidence.get("predicted_rows"),
+        )
+
+    def _rows_saved(self, identity: str, own: Mapping[str, int]) -> int | None:
+        """Fact rows that were not read, less the rows that were; by the sizes of today."""
+        saved = 0
+        for fact, uses in own.items():
+            instance = self._instances.get((identity, fact))
+            if instance is None or instance.rows is None or fact not in self.fact_rows:
+                return None
+            saved += uses * (self.fact_rows[fact] - instance.rows)
+        return saved
+
+    def _seconds_saved(self, identity: str, own: Mapping[str, int]) -> tuple[float | None, float]:
+        """(seconds, share that is measured); uses that the log has forgotten saved as much as the others on average."""
+        total, measured, uses_of_all = 0.0, 0.0, sum(own.values())
+        for fact, uses in own.items():
+            each, share = self.savings.per_use(identity, fact, self._from_facts.get(fact))
+            if each is None:
+                return None, 0.0
+            total += uses * each
+            measured += share * uses
+        return total, measured / uses_of_all if uses_of_all else 0.0

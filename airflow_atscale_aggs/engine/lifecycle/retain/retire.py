@@ -1,0 +1,82 @@
+"""Deleted: a model that was renamed or removed is let go, with all of its aggregates.
+
+Its definitions and their statistics are kept, and come back when it is deployed again. Its tables go with a sweep, after the
+drop delay, and each stays for as long as somebody's own view reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_atscale_aggs.engine.errors import BatchHeldError
+from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
+from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process
+
+RETIRED = "its model was retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetireReport:
+    """What is let go with a model, or would be.
+
+    Attributes:
+        aggregates: names of definitions that are retired.
+        tables: of instances that serve no more.
+        views: stable views of those, in the same order.
+        notes: sentences about views that stay, since somebody reads them.
+        drop_after: from then on a sweep drops the tables.
+    """
+
+    model: str
+    model_id: str
+    aggregates: tuple[str, ...]
+    tables: tuple[str, ...]
+    views: tuple[str, ...]
+    notes: tuple[str, ...]
+    drop_after: datetime
+    dry_run: bool
+
+
+def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> RetireReport:
+    """Let a model go: it is known no more, its aggregates serve no more, what waits to be built is cancelled.
+
+    Doing it again after a crash finishes it.
+
+    Args:
+        model: name, ``catalog.name`` or id.
+        dry_run: only tell.
+
+    Raises:
+        NotRegisteredError: no such model.
+        BatchHeldError: a batch of it is under way.
+        SchemaOwnedError: another registry writes into the schema.
+    """
+    registry = workspace.registry
+    record = registry.model(model)
+    active = registry.active_instances(record.id)
+    names = [one.definition.name for one in registry.definitions(record.id)]
+    drop_after = now + timedelta(seconds=workspace.settings_of(record.id).drop_delay_seconds)
+    notes: tuple[str, ...] = ()
+    if not dry_run:
+        check_schema(workspace)
+        _refuse_while_building(workspace, record.id, record.name, now)
+        registry.retire_model(record.id, why=RETIRED, now=now, drop_after=drop_after)
+        notes = drop_gone_views(workspace, record.id)
+    return RetireReport(
+        model=record.name,
+        model_id=record.id,
+        aggregates=tuple(names),
+        tables=tuple(one.table for one in active if one.table is not None),
+        views=tuple(one.step.view for one in active if one.table is not None),
+        notes=notes,
+        drop_after=drop_after,
+        dry_run=dry_run,
+    )
+
+
+def _refuse_while_building(workspace: Workspace, model_id: str, name: str, now: datetime) -> None:
+    batch = workspace.registry.open_batch_of(model_id)
+    if batch is not None and batch.lease_until > now and not is_dead_process(batch.owner):
+        raise BatchHeldError(name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))

@@ -1,0 +1,95 @@
+"""What aggregates have saved: seconds of the queries that they answered, against what the facts would have taken.
+
+The facts' time is measured where the same query, but for its values, was answered from the facts. Else it is estimated: a build
+from the facts reads them once, and so does a query; where an index would have led to a part of them, that part counts.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.registry.query_records import QueryLog
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, QueryRecord, QuerySource
+
+MOST_QUERIES = 20_000
+"""The newest of the log that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one definition saved.
+
+    Attributes:
+        queries: of the log that it answered and whose saving is known.
+        seconds: each, on average; negative where the facts are faster.
+        measured: share of the queries whose time on the facts was measured; the others are estimates.
+    """
+
+    queries: int
+    seconds: float
+    measured: float
+
+
+def average_savings(registry: QueryLog, model_id: str) -> dict[str, Saving]:
+    """By definition; those of which nothing can be said are left out."""
+    records = registry.queries(model_id, limit=MOST_QUERIES)
+    instances = registry.instances(model_id=model_id)
+    return savings_of(records, build_seconds(instances))
+
+
+def build_seconds(instances: Iterable[InstanceRecord]) -> dict[str, float]:
+    """By fact: the shortest build that read the facts themselves; others spent more time on writing."""
+    found: dict[str, float] = {}
+    for one in instances:
+        fact = one.step.fact
+        if one.seconds is not None and one.source == fact:
+            found[fact] = min(one.seconds, found.get(fact, one.seconds))
+    return found
+
+
+def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> dict[str, Saving]:
+    """By definition, from a log and the seconds that a look at all rows of each fact takes.
+
+    A query of several parts is counted for each aggregate with an equal share.
+    """
+    log = list(records)
+    measured = _on_facts(log)
+    told: dict[str, list[tuple[int, float, bool]]] = {}
+    for record in log:
+        used = [source for source in record.actual if source.definition_id]
+        on_facts = measured.get(record.fingerprint)
+        seconds = on_facts if on_facts is not None else _estimated(record.actual, builds)
+        if not used or seconds is None:
+            continue
+        for source in used:
+            saved = (seconds - record.seconds) / len(used)
+            told.setdefault(source.definition_id, []).append((record.weight, saved, on_facts is not None))
+    return {definition: _average(one) for definition, one in told.items()}
+
+
+def _on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
+    """Seconds of queries by fingerprint that the facts answered, as they were meant to or after a failure."""
+    found: dict[str, list[float]] = {}
+    for record in log:
+        if record.actual and not any(source.definition_id for source in record.actual):
+            found.setdefault(record.fingerprint, []).append(record.seconds)
+    return {fingerprint: statistics.median(times) for fingerprint, times in found.items()}
+
+
+def _estimated(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> float | None:
+    total = 0.0
+    for source in sources:
+        whole = builds.get(source.fact)
+        if whole is None:
+            return None
+        cost, rows = source.fact_cost, source.fact_rows
+        total += whole * cost / rows if cost is not None and rows else whole
+    return total
+
+
+def _average(told: list[tuple[int, float, bool]]) -> Saving:
+    queries = sum(weight for weight, _, _ in told)
+    seconds = sum(weight * saved for weight, saved, _ in told) / queries
+    return Saving(queries, seconds, sum(weight for weight, _, is_measured in told if is_measured) / queries)

@@ -1,0 +1,70 @@
+"""What people gave to the table of an aggregate, its successor gets: grants, and comments, before anybody reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.errors import WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.schema_catalog import Belonging, catalog_of
+
+_CARRIED = frozenset({"grant", "comment"})
+"""Not the owner: who builds tables must be able to drop them."""
+
+
+def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
+    """Give the new tables of a batch what the ones that serve now were given; sentences about what could not be given.
+
+    Who reads the tables of aggregates by themselves, such as a role of the query router, goes on reading them.
+    """
+    registry = workspace.registry
+    serving = {instance.step.view: instance for instance in registry.active_instances(batch.model_id)}
+    built = registry.instances(batch_id=batch.id, status=InstanceStatus.DONE)
+    pairs = [(serving[new.step.view], new) for new in built if new.step.view in serving]
+    if not pairs or workspace.warehouse.dialect.catalog is None:
+        return ()
+    notes: list[str] = []
+    with workspace.warehouse.session() as session:
+        given = _given(session, [(registry.batch(old.batch_id).schema, old.table) for old, _ in pairs if old.table])
+        for old, new in pairs:
+            belongings = given.get((registry.batch(old.batch_id).schema, (old.table or "").casefold()), [])
+            try:
+                _carry(session, belongings, new, batch.schema)
+            except WarehouseError as error:
+                notes.append(
+                    f"Grants on {old.table} were not carried over to {new.table} of `{new.step.aggregate}`: {error.reason}."
+                )
+    return tuple(notes)
+
+
+def _given(session: WarehouseSession, tables: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Belonging]]:
+    """What people gave to tables, by schema and table in lower case.
+
+    Args:
+        tables: schema and table.
+    """
+    given: dict[tuple[str, str], list[Belonging]] = {}
+    for schema in {schema for schema, _ in tables}:
+        catalog = catalog_of(session, schema)
+        if catalog is None:
+            continue
+        for table, belongings in catalog.belongings([table for other, table in tables if other == schema]).items():
+            given[schema, table] = [belonging for belonging in belongings if belonging.kind in _CARRIED]
+    return given
+
+
+def _carry(session: WarehouseSession, belongings: Sequence[Belonging], new: InstanceRecord, schema: str) -> None:
+    catalog = catalog_of(session, schema)
+    if not belongings or catalog is None or new.table is None:
+        return
+    target = new.step.target_sql.replace(TARGET_ATTEMPT, str(new.attempt))
+    kind = "TABLE" if new.step.increment is None else "VIEW"
+    columns = {name for name, _ in catalog.columns([new.table]).get(new.table.casefold(), ())}
+    with session.transaction():
+        for belonging in belongings:
+            if not belonging.column or belonging.column in columns:
+                session.execute(belonging.statement(target, kind))

@@ -1,0 +1,277 @@
+"""One stable view at a time: what stands in its place, how it comes to show another instance, how it goes.
+
+What belongs to a view and is not ours stays: grants, comments, owner, options, and all that reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
+from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from airflow_atscale_aggs.engine.warehouse.schema_catalog import Belonging, Catalog, Dependent, Relation, catalog_of
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from airflow_atscale_aggs.engine.sql.view_layout import Columns, ViewLayout
+
+_MOST_NAMED = 3
+"""Dependents that a message names."""
+
+
+class ViewStaysError(AtScaleAggsError):
+    """A stable view cannot be switched now. Facts: view, reason with what to do."""
+
+    def __init__(self, view: str, reason: str) -> None:
+        super().__init__(view, reason)
+        self.view, self.reason = view, reason
+
+    def __str__(self) -> str:
+        return f"Stable view `{self.view}` stays as it is: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAt:
+    """What is in the places of some stable views, by name in lower case.
+
+    Attributes:
+        role: of the session; empty where there are no roles.
+        others: tables of other models' aggregates that serve, and whose they are.
+    """
+
+    catalog: Catalog
+    role: str
+    relations: Mapping[str, Relation]
+    reads: Mapping[str, frozenset[str]]
+    dependents: Mapping[str, tuple[Dependent, ...]]
+    columns: Mapping[str, tuple[tuple[str, str], ...]]
+    belongings: Mapping[str, tuple[Belonging, ...]]
+    others: Mapping[str, str]
+
+    def obstacle(self, view: str) -> str:
+        """Why a stable view cannot be put in its place, with what to do; empty where nothing is in the way."""
+        key = view.casefold()
+        return obstacle(self.relations.get(key), self.reads.get(key, frozenset()), self.role, self.others)
+
+    def readers(self, view: str) -> tuple[Dependent, ...]:
+        """What depends on a view."""
+        return self.dependents.get(view.casefold(), ())
+
+
+def look(session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]) -> LookedAt | None:
+    """What is in the places of some stable views; None where the warehouse is not known well enough to ask."""
+    catalog = catalog_of(session, schema)
+    if catalog is None:
+        return None
+    return LookedAt(
+        catalog=catalog,
+        role=catalog.rights().role,
+        relations=catalog.relations(views),
+        reads=catalog.reads(views),
+        dependents=catalog.dependents(views),
+        columns=catalog.columns(views),
+        belongings=catalog.belongings(views),
+        others=others,
+    )
+
+
+def obstacle(found: Relation | None, reads: frozenset[str], role: str, others: Mapping[str, str]) -> str:
+    """Why a stable view cannot be put in its place, with what to do; empty where nothing is in the way.
+
+    Args:
+        found: what is in its place.
+        reads: relations that it reads, if it is a view.
+        others: tables of aggregates of other models that serve, and whose they are.
+    """
+    if found is None:
+        return ""
+    if found.kind != "view":
+        owner = f" of role `{found.owner}`" if found.owner else ""
+        return f"a {found.kind}{owner} has its name; rename the {found.kind}, or drop it"
+    if not any(is_instance_table(name) for name in reads):
+        return "a view has its name that shows no aggregate and is not ours; rename that view, or drop it"
+    for name in sorted(reads & others.keys()):
+        return f"it shows {others[name]}, which has the same name; rename one of the two, or use another schema for one"
+    if not found.may_replace:
+        return (
+            f"it belongs to role `{found.owner}`, which role `{role}` may not act for; make `{role}` a member of "
+            f"`{found.owner}`, or its owner"
+        )
+    return ""
+
+
+def show_instance(
+    session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt, shown: Mapping[str, Columns]
+) -> None:
+    """Make a stable view show an instance, in the caller's transaction.
+
+    Args:
+        shown: columns that the instances have, by helper view; see `make_helper`.
+
+    Raises:
+        ViewStaysError: something of somebody else is in the way; names it.
+        WarehouseError: the warehouse refused.
+    """
+    # An SQL library, which others need not wait for.
+    from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
+
+    why = looked.obstacle(step.view)
+    if why:
+        raise ViewStaysError(step.view, why)
+    dialect, schema = session.dialect, looked.catalog.schema
+    query = _query_of(session, step, attempt)
+    relation = looked.relations.get(step.view.casefold())
+    if relation is None:
+        session.execute(create_statement(step.view, schema, query, dialect))
+        return
+    if not relation.is_own:
+        for sql in looked.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
+            session.execute(sql)
+    layout = _layout(step, shown[_helper_name(step, attempt)], looked)
+    if layout.is_alike or looked.catalog.queries.replaces_any_columns:
+        _replace(
+            session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), looked
+        )
+    else:
+        _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), looked)
+
+
+def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt) -> str:
+    """Make a view that is there for a moment, so that the catalog tells names and types of what an instance shows.
+
+    Returns:
+        Its name; empty where nobody needs it, since the stable view is not there yet or cannot be switched.
+    """
+    from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
+
+    if step.view.casefold() not in looked.relations or looked.obstacle(step.view):
+        return ""
+    name = _helper_name(step, attempt)
+    query = _query_of(session, step, attempt)
+    session.execute(create_statement(name, looked.catalog.schema, query, session.dialect))
+    return name
+
+
+def drop_helpers(session: WarehouseSession, names: Collection[str], catalog: Catalog) -> dict[str, Columns]:
+    """Drop helper views; their columns, by name."""
+    from airflow_atscale_aggs.engine.sql.view_layout import drop_statement  # noqa: PLC0415
+
+    columns = catalog.columns(names)
+    for name in names:
+        session.execute(drop_statement(name, catalog.schema, session.dialect))
+    return {name: columns[name.casefold()] for name in names}
+
+
+def _helper_name(step: BuildStep, attempt: int) -> str:
+    return f"{step.table_name(attempt)}_v"
+
+
+def _query_of(session: WarehouseSession, step: BuildStep, attempt: int) -> exp.Query:
+    """What a stable view selects to show an instance."""
+    from airflow_atscale_aggs.engine.sql.view_layout import view_query  # noqa: PLC0415
+
+    return view_query(step.view_statements_for(attempt)[-1], session.dialect)
+
+
+def let_go(session: WarehouseSession, view: str, looked: LookedAt) -> None:
+    """Drop the stable view of an aggregate that is gone; what is in its place and not ours stays.
+
+    Raises:
+        ViewStaysError: something depends on it, or it belongs to somebody else.
+        WarehouseError: the warehouse refused.
+    """
+    from airflow_atscale_aggs.engine.sql.view_layout import drop_statement  # noqa: PLC0415
+
+    relation, reads = looked.relations.get(view.casefold()), looked.reads.get(view.casefold(), frozenset())
+    is_ours = any(is_instance_table(name) for name in reads) and not reads & looked.others.keys()
+    if relation is None or relation.kind != "view" or not is_ours:
+        return
+    readers = looked.readers(view)
+    if readers:
+        raise ViewStaysError(
+            view, f"its aggregate is gone, but {named_readers(readers)} reads it, and sees its last rows"
+        )
+    why = looked.obstacle(view)
+    if why:
+        raise ViewStaysError(view, why)
+    session.execute(drop_statement(relation.name, looked.catalog.schema, session.dialect))
+
+
+def named_readers(readers: Collection[Dependent]) -> str:
+    """``view public.report``, or the first few of many."""
+    names = [str(one) for one in readers]
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _target(step: BuildStep, attempt: int) -> str:
+    """The instance's relation as SQL writes it."""
+    return step.target_sql.replace(TARGET_ATTEMPT, str(attempt))
+
+
+def _layout(step: BuildStep, new: Columns, looked: LookedAt) -> ViewLayout:
+    """The columns that the view is to have, so that what reads it keeps working."""
+    from airflow_atscale_aggs.engine.sql.view_layout import compatible_layout, natural_layout  # noqa: PLC0415
+
+    old = looked.columns.get(step.view.casefold(), ())
+    natural, readers = natural_layout(old, new), looked.readers(step.view)
+    if natural.is_alike or not readers:
+        return natural
+    read = {column.casefold() for one in readers for column in _columns_read(one, [name for name, _ in old])}
+    if looked.catalog.queries.replaces_any_columns:
+        gone = [name for name, _ in old if name not in natural.order and name.casefold() in read]
+        layout, why = natural, tuple(f"column `{name}` is not stored any more" for name in gone)
+    else:
+        compatible, why = compatible_layout(old, new, read, looked.catalog.queries)
+        layout = compatible or natural
+    if why:
+        raise ViewStaysError(
+            step.view,
+            f"{'; '.join(why)}; {named_readers(readers)} depends on it. Drop that, build, and make it anew. Until then the view "
+            "shows the rows of before",
+        )
+    return layout
+
+
+def _columns_read(reader: Dependent, columns: Collection[str]) -> Collection[str]:
+    """A view that reads no column counts rows; anything else without columns knows the view as a whole."""
+    return reader.columns if reader.columns or reader.kind.endswith("view") else columns
+
+
+def _replace(session: WarehouseSession, view: str, create_sql: str, looked: LookedAt) -> None:
+    """CREATE OR REPLACE VIEW, and what gets lost with it."""
+    belongings = looked.belongings.get(view.casefold(), ())
+    lost = [belonging for belonging in belongings if belonging.kind in looked.catalog.queries.lost_by_replace]
+    session.execute(create_sql)
+    _give_back(session, view, lost, looked)
+
+
+def _make_anew(session: WarehouseSession, view: str, create_sql: str, looked: LookedAt) -> None:
+    """DROP and CREATE, with all that belongs to the view; nothing depends on it."""
+    from airflow_atscale_aggs.engine.sql.view_layout import drop_statement, spelled  # noqa: PLC0415
+
+    # Asked again, since somebody may have given a right since, which the new view would not have.
+    belongings = looked.catalog.belongings([view]).get(view.casefold(), ())
+    session.execute(drop_statement(view, looked.catalog.schema, session.dialect))
+    session.execute(create_sql)
+    # What the defaults of the schema give is not what it had.
+    for sql in looked.catalog.revocations(view, target=spelled(view, looked.catalog.schema, session.dialect)):
+        session.execute(sql)
+    _give_back(session, view, belongings, looked)
+
+
+def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], looked: LookedAt) -> None:
+    from airflow_atscale_aggs.engine.sql.view_layout import spelled  # noqa: PLC0415
+
+    if not belongings:
+        return
+    columns = {name for name, _ in looked.catalog.columns([view])[view.casefold()]}
+    target = spelled(view, looked.catalog.schema, session.dialect)
+    for belonging in belongings:
+        if not belonging.column or belonging.column in columns:
+            session.execute(belonging.statement(target, "VIEW"))

@@ -1,0 +1,184 @@
+"""Stable views follow what serves: each keeps its grants, comments and owner, and none stops the others.
+
+Beside us there are people with views, roles and tables of their own. A view that cannot be switched stays as it is and goes on
+showing the instance of before, whose tables stay as long; that is told, and tried again by the next batch and by sweeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
+
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
+from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
+    LookedAt,
+    ViewStaysError,
+    drop_helpers,
+    let_go,
+    look,
+    make_helper,
+    show_instance,
+)
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+
+if TYPE_CHECKING:
+    from airflow_atscale_aggs.engine.sql.view_layout import Columns
+
+_TOGETHER_SECONDS = 20.0
+"""How long all views wait for the readers of one, so that they are switched in one moment; then each goes by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewTask:
+    """A stable view that is to show an instance, or to go.
+
+    Attributes:
+        step: of the instance; ``attempt``: the winning one. None: the view is to go.
+        drop_sql: for warehouses whose catalog we do not know.
+    """
+
+    view: str
+    schema: str
+    step: BuildStep | None
+    attempt: int = 0
+    drop_sql: str = ""
+
+
+def show(instance: InstanceRecord, schema: str) -> ViewTask:
+    """The task that makes a stable view show an instance."""
+    return ViewTask(view=instance.step.view, schema=schema, step=instance.step, attempt=instance.attempt)
+
+
+def leave(step: BuildStep, schema: str) -> ViewTask:
+    """The task that lets a stable view go."""
+    return ViewTask(view=step.view, schema=schema, step=None, drop_sql=step.drop_view_sql)
+
+
+def switch(
+    workspace: Workspace, model_id: str, tasks: Sequence[ViewTask], *, patience: float
+) -> dict[tuple[str, str], str]:
+    """Do the tasks, all in one transaction where the warehouse has them; why not, by schema and view, where one cannot be.
+
+    Readers come first: where they hold a view, the switch gives way and tries again.
+
+    Args:
+        model_id: whose views they are.
+        patience: seconds that readers are waited for; 0: one try.
+    """
+    if not tasks:
+        return {}
+    others = workspace.registry.serving_tables(except_model=model_id)
+    run = _Switch(workspace, others, {(task.schema, task.view): task for task in tasks})
+    _until_true(run.together, min(patience, _TOGETHER_SECONDS))
+    _until_true(run.one_by_one, patience)
+    return {**run.problems, **{key: run.held[key] for key in run.remaining}}
+
+
+def _until_true(step: Callable[[], bool], patience: float) -> None:
+    """Do it again and again, until it says that all is done or time is over."""
+
+    def give_up(state: RetryCallState) -> bool:
+        return bool(state.outcome and state.outcome.result())
+
+    Retrying(
+        retry=retry_if_result(lambda is_done: not is_done),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        stop=stop_after_delay(patience),
+        retry_error_callback=give_up,
+    )(step)
+
+
+@dataclass
+class _Switch:
+    """Works through the tasks of one switch."""
+
+    workspace: Workspace
+    others: Mapping[str, str]
+    remaining: dict[tuple[str, str], ViewTask]
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)
+    held: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def together(self) -> bool:
+        """All of them in one transaction; one that never can be is left out. False where readers hold one."""
+        return self._run(tuple(self.remaining.values()))
+
+    def one_by_one(self) -> bool:
+        """Those that are left, each by itself. False where readers hold one."""
+        held = [task for task in tuple(self.remaining.values()) if not self._run((task,))]
+        return not held
+
+    def _run(self, tasks: Sequence[ViewTask]) -> bool:
+        """One transaction; a task that fails for good is taken out, and the others begin anew."""
+        while tasks:
+            current = tasks[0]
+            try:
+                with self.workspace.warehouse.session() as session, session.transaction():
+                    for sql in self.workspace.warehouse.dialect.before_switch:
+                        session.execute(sql)
+                    looked = self._look(session, tasks)
+                    helpers: dict[str, list[str]] = {}
+                    for task in tasks:
+                        current = task
+                        helpers.setdefault(task.schema, []).extend(_helpers(session, task, looked[task.schema]))
+                    shown = _shown(session, helpers, looked)
+                    for task in tasks:
+                        current = task
+                        _do(session, task, looked[task.schema], shown)
+            except TransientWarehouseError as error:
+                why = f"others hold it, or the warehouse cannot be reached ({error.reason})"
+                self.held |= {(task.schema, task.view): why for task in tasks}
+                return False
+            except (PermanentWarehouseError, ViewStaysError) as error:
+                key = (current.schema, current.view)
+                is_refused = isinstance(error, PermanentWarehouseError)
+                self.problems[key] = f"the warehouse refuses it: {error.reason}" if is_refused else error.reason
+                del self.remaining[key]
+                tasks = [task for task in tasks if task is not current]
+            else:
+                for task in tasks:
+                    del self.remaining[task.schema, task.view]
+                return True
+        return True
+
+    def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> Mapping[str, LookedAt | None]:
+        names: dict[str, list[str]] = {}
+        for task in tasks:
+            names.setdefault(task.schema, []).append(task.view)
+        return {schema: look(session, schema, views, self.others) for schema, views in names.items()}
+
+
+def _helpers(session: WarehouseSession, task: ViewTask, looked: LookedAt | None) -> list[str]:
+    """The helper view that tells the columns of what a task shows, where it needs one."""
+    if looked is None or task.step is None:
+        return []
+    name = make_helper(session, task.step, task.attempt, looked)
+    return [name] if name else []
+
+
+def _shown(
+    session: WarehouseSession, helpers: Mapping[str, Sequence[str]], looked: Mapping[str, LookedAt | None]
+) -> dict[str, Columns]:
+    """Columns by helper view. One question for all: a catalog is slow to answer where there are many tables."""
+    shown: dict[str, Columns] = {}
+    for schema, names in helpers.items():
+        place = looked[schema]
+        if place is not None and names:
+            shown |= drop_helpers(session, names, place.catalog)
+    return shown
+
+
+def _do(session: WarehouseSession, task: ViewTask, looked: LookedAt | None, shown: Mapping[str, Columns]) -> None:
+    if looked is None:
+        statements = (task.drop_sql,) if task.step is None else task.step.view_statements_for(task.attempt)
+        for sql in statements:
+            session.execute(sql)
+    elif task.step is None:
+        let_go(session, task.view, looked)
+    else:
+        show_instance(session, task.step, task.attempt, looked, shown)

@@ -1,0 +1,1 @@
+"""System-defined definitions travel to another system by a file."""

@@ -1,0 +1,1 @@
+"""A `ModelQuery` as SQL over the rows that its parts are answered from."""

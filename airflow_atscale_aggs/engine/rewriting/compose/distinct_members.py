@@ -1,0 +1,66 @@
+"""Distinct members over the rows of several facts: the members of each group first, then how many there are.
+
+    SELECT "Year", COUNT(DISTINCT "Brand")        Year and Brand of the rows of all facts; then by Year, how many
+
+A number of members of each fact could not be added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.rewriting.compose.finish import finish, show
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Output, Ref, argument_of, ref, references
+from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import with_subqueries
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier
+
+_ROWS = "members of groups"
+
+
+def members_of_groups(query: ModelQuery) -> ModelQuery | None:
+    """The query on the members of each group; None where the number of members is not all that is asked of the facts."""
+    counts = any(isinstance(member, exp.Count) for member in query.members)
+    shown = (
+        *(output.expression for output in query.outputs),
+        query.having,
+        *(one.expression for one in query.order_by),
+    )
+    measures = any(True for one in shown for _ in references(one, Ref.METRIC))
+    if not counts or measures or len(set(query.facts.values())) < 2:  # noqa: PLR2004 - several
+        return None
+    keys = dict.fromkeys((*query.keys, *map(argument_of, query.members)))
+    return replace(
+        query,
+        keys=tuple(keys),
+        members=(),
+        outputs=tuple(Output(f"key {place}", ref(Ref.KEY, place)) for place in range(len(keys))),
+        subqueries=(),
+        having=None,
+        order_by=(),
+        limit=None,
+        offset=None,
+        is_distinct=False,
+    )
+
+
+def compose_groups(query: ModelQuery, inner: ModelQuery, rows: exp.Query) -> exp.Select:
+    """The groups of a query over the answer to `members_of_groups`, which is used up."""
+    alias = exp.TableAlias(this=identifier(_ROWS))
+    select = exp.Select().from_(exp.Subquery(this=rows, alias=alias), copy=False)
+
+    def key(place: int) -> exp.Expression:
+        return column_of(f"key {place}", _ROWS)
+
+    def member(place: int) -> exp.Expression:
+        made = query.members[place].copy()
+        argument_of(made).replace(key(inner.keys.index(argument_of(query.members[place]))))
+        return made
+
+    values = {Ref.KEY: key, Ref.MEMBERS: member}
+    show(query, select, values)
+    if query.keys:
+        select.group_by(*map(key, range(len(query.keys))), copy=False)
+    finish(query, select, values)
+    return with_subqueries(select, query)

@@ -1,0 +1,1 @@
+"""Which aggregate answers the share of a fact, and what the facts would cost."""

@@ -1,0 +1,120 @@
+"""How many fact rows a part of a query would read: all of them, unless an index leads to those that its condition keeps.
+
+    WHERE day = …    1 of 1,826 days, index on sales.day_id, rows in the order of days     rows / 1,826
+                     the same, rows in any order                                           rows / 1,826, four times as dear
+
+An aggregate costs all of its rows and those of dimensions that are joined back to it. Values are not looked at: a plan serves all values of a query's shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.table_statistics import ColumnStatistics, TableStatistics
+
+_ORDERED = 0.9
+"""From this correlation on, rows of one value lie together."""
+
+_SCATTERED = 4
+"""Reading a row somewhere costs as much as reading so many in a row; PostgreSQL's own default ratio."""
+
+_RANGE = 1 / 3
+"""Share of the rows that a range keeps, when nobody knows better; PostgreSQL's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactCost:
+    """What answering from the facts costs.
+
+    Attributes:
+        rows: of the fact.
+        cost: rows that are read, each that lies elsewhere counted several times.
+        index: the indexed column that leads to them; empty when all are read.
+    """
+
+    rows: int
+    cost: int
+    index: str = ""
+
+
+Statistics = Mapping[tuple[str, str], TableStatistics]
+"""By (schema, table) as the warehouse spells them."""
+
+
+def cost_on_facts(part: QueryPart, sources: Sources, statistics: Statistics) -> FactCost | None:
+    """What the part costs on its fact dataset; None when the warehouse does not tell its size."""
+    fact = statistics_of(part.fact, sources, statistics)
+    if fact is None:
+        return None
+    shares: dict[str, float] = {}
+    for bound, condition in _conditions(part):
+        column = _way_in(bound, sources)
+        known = fact.columns.get(column) if column else None
+        share = _share(condition, bound, sources, statistics)
+        if column and known is not None and known.is_indexed and share is not None:
+            shares[column] = shares.get(column, 1.0) * share
+    costs = [(fact.rows * share * _dearness(fact.columns[column]), column) for column, share in shares.items()]
+    cost, index = min(costs, default=(fact.rows, ""))
+    return FactCost(fact.rows, fact.rows) if cost >= fact.rows else FactCost(fact.rows, max(int(cost), 1), index)
+
+
+def _dearness(column: ColumnStatistics) -> int:
+    return 1 if abs(column.correlation) >= _ORDERED else _SCATTERED
+
+
+def _conditions(part: QueryPart) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
+    """Conditions that all rows meet, on one attribute each."""
+    where = part.where
+    if where is None:
+        return
+    for condition in where.flatten() if isinstance(where, exp.And) else [where]:
+        plain = condition.unnest()
+        places = set(references(plain, Ref.ATTRIBUTE))
+        if len(places) == 1:
+            place = places.pop()
+            bound = part.attributes[place]
+            yield replace(bound, name_column=part.columns.get(place, bound.name_column)), plain
+
+
+def _way_in(bound: BoundAttribute, sources: Sources) -> str:
+    """The fact's column by whose index the rows of a member are found; empty when there is none."""
+    if any(step.kind is JoinKind.BRIDGE for step in bound.steps):
+        return ""
+    if not bound.steps:
+        return sources[bound.dataset].physical_name(bound.name_column) or ""
+    first = bound.steps[0]
+    return (
+        sources[first.from_dataset].physical_name(first.from_columns[0]) or "" if len(first.from_columns) == 1 else ""
+    )
+
+
+def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, statistics: Statistics) -> float | None:
+    """The share of the rows that a condition keeps; None for a condition that no index serves."""
+    if isinstance(condition, (exp.Between, exp.LT, exp.LTE, exp.GT, exp.GTE)):
+        return _RANGE if _compares(condition) else None
+    if not isinstance(condition, (exp.EQ, exp.In)) or not _compares(condition):
+        return None
+    values = len(condition.expressions) if isinstance(condition, exp.In) else 1
+    table = statistics_of(bound.dataset, sources, statistics)
+    column = sources[bound.dataset].physical_name(bound.name_column)
+    known = table.columns.get(column) if table is not None and column is not None else None
+    return min(values / known.distinct, 1.0) if known is not None and known.distinct else None
+
+
+def _compares(condition: exp.Expression) -> bool:
+    """The attribute itself stands on one side."""
+    sides = (condition.this, condition.args.get("expression"))
+    return any(side is not None and attribute_at(side) is not None for side in sides)
+
+
+def statistics_of(dataset: str, sources: Sources, statistics: Statistics) -> TableStatistics | None:
+    """What is known of a dataset's table; None where nothing is, or where it is a query."""
+    place = sources[dataset].place
+    return None if place is None else statistics.get((place[1] or "", place[2]))

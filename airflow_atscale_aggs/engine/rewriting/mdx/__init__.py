@@ -1,0 +1,1 @@
+"""Calculated metrics: what their MDX measures, and where."""

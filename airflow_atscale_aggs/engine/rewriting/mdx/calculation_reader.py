@@ -1,0 +1,303 @@
+"""Calculated metrics: MDX arithmetic, comparisons, CASE, IIF and ISEMPTY as expressions over base metrics.
+
+An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty; division yields NULL where the
+divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx`; what is put in for a
+base metric knows the coordinates that it stands at.
+
+Source: SML reference, ``metric_calc.expression``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
+from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.mdx.calculated_types import why_not_typed
+from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
+    Coordinate,
+    MdxError,
+    MeasureAt,
+    Over,
+    nesting_of,
+    read_mdx,
+)
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import resolve
+from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS
+
+_ALLOWED = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Null,
+    exp.Boolean,
+    exp.Paren,
+    exp.Neg,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Is,
+    exp.Case,
+    exp.If,
+    exp.Abs,
+    exp.Round,
+    exp.Coalesce,
+    exp.Nullif,
+)
+
+
+_IT_IS = "it is a calculated metric and "
+
+Coordinates = tuple[Coordinate, ...]
+
+_NUMBERED = re.compile(r'"(\d+)"')
+_MOST_LEVELS = 50
+"""Of parentheses in MDX, and of calculated metrics on each other: far more than anybody writes, far less than ends the process."""
+
+_MOST_IN_A_ROW = 500
+"""Operators, each of which is a level of what is parsed."""
+
+_MOST_PARTS = 20_000
+"""Each term of a sum is written twice, so calculations that stand on each other double at each step."""
+
+MakeMetric = Callable[[str, Coordinates], exp.Expression]
+"""Puts a base metric in, at the coordinates of the row or at others."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many parts one expansion may still have."""
+
+    left: int = _MOST_PARTS
+
+
+class CalculatedMetrics:
+    """Expands calculations of one model down to base metrics. Each is parsed once."""
+
+    def __init__(self, model: SemanticModel) -> None:
+        self._model = model
+        self._parsed: dict[str, tuple[exp.Expression, tuple[MeasureAt, ...]]] = {}
+        names = (*model.metrics, *model.calculations)
+        self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
+
+    def expand(self, name: str, metric: MakeMetric) -> exp.Expression:
+        """The calculation with every base metric put in by ``metric``.
+
+        Raises:
+            UnsupportedQueryError: it is more than arithmetic, refers to nothing, or to itself, or it is too large when all that it
+                stands on is written out.
+        """
+        return self._expand(name, metric, (), _Room())
+
+    def _expand(self, name: str, metric: MakeMetric, above: tuple[str, ...], room: _Room) -> exp.Expression:
+        calculation = self._model.calculations[name]
+        if name in above:
+            raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
+        if len(above) > _MOST_LEVELS:
+            raise _refused(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
+        parsed, measures = self.read(calculation)
+        room.left -= sum(1 for _ in parsed.walk())
+        if room.left < 0:
+            raise _refused(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
+
+        def value_of(node: exp.Expression) -> exp.Expression:
+            if not isinstance(node, exp.Column):
+                return node
+            one = measures[int(node.name)]
+            if one.measure in self._model.metrics:
+                value = metric(one.measure, one.coordinates)
+            else:
+                if any(isinstance(each, Over) for each in one.coordinates):
+                    raise _refused(calculation, f"takes a set's value of `{one.measure}`, which is itself calculated")
+                value = self._expand(one.measure, _at(one.coordinates, metric), (*above, name), room)
+            return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
+
+        return parsed.copy().transform(value_of, copy=False)
+
+    def read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+        """The calculation as SQL over numbered columns, and what these stand for.
+
+        Raises:
+            UnsupportedQueryError: its MDX is not translated.
+        """
+        if calculation.name not in self._parsed:
+            self._parsed[calculation.name] = self._read(calculation)
+        return self._parsed[calculation.name]
+
+    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+        if nesting_of(calculation.expression) > _MOST_LEVELS:
+            raise _refused(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
+        measures: list[MeasureAt] = []
+
+        def put(one: MeasureAt) -> str:
+            measures.append(MeasureAt(self._known(calculation, one.measure), one.coordinates))
+            # Apart from what stands beside it: two names that touch would be read as one.
+            return f' "{len(measures) - 1}" '
+
+        try:
+            parsed = sqlglot.parse_one(read_mdx(calculation.expression, put))
+        except MdxError as error:
+            reason = f"its MDX `{_one_line(str(error))}` is a tuple, member or set that is not translated"
+            raise _refused(calculation, reason) from error
+        except PARSER_ERRORS as error:
+            raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
+        if _levels_of(parsed) > _MOST_IN_A_ROW:
+            raise _refused(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")
+        self._put_bare_names(parsed, calculation, put)
+        return _translated(parsed, calculation, measures, self._is_number), tuple(measures)
+
+    def _is_number(self, one: MeasureAt) -> bool:
+        """Whether a measure is surely no text: all methods but two answer numbers."""
+        metric = self._model.metrics.get(one.measure)
+        return metric is not None and metric.calculation_method not in {"minimum", "maximum"}
+
+    def _put_bare_names(
+        self, parsed: exp.Expression, calculation: Calculation, put: Callable[[MeasureAt], str]
+    ) -> None:
+        """A name without brackets is a measure's. Quoted names are the measures that were put in already."""
+        for column in list(parsed.find_all(exp.Column)):
+            if len(column.parts) > 1 or not isinstance(column.this, exp.Identifier):
+                raise _refused(calculation, f"`{_one_line(column.sql())}` is not translated; write [Measures].[…]")
+            if not column.this.quoted:
+                number = put(MeasureAt(column.name)).strip(' "')
+                column.set("this", exp.to_identifier(number, quoted=True))
+
+    def _known(self, calculation: Calculation, name: str) -> str:
+        known = name if name in self._model.metrics or name in self._model.calculations else None
+        known = known or self._by_folded.get(name.casefold())
+        if known is None:
+            near = near_names(name, (*self._model.metrics, *self._model.calculations))
+            hint = f"; near names: {', '.join(f'`{one}`' for one in near)}" if near else ""
+            raise _refused(calculation, f"it refers to the metric `{name}`, which does not exist{hint}")
+        return known
+
+
+def _at(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
+    """Coordinates of a calculation hold for everything below it."""
+    return lambda base, own: metric(base, (*coordinates, *own))
+
+
+def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
+    """The calculations that no query will be answered for, and why, in words that quote the clause.
+
+    Those that stand on a metric that does not exist, or on themselves, are left out: whoever reads the model says so.
+    """
+    calculations, base = CalculatedMetrics(model), BaseMetrics(model)
+
+    def checked(metric: str, coordinates: Coordinates) -> exp.Expression:
+        resolve(metric, coordinates, names)
+        return exp.Null()
+
+    for name, calculation in model.calculations.items():
+        _, missing, cycles = base.of(name)
+        if missing or cycles:
+            continue
+        try:
+            calculations.expand(name, checked)
+        except UnsupportedQueryError as error:
+            yield calculation, error.reason.removeprefix(_IT_IS)
+
+
+def _translated(
+    parsed: exp.Expression,
+    calculation: Calculation,
+    measures: Sequence[MeasureAt],
+    is_measured: Callable[[MeasureAt], bool],
+) -> exp.Expression:
+    def is_number(column: exp.Column) -> bool:
+        return is_measured(measures[int(column.name)])
+
+    def node_of(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Anonymous) and node.name.casefold() == "isempty" and len(node.expressions) == 1:
+            return exp.Paren(this=exp.Is(this=exp.Paren(this=node.expressions[0]), expression=exp.Null()))
+        if isinstance(node, exp.Div):
+            divisor = exp.Nullif(this=node.expression, expression=exp.Literal.number(0))
+            return exp.Div(this=node.this, expression=divisor, typed=False, safe=False)
+        return node
+
+    parsed = _bottom_up(parsed, node_of)
+    for node in parsed.walk():
+        reason = "which is not translated" if not isinstance(node, _ALLOWED) else why_not_typed(node, is_number)
+        if reason:
+            clause = _NUMBERED.sub(lambda match: f"[{measures[int(match[1])].measure}]", _one_line(node.sql()))
+            raise _refused(calculation, f"its MDX has `{clause}`, {reason}")
+    return _bottom_up(parsed, _with_empty_as_zero)
+
+
+def _with_empty_as_zero(node: exp.Expression) -> exp.Expression:
+    """A whole chain of sums and differences, at its top: NULL only where all terms are NULL."""
+    if not isinstance(node, (exp.Add, exp.Sub)) or isinstance(node.parent, (exp.Add, exp.Sub)):
+        return node
+    terms = list(_terms(node))
+    if all(isinstance(term, exp.Literal) for term in terms):
+        return node
+    if any(isinstance(term, exp.Literal) for term in terms):
+        # One term is there always, so the sum is.
+        return _zeroed(node, terms)
+    some = exp.Coalesce(this=terms[0].copy(), expressions=[term.copy() for term in terms[1:]])
+    there = exp.Not(this=exp.Is(this=some, expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=there, true=_zeroed(node, terms).copy())])
+
+
+def _zeroed(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expression:
+    """The chain with 0 for terms that are empty."""
+    for term in terms:
+        if not isinstance(term, exp.Literal):
+            term.replace(exp.Coalesce(this=term.copy(), expressions=[exp.Literal.number(0)]))
+    return node
+
+
+def _terms(node: exp.Expression) -> Iterator[exp.Expression]:
+    for side in (node.args["this"], node.args["expression"]):
+        if isinstance(side, (exp.Add, exp.Sub)):
+            yield from _terms(side)
+        else:
+            yield side
+
+
+def _levels_of(root: exp.Expression) -> int:
+    """How deep an expression is, without calls that call themselves."""
+    deepest, pending = 0, [(root, 1)]
+    while pending:
+        node, level = pending.pop()
+        deepest = max(deepest, level)
+        pending += [(child, level + 1) for child in node.iter_expressions()]
+    return deepest
+
+
+def _bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+    """What a replacement contains has been changed before."""
+    for node in reversed(list(root.walk())):
+        made = change(node)
+        if made is not node:
+            if node is root:
+                root = made
+            else:
+                node.replace(made)
+    return root
+
+
+def _refused(calculation: Calculation, reason: str) -> UnsupportedQueryError:
+    remedy = f"Ask for its base metrics instead, or change the calculation at {calculation.where}."
+    return UnsupportedQueryError(calculation.name, f"{_IT_IS}{reason}", remedy)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

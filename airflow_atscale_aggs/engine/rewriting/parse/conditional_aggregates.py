@@ -1,0 +1,268 @@
+"""Aggregates over CASE: each branch is a metric under the branch's condition, or a number of times its rows.
+
+    SUM(CASE WHEN c THEN "Revenue" ELSE 0 END)     COALESCE(Revenue where c, 0 * rows where not c)
+    COUNT(CASE WHEN c THEN 1 END)                  rows where c
+    AVG(CASE WHEN c THEN "Revenue" ELSE 0 END)     sum of the branches / count of the branches
+
+Source: decision 24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Metric
+from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT
+from airflow_atscale_aggs.engine.rewriting.parse.aggregate_calls import (
+    AS_DEFINED,
+    Branch,
+    branches_of,
+    is_zero,
+    number_of,
+    scaled,
+)
+from airflow_atscale_aggs.engine.sql.statements import all_of, any_of
+
+_OF_NUMBERS = (exp.Sum, exp.Count, exp.Min, exp.Max)
+_REMEDY = "Write one aggregate for each condition, and calculate with them."
+
+
+class Expressions(Protocol):
+    """What conditions and values are converted by; see `FlatExpressions`."""
+
+    def meaning_of(self, value: exp.Expression, clause: exp.Expression) -> Meaning | None:
+        """What a column means."""
+
+    def row_condition(self, condition: exp.Expression, clause: exp.Expression) -> exp.Expression:
+        """A condition over A."""
+
+    def measure(
+        self, function: exp.Expression, meaning: Metric | Calculation, *, is_distinct: bool, only: exp.Expression | None
+    ) -> exp.Expression:
+        """A metric in a function."""
+
+    def metric(
+        self, name: str, *, method: str = AS_DEFINED, only: exp.Expression | None = None, fact: str = ""
+    ) -> exp.Expression:
+        """A metric."""
+
+    def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> None:
+        """Refuse a clause by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """What an aggregate is of where a condition holds: a metric, or else a number.
+
+    Attributes:
+        factor: what the metric is multiplied by; None: nothing.
+    """
+
+    condition: exp.Expression | None
+    metric: Metric | Calculation | None
+    number: exp.Expression
+    factor: exp.Expression | None = None
+
+
+def read(
+    function: exp.Expression,
+    value: exp.Expression,
+    expressions: Expressions,
+    clause: exp.Expression,
+    *,
+    only: exp.Expression | None,
+) -> exp.Expression | None:
+    """The aggregate over references; None where its branches name no metric, so that it may be one of attributes.
+
+    Args:
+        value: the CASE, perhaps within COALESCE.
+        only: a further condition over A, of FILTER.
+    """
+    branches = _branches(value)
+    terms: list[_Term] = []
+    for branch in branches:
+        term = _term(branch, expressions, clause, only)
+        if term is not None:
+            terms.append(term)
+        elif not isinstance(branch.value, exp.Null):
+            return None
+    is_distinct = isinstance(function.this, exp.Distinct)
+    has_metric = any(term.metric is not None for term in terms)
+    kinds = (exp.Sum, exp.Count) if any(term.condition is not None for term in terms) else _OF_NUMBERS
+    if not has_metric and (is_distinct or not isinstance(function, kinds) or not terms):
+        return None
+    return _Aggregate(function, terms, expressions, is_distinct=is_distinct).made()
+
+
+def _branches(value: exp.Expression) -> list[Branch]:
+    """Those of a CASE; COALESCE(x, 0) adds 0 for every row, which a sum does not notice."""
+    if not isinstance(value, exp.Coalesce):
+        return list(branches_of(value))
+    zeros = [number_of(one) for one in value.expressions]
+    if len(zeros) != 1 or zeros[0] is None or not is_zero(zeros[0]):
+        return [Branch(None, value)]
+    return [*branches_of(value.this), Branch(None, zeros[0])]
+
+
+def _term(
+    branch: Branch, expressions: Expressions, clause: exp.Expression, only: exp.Expression | None
+) -> _Term | None:
+    value, factor = scaled(branch.value)
+    value = value.this.unnest() if isinstance(value, exp.Cast) else value
+    number = number_of(branch.value)
+    meaning = expressions.meaning_of(value, clause) if number is None else None
+    if number is None and not isinstance(meaning, Metric | Calculation):
+        return None
+    own = expressions.row_condition(branch.condition, clause) if branch.condition is not None else None
+    both = [one for one in (only, own) if one is not None]
+    condition = all_of(one.copy() for one in both) if both else None
+    metric = meaning if isinstance(meaning, Metric | Calculation) else None
+    return _Term(condition, metric, number if number is not None else exp.Null(), factor)
+
+
+class _Aggregate:
+    """Puts the branches of one aggregate together."""
+
+    def __init__(
+        self, function: exp.Expression, terms: Sequence[_Term], expressions: Expressions, *, is_distinct: bool
+    ) -> None:
+        self._function, self._expressions, self._is_distinct = function, expressions, is_distinct
+        metrics = [term for term in terms if term.metric is not None]
+        self._terms = [*_merged(metrics), *(term for term in terms if term.metric is None)]
+        facts = {term.metric.dataset for term in metrics if isinstance(term.metric, Metric)}
+        self._fact = facts.pop() if len(facts) == 1 else ""
+
+    def made(self) -> exp.Expression:
+        """The aggregate over references."""
+        self._check_factors()
+        if len(self._terms) == 1 and self._terms[0].metric is not None:
+            return self._measured(self._terms[0])
+        if self._is_distinct:
+            self._refuse("distinct values of several branches are not those of their metrics")
+        if isinstance(self._function, exp.Sum):
+            return self._sum()
+        if isinstance(self._function, exp.Count):
+            return _folded([self._count(term) for term in self._terms], _add)
+        if isinstance(self._function, (exp.Min, exp.Max)):
+            return _folded([self._extreme(term) for term in self._terms], self._farther)
+        if isinstance(self._function, exp.Avg):
+            return self._average()
+        self._refuse("only SUM, COUNT, MIN, MAX and AVG are answered over several branches")
+        raise AssertionError
+
+    def _check_factors(self) -> None:
+        """A sum is multiplied as its terms are; other functions are not asked."""
+        scaled_terms = [term for term in self._terms if term.factor is not None]
+        if scaled_terms and not (isinstance(self._function, exp.Sum) and all(map(self._is_sum, scaled_terms))):
+            self._refuse("a metric that is no sum is multiplied by a number inside the function")
+
+    def _sum(self) -> exp.Expression:
+        """NULL where every branch is; zeros need no adding."""
+        metrics = [term for term in self._terms if term.metric is not None]
+        numbers = [term for term in self._terms if term.metric is None]
+        is_added = len(metrics) > 1 or any(not is_zero(term.number) for term in numbers)
+        if is_added and not all(self._is_sum(term) for term in metrics):
+            self._refuse("a metric that is no sum cannot be added to other branches")
+        zeros = [self._times_rows(term) for term in numbers if is_zero(term.number)]
+        values = [self._measured(term) for term in metrics]
+        values += [self._times_rows(term) for term in numbers if not is_zero(term.number)]
+        total = _null_skipping_sum(values) if values else zeros.pop(0)
+        return exp.Coalesce(this=total, expressions=zeros) if zeros else total
+
+    def _is_sum(self, term: _Term) -> bool:
+        metric = term.metric
+        return isinstance(metric, Metric) and metric.calculation_method in {"sum", "count non-null"}
+
+    def _count(self, term: _Term) -> exp.Expression:
+        return self._rows(term) if term.metric is None else self._measured(term)
+
+    def _extreme(self, term: _Term) -> exp.Expression:
+        if term.metric is not None:
+            return self._measured(term)
+        there = exp.GT(this=self._rows(term), expression=exp.Literal.number(0))
+        return exp.Case(ifs=[exp.If(this=there, true=term.number.copy())])
+
+    def _farther(self, one: exp.Expression, other: exp.Expression) -> exp.Expression:
+        """The lesser or greater of two that may be NULL."""
+        kind = exp.LTE if isinstance(self._function, exp.Min) else exp.GTE
+        is_first = exp.Or(
+            this=kind(this=one, expression=other), expression=exp.Is(this=other.copy(), expression=exp.Null())
+        )
+        return exp.Case(ifs=[exp.If(this=is_first, true=one.copy())], default=other.copy())
+
+    def _average(self) -> exp.Expression:
+        """The sum of all branches by the count of all."""
+        sums, counts = [], []
+        for term in self._terms:
+            metric = term.metric
+            if metric is None:
+                sums.append(self._times_rows(term))
+                counts.append(self._rows(term))
+                continue
+            if not isinstance(metric, Metric) or metric.calculation_method not in {"sum", "average"}:
+                self._refuse("the average of a metric and other branches is not answered")
+            assert isinstance(metric, Metric)  # noqa: S101 - others are refused
+            method = AS_DEFINED if metric.calculation_method == "sum" else "sum"
+            sums.append(self._expressions.metric(metric.name, method=method, only=term.condition))
+            counts.append(self._expressions.metric(metric.name, method="count non-null", only=term.condition))
+        total = exp.cast(exp.Paren(this=_null_skipping_sum(sums)), "double")
+        number = exp.Nullif(this=_folded(counts, _add), expression=exp.Literal.number(0))
+        return exp.Div(this=total, expression=number, typed=False, safe=False)
+
+    def _measured(self, term: _Term) -> exp.Expression:
+        assert term.metric is not None  # noqa: S101 - asked of metrics alone
+        measured = self._expressions.measure(
+            self._function, term.metric, is_distinct=self._is_distinct, only=term.condition
+        )
+        return measured if term.factor is None else exp.Mul(this=measured, expression=term.factor.copy())
+
+    def _rows(self, term: _Term) -> exp.Expression:
+        return self._expressions.metric(ROW_COUNT, only=term.condition, fact=self._fact)
+
+    def _times_rows(self, term: _Term) -> exp.Expression:
+        """A number for each row; NULL where there is none."""
+        rows = exp.Nullif(this=self._rows(term), expression=exp.Literal.number(0))
+        return rows if term.number == exp.Literal.number(1) else exp.Mul(this=rows, expression=term.number.copy())
+
+    def _refuse(self, reason: str) -> None:
+        self._expressions.refuse(self._function, reason, _REMEDY)
+
+
+def _merged(terms: Sequence[_Term]) -> list[_Term]:
+    """Branches of one metric become one, under either condition."""
+    merged: dict[tuple[Metric | Calculation | None, exp.Expression | None], _Term] = {}
+    for term in terms:
+        key = (term.metric, term.factor)
+        before = merged.get(key)
+        if before is None:
+            merged[key] = term
+        else:
+            both = [one.condition for one in (before, term) if one.condition is not None]
+            merged[key] = replace(term, condition=any_of(one.copy() for one in both) if len(both) > 1 else None)
+    return list(merged.values())
+
+
+def _null_skipping_sum(values: Sequence[exp.Expression]) -> exp.Expression:
+    if len(values) == 1:
+        return values[0]
+    some = exp.Coalesce(this=values[0].copy(), expressions=[value.copy() for value in values[1:]])
+    zeros = [exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]) for value in values]
+    there = exp.Not(this=exp.Is(this=some, expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=there, true=_folded(zeros, _add))])
+
+
+def _folded(values: Sequence[exp.Expression], together: object) -> exp.Expression:
+    assert callable(together)  # noqa: S101 - for the type checker
+    made = values[0]
+    for value in values[1:]:
+        made = together(made, value)
+    return made
+
+
+def _add(one: exp.Expression, other: exp.Expression) -> exp.Expression:
+    return exp.Add(this=one, expression=other)

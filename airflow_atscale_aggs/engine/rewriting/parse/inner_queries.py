@@ -1,0 +1,85 @@
+"""Queries that stand in the expressions of a SELECT on a model: each is a table of its own before it.
+
+    … WHERE "State" IN (SELECT …)        WITH "subquery 1" AS (SELECT …) … WHERE … IN (SELECT * FROM "subquery 1")
+
+So nothing in them can mean a column of what the SELECT is answered from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.rewriting.divisions import KIND
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
+from airflow_atscale_aggs.engine.sql.quoting import identifier
+
+
+def outer_column(query: exp.Query, is_around: Callable[[str], bool]) -> exp.Column | None:
+    """A column of the SELECT around a query, by the name of its table or since no table of its own has it; None when there is none.
+
+    Args:
+        is_around: whether the SELECT around has a column of a name.
+    """
+    own = {source.alias_or_name.casefold() for source in query.find_all(exp.Table, exp.Subquery, exp.CTE)}
+    for column in query.find_all(exp.Column):
+        if column.table:
+            if column.table.casefold() not in own:
+                return column
+        elif is_around(column.name) and not _may_be_own(column, query):
+            return column
+    return None
+
+
+def _may_be_own(column: exp.Column, query: exp.Query) -> bool:
+    """Whether a relation inside a query may have a column of this name."""
+    select = column.parent_select
+    while select is not None:
+        source = select.args.get("from_")
+        relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+        names = [_names_of(relation) for relation in relations]
+        if any(found is None or column.name in found for found in names) or column.name in select.named_selects:
+            return True
+        select = None if select is query else select.parent_select
+    return False
+
+
+def _names_of(relation: exp.Expression) -> Collection[str] | None:
+    """Names of a relation's columns; None where they are not known."""
+    alias = relation.args.get("alias")
+    if alias is not None and alias.args.get("columns"):
+        return [one.name for one in alias.args["columns"]]
+    if isinstance(relation, exp.Table):
+        found: Collection[str] | None = relation.meta.get(COLUMNS)
+        return found
+    if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Select):
+        return None if relation.this.is_star else relation.this.named_selects
+    return None
+
+
+def free_name(query: exp.Query, taken: Iterable[str]) -> str:
+    """A name for a query that means nothing else inside it."""
+    others = {source.name.casefold() for source in query.find_all(exp.Table)}
+    others |= {source.alias.casefold() for source in query.find_all(exp.CTE)} | set(taken)
+    number = 1
+    while f"subquery {number}" in others:
+        number += 1
+    return f"subquery {number}"
+
+
+def rows_of(name: str, query: exp.Query) -> exp.Subquery:
+    """The rows of a query that stands before the SELECT; what is known of its number goes with them."""
+    table = exp.Table(this=identifier(name))
+    rows = exp.Select(expressions=[exp.Star()]).from_(table, copy=False)
+    return exp.Subquery(this=rows, **{KIND: query.meta.get(KIND)})
+
+
+def with_subqueries(select: exp.Select, query: ModelQuery) -> exp.Select:
+    """The SELECT, changed, behind the queries that its expressions read."""
+    if query.subqueries:
+        made = [exp.CTE(this=one.copy(), alias=exp.TableAlias(this=identifier(name))) for name, one in query.subqueries]
+        own = select.args.get("with_")
+        select.set("with_", exp.With(expressions=[*made, *(own.expressions if own is not None else ())]))
+    return select

@@ -1,0 +1,169 @@
+"""What `/` means around SELECTs on models, where columns are those of subqueries, CTEs and tables.
+
+    SELECT a.n / b.n FROM (SELECT COUNT(*) AS n FROM sales …) a, (SELECT COUNT(*) AS n FROM sales …) b       a.n // b.n
+
+Source: `divisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.rewriting.divisions import (
+    KINDS,
+    NumberKind,
+    is_typed,
+    kind_of_number,
+    kind_of_type,
+    refused_division,
+    sum_of,
+)
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, rebuilt, ref
+from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
+from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+
+_Kinds = Mapping[str, NumberKind]
+
+
+def mean_divisions(root: exp.Expression, written: str, dialect: Dialect, besides: exp.Select | None = None) -> None:
+    """Let the divisions of a statement mean what they mean in its dialect; it is changed.
+
+    Args:
+        root: SELECTs on models in it have been answered.
+        besides: a SELECT whose own divisions are left as they are.
+
+    Raises:
+        UnsupportedQueryError: it depends on types that are not known.
+    """
+    if is_typed(dialect.sqlglot_name):
+        return
+    found = [
+        node
+        for node in root.walk(prune=lambda node: KINDS in node.meta)
+        if isinstance(node, exp.Div) and node.args.get("typed") and KINDS not in node.meta
+    ]
+    columns = _Columns(root, written)
+    for node in reversed(found):
+        if node.parent_select is besides and besides is not None:
+            continue
+        kinds = {columns.kind(side) for side in (node.this, node.expression)}
+        if NumberKind.OTHER in kinds:
+            continue
+        if NumberKind.UNKNOWN in kinds or not dialect.divides_whole_numbers:
+            raise refused_division(node, written, dialect)
+        node.replace(exp.IntDiv(this=node.this, expression=node.expression))
+
+
+class _Columns:
+    """What is known of the columns of a statement's relations."""
+
+    def __init__(self, root: exp.Expression, written: str) -> None:
+        top = root.root()
+        self._ctes = {id(name.table): name.cte for name in table_names(top) if name.cte is not None}
+        self._written = written
+        self._known: dict[int, _Kinds] = {}
+
+    def kind(self, expression: exp.Expression) -> NumberKind:
+        """What an expression is."""
+        kinds: list[NumberKind] = []
+
+        def replaced(node: exp.Expression) -> exp.Expression | None:
+            if isinstance(node, exp.Column):
+                kinds.append(self._of_column(node))
+            elif isinstance(node, exp.Sum):
+                kinds.append(sum_of(self.kind(node.this), self._written))
+            elif isinstance(node, exp.Avg):
+                kinds.append(NumberKind.OTHER)
+            elif isinstance(node, exp.Subquery):
+                kinds.append(next(iter(self._of_query(node.this).values()), NumberKind.UNKNOWN))
+            elif isinstance(node, exp.Window):
+                kinds.append(self._of_window(node))
+            else:
+                return None
+            return ref(Ref.ATTRIBUTE, len(kinds) - 1)
+
+        made = rebuilt(expression, replaced)
+        return kind_of_number(made, lambda _, place: kinds[place], self._written)
+
+    def _of_window(self, window: exp.Window) -> NumberKind:
+        """What a window function is: an aggregate before OVER is one of the window's rows."""
+        kinds: list[NumberKind] = []
+
+        def replaced(node: exp.Expression) -> exp.Expression | None:
+            if not isinstance(node, exp.Column):
+                return None
+            kinds.append(self._of_column(node))
+            return ref(Ref.ATTRIBUTE, len(kinds) - 1)
+
+        function = exp.Window(this=rebuilt(window.this, replaced))
+        return kind_of_number(function, lambda _, place: kinds[place], self._written)
+
+    def _of_column(self, column: exp.Column) -> NumberKind:
+        select = column.parent_select
+        if select is None:
+            return NumberKind.UNKNOWN
+        found = [
+            kinds[column.name]
+            for alias, kinds in self._sources(select)
+            if (not column.table or column.table == alias) and column.name in kinds
+        ]
+        return found[0] if len(found) == 1 else NumberKind.UNKNOWN
+
+    def _sources(self, select: exp.Expression) -> list[tuple[str, _Kinds]]:
+        source = select.args.get("from_")
+        relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
+        return [(one.alias_or_name, self._of_relation(one)) for one in relations]
+
+    def _of_relation(self, relation: exp.Expression) -> _Kinds:
+        alias = relation.args.get("alias")
+        if isinstance(relation, exp.Subquery):
+            kinds = self._of_query(relation.this)
+        elif isinstance(relation, exp.Table):
+            cte = self._ctes.get(id(relation))
+            types = relation.meta.get(COLUMNS) or {}
+            kinds = {name: kind_of_type(str(kind).casefold()) for name, kind in types.items()}
+            if cte is not None:
+                kinds = self._of_query(cte.this)
+                kinds = _renamed(kinds, cte.args["alias"].args.get("columns"))
+        else:
+            return {}
+        return _renamed(kinds, alias.args.get("columns") if alias is not None else None)
+
+    def _of_query(self, query: exp.Expression) -> _Kinds:
+        while isinstance(query, exp.Subquery):
+            query = query.this
+        if KINDS in query.meta:
+            known: _Kinds = query.meta[KINDS]
+            return known
+        if id(query) not in self._known:
+            self._known[id(query)] = {}
+            self._known[id(query)] = self._worked_out(query)
+        return self._known[id(query)]
+
+    def _worked_out(self, query: exp.Expression) -> _Kinds:
+        if isinstance(query, exp.SetOperation):
+            left, right = self._of_query(query.this), self._of_query(query.expression)
+            if len(left) != len(right):
+                return {}
+            pairs = zip(left.items(), right.values(), strict=True)
+            return {name: kind if kind is other else NumberKind.UNKNOWN for (name, kind), other in pairs}
+        if not isinstance(query, exp.Select):
+            return {}
+        kinds: dict[str, NumberKind] = {}
+        for projection in query.expressions:
+            if projection.is_star:
+                for alias, columns in self._sources(query):
+                    if not isinstance(projection, exp.Column) or projection.table == alias:
+                        kinds.update(columns)
+            else:
+                kinds[projection.alias_or_name] = self.kind(projection.unalias())
+        return kinds
+
+
+def _renamed(kinds: _Kinds, names: list[exp.Expression] | None) -> _Kinds:
+    if not names:
+        return kinds
+    return dict(zip((name.name for name in names), kinds.values(), strict=False))

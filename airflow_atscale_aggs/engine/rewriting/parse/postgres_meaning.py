@@ -1,0 +1,331 @@
+"""A query on a model whose functions mean on its warehouse what they mean in PostgreSQL, and what stands around it.
+
+Inside, references have the types of the columns that they stand for. Around, a column has the type of what it shows: each
+SELECT that was composed carries the types of its columns with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of, reference_of_ours
+from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
+from airflow_atscale_aggs.engine.sql.functions.surfaces import check_portable
+from airflow_atscale_aggs.engine.sql.functions.translating import Translator
+from airflow_atscale_aggs.engine.sql.functions.types import (
+    FLOATING_NUMERIC,
+    FLOATS,
+    INTEGER,
+    UNKNOWN,
+    SqlType,
+    Value,
+    type_named,
+)
+
+_OUTPUTS = "types of columns"
+CALCULATED = "calculated"
+"""Marks, among its arguments, the parentheses of a calculated metric, whose parts have a meaning of their own."""
+
+TypeOf = Callable[[Ref, int], SqlType]
+Columns = Mapping[str, SqlType]
+
+
+def with_types(select: exp.Query, columns: Columns) -> exp.Query:
+    """The SELECT, which from now on knows the types of its columns."""
+    select.meta[_OUTPUTS] = dict(columns)
+    return select
+
+
+def translated_query(query: ModelQuery, type_of: TypeOf, translator: Translator) -> tuple[ModelQuery, Columns]:
+    """The query for the warehouse, and the types of its columns.
+
+    Args:
+        type_of: of attributes and metrics.
+
+    Raises:
+        UnsupportedQueryError: something in it has no proven meaning there.
+    """
+    return _Meaning(query, type_of, translator).whole()
+
+
+def check_query(query: ModelQuery, written: str, dialect: Dialect) -> None:
+    """Where nothing is translated, only what means the same everywhere may be asked. Raises as `check_portable`."""
+    clauses = [*query.keys, *query.members, *query.filters.values(), *(one.expression for one in query.outputs)]
+    clauses += [one for one in (query.where, query.having) if one is not None]
+    for clause in [*clauses, *(one.expression for one in query.order_by)]:
+        check_portable(clause, written, dialect)
+
+
+def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
+    """The query with calculated metrics as decimals where they are rounded to places, which PostgreSQL does to no floating number."""
+    if dialect.functions is not FunctionStyle.NATIVE:
+        return query
+
+    def rounded(node: exp.Expression) -> exp.Expression | None:
+        is_rounded = isinstance(node, (exp.Round, exp.Trunc)) and node.args.get("decimals") is not None
+        if not is_rounded or not any(paren.args.get(CALCULATED) for paren in node.this.find_all(exp.Paren)):
+            return None
+        made = node.copy()
+        made.set("this", exp.cast(made.this, "decimal"))
+        return made
+
+    return replace(
+        query,
+        outputs=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.outputs),
+        having=rebuilt(query.having, rounded) if query.having is not None else None,
+        order_by=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.order_by),
+    )
+
+
+class _Meaning:
+    """Translates the expressions of one query."""
+
+    def __init__(self, query: ModelQuery, type_of: TypeOf, translator: Translator) -> None:
+        self._query, self._type_of, self._translator = query, type_of, translator
+        self._subqueries = {name: translated_around(one, translator) for name, one in query.subqueries}
+        self._keys = [self._value(one) for one in query.keys]
+        self._members = [self._value(one) for one in query.members]
+
+    def whole(self) -> tuple[ModelQuery, Columns]:
+        """To be called once."""
+        query = self._query
+        outputs = [self._value(one.expression) for one in query.outputs]
+        made = replace(
+            query,
+            keys=tuple(one.sql for one in self._keys),
+            members=tuple(one.sql for one in self._members),
+            filters={place: self._value(one).sql for place, one in query.filters.items()},
+            subqueries=tuple(self._subqueries.items()),
+            joins=tuple(
+                replace(one, on=self._value(one.on).sql if one.on is not None else None) for one in query.joins
+            ),
+            outputs=tuple(
+                replace(one, expression=value.sql) for one, value in zip(query.outputs, outputs, strict=True)
+            ),
+            where=self._value(query.where).sql if query.where is not None else None,
+            having=self._value(query.having).sql if query.having is not None else None,
+            order_by=tuple(replace(one, expression=self._value(one.expression).sql) for one in query.order_by),
+        )
+        return made, {one.name: value.type for one, value in zip(query.outputs, outputs, strict=True)}
+
+    def _value(self, node: exp.Expression) -> Value:
+        found = self._leaf(node)
+        if found is not None:
+            # Most of what is selected is a reference, which stays as it is.
+            return Value(node, found)
+        return self._translator.translated(node, self._leaf, self._named)
+
+    def _leaf(self, node: exp.Expression) -> SqlType | None:
+        if isinstance(node, exp.Placeholder):
+            found = reference_of(node)
+            return self._of(*found) if found is not None else None
+        if isinstance(node, exp.Paren) and node.args.get(CALCULATED):
+            return self._calculated(node)
+        if isinstance(node, exp.Subquery):
+            return _of_rows(node, self._subqueries)
+        return None
+
+    def _of(self, kind: Ref, place: int) -> SqlType:
+        if kind is Ref.KEY:
+            return self._keys[place].type
+        if kind is Ref.MEMBERS:
+            return self._members[place].type
+        if kind is Ref.JOINED:
+            subquery, column = self._query.joined[place]
+            return _outputs(self._subqueries.get(subquery)).get(column, UNKNOWN)
+        return INTEGER if kind is Ref.GROUPING else self._type_of(kind, place)
+
+    def _calculated(self, node: exp.Expression) -> SqlType:
+        """Numbers of a calculation are decimals, unless one of its metrics is a floating number."""
+        if any(literal.is_string for literal in node.find_all(exp.Literal)):
+            return UNKNOWN
+        kinds = [self._of(*found) for one in node.find_all(exp.Placeholder) if (found := reference_of(one))]
+        return next((one for one in kinds if one.kind in FLOATS), FLOATING_NUMERIC)
+
+    def _named(self, node: exp.Expression) -> exp.Expression:
+        """With names in place of references, for people."""
+
+        def named(part: exp.Expression) -> exp.Expression | None:
+            found = reference_of(part) if reference_of_ours(part) else None
+            if found is None or found[0] is Ref.GROUPING:
+                return None
+            kind, place = found
+            if kind is Ref.JOINED:
+                return exp.column(self._query.joined[place][1], quoted=True)
+            if kind is Ref.KEY:
+                return rebuilt(self._query.keys[place], named)
+            if kind is Ref.MEMBERS:
+                return rebuilt(self._query.members[place], named)
+            query = self._query
+            name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
+            return exp.column(name or "count", quoted=True)
+
+        return rebuilt(node, named)
+
+
+def _of_rows(node: exp.Subquery, subqueries: Mapping[str, exp.Query]) -> SqlType:
+    """The type of the only column of a query that stands in an expression."""
+    query = node.this
+    source = query.args.get("from_") if isinstance(query, exp.Select) else None
+    named = subqueries.get(source.this.name) if source is not None and isinstance(source.this, exp.Table) else None
+    columns = list(_outputs(named if named is not None else query).values())
+    return columns[0] if len(columns) == 1 else UNKNOWN
+
+
+def _outputs(query: exp.Expression | None) -> Columns:
+    found = query.meta.get(_OUTPUTS) if query is not None else None
+    return found if isinstance(found, dict) else {}
+
+
+def translated_around(root: exp.Query, translator: Translator) -> exp.Query:
+    """What stands around composed SELECTs, changed in place.
+
+    Raises:
+        UnsupportedQueryError: something in it has no proven meaning on the warehouse.
+    """
+    _Around(translator).query(root, {}, {})
+    return root
+
+
+_Scope = Mapping[str, Columns]
+_CLAUSES = ("distinct", "where", "group", "having", "qualify", "windows", "order")
+
+
+class _Around:
+    """Translates the SELECTs around those that were composed, innermost first."""
+
+    def __init__(self, translator: Translator) -> None:
+        self._translator = translator
+
+    def query(self, query: exp.Expression, ctes: _Scope, outer: _Scope) -> Columns:
+        """The types of a query's columns, after its expressions were replaced."""
+        if _OUTPUTS in query.meta:
+            return _outputs(query)
+        named = dict(ctes)
+        with_ = query.args.get("with_")
+        for cte in with_.expressions if with_ is not None else ():
+            if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
+                # Its own rows begin with those of the first SELECT, which have the types of all.
+                named[cte.alias] = _renamed(self.query(cte.this.this, named, outer), cte.args.get("alias"))
+            columns = self.query(cte.this, named, outer)
+            named[cte.alias] = _renamed(columns, cte.args.get("alias"))
+        if isinstance(query, exp.SetOperation):
+            columns = self.query(query.this, named, outer)
+            self.query(query.expression, named, outer)
+            self._clauses(query, {"": columns}, outer, named, columns)
+        elif isinstance(query, exp.Subquery):
+            columns = self.query(query.this, named, outer)
+        elif isinstance(query, exp.Select):
+            columns = self._select(query, named, outer)
+        else:
+            columns = {}
+        with_types(query, columns)
+        return columns
+
+    def _select(self, select: exp.Select, ctes: _Scope, outer: _Scope) -> Columns:
+        scope: dict[str, Columns] = {}
+        source = select.args.get("from_")
+        joins = select.args.get("joins") or []
+        for relation in [*([source.this] if source is not None else []), *(join.this for join in joins)]:
+            scope[relation.alias_or_name] = self._relation(relation, ctes, outer)
+        for join in joins:
+            condition = join.args.get("on")
+            if condition is not None:
+                join.set("on", self._value(condition, scope, outer, ctes).sql)
+        columns: dict[str, SqlType] = {}
+        for projection in list(select.expressions):
+            if projection.is_star:
+                columns |= {name: kind for one in scope.values() for name, kind in one.items()}
+                continue
+            inner = projection.unalias()
+            value = self._value(inner, scope, outer, ctes)
+            name = projection.alias_or_name
+            columns[name] = value.type
+            if value.sql is not inner:
+                shown = (
+                    value.sql
+                    if isinstance(projection, exp.Alias) or not name
+                    else exp.alias_(value.sql, name, quoted=True)
+                )
+                inner.replace(shown)
+        self._clauses(select, scope, outer, ctes, columns)
+        return columns
+
+    def _clauses(self, query: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope, shown: Columns) -> None:
+        for clause in _CLAUSES:
+            node = query.args.get(clause)
+            for part in node if isinstance(node, list) else [node]:
+                if not isinstance(part, exp.Expression):
+                    continue
+                own = {**scope, "": shown} if clause in {"group", "order"} else scope
+                self._below(part, own, outer, ctes)
+
+    def _below(self, node: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope) -> None:
+        """Each expression right below a clause, or below its terms."""
+        for child in list(node.iter_expressions()):
+            if isinstance(
+                child, (exp.Ordered, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Order, exp.WindowSpec)
+            ):
+                self._below(child, scope, outer, ctes)
+            elif isinstance(child, exp.Literal) and not child.is_string:
+                # A place among the columns.
+                continue
+            elif isinstance(child, (exp.Condition, exp.Subquery)) and not isinstance(child, exp.Star):
+                value = self._value(child, scope, outer, ctes)
+                if value.sql is not child:
+                    child.replace(value.sql)
+
+    def _relation(self, relation: exp.Expression, ctes: _Scope, outer: _Scope) -> Columns:
+        if isinstance(relation, exp.Subquery):
+            return _renamed(self.query(relation.this, ctes, outer), relation.args.get("alias"))
+        noted = relation.meta.get(COLUMNS) if isinstance(relation, exp.Table) else None
+        if noted:
+            types = {name: type_named(str(kind)) for name, kind in noted.items()}
+            return _renamed(types, relation.args.get("alias"))
+        if isinstance(relation, exp.Table) and not relation.db:
+            return _renamed(ctes.get(relation.name, {}), relation.args.get("alias"))
+        return {}
+
+    def _value(self, node: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope) -> Value:
+        around = {**outer, **scope}
+
+        def leaf(part: exp.Expression) -> SqlType | None:
+            if isinstance(part, exp.Column):
+                return _column_type(part, scope, around)
+            if isinstance(part, exp.Subquery | exp.Exists):
+                columns = list(self.query(part.this, ctes, around).values())
+                return columns[0] if isinstance(part, exp.Subquery) and len(columns) == 1 else UNKNOWN
+            if isinstance(part, exp.In) and part.args.get("query") is not None:
+                self.query(part.args["query"].unnest(), ctes, around)
+            return None
+
+        found = leaf(node)
+        if found is not None:
+            return Value(node, found)
+        return self._translator.translated(node, leaf, lambda part: part)
+
+
+def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:
+    """By the table that is named, else the one type that columns of this name have."""
+    if column.table:
+        return around.get(column.table, {}).get(column.name, UNKNOWN)
+    for tables in (scope, around):
+        found = {columns[column.name] for columns in tables.values() if column.name in columns}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            return UNKNOWN
+    return UNKNOWN
+
+
+def _renamed(columns: Columns, alias: exp.Expression | None) -> Columns:
+    """With the names that an alias gives to columns: ``t (a, b)``."""
+    names: Sequence[exp.Expression] = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
+    if not names:
+        return columns
+    kinds = list(columns.values())
+    return {one.name: kinds[place] for place, one in enumerate(names) if place < len(kinds)}

@@ -1,0 +1,289 @@
+"""What a metric at other coordinates takes of its query: which keys and conditions hold there, and how it comes back.
+
+    query: Year, Month, Store, 1 month before, WHERE "Year" = 2003 AND "Store" <> 'X'
+    scope: grouped by Year, Month, Store, WHERE "Store" <> 'X'; its rows are shown one member of Month later
+
+The current member is that of the finest level of the hierarchy that the query groups by. Coordinates override the query's
+conditions on their own dimension's levels, and on what the current level determines; all other conditions hold.
+
+Source: decision 0022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import (
+    Axis,
+    Between,
+    Each,
+    Frame,
+    Lagged,
+    Moved,
+    Parallel,
+    UpTo,
+    Window,
+    Without,
+)
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, attribute_at, references, substitute
+from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar, WantedMembers, calendar_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """A part of a query that is measured at other coordinates.
+
+    Attributes:
+        keys: places of the query's keys that it is grouped by.
+        shown: places of the keys that its rows have in the end.
+        conditions: those of the query's conditions that hold, and its own.
+        each: place of the attribute that it is grouped by besides, to be brought together by ``function``.
+        move: how rows of one member become those of another; None: they stay.
+        calendar: the members and their order, where they move.
+        is_over_rows: values of single members do not make that of several, so rows are counted at each member anew.
+    """
+
+    keys: tuple[int, ...]
+    shown: tuple[int, ...]
+    conditions: tuple[exp.Expression, ...]
+    each: int | None = None
+    function: str = ""
+    move: Moved | None = None
+    calendar: Calendar | None = None
+    is_over_rows: bool = False
+
+
+Reached = Mapping[GrainAttribute, BoundAttribute]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a fact part is worked out from."""
+
+    query: ModelQuery
+    model: SemanticModel
+    paths: JoinPaths
+    conjuncts: tuple[exp.Expression, ...]
+
+
+def scope_of(frame: Frame, metric: str, reached: Reached, context: Context) -> Scope | None:
+    """What a metric with a frame takes of the query; None when it stands at no member, so that it is empty everywhere.
+
+    Raises:
+        UnsupportedQueryError: the query mixes what the frame replaces with what holds.
+    """
+    return _Scoper(frame, metric, reached, context).scope()
+
+
+class _Scoper:
+    """Works one frame out."""
+
+    def __init__(self, frame: Frame, metric: str, reached: Reached, context: Context) -> None:
+        self._frame, self._metric, self._reached, self._context = frame, metric, reached, context
+        self._query = context.query
+        self._keys = list(range(len(self._query.keys)))
+        self._conditions = list(context.conjuncts)
+
+    def scope(self) -> Scope | None:
+        """See `scope_of`."""
+        for one in self._frame.without:
+            self._leave_out(one)
+        form = self._frame.form
+        match form:
+            case None:
+                return self._made(self._keys)
+            case Each():
+                return self._each(form)
+            case Between():
+                return self._between(form)
+        return self._moved(form)
+
+    def _made(self, shown: Iterable[int]) -> Scope:
+        return Scope(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
+
+    def _leave_out(self, one: Without) -> None:
+        gone = {GrainAttribute(one.role, name) for name in one.names} - set(self._frame.kept)
+        before = len(self._keys)
+        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
+        held = [attribute for attribute in self._frame.kept if attribute.role == one.role]
+        grouped = {self._attribute_of(place) for place in self._keys}
+        if len(self._keys) < before and held and not grouped & set(held):
+            names = ", ".join(f"`{attribute.query_name}`" for attribute in held)
+            raise self._refused(f"the current member of {names} is not told by the query", "Group by it as well.")
+
+    def _is_gone(self, expression: exp.Expression, gone: set[GrainAttribute]) -> bool:
+        """Whether it concerns only what is replaced."""
+        used = {self._query.attributes[place] for place in references(expression, Ref.ATTRIBUTE)}
+        if used & gone and not used <= gone:
+            names = ", ".join(sorted(f"`{one.query_name}`" for one in used & gone))
+            reason = f"it binds {names}, which a calculated metric of `{self._metric}` replaces, to what it does not"
+            raise UnsupportedQueryError(self._text(expression), reason, "Put them into conditions of their own.")
+        return bool(used) and used <= gone
+
+    def _each(self, form: Each) -> Scope:
+        """Over the members of a level that the filter leaves: grouping by its hierarchy is replaced, filters hold."""
+        self._check_reached(form.level)
+        gone = {GrainAttribute(form.axis.role, name) for name in form.axis.belonging}
+        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        place = self._query.attributes.index(form.level)
+        there = exp.Not(this=exp.Is(this=_attribute(place), expression=exp.Null()))
+        return self._over_members(form.function, place, [there])
+
+    def _between(self, form: Between) -> Scope:
+        """Over fixed members: neither grouping by the dimension nor filters on it matter."""
+        self._check_reached(form.level)
+        gone = self._replaced(form.axis, form.level)
+        for condition in self._conditions:
+            self._check_replaced(condition, form.axis, gone)
+        self._override(form.axis, form.level)
+        for place in self._keys:
+            self._check_replaced(self._query.keys[place], form.axis, gone)
+        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        place = self._query.attributes.index(form.level)
+        first, last = exp.Literal.string(form.first), exp.Literal.string(form.last)
+        bounds = [
+            exp.GTE(this=_attribute(place), expression=first),
+            exp.LTE(this=_attribute(place), expression=last),
+        ]
+        return self._over_members(form.function, place, bounds)
+
+    def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expression]) -> Scope:
+        """Aggregate is the measure of all members at once, which needs no values of single ones."""
+        keys, each = tuple(self._keys), None if function == "aggregate" else place
+        return Scope(
+            keys=keys,
+            shown=keys,
+            conditions=(*self._conditions, *conditions),
+            each=each,
+            function=function if each is not None else "",
+        )
+
+    def _check_reached(self, level: GrainAttribute) -> None:
+        bound = self._reached.get(level)
+        if bound is None:
+            raise self._refused(f"its fact does not reach `{level.query_name}`")
+        if bound.is_many_to_many:
+            raise self._refused(f"rows have several members of `{level.query_name}`, which would count others twice")
+        if bound.key_columns != (bound.name_column,):
+            raise self._refused(f"members of `{level.query_name}` have a key that queries do not see")
+
+    def _moved(self, form: Moved) -> Scope | None:
+        """From the current member to others: nothing is empty before the first one."""
+        axis = form.axis
+        own = [place for place in self._keys if self._concerns(self._query.keys[place], axis.role)]
+        plain = {place: self._attribute_of(place) for place in own}
+        for place, attribute in plain.items():
+            if attribute is None:
+                raise self._refused(f"the query groups by `{self._text(self._query.keys[place])}`, not by a level")
+        grouped = [level for level in axis.levels if GrainAttribute(axis.role, level) in plain.values()]
+        if not grouped:
+            return self._at_all(form, own)
+        level = GrainAttribute(axis.role, grouped[-1])
+        simple = _simplified(form, level.name)
+        if simple is None:
+            return None
+        self._check_order(level)
+        beside = self._override(axis, level)
+        attributes = {place: attribute for place, attribute in plain.items() if attribute is not None}
+        wanted = WantedMembers(level, attributes, self._reached[level].determines, tuple(beside))
+        return Scope(
+            keys=tuple(self._keys),
+            shown=tuple(self._keys),
+            conditions=tuple(self._conditions),
+            function=getattr(simple, "function", ""),
+            move=simple,
+            calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
+        )
+
+    def _at_all(self, form: Moved, own: Sequence[int]) -> Scope | None:
+        """No level is grouped by: the current member is All, which has neither neighbours nor ancestors."""
+        if own:
+            name = self._query.name_of_key(own[0])
+            remedy = f"Group by a level of `{form.axis.name}` instead."
+            raise self._refused(f"`{name}` is of the same dimension as hierarchy `{form.axis.name}`", remedy)
+        if isinstance(form, Window) and form.first >= 0 >= form.last:
+            return self._made(self._keys)
+        return None
+
+    def _check_order(self, level: GrainAttribute) -> None:
+        bound = self._reached.get(level)
+        if bound is None:
+            raise self._refused(f"its fact does not reach `{level.query_name}`")
+        if bound.is_many_to_many:
+            raise self._refused(f"rows have several members of `{level.query_name}`")
+
+    def _override(self, axis: Axis, level: GrainAttribute) -> list[GrainAttribute]:
+        """Leave the conditions on the dimension out, where they say only which members are meant.
+
+        Returns:
+            Attributes of the dimension that the level is not said to determine, and on which conditions hold.
+        """
+        gone = self._replaced(axis, level)
+        self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
+        used = (self._query.attributes[at] for each in self._conditions for at in references(each, Ref.ATTRIBUTE))
+        return list(dict.fromkeys(one for one in used if one.role == axis.role)) if axis.is_hierarchy else []
+
+    def _check_replaced(self, expression: exp.Expression, axis: Axis, gone: set[GrainAttribute]) -> None:
+        """Fixed members leave no place for a part of each."""
+        if not axis.is_hierarchy:
+            return
+        for place in references(expression, Ref.ATTRIBUTE):
+            attribute = self._query.attributes[place]
+            if attribute.role == axis.role and attribute not in gone:
+                reason = (
+                    f"`{attribute.query_name}` is of the same dimension as hierarchy `{axis.name}`, in which a calculated "
+                    f"metric of `{self._metric}` fixes members, and the current level does not determine it"
+                )
+                raise UnsupportedQueryError(self._text(expression), reason, "Leave one of them out.")
+
+    def _replaced(self, axis: Axis, level: GrainAttribute) -> set[GrainAttribute]:
+        """Levels of the dimension, in any hierarchy, and what the model says that the current level determines."""
+        if not axis.is_hierarchy:
+            return {level}
+        dimension = self._context.model.dimensions[axis.role.dimension]
+        levels = {name for name, one in dimension.attributes.items() if one.kind == "level"}
+        names = levels | self._reached[level].determines | {level.name}
+        return {GrainAttribute(axis.role, name) for name in names}
+
+    def _concerns(self, expression: exp.Expression, role: Role) -> bool:
+        return any(self._query.attributes[place].role == role for place in references(expression, Ref.ATTRIBUTE))
+
+    def _attribute_of(self, place: int) -> GrainAttribute | None:
+        found = attribute_at(self._query.keys[place])
+        return self._query.attributes[found] if found is not None else None
+
+    def _text(self, expression: exp.Expression) -> str:
+        """For people."""
+        names = [one.query_name for one in self._query.attributes]
+        return substitute(
+            expression, {Ref.ATTRIBUTE: lambda place: exp.Column(this=exp.to_identifier(names[place], quoted=True))}
+        ).sql(dialect="postgres")
+
+    def _refused(self, reason: str, remedy: str = "") -> UnsupportedQueryError:
+        return UnsupportedQueryError(self._metric, f"a calculated metric measures it elsewhere, and {reason}", remedy)
+
+
+def _attribute(place: int) -> exp.Expression:
+    return exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
+
+
+def _simplified(form: Moved, current: str) -> Moved | None:
+    """By the current level; None when there is no such member: its level lies above the ancestor that is named."""
+    if not isinstance(form, Parallel | UpTo):
+        return form
+    levels = form.axis.levels
+    if levels.index(form.level) > levels.index(current):
+        return None
+    if form.level != current:
+        return form
+    if isinstance(form, Parallel):
+        return Lagged(form.axis, form.lag)
+    return Window(form.axis, form.function, 0, 0)

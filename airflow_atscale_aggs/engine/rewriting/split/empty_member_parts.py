@@ -1,0 +1,72 @@
+"""Members without facts: what a query on a hierarchy with ``filter_empty: "no"`` shows besides its facts.
+
+Conditions on other dimensions choose facts and leave the members as they are; conditions on the dimension itself choose its
+members. Beside keys of other dimensions, every combination of those that the answer has is shown with every member.
+
+Source: SML reference, ``hierarchy.filter_empty``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, references
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_datasets
+from airflow_atscale_aggs.engine.sql.statements import all_of
+
+
+def members_shown(
+    query: ModelQuery, parts: Sequence[QueryPart], model: SemanticModel, paths: JoinPaths
+) -> tuple[QueryPart, ...]:
+    """A part on the dimension's dataset for each role whose members are all shown.
+
+    Raises:
+        UnsupportedQueryError: a key or condition binds the dimension to others, or the answer has aggregates of members.
+    """
+    if not query.metrics:
+        return ()
+    behind = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
+    shown = {place for places in behind for place in places}
+    whole = {
+        bound.attribute.role
+        for part in parts
+        for place, bound in part.attributes.items()
+        if place in shown and bound.steps and bound.filter_empty == "no"
+    }
+    return tuple(_members(query, role, behind, model, paths) for role in sorted(whole))
+
+
+def _members(
+    query: ModelQuery, role: Role, behind: Sequence[frozenset[int]], model: SemanticModel, paths: JoinPaths
+) -> QueryPart:
+    own = {place for place, attribute in enumerate(query.attributes) if attribute.role == role}
+    keys = tuple(number for number, places in enumerate(behind) if places & own)
+    conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
+    conditions = [one for one in conjuncts if one is not None and set(references(one, Ref.ATTRIBUTE)) & own]
+    bound_to_others = any(not set(references(one, Ref.ATTRIBUTE)) <= own for one in conditions)
+    if query.members or bound_to_others or any(not behind[number] <= own for number in keys):
+        what = query.members[0].key.upper() if query.members else role.query_name(role.dimension)
+        reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), also those without facts'
+        raise UnsupportedQueryError(what, reason, "Ask for its attributes by themselves, in keys and in conditions.")
+    used = {place for number in keys for place in behind[number]}
+    used |= {place for one in conditions for place in references(one, Ref.ATTRIBUTE)}
+    wanted = {place: GrainAttribute(Role(role.dimension), query.attributes[place].name) for place in sorted(used)}
+    for dataset in member_datasets(model.dimensions[role.dimension]):
+        reached = paths.attributes_of(dataset)
+        if all(attribute in reached for attribute in wanted.values()):
+            return QueryPart(
+                fact=dataset,
+                attributes={place: reached[attribute] for place, attribute in wanted.items()},
+                keys=keys,
+                metrics={},
+                where=all_of(one.copy() for one in conditions) if conditions else None,
+            )
+    reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), and no dataset of it has them all'
+    raise UnsupportedQueryError(role.query_name(role.dimension), reason, "Ask for fewer of its attributes.")

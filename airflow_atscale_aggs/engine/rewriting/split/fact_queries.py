@@ -1,0 +1,470 @@
+"""The share of each fact in a query: which attributes it must reach, which measures it must give.
+
+    metric's fact reaches all attributes      a part with all grouping keys
+    it does not, ``repeat``                   a part with the keys that it reaches, repeated for the others
+    it does not, ``empty``                    no part: the metric is NULL
+    it does not, ``error`` or nothing said    refused by name
+
+Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-fact".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count, stored_measures
+from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
+from airflow_atscale_aggs.engine.model.quantiles import quantile_name
+from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
+from airflow_atscale_aggs.engine.rewriting.divisions import NumberKind, kind_of_type
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Frame
+from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, attribute_at, references
+from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
+from airflow_atscale_aggs.engine.rewriting.split.context_shifts import Context, Scope, scope_of
+from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_datasets
+from airflow_atscale_aggs.engine.rewriting.split.member_rules import (
+    DefaultFilter,
+    DefaultMembers,
+    check_added_up,
+)
+from airflow_atscale_aggs.engine.sql.statements import all_of
+
+ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
+"""How values of single members make that of a set, by calculation method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The first or last member of a level, by its key."""
+
+    level: BoundAttribute
+    is_last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryPart:
+    """What one fact dataset contributes to a query.
+
+    Attributes:
+        fact: the dataset whose rows are aggregated; a dimension's own dataset for a query on members.
+        attributes: by place in the query, as this fact reaches them; all that the part uses.
+        keys: places of the grouping keys that it has.
+        metrics: metrics by place in the query; None stands for the number of rows.
+        slices: by place of the metric: the condition over A of the rows that it measures.
+        sliced: places of attributes that are used by slices only: rows without a member of them stay.
+        where: its share of the condition, over A.
+        edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
+        columns: by place of an attribute: the key column that is meant; its name column elsewhere.
+        is_repeated: it lacks some keys and is joined to the other parts on those that it has.
+        numbers: places of metrics that no part has, so that they are empty everywhere, and that are numbers.
+        scope: how it is measured at other coordinates than those of its rows; None: where they stand.
+    """
+
+    fact: str
+    attributes: Mapping[int, BoundAttribute]
+    keys: tuple[int, ...]
+    metrics: Mapping[int, Metric | None]
+    where: exp.Expression | None
+    is_repeated: bool = False
+    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    sliced: frozenset[int] = frozenset()
+    edges: Mapping[int, Edge] = field(default_factory=dict)
+    columns: Mapping[int, str] = field(default_factory=dict)
+    numbers: frozenset[int] = frozenset()
+    scope: Scope | None = None
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Places of the keys that its rows have in the end."""
+        return self.scope.shown if self.scope is not None else self.keys
+
+    @cached_property
+    def needed(self) -> FactPart:
+        """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
+        pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
+        own = list(dict.fromkeys(self.attributes[place] for place in sorted(self.attributes)))
+        levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
+        attributes = (*own, *(levels[one] for one in levels.keys() - {bound.attribute for bound in own}))
+        return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
+
+
+def pieces_of(metric: Metric | None, fact: str) -> tuple[StoredMeasure, ...]:
+    """The stored pieces that a metric, or the number of rows, is made of."""
+    if metric is None:
+        return (row_count(fact),)
+    return stored_measures(metric.calculation_method, metric.dataset, metric.column)
+
+
+def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> tuple[QueryPart, ...]:
+    """The parts of a query, those with all keys first; one part on a dimension's dataset for a query on members.
+
+    Raises:
+        UnsupportedQueryError: a metric cannot be answered, or not together with an attribute.
+    """
+    return _Splitter(query, model, paths).split()
+
+
+class _Splitter:
+    """Splits one query."""
+
+    def __init__(self, query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> None:
+        self._query, self._model, self._paths = query, model, paths
+        self._defaults = DefaultMembers(query, model)
+        self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
+        plain = (*query.keys, *query.members, query.where)
+        used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
+        self._joined = frozenset(place for join in query.joins for place in references(join.on, Ref.ATTRIBUTE))
+        self._used = frozenset(used | set(query.kept) | self._joined)
+        self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
+
+    def split(self) -> tuple[QueryPart, ...]:
+        """The parts, those with all keys first."""
+        self._check_slices()
+        if self._query.frames and self._query.members:
+            clause = self._query.members[0].key.upper()
+            raise UnsupportedQueryError(clause, "beside metrics that are measured at other members it is not answered")
+        if not self._query.metrics:
+            return (self._members(),)
+        groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
+        for place, metric in enumerate(self._metrics()):
+            fact = metric.dataset if metric is not None else self._query.facts.get(place) or self._fact_of_rows()
+            missing = self._unreachable(fact)
+            if missing and not self._stays(metric, missing):
+                continue
+            frame = self._query.frames.get(place)
+            if frame is not None and missing:
+                reason = "it is measured at other members, and repeated for attributes that it is not related to"
+                raise UnsupportedQueryError(self._query.metrics[place], reason, "Leave one of them out.")
+            adds_up = frame is None or metric is None or metric.calculation_method in ROLLED_UP
+            groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
+        self._add_rows(groups)
+        found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
+        parts = self._with_empty_numbers([part for part in found if part is not None])
+        if not parts or (all(part.is_repeated for part in parts)):
+            names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
+            reason = f"none of its metrics is related to {names}"
+            raise UnsupportedQueryError(self._listed(self._query.metrics), reason, "Add a metric that is.")
+        counted = [one for one in self._query.members if isinstance(one, exp.Count)]
+        if self._query.members and len(parts) > 1 and (counted or any(part.is_repeated for part in parts)):
+            shown = (*counted, *self._query.members)[0].key
+            raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
+        return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.scope is not None)))
+
+    def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
+        """What is measured elsewhere is shown in the groups that its fact has, also where nothing is measured in them."""
+        framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
+        for fact in framed:
+            groups.setdefault((fact, False, None, True), {})
+
+    def _metrics(self) -> Iterable[Metric | None]:
+        for place, name in enumerate(self._query.metrics):
+            if name == ROW_COUNT:
+                yield None
+                continue
+            metric = self._metric(name)
+            if place in self._query.methods:
+                metric = replace(metric, calculation_method=self._query.methods[place])
+            if metric.calculation_method == "percentile" and len(metric.quantiles) != 1:
+                shown = self._model.query_names.get(name, name)
+                names = self._listed(f"`{quantile_name(shown, one)}`" for one in metric.quantiles)
+                remedy = f"Ask for {names}." if names else f"Add `named_quantiles` to it at {metric.where}."
+                reason = f"it is a percentile metric of {len(metric.quantiles)} quantiles, and says none by itself"
+                raise UnsupportedQueryError(name, reason, remedy)
+            yield metric
+
+    def _metric(self, name: str) -> Metric:
+        found = self._model.metric(name)
+        assert found is not None  # noqa: S101 - names of a query were looked up when it was read
+        return found
+
+    def _fact_of_rows(self) -> str:
+        """The fact whose rows COUNT(*) counts: that of the other metrics, else the model's only one."""
+        facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
+        if not facts:
+            facts = {fact for fact in self._model.facts if not self._unreachable(fact)}
+        if len(facts) == 1:
+            return facts.pop()
+        reason = f"the rows of which fact: {', '.join(f'`{fact}`' for fact in sorted(facts))}" if facts else "no fact"
+        raise UnsupportedQueryError("COUNT(*)", reason, "Add a metric of the fact, or use a metric that counts.")
+
+    def _unreachable(self, fact: str) -> list[int]:
+        reached = self._paths.attributes_of(fact)
+        return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
+
+    def _unrelated(self) -> list[int]:
+        facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
+        return sorted({place for fact in facts for place in self._unreachable(fact)})
+
+    def _stays(self, metric: Metric | None, missing: Sequence[int]) -> bool:
+        """Whether a metric that some attributes are unrelated to is computed without them; False: it is NULL."""
+        handling = metric.unrelated_dimensions_handling.casefold() if metric is not None else ""
+        if handling in {"empty", "repeat"}:
+            return handling == "repeat"
+        names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in missing)
+        name = metric.name if metric is not None else "COUNT(*)"
+        dataset = metric.dataset if metric is not None else self._fact_of_rows()
+        reason = f"no relationship leads from its fact `{dataset}` to {names}"
+        raise UnsupportedQueryError(name, reason, "Leave one of them out, or set `unrelated_dimensions_handling`.")
+
+    def _framed(
+        self, fact: str, metrics: Mapping[int, Metric | None], frame: Frame | None, *, lacks: bool
+    ) -> QueryPart | None:
+        """A part, at the coordinates of its rows or at others; None when there are none, so that it is empty."""
+        if frame is None:
+            return self._part(fact, metrics, lacks=lacks)
+        reached = self._paths.attributes_of(fact)
+        conjuncts = tuple(one for one in self._conjuncts if one is not None)
+        name = self._query.metrics[next(iter(metrics))]
+        scope = scope_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
+        if scope is None:
+            return None
+        for place, metric in metrics.items():
+            self._check_framed(place, metric, frame)
+        is_moved = scope.move is not None and scope.function == "aggregate"
+        is_over_rows = is_moved and any(one.calculation_method not in ROLLED_UP for one in metrics.values() if one)
+        return self._part(fact, metrics, lacks=False, scope=replace(scope, is_over_rows=is_over_rows))
+
+    def _check_framed(self, place: int, metric: Metric | None, frame: Frame) -> None:
+        """A set has one value of a metric only where its members are told by their rows."""
+        assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
+        if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
+            reason = "`Aggregate` of a semi-additive metric is not answered"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out.")
+        condition = self._query.slices.get(place)
+        axis = frame.form.axis if frame.form is not None else None
+        for at in references(condition, Ref.ATTRIBUTE):
+            attribute = self._query.attributes[at]
+            if axis is not None and attribute.role == axis.role:
+                raise UnsupportedQueryError(
+                    metric.name, f"a tuple fixes `{attribute.query_name}` and moves in `{axis.name}`"
+                )
+
+    def _part(
+        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, scope: Scope | None = None
+    ) -> QueryPart:
+        reached = self._paths.attributes_of(fact)
+        here = {place for place in self._used if self._query.attributes[place] in reached}
+        keys = self._keys_here(here, fact) if scope is None else scope.keys
+        conjuncts = self._conjuncts if scope is None else scope.conditions
+        each = {scope.each} if scope is not None and scope.each is not None else set()
+        if scope is not None:
+            here |= {at for one in conjuncts for at in references(one, Ref.ATTRIBUTE)}
+        conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
+        used = {at for key in keys for at in self._key_attributes[key]} | each
+        used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
+        used |= self._joined
+        self._check_joined(fact, here, scope)
+        used |= self._kept(used, reached) if scope is None else set()
+        slices, sliced = self._slices(metrics, reached, fact)
+        edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
+        for place in edges.keys() & slices.keys():
+            reason = "a semi-additive metric under a condition of its own is not answered"
+            raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
+        shown = keys if scope is None else scope.shown
+        attributes = {place: reached[self._query.attributes[place]] for place in sorted(used | sliced)}
+        defaults = [one for one in self._defaults.filters(reached) if one.attribute in reached]
+        columns = self._add_defaults(defaults, attributes, conditions, reached)
+        if self._model.not_added_up:
+            check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
+        return QueryPart(
+            fact=fact,
+            attributes=attributes,
+            columns=columns,
+            slices=slices,
+            sliced=frozenset(sliced - used),
+            edges=edges,
+            keys=keys,
+            metrics=metrics,
+            where=all_of(one.copy() for one in conditions) if conditions else None,
+            is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
+            scope=scope,
+        )
+
+    def _check_joined(self, fact: str, here: Collection[int], scope: Scope | None) -> None:
+        """Relations are joined to all rows of all facts."""
+        if self._query.joins and scope is not None:
+            reason = "a metric that is measured at other members is not answered beside a joined relation"
+            raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
+        for place in self._joined - set(here):
+            name = self._query.attributes[place].query_name
+            reason = f"a relation is joined by it, and no relationship leads to it from `{fact}`"
+            raise UnsupportedQueryError(name, reason, "Ask for the metrics of each fact by themselves.")
+
+    def _kept(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
+        """One attribute for each join that leaves rows out though nothing of it is used otherwise."""
+        bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.kept)}
+        ways = {bound.steps for place, bound in bounds.items() if place in used and bound is not None}
+        kept: set[int] = set()
+        for place in self._query.kept:
+            bound = bounds[place]
+            if bound is not None and bound.steps and not bound.keeps_rows and bound.steps not in ways:
+                ways.add(bound.steps)
+                kept.add(place)
+        return kept
+
+    def _slices(
+        self, metrics: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
+    ) -> tuple[dict[int, exp.Expression], set[int]]:
+        """By place of the metric: the condition of a tuple, or of the query, and the attributes that they use."""
+        tuples = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
+        self._check_members({at for one in tuples.values() for at in references(one, Ref.ATTRIBUTE)}, reached, fact)
+        filters = {place: self._query.filters[place] for place in metrics if place in self._query.filters}
+        for at in {at for one in filters.values() for at in references(one, Ref.ATTRIBUTE)}:
+            self._check_filtered(self._query.attributes[at], reached, fact)
+        slices = dict(tuples)
+        for place, condition in filters.items():
+            slices[place] = all_of([slices[place].copy(), condition.copy()]) if place in slices else condition
+        return slices, {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
+
+    @staticmethod
+    def _check_filtered(attribute: GrainAttribute, reached: Mapping[GrainAttribute, BoundAttribute], fact: str) -> None:
+        if attribute not in reached:
+            reason = f"a metric of `{fact}` is measured under a condition on it, and no relationship leads there"
+            raise UnsupportedQueryError(attribute.query_name, reason, "Leave the condition or the metric out.")
+
+    def _add_defaults(
+        self,
+        defaults: Iterable[DefaultFilter],
+        attributes: dict[int, BoundAttribute],
+        conditions: list[exp.Expression],
+        reached: Mapping[GrainAttribute, BoundAttribute],
+    ) -> dict[int, str]:
+        """Add the conditions of default members and what they are about; the key columns that are meant, by place."""
+        columns: dict[int, str] = {}
+        for default in defaults:
+            for column, text in default.tests:
+                place = len(self._query.attributes) + len(attributes)
+                attributes[place] = reached[default.attribute]
+                if column is not None:
+                    columns[place] = column
+                member = exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
+                conditions.append(exp.EQ(this=member, expression=exp.Literal.string(text)))
+        return columns
+
+    def _fixed(
+        self,
+        keys: Iterable[int],
+        defaults: Iterable[DefaultFilter],
+        reached: Mapping[GrainAttribute, BoundAttribute],
+    ) -> set[GrainAttribute]:
+        """Attributes of which a group has one member: by a key, a condition or a default, or by what these determine."""
+        found = {self._query.attributes[place] for place in pinned_by(self._query.where)}
+        found |= {default.attribute for default in defaults}
+        for place in keys:
+            key = attribute_at(self._query.keys[place])
+            found |= {self._query.attributes[key]} if key is not None else set()
+        determined = {
+            GrainAttribute(attribute.role, name)
+            for attribute in found
+            for name in (reached[attribute].determines if attribute in reached else ())
+        }
+        return found | determined
+
+    def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
+        """Parts that know which metrics are nowhere."""
+        nowhere = set(range(len(self._query.metrics))) - {place for part in parts for place in part.metrics}
+        if not nowhere:
+            return parts
+        numbers = frozenset(place for place in nowhere if self._is_number(place))
+        return [replace(part, numbers=numbers) for part in parts]
+
+    def _is_number(self, place: int) -> bool:
+        metric = self._model.metrics.get(self._query.metrics[place])
+        if metric is None or not metric.calculation_method.startswith(("min", "max")):
+            return True
+        dataset = self._model.datasets.get(metric.dataset)
+        column = dataset.columns.get(metric.column) if dataset is not None else None
+        kind = kind_of_type((column.data_type or "").casefold() if column is not None else "")
+        return kind is not NumberKind.UNKNOWN
+
+    def _keys_here(self, here: set[int], fact: str) -> tuple[int, ...]:
+        for place, behind in enumerate(self._key_attributes):
+            if behind & here and not behind <= here:
+                raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
+        return tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
+
+    def _edge(self, metric: Metric, reached: Mapping[GrainAttribute, BoundAttribute]) -> Edge:
+        """Where a semi-additive metric is taken from."""
+        said = metric.semi_additive
+        names = {path[0] for path in said.relationships if len(path) == 1} if said is not None else set()
+        ways = [one for one in self._model.relationships if one.name in names and one.from_dataset == metric.dataset]
+        if said is None or said.position not in {"first", "last"} or len(said.relationships) != 1 or len(ways) != 1:
+            reason = "it is semi-additive by more than the first or last member of one relationship's level"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
+        level = reached.get(GrainAttribute(Role(ways[0].dimension, ways[0].template), ways[0].level))
+        if level is None or level.is_many_to_many or len(level.key_columns) != 1:
+            reason = f"it is semi-additive by `{ways[0].level}`, whose members have no order by one key column"
+            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
+        return Edge(level, is_last=said.position == "last")
+
+    def _check_slices(self) -> None:
+        """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""
+        roles = {self._query.attributes[place].role for place in self._used}
+        for place, condition in self._query.slices.items():
+            name = self._query.metrics[place]
+            for at in references(condition, Ref.ATTRIBUTE):
+                attribute = self._query.attributes[at]
+                if attribute.role in roles:
+                    reason = f"a tuple fixes `{attribute.query_name}`, whose dimension the query uses as well"
+                    raise UnsupportedQueryError(name, reason, "Leave that dimension out of the query.")
+            if self._metric(name).calculation_method.startswith(("stddev", "var")):
+                reason = "deviations of a tuple's members are not answered"
+                raise UnsupportedQueryError(name, reason, "Filter by the member instead.")
+
+    def _check_members(
+        self, sliced: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
+    ) -> None:
+        for place in sliced:
+            attribute = self._query.attributes[place]
+            bound = reached.get(attribute)
+            if bound is None:
+                raise UnsupportedQueryError(attribute.query_name, f"a tuple names it, but `{fact}` does not reach it")
+            if bound.is_many_to_many:
+                reason = "a tuple names it, and rows have several members of it, which would count the others twice"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by it instead.")
+            if bound.key_columns != (bound.name_column,):
+                reason = "a tuple names its member by a key that queries do not see"
+                raise UnsupportedQueryError(attribute.query_name, reason, "Filter by its name instead.")
+
+    def _concerns(self, condition: exp.Expression, here: set[int], fact: str) -> bool:
+        """Whether a condition holds for a fact's rows; one on unrelated attributes alone does not."""
+        used = set(references(condition, Ref.ATTRIBUTE))
+        if used and not used & here:
+            return False
+        if not used <= here:
+            name = self._query.attributes[min(used - here)].query_name
+            reason = f"the condition on `{name}` is bound to others that are related to `{fact}`, and it is not"
+            raise UnsupportedQueryError("WHERE", reason, "Ask for the metrics of each fact by themselves.")
+        return True
+
+    def _members(self) -> QueryPart:
+        """Members of one dimension, read from its own datasets; the role does not matter to them."""
+        roles = sorted({attribute.role for attribute in self._query.attributes})
+        shown = self._listed(attribute.query_name for attribute in self._query.attributes)
+        if len(roles) != 1:
+            reason = f"attributes of {len(roles)} dimensions are linked by facts, and it names no metric"
+            raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
+        wanted = [GrainAttribute(Role(roles[0].dimension), attribute.name) for attribute in self._query.attributes]
+        for dataset in member_datasets(self._model.dimensions[roles[0].dimension]):
+            reached = self._paths.attributes_of(dataset)
+            if all(attribute in reached for attribute in wanted):
+                return QueryPart(
+                    fact=dataset,
+                    attributes={place: reached[attribute] for place, attribute in enumerate(wanted)},
+                    keys=tuple(range(len(self._query.keys))),
+                    metrics={},
+                    where=self._query.where,
+                )
+        reason = f"no dataset of dimension `{roles[0].dimension}` has them all"
+        raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
+
+    @staticmethod
+    def _listed(names: Iterable[str]) -> str:
+        return ", ".join(names)

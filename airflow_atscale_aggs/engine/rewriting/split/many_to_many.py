@@ -1,0 +1,52 @@
+"""Whether rows of a part of a query could meet a group by several members of a many-to-many attribute.
+
+    GROUP BY "Owner"                    once in the group of each owner
+    WHERE "Owner" = 'Ann'               once
+    WHERE "Owner" IN ('Ann', 'Bob')     twice, where both own the account: each fact row must be told apart
+    GROUP BY LEFT("Owner", 1)           twice as well
+
+Source: decision 24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
+from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+
+
+def has_several_members(query: ModelQuery, part: QueryPart) -> bool:
+    """Whether a group may meet a fact row by several members of an attribute."""
+    return bool(part.metrics) and bool(several_members(query, part))
+
+
+def several_members(query: ModelQuery, part: QueryPart) -> tuple[BoundAttribute, ...]:
+    """Many-to-many attributes of which a group may meet a fact row by several members."""
+    many = {place: bound for place, bound in part.attributes.items() if bound.is_many_to_many}
+    if not many:
+        return ()
+    fixed = set(fixed_places(query, part))
+    return tuple(
+        bound
+        for place, bound in many.items()
+        if place not in fixed or not is_told_apart(bound) or bound.filter_empty == "no"
+    )
+
+
+def fixed_places(query: ModelQuery, part: QueryPart) -> Iterable[int]:
+    """Attributes that are grouping keys by themselves, or held to one value of their name."""
+    keys = (attribute_at(query.keys[place]) for place in part.keys)
+    fixed = {found for found in keys if found is not None} | set(pinned_by(part.where))
+    return fixed - set(part.columns)
+
+
+def is_told_apart(bound: BoundAttribute) -> bool:
+    """One value, one member: name and key are one, and a NULL is either an unmatched row or a member, never both."""
+    if bound.key_columns != (bound.name_column,):
+        return False
+    if bound.empty is not None:
+        return False
+    return not bound.steps or bound.filter_empty != "no" or bound.steps[-1].to_columns == bound.key_columns

@@ -1,0 +1,209 @@
+"""Incremental indicators in SQL: which column types may be one, conditions on ranges, the one lookup per fact and batch.
+
+Bounds are typed literals on the fact's own column, since only those prune partitions, and the very same expression
+wherever a range is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange, read_value, shown_bound
+from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.quoting import named
+from airflow_atscale_aggs.engine.sql.sources import DatasetSource
+
+SUPPORTED_TYPES = "Long, Integer, Decimal(38,0) on Snowflake, Timestamp, DateTime"
+
+_INTEGERS = frozenset({"int", "integer", "long", "bigint", "int2", "int4", "int8", "int32", "int64", "smallint"})
+_WHOLE_DECIMALS = frozenset({"number", "number(38,0)", "decimal(38,0)", "numeric(38,0)", "fixed"})
+_INSTANTS = ("timestamptz", "timestamp_tz", "timestamp_ltz", "timestamp with time zone", "datetimeoffset")
+_TIMESTAMPS = ("timestamp", "datetime")
+_PRECISION = re.compile(r"\(\s*([0-9]+)\s*\)")
+_MICROSECONDS = 6
+
+_GREATEST, _NULLS, _ABOVE, _UP_TO, _NEWEST = range(5)
+_TABLE = "f"
+
+
+def indicator_kind(data_type: str, dialect: Dialect) -> IndicatorKind | None:
+    """The family of a column type in lower case; None when a column of it cannot be an indicator."""
+    kind = " ".join(data_type.split())
+    bare = _PRECISION.sub("", kind).strip()
+    if bare in _INTEGERS:
+        return IndicatorKind.INTEGER
+    if dialect.has_whole_decimals and kind.replace(" ", "") in _WHOLE_DECIMALS:
+        return IndicatorKind.INTEGER
+    if dialect.timestamps_are_instants and bare == "timestamp":
+        return IndicatorKind.INSTANT
+    bare = " ".join(bare.split())
+    if bare.startswith(_INSTANTS):
+        return IndicatorKind.INSTANT
+    return IndicatorKind.TIMESTAMP if bare.startswith(_TIMESTAMPS) else None
+
+
+def is_finer_than_kept(data_type: str) -> bool:
+    """True for timestamps with digits beyond microseconds, which drivers cut off."""
+    kind = data_type.casefold()
+    found = _PRECISION.search(kind)
+    return kind.endswith("_ns") or (kind.startswith(_TIMESTAMPS) and bool(found) and int(found[1]) > _MICROSECONDS)  # type: ignore[index]
+
+
+def within(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expression | None:
+    """The condition that a fact row is in a range; None when it has no bounds."""
+    tests: list[exp.Expression] = []
+    for bound, compare in ((rows.after, exp.GT), (rows.through, exp.LTE)):
+        if bound is not None:
+            tests.append(compare(this=source.column(rows.column, alias), expression=literal(rows.kind, bound)))
+    return exp.and_(*tests, copy=False) if tests else None
+
+
+def literal(kind: IndicatorKind, bound: int) -> exp.Expression:
+    """A bound as a typed literal."""
+    shown = shown_bound(kind, bound)
+    if kind is IndicatorKind.INTEGER:
+        return exp.Literal.number(shown) if bound >= 0 else exp.Neg(this=exp.Literal.number(shown.lstrip("-")))
+    return exp.cast(exp.Literal.string(shown), "timestamptz" if kind is IndicatorKind.INSTANT else "timestamp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorFacts:
+    """What one lookup has found in a fact.
+
+    Attributes:
+        greatest: greatest indicator above the least bound that was asked for, or of all when none was; None: there is none.
+        is_readable: False when the greatest indicator is no number and no time, such as ``infinity``.
+        nulls: rows without an indicator.
+        above: rows above each bound.
+        up_to: rows up to each bound, where it was asked for.
+        newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment that no
+            row has reached is not there.
+        checksums: of the rows up to a bound, by the bound and the columns that are hashed.
+    """
+
+    greatest: int | None = None
+    is_readable: bool = True
+    nulls: int = 0
+    above: Mapping[int, int] = field(default_factory=dict)
+    up_to: Mapping[int, int] = field(default_factory=dict)
+    newest: Mapping[int, int] = field(default_factory=dict)
+    checksums: Mapping[tuple[int, tuple[str, ...]], Checksum] = field(default_factory=dict)
+
+
+def lookup_statement(
+    rows: RowRange,
+    source: DatasetSource,
+    *,
+    above: Sequence[int] = (),
+    up_to: Sequence[int] = (),
+    moments: Sequence[int] = (),
+) -> exp.Expression:
+    """One query for everything that a batch must know of a fact's indicator; read it with `read_lookup`.
+
+    Args:
+        rows: names the indicator; its bounds do not matter.
+        above: count the rows above each of these bounds; the greatest indicator is looked for above the least of them.
+        up_to: count the rows up to each of these bounds.
+        moments: look for the greatest indicator up to each of these as well.
+    """
+
+    def counted(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
+        shown = exp.Null() if bound is None else exp.Literal.string(str(bound))
+        select = exp.select(
+            named(exp.Literal.number(kind), "kind"),
+            named(exp.cast(shown, "text"), "bound"),
+            named(exp.cast(value, "text"), "value"),
+        ).from_(source.relation(_TABLE), copy=False)
+        return select if where is None else select.where(where, copy=False)
+
+    def bounded(after: int | None, through: int | None) -> exp.Expression | None:
+        return within(RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE)
+
+    column = source.column(rows.column, _TABLE)
+    greatest = _readable(exp.Max(this=column.copy()), rows.kind, source.dialect)
+    count = exp.Count(this=exp.Star(), big_int=True)
+    asked = [
+        counted(_GREATEST, None, bounded(min(above), None) if above else None, greatest),
+        counted(_NULLS, None, exp.Is(this=column.copy(), expression=exp.Null()), count),
+        *(counted(_ABOVE, bound, bounded(bound, None), count.copy()) for bound in above),
+        *(counted(_UP_TO, bound, bounded(None, bound), count.copy()) for bound in up_to),
+        *(
+            counted(_NEWEST, moment, bounded(min(above) if above else None, moment), greatest.copy())
+            for moment in moments
+        ),
+    ]
+    union: exp.Expression = asked[0]
+    for other in asked[1:]:
+        union = exp.Union(this=union, expression=other, distinct=False)
+    return union
+
+
+def _readable(value: exp.Expression, kind: IndicatorKind, dialect: Dialect) -> exp.Expression:
+    """A value whose text `read_value` understands, with all digits."""
+    if kind is IndicatorKind.INSTANT and dialect.epoch_micros is not None:
+        return exp.Anonymous(this=dialect.epoch_micros, expressions=[value])
+    if kind is IndicatorKind.INTEGER or dialect.timestamp_format is None:
+        return value
+    zone = " TZH:TZM" if kind is IndicatorKind.INSTANT else ""
+    return exp.Anonymous(this="TO_CHAR", expressions=[value, exp.Literal.string(dialect.timestamp_format + zone)])
+
+
+def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> IndicatorFacts:
+    """The answer of `lookup_statement`."""
+    greatest, is_readable, nulls = None, True, 0
+    counts: dict[int, dict[int, int]] = {_ABOVE: {}, _UP_TO: {}, _NEWEST: {}}
+    for what, bound, value in rows:
+        number = int(str(what))
+        if number == _GREATEST:
+            greatest = None if value is None else read_value(kind, str(value))
+            is_readable = value is None or greatest is not None
+        elif number == _NULLS:
+            nulls = int(str(value))
+        elif number == _NEWEST:
+            newest = None if value is None else read_value(kind, str(value))
+            if newest is not None:
+                counts[_NEWEST][int(str(bound))] = newest
+        else:
+            counts[number][int(str(bound))] = int(str(value))
+    return IndicatorFacts(
+        greatest=greatest,
+        is_readable=is_readable,
+        nulls=nulls,
+        above=counts[_ABOVE],
+        up_to=counts[_UP_TO],
+        newest=counts[_NEWEST],
+    )
+
+
+def unsupported_reason(dataset: str, column: str, data_type: str) -> str:
+    """Why a column cannot be an indicator, and what can be done."""
+    found = (
+        f"has type {data_type.upper()}" if data_type else "has a type that neither the warehouse nor the model tells"
+    )
+    return (
+        f"the incremental indicator `{column}` of dataset `{dataset}` {found}; supported are {SUPPORTED_TYPES}. "
+        "Name another column, or add a calculated one with a data_type"
+    )
+
+
+def indicator_type(source: DatasetSource, column: str) -> str:
+    """The indicator's column type in lower case; empty when nobody tells. Raises DefinitionError when it is not there."""
+    source.column(column, _TABLE)
+    return source.data_type(column)
+
+
+def type_problem(source: DatasetSource, column: str) -> str:
+    """Why a column of a dataset cannot be an indicator; empty when it can."""
+    try:
+        data_type = indicator_type(source, column)
+    except DefinitionError as error:
+        return error.explanation
+    if indicator_kind(data_type, source.dialect) is None:
+        return unsupported_reason(source.dataset.name, column, data_type)
+    return ""

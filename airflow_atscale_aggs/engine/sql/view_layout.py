@@ -1,0 +1,140 @@
+"""Stable views that stay what they are while what they show changes: the same columns at the same places, new ones last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp, parse_one
+
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.statements import create_view, drop_view, render, table
+from airflow_atscale_aggs.engine.sql.view_catalog import CatalogQueries
+
+_SHOWN = "shown"
+
+Columns = Sequence[tuple[str, str]]
+"""(name, type as the catalog spells it), in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLayout:
+    """The columns that a view is to have.
+
+    Attributes:
+        order: names, in order.
+        casts: types that columns are cast to, without loss.
+        empty: types of columns that are NULL, since the aggregate does not store them any more.
+        is_alike: each column of before is at its place, with its type.
+    """
+
+    order: tuple[str, ...]
+    casts: Mapping[str, str]
+    empty: Mapping[str, str]
+    is_alike: bool
+
+
+def natural_layout(old: Columns, new: Columns) -> ViewLayout:
+    """Columns of before first, in their order, then new ones; what is stored no more goes, types are what they are now."""
+    types = dict(new)
+    kept = [name for name, _ in old if name in types]
+    order = (*kept, *(name for name, _ in new if name not in set(kept)))
+    is_alike = len(kept) == len(old) and all(types[name] == kind for name, kind in old)
+    return ViewLayout(order, {}, {}, is_alike)
+
+
+def compatible_layout(
+    old: Columns, new: Columns, read: Collection[str], queries: CatalogQueries
+) -> tuple[ViewLayout | None, tuple[str, ...]]:
+    """All columns of before with their types, for what depends on the view; None and why where that would be a lie.
+
+    A column that is stored no more becomes NULL where nobody reads it. A type that is narrower now is cast to the old one.
+
+    Args:
+        read: names of the columns that somebody reads.
+    """
+    types, why = dict(new), []
+    casts: dict[str, str] = {}
+    empty: dict[str, str] = {}
+    for name, kind in old:
+        if name not in types:
+            if name in read:
+                why.append(f"column `{name}` is not stored any more")
+            empty[name] = kind
+        elif types[name] != kind:
+            if not _is_wider(types[name], kind, queries):
+                why.append(f"column `{name}` is {types[name]} now, it was {kind}")
+            casts[name] = kind
+    if why:
+        return None, tuple(why)
+    before = {name for name, _ in old}
+    order = (*(name for name, _ in old), *(name for name, _ in new if name not in before))
+    return ViewLayout(order, casts, empty, is_alike=True), ()
+
+
+def view_query(create_sql: str, dialect: Dialect) -> exp.Query:
+    """What a CREATE VIEW statement selects."""
+    query: exp.Query = parse_one(create_sql, read=dialect.sqlglot_name).expression
+    return query
+
+
+def create_statement(
+    view: str,
+    schema: str,
+    query: exp.Query,
+    dialect: Dialect,
+    *,
+    layout: ViewLayout | None = None,
+    replace: bool = False,
+) -> str:
+    """CREATE VIEW, or CREATE OR REPLACE VIEW, with the columns of a layout."""
+    shown = query.copy() if layout is None else _laid_out(query, layout, dialect)
+    made = create_view(table(view, schema), shown)
+    made.set("replace", replace)
+    return render(made, dialect)
+
+
+def drop_statement(view: str, schema: str, dialect: Dialect) -> str:
+    """DROP VIEW IF EXISTS."""
+    return render(drop_view(table(view, schema)), dialect)
+
+
+def spelled(name: str, schema: str, dialect: Dialect) -> str:
+    """A relation as SQL writes it."""
+    return render(table(name, schema), dialect)
+
+
+def probe_statement(name: str, dialect: Dialect) -> str:
+    """A query that reads no row and fails where a view does not fit what it reads any more.
+
+    Args:
+        name: ``schema.name``.
+    """
+    schema, _, view = name.partition(".")
+    query = exp.select(exp.Star()).from_(table(view, schema)).limit(0)
+    return render(query, dialect)
+
+
+def _laid_out(query: exp.Query, layout: ViewLayout, dialect: Dialect) -> exp.Query:
+    if not (layout.casts or layout.empty) and tuple(query.named_selects) == layout.order:
+        return query.copy()
+    columns: list[exp.Expression] = []
+    for name in layout.order:
+        if name in layout.empty:
+            columns.append(named(_cast(exp.Null(), layout.empty[name], dialect), name))
+        elif name in layout.casts:
+            columns.append(named(_cast(column_of(name, _SHOWN), layout.casts[name], dialect), name))
+        else:
+            columns.append(column_of(name, _SHOWN))
+    source = exp.Subquery(this=query.copy(), alias=exp.TableAlias(this=identifier(_SHOWN)))
+    return exp.select(*columns).from_(source)
+
+
+def _cast(value: exp.Expression, kind: str, dialect: Dialect) -> exp.Expression:
+    return exp.Cast(this=value, to=exp.DataType.build(kind, dialect=dialect.sqlglot_name))
+
+
+def _is_wider(kind: str, wider: str, queries: CatalogQueries) -> bool:
+    """Every value of the type is one of the wider type; a length makes that unknown."""
+    return (kind.partition("(")[0], wider) in queries.widenings
