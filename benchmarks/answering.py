@@ -122,12 +122,10 @@ def ssb(engine: str, rows: int, url: str | None) -> None:
 
 def tpcds(engine: str, scale: str, url: str | None) -> None:
     """The cases of our own model that an aggregate answers."""
-    sys.path.insert(0, str(ROOT / "tests"))
     sys.path.insert(0, str(ROOT))
-    from query_cases import QueryCase
-
     from tests.integration.test_retail_model import MODEL_FOLDER, TABLES
-    from tests.tpc_data import generate, load_duckdb, load_postgres
+    from tests.support.oracles.query_cases import QueryCase
+    from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)

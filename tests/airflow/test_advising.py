@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.operators.aggregates import RecommendAggregatesOperator
+from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.airflow
 

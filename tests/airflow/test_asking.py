@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny_star
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -18,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.operators.aggregates import AggregateAwareSQLOperator
+from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.airflow
 

@@ -19,12 +19,12 @@ from typing import Any
 
 import psycopg
 import pytest
-import tiny_star
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.signals.signal import read_signals
+from tests.support.stars import tiny_star
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 

@@ -8,11 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import incremental_star as star
 import pytest
 import structlog
-import tiny_star
-from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -23,6 +20,9 @@ from airflow_atscale_aggs.operators.aggregates import (
     BuildAggregateOperator,
     PlanBatchBuildOperator,
 )
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 pytestmark = pytest.mark.airflow
 

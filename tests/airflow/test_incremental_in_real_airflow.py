@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import incremental_star as star
 import pytest
-import tiny_star
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
 

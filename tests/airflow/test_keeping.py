@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 import s3fs
-import tiny_star
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
-from s3_server import s3_server
-from system_definitions import NOW, define
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -31,6 +28,9 @@ from airflow_atscale_aggs.operators.aggregates import (
     SupersedeAggregatesOperator,
     SweepTablesOperator,
 )
+from tests.support.s3_server import s3_server
+from tests.support.stars import tiny_star
+from tests.support.strategies.system_definitions import NOW, define
 
 pytestmark = pytest.mark.airflow
 

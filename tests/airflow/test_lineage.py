@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch
@@ -18,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, utc_now
 from airflow_atscale_aggs.operators.aggregates import BuildAggregateOperator
 from airflow_atscale_aggs.operators.base import LEASE
+from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.airflow
 

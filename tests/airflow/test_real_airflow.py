@@ -17,10 +17,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import tiny_star
 from airflow_processes import LocalAirflow
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+from tests.support.stars import tiny_star
 
 PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 

@@ -34,14 +34,14 @@ import psutil
 import psycopg
 
 _TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(_TESTS), str(_TESTS.parents[0] / "dags" / "demo")]
+sys.path[:0] = [str(_TESTS.parent), str(_TESTS.parent / "dags" / "demo")]
 
-import tiny_star  # noqa: E402 - the path is set above
 from airflow_processes import AirflowFailedError, LocalAirflow  # noqa: E402
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy  # noqa: E402
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep  # noqa: E402
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now  # noqa: E402
+from tests.support.stars import tiny_star  # noqa: E402 - the path is set above
 
 DAG_ID = "batch_build_tiny_sales"
 SCHEMA = "aggs"

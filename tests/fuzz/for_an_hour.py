@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+sys.path[:0] = [str(Path(__file__).parents[2])]
 
 _MOST_SHOWN = 600
 
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    from readers import Readers
+    from tests.fuzz.readers import Readers
 
     readers = Readers()
     fuzz = getattr(readers, f"fuzz_{arguments.reader}")

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import tiny_star
-from mutations import MDX_WORDS, SQL_WORDS, Choices, mutated_files, mutated_text
-
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -20,6 +17,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import MdxError, read_mdx
+from tests.fuzz.mutations import MDX_WORDS, SQL_WORDS, Choices, mutated_files, mutated_text
+from tests.support.stars import tiny_star
 
 MOST_SECONDS = 20
 """No reader of these small inputs needs a second; this only tells what never ends."""

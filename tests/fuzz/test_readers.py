@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from readers import Readers
+
+from tests.fuzz.readers import Readers
 
 _EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 _SETTINGS = settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -15,10 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import incremental_star
-from incremental_star import MODEL, START, Sale
-from place import SCHEMA, Place
-
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
@@ -27,6 +23,9 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
+from tests.hands.place import SCHEMA, Place
+from tests.support.stars import incremental_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 GRACE_SECONDS = 10
 _NO_PROCESS = 4_194_305  # one more than Linux gives

@@ -10,8 +10,9 @@ import random
 from pathlib import Path
 
 import pytest
-from place import Place, postgres_place
-from story import Story, told
+
+from tests.hands.place import Place, postgres_place
+from tests.hands.story import Story, told
 
 _SEQUENCES = int(os.environ.get("HAND_SEQUENCES", "5"))
 _FIRST = int(os.environ.get("HAND_FIRST", "0"))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import (
@@ -21,6 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 pytestmark = pytest.mark.postgres
 

@@ -16,9 +16,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from deployed import deployed
-from model_data import ModelData, Row, days
-from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -26,6 +23,9 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from tests.support.oracles.query_cases import QueryCase
+from tests.support.stars.deployed import deployed
+from tests.support.stars.model_data import ModelData, Row, days
 
 DATABASE = "atscale_tutorial_data"
 SCHEMA = "adventureworks2012"

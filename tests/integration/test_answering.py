@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import (
     AmbiguousColumnError,
@@ -32,6 +31,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_work
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import Settings
+from tests.support.stars import tiny_star
 
 _BY_CITY = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'North\''
 
@@ -410,7 +410,7 @@ def test_a_killed_process_loses_no_more_than_a_batch(tmp_path: Path) -> None:
     """Queries are written by fifties while it lives; what waits when it dies is all that is lost."""
     program = f"""
 import os, pathlib, datetime
-import tiny_star
+from tests.support.stars import tiny_star
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace

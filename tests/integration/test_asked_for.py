@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import BatchDamagedError, BatchHeldError
@@ -24,6 +23,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import (
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from tests.support.stars import tiny_star
 
 _MODEL = "tiny_sales"
 _GONE, _ME = "elsewhere:1:1", "somewhere:2:2"

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch, begin_
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from tests.tiny_star import AGGREGATES, SETUP_SQL, write_model
+from tests.support.stars.tiny_star import AGGREGATES, SETUP_SQL, write_model
 
 MODEL = "tiny_sales"
 SCHEMA = "aggs"

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import (
@@ -30,6 +29,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, open_workspace, process_owner
+from tests.support.stars import tiny_star
 
 _MODEL = "tiny_sales"
 _TOTALS = "SELECT COUNT(*), SUM(amount) FROM sales"

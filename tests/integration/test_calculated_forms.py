@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tiny_star
-from calendar_star import MODEL, SCHEMA, setup_sql, tables, write_model
-from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from tests.support.oracles.query_cases import QueryCase
+from tests.support.stars import tiny_star
+from tests.support.stars.calendar_star import MODEL, SCHEMA, setup_sql, tables, write_model
 
 AGGREGATES = """
 aggregates:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
+from tests.support.stars import tiny_star
 
 _DAYS, _ROWS = 400, 20_000
 _ONE_DAY = 'SELECT "Shop", "Quantity" FROM tiny.tiny_sales WHERE "Day" = \'day 7\''

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import tiny_star
+
+from tests.support.stars import tiny_star
 
 _VERBS = (
     "deploy",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import tiny_star
+
+from tests.support.stars import tiny_star
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:

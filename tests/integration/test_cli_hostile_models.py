@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from tests.tiny_star import METRIC, SETUP_SQL, write_model
+from tests.support.stars.tiny_star import METRIC, SETUP_SQL, write_model
 
 _ESCAPE = "\x1b]0;owned\x07\x9b31m"
 _CONTROLS = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x202E]))

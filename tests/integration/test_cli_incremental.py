@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import duckdb
-import incremental_star as star
 import pytest
-from incremental_star import START, Sale
+
+from tests.support.stars import incremental_star as star
+from tests.support.stars.incremental_star import START, Sale
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from system_definitions import define
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
+from tests.support.stars import tiny_star
+from tests.support.strategies.system_definitions import define
 
 _QUERY = 'SELECT "Month", SUM("Quantity") FROM tiny_sales GROUP BY 1'
 

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, SchemaOwnedError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -19,6 +18,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from tests.support.stars import tiny_star
 
 pytestmark = pytest.mark.postgres
 

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend
@@ -18,6 +16,8 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars import tiny_star
 
 
 def _chain(column: str) -> str:

@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 import duckdb
 import psycopg
 import pytest
-from function_grid import COLUMNS, ERROR, Comparison, answers, compared, grid
-from function_surface import AGGREGATES, SURFACE
 from sqlglot import ParseError, exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
@@ -25,6 +23,8 @@ from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.functions.types import type_named
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render
+from tests.support.oracles.function_grid import COLUMNS, ERROR, Comparison, answers, compared, grid
+from tests.support.oracles.function_surface import AGGREGATES, SURFACE
 
 PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
 _OTHER_SPELLINGS = {"Year", "Month", "Day", "Quarter"}

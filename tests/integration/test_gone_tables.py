@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -17,6 +16,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import incremental_star as star
 import pytest
-import tiny_star
-from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import GracePeriodError, UnknownNameError
@@ -20,6 +17,9 @@ from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 _OVERRIDES = ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled")
 _RETURNS = """\

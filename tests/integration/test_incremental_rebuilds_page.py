@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import incremental_star as star
 import pytest
-import tiny_star
-from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -25,6 +22,9 @@ from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 _PAGE = 1_475_191_168_000
 """The page's example: called seconds there, and given as 29 September 2016, 23:19:28, which makes it milliseconds."""

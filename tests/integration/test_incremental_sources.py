@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import incremental_star as star
 import pytest
-import tiny_star
-from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import BuildFailedError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 ENGINES = ["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)]
 LATER = START + 20

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
-from tests.hand_written import Built, Case
+from tests.support.oracles.hand_written import Built, Case
+from tests.support.oracles.query_cases import QueryCase
 
 Value = Any
 FACT_ROWS = 400

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import QueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars import tiny_star
 
 _SHOPS = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
 _DAYS = f"{_SHOPS} JOIN day d ON f.day_id = d.day_id"

@@ -27,8 +27,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces
-from tests.tiny_star import SETUP_SQL, write_model
+from tests.support.kill.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.support.stars.tiny_star import SETUP_SQL, write_model
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
@@ -173,7 +173,7 @@ class Scene:
 def worker() -> Iterator[Worker]:
     """One worker for all trials."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.kill_worker"]
+    command = [sys.executable, "-m", "tests.support.kill.kill_worker"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

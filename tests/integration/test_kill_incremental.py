@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import incremental_star as star
 import pytest
-import tiny_star
-from incremental_star import MODEL, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from tests.integration.test_kill_and_resume import Worker
-from tests.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.support.kill.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import MODEL, START, Sale
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
@@ -49,7 +49,7 @@ class Scene:
 def worker() -> Iterator[Worker]:
     """One worker for all trials."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.kill_worker"]
+    command = [sys.executable, "-m", "tests.support.kill.kill_worker"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

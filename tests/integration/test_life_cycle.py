@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import tiny_star
-from system_definitions import NOW, define, make_definition
 
 from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
@@ -26,6 +24,8 @@ from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, QueryRecord, QuerySource, SuccessionRecord
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from tests.support.stars import tiny_star
+from tests.support.strategies.system_definitions import NOW, define, make_definition
 
 MODEL = "tiny_sales"
 _USERS = {"by_city": (("City",), ("Amount",))}

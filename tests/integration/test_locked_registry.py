@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -18,6 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import LONGEST_WAIT
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 _LONG = 15

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.stars import tiny_star
 
 _COLUMNS = ["Month", "Day", "City", "Shop", "Quantity", "Amount", "Average Amount"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import QueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.stars import tiny_star
 
 _MODEL = 'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE "City" = {} GROUP BY 1 HAVING SUM("Amount") > {}'
 _TABLES = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = {} GROUP BY 1 HAVING SUM(f.amount) > {}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError, UnsupportedQueryError
@@ -14,6 +13,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 _OF_SHOPS = {"by_city", "by_day_and_shop", "by_month_and_city"}
 _ALL = {*_OF_SHOPS, "by_month"}

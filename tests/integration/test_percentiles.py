@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnknownColumnError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -15,6 +13,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars import tiny_star
 
 _METRICS = {
     "Middle": ("amount", "named_quantiles: median"),

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import (
     NotRegisteredError,
@@ -19,6 +17,8 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars import tiny_star
 
 _JOINED = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
 _LEFT = "FROM sales f LEFT JOIN shop s ON f.shop_id = s.shop_id"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.lifecycle.advise.predict import PredictReport
@@ -16,6 +15,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from tests.support.stars import tiny_star
 
 _MORE = (
     "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a CROSS JOIN sales b",

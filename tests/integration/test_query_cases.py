@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from query_cases import CASES_FOLDER, QueryCase
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -17,7 +16,8 @@ from tests.integration.test_retail_model import MODEL_FOLDER
 from tests.integration.test_retail_model import TABLES as RETAIL_TABLES
 from tests.integration.test_tpcds_aggregates import DATABASE
 from tests.integration.test_tpcds_aggregates import TABLES as TPCDS_TABLES
-from tests.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.oracles.query_cases import CASES_FOLDER, QueryCase
+from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = os.environ.get("TPCDS_SCALE", "0.01")
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendReport, RecommendRequest, recommend
@@ -17,6 +16,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answ
 from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
+from tests.support.stars import tiny_star
 
 _MORE_FACTS = "INSERT INTO sales SELECT a.day_id, b.shop_id, a.quantity, b.amount FROM sales a CROSS JOIN sales b"
 _FACT_ROWS = tiny_star.FACT_ROWS + tiny_star.FACT_ROWS**2

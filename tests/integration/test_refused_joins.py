@@ -7,7 +7,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -17,6 +16,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.sql.join_types import are_incomparable
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from tests.support.stars import tiny_star
 
 CODE = "refused-join"
 

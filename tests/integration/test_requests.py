@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, BatchHeldError, UnknownNameError
@@ -19,6 +18,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, BegunBatch, begin_batch, run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.support.stars import tiny_star
 
 _MODEL = "tiny_sales"
 _T0 = datetime(2026, 1, 1, 3, 0, tzinfo=UTC)

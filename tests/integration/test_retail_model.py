@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-from tests.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = os.environ.get("TPCDS_SCALE", "0.01")
 MODEL_FOLDER = Path(__file__).parents[2] / "dags" / "models" / "retail"

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.cli.main import run as cli
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -22,6 +21,7 @@ from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import adopt_schema, mark_schema, schema_mark
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from tests.support.stars import tiny_star
 
 CITY = "aggs.agg_tiny_sales_by_city"
 _LATER = timedelta(days=30)

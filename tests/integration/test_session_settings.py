@@ -11,8 +11,6 @@ import pytest
 import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session_star import attributes, tables, write_session_model
-from tiny_star import run_sql
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -22,6 +20,8 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answ
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
+from tests.support.stars.session_star import attributes, tables, write_session_model
+from tests.support.stars.tiny_star import run_sql
 
 Settings = Mapping[str, str]
 Open = Callable[[Settings], Workspace]

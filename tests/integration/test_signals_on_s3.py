@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import s3fs
-from s3_server import allow_actions, s3_server
 
 from airflow_atscale_aggs.hooks.object_storage import open_filesystem
 from airflow_atscale_aggs.signals.signal import Signal
 from airflow_atscale_aggs.signals.state import WatchState
 from airflow_atscale_aggs.signals.watch import Watch, Watcher
+from tests.support.s3_server import allow_actions, s3_server
 
 
 class _S3:

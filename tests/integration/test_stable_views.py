@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import incremental_star
 import psycopg
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import AggregatesRefusedError
 from airflow_atscale_aggs.engine.lifecycle.build import activate
@@ -25,6 +23,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import SweepReport, sweep
 from airflow_atscale_aggs.engine.lifecycle.stable_views import switch as views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from tests.support.stars import incremental_star, tiny_star
 
 CITY = "aggs.agg_tiny_sales_by_city"
 MONTH = "aggs.agg_tiny_sales_by_month"

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
-from query_oracle import same_rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars import tiny_star
 
 _RATIO = "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / [Measures].[Quantity]'\n"
 _SHOPS = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_star import SETUP_SQL, run_sql, write_model
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
@@ -15,6 +14,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 _BY_CITY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 _MONTH_OF_DAY = 'SELECT "Month", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'

@@ -14,8 +14,8 @@ import pytest
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
-from tests.hand_written import Built, Case
-from tests.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.oracles.hand_written import Built, Case
+from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = os.environ.get("TPCDS_SCALE", "0.01")
 CASES = [

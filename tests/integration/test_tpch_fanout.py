@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from query_cases import QueryCase
 
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
-from tests.hand_written import Built, Case
-from tests.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.oracles.hand_written import Built, Case
+from tests.support.oracles.query_cases import QueryCase
+from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
 SCALE = "0.01"
 SCHEMA = "tpch"

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_star
-from conftest import PostgresDatabase
-from system_definitions import NOW, define
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.main import run
@@ -23,6 +20,9 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import ImportReport, export_definitions, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.conftest import PostgresDatabase
+from tests.support.stars import tiny_star
+from tests.support.strategies.system_definitions import NOW, define
 
 _ONE_USERS = {"by_city": (("City",), ("Amount",))}
 _WANTED = {

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -22,6 +21,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
 from airflow_atscale_aggs.engine.sql.rows import FactRows
+from tests.support.stars import tiny_star
 
 _TESTS = Path(__file__).parents[1]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.errors import (
@@ -29,6 +28,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from tests.support.stars import tiny_star
 
 _MODEL = "tiny_sales"
 _ROOT, _DERIVED = "by_day_and_shop", "by_month"

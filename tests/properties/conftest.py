@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from throwaway_database import Database, duckdb_in_memory, postgres_at
+
+from tests.support.stars.throwaway_database import Database, duckdb_in_memory, postgres_at
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from calendar_star import METRICS, setup_sql, write_model
-from form_oracle import FormOracle, FormQuery, Refused
-from form_strategies import form_queries, form_stars
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from query_oracle import same_rows
-from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
@@ -40,6 +35,11 @@ from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render, table
+from tests.support.oracles.form_oracle import FormOracle, FormQuery, Refused
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars.calendar_star import METRICS, setup_sql, write_model
+from tests.support.stars.throwaway_database import PROFILE, Database, Rows
+from tests.support.strategies.form_strategies import form_queries, form_stars
 
 EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)

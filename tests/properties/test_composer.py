@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from group_by_oracle import differences, expected_rows
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from strategies import Star, aggregates_of, stars
-from throwaway_database import PROFILE, Database
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation
@@ -33,6 +30,9 @@ from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import table
+from tests.support.oracles.group_by_oracle import differences, expected_rows
+from tests.support.stars.throwaway_database import PROFILE, Database
+from tests.support.strategies.strategies import Star, aggregates_of, stars
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)

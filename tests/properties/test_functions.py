@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import duckdb
 import psycopg
 import pytest
-from function_grid import ERROR, is_same
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from sqlglot import exp
@@ -20,6 +19,7 @@ from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.functions.types import type_named
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render
+from tests.support.oracles.function_grid import ERROR, is_same
 
 pytestmark = pytest.mark.postgres
 

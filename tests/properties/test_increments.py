@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import incremental_star as star
 import pytest
-import tiny_star
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
-from incremental_star import INDICATORS, START, Sale
 
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -29,6 +26,9 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_work
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from tests.support.stars import incremental_star as star
+from tests.support.stars import tiny_star
+from tests.support.stars.incremental_star import INDICATORS, START, Sale
 
 EXAMPLES = int(float(os.environ.get("FUZZ_EXAMPLES", "80")) * 2.5) // len(INDICATORS)
 GRACE = 10

@@ -16,12 +16,6 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from plain_strategies import PlainSql, key_sql, of_plain, plain_sql, plainly_said
-from planting import Plant, assert_found, plants
-from query_oracle import same_rows
-from query_strategies import StarQuery, model_of, queries_of
-from strategies import Star, aggregates_of, stars
-from throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
 
 from airflow_atscale_aggs.engine.lifecycle.query import plain_planner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, Proofs, Sizes
@@ -46,6 +40,12 @@ from tests.properties.test_rewriting import (
     StarPaths,
     build_all,
 )
+from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars.throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
+from tests.support.strategies.plain_strategies import PlainSql, key_sql, of_plain, plain_sql, plainly_said
+from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of
+from tests.support.strategies.strategies import Star, aggregates_of, stars
 
 _QUERIES = 4
 

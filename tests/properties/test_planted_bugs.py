@@ -12,9 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from planting import Plant, assert_found, plants
 from sqlglot import exp
-from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
@@ -23,6 +21,8 @@ from airflow_atscale_aggs.engine.rewriting.match import aggregate_index as match
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
 from tests.properties.test_rewriting import check
+from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.stars.throwaway_database import duckdb_in_memory
 
 
 def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:

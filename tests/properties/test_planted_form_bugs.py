@@ -6,9 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from planting import Plant, assert_found, plants
 from sqlglot import exp
-from throwaway_database import duckdb_in_memory
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
@@ -18,6 +16,8 @@ from airflow_atscale_aggs.engine.rewriting.split import fact_queries as parts
 from airflow_atscale_aggs.engine.rewriting.split import member_moves as members
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar
 from tests.properties.test_calculated_forms import check
+from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.stars.throwaway_database import duckdb_in_memory
 
 
 def _filters_hold(patch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from query_oracle import expected_answer, same_rows
-from query_strategies import StarQuery, model_of, queries_of, with_join_rules
-from strategies import Star, aggregates_of, stars
-from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
@@ -43,6 +39,10 @@ from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render, table
+from tests.support.oracles.query_oracle import expected_answer, same_rows
+from tests.support.stars.throwaway_database import PROFILE, Database, Rows
+from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of, with_join_rules
+from tests.support.strategies.strategies import Star, aggregates_of, stars
 
 EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 """20,000 for the 2,000 of ``make fuzz``."""

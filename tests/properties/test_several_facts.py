@@ -10,9 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from query_oracle import same_rows
-from query_strategies import bare_dimensions
-from throwaway_database import PROFILE, Database, Rows
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
@@ -28,6 +25,9 @@ from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fa
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.stars.throwaway_database import PROFILE, Database, Rows
+from tests.support.strategies.query_strategies import bare_dimensions
 
 Value = int | str | None
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))

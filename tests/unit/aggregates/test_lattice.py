@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from composed_statements import (
+
+from airflow_atscale_aggs.engine.aggregates.lattice import (
+    NotDerivable,
+    dependency_of,
+    derivation,
+    why_not_derivable,
+)
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.model.paths import Role
+from tests.support.oracles.composed_statements import (
     CITY_LEVEL,
     COARSE,
     DAY_LEVEL,
@@ -20,15 +29,6 @@ from composed_statements import (
     all_facts,
     part,
 )
-
-from airflow_atscale_aggs.engine.aggregates.lattice import (
-    NotDerivable,
-    dependency_of,
-    derivation,
-    why_not_derivable,
-)
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
-from airflow_atscale_aggs.engine.model.paths import Role
 
 PROVEN = all_facts().functional
 NOTHING = frozenset()

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.errors import InvalidModelError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from tests.support.stars import tiny_star
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY = "aggregates.batch.max.failures"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny_star
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
@@ -15,6 +14,7 @@ from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import Coordinate
+from tests.support.stars import tiny_star
 
 _AMOUNT, _QUANTITY = "[Measures].[Amount]", "[Measures].[Quantity]"
 

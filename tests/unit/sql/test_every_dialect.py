@@ -6,13 +6,13 @@ import duckdb
 import psycopg
 import pytest
 import sqlglot
-from composed_statements import COARSE, comparisons, physical, statements, target_and_source
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.statements import render
+from tests.support.oracles.composed_statements import COARSE, comparisons, physical, statements, target_and_source
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)

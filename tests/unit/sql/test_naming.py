@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from composed_statements import DAY_LEVEL, FINE, REASON_LEVEL, bound, part
 
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import Role
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table, stored_columns, view_names
+from tests.support.oracles.composed_statements import DAY_LEVEL, FINE, REASON_LEVEL, bound, part
 
 POSTGRES, DUCKDB = DIALECTS["postgres"], DIALECTS["duckdb"]
 _ID = "e0bc4492-1111-2222-3333-444455556666"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from composed_statements import datasets, physical
 
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant, TableColumns
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, dialect_named
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
+from tests.support.oracles.composed_statements import datasets, physical
 
 _TYPES = {"o_orderkey": "integer", "o_date": "date", "Mixed": "varchar", "mixed": "varchar", "is_new": "boolean"}
 

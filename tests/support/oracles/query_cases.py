@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlglot
-from query_oracle import same_rows
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from tests.support.oracles.query_oracle import same_rows
 
-CASES_FOLDER = Path(__file__).parent / "cases" / "queries"
+CASES_FOLDER = Path(__file__).parents[2] / "cases" / "queries"
 
 
 @dataclass(frozen=True)

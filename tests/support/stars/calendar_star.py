@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from tiny_star import METRIC
+from tests.support.stars.tiny_star import METRIC
 
 Value = int | str | bool | None
 Row = dict[str, Value]

@@ -7,11 +7,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from strategies import Row, Star, Value
-
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
+from tests.support.strategies.strategies import Row, Star, Value
 
 Path = tuple[JoinStep, ...]
 Group = tuple[Value, ...]

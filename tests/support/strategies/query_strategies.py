@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
-from strategies import Star, Value
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import stored_measures
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Dimension, Metric, SemanticModel
+from tests.support.strategies.strategies import Star, Value
 
 Truth = bool | None
 Meeting = Mapping[GrainAttribute, Value]

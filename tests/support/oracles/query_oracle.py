@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from group_by_oracle import _is_ambiguous, _meetings
-from query_strategies import METRICS, Filtered, Meeting, StarQuery
-from strategies import Row, Star, Value
-
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
+from tests.support.oracles.group_by_oracle import _is_ambiguous, _meetings
+from tests.support.strategies.query_strategies import METRICS, Filtered, Meeting, StarQuery
+from tests.support.strategies.strategies import Row, Star, Value
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from calendar_star import METRICS, Row, Value
-from form_oracle import COLUMNS, DATES, HIERARCHIES, SHOWN_LEVELS, Condition, Form, FormQuery
 from hypothesis import strategies as st
+
+from tests.support.oracles.form_oracle import COLUMNS, DATES, HIERARCHIES, SHOWN_LEVELS, Condition, Form, FormQuery
+from tests.support.stars.calendar_star import METRICS, Row, Value
 
 
 @st.composite

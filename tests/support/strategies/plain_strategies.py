@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
-from query_strategies import METRICS, StarQuery
-from strategies import Star
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from tests.support.strategies.query_strategies import METRICS, StarQuery
+from tests.support.strategies.strategies import Star
 
 _FUNCTIONS = {
     "sum": "SUM({})",

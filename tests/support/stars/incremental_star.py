@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_star
 
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
@@ -21,6 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begi
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from tests.support.stars import tiny_star
 
 START = 1_760_000_000
 """Seconds since 1970 at which the story of a test begins."""

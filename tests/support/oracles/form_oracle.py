@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from calendar_star import METRICS, Row, Value
+from tests.support.stars.calendar_star import METRICS, Row, Value
 
 COLUMNS = {
     "Sold Year": "year_id",

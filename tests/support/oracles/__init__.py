@@ -1,0 +1,1 @@
+"""Right answers that are found without the engine."""

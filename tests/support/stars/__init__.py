@@ -1,0 +1,1 @@
+"""Small warehouses with their models, and how they are deployed."""

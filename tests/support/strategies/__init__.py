@@ -1,0 +1,1 @@
+"""Random models, queries and definitions."""
