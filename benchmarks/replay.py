@@ -44,7 +44,7 @@ from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metri
 from airflow_atscale_aggs.engine.lifecycle.build import attempt as build
 from airflow_atscale_aggs.engine.lifecycle.build import batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
 from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
@@ -70,7 +70,7 @@ class Clock:
 class Dashboards:
     """Draws queries on a model: one fact, one to three attributes of different roles, coarse levels more often, often a filter."""
 
-    def __init__(self, workspace: Workspace, known: ModelKnowledge, draw: random.Random) -> None:
+    def __init__(self, workspace: Workspace, known: ModelSnapshot, draw: random.Random) -> None:
         self._workspace, self._known, self._draw = workspace, known, draw
         self._metrics = storable_metrics(known.model, workspace.settings_of(known.record.id))
         with workspace.warehouse.session() as session:

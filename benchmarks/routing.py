@@ -30,7 +30,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
@@ -69,7 +69,7 @@ def star_workspace(rows: int, grains: Iterable[tuple[str, ...]]) -> Iterator[Wor
             yield workspace
 
 
-def made_up(known: ModelKnowledge, count: int) -> list[ServingInstance]:
+def made_up(known: ModelSnapshot, count: int) -> list[ServingInstance]:
     """Aggregates with random grains: one level of some dimensions each, all measures of the fact."""
     draw = random.Random(7)
     (fact,) = {metric.dataset for metric in known.model.metrics.values()}

@@ -30,7 +30,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_selec
 from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import members_shown
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fact
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
@@ -407,7 +407,7 @@ class _Any(frozenset):  # type: ignore[type-arg]
         return True
 
 
-class _Everything(DataFacts):
+class _Everything(ProvenConstraints):
     """All keys are unique, and all hierarchies functional."""
 
     def __init__(self) -> None:

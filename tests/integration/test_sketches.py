@@ -10,7 +10,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import count_groups
 from airflow_atscale_aggs.engine.model.datasets import Dataset, table_key
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
@@ -45,7 +45,7 @@ def test_estimates_lie_within_the_error_that_is_told(
         session.execute(f"CREATE TABLE facts AS SELECT {columns} FROM {_SERIES[dialect]}")
         sources = Sources({"facts": dataset}, session.columns([table_key(dataset)]), warehouse.dialect)
         parts = [FactPart(fact="facts", attributes=tuple(map(_attribute, grain)), measures=()) for grain in _GRAINS]
-        found = count_groups(session, parts, sources, DataFacts())
+        found = count_groups(session, parts, sources, ProvenConstraints())
         for grain, estimate in zip(_GRAINS, found, strict=True):
             listed = ", ".join(f'"{name}"' for name in grain)
             ((exact,),) = session.fetch_all(f"SELECT COUNT(*) FROM (SELECT DISTINCT {listed} FROM facts) AS g")

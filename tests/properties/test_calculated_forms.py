@@ -28,9 +28,9 @@ from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import Calcula
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, pieces_of, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import proven_calendar
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -171,7 +171,7 @@ class _Asker:
         return found
 
     def _run(
-        self, query: ModelQuery, parts: Sequence[QueryPart], facts: DataFacts, instance: ServingInstance | None
+        self, query: ModelQuery, parts: Sequence[FactQuery], facts: ProvenConstraints, instance: ServingInstance | None
     ) -> Rows:
         def rows_of(part: FactPart) -> FactRows:
             return FactRows(part, self._sources, facts)
@@ -188,7 +188,7 @@ class _Asker:
         return self._database.fetch_all(render(made, self._database.dialect))
 
 
-def _proven(part: QueryPart, facts: DataFacts) -> QueryPart:
+def _proven(part: FactQuery, facts: ProvenConstraints) -> FactQuery:
     scope = part.scope
     if scope is None or scope.calendar is None:
         return part

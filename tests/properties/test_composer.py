@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -140,7 +140,7 @@ class _Verifier:
 
 
 def _derive_along_paths(
-    database: Database, star: Star, facts: DataFacts, built: dict[FactPart, str], data: st.DataObject
+    database: Database, star: Star, facts: ProvenConstraints, built: dict[FactPart, str], data: st.DataObject
 ) -> None:
     """Derive whatever can be, in a random order, each from the newest table of its parent."""
     sources = Sources(star.datasets(), star.physical(), database.dialect)

@@ -18,7 +18,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.lifecycle.query import plain_planner
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, Proofs, Sizes
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, Proofs, Sizes
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -142,9 +142,9 @@ def _ask(database: Database, star: Star, text: PlainSql, instances: list[Serving
         assert [row[: text.keys] for row in rows] == [row[: text.keys] for row in wanted], text.sql
 
 
-def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelKnowledge:
+def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelSnapshot:
     model, paths = model_of(star, _NOTHING), StarPaths(star)
-    return ModelKnowledge(
+    return ModelSnapshot(
         record=ModelRecord(
             id="m",
             catalog="tests",

@@ -22,19 +22,19 @@ from tests.support.stars.throwaway_database import duckdb_in_memory
 
 def _filters_hold(patch: pytest.MonkeyPatch) -> None:
     """The month before lies in the filter."""
-    patch.setattr(scopes._Scoper, "_override", lambda self, axis, level: [])
+    patch.setattr(scopes._Shifter, "_override", lambda self, axis, level: [])
 
 
 def _all_keeps_filters(patch: pytest.MonkeyPatch) -> None:
     """`[All]` replaces the grouping alone."""
-    plain = scopes._Scoper._leave_out
+    plain = scopes._Shifter._leave_out
 
-    def leave_out(self: scopes._Scoper, one: Without) -> None:
+    def leave_out(self: scopes._Shifter, one: Without) -> None:
         kept = list(self._conditions)
         plain(self, one)
         self._conditions = kept
 
-    patch.setattr(scopes._Scoper, "_leave_out", leave_out)
+    patch.setattr(scopes._Shifter, "_leave_out", leave_out)
 
 
 def _members_are_in_order_of_names(patch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:
     """Groups without rows of their own are shown."""
     plain = composing._union
 
-    def union(whole: list[parts.QueryPart], names: composing._Names) -> exp.Expression:
+    def union(whole: list[parts.FactQuery], names: composing._Names) -> exp.Expression:
         made = plain(whole, names)
         for one in made.find_all(exp.Alias):
             if one.alias == names.is_there:

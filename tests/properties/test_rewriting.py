@@ -33,8 +33,8 @@ from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import Calcula
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, split_by_fact
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, split_by_fact
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -134,7 +134,7 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
     _check_index(query, part, instances, facts)
 
 
-def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> list[tuple[ModelQuery, QueryPart]]:
+def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> list[tuple[ModelQuery, FactQuery]]:
     """The levels of ROLLUP and its like, with the part of the only fact."""
     levels = []
     for level in level_queries(query):
@@ -147,7 +147,7 @@ def _ask_levels(
     database: Database,
     star: Star,
     asked: StarQuery,
-    read: tuple[ModelQuery, list[tuple[ModelQuery, QueryPart]]],
+    read: tuple[ModelQuery, list[tuple[ModelQuery, FactQuery]]],
     context: tuple[list[ServingInstance], Sources],
 ) -> None:
     """Each level from the facts, then from any aggregate that serves it."""
@@ -169,7 +169,7 @@ def _ask_levels(
         assert not wrong, f"levels: {wrong}\n{asked.sql}"
 
 
-def _rows(part: QueryPart, match: Match | None, context: tuple[Sources, DataFacts]) -> FactRows | AggregateRows:
+def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenConstraints]) -> FactRows | AggregateRows:
     if match is not None:
         try:
             place = table(match.instance.table)
@@ -179,7 +179,7 @@ def _rows(part: QueryPart, match: Match | None, context: tuple[Sources, DataFact
     return FactRows(part.needed, *context)
 
 
-def _check_change(query: ModelQuery, part: QueryPart, instance: ServingInstance, facts: DataFacts) -> None:
+def _check_change(query: ModelQuery, part: FactQuery, instance: ServingInstance, facts: ProvenConstraints) -> None:
     """The smallest change that is named would make the aggregate match."""
     why = why_not(query, part, instance, facts.functional)
     event(f"no match: {why.miss}")
@@ -198,10 +198,10 @@ def _check_change(query: ModelQuery, part: QueryPart, instance: ServingInstance,
 def _check_match(
     database: Database,
     asked: StarQuery,
-    read: tuple[ModelQuery, QueryPart],
+    read: tuple[ModelQuery, FactQuery],
     match: Match,
     base: Rows,
-    context: tuple[Sources, DataFacts],
+    context: tuple[Sources, ProvenConstraints],
 ) -> None:
     query, part = read
     event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
@@ -225,7 +225,9 @@ def _check_match(
         assert [row[:keys] for row in routed] == [row[:keys] for row in base], asked.sql
 
 
-def _check_index(query: ModelQuery, part: QueryPart, instances: list[ServingInstance], facts: DataFacts) -> None:
+def _check_index(
+    query: ModelQuery, part: FactQuery, instances: list[ServingInstance], facts: ProvenConstraints
+) -> None:
     """The index finds what a loop finds: one with the fewest rows of those that match."""
     index = InstanceIndex(instances)
     found = index.find(query, part, facts.functional)
@@ -234,5 +236,5 @@ def _check_index(query: ModelQuery, part: QueryPart, instances: list[ServingInst
     assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
 
 
-def _run(database: Database, query: ModelQuery, part: QueryPart, rows: FactRows | AggregateRows) -> Rows:
+def _run(database: Database, query: ModelQuery, part: FactQuery, rows: FactRows | AggregateRows) -> Rows:
     return database.fetch_all(render(compose(query, [(part, rows)]), database.dialect))

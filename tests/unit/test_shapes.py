@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_atscale_aggs.engine.rewriting.parse.parameterization import shape_of, template_of
+from airflow_atscale_aggs.engine.rewriting.parse.parameterization import parameterize, template_of
 
 
 def test_values_in_comparisons_are_taken_out() -> None:
     """And come back where they were."""
-    shape = shape_of("SELECT x FROM m WHERE a = 'p' AND b IN (1, 2)")
-    other = shape_of("SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)")
+    shape = parameterize("SELECT x FROM m WHERE a = 'p' AND b IN (1, 2)")
+    other = parameterize("SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)")
 
     assert shape is not None
     assert other is not None
@@ -20,8 +20,8 @@ def test_values_in_comparisons_are_taken_out() -> None:
 
 def test_equal_values_are_another_shape() -> None:
     """A range from a value to itself is that value, which may be answered from elsewhere."""
-    same = shape_of("SELECT x FROM m WHERE a BETWEEN 'p' AND 'p'")
-    range_ = shape_of("SELECT x FROM m WHERE a BETWEEN 'p' AND 'q'")
+    same = parameterize("SELECT x FROM m WHERE a BETWEEN 'p' AND 'p'")
+    range_ = parameterize("SELECT x FROM m WHERE a BETWEEN 'p' AND 'q'")
 
     assert same is not None
     assert range_ is not None
@@ -34,20 +34,20 @@ def test_equal_values_are_another_shape() -> None:
 
 def test_a_text_that_stands_elsewhere_as_well_is_not_taken_out() -> None:
     """Whoever plans must see that both are the same."""
-    assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'p' = a") is None
-    assert shape_of("SELECT x FROM m WHERE a = 'p' OR 'q' = a") is not None
+    assert parameterize("SELECT x FROM m WHERE a = 'p' OR 'p' = a") is None
+    assert parameterize("SELECT x FROM m WHERE a = 'p' OR 'q' = a") is not None
 
 
 def test_an_escape_is_read_with_its_pattern() -> None:
     """One plan does not serve patterns whose letters mean something else."""
-    assert shape_of("SELECT x FROM m WHERE a LIKE 'p!_%' ESCAPE '!'") is None
+    assert parameterize("SELECT x FROM m WHERE a LIKE 'p!_%' ESCAPE '!'") is None
 
 
 def test_decimals_keep_their_length() -> None:
     """Types of what is computed with them depend on it."""
-    halves = shape_of("SELECT x FROM m WHERE a > 5.5 / 2")
-    wholes = shape_of("SELECT x FROM m WHERE a > 5 / 2")
-    quarters = shape_of("SELECT x FROM m WHERE a > 5.25 / 2")
+    halves = parameterize("SELECT x FROM m WHERE a > 5.5 / 2")
+    wholes = parameterize("SELECT x FROM m WHERE a > 5 / 2")
+    quarters = parameterize("SELECT x FROM m WHERE a > 5.25 / 2")
 
     assert halves is not None
     assert wholes is not None

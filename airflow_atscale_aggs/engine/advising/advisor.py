@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.advising.candidates import (
     unwanted_attributes,
 )
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import Need
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget, SelectionProblem, select
 from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -67,19 +67,19 @@ class FactDemand:
 
     fact: str
     space: GrainSpace
-    needs: tuple[Need, ...]
+    needs: tuple[QueryRequirement, ...]
     limits: JoinLimits
     proven: AbstractSet[Dependency]
     defined: tuple[DefinedPart, ...] = ()
     widths: RowWidths = field(default_factory=RowWidths)
     _able: dict[int, list[tuple[float, int]]] = field(default_factory=dict, repr=False)
 
-    def cost_today(self, need: Need) -> float:
+    def cost_today(self, need: QueryRequirement) -> float:
         """Rows of the smallest defined aggregate that answers one of the needs, or of the fact."""
         able = self._answering(need)
         return min(float(self.space.fact_rows), able[0][0]) if able else float(self.space.fact_rows)
 
-    def _answering(self, need: Need) -> list[tuple[float, int]]:
+    def _answering(self, need: QueryRequirement) -> list[tuple[float, int]]:
         """(rows, place) of the defined aggregates that answer it, the smallest first."""
         known = self._able.get(id(need))
         if known is None:
@@ -159,7 +159,7 @@ class Proposal:
     saved: float
     upkeep: float
     queries: float
-    heaviest: Need
+    heaviest: QueryRequirement
     heaviest_cost: float
 
 
@@ -178,10 +178,10 @@ class Advice:
     cost_before: float
     cost_after: float
     to_measure: tuple[FactPart, ...] = ()
-    refused: tuple[tuple[Need, str], ...] = ()
+    refused: tuple[tuple[QueryRequirement, str], ...] = ()
 
 
-def answers(part: FactPart, need: Need, proven: AbstractSet[Dependency]) -> bool:
+def answers(part: FactPart, need: QueryRequirement, proven: AbstractSet[Dependency]) -> bool:
     """Whether what a need asks can be derived from a stored part."""
     return derivation(need.part, part, proven) is not None
 
@@ -214,8 +214,8 @@ class _Table:
         self._demands, self._settings, self._builds = demands, settings, builds
         self.candidates: list[CandidateGrain] = []
         self.owner: list[int] = []
-        self.refused: list[list[tuple[Need, str]]] = []
-        self._needs: list[Need] = []
+        self.refused: list[list[tuple[QueryRequirement, str]]] = []
+        self._needs: list[QueryRequirement] = []
         self._costs: list[float] = []
         self._blocks: list[NDArray[np.bool_]] = []
         for number, demand in enumerate(demands):
@@ -316,7 +316,7 @@ def _readings(demand: FactDemand, builds: float) -> float:
     return 1.0 if demand.limits.is_incremental else builds
 
 
-def measures_at_most(demand: FactDemand, needs: Sequence[Need], settings: Settings) -> int:
+def measures_at_most(demand: FactDemand, needs: Sequence[QueryRequirement], settings: Settings) -> int:
     """How many measures an aggregate for some of the needs stores at the most."""
     room = settings.widening_measures if settings.widening else 0
     every = {measure for need in needs for measure in need.part.measures}
@@ -324,7 +324,9 @@ def measures_at_most(demand: FactDemand, needs: Sequence[Need], settings: Settin
     return min(len(every), max((len(need.part.measures) for need in needs), default=0) + room)
 
 
-def servable(demand: FactDemand, settings: Settings) -> tuple[list[Need], list[tuple[Need, str]]]:
+def servable(
+    demand: FactDemand, settings: Settings
+) -> tuple[list[QueryRequirement], list[tuple[QueryRequirement, str]]]:
     """The needs that an aggregate of the engine's may answer; the others with the reason."""
     kept_out = unwanted_attributes(demand.space, demand.limits, settings)
     needs, refused = [], []
@@ -350,7 +352,7 @@ class _Proposing:
         space = self._demand.space
         ordered = sorted(grains, key=lambda one: space.rows(space.reduced(one.mask)))
         table = serving_table(space, ordered, self._needs)
-        shares: dict[int, list[Need]] = {}
+        shares: dict[int, list[QueryRequirement]] = {}
         for number, need in enumerate(self._needs):
             takers = np.flatnonzero(table[:, number])
             if len(takers):
@@ -358,7 +360,7 @@ class _Proposing:
         drafts = [_Draft(ordered[place], self._part(ordered[place], share)) for place, share in sorted(shares.items())]
         return self._judged(drafts)
 
-    def _part(self, grain: CandidateGrain, share: Sequence[Need]) -> tuple[FactPart, tuple[str, ...]]:
+    def _part(self, grain: CandidateGrain, share: Sequence[QueryRequirement]) -> tuple[FactPart, tuple[str, ...]]:
         """The heaviest need's measures, and those of the others while widening allows them.
 
         A grain that is made for an exact measure begins with that one.
@@ -433,7 +435,7 @@ class _Draft:
 
     grain: CandidateGrain
     part: tuple[FactPart, tuple[str, ...]]
-    answered: list[tuple[Need, float]] = field(default_factory=list)
+    answered: list[tuple[QueryRequirement, float]] = field(default_factory=list)
 
 
 def _costs(demands: Sequence[FactDemand], proposals: Sequence[Proposal]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import Need
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.settings import Settings
 
@@ -81,7 +81,7 @@ def _why_not_joined(bound: BoundAttribute, space: GrainSpace, limits: JoinLimits
 
 
 def candidate_grains(
-    space: GrainSpace, needs: Sequence[Need], *, largest: float, most: int
+    space: GrainSpace, needs: Sequence[QueryRequirement], *, largest: float, most: int
 ) -> tuple[CandidateGrain, ...]:
     """The grains of needs and their joins with at most ``largest`` estimated rows, at most ``most`` of them.
 
@@ -114,7 +114,9 @@ def candidate_grains(
     return (*kept, *(one for one in exact if space.rows(space.reduced(one.mask)) <= largest))
 
 
-def serving_table(space: GrainSpace, candidates: Sequence[CandidateGrain], needs: Sequence[Need]) -> NDArray[np.bool_]:
+def serving_table(
+    space: GrainSpace, candidates: Sequence[CandidateGrain], needs: Sequence[QueryRequirement]
+) -> NDArray[np.bool_]:
     """Candidates by needs: whether the grain serves, whatever measures are stored."""
     asked = [space.mask(need.grain) for need in needs]
     given = [space.closure(one.mask) for one in candidates]

@@ -18,7 +18,7 @@ _MOST_PAIRS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class QueryRequirement:
     """Queries that need the same of one fact: a grain, made of all attributes they use, and stored measures.
 
     Attributes:
@@ -36,9 +36,9 @@ class Need:
         return frozenset(bound.attribute for bound in self.part.attributes)
 
 
-def combined(needs: Iterable[Need]) -> tuple[Need, ...]:
+def combined(needs: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
     """Equal needs as one, heaviest first."""
-    found: dict[tuple[object, ...], Need] = {}
+    found: dict[tuple[object, ...], QueryRequirement] = {}
     for need in needs:
         key = (need.part.fact, need.grain, need.part.measures)
         known = found.get(key)
@@ -50,7 +50,9 @@ def combined(needs: Iterable[Need]) -> tuple[Need, ...]:
     return tuple(sorted(found.values(), key=lambda need: (-need.weight, need.part.fact, _words(need))))
 
 
-def needs_of_structure(model: SemanticModel, paths: JoinPaths, stored: Iterable[Need]) -> tuple[Need, ...]:
+def needs_of_structure(
+    model: SemanticModel, paths: JoinPaths, stored: Iterable[QueryRequirement]
+) -> tuple[QueryRequirement, ...]:
     """What dashboards are likely to ask, by the model alone: each level, and pairs of levels of different dimensions.
 
     Coarse levels weigh more than fine ones: (1, 1/2, 1/3, …) from the coarsest, pairs half of their product.
@@ -58,7 +60,7 @@ def needs_of_structure(model: SemanticModel, paths: JoinPaths, stored: Iterable[
     Args:
         stored: one per fact, without attributes: the measures that are meant.
     """
-    found: list[Need] = []
+    found: list[QueryRequirement] = []
     for need in stored:
         levels = _levels(model, paths, need.part.fact)
         found += [_asking(need, (level,), weight) for level, weight in levels]
@@ -84,9 +86,9 @@ def _levels(model: SemanticModel, paths: JoinPaths, fact: str) -> list[tuple[Bou
     return [found[attribute] for attribute in sorted(found)]
 
 
-def _asking(need: Need, attributes: tuple[BoundAttribute, ...], weight: float) -> Need:
+def _asking(need: QueryRequirement, attributes: tuple[BoundAttribute, ...], weight: float) -> QueryRequirement:
     return replace(need, part=replace(need.part, attributes=attributes), weight=weight)
 
 
-def _words(need: Need) -> list[str]:
+def _words(need: QueryRequirement) -> list[str]:
     return sorted(attribute.query_name for attribute in need.grain)

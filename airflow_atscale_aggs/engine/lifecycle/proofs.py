@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of
 from airflow_atscale_aggs.engine.sql.dependence import can_fail
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey, proof_statement, with_proofs
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
@@ -21,7 +21,9 @@ ColumnKey = tuple[str, str]
 """(dataset, column)"""
 
 
-def with_proven(session: WarehouseSession, facts: DataFacts, claims: Iterable[Claim], sources: Sources) -> DataFacts:
+def with_proven(
+    session: WarehouseSession, facts: ProvenConstraints, claims: Iterable[Claim], sources: Sources
+) -> ProvenConstraints:
     """The facts and those of the claims that the data proves, in one round trip; none when nothing can be asked.
 
     Where the warehouse refuses, each claim is asked by itself: one that cannot be answered is not proven, and its dataset is

@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surro
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset, FoundTables, TableColumns, TableKey, table_key
 from airflow_atscale_aggs.engine.sql.dependence import settings_needed
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -25,7 +25,7 @@ def surroundings_of(
     datasets: Mapping[str, Dataset],
     parts: Sequence[FactPart],
     sources: Sources,
-    facts: DataFacts,
+    facts: ProvenConstraints,
 ) -> Surroundings:
     """The surroundings of a plan."""
     used = [name for name in datasets_of(parts) if name in datasets]
@@ -106,7 +106,7 @@ def is_away(claim: Claim, sources: Sources) -> bool:
     return False
 
 
-def with_seen(facts: DataFacts, claims: AbstractSet[Claim]) -> DataFacts:
+def with_seen(facts: ProvenConstraints, claims: AbstractSet[Claim]) -> ProvenConstraints:
     """The facts, and what was proven before and cannot be asked now."""
     if not claims:
         return facts

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
 from airflow_atscale_aggs.engine.errors import DefinitionError, NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
-from airflow_atscale_aggs.engine.planning.increments import Decision, InSegments, Whole, refusal
+from airflow_atscale_aggs.engine.planning.increments import Decision, FullTable, Segmented, refusal
 from airflow_atscale_aggs.engine.planning.ordering import (
     Waiting,
     derivability_order,
@@ -33,7 +33,7 @@ from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.dependence import settings_needed
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table, view_names
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -90,7 +90,7 @@ class PlanningInput:
     schema: str
     candidates: Sequence[Candidate]
     sources: Sources
-    facts: DataFacts
+    facts: ProvenConstraints
     settings: Settings
     new_id: Callable[[], str]
     estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -107,15 +107,15 @@ class _Prepared:
     candidate: Candidate
     instance_id: str
     select: exp.Expression
-    segments: InSegments | None = None
+    segments: Segmented | None = None
     full_reason: str = ""
 
 
-_WHOLE = Whole(reason="")
+_WHOLE = FullTable(reason="")
 
 
-def _is_refused(decision: Decision) -> TypeGuard[Whole]:
-    return isinstance(decision, Whole) and decision.is_refused
+def _is_refused(decision: Decision) -> TypeGuard[FullTable]:
+    return isinstance(decision, FullTable) and decision.is_refused
 
 
 def make_batch_plan(given: PlanningInput) -> BatchPlan:
@@ -179,8 +179,8 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
                 )
             )
         else:
-            segments = decision if isinstance(decision, InSegments) else None
-            reason = decision.full_reason if isinstance(decision, InSegments) else decision.reason
+            segments = decision if isinstance(decision, Segmented) else None
+            reason = decision.full_reason if isinstance(decision, Segmented) else decision.reason
             prepared.append(
                 _Prepared(
                     candidate=candidate,
@@ -234,7 +234,7 @@ def _derivations(prepared: Sequence[_Prepared], given: PlanningInput) -> dict[tu
     return found
 
 
-def _is_like(child: InSegments | None, parent: InSegments | None, settings: Settings) -> bool:
+def _is_like(child: Segmented | None, parent: Segmented | None, settings: Settings) -> bool:
     """Like is derived from like: tables from tables, segments from segments of the same ranges.
 
     Segments are derived for a first build only; rebuilds and increments read the facts unless a setting says otherwise.

@@ -9,9 +9,9 @@ from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, Indi
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
+    FullTable,
     IncrementsInput,
-    InSegments,
-    Whole,
+    Segmented,
     counted_rows,
 )
 from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting
@@ -28,17 +28,17 @@ def notes_of(decisions: Mapping[str, Decision], given: IncrementsInput, facts: M
     notes: dict[str, list[str]] = {}
     for name, decision in decisions.items():
         if given.build_type is BuildType.INCREMENTAL:
-            reason = decision.reason if isinstance(decision, Whole) else decision.full_reason
-            if reason and not (isinstance(decision, Whole) and decision.is_refused):
+            reason = decision.reason if isinstance(decision, FullTable) else decision.full_reason
+            if reason and not (isinstance(decision, FullTable) and decision.is_refused):
                 notes.setdefault(f"Built in full: {{}}: {reason}.", []).append(name)
     told = [text.replace("{}", ", ".join(names), 1) for text, names in notes.items()]
     for name, decision in decisions.items():
-        if isinstance(decision, InSegments):
+        if isinstance(decision, Segmented):
             told += _told(facts[name], decision, given)
     return tuple(dict.fromkeys(told))
 
 
-def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
+def _told(fact: str, made: Segmented, given: IncrementsInput) -> list[str]:
     """Sentences about a fact's indicator."""
     told = []
     indicator, grace = made.indicator, made.grace
@@ -70,7 +70,7 @@ def _told(fact: str, made: InSegments, given: IncrementsInput) -> list[str]:
     return told
 
 
-def _is_far_ahead(made: InSegments, greatest: int, given: IncrementsInput) -> bool:
+def _is_far_ahead(made: Segmented, greatest: int, given: IncrementsInput) -> bool:
     """Whether there are rows later than the clock by more than the grace period; less than that may be the clock's fault."""
     unit, kind = made.indicator.unit, made.indicator.kind
     if unit is IndicatorUnit.PLAIN:

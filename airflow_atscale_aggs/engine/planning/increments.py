@@ -139,7 +139,7 @@ class _Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class FullTable:
     """Built as one table, and why; ``is_refused``: a setting does not let it be built at all."""
 
     reason: str
@@ -147,7 +147,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InSegments:
+class Segmented:
     """Built in segments.
 
     Attributes:
@@ -185,14 +185,14 @@ class InSegments:
         return replace(self.ranges[-1], after=self.ranges[0].after)
 
 
-Decision = Whole | InSegments
+Decision = FullTable | Segmented
 
 
-def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Prospect | Whole:
+def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Prospect | FullTable:
     """What must be looked up to decide about one aggregate, or why it is built as one table."""
     dataset = given.datasets.get(part.fact)
     if dataset is None or dataset.incremental is None:
-        return Whole(reason=f"dataset `{part.fact}` has no `incremental` in the model")
+        return FullTable(reason=f"dataset `{part.fact}` has no `incremental` in the model")
     if (never := _why_never(definition, part, given)) is not None:
         return never
     column, written = dataset.incremental.column, dataset.incremental.grace_period
@@ -203,7 +203,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     data_type = "" if problem else indicator_type(source, column)
     kind = indicator_kind(data_type, source.dialect)
     if grace is None or kind is None:
-        return Whole(reason=problem)
+        return FullTable(reason=problem)
     last, state = given.last.get((definition.id, part.fact)), given.states.get((definition.id, part.fact))
     found = Prospect(
         part=part,
@@ -219,15 +219,15 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     return found if found.full_reason else _reaching_back(found, given)
 
 
-def _why_never(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> Whole | None:
+def _why_never(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> FullTable | None:
     """Why an aggregate of a fact with an indicator is one table all the same."""
     if not given.settings.incremental:
-        return Whole(reason="aggregate.incrementalUpdate.enabled is off")
+        return FullTable(reason="aggregate.incrementalUpdate.enabled is off")
     if len(definition.parts) > 1:
-        return Whole(reason=f"it has metrics of several facts: {', '.join(one.fact for one in definition.parts)}")
+        return FullTable(reason=f"it has metrics of several facts: {', '.join(one.fact for one in definition.parts)}")
     if not part.has_only_rollups():
         exact = ", ".join(f"`{one.column}`" for one in part.measures if not one.rolls_up)
-        return Whole(reason=f"exact distinct values of {exact} cannot be combined from segments")
+        return FullTable(reason=f"exact distinct values of {exact} cannot be combined from segments")
     joined = sorted({step.to_dataset for bound in part.attributes for step in bound.steps})
     mutable = [name for name in joined if name in given.datasets and not given.datasets[name].immutable]
     if not mutable:
@@ -235,8 +235,8 @@ def _why_never(definition: AggregateDefinition, part: FactPart, given: Increment
     names = ", ".join(f"`{name}`" for name in mutable)
     reason = f"it joins {names}, not `immutable` in the model: what changes there would not reach older segments"
     if given.settings.joins_may_prevent_incremental:
-        return Whole(reason=reason)
-    return Whole(reason=f"{reason}, and {JOINS_PREVENT} is off", is_refused=True)
+        return FullTable(reason=reason)
+    return FullTable(reason=f"{reason}, and {JOINS_PREVENT} is off", is_refused=True)
 
 
 def _why_full(
@@ -310,22 +310,22 @@ def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -
         looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
     """
     if looked_up.nulls:
-        return Whole(reason=f"`{found.column}` is NULL in {counted_rows(looked_up.nulls)} of `{found.part.fact}`")
+        return FullTable(reason=f"`{found.column}` is NULL in {counted_rows(looked_up.nulls)} of `{found.part.fact}`")
     if not looked_up.is_readable:
-        return Whole(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
+        return FullTable(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
     greatest = looked_up.greatest
     if greatest is None:
-        return Whole(reason=f"`{found.part.fact}` holds no rows")
+        return FullTable(reason=f"`{found.part.fact}` holds no rows")
     unit = _unit(found, looked_up, given)
     if isinstance(unit, UnknownUnit):
-        return Whole(reason=unit.reason)
+        return FullTable(reason=unit.reason)
     indicator = Indicator(column=found.column, data_type=found.data_type, kind=found.kind, unit=unit)
     clock = _clock(found, given)
     newest = looked_up.newest.get(clock[unit]) if unit in clock else greatest
     settled = None if newest is None else _settled_bound(indicator, found.model_grace, newest, given)
     base = found.base
     reason = found.full_reason or ("" if base is None else _why_full_after_all(found, base, looked_up, indicator))
-    made = InSegments(
+    made = Segmented(
         indicator=indicator,
         grace=found.grace,
         full_reason=reason,
@@ -349,10 +349,10 @@ def _increment(
     found: Prospect,
     base: _Base,
     looked_up: IndicatorFacts,
-    made: InSegments,
+    made: Segmented,
     settled: int | None,
     given: IncrementsInput,
-) -> InSegments:
+) -> Segmented:
     greatest, newest = looked_up.greatest, base.segments[-1]
     is_all_kept = len(found.kept) == len(base.segments) - 1
     through = newest.through if greatest is None or greatest <= base.start else greatest
@@ -431,7 +431,7 @@ def counted_rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
 
 
-def refusal(decision: Whole) -> DefinitionError:
+def refusal(decision: FullTable) -> DefinitionError:
     """The error for an aggregate that a setting does not let be built."""
     return DefinitionError("", decision.reason, "Mark the dataset `immutable`, or switch the setting on.")
 

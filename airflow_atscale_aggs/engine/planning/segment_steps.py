@@ -15,11 +15,11 @@ from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
 from airflow_atscale_aggs.engine.aggregates.provenance import added
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
-from airflow_atscale_aggs.engine.planning.increments import InSegments
+from airflow_atscale_aggs.engine.planning.increments import Segmented
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_instance, united
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.indicator_lookup import within
 from airflow_atscale_aggs.engine.sql.physical_names import segment_table, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
@@ -42,7 +42,7 @@ class SegmentContext:
     """What all steps of a plan share."""
 
     sources: Sources
-    facts: DataFacts
+    facts: ProvenConstraints
     schema: str
     verifications: VerificationComposer
     level: VerificationLevel
@@ -55,7 +55,7 @@ class SegmentComposer:
         relation: name of the instance's view, with the attempt token.
     """
 
-    def __init__(self, part: FactPart, made: InSegments, relation: str, context: SegmentContext) -> None:
+    def __init__(self, part: FactPart, made: Segmented, relation: str, context: SegmentContext) -> None:
         self._part, self._made, self._relation, self._context = part, made, relation, context
         first = 2 if made.merged else 1
         self._numbered = list(enumerate(made.ranges, first))

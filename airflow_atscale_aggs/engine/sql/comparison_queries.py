@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     scale_of,
 )
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
 from airflow_atscale_aggs.engine.sql.indicator_lookup import within
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, measure_expression, select_from_fact
@@ -53,7 +53,7 @@ class VerificationComposer:
         facts: what the data proved, as the builds rely on it.
     """
 
-    def __init__(self, parts: Iterable[FactPart], sources: Sources, facts: DataFacts) -> None:
+    def __init__(self, parts: Iterable[FactPart], sources: Sources, facts: ProvenConstraints) -> None:
         self._sources, self._facts = sources, facts
         self._measures: dict[tuple[str, tuple[BoundAttribute, ...]], set[StoredMeasure]] = {}
         for part in parts:
@@ -170,7 +170,7 @@ class _GroupsComposer:
     group with the values of both.
     """
 
-    def __init__(self, part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None) -> None:
+    def __init__(self, part: FactPart, sources: Sources, facts: ProvenConstraints, only: RowRange | None) -> None:
         self._part, self._sources = part, sources
         self._layout = stored_columns(part)
         self._measures = [m for m in part.measures if m.function not in SKETCHES]

@@ -12,10 +12,10 @@ from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Deri
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.sql.fact_joins import (
-    DataFacts,
     JoinComposer,
     JoinedColumns,
     Path,
+    ProvenConstraints,
     all_of,
     groupable,
     join_tree,
@@ -28,7 +28,12 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
 def select_from_instance(
-    child: FactPart, parent: FactPart, way: Derivation, parent_table: exp.Expression, sources: Sources, facts: DataFacts
+    child: FactPart,
+    parent: FactPart,
+    way: Derivation,
+    parent_table: exp.Expression,
+    sources: Sources,
+    facts: ProvenConstraints,
 ) -> exp.Select:
     """The rows of the child's table, computed from the parent's table.
 
@@ -47,7 +52,7 @@ def select_from_instance(
 def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
     """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
     origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
-    rows = InstanceRows(part, stored_columns(part), sources, DataFacts())
+    rows = InstanceRows(part, stored_columns(part), sources, ProvenConstraints())
     rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
     return rows.rolled_up()
 
@@ -77,7 +82,7 @@ class InstanceRows:
     """
 
     def __init__(
-        self, child: FactPart, parent: StoredColumns, sources: Sources, facts: DataFacts, alias: str = "parent"
+        self, child: FactPart, parent: StoredColumns, sources: Sources, facts: ProvenConstraints, alias: str = "parent"
     ) -> None:
         self._to, self._from = child, parent
         self._sources, self._facts, self._alias = sources, facts, alias

@@ -25,7 +25,7 @@ _LONGEST_ALIAS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
+class ProvenConstraints:
     """What the data proved at the time of planning.
 
     Attributes:
@@ -97,7 +97,7 @@ def key_dependency(node: JoinNode) -> Dependency:
     return Dependency(node.dataset, step.to_columns, (), others, is_join_key=True)
 
 
-def is_plain(step: JoinStep, facts: DataFacts) -> bool:
+def is_plain(step: JoinStep, facts: ProvenConstraints) -> bool:
     """True when the target's key is proven unique, so that it can be joined as it is."""
     return step.kind is not JoinKind.BRIDGE and (step.to_dataset, step.to_columns) in facts.unique_keys
 
@@ -124,7 +124,7 @@ def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
 class JoinComposer:
     """Adds the joins of a tree to a SELECT."""
 
-    def __init__(self, sources: Sources, facts: DataFacts) -> None:
+    def __init__(self, sources: Sources, facts: ProvenConstraints) -> None:
         self._sources, self._facts = sources, facts
         self._aliases: set[str] = set()
 

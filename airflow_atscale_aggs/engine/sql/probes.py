@@ -14,7 +14,13 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, Role
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree, key_dependency
+from airflow_atscale_aggs.engine.sql.fact_joins import (
+    JoinComposer,
+    ProvenConstraints,
+    groupable,
+    join_tree,
+    key_dependency,
+)
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -41,12 +47,12 @@ def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
     return tuple(sorted(keys))
 
 
-def dependencies_wanted(parts: Sequence[FactPart], facts: DataFacts) -> frozenset[Dependency]:
+def dependencies_wanted(parts: Sequence[FactPart], facts: ProvenConstraints) -> frozenset[Dependency]:
     """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies."""
     return frozenset({*_coarse_keys(parts, facts), *_hierarchies(parts)})
 
 
-def implied_dependencies(claims: Iterable[Dependency], facts: DataFacts) -> frozenset[Dependency]:
+def implied_dependencies(claims: Iterable[Dependency], facts: ProvenConstraints) -> frozenset[Dependency]:
     """The claims that need no look at the data: a unique key determines its row and what is joined to that by unique keys.
 
     Only for keys that facts join on: another unique key may be NULL in a row that facts meet.
@@ -61,7 +67,7 @@ def implied_dependencies(claims: Iterable[Dependency], facts: DataFacts) -> froz
 
 
 def proof_statement(
-    claims: Iterable[Claim], sources: Sources, facts: DataFacts
+    claims: Iterable[Claim], sources: Sources, facts: ProvenConstraints
 ) -> tuple[tuple[Claim, ...], exp.Expression | None]:
     """The claims that can be asked, and one query with a row (number of the claim, number of violations) for each.
 
@@ -84,7 +90,9 @@ def proof_statement(
     return tuple(asked), union
 
 
-def with_proofs(facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequence[object]]) -> DataFacts:
+def with_proofs(
+    facts: ProvenConstraints, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
+) -> ProvenConstraints:
     """The facts plus the claims for which `proof_statement` counted no violation."""
     proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
     return replace(
@@ -94,7 +102,7 @@ def with_proofs(facts: DataFacts, claims: Sequence[Claim], rows: Iterable[Sequen
     )
 
 
-def _coarse_keys(parts: Iterable[FactPart], facts: DataFacts) -> Iterable[Dependency]:
+def _coarse_keys(parts: Iterable[FactPart], facts: ProvenConstraints) -> Iterable[Dependency]:
     for part in parts:
         for node in join_tree(part.fact, part.attributes).walk():
             if node.path and node.path[-1].kind is not JoinKind.BRIDGE:
@@ -117,7 +125,7 @@ def _hierarchies(parts: Sequence[FactPart]) -> Iterable[Dependency]:
                     yield claim
 
 
-def _violations(claim: Claim, sources: Sources, facts: DataFacts) -> exp.Expression:
+def _violations(claim: Claim, sources: Sources, facts: ProvenConstraints) -> exp.Expression:
     """A derived table with one row per violated key."""
     alias = "violations"
     if isinstance(claim, UniqueKey):
@@ -134,7 +142,7 @@ def _violations(claim: Claim, sources: Sources, facts: DataFacts) -> exp.Express
     return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
 
-def _dependency_violations(claim: Dependency, sources: Sources, facts: DataFacts) -> exp.Select:
+def _dependency_violations(claim: Dependency, sources: Sources, facts: ProvenConstraints) -> exp.Select:
     """Keys with two values, with a value and a NULL, or that are NULL themselves where facts can meet them."""
     target = claim.steps[-1].to_dataset if claim.steps else claim.dataset
     bound = BoundAttribute(

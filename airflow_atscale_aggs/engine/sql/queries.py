@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, Stor
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree
+from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.indicator_lookup import within
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
@@ -41,7 +41,9 @@ def as_double(expression: exp.Expression) -> exp.Cast:
     return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
 
 
-def select_from_fact(part: FactPart, sources: Sources, facts: DataFacts, only: RowRange | None = None) -> exp.Select:
+def select_from_fact(
+    part: FactPart, sources: Sources, facts: ProvenConstraints, only: RowRange | None = None
+) -> exp.Select:
     """The rows of a part's table, computed from its fact dataset and the dimensions.
 
     Every fact row counts in exactly one group (in one per member of a many-to-many attribute), also rows whose foreign

@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, shown_value
 from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, groupable, join_tree
+from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, check_measured, widened
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
@@ -93,7 +93,7 @@ def add_condition(select: exp.Select, condition: exp.Expression) -> None:
 class FactRows:
     """A fact dataset joined to the dimensions that a query uses."""
 
-    def __init__(self, needed: FactPart, sources: Sources, facts: DataFacts) -> None:
+    def __init__(self, needed: FactPart, sources: Sources, facts: ProvenConstraints) -> None:
         self.select = exp.Select()
         self._sources, self._source = sources, sources[needed.fact]
         self._alias, self._joined = JoinComposer(sources, facts).root(
@@ -275,7 +275,7 @@ class AggregateRows:
         stored: FactPart,
         way: Derivation,
         table: exp.Table,
-        context: tuple[Sources, DataFacts],
+        context: tuple[Sources, ProvenConstraints],
         *,
         layout: StoredColumns | None = None,
     ) -> None:

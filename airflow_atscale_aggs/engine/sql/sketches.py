@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts, JoinComposer, join_tree
+from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 _PRECISION = 12
@@ -33,7 +33,7 @@ def sketch_error(dialect: Dialect) -> float:
     return _NATIVE_ERROR if dialect.approx_count_distinct is not None else 2 * 1.04 / math.sqrt(REGISTERS)
 
 
-def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: DataFacts) -> exp.Expression:
+def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: ProvenConstraints) -> exp.Expression:
     """One query that scans a fact once and sketches the number of groups of every part.
 
     Each attribute is hashed once; parts combine the hashes of theirs.

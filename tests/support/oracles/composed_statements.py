@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table
 from airflow_atscale_aggs.engine.sql.probes import dependencies_wanted, keys_to_prove, proof_statement
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
@@ -124,11 +124,11 @@ def sources(dialect: Dialect) -> Sources:
     return Sources(datasets(), physical(), dialect)
 
 
-def all_facts() -> DataFacts:
+def all_facts() -> ProvenConstraints:
     """Everything that the model claims, proven; the day's key is not unique, so that one row per key is made."""
     unique = frozenset({("shop", ("shop_id",)), ("city", ("city_id",))})
-    facts = DataFacts(unique_keys=unique)
-    return DataFacts(unique_keys=unique, functional=dependencies_wanted((FINE, COARSE, TOTAL), facts))
+    facts = ProvenConstraints(unique_keys=unique)
+    return ProvenConstraints(unique_keys=unique, functional=dependencies_wanted((FINE, COARSE, TOTAL), facts))
 
 
 def target_and_source(dialect: Dialect) -> tuple[exp.Table, exp.Table]:

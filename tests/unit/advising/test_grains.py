@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_name
 from airflow_atscale_aggs.engine.advising.candidates import CandidateGrain, candidate_grains, serving_table
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import Need, combined
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
@@ -52,9 +52,11 @@ def _mask(space: GrainSpace, *names: str) -> int:
     return space.mask(_ALL[name].attribute for name in names)
 
 
-def _need(*names: str, weight: float = 1.0, measures: tuple[StoredMeasure, ...] = ()) -> Need:
+def _need(*names: str, weight: float = 1.0, measures: tuple[StoredMeasure, ...] = ()) -> QueryRequirement:
     stored = tuple(sorted({row_count("sales"), *measures}))
-    return Need(part=FactPart(fact="sales", attributes=tuple(_ALL[n] for n in names), measures=stored), weight=weight)
+    return QueryRequirement(
+        part=FactPart(fact="sales", attributes=tuple(_ALL[n] for n in names), measures=stored), weight=weight
+    )
 
 
 _grains = st.lists(st.sampled_from(sorted(_ALL)), min_size=0, max_size=4, unique=True)
@@ -142,7 +144,7 @@ def test_many_to_many_attributes_must_be_the_same() -> None:
     month = _ALL["Month"]
     space = GrainSpace((month, reason), frozenset(), fact_rows=_FACT, measured={})
     parts = [FactPart(fact="sales", attributes=one, measures=()) for one in ((month,), (month, reason), (reason,))]
-    needs = [Need(part=part, weight=1.0) for part in parts]
+    needs = [QueryRequirement(part=part, weight=1.0) for part in parts]
     both = CandidateGrain(space.mask([month.attribute, reason.attribute]))
 
     assert list(serving_table(space, [both], needs)[0]) == [False, True, True]
@@ -157,7 +159,7 @@ def test_a_table_of_nothing_has_its_shape(candidates: int, needs: int, kind: Joi
     """Also where no candidate is small enough, or nothing was asked."""
     reason = _bound(("Reason",), 0, kind)
     space = GrainSpace((reason,), frozenset(), fact_rows=_FACT, measured={})
-    asked = [Need(part=FactPart(fact="sales", attributes=(reason,), measures=()), weight=1.0)] * needs
+    asked = [QueryRequirement(part=FactPart(fact="sales", attributes=(reason,), measures=()), weight=1.0)] * needs
     table = serving_table(space, [CandidateGrain(space.mask([reason.attribute]))] * candidates, asked)
     assert table.shape == (candidates, needs)
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactDemand, advise
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits, unwanted_attributes
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import Need, combined
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of
@@ -43,13 +43,15 @@ _PROVEN = frozenset({_CLAIM}) if _CLAIM is not None else frozenset()
 _MEASURED = {frozenset({_DAY.attribute}): 1000.0, frozenset({_MONTH.attribute}): 30.0}
 
 
-def _need(*attributes: BoundAttribute, weight: float, column: str = "amount") -> Need:
+def _need(*attributes: BoundAttribute, weight: float, column: str = "amount") -> QueryRequirement:
     measures = (StoredMeasure(StoredFunction.SUM, "sales", column), row_count("sales"))
     part = FactPart(fact="sales", attributes=attributes, measures=tuple(sorted(measures)))
-    return Need(part=part, weight=weight, metrics=(column,))
+    return QueryRequirement(part=part, weight=weight, metrics=(column,))
 
 
-def _demand(*needs: Need, is_incremental: bool = False, defined: tuple[DefinedPart, ...] = ()) -> FactDemand:
+def _demand(
+    *needs: QueryRequirement, is_incremental: bool = False, defined: tuple[DefinedPart, ...] = ()
+) -> FactDemand:
     return FactDemand(
         fact="sales",
         space=GrainSpace((_DAY, _MONTH), _PROVEN, fact_rows=_FACT, measured=_MEASURED),

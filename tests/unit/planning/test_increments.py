@@ -16,11 +16,11 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset, Incremental
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
+    FullTable,
     IncrementsInput,
-    InSegments,
     LastBuild,
     Prospect,
-    Whole,
+    Segmented,
     decide,
     prospect,
 )
@@ -118,14 +118,14 @@ def test_who_is_never_incremental(definition: AggregateDefinition, fact: str, ex
     """One table, with the reason."""
     part = next(one for one in definition.parts if one.fact == fact)
 
-    assert prospect(definition, part, _given()) == Whole(reason=expected)
+    assert prospect(definition, part, _given()) == FullTable(reason=expected)
 
 
 def test_an_increment_on_top_of_the_last_build() -> None:
     """From the end of what is settled; what the grace period cannot reach any more is settled now."""
     found = _decided(_last(50, 5), IndicatorFacts(greatest=130, above={89: 20}, up_to={89: 52}))
 
-    assert isinstance(found, InSegments)
+    assert isinstance(found, Segmented)
     assert [(one.after, one.through) for one in found.ranges] == [(89, 119), (119, 130)]
     assert (found.full_reason, found.late, found.may_be_unchanged) == ("", 2, False)
     assert [one.through for one in found.kept] == [89]
@@ -139,7 +139,7 @@ def test_what_may_be_unchanged(rows: int, greatest: int | None, expected: bool) 
     """As many rows in the window as before, and none beyond it; the build then compares groups."""
     found = _decided(_last(50, 5), IndicatorFacts(greatest=greatest or 80, above={89: rows}, up_to={89: 50}))
 
-    assert isinstance(found, InSegments)
+    assert isinstance(found, Segmented)
     assert found.full_reason == ""
     assert found.may_be_unchanged is expected
 
@@ -159,12 +159,12 @@ def test_when_history_cannot_be_trusted(
     """Rows below the window are gone, or cannot be told to be there while the window is empty."""
     found = _decided(_last(*fact_rows), looked_up)
 
-    assert isinstance(found, InSegments)
+    assert isinstance(found, Segmented)
     assert (expected in found.full_reason) if expected else found.full_reason == ""
 
 
 def test_rows_without_an_indicator_come_first() -> None:
     """Whatever else holds: they are in no range."""
-    assert _decided(_last(50, 5), IndicatorFacts(greatest=130, nulls=2, above={89: 5})) == Whole(
+    assert _decided(_last(50, 5), IndicatorFacts(greatest=130, nulls=2, above={89: 5})) == FullTable(
         reason="`id` is NULL in 2 rows of `sales`"
     )

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVaria
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
@@ -53,7 +53,7 @@ class World:
         """What `prove` asks of a session."""
         return self.connection.execute(sql).fetchall()
 
-    def facts(self, *parts: FactPart) -> DataFacts:
+    def facts(self, *parts: FactPart) -> ProvenConstraints:
         """What the data proves for these parts."""
         return prove(self, parts, self.sources())
 
@@ -298,8 +298,8 @@ def test_a_sketch_is_made_and_merged_where_the_dialect_has_one(name):
     parent, child = _part(_bound("color", "sales", "color", "color"), measures=(sketch,)), _part(measures=(sketch,))
     way = derivation(child, parent, frozenset())
 
-    made = render(select_from_fact(parent, sources, DataFacts()), dialect)
-    merged = render(select_from_instance(child, parent, way, table("p"), sources, DataFacts()), dialect)
+    made = render(select_from_fact(parent, sources, ProvenConstraints()), dialect)
+    merged = render(select_from_instance(child, parent, way, table("p"), sources, ProvenConstraints()), dialect)
 
     assert f"{dialect.distinct_sketch.make}(" in made
     assert f"{dialect.distinct_sketch.merge}(" in merged

@@ -10,12 +10,12 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.advising.advisor import DefinedPart, FactDemand
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import Need
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
 from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import count_groups, is_buildable
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
@@ -35,12 +35,14 @@ class Statistician:
         session: open for as long as questions are asked.
     """
 
-    def __init__(self, session: WarehouseSession, known: ModelKnowledge) -> None:
+    def __init__(self, session: WarehouseSession, known: ModelSnapshot) -> None:
         self._session, self._known = session, known
         self.scans = 0
         """Scans of a fact so far."""
 
-    def demand_of(self, fact: str, needs: Sequence[Need], defined: Sequence[DefinedPart]) -> FactDemand | None:
+    def demand_of(
+        self, fact: str, needs: Sequence[QueryRequirement], defined: Sequence[DefinedPart]
+    ) -> FactDemand | None:
         """What is asked of one fact, with its statistics; None when the fact cannot be read.
 
         Needs that cannot be built here, because a column or table is not there, are left out.
@@ -147,7 +149,7 @@ class Statistician:
         return self._known.sources
 
     @staticmethod
-    def _basic(fact: str, space: GrainSpace, needs: Sequence[Need]) -> list[FactPart]:
+    def _basic(fact: str, space: GrainSpace, needs: Sequence[QueryRequirement]) -> list[FactPart]:
         """Each attribute, each set of attributes of one role that is asked for, and the heaviest grains."""
         grains: dict[tuple[BoundAttribute, ...], None] = {(bound,): None for bound in space.attributes}
         for number, need in enumerate(needs):
@@ -164,7 +166,7 @@ def _with_rows(one: DefinedPart, counted: Mapping[frozenset[GrainAttribute], flo
     return replace(one, rows=counted.get(grain) if grain else 1.0)
 
 
-def _attributes(needs: Iterable[Need], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:
+def _attributes(needs: Iterable[QueryRequirement], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:
     parts = [*(need.part for need in needs), *(one.part for one in defined)]
     found: dict[GrainAttribute, BoundAttribute] = {}
     for part in parts:

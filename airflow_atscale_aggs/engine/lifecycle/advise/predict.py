@@ -28,7 +28,7 @@ from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statist
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, as_proposed, recommend
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -147,7 +147,7 @@ class _Prediction:
                 heirs = [one for one in wanted.values() if one.parts[0].fact == fact]
                 self._leave([identity], f"the metrics of `{fact}` changed, or are predicted no more", heirs)
 
-    def _dimensions(self, statistician: Statistician, known: ModelKnowledge) -> None:
+    def _dimensions(self, statistician: Statistician, known: ModelSnapshot) -> None:
         for name, dimension in sorted(self._model.dimensions.items()):
             mine = {
                 identity: old
@@ -171,7 +171,7 @@ class _Prediction:
             self._leave([one for one in mine if one not in new], f"dimension `{name}` changed", new.values())
 
     def _of_dimension(
-        self, chains: tuple[Chain, ...], statistician: Statistician, known: ModelKnowledge
+        self, chains: tuple[Chain, ...], statistician: Statistician, known: ModelSnapshot
     ) -> list[ProposedDefinition]:
         found: dict[str, ProposedDefinition] = {}
         parts = [part for chain in chains for part in chain]

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.advising.advisor import (
     advise,
 )
 from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label, aggregate_name, listed, times
-from airflow_atscale_aggs.engine.advising.needs import Need
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
@@ -31,14 +31,14 @@ from airflow_atscale_aggs.engine.lifecycle.advise.make_room import (
     ways_to_make_room,
 )
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
-    Demand,
     Unserved,
+    Workload,
     decay,
     demand_of_log,
     demand_of_queries,
     demand_of_structure,
 )
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition, SuccessionRecord
@@ -277,8 +277,8 @@ def _give_way(workspace: Workspace, report: RecommendReport, now: datetime) -> N
 
 
 def _demand(
-    workspace: Workspace, known: ModelKnowledge, wanted: RecommendRequest, settings: Settings, now: datetime
-) -> tuple[str, Demand]:
+    workspace: Workspace, known: ModelSnapshot, wanted: RecommendRequest, settings: Settings, now: datetime
+) -> tuple[str, Workload]:
     if wanted.from_structure:
         return "structure", demand_of_structure(known, settings, wanted.facts)
     if wanted.queries is not None:
@@ -288,10 +288,10 @@ def _demand(
     )
 
 
-def _nothing_secured(demand: Demand) -> Demand:
+def _nothing_secured(demand: Workload) -> Workload:
     reason = "the model has row security; `aggregates.create.securityDimensions.enabled` is false"
     refused = [Unserved(listed(need.part), need.weight, reason) for need in demand.needs]
-    return Demand((), (*demand.unserved, *refused))
+    return Workload((), (*demand.unserved, *refused))
 
 
 def _builds(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> float:
@@ -302,14 +302,14 @@ def _builds(workspace: Workspace, model_id: str, settings: Settings, now: dateti
 
 def _demands(
     workspace: Workspace,
-    known: ModelKnowledge,
-    needs: Sequence[Need],
+    known: ModelSnapshot,
+    needs: Sequence[QueryRequirement],
     measured: tuple[Statistician, Mapping[tuple[str, str], int]],
     ignored: frozenset[str],
 ) -> list[FactDemand]:
     """By fact: needs, statistics, and what is defined already."""
     statistician, sizes = measured
-    by_fact: dict[str, list[Need]] = {}
+    by_fact: dict[str, list[QueryRequirement]] = {}
     for need in needs:
         by_fact.setdefault(need.part.fact, []).append(need)
     last = workspace.registry.last_rows(known.record.id)
@@ -374,7 +374,7 @@ def _settled(
 
 
 def _recommendations(
-    known: ModelKnowledge, advice: Advice, wanted: RecommendRequest, records: Sequence[DefinitionRecord]
+    known: ModelSnapshot, advice: Advice, wanted: RecommendRequest, records: Sequence[DefinitionRecord]
 ) -> tuple[list[Recommendation], list[Unserved]]:
     """The proposals as definitions; those that a person has blocked apart."""
     names = {one.definition.name: one.definition.id for one in records}
@@ -404,7 +404,7 @@ def _recommendations(
 
 
 def _definition(
-    known: ModelKnowledge, proposal: Proposal, origin: DefinitionOrigin, names: dict[str, str]
+    known: ModelSnapshot, proposal: Proposal, origin: DefinitionOrigin, names: dict[str, str]
 ) -> AggregateDefinition:
     """The proposal under a name that no other definition has; ``names`` learns it."""
     made = AggregateDefinition(

@@ -10,11 +10,11 @@ from itertools import pairwise
 from sqlglot import TokenType, tokenize
 from sqlglot.errors import SqlglotError
 
-from airflow_atscale_aggs.engine.advising.needs import Need, combined, needs_of_structure
+from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined, needs_of_structure
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, row_count
 from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQu
 from airflow_atscale_aggs.engine.rewriting.parse.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, pieces_of, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of, split_by_fact
 from airflow_atscale_aggs.engine.settings import Settings
 
 _LOGGED_DIALECT = "postgres"
@@ -47,16 +47,16 @@ class Unserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Workload:
     """Needs, heaviest first, and what could not be one."""
 
-    needs: tuple[Need, ...]
+    needs: tuple[QueryRequirement, ...]
     unserved: tuple[Unserved, ...]
 
 
 def demand_of_log(
-    known: ModelKnowledge, records: Iterable[QueryRecord], settings: Settings, *, now: datetime
-) -> Demand:
+    known: ModelSnapshot, records: Iterable[QueryRecord], settings: Settings, *, now: datetime
+) -> Workload:
     """The needs of logged queries; old ones weigh less by the half-life of the settings."""
     weights: dict[str, float] = {}
     shown: dict[str, QueryRecord] = {}
@@ -72,8 +72,8 @@ def demand_of_log(
 
 
 def demand_of_queries(
-    known: ModelKnowledge, queries: Iterable[str], settings: Settings, *, dialect: str = _LOGGED_DIALECT
-) -> Demand:
+    known: ModelSnapshot, queries: Iterable[str], settings: Settings, *, dialect: str = _LOGGED_DIALECT
+) -> Workload:
     """The needs of queries that stand for a history; one that stands there twice weighs twice."""
     reader = _DemandReader(known, settings)
     for sql in queries:
@@ -81,14 +81,14 @@ def demand_of_queries(
     return reader.demand()
 
 
-def demand_of_structure(known: ModelKnowledge, settings: Settings, facts: Sequence[str] | None = None) -> Demand:
+def demand_of_structure(known: ModelSnapshot, settings: Settings, facts: Sequence[str] | None = None) -> Workload:
     """The needs that the model's structure makes likely, all metrics of a fact together.
 
     Args:
         facts: only these; None: all that may be aggregated.
     """
     stored = [
-        Need(part=_part(fact, metrics), weight=1.0, metrics=tuple(sorted(metrics)))
+        QueryRequirement(part=_part(fact, metrics), weight=1.0, metrics=tuple(sorted(metrics)))
         for fact, metrics in storable_metrics(known.model, settings).items()
         if facts is None or fact in facts
     ]
@@ -140,14 +140,14 @@ def decay(moment: datetime, settings: Settings, *, now: datetime) -> float:
 class _DemandReader:
     """Collects the needs of one model's queries."""
 
-    def __init__(self, known: ModelKnowledge, settings: Settings) -> None:
+    def __init__(self, known: ModelSnapshot, settings: Settings) -> None:
         self._known, self._settings = known, settings
-        self._needs: list[Need] = []
+        self._needs: list[QueryRequirement] = []
         self._unserved: list[Unserved] = []
 
-    def demand(self) -> Demand:
+    def demand(self) -> Workload:
         """All that was collected."""
-        return Demand(combined(self._needs), tuple(sorted(self._unserved, key=lambda one: -one.weight)))
+        return Workload(combined(self._needs), tuple(sorted(self._unserved, key=lambda one: -one.weight)))
 
     def add_logged(self, record: QueryRecord, weight: float) -> None:
         """A query of the log: its text without values, or, where that cannot be read, what was noted of it."""
@@ -166,16 +166,16 @@ class _DemandReader:
     def _read(self, sql: str, weight: float, dialect: str) -> None:
         for query, part in with_room(lambda: self._parts(sql, dialect), sql):
             metrics = tuple(sorted({metric.name for metric in part.metrics.values() if metric is not None}))
-            need = Need(part=part.needed, weight=weight, metrics=metrics)
+            need = QueryRequirement(part=part.needed, weight=weight, metrics=metrics)
             if not need.part.has_only_rollups() and not_single_rows(query, part):
                 self._unserved.append(Unserved(sql, weight, "an exact distinct metric is needed at a coarser grain"))
             else:
                 self.take(need, sql)
 
-    def _parts(self, sql: str, dialect: str) -> list[tuple[ModelQuery, QueryPart]]:
+    def _parts(self, sql: str, dialect: str) -> list[tuple[ModelQuery, FactQuery]]:
         known = self._known
         statement = read_statement(sql, dialect=dialect, model=known.record.name)
-        found: list[tuple[ModelQuery, QueryPart]] = []
+        found: list[tuple[ModelQuery, FactQuery]] = []
         for select in statement.selects:
             query = read_select(select, known.names, known.calculations, dialect=dialect)
             found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
@@ -198,9 +198,9 @@ class _DemandReader:
             reached = self._known.paths.attributes_of(fact)
             attributes = tuple(reached[one] for one in grain if one in reached)
             part = replace(_part(fact, metrics), attributes=attributes)
-            self.take(Need(part=part, weight=weight, metrics=tuple(sorted(metrics))), record.shape)
+            self.take(QueryRequirement(part=part, weight=weight, metrics=tuple(sorted(metrics))), record.shape)
 
-    def take(self, need: Need, shown: str) -> None:
+    def take(self, need: QueryRequirement, shown: str) -> None:
         """A need, unless the model or the settings keep the engine from answering it."""
         reason = self._why_not(need)
         if reason:
@@ -208,7 +208,7 @@ class _DemandReader:
         else:
             self._needs.append(need)
 
-    def _why_not(self, need: Need) -> str:
+    def _why_not(self, need: QueryRequirement) -> str:
         for measure in need.part.measures:
             reason = _why_not_stored(measure.function, self._settings)
             if reason:

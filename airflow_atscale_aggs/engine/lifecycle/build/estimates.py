@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sketches import estimate_statement, read_estimates
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -19,7 +19,7 @@ PARTS_PER_SCAN = 50
 
 
 def estimate_rows(
-    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources, facts: DataFacts
+    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources, facts: ProvenConstraints
 ) -> Mapping[tuple[str, str], int]:
     """Estimated rows by (definition id, fact); an aggregate without attributes has exactly one row.
 
@@ -38,7 +38,9 @@ def estimate_rows(
     return found
 
 
-def count_groups(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, facts: DataFacts) -> list[int]:
+def count_groups(
+    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, facts: ProvenConstraints
+) -> list[int]:
     """Sketched number of groups of each part, in order; one scan of the fact for `PARTS_PER_SCAN` of them.
 
     Args:
@@ -53,7 +55,7 @@ def count_groups(session: WarehouseSession, parts: Sequence[FactPart], sources: 
     return found
 
 
-def is_buildable(part: FactPart, sources: Sources, facts: DataFacts) -> bool:
+def is_buildable(part: FactPart, sources: Sources, facts: ProvenConstraints) -> bool:
     """Whether a part can be computed from its fact here."""
     try:
         select_from_fact(part, sources, facts)

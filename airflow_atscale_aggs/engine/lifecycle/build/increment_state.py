@@ -28,10 +28,10 @@ from airflow_atscale_aggs.engine.planning.batch_planner import Candidate
 from airflow_atscale_aggs.engine.planning.increment_notes import notes_of
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
+    FullTable,
     IncrementsInput,
     LastBuild,
     Prospect,
-    Whole,
     decide,
     moments,
     prospect,
@@ -118,7 +118,7 @@ def _decided(
         if one.part.fact not in given.datasets or _is_not_there(one, given):
             continue
         found = prospect(one.definition, one.part, given)
-        if isinstance(found, Whole):
+        if isinstance(found, FullTable):
             decisions[key] = found
         else:
             by_fact.setdefault(one.part.fact, {})[key] = found
@@ -145,7 +145,7 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
 
     What changes between now and the build is then told as late, or rebuilt, by the next increment, never overlooked.
     """
-    if isinstance(decision, Whole) or found.state is None or not given.settings.check_older_rows:
+    if isinstance(decision, FullTable) or found.state is None or not given.settings.check_older_rows:
         return decision
     kept, kept_rows = found.kept_checksum, _kept_rows(found)
     if kept_rows is not None:

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, 
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import (
     dependencies_wanted,
     implied_dependencies,
@@ -121,9 +121,9 @@ def read_physical_tables(
     return session.columns([key for key in sorted(keys, key=str) if key is not None])
 
 
-def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> DataFacts:
+def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:
     """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
-    facts = with_proven(session, DataFacts(), keys_to_prove(parts), sources)
+    facts = with_proven(session, ProvenConstraints(), keys_to_prove(parts), sources)
     wanted = dependencies_wanted(parts, facts)
     implied = implied_dependencies(wanted, facts)
     facts = replace(facts, functional=implied)

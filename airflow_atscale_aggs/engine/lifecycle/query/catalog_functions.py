@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.sql.model_relations import (
     CATALOG_FUNCTIONS,
     HARMLESS,
@@ -29,7 +29,7 @@ class ShownModel:
         is_visible: its name alone means it.
     """
 
-    known: ModelKnowledge
+    known: ModelSnapshot
     number: int
     schema_number: int
     is_visible: bool

@@ -14,8 +14,8 @@ from sqlglot import exp, parse_one
 
 from airflow_atscale_aggs.engine.lifecycle.query.catalog_functions import CatalogFunctions, ShownModel, say_missing
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
-from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.model_relations import INFORMATION_SCHEMA, MODEL_VIEWS, PG_CATALOG, Shown
@@ -31,7 +31,7 @@ _FIRST_NUMBER = 0xF0000000
 class ModelCatalog:
     """Adds the models of one workspace to what queries see of the catalog."""
 
-    def __init__(self, workspace: Workspace, models: KnownModels, tables: WarehouseTables) -> None:
+    def __init__(self, workspace: Workspace, models: SnapshotCache, tables: WarehouseTables) -> None:
         self._workspace, self._models, self._tables = workspace, models, tables
         self._types: dict[tuple[str, int], Sequence[tuple[str, str]]] = {}
 
@@ -155,7 +155,7 @@ class ModelCatalog:
             for place, (name, type_name) in enumerate(columns, 1):
                 yield (*row, name, place, type_name)
 
-    def _typed(self, known: ModelKnowledge) -> Sequence[tuple[str, str]]:
+    def _typed(self, known: ModelSnapshot) -> Sequence[tuple[str, str]]:
         """Names and types of a model's columns, asked once for each version of it."""
         key = (known.record.id, known.version)
         if key not in self._types:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, QueryError, UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.reference_types import bound_of, type_of_references
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
@@ -53,7 +53,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import (
 from airflow_atscale_aggs.engine.rewriting.parse.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
 from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import members_shown
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar, proven_calendar
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
@@ -87,10 +87,10 @@ class PartSource:
 class SelectPlanner:
     """Plans one SELECT on one model."""
 
-    def __init__(self, workspace: Workspace, knowledge: ModelKnowledge, since: datetime | None) -> None:
+    def __init__(self, workspace: Workspace, knowledge: ModelSnapshot, since: datetime | None) -> None:
         self._workspace, self.known, self._since = workspace, knowledge, since
         self.query: ModelQuery | None = None
-        self._parts: list[tuple[ModelQuery, QueryPart]] = []
+        self._parts: list[tuple[ModelQuery, FactQuery]] = []
         self._matches: list[Match | None] = []
         self.sources: list[PartSource] = []
 
@@ -162,7 +162,7 @@ class SelectPlanner:
         if inner is not None:
             return compose_groups(query, inner, self._composed(inner, use_aggregates=use_aggregates))
         parts = [self._in_order(part) for part in split_by_fact(query, known.model, known.paths)]
-        answered: list[tuple[QueryPart, AnswerRows]] = []
+        answered: list[tuple[FactQuery, AnswerRows]] = []
         for part in parts:
             cost = self._cost_on_facts(part)
             match = self._match(query, part, cost) if use_aggregates else None
@@ -172,7 +172,7 @@ class SelectPlanner:
             answered.append((part, self._rows(part, match)))
         return compose(query, answered, self._rows_of, self._all_members(query, parts))
 
-    def _all_members(self, query: ModelQuery, parts: Sequence[QueryPart]) -> tuple[QueryPart, ...]:
+    def _all_members(self, query: ModelQuery, parts: Sequence[FactQuery]) -> tuple[FactQuery, ...]:
         """Parts whose members are shown without facts, too."""
         found = members_shown(query, parts, self.known.model, self.known.paths)
         for part in found:
@@ -230,7 +230,7 @@ class SelectPlanner:
         parts = split_by_fact(query, known.model, known.paths)
         return compose(query, [(part, self._rows(part, None)) for part in parts])
 
-    def answered(self, query: ModelQuery, part: QueryPart, *, use_aggregates: bool) -> exp.Query | None:
+    def answered(self, query: ModelQuery, part: FactQuery, *, use_aggregates: bool) -> exp.Query | None:
         """The SELECT on an aggregate that answers a query of one part; None when none does, or none may."""
         cost = self._cost_on_facts(part)
         match = self._match(query, part, cost) if use_aggregates else None
@@ -281,12 +281,12 @@ class SelectPlanner:
         (wide,) = read_estimates(rows, 1, are_registers=are_registers)
         return replace(candidate, extra_rows=max(wide - instance.rows, 0))
 
-    def _match(self, query: ModelQuery, part: QueryPart, facts: FactCost | None) -> Match | None:
+    def _match(self, query: ModelQuery, part: FactQuery, facts: FactCost | None) -> Match | None:
         found = self._find(query, part)
         # Facts are read where that is cheaper, which takes an index to the rows that the condition keeps.
         return None if found is None or _are_cheaper(facts, found.instance.rows) else found
 
-    def _find(self, query: ModelQuery, part: QueryPart) -> Match | None:
+    def _find(self, query: ModelQuery, part: FactQuery) -> Match | None:
         known = self.known
         found, wanted = known.index.improvable(query, part, known.proofs.facts.functional)
         self._prove_with(part, wanted)
@@ -302,14 +302,14 @@ class SelectPlanner:
             return 0
         return 0 if found is None else found.rows
 
-    def _cost_on_facts(self, part: QueryPart) -> FactCost | None:
+    def _cost_on_facts(self, part: FactQuery) -> FactCost | None:
         try:
             return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
         except DefinitionError:
             # A table or column is gone: whoever reads the facts says so.
             return None
 
-    def _rows(self, part: QueryPart, match: Match | None) -> AnswerRows:
+    def _rows(self, part: FactQuery, match: Match | None) -> AnswerRows:
         known = self.known
         if match is None:
             self._prove(part.needed)
@@ -319,7 +319,7 @@ class SelectPlanner:
         context = (known.sources, known.proofs.facts)
         return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
 
-    def _in_order(self, part: QueryPart) -> QueryPart:
+    def _in_order(self, part: FactQuery) -> FactQuery:
         """With members that the data tells apart, where the part moves among some."""
         scope = part.scope
         if scope is None or scope.calendar is None:
@@ -346,7 +346,7 @@ class SelectPlanner:
         """Rows of a dimension's dataset."""
         return FactRows(part, self.known.sources, self.known.proofs.facts)
 
-    def _prove_with(self, part: QueryPart, sources: tuple[BoundAttribute, ...]) -> None:
+    def _prove_with(self, part: FactQuery, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""
         if sources:
             attributes = tuple(dict.fromkeys((*part.needed.attributes, *sources)))
@@ -356,7 +356,7 @@ class SelectPlanner:
         with self._workspace.warehouse.session() as session:
             self.known.proofs.add(session, [part])
 
-    def _source(self, part: QueryPart, match: Match | None, facts: FactCost | None) -> PartSource:
+    def _source(self, part: FactQuery, match: Match | None, facts: FactCost | None) -> PartSource:
         model = self.known.record.name
         if match is None:
             return PartSource(model=model, fact=part.fact, facts=facts)
@@ -374,7 +374,7 @@ class SelectPlanner:
         )
 
 
-def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
+def _kinds(query: ModelQuery, known: ModelSnapshot, written: str) -> KindOf:
     """Whether attributes and metrics are whole numbers, by the types of their columns in the warehouse."""
 
     def kind_of(kind: Ref, place: int) -> NumberKind:
@@ -392,7 +392,7 @@ def _kinds(query: ModelQuery, known: ModelKnowledge, written: str) -> KindOf:
     return kind_of
 
 
-def _kind_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> NumberKind:
+def _kind_of_attribute(attribute: GrainAttribute, known: ModelSnapshot) -> NumberKind:
     bound = bound_of(attribute, known)
     if bound is None:
         return NumberKind.UNKNOWN

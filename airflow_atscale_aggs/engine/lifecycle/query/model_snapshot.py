@@ -42,7 +42,7 @@ from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidat
 from airflow_atscale_aggs.engine.rewriting.match.fact_cost import Statistics
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
-from airflow_atscale_aggs.engine.sql.fact_joins import DataFacts
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import (
     Claim,
     UniqueKey,
@@ -60,7 +60,7 @@ class Proofs:
     """What the data has proven about keys and hierarchies, and what has been asked."""
 
     sources: Sources
-    facts: DataFacts = field(default_factory=DataFacts)
+    facts: ProvenConstraints = field(default_factory=ProvenConstraints)
     asked: set[Claim] = field(default_factory=set)
     seen: frozenset[Claim] = frozenset()
     """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
@@ -125,7 +125,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelKnowledge:
+class ModelSnapshot:
     """One model as it is deployed, with the instances that serve.
 
     Attributes:
@@ -149,15 +149,15 @@ class ModelKnowledge:
     proofs: Proofs
     physical: PhysicalModel
     sizes: Sizes
-    views: dict[str, ModelKnowledge] = field(default_factory=dict, compare=False)
-    of: ModelKnowledge | None = None
+    views: dict[str, ModelSnapshot] = field(default_factory=dict, compare=False)
+    of: ModelSnapshot | None = None
 
     @property
-    def whole(self) -> ModelKnowledge:
+    def whole(self) -> ModelSnapshot:
         """What is known of the model without a perspective."""
         return self.of or self
 
-    def seen_through(self, perspective: str) -> ModelKnowledge:
+    def seen_through(self, perspective: str) -> ModelSnapshot:
         """The same model with the names that a perspective shows."""
         if perspective not in self.views:
             names = SurfaceNames(self.model, self.paths, self.model.perspectives[perspective])
@@ -166,7 +166,7 @@ class ModelKnowledge:
         return self.views[perspective]
 
 
-def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelKnowledge:
+def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
     """Read a model from the registry and its tables' columns from the warehouse.
 
     Raises:
@@ -189,7 +189,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
     today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
     known = _Now(model, paths, sources, today, then, gone)
     serving, others = _instances(registry, record, known, active)
-    return ModelKnowledge(
+    return ModelSnapshot(
         record=record,
         version=version,
         known_at=now,

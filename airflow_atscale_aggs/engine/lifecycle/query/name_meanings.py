@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import NotRegisteredError
-from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
@@ -34,7 +34,7 @@ class Meanings:
     told: tuple[str, ...] = ()
 
 
-def mean(tables: Sequence[exp.Table], models: KnownModels, warehouse: WarehouseTables) -> Meanings:
+def mean(tables: Sequence[exp.Table], models: SnapshotCache, warehouse: WarehouseTables) -> Meanings:
     """Which of a statement's names are models.
 
     Raises:

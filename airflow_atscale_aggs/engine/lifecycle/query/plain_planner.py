@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnreadableQueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource, SelectPlanner
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
@@ -48,7 +48,7 @@ class PlainPlan:
     untouched: list[str] = field(default_factory=list)
     planners: list[SelectPlanner] = field(default_factory=list)
     sources: list[PartSource] = field(default_factory=list)
-    known: tuple[ModelKnowledge, ...] = ()
+    known: tuple[ModelSnapshot, ...] = ()
 
     @property
     def queries(self) -> list[ModelQuery]:
@@ -107,7 +107,7 @@ class PlainPlanner:
         self,
         sql: str,
         root: exp.Query,
-        known: Sequence[ModelKnowledge],
+        known: Sequence[ModelSnapshot],
         *,
         since: datetime | None,
         written: str,
@@ -170,7 +170,7 @@ class PlainPlanner:
         return composed
 
     def _answered_by(
-        self, select: exp.Select, scope: Scope, known: ModelKnowledge, asked: _Asked
+        self, select: exp.Select, scope: Scope, known: ModelSnapshot, asked: _Asked
     ) -> tuple[SelectPlanner, exp.Query | None]:
         """By one model."""
         if known.model.row_securities:
@@ -190,7 +190,7 @@ class PlainPlanner:
             raise UnsupportedQueryError(_text(select), reason)
         return understood, None
 
-    def _context(self, scope: Scope, known: ModelKnowledge) -> PlainContext:
+    def _context(self, scope: Scope, known: ModelSnapshot) -> PlainContext:
         return PlainContext(
             scope=scope,
             model=known.physical,
@@ -199,7 +199,7 @@ class PlainPlanner:
             popularity=known.index.popularity,
         )
 
-    def _prove(self, plain: PlainQuery, known: ModelKnowledge) -> None:
+    def _prove(self, plain: PlainQuery, known: ModelSnapshot) -> None:
         """A join that may meet several rows multiplies what it joins; no aggregate says how often."""
         steps = plain.joins.steps
         with self._workspace.warehouse.session() as session:

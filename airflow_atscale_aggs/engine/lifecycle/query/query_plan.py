@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, Miss
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement
@@ -42,7 +42,7 @@ class QueryPlan:
     candidates: tuple[tuple[Candidate, ...], ...] = ()
     untouched: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
-    known: tuple[ModelKnowledge, ...] = ()
+    known: tuple[ModelSnapshot, ...] = ()
     looked_up: Mapping[TableKey, bool] = field(default_factory=dict)
     full_names: Mapping[str, str] = field(default_factory=dict)
     unread: UnreadableQueryError | None = None

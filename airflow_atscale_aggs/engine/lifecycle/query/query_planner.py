@@ -21,11 +21,11 @@ from airflow_atscale_aggs.engine.errors import (
 )
 from airflow_atscale_aggs.engine.lifecycle.query.model_catalog import ModelCatalog, may_ask_for_models
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, mean, written_name
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
-from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -83,7 +83,7 @@ class _OnTables:
 class QueryPlanner:
     """Plans the queries of one workspace. For one thread."""
 
-    def __init__(self, workspace: Workspace, models: KnownModels, tables: WarehouseTables) -> None:
+    def __init__(self, workspace: Workspace, models: SnapshotCache, tables: WarehouseTables) -> None:
         self._workspace, self._models, self._tables = workspace, models, tables
         self._catalog = ModelCatalog(workspace, models, tables)
 
@@ -283,7 +283,7 @@ class QueryPlanner:
             raise UnsupportedQueryError(statement.sql, reason) from error
 
 
-def _is_kept(known: Sequence[ModelKnowledge], number: int, name: str, around: exp.Expression) -> bool | None:
+def _is_kept(known: Sequence[ModelSnapshot], number: int, name: str, around: exp.Expression) -> bool | None:
     """Whether an aggregate function around a column means the metric as it is defined; None: it is no metric."""
     names = known[number].names
     try:
@@ -301,7 +301,7 @@ def _is_kept(known: Sequence[ModelKnowledge], number: int, name: str, around: ex
     return isinstance(around, exp.Sum) and keeps_calculation(around, is_distinct=is_distinct)
 
 
-def _names_inside(known: ModelKnowledge) -> Iterator[str]:
+def _names_inside(known: ModelSnapshot) -> Iterator[str]:
     """Names without a schema that SQL on a model's tables uses: a CTE of one of them would hide the table."""
     yield from known.model.datasets
     for dataset in known.model.datasets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import TypeOf
@@ -14,7 +14,7 @@ _AVERAGES = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_
 _EXTREMES = frozenset({"minimum", "maximum"})
 
 
-def type_of_references(query: ModelQuery, known: ModelKnowledge) -> TypeOf:
+def type_of_references(query: ModelQuery, known: ModelSnapshot) -> TypeOf:
     """The type of an attribute or a metric by its place in the query."""
 
     def type_of(kind: Ref, place: int) -> SqlType:
@@ -36,7 +36,7 @@ def type_of_references(query: ModelQuery, known: ModelKnowledge) -> TypeOf:
     return type_of
 
 
-def _type_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> SqlType:
+def _type_of_attribute(attribute: GrainAttribute, known: ModelSnapshot) -> SqlType:
     bound = bound_of(attribute, known)
     if bound is None:
         return UNKNOWN
@@ -44,7 +44,7 @@ def _type_of_attribute(attribute: GrainAttribute, known: ModelKnowledge) -> SqlT
     return _type_of_column(bound.dataset, column, known)
 
 
-def _type_of_column(dataset: str, column: str, known: ModelKnowledge) -> SqlType:
+def _type_of_column(dataset: str, column: str, known: ModelSnapshot) -> SqlType:
     """Not known where the table is gone: an aggregate may answer all the same."""
     try:
         return type_named(known.sources[dataset].data_type(column))
@@ -52,7 +52,7 @@ def _type_of_column(dataset: str, column: str, known: ModelKnowledge) -> SqlType
         return UNKNOWN
 
 
-def bound_of(attribute: GrainAttribute, known: ModelKnowledge) -> BoundAttribute | None:
+def bound_of(attribute: GrainAttribute, known: ModelSnapshot) -> BoundAttribute | None:
     """An attribute as some fact reaches it; its columns are the same for all."""
     reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.facts)
     return next((bound for bound in reached if bound is not None), None)

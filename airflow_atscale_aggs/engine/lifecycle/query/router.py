@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import Asked, QueryPlanner, check_characters
-from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import KnownModels
+from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecord, QuerySource
@@ -33,9 +33,9 @@ from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import Paramete
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
 from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     SHAPED_DIALECT,
-    Shape,
+    ParameterizedQuery,
     SqlTemplate,
-    shape_of,
+    parameterize,
     template_of,
     without_marks,
 )
@@ -148,7 +148,7 @@ class QueryRouter:
     def __init__(self, workspace: Workspace, *, user: str = "", clock: Callable[[], datetime] = utc_now) -> None:
         self._workspace, self._user, self._clock = workspace, user, clock
         self._history = QueryHistory(workspace.registry)
-        self._models = KnownModels(workspace)
+        self._models = SnapshotCache(workspace)
         self._plans: OrderedDict[tuple[object, ...], _CachedPlan] = OrderedDict()
         self._tables = WarehouseTables(workspace)
         self._planner = QueryPlanner(workspace, self._models, self._tables)
@@ -246,7 +246,7 @@ class QueryRouter:
         """What `answer` would run, without reasons."""
         check_characters(sql)
         asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
-        shape = shape_of(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
+        shape = parameterize(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
         if shape is None:
             return self._planner.planned(asked, now=self._clock())
         key = (shape.key, model, dialect, use_aggregates)
@@ -330,7 +330,7 @@ def _no_select(model: str, sql: str) -> UnsupportedQueryError:
     return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
 
 
-def _filled(plan: QueryPlan, template: SqlTemplate, shape: Shape) -> QueryPlan:
+def _filled(plan: QueryPlan, template: SqlTemplate, shape: ParameterizedQuery) -> QueryPlan:
     """The plan of a shape for the values of one query."""
     if not shape.values:
         return plan

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_names
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelKnowledge, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
@@ -23,7 +23,7 @@ LONGEST_ALONE = timedelta(minutes=5)
 """How long a router answers by what it knows while the registry cannot be reached."""
 
 
-class KnownModels:
+class SnapshotCache:
     """The models of one workspace, as one router has come to know them.
 
     Attributes:
@@ -34,7 +34,7 @@ class KnownModels:
         self._workspace = workspace
         self.records: Sequence[ModelRecord] = ()
         self._named: dict[str, list[ModelRecord]] = {}
-        self._known: dict[str, ModelKnowledge] = {}
+        self._known: dict[str, ModelSnapshot] = {}
         self._versions: dict[str, int] = {}
         self._settings: dict[str, Settings] = {}
         self._looked_at: datetime | None = None
@@ -72,7 +72,7 @@ class KnownModels:
                     self._named.setdefault(perspective.casefold(), []).append(shown)
         self._versions, self._settings, self._read_at = versions, settings, now
 
-    def of(self, record: ModelRecord, now: datetime) -> ModelKnowledge:
+    def of(self, record: ModelRecord, now: datetime) -> ModelSnapshot:
         """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
         known = self._known.get(record.id)
         if known is None or not self.is_true(known, now):
@@ -84,7 +84,7 @@ class KnownModels:
         """Know every model anew, at the next question."""
         self._known.clear()
 
-    def all(self, only: str | None, now: datetime) -> list[ModelKnowledge]:
+    def all(self, only: str | None, now: datetime) -> list[ModelSnapshot]:
         """Every model, or the one of that name. Raises as `named`."""
         self.look(now)
         return [
@@ -143,7 +143,7 @@ class KnownModels:
         found = [plain[name] for name in near_names(table.name, plain)]
         return tuple(found) or tuple(names)[:3]
 
-    def is_true(self, known: ModelKnowledge, now: datetime) -> bool:
+    def is_true(self, known: ModelSnapshot, now: datetime) -> bool:
         """Whether this is still what is known of its model."""
         key = known.record.id
         if self._known.get(key, known.whole) is not known.whole:

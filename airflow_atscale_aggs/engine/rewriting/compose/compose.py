@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     substitute,
 )
 from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import with_subqueries
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import ROLLED_UP, QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import ROLLED_UP, FactQuery
 from airflow_atscale_aggs.engine.rewriting.split.many_to_many import has_several_members
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import (
     Calendar,
@@ -50,9 +50,9 @@ RowsOf = Callable[[FactPart], FactRows]
 
 def compose(
     query: ModelQuery,
-    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    parts: Sequence[tuple[FactQuery, AnswerRows]],
     rows_of: RowsOf | None = None,
-    members: Sequence[QueryPart] = (),
+    members: Sequence[FactQuery] = (),
 ) -> exp.Select:
     """The SELECT that answers a query from the rows chosen for each part.
 
@@ -68,7 +68,7 @@ def compose(
     return with_subqueries(_laid_together(query, parts, rows_of, shown), query)
 
 
-def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
+def _flat(query: ModelQuery, part: FactQuery, rows: AnswerRows) -> exp.Select:
     group = _Group(query, part, rows)
     select = rows.select
     show(query, select, group.values)
@@ -80,7 +80,7 @@ def _flat(query: ModelQuery, part: QueryPart, rows: AnswerRows) -> exp.Select:
 class _Group:
     """The filtered and grouped rows of one part."""
 
-    def __init__(self, query: ModelQuery, part: QueryPart, rows: AnswerRows) -> None:
+    def __init__(self, query: ModelQuery, part: FactQuery, rows: AnswerRows) -> None:
         self._query, self._part, self._rows = query, part, rows
         rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
         attributes: Values = {
@@ -201,16 +201,16 @@ def _grouped_together(condition: exp.Expression) -> exp.Expression:
     return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
 
 
-def _nothing(place: int, part: QueryPart) -> exp.Expression:
+def _nothing(place: int, part: FactQuery) -> exp.Expression:
     """A metric that is empty everywhere; numbers of any type take the type of whole ones in."""
     return exp.cast(exp.Null(), "bigint") if place in part.numbers else exp.Null()
 
 
 def _laid_together(
     query: ModelQuery,
-    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    parts: Sequence[tuple[FactQuery, AnswerRows]],
     rows_of: RowsOf | None,
-    members: Sequence[tuple[QueryPart, AnswerRows]],
+    members: Sequence[tuple[FactQuery, AnswerRows]],
 ) -> exp.Select:
     calendars = _calendars(parts, rows_of)
     names = _Names(query, parts, [*calendars.values(), *(rows for _, rows in members)], is_shared=bool(members))
@@ -252,7 +252,7 @@ def _merge(select: exp.Select, names: _Names, spine: str, *, is_told: bool) -> N
         select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
 
 
-def _calendars(parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
+def _calendars(parts: Sequence[tuple[FactQuery, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
     """Rows of all members that parts move among."""
     found = dict.fromkeys(part.scope.calendar for part, _ in parts if part.scope and part.scope.calendar)
     assert rows_of is not None or not found  # noqa: S101 - whoever asks for other members gives their rows
@@ -261,7 +261,7 @@ def _calendars(parts: Sequence[tuple[QueryPart, AnswerRows]], rows_of: RowsOf | 
 
 def _tables(
     query: ModelQuery,
-    parts: Sequence[tuple[QueryPart, AnswerRows]],
+    parts: Sequence[tuple[FactQuery, AnswerRows]],
     names: _Names,
     members: Mapping[Calendar, FactRows],
 ) -> Iterator[tuple[str, exp.Select]]:
@@ -293,7 +293,7 @@ def _tables(
             yield names.parts[number], moved_select(calendar, scope.move, (single, calendars[calendar]), keys, metrics)
 
 
-def _brought_together(part: QueryPart, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
+def _brought_together(part: FactQuery, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
     """A part's rows without the attribute that they were grouped by besides the keys."""
     select = exp.Select().from_(_table(rows), copy=False)
     keys = [column_of(names.keys[place], rows) for place in part.keys]
@@ -307,7 +307,7 @@ def _brought_together(part: QueryPart, names: _Names, rows: str, metrics: Mappin
 
 
 def _laid_values(
-    query: ModelQuery, parts: Sequence[tuple[QueryPart, AnswerRows]], names: _Names, spine: str, *, is_merged: bool
+    query: ModelQuery, parts: Sequence[tuple[FactQuery, AnswerRows]], names: _Names, spine: str, *, is_merged: bool
 ) -> Values:
     """Where keys and metrics of all parts are found."""
     owner = {
@@ -330,7 +330,7 @@ def _laid_values(
 
 
 def _member_tables(
-    query: ModelQuery, members: Sequence[tuple[QueryPart, AnswerRows]], whole: Sequence[QueryPart], names: _Names
+    query: ModelQuery, members: Sequence[tuple[FactQuery, AnswerRows]], whole: Sequence[FactQuery], names: _Names
 ) -> Iterator[tuple[str, exp.Select]]:
     """Members of each dimension that shows all of them; last, each of them with all that stands beside them."""
     places: dict[str, tuple[int, ...]] = {}
@@ -348,7 +348,7 @@ class _Names:
     def __init__(
         self,
         query: ModelQuery,
-        parts: Sequence[tuple[QueryPart, AnswerRows]],
+        parts: Sequence[tuple[FactQuery, AnswerRows]],
         members: Iterable[AnswerRows],
         *,
         is_shared: bool = False,
@@ -390,7 +390,7 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return chosen
 
 
-def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
+def _grouped(query: ModelQuery, part: FactQuery, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
     """One part by itself: its keys and metrics; over rows that stand at several members when their table is given."""
     group = _Group(query, part, rows)
     select, scope = rows.select, part.scope
@@ -409,7 +409,7 @@ def _grouped(query: ModelQuery, part: QueryPart, rows: AnswerRows, names: _Names
     return select
 
 
-def _said(part: QueryPart) -> str:
+def _said(part: FactQuery) -> str:
     """Where a part is measured, in a few words."""
     if part.scope is None:
         return ""
@@ -425,7 +425,7 @@ def _said(part: QueryPart) -> str:
     return " around"
 
 
-def _union(whole: Sequence[QueryPart], names: _Names) -> exp.Expression:
+def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
     """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
     union: exp.Expression | None = None
     is_told = any(part.scope is not None for part in whole)
@@ -450,7 +450,7 @@ def _union(whole: Sequence[QueryPart], names: _Names) -> exp.Expression:
     return union
 
 
-def _repeated(part: QueryPart, names: _Names, here: str, spine: str) -> exp.Join:
+def _repeated(part: FactQuery, names: _Names, here: str, spine: str) -> exp.Join:
     """A part with fewer keys, joined on those that it has."""
     if not part.shown:
         return exp.Join(this=_table(here), kind="CROSS")

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
 
 _BESIDE = "beside"
@@ -34,7 +34,7 @@ class PartNames(Protocol):
     shown: str
 
 
-def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[QueryPart], names: PartNames) -> exp.Select:
+def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
     """Every member of every dimension that shows all of them, beside the other keys.
 
     Args:
@@ -57,7 +57,7 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[QueryPart],
     return select
 
 
-def _beside(whole: Sequence[QueryPart], names: PartNames, places: Sequence[int]) -> exp.Expression:
+def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int]) -> exp.Expression:
     """Combinations of the other keys that the facts have."""
     union: exp.Expression | None = None
     for part, name in zip(whole, names.parts, strict=False):
@@ -73,7 +73,7 @@ def _beside(whole: Sequence[QueryPart], names: PartNames, places: Sequence[int])
     return union
 
 
-def rows_of_members(whole: Sequence[QueryPart], names: PartNames) -> exp.Select:
+def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
     """The shown members as rows of the parts: every metric is empty."""
     select = exp.Select().from_(exp.Table(this=identifier(names.shown)), copy=False)
     for name in names.keys:

@@ -27,7 +27,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
 from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart, pieces_of
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of
 from airflow_atscale_aggs.engine.rewriting.split.many_to_many import fixed_places, is_told_apart, several_members
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 
@@ -167,7 +167,7 @@ class InstanceIndex:
     def find(
         self,
         query: ModelQuery,
-        part: QueryPart,
+        part: FactQuery,
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
@@ -199,7 +199,7 @@ class InstanceIndex:
         return best
 
     def improvable(
-        self, query: ModelQuery, part: QueryPart, proven: AbstractSet[Dependency]
+        self, query: ModelQuery, part: FactQuery, proven: AbstractSet[Dependency]
     ) -> tuple[int, tuple[BoundAttribute, ...]]:
         """Which aggregates can answer, as bits, and what may be proven so that a cheaper one can.
 
@@ -223,7 +223,7 @@ class InstanceIndex:
             possible &= here
         return found, tuple(source for source in sources if self._attributes[needed.fact, source.attribute] & possible)
 
-    def claimed(self, part: QueryPart) -> tuple[BoundAttribute, ...]:
+    def claimed(self, part: FactQuery) -> tuple[BoundAttribute, ...]:
         """Stored attributes that the model claims to determine one that the part uses."""
         sources = (source for bound in part.needed.attributes for source, _ in self._sources(part.fact, bound))
         return tuple(dict.fromkeys(sources))
@@ -231,7 +231,7 @@ class InstanceIndex:
     def misses(
         self,
         query: ModelQuery,
-        part: QueryPart,
+        part: FactQuery,
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
@@ -250,7 +250,7 @@ class InstanceIndex:
                 found.append(why)
         return sorted(found, key=nearness)
 
-    def _storing(self, query: ModelQuery, part: QueryPart) -> int:
+    def _storing(self, query: ModelQuery, part: FactQuery) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
         bits = 0 if _facts_only(query, part) is not None else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
@@ -261,7 +261,7 @@ class InstanceIndex:
         many = frozenset(bound.attribute for bound in part.attributes.values() if bound.is_many_to_many)
         return bits & self._many.get((part.fact, many), 0)
 
-    def _only_grain(self, query: ModelQuery, part: QueryPart) -> int:
+    def _only_grain(self, query: ModelQuery, part: FactQuery) -> int:
         if not_single_rows(query, part):
             return 0
         return self._grains.get((part.fact, frozenset(one.attribute for one in part.attributes.values())), 0)
@@ -292,7 +292,7 @@ def _joined_back(way: Derivation) -> set[BoundAttribute]:
 
 
 def why_not(
-    query: ModelQuery, part: QueryPart, instance: ServingInstance, proven: AbstractSet[Dependency]
+    query: ModelQuery, part: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
 ) -> Candidate:
     """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
     stored = instance.part
@@ -336,7 +336,7 @@ def why_not(
     )
 
 
-def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInstance, answers: Candidate) -> Candidate:
+def _why_not_measures(query: ModelQuery, part: FactQuery, instance: ServingInstance, answers: Candidate) -> Candidate:
     fragile = _fragile(part)
     is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
     if fragile and (not is_same or not_single_rows(query, part)):
@@ -344,7 +344,7 @@ def _why_not_measures(query: ModelQuery, part: QueryPart, instance: ServingInsta
     return answers
 
 
-def _facts_only(query: ModelQuery, part: QueryPart) -> tuple[Miss, tuple[str, ...]] | None:
+def _facts_only(query: ModelQuery, part: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
     """Why no aggregate at all can answer the part, and the metrics that stand against it."""
     reasons = (
         (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
@@ -356,7 +356,7 @@ def _facts_only(query: ModelQuery, part: QueryPart) -> tuple[Miss, tuple[str, ..
     return next((reason for reason in reasons if reason[1]), None)
 
 
-def _sketched(part: QueryPart) -> tuple[str, ...]:
+def _sketched(part: FactQuery) -> tuple[str, ...]:
     """Metrics that roll up by sketches alone."""
     return tuple(
         metric.name
@@ -365,27 +365,27 @@ def _sketched(part: QueryPart) -> tuple[str, ...]:
     )
 
 
-def _deviating(part: QueryPart) -> tuple[str, ...]:
+def _deviating(part: FactQuery) -> tuple[str, ...]:
     """Deviations under a condition, whose means the stored pieces of all rows do not give."""
     metrics = (part.metrics[place] for place in part.slices)
     return tuple(one.name for one in metrics if one and one.calculation_method.startswith(("stddev", "var")))
 
 
-def _is_over_rows(part: QueryPart) -> bool:
+def _is_over_rows(part: FactQuery) -> bool:
     """Whether it counts each row at several members, which no rolled up value can tell."""
     return part.scope is not None and part.scope.is_over_rows
 
 
-def _fragile(part: QueryPart) -> tuple[str, ...]:
+def _fragile(part: FactQuery) -> tuple[str, ...]:
     """Metrics that are exact only at the grain at which they are stored."""
     return tuple(metric.name for metric in part.metrics.values() if metric is not None and _is_fragile(part, metric))
 
 
-def _is_fragile(part: QueryPart, metric: Metric) -> bool:
+def _is_fragile(part: FactQuery, metric: Metric) -> bool:
     return not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
 
 
-def _exactly(query: ModelQuery, part: QueryPart) -> str:
+def _exactly(query: ModelQuery, part: FactQuery) -> str:
     """The definition that a query with such metrics needs; none when no aggregate's rows are its groups."""
     if not_single_rows(query, part):
         return ""
@@ -414,7 +414,7 @@ _FAR: Mapping[Miss, int] = {
 }
 
 
-def not_single_rows(query: ModelQuery, part: QueryPart) -> tuple[GrainAttribute, ...]:
+def not_single_rows(query: ModelQuery, part: FactQuery) -> tuple[GrainAttribute, ...]:
     """Attributes by which several rows of an aggregate of the part's own grain could fall into one group.
 
     Groups are single rows where each attribute is a grouping key by itself, or held to one value by WHERE or by the
@@ -430,18 +430,18 @@ def not_single_rows(query: ModelQuery, part: QueryPart) -> tuple[GrainAttribute,
     )
 
 
-def _grouped(query: ModelQuery, part: QueryPart) -> frozenset[GrainAttribute]:
+def _grouped(query: ModelQuery, part: FactQuery) -> frozenset[GrainAttribute]:
     """Attributes that are grouped by, as they are."""
     found = (attribute_at(query.keys[place]) for place in part.keys)
     return frozenset(part.attributes[place].attribute for place in found if place is not None)
 
 
-def _held(part: QueryPart, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
+def _held(part: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
     """Attributes that a condition holds to one value of their name."""
     return frozenset(part.attributes[place].attribute for place in pinned_by(condition) if place not in part.columns)
 
 
-def _lacking(part: QueryPart, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:
+def _lacking(part: FactQuery, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:
     """Needed attributes that an aggregate neither stores nor determines."""
     own = {bound.attribute for bound in stored.attributes}
     lacking: list[tuple[BoundAttribute, Miss]] = []

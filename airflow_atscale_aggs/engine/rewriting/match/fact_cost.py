@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.table_statistics import ColumnStatistics, TableStatistics
 
@@ -48,7 +48,7 @@ Statistics = Mapping[tuple[str, str], TableStatistics]
 """By (schema, table) as the warehouse spells them."""
 
 
-def cost_on_facts(part: QueryPart, sources: Sources, statistics: Statistics) -> FactCost | None:
+def cost_on_facts(part: FactQuery, sources: Sources, statistics: Statistics) -> FactCost | None:
     """What the part costs on its fact dataset; None when the warehouse does not tell its size."""
     fact = statistics_of(part.fact, sources, statistics)
     if fact is None:
@@ -69,7 +69,7 @@ def _dearness(column: ColumnStatistics) -> int:
     return 1 if abs(column.correlation) >= _ORDERED else _SCATTERED
 
 
-def _conditions(part: QueryPart) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
+def _conditions(part: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
     """Conditions that all rows meet, on one attribute each."""
     where = part.where
     if where is None:

@@ -31,7 +31,7 @@ _MARKED = re.compile(r"'?791[789](\d{4})6007(?:\.5+)?'?")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ParameterizedQuery:
     """A query's text taken apart.
 
     Attributes:
@@ -45,7 +45,7 @@ class Shape:
     values: tuple[str, ...]
 
 
-def shape_of(sql: str) -> Shape | None:
+def parameterize(sql: str) -> ParameterizedQuery | None:
     """The shape of a query; None when the text has something that is not taken apart safely."""
     if _STRANGE.search(sql):
         return None
@@ -82,7 +82,7 @@ def shape_of(sql: str) -> Shape | None:
         # Equal texts of which one has no mark are planned as they are.
         return None
     rest = sql[taken:end]
-    return Shape("".join((*key, rest)), "".join((*marked, rest)), tuple(values))
+    return ParameterizedQuery("".join((*key, rest)), "".join((*marked, rest)), tuple(values))
 
 
 def _mark(value: str, number: int) -> str:
@@ -120,7 +120,7 @@ class SqlTemplate:
         return "".join(made)
 
 
-def template_of(sql: str, shape: Shape) -> SqlTemplate | None:
+def template_of(sql: str, shape: ParameterizedQuery) -> SqlTemplate | None:
     """Where the marks came out in a plan's SQL; None unless each came out, whole, as it went in."""
     texts: list[str] = []
     places: list[int] = []

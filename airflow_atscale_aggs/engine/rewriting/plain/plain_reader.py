@@ -30,7 +30,7 @@ from airflow_atscale_aggs.engine.rewriting.plain.star_joins import (
     StarJoins,
     without_order,
 )
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
@@ -65,7 +65,7 @@ class PlainQuery:
     """A plain SELECT understood, provided that each of ``joins.steps`` meets one row at the most."""
 
     query: ModelQuery
-    part: QueryPart
+    part: FactQuery
     joins: StarJoins
 
 
@@ -164,9 +164,9 @@ class _PlainReader:
         names = tuple(metric.name if metric else ROW_COUNT for metric in part.metrics.values())
         return PlainQuery(replace(query, metrics=names), part, self._joins)
 
-    def _part(self, query: ModelQuery) -> QueryPart:
+    def _part(self, query: ModelQuery) -> FactQuery:
         metrics = dict(enumerate(self._metric_of(name) for name in query.metrics))
-        return QueryPart(
+        return FactQuery(
             fact=self._joins.fact,
             attributes={place: self._bound[attribute] for place, attribute in enumerate(query.attributes)},
             keys=tuple(range(len(query.keys))),

@@ -37,7 +37,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar, W
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scope:
+class ContextShift:
     """A part of a query that is measured at other coordinates.
 
     Attributes:
@@ -73,16 +73,16 @@ class Context:
     conjuncts: tuple[exp.Expression, ...]
 
 
-def scope_of(frame: Frame, metric: str, reached: Reached, context: Context) -> Scope | None:
+def shift_of(frame: Frame, metric: str, reached: Reached, context: Context) -> ContextShift | None:
     """What a metric with a frame takes of the query; None when it stands at no member, so that it is empty everywhere.
 
     Raises:
         UnsupportedQueryError: the query mixes what the frame replaces with what holds.
     """
-    return _Scoper(frame, metric, reached, context).scope()
+    return _Shifter(frame, metric, reached, context).scope()
 
 
-class _Scoper:
+class _Shifter:
     """Works one frame out."""
 
     def __init__(self, frame: Frame, metric: str, reached: Reached, context: Context) -> None:
@@ -91,8 +91,8 @@ class _Scoper:
         self._keys = list(range(len(self._query.keys)))
         self._conditions = list(context.conjuncts)
 
-    def scope(self) -> Scope | None:
-        """See `scope_of`."""
+    def scope(self) -> ContextShift | None:
+        """See `shift_of`."""
         for one in self._frame.without:
             self._leave_out(one)
         form = self._frame.form
@@ -105,8 +105,8 @@ class _Scoper:
                 return self._between(form)
         return self._moved(form)
 
-    def _made(self, shown: Iterable[int]) -> Scope:
-        return Scope(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
+    def _made(self, shown: Iterable[int]) -> ContextShift:
+        return ContextShift(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
 
     def _leave_out(self, one: Without) -> None:
         gone = {GrainAttribute(one.role, name) for name in one.names} - set(self._frame.kept)
@@ -128,7 +128,7 @@ class _Scoper:
             raise UnsupportedQueryError(self._text(expression), reason, "Put them into conditions of their own.")
         return bool(used) and used <= gone
 
-    def _each(self, form: Each) -> Scope:
+    def _each(self, form: Each) -> ContextShift:
         """Over the members of a level that the filter leaves: grouping by its hierarchy is replaced, filters hold."""
         self._check_reached(form.level)
         gone = {GrainAttribute(form.axis.role, name) for name in form.axis.belonging}
@@ -137,7 +137,7 @@ class _Scoper:
         there = exp.Not(this=exp.Is(this=_attribute(place), expression=exp.Null()))
         return self._over_members(form.function, place, [there])
 
-    def _between(self, form: Between) -> Scope:
+    def _between(self, form: Between) -> ContextShift:
         """Over fixed members: neither grouping by the dimension nor filters on it matter."""
         self._check_reached(form.level)
         gone = self._replaced(form.axis, form.level)
@@ -155,10 +155,10 @@ class _Scoper:
         ]
         return self._over_members(form.function, place, bounds)
 
-    def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expression]) -> Scope:
+    def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expression]) -> ContextShift:
         """Aggregate is the measure of all members at once, which needs no values of single ones."""
         keys, each = tuple(self._keys), None if function == "aggregate" else place
-        return Scope(
+        return ContextShift(
             keys=keys,
             shown=keys,
             conditions=(*self._conditions, *conditions),
@@ -175,7 +175,7 @@ class _Scoper:
         if bound.key_columns != (bound.name_column,):
             raise self._refused(f"members of `{level.query_name}` have a key that queries do not see")
 
-    def _moved(self, form: Moved) -> Scope | None:
+    def _moved(self, form: Moved) -> ContextShift | None:
         """From the current member to others: nothing is empty before the first one."""
         axis = form.axis
         own = [place for place in self._keys if self._concerns(self._query.keys[place], axis.role)]
@@ -194,7 +194,7 @@ class _Scoper:
         beside = self._override(axis, level)
         attributes = {place: attribute for place, attribute in plain.items() if attribute is not None}
         wanted = WantedMembers(level, attributes, self._reached[level].determines, tuple(beside))
-        return Scope(
+        return ContextShift(
             keys=tuple(self._keys),
             shown=tuple(self._keys),
             conditions=tuple(self._conditions),
@@ -203,7 +203,7 @@ class _Scoper:
             calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
         )
 
-    def _at_all(self, form: Moved, own: Sequence[int]) -> Scope | None:
+    def _at_all(self, form: Moved, own: Sequence[int]) -> ContextShift | None:
         """No level is grouped by: the current member is All, which has neither neighbours nor ancestors."""
         if own:
             name = self._query.name_of_key(own[0])

@@ -17,14 +17,14 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, references
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_datasets
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 
 def members_shown(
-    query: ModelQuery, parts: Sequence[QueryPart], model: SemanticModel, paths: JoinPaths
-) -> tuple[QueryPart, ...]:
+    query: ModelQuery, parts: Sequence[FactQuery], model: SemanticModel, paths: JoinPaths
+) -> tuple[FactQuery, ...]:
     """A part on the dimension's dataset for each role whose members are all shown.
 
     Raises:
@@ -45,7 +45,7 @@ def members_shown(
 
 def _members(
     query: ModelQuery, role: Role, behind: Sequence[frozenset[int]], model: SemanticModel, paths: JoinPaths
-) -> QueryPart:
+) -> FactQuery:
     own = {place for place, attribute in enumerate(query.attributes) if attribute.role == role}
     keys = tuple(number for number, places in enumerate(behind) if places & own)
     conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
@@ -61,7 +61,7 @@ def _members(
     for dataset in member_datasets(model.dimensions[role.dimension]):
         reached = paths.attributes_of(dataset)
         if all(attribute in reached for attribute in wanted.values()):
-            return QueryPart(
+            return FactQuery(
                 fact=dataset,
                 attributes={place: reached[attribute] for place, attribute in wanted.items()},
                 keys=keys,

@@ -27,7 +27,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import NumberKind, kind_of_
 from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Frame
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery, Ref, attribute_at, references
 from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
-from airflow_atscale_aggs.engine.rewriting.split.context_shifts import Context, Scope, scope_of
+from airflow_atscale_aggs.engine.rewriting.split.context_shifts import Context, ContextShift, shift_of
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_datasets
 from airflow_atscale_aggs.engine.rewriting.split.member_rules import (
     DefaultFilter,
@@ -49,7 +49,7 @@ class Edge:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryPart:
+class FactQuery:
     """What one fact dataset contributes to a query.
 
     Attributes:
@@ -78,7 +78,7 @@ class QueryPart:
     edges: Mapping[int, Edge] = field(default_factory=dict)
     columns: Mapping[int, str] = field(default_factory=dict)
     numbers: frozenset[int] = frozenset()
-    scope: Scope | None = None
+    scope: ContextShift | None = None
 
     @property
     def shown(self) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ def pieces_of(metric: Metric | None, fact: str) -> tuple[StoredMeasure, ...]:
     return stored_measures(metric.calculation_method, metric.dataset, metric.column)
 
 
-def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> tuple[QueryPart, ...]:
+def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> tuple[FactQuery, ...]:
     """The parts of a query, those with all keys first; one part on a dimension's dataset for a query on members.
 
     Raises:
@@ -124,7 +124,7 @@ class _Splitter:
         self._used = frozenset(used | set(query.kept) | self._joined)
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
-    def split(self) -> tuple[QueryPart, ...]:
+    def split(self) -> tuple[FactQuery, ...]:
         """The parts, those with all keys first."""
         self._check_slices()
         if self._query.frames and self._query.members:
@@ -215,14 +215,14 @@ class _Splitter:
 
     def _framed(
         self, fact: str, metrics: Mapping[int, Metric | None], frame: Frame | None, *, lacks: bool
-    ) -> QueryPart | None:
+    ) -> FactQuery | None:
         """A part, at the coordinates of its rows or at others; None when there are none, so that it is empty."""
         if frame is None:
             return self._part(fact, metrics, lacks=lacks)
         reached = self._paths.attributes_of(fact)
         conjuncts = tuple(one for one in self._conjuncts if one is not None)
         name = self._query.metrics[next(iter(metrics))]
-        scope = scope_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
+        scope = shift_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
         if scope is None:
             return None
         for place, metric in metrics.items():
@@ -247,8 +247,8 @@ class _Splitter:
                 )
 
     def _part(
-        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, scope: Scope | None = None
-    ) -> QueryPart:
+        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, scope: ContextShift | None = None
+    ) -> FactQuery:
         reached = self._paths.attributes_of(fact)
         here = {place for place in self._used if self._query.attributes[place] in reached}
         keys = self._keys_here(here, fact) if scope is None else scope.keys
@@ -273,7 +273,7 @@ class _Splitter:
         columns = self._add_defaults(defaults, attributes, conditions, reached)
         if self._model.not_added_up:
             check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
-        return QueryPart(
+        return FactQuery(
             fact=fact,
             attributes=attributes,
             columns=columns,
@@ -287,7 +287,7 @@ class _Splitter:
             scope=scope,
         )
 
-    def _check_joined(self, fact: str, here: Collection[int], scope: Scope | None) -> None:
+    def _check_joined(self, fact: str, here: Collection[int], scope: ContextShift | None) -> None:
         """Relations are joined to all rows of all facts."""
         if self._query.joins and scope is not None:
             reason = "a metric that is measured at other members is not answered beside a joined relation"
@@ -367,7 +367,7 @@ class _Splitter:
         }
         return found | determined
 
-    def _with_empty_numbers(self, parts: list[QueryPart]) -> list[QueryPart]:
+    def _with_empty_numbers(self, parts: list[FactQuery]) -> list[FactQuery]:
         """Parts that know which metrics are nowhere."""
         nowhere = set(range(len(self._query.metrics))) - {place for part in parts for place in part.metrics}
         if not nowhere:
@@ -444,7 +444,7 @@ class _Splitter:
             raise UnsupportedQueryError("WHERE", reason, "Ask for the metrics of each fact by themselves.")
         return True
 
-    def _members(self) -> QueryPart:
+    def _members(self) -> FactQuery:
         """Members of one dimension, read from its own datasets; the role does not matter to them."""
         roles = sorted({attribute.role for attribute in self._query.attributes})
         shown = self._listed(attribute.query_name for attribute in self._query.attributes)
@@ -455,7 +455,7 @@ class _Splitter:
         for dataset in member_datasets(self._model.dimensions[roles[0].dimension]):
             reached = self._paths.attributes_of(dataset)
             if all(attribute in reached for attribute in wanted):
-                return QueryPart(
+                return FactQuery(
                     fact=dataset,
                     attributes={place: reached[attribute] for place, attribute in enumerate(wanted)},
                     keys=tuple(range(len(self._query.keys))),

@@ -15,15 +15,15 @@ from collections.abc import Iterable
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
 from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import QueryPart
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 
 
-def has_several_members(query: ModelQuery, part: QueryPart) -> bool:
+def has_several_members(query: ModelQuery, part: FactQuery) -> bool:
     """Whether a group may meet a fact row by several members of an attribute."""
     return bool(part.metrics) and bool(several_members(query, part))
 
 
-def several_members(query: ModelQuery, part: QueryPart) -> tuple[BoundAttribute, ...]:
+def several_members(query: ModelQuery, part: FactQuery) -> tuple[BoundAttribute, ...]:
     """Many-to-many attributes of which a group may meet a fact row by several members."""
     many = {place: bound for place, bound in part.attributes.items() if bound.is_many_to_many}
     if not many:
@@ -36,7 +36,7 @@ def several_members(query: ModelQuery, part: QueryPart) -> tuple[BoundAttribute,
     )
 
 
-def fixed_places(query: ModelQuery, part: QueryPart) -> Iterable[int]:
+def fixed_places(query: ModelQuery, part: FactQuery) -> Iterable[int]:
     """Attributes that are grouping keys by themselves, or held to one value of their name."""
     keys = (attribute_at(query.keys[place]) for place in part.keys)
     fixed = {found for found in keys if found is not None} | set(pinned_by(part.where))
