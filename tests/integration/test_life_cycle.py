@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,13 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.retain.block import block_definition, unblock_definition
 from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
 from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance, prune
+from airflow_atscale_aggs.engine.lifecycle.retain.savings import build_seconds
 from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, QueryRecord, QuerySource, SuccessionRecord
+from airflow_atscale_aggs.engine.registry.records import ProposedDefinition, QuerySource, SuccessionRecord
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
+from tests.support.query_records import make_query_record
 from tests.support.stars import tiny_star
 from tests.support.strategies.system_definitions import NOW, define, make_definition
 
@@ -85,22 +87,8 @@ def _source(place: Workspace, sql: str) -> str | None:
 
 def _use(place: Workspace, definition_id: str, times: int, at: datetime) -> None:
     """Uses of a definition, as the log of queries has them."""
-    source = (QuerySource(fact="sales", aggregate="a", definition_id=definition_id),)
-    record = QueryRecord(
-        model_id=_id(place),
-        fingerprint="f",
-        asked_at=at,
-        shape="",
-        keys=(),
-        metrics=(),
-        predicates=(),
-        planned=source,
-        actual=source,
-        rows=1,
-        seconds=0.1,
-        weight=times,
-    )
-    place.registry.record_queries([record])
+    source = QuerySource(fact="sales", aggregate="a", definition_id=definition_id)
+    place.registry.record_queries([make_query_record(source, model_id=_id(place), asked_at=at, weight=times)])
 
 
 def _statuses(place: Workspace) -> dict[str, str]:
@@ -145,31 +133,18 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
 def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_elsewhere(
     place: Workspace, both_ways: bool, share: float
 ) -> None:
-    """An estimate takes the queries that read the same facts, and is marked."""
+    """An estimate takes the shortest build from the facts, and is marked."""
     ids = define(place, {"month": (("Month",), ("Quantity",))})
     _build(place)
     facts, mine = QuerySource(fact="sales"), QuerySource(fact="sales", aggregate="month", definition_id=ids["month"])
-    records = []
-    for fingerprint, source, seconds in (
-        ("q", mine, 0.5),
-        ("q" if both_ways else "other", facts, 2.0),
-        ("far", facts, 4.0),
-    ):
-        base = QueryRecord(
-            model_id=_id(place),
-            fingerprint=fingerprint,
-            asked_at=utc_now(),
-            shape="",
-            keys=(),
-            metrics=(),
-            predicates=(),
-            planned=(source,),
-            actual=(source,),
-            rows=1,
-            seconds=seconds,
-        )
-        records.append(base)
-    place.registry.record_queries([replace(records[0], weight=10), *records[1:]])
+    query = partial(make_query_record, model_id=_id(place), asked_at=utc_now())
+    place.registry.record_queries(
+        [
+            query(mine, fingerprint="q", seconds=0.5, weight=10),
+            query(facts, fingerprint="q" if both_ways else "other", seconds=2.0),
+            query(facts, fingerprint="far", seconds=4.0),
+        ]
+    )
 
     (judged,) = [
         one.found
@@ -177,7 +152,7 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
         if one.definition.definition.name == "month"
     ]
 
-    each = 2.0 if both_ways else 3.0
+    each = 2.0 if both_ways else build_seconds(place.registry.instances(model_id=_id(place)))["sales"]
     assert judged.seconds_saved == pytest.approx(10 * (each - 0.5))
     assert judged.measured_share == share
 

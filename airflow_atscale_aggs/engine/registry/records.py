@@ -315,7 +315,7 @@ class EvaluationRecord:
         size_bytes: of their tables; None where the warehouse does not tell, and while there are none.
         fact_rows: of the facts behind them; None when they could not be counted.
         rows_saved, seconds_saved: by all its uses together; None when that is not known.
-        measured_share: share of the uses in the log whose saving was measured; the rest is estimated.
+        measured_share: share of the queries behind `seconds_saved` whose saving was measured; the rest is estimated.
         build_seconds: of all its builds together.
         predicted_rows: what was expected when it was defined; None when nothing was.
     """

@@ -18,9 +18,9 @@ from airflow_atscale_aggs.engine.registry.records import (
     BuiltParts,
     Deployment,
     ProposedDefinition,
-    QueryRecord,
     QuerySource,
 )
+from tests.support.query_records import make_query_record
 
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _MODEL = model_id("shop", "sales")
@@ -89,27 +89,17 @@ def _workspace(folder: Path, count: int) -> Workspace:
         made.registry.finish_attempt(claim, BuiltParts(rows=1), seconds=0.1, source="sales", now=_NOW)
     made.registry.activate("b", owner="me", now=_NOW, drop_after=_NOW)
     made.registry.record_queries(
-        [_query(one.id, count - n, _NOW - timedelta(hours=n)) for n, one in enumerate(definitions)]
+        [
+            make_query_record(
+                QuerySource(fact="sales", aggregate="a", definition_id=definition.id),
+                model_id=_MODEL,
+                asked_at=_NOW - timedelta(hours=hours),
+                weight=count - hours,
+            )
+            for hours, definition in enumerate(definitions)
+        ]
     )
     return made
-
-
-def _query(definition_id: str, uses: int, at: datetime) -> QueryRecord:
-    source = (QuerySource(fact="sales", aggregate="a", definition_id=definition_id),)
-    return QueryRecord(
-        model_id=_MODEL,
-        fingerprint="f",
-        asked_at=at,
-        shape="",
-        keys=(),
-        metrics=(),
-        predicates=(),
-        planned=source,
-        actual=source,
-        rows=1,
-        seconds=0.1,
-        weight=uses,
-    )
 
 
 def test_at_110_instances_those_ranked_101_through_110_are_deleted(tmp_path: Path) -> None:

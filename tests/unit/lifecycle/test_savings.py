@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, savings_of
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
+from tests.support.query_records import make_query_record
 
 _FACTS = QuerySource(fact="sales")
 _CITY = QuerySource(fact="sales", aggregate="by_city", definition_id="city")
@@ -15,20 +14,7 @@ _MONTH = QuerySource(fact="visits", aggregate="by_month", definition_id="month")
 
 
 def _query(fingerprint: str, seconds: float, *sources: QuerySource, weight: int = 1) -> QueryRecord:
-    return QueryRecord(
-        model_id="m",
-        fingerprint=fingerprint,
-        asked_at=datetime(2026, 1, 1, tzinfo=UTC),
-        shape="",
-        keys=(),
-        metrics=(),
-        predicates=(),
-        planned=sources,
-        actual=sources,
-        rows=1,
-        seconds=seconds,
-        weight=weight,
-    )
+    return make_query_record(*sources, fingerprint=fingerprint, seconds=seconds, weight=weight)
 
 
 def test_the_same_query_on_the_facts_is_the_measure() -> None:

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.advising.quality import QualityFigures, judge
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
+from airflow_atscale_aggs.engine.lifecycle.retain.savings import Saving, average_savings
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import table_key
@@ -21,15 +22,11 @@ from airflow_atscale_aggs.engine.registry.records import (
     EvaluationRecord,
     InstanceRecord,
     ModelRecord,
-    QueryRecord,
     ServiceRecord,
     UsageRecord,
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
-
-_MOST_QUERIES = 50_000
-"""Newest queries of the log that are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +68,7 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
         active=active,
         sizes=_table_bytes(workspace, active),
         services=registry.services(known.id),
-        savings=_Savings(registry.queries(known.id, limit=_MOST_QUERIES)),
+        savings=average_savings(registry, known.id),
     )
     found = [Evaluation(definition=one, found=figures.judged(one, known.id, now)) for one in standing]
     if record:
@@ -110,64 +107,6 @@ def _table_bytes(workspace: Workspace, active: Sequence[InstanceRecord]) -> Mapp
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Mean:
-    """A weighted mean in the making."""
-
-    total: float = 0.0
-    weight: int = 0
-
-    def with_(self, value: float, weight: int) -> _Mean:
-        """The mean with one more value."""
-        return _Mean(self.total + value * weight, self.weight + weight)
-
-    @property
-    def value(self) -> float | None:
-        """None of nothing."""
-        return self.total / self.weight if self.weight else None
-
-
-class _Savings:
-    """Seconds that queries saved, from the log: those that ran both ways are measured, the others estimated."""
-
-    def __init__(self, queries: Sequence[QueryRecord]) -> None:
-        nothing = _Mean()
-        self._on_facts: dict[str, _Mean] = {}
-        self._of_fact: dict[str, _Mean] = {}
-        self._by_definition: dict[tuple[str, str], dict[str, _Mean]] = {}
-        for one in queries:
-            # The time of a query with several parts belongs to none of them alone.
-            if len(one.actual) != 1:
-                continue
-            source = one.actual[0]
-            if source.definition_id:
-                mine = self._by_definition.setdefault((source.definition_id, source.fact), {})
-                mine[one.fingerprint] = mine.get(one.fingerprint, nothing).with_(one.seconds, one.weight)
-            else:
-                known = self._on_facts.get(one.fingerprint, nothing)
-                self._on_facts[one.fingerprint] = known.with_(one.seconds, one.weight)
-                self._of_fact[source.fact] = self._of_fact.get(source.fact, nothing).with_(one.seconds, one.weight)
-
-    def per_use(self, definition_id: str, fact: str, from_facts: float | None) -> tuple[float | None, float]:
-        """(mean seconds that a use saved, share of the uses in the log for which that is measured).
-
-        Args:
-            from_facts: how long reading the facts takes, where no query on them is in the log; None: not known.
-        """
-        estimate = self._of_fact.get(fact, _Mean()).value
-        estimate = from_facts if estimate is None else estimate
-        saved, measured = _Mean(), 0
-        total = 0
-        for fingerprint, mine in self._by_definition.get((definition_id, fact), {}).items():
-            total += mine.weight
-            both = self._on_facts.get(fingerprint, _Mean()).value
-            without = estimate if both is None else both
-            if without is not None and mine.value is not None:
-                saved = saved.with_(without - mine.value, mine.weight)
-                measured += mine.weight if both is not None else 0
-        return saved.value, measured / total if total else 0.0
-
-
 @dataclass(slots=True)
 class _Figures:
     """Everything that is known of a model's definitions."""
@@ -177,18 +116,13 @@ class _Figures:
     active: Sequence[InstanceRecord]
     sizes: Mapping[str, int]
     services: Mapping[str, ServiceRecord]
-    savings: _Savings
+    savings: Mapping[str, Saving]
     _uses: dict[tuple[str, str], UsageRecord] = field(init=False)
     _instances: dict[tuple[str, str], InstanceRecord] = field(init=False)
-    _from_facts: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._uses = {(one.definition_id, one.fact): one for one in self.usages}
         self._instances = {(one.step.definition_id, one.step.fact): one for one in self.active}
-        # A build from the facts reads all of them, as a query on them would.
-        self._from_facts = {
-            one.step.fact: one.seconds for one in self.active if one.source == one.step.fact and one.seconds is not None
-        }
 
     def judged(self, record: DefinitionRecord, model_id: str, now: datetime) -> EvaluationRecord:
         """The judgement of one definition, all its facts together."""
@@ -202,7 +136,7 @@ class _Figures:
         rows = sum(one.rows or 0 for one in built) if is_whole else None
         sizes = [self.sizes[one.id] for one in built if one.id in self.sizes]
         whole = sum(self.fact_rows[fact] for fact in facts) if all(fact in self.fact_rows for fact in facts) else None
-        seconds_saved, measured = self._seconds_saved(identity, own)
+        seconds_saved, measured = self._seconds_saved(identity, sum(own.values()))
         service = self.services.get(identity)
         figures = QualityFigures(
             last_used_at=max((one.last_used_at for one in used.values()), default=None),
@@ -243,13 +177,9 @@ class _Figures:
             saved += uses * (self.fact_rows[fact] - instance.rows)
         return saved
 
-    def _seconds_saved(self, identity: str, own: Mapping[str, int]) -> tuple[float | None, float]:
-        """(seconds, share that is measured); uses that the log has forgotten saved as much as the others on average."""
-        total, measured, uses_of_all = 0.0, 0.0, sum(own.values())
-        for fact, uses in own.items():
-            each, share = self.savings.per_use(identity, fact, self._from_facts.get(fact))
-            if each is None:
-                return None, 0.0
-            total += uses * each
-            measured += share * uses
-        return total, measured / uses_of_all if uses_of_all else 0.0
+    def _seconds_saved(self, identity: str, uses: int) -> tuple[float | None, float]:
+        """(seconds, share that is measured): each use saved what a use in the log saved on average."""
+        saving = self.savings.get(identity)
+        if not uses:
+            return 0.0, 0.0
+        return (uses * saving.seconds, saving.measured) if saving is not None else (None, 0.0)
