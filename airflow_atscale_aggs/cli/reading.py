@@ -113,7 +113,7 @@ def instances(
 
     Use it to see which tables serve now (status active), and after a failed build which ones failed, and why (--json).
     """
-    from airflow_atscale_aggs.engine.lifecycle.table_presence import said_gone
+    from airflow_atscale_aggs.engine.lifecycle.table_presence import describe_missing_tables
 
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
@@ -133,7 +133,7 @@ def instances(
     print_instances(found, names)
     for one in found:
         if one.id in missing:
-            say(f"`{one.step.aggregate}` is active and cannot answer: {said_gone(missing[one.id])}.")
+            say(f"`{one.step.aggregate}` is active and cannot answer: {describe_missing_tables(missing[one.id])}.")
     if unknown:
         say(f"Whether the tables are there is not known: {unknown}")
 

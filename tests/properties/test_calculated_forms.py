@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove, with_proven
+from airflow_atscale_aggs.engine.lifecycle.build.plan import prove, prove_claims
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
@@ -161,7 +161,7 @@ class _Asker:
         ]
         facts = prove(self._database, needed, self._sources)
         claims = {claim for one in calendars for claim in one.asked}
-        facts = with_proven(self._database, facts, sorted(claims), self._sources)
+        facts = prove_claims(self._database, facts, sorted(claims), self._sources)
         parts = tuple(_proven(one, facts) for one in parts)
         found = [("facts", self._run(query, parts, facts, None))]
         for instance in self._instances:

@@ -1,4 +1,4 @@
-"""Asking the data: which claims hold, which columns can be read at all. What cannot be answered stands in nobody else's way."""
+"""Ask the data which claims hold and which columns can be read. A claim without an answer does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ ColumnKey = tuple[str, str]
 """(dataset, column)"""
 
 
-def with_proven(
-    session: WarehouseSession, facts: ProvenConstraints, claims: Iterable[Claim], sources: Sources
+def prove_claims(
+    session: WarehouseSession, proven: ProvenConstraints, claims: Iterable[Claim], sources: Sources
 ) -> ProvenConstraints:
-    """The facts and those of the claims that the data proves, in one round trip; none when nothing can be asked.
+    """The proven constraints with those of the claims that the data proves; one round trip, none without a claim to ask about.
 
-    Where the warehouse refuses, each claim is asked by itself: one that cannot be answered is not proven, and its dataset is
-    noted as one that cannot be read.
+    Where the warehouse refuses the statement, each claim is asked by itself. A claim that cannot be answered is not proven, and
+    its dataset is noted as unreadable.
 
     Raises:
         WarehouseError: the connection is lost.
     """
-    asked, statement = proof_statement(claims, sources, facts)
+    claims_asked, statement = proof_statement(claims, sources, proven)
     if statement is None:
-        return facts
+        return proven
     try:
-        return with_proofs(facts, asked, session.fetch_all(render(statement, sources.dialect)))
+        return with_proofs(proven, claims_asked, session.fetch_all(render(statement, sources.dialect)))
     except WarehouseError as error:
         check_alive(session, error)
-        if len(asked) > 1:
-            for claim in asked:
-                facts = with_proven(session, facts, [claim], sources)
-            return facts
-        (claim,) = asked
-        facts = replace(facts, unanswered=facts.unanswered | {claim})
+        if len(claims_asked) > 1:
+            for claim in claims_asked:
+                proven = prove_claims(session, proven, [claim], sources)
+            return proven
+        (claim,) = claims_asked
+        proven = replace(proven, unanswered=proven.unanswered | {claim})
         if not isinstance(claim, UniqueKey):
-            return facts
-        return replace(facts, unreadable={**facts.unreadable, claim.dataset: error.reason})
+            return proven
+        return replace(proven, unreadable={**proven.unreadable, claim.dataset: error.reason})
 
 
 def check_alive(session: WarehouseSession, error: WarehouseError) -> None:
-    """Raise the error when the session cannot be asked anything else either."""
+    """Raise the error again when the session answers no other query either: then the connection is lost."""
     try:
         session.fetch_all("SELECT 1")
     except WarehouseError:
@@ -63,49 +63,50 @@ def unreadable_columns(
 ) -> Mapping[ColumnKey, str]:
     """The columns that the warehouse cannot compute or may not show, with its reason: a cast that breaks, a division by zero.
 
-    Columns of tables are not looked at. What is calculated is, and so is all of a dimension's view; the view of a fact is not:
-    that would take a scan of the fact before each batch.
+    Calculated columns are tried, and all columns of a dimension that is a view. Columns of tables are not tried. Columns of a
+    fact that is a view are not tried either, since that would take a scan of the fact before each batch.
 
     Raises:
         WarehouseError: the connection is lost.
     """
     facts = {part.fact for part in parts}
-    found: dict[ColumnKey, str] = {}
+    reasons: dict[ColumnKey, str] = {}
     for dataset in datasets_of(parts):
-        columns = [*_doubtful(dataset, _used(dataset, parts), sources, is_fact=dataset in facts)]
-        if not columns or not _refused(session, dataset, columns, sources):
+        columns = [*_find_doubtful_columns(dataset, _columns_used(dataset, parts), sources, is_fact=dataset in facts)]
+        if not columns or not _find_refusal(session, dataset, columns, sources):
             continue
         for column in columns:
-            reason = _refused(session, dataset, [column], sources)
+            reason = _find_refusal(session, dataset, [column], sources)
             if reason:
-                found[dataset, column] = reason
-    return found
+                reasons[dataset, column] = reason
+    return reasons
 
 
 def refusal_of(part: FactPart, unreadable: Mapping[ColumnKey, str]) -> str:
     """Why a part cannot be built, in one sentence without a full stop; empty when nothing that it uses is unreadable."""
     for dataset in datasets_of([part]):
-        for column in _used(dataset, [part]):
+        for column in _columns_used(dataset, [part]):
             reason = unreadable.get((dataset, column))
             if reason is not None:
                 return f"column `{column}` of dataset `{dataset}` cannot be read: {reason}"
     return ""
 
 
-def _used(dataset: str, parts: Sequence[FactPart]) -> Iterable[str]:
+def _columns_used(dataset: str, parts: Sequence[FactPart]) -> Iterable[str]:
     """The columns of a dataset that parts store or join on."""
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for part in parts:
-        found |= {one.column: None for one in part.measures if one.dataset == dataset and one.column}
+        columns |= {measure.column: None for measure in part.measures if measure.dataset == dataset and measure.column}
         for bound in part.attributes:
-            found |= dict.fromkeys(bound.columns) if bound.dataset == dataset else {}
+            columns |= dict.fromkeys(bound.columns) if bound.dataset == dataset else {}
             for step in bound.steps:
-                found |= dict.fromkeys(step.from_columns) if step.from_dataset == dataset else {}
-                found |= dict.fromkeys(step.to_columns) if step.to_dataset == dataset else {}
-    return found
+                columns |= dict.fromkeys(step.from_columns) if step.from_dataset == dataset else {}
+                columns |= dict.fromkeys(step.to_columns) if step.to_dataset == dataset else {}
+    return columns
 
 
-def _doubtful(dataset: str, columns: Iterable[str], sources: Sources, *, is_fact: bool) -> Iterator[str]:
+def _find_doubtful_columns(dataset: str, columns: Iterable[str], sources: Sources, *, is_fact: bool) -> Iterator[str]:
+    """The columns whose values the warehouse may be unable to compute."""
     try:
         source = sources[dataset]
     except DefinitionError:
@@ -120,8 +121,8 @@ def _doubtful(dataset: str, columns: Iterable[str], sources: Sources, *, is_fact
             continue
 
 
-def _refused(session: WarehouseSession, dataset: str, columns: Sequence[str], sources: Sources) -> str:
-    """What the warehouse says when it has to compute the columns of all rows; empty when it can."""
+def _find_refusal(session: WarehouseSession, dataset: str, columns: Sequence[str], sources: Sources) -> str:
+    """The warehouse's reason for not computing the columns of all rows; empty when it computes them."""
     source = sources[dataset]
     counts = [exp.Count(this=source.column(column, "t")) for column in columns]
     try:

@@ -1,4 +1,4 @@
-"""What a batch is planned in, and whether that is still so: settings of sessions, what names of tables mean."""
+"""Read the surroundings of a plan, and compare them: the settings of its session, and which tables the names mean."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ def surroundings_of(
     datasets: Mapping[str, Dataset],
     parts: Sequence[FactPart],
     sources: Sources,
-    facts: ProvenConstraints,
+    proven: ProvenConstraints,
 ) -> Surroundings:
     """The surroundings of a plan."""
     used = [name for name in datasets_of(parts) if name in datasets]
     return Surroundings(
         settings=session.settings(),
         tables=tables_of(used, sources),
-        unique_keys=tuple(sorted(facts.unique_keys)),
-        functional=tuple(sorted(facts.functional)),
+        unique_keys=tuple(sorted(proven.unique_keys)),
+        functional=tuple(sorted(proven.functional)),
     )
 
 
 def datasets_of(parts: Iterable[FactPart]) -> tuple[str, ...]:
     """Names of all datasets that parts read, sorted."""
-    found: set[str] = set()
+    names: set[str] = set()
     for part in parts:
-        found.add(part.fact)
+        names.add(part.fact)
         for bound in part.attributes:
-            found.add(bound.dataset)
-            found.update(name for step in bound.steps for name in (step.from_dataset, step.to_dataset))
-    return tuple(sorted(found))
+            names.add(bound.dataset)
+            names.update(name for step in bound.steps for name in (step.from_dataset, step.to_dataset))
+    return tuple(sorted(names))
 
 
 def tables_of(datasets: Iterable[str], sources: Sources) -> dict[str, SeenTable]:
-    """The tables of the datasets that are there."""
-    found: dict[str, SeenTable] = {}
+    """The tables of those datasets whose table exists, by name of the dataset."""
+    tables: dict[str, SeenTable] = {}
     for name in datasets:
         try:
             table = sources[name].table
         except DefinitionError:
             continue
         if table is not None and not table.is_away:
-            found[name] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
-    return found
+            tables[name] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
+    return tables
 
 
 def with_away(
     physical: FoundTables, datasets: Mapping[str, Dataset], seen: Sequence[Surroundings | None]
 ) -> FoundTables:
-    """The tables that are there, and those that are away as they were last seen.
+    """The tables that exist, and those that are away, as they were last seen.
 
-    An ETL may drop a table and make it anew: meanwhile aggregates answer, which need its columns and not its rows.
+    An ETL may drop a table and create it again. Meanwhile aggregates answer: they need the table's columns, not its rows.
 
     Args:
         seen: of the batches that built what serves, the newest first.
@@ -76,7 +76,14 @@ def with_away(
         key = table_key(dataset)
         if key is None or key in physical:
             continue
-        last = next((one.tables[name] for one in seen if one is not None and name in one.tables), None)
+        last = next(
+            (
+                surroundings.tables[name]
+                for surroundings in seen
+                if surroundings is not None and name in surroundings.tables
+            ),
+            None,
+        )
         if last is not None and last.place not in physical.places:
             away[key] = TableColumns(last.columns, last.place, last.kind)
             away[key].is_away = True
@@ -84,13 +91,13 @@ def with_away(
 
 
 def claims_seen(seen: Iterable[Surroundings | None]) -> frozenset[Claim]:
-    """All that was proven when aggregates were built that serve."""
-    found: set[Claim] = set()
-    for one in seen:
-        if one is not None:
-            found.update(UniqueKey(dataset, columns) for dataset, columns in one.unique_keys)
-            found.update(one.functional)
-    return frozenset(found)
+    """All claims that were proven when the serving aggregates were built."""
+    claims: set[Claim] = set()
+    for surroundings in seen:
+        if surroundings is not None:
+            claims.update(UniqueKey(dataset, columns) for dataset, columns in surroundings.unique_keys)
+            claims.update(surroundings.functional)
+    return frozenset(claims)
 
 
 def is_away(claim: Claim, sources: Sources) -> bool:
@@ -106,36 +113,36 @@ def is_away(claim: Claim, sources: Sources) -> bool:
     return False
 
 
-def with_seen(facts: ProvenConstraints, claims: AbstractSet[Claim]) -> ProvenConstraints:
-    """The facts, and what was proven before and cannot be asked now."""
+def with_seen(proven: ProvenConstraints, claims: AbstractSet[Claim]) -> ProvenConstraints:
+    """The proven constraints, and the claims that were proven before and cannot be asked now."""
     if not claims:
-        return facts
+        return proven
     keys = {(claim.dataset, claim.columns) for claim in claims if isinstance(claim, UniqueKey)}
     datasets = {dataset for dataset, _ in keys}
     return replace(
-        facts,
-        unique_keys=facts.unique_keys | keys,
-        functional=facts.functional | {claim for claim in claims if not isinstance(claim, UniqueKey)},
-        unreadable={name: reason for name, reason in facts.unreadable.items() if name not in datasets},
+        proven,
+        unique_keys=proven.unique_keys | keys,
+        functional=proven.functional | {claim for claim in claims if not isinstance(claim, UniqueKey)},
+        unreadable={name: reason for name, reason in proven.unreadable.items() if name not in datasets},
     )
 
 
 def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, ...]:
     """Names of the settings that decide what an instance stores.
 
-    A step of a version that did not look is looked at now; where that cannot be done, all settings may.
+    An older version did not note them in the step: then they are found out now. Where that fails, every setting counts.
     """
     if step.settings_needed is not None:
         return step.settings_needed
     try:
         return settings_needed(part, sources)
     except DefinitionError:
-        known = sources.dialect.session_settings
-        return () if known is None else tuple(known.reach)
+        settings = sources.dialect.session_settings
+        return () if settings is None else tuple(settings.reach)
 
 
-def have_rivals(datasets: Iterable[str], sources: Sources) -> bool:
-    """Whether a table that the model names without its schema might be another one of that name in another session."""
+def has_rivals(datasets: Iterable[str], sources: Sources) -> bool:
+    """Whether a table name without a schema might mean another table in another session."""
     for name in datasets:
         try:
             source = sources[name]
@@ -161,7 +168,7 @@ def what_differs(then: Surroundings | None, now: Surroundings, needed: Sequence[
         if before != today:
             return f"{name} of its session was `{before}` and is now `{today}`"
     for name in datasets:
-        seen, found = then.tables.get(name), now.tables.get(name)
-        if seen is not None and found is not None and seen.place != found.place:
-            return f"dataset `{name}` was table `{'.'.join(seen.place)}` and is now `{'.'.join(found.place)}`"
+        seen, current = then.tables.get(name), now.tables.get(name)
+        if seen is not None and current is not None and seen.place != current.place:
+            return f"dataset `{name}` was table `{'.'.join(seen.place)}` and is now `{'.'.join(current.place)}`"
     return ""

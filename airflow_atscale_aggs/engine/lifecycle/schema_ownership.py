@@ -1,8 +1,8 @@
-"""One schema, one registry: a mark in the schema tells whose it is, and is looked at before anything is changed there.
+"""Make sure that one registry alone writes into a schema: a mark there names its registry, and is read before every change.
 
 The mark holds the registry's id and a stamp: the last batch that the registry began, or what it wrote when it took the schema
 over. A copy of a registry, or one that was restored from a backup, has the same id but does not know the other's last batch, so
-the two are told apart as soon as one of them has written. Whoever means it takes the schema over (`adopt_schema`).
+the two are told apart as soon as one of them has written. A person who means to can take the schema over (`adopt_schema`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import catalog_of
 
 _TRIES = 5
-"""How often a mark is written again that others write at the same moment."""
+"""How often the mark is written again when another registry writes it at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaMark:
-    """Whose a schema is.
+    """The mark that names the registry which owns a schema.
 
     Attributes:
         registry: where that registry is, without secrets.
@@ -43,14 +43,14 @@ def schema_mark(workspace: Workspace) -> SchemaMark | None:
     if workspace.warehouse.dialect.catalog is None:
         return None
     with workspace.warehouse.session() as session:
-        return _read(session, workspace)
+        return _read_mark(session, workspace)
 
 
 def check_schema(workspace: Workspace, *, is_claiming: bool = False) -> None:
-    """Nothing, where the aggregate schema is this registry's, or nobody's.
+    """Refuse to go on when the aggregate schema belongs to another registry.
 
     Args:
-        is_claiming: it is about to become this registry's, if it is nobody's.
+        is_claiming: the caller is about to make the schema this registry's, if nobody owns it.
 
     Raises:
         SchemaOwnedError: another registry writes there, or a copy of this one; or one that knows nothing of marks has written
@@ -62,9 +62,9 @@ def check_schema(workspace: Workspace, *, is_claiming: bool = False) -> None:
     if workspace.warehouse.dialect.catalog is None:
         return
     with workspace.warehouse.session() as session:
-        mark = _read(session, workspace)
+        mark = _read_mark(session, workspace)
         if mark is not None or is_claiming:
-            _check(session, workspace, mark)
+            _refuse_foreign_schema(session, workspace, mark)
 
 
 def mark_schema(workspace: Workspace, batch_id: str, *, now: datetime) -> None:
@@ -77,22 +77,22 @@ def mark_schema(workspace: Workspace, batch_id: str, *, now: datetime) -> None:
         return
     with workspace.warehouse.session() as session:
         for _ in range(_TRIES):
-            before = _read(session, workspace)
-            _check(session, workspace, before)
-            _write(session, workspace, before, batch_id, now)
-            after = _read(session, workspace)
+            before = _read_mark(session, workspace)
+            _refuse_foreign_schema(session, workspace, before)
+            _write_mark(session, workspace, before, batch_id, now)
+            after = _read_mark(session, workspace)
             if after is not None and after.stamp == batch_id:
                 return
-        found = _read(session, workspace)
-        _check(session, workspace, found)
-        if found is None:
+        mark = _read_mark(session, workspace)
+        _refuse_foreign_schema(session, workspace, mark)
+        if mark is None:
             raise SchemaOwnedError(
                 workspace.warehouse.aggregate_schema, "the mark that tells whose it is cannot be made there"
             )
 
 
 def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
-    """Take the aggregate schema over for this registry; the mark of before.
+    """Take the aggregate schema over for this registry. Returns the mark that stood there before.
 
     Tables of the other registry stay, and stable views go on showing them until this one builds aggregates of the same names.
     """
@@ -100,10 +100,10 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
     stamp = str(uuid.uuid4())
     workspace.registry.put_stamp(stamp)
     with workspace.warehouse.session() as session:
-        before = _read(session, workspace)
+        before = _read_mark(session, workspace)
         for _ in range(_TRIES):
-            _write(session, workspace, _read(session, workspace), stamp, now)
-            after = _read(session, workspace)
+            _write_mark(session, workspace, _read_mark(session, workspace), stamp, now)
+            after = _read_mark(session, workspace)
             if after is not None and after.stamp == stamp:
                 break
     return before
@@ -115,7 +115,7 @@ def unknown_tables(session: WarehouseSession, workspace: Workspace) -> frozenset
     return frozenset(existing - workspace.registry.known_tables()) if existing else frozenset()
 
 
-def _check(session: WarehouseSession, workspace: Workspace, mark: SchemaMark | None) -> None:
+def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark: SchemaMark | None) -> None:
     registry, schema = workspace.registry, workspace.warehouse.aggregate_schema
     if mark is None:
         unknown = unknown_tables(session, workspace)
@@ -134,13 +134,13 @@ def _check(session: WarehouseSession, workspace: Workspace, mark: SchemaMark | N
         )
 
 
-def _read(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
+def _read_mark(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
     # An SQL library, which others need not wait for.
     from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE, read_mark  # noqa: PLC0415
 
     schema, catalog = workspace.warehouse.aggregate_schema, catalog_of(session, workspace.warehouse.aggregate_schema)
-    found = None if catalog is None else catalog.relations([MARK_TABLE]).get(MARK_TABLE)
-    if found is None:
+    relation = None if catalog is None else catalog.relations([MARK_TABLE]).get(MARK_TABLE)
+    if relation is None:
         return None
     try:
         rows = session.fetch_all(read_mark(schema, workspace.warehouse.dialect))
@@ -154,10 +154,10 @@ def _read(session: WarehouseSession, workspace: Workspace) -> SchemaMark | None:
     return SchemaMark(*rows[0]) if rows else None
 
 
-def _write(
+def _write_mark(
     session: WarehouseSession, workspace: Workspace, before: SchemaMark | None, stamp: str, now: datetime
 ) -> None:
-    """Put a mark in place of the one that was read; who was slower than another changes nothing."""
+    """Replace the mark that was read. Where another registry was faster, nothing changes."""
     from airflow_atscale_aggs.engine.sql.owner_mark import create_mark, insert_mark, update_mark  # noqa: PLC0415
 
     schema, dialect = workspace.warehouse.aggregate_schema, workspace.warehouse.dialect

@@ -1,4 +1,4 @@
-"""Are the tables of instances still in the warehouse? Somebody may have dropped them behind the registry's back."""
+"""Find instances whose tables are no longer in the warehouse, because somebody dropped them without the registry."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
-_MOST_SAID = 3
-"""Names in one sentence."""
+_MOST_NAMED = 3
+"""Number of names in one sentence."""
 
 
 def missing_tables(
@@ -44,21 +44,21 @@ def missing_of_active(workspace: Workspace, instances: Iterable[InstanceRecord])
     Raises:
         WarehouseError: the warehouse cannot be asked.
     """
-    active = [one for one in instances if one.status == "active"]
+    active = [instance for instance in instances if instance.status == "active"]
     if not active:
         return {}
     with workspace.warehouse.session() as session:
         return missing_tables(workspace.registry, session, active)
 
 
-def said_gone(tables: Sequence[str]) -> str:
-    """That the tables of one instance are gone, in one sentence."""
-    names = ", ".join(f"`{name}`" for name in tables[:_MOST_SAID])
-    more = f" and {len(tables) - _MOST_SAID} more" if len(tables) > _MOST_SAID else ""
+def describe_missing_tables(tables: Sequence[str]) -> str:
+    """A sentence which says that the tables of one instance are gone."""
+    names = ", ".join(f"`{name}`" for name in tables[:_MOST_NAMED])
+    more = f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
     return f"{names}{more} {'is' if len(tables) == 1 else 'are'} not in the warehouse any more; build again"
 
 
 def _tables_of(registry: Registry, instance: InstanceRecord) -> Iterable[str]:
     """The table, or the view over segments and their tables."""
     segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
-    return [str(instance.table), *(one.table for one in segments)]
+    return [str(instance.table), *(segment.table for segment in segments)]

@@ -25,30 +25,34 @@ def bytes_of_instances(
         return {}
     schemas: dict[str, str] = {}
     places: dict[str, list[tuple[str, str]]] = {}
-    for one in instances:
-        if one.batch_id not in schemas:
-            schemas[one.batch_id] = registry.batch(one.batch_id).schema
-        is_segmented = one.step.increment is not None
-        names = [each.table for each in registry.segments_of(one.id)] if is_segmented else [one.table or ""]
-        places[one.id] = [(schemas[one.batch_id], name) for name in names]
-    told = _told(session, sorted({place for mine in places.values() for place in mine}))
+    for instance in instances:
+        if instance.batch_id not in schemas:
+            schemas[instance.batch_id] = registry.batch(instance.batch_id).schema
+        is_segmented = instance.step.increment is not None
+        names = (
+            [segment.table for segment in registry.segments_of(instance.id)] if is_segmented else [instance.table or ""]
+        )
+        places[instance.id] = [(schemas[instance.batch_id], name) for name in names]
+    sizes = _read_sizes(
+        session, sorted({place for places_of_instance in places.values() for place in places_of_instance})
+    )
     return {
-        key: sum(told[place] for place in mine)
-        for key, mine in places.items()
-        if mine and all(place in told for place in mine)
+        key: sum(sizes[place] for place in places_of_instance)
+        for key, places_of_instance in places.items()
+        if places_of_instance and all(place in sizes for place in places_of_instance)
     }
 
 
-def _told(session: WarehouseSession, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Bytes by (schema, table); an empty schema is the session's own."""
+def _read_sizes(session: WarehouseSession, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Bytes by (schema, table). An empty schema means the session's own."""
     own = ""
     if any(not schema for schema, _ in places):
         own = str(session.fetch_all("SELECT current_schema()")[0][0])
     spelled = {(schema or own, name): (schema, name) for schema, name in places}
-    found: dict[tuple[str, str], int] = {}
-    asked = list(spelled)
-    for begin in range(0, len(asked), _AT_ONCE):
-        query = bytes_query(asked[begin : begin + _AT_ONCE], session.dialect)
+    sizes: dict[tuple[str, str], int] = {}
+    names = list(spelled)
+    for begin in range(0, len(names), _AT_ONCE):
+        query = bytes_query(names[begin : begin + _AT_ONCE], session.dialect)
         for schema, name, size in session.fetch_all(query) if query is not None else ():
-            found[spelled[str(schema), str(name)]] = int(size)
-    return found
+            sizes[spelled[str(schema), str(name)]] = int(size)
+    return sizes

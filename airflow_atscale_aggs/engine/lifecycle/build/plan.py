@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.build.increment_state import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
-from airflow_atscale_aggs.engine.lifecycle.proofs import refusal_of, unreadable_columns, with_proven
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims, refusal_of, unreadable_columns
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.stable_views.foresee import with_foreseen
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -123,11 +123,11 @@ def read_physical_tables(
 
 def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:
     """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
-    facts = with_proven(session, ProvenConstraints(), keys_to_prove(parts), sources)
+    facts = prove_claims(session, ProvenConstraints(), keys_to_prove(parts), sources)
     wanted = dependencies_wanted(parts, facts)
     implied = implied_dependencies(wanted, facts)
     facts = replace(facts, functional=implied)
-    return with_proven(session, facts, sorted(wanted - implied), sources)
+    return prove_claims(session, facts, sorted(wanted - implied), sources)
 
 
 def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:

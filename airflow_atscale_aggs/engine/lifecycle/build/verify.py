@@ -34,7 +34,7 @@ from airflow_atscale_aggs.engine.errors import (
 )
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare, take_totals
 from airflow_atscale_aggs.engine.lifecycle.build.plan import prove, read_physical_tables
-from airflow_atscale_aggs.engine.lifecycle.table_presence import missing_tables, said_gone
+from airflow_atscale_aggs.engine.lifecycle.table_presence import describe_missing_tables, missing_tables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.settings import VerificationLevel
@@ -153,7 +153,7 @@ class _Run:
         """One instance, compared in one snapshot."""
         gone = self._gone.get(instance.id)
         if gone is not None:
-            return _told(instance, Finding.GONE, undecided=(said_gone(gone),))
+            return _told(instance, Finding.GONE, undecided=(describe_missing_tables(gone),))
         undecided: list[str] = []
         try:
             verification = self._verification(instance, undecided)

@@ -14,12 +14,12 @@ from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.lifecycle.proofs import with_proven
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import (
     NOT_RECORDED,
     claims_seen,
     datasets_of,
-    have_rivals,
+    has_rivals,
     is_away,
     needed_by,
     tables_of,
@@ -86,7 +86,7 @@ class Proofs:
         if not new:
             return
         with session.hurried():
-            self.facts = with_proven(session, self.facts, new, self.sources)
+            self.facts = prove_claims(session, self.facts, new, self.sources)
         unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
         self.facts = with_seen(self.facts, unanswered & self.seen)
         self.asked.update(new)
@@ -254,7 +254,7 @@ def _why_not(instance: InstanceRecord, part: FactPart | None, now: _Now, rebuild
     needed = needed_by(instance.step, part, now.sources)
     then = now.then[instance.batch_id]
     difference = what_differs(then, now.surroundings, needed, datasets_of([part]))
-    if then is None and not difference and have_rivals(datasets_of([part]), now.sources):
+    if then is None and not difference and has_rivals(datasets_of([part]), now.sources):
         difference = NOT_RECORDED
     if not difference:
         return None
