@@ -33,7 +33,7 @@ from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statist
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 
@@ -224,11 +224,11 @@ def star_workspace(rows: int, *, is_predicted: bool = False) -> Iterator[Workspa
 def counts(rows: int) -> None:
     """Sketches of 30 grains in one scan, as `recommend` makes them, against exact counts one by one."""
     with star_workspace(rows) as workspace:
-        known = know_model(workspace, workspace.registry.model("bench_model"), now=utc_now())
+        known = read_model_snapshot(workspace, workspace.registry.model("bench_model"), now=utc_now())
         request = RecommendRequest(queries=[f'SELECT {_listed(grain)}, "Amount" FROM bench_model' for grain in LATTICE])
-        from airflow_atscale_aggs.engine.lifecycle.advise.workload import demand_of_queries
+        from airflow_atscale_aggs.engine.lifecycle.advise.workload import workload_of_queries
 
-        needs = demand_of_queries(known, request.queries or (), workspace.settings_of(known.record.id)).needs
+        needs = workload_of_queries(known, request.queries or (), workspace.settings_of(known.record.id)).needs
         parts = [need.part for need in needs]
         with workspace.warehouse.session() as session:
             asked = Statistician(session, known)

@@ -44,7 +44,7 @@ from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metri
 from airflow_atscale_aggs.engine.lifecycle.build import attempt as build
 from airflow_atscale_aggs.engine.lifecycle.build import batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
 from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
@@ -123,7 +123,7 @@ class Replay:
     def __init__(self, workspace: Workspace, model: str, clock: Clock, seed: int) -> None:
         self._workspace, self._clock, self._draw = workspace, clock, random.Random(seed)
         self._id = workspace.registry.model(model).id
-        known = know_model(workspace, workspace.registry.model(model), now=clock())
+        known = read_model_snapshot(workspace, workspace.registry.model(model), now=clock())
         self._dashboards = Dashboards(workspace, known, self._draw)
         self._pool = self._dashboards.draw(_DASHBOARDS)
 

@@ -64,7 +64,7 @@ def _show(report: EvaluateReport, ways: SupersedeReport) -> None:
 
 
 def _row(one: Evaluation) -> tuple[object, ...]:
-    found = one.found
+    found = one.record
     return (
         one.definition.definition.name,
         f"{found.score:.1f}",
@@ -82,7 +82,7 @@ def _row(one: Evaluation) -> tuple[object, ...]:
 
 def _size(one: Evaluation) -> str:
     """What the warehouse tells; with a ~ what was predicted of each row, where it tells nothing."""
-    found, evidence = one.found, one.definition.evidence
+    found, evidence = one.record, one.definition.evidence
     told, rows = evidence.get("predicted_bytes"), evidence.get("predicted_rows")
     if found.size_bytes is not None or found.rows is None or not told or not rows:
         return size(found.size_bytes)
@@ -111,8 +111,8 @@ def _document(report: EvaluateReport, ways: SupersedeReport) -> dict[str, object
             {
                 "aggregate": one.definition.definition.name,
                 "origin": one.definition.definition.origin,
-                **{name: getattr(one.found, name) for name in names},
-                "parts": dict(one.found.parts),
+                **{name: getattr(one.record, name) for name in names},
+                "parts": dict(one.record.parts),
             }
             for one in report.evaluations
         ],

@@ -67,12 +67,12 @@ def sweep(
     if as_json:
         print_json(_document(report, strays))
     _tell(report, strays, dry_run=dry_run)
-    errors = [*(one.error for one in report.found), *(one.error for one in strays)]
+    errors = [*(one.error for one in report.tables), *(one.error for one in strays)]
     return 1 if any(errors) else 0
 
 
 def _list(report: SweepReport) -> None:
-    if report.found:
+    if report.tables:
         print_table(
             ("table", "schema", "aggregate", "why"),
             [
@@ -82,7 +82,7 @@ def _list(report: SweepReport) -> None:
                     one.aggregate,
                     f"{one.why}; stays for {one.kept_for}" if one.kept_for else one.why,
                 )
-                for one in report.found
+                for one in report.tables
             ],
         )
 
@@ -98,7 +98,7 @@ def _list_strays(strays: Sequence[Stray]) -> None:
 
 def _may_drop(report: SweepReport) -> bool:
     """The person says so."""
-    number = sum(not one.kept_for for one in report.found)
+    number = sum(not one.kept_for for one in report.tables)
     return number > 0 and click.confirm(f"Drop these {number} tables?", err=True)
 
 
@@ -123,7 +123,7 @@ def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]
     of_strays = ("table", "schema", "kind", "dropped", "adopted", "kept_for", "error")
     return {
         "dry_run": report.dry_run,
-        "tables": [{name: getattr(one, name) for name in fields} for one in report.found],
+        "tables": [{name: getattr(one, name) for name in fields} for one in report.tables],
         "unknown": [{name: getattr(one, name) for name in of_strays} for one in strays],
         "notes": report.notes,
     }
@@ -132,18 +132,18 @@ def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]
 def _tell(report: SweepReport, strays: Sequence[Stray], *, dry_run: bool) -> None:
     for note in report.notes:
         say(note)
-    told = [(one.table, one.error, one.kept_for) for one in report.found]
+    told = [(one.table, one.error, one.kept_for) for one in report.tables]
     told += [(one.table, one.error, one.kept_for) for one in strays]
     for table, error, kept_for in told:
         if error or kept_for:
             say(f"not dropped: {table}: {error or f'{kept_for} reads it'}")
     hint = "" if dry_run else " (--yes drops them)"
-    if not report.found:
+    if not report.tables:
         say("Nothing to drop.")
     elif report.dry_run:
-        say(f"{len(report.found)} tables; nothing was dropped{hint}.")
+        say(f"{len(report.tables)} tables; nothing was dropped{hint}.")
     else:
-        say(f"Dropped {sum(one.dropped for one in report.found)} of {len(report.found)} tables.")
+        say(f"Dropped {sum(one.dropped for one in report.tables)} of {len(report.tables)} tables.")
     if strays:
         dropped, adopted = sum(one.dropped for one in strays), sum(one.adopted for one in strays)
         done = f"{dropped} were dropped, {adopted} adopted" if dropped or adopted else "nothing was done with them"

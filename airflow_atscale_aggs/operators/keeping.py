@@ -61,7 +61,7 @@ class EvaluateAggregatesOperator(MaintenanceOperator):
             report = evaluate(workspace, self.model, record=not self._is_dry(), now=utc_now())
         lines = []
         for one in report.evaluations:
-            found = one.found
+            found = one.record
             parts = ", ".join(f"{name} {value:.2f}" for name, value in found.parts.items())
             name = one.definition.definition.name
             self.log.info("%-40s score %5.1f (%s), %s uses, %s rows", name, found.score, parts, found.uses, found.rows)
@@ -150,19 +150,19 @@ class SweepTablesOperator(AggregatesOperator):
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
             report = sweep(workspace, dry_run=True, now=now)
-            for one in report.found:
+            for one in report.tables:
                 self.log.info("Not needed: %s of %s: %s", one.table, one.aggregate, one.why)
             if not is_dry:
                 report = sweep(workspace, dry_run=False, now=now)
-        for one in report.found:
+        for one in report.tables:
             if one.error:
                 self.log.warning("Not dropped: %s: %s", one.table, one.error)
         for note in report.notes:
             self.log.warning("%s", note)
         word = {True: "is dropped", False: "would be dropped" if is_dry else "could not be dropped"}
-        words = [f"stays for {one.kept_for}" if one.kept_for else word[one.dropped] for one in report.found]
+        words = [f"stays for {one.kept_for}" if one.kept_for else word[one.dropped] for one in report.tables]
         lines = [
-            f"{one.table} of {one.aggregate} {word}: {one.why}" for one, word in zip(report.found, words, strict=True)
+            f"{one.table} of {one.aggregate} {word}: {one.why}" for one, word in zip(report.tables, words, strict=True)
         ]
         return lines[:_MOST_NAMES]
 

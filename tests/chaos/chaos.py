@@ -172,7 +172,7 @@ class Chaos:
             active = workspace.registry.active_instances(model.id)
             names = {record.definition.name for record in workspace.registry.definitions(model.id)}
             report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(seconds=1))
-        problems = [one.error for one in report.found if one.error]
+        problems = [one.error for one in report.tables if one.error]
         if {one.step.aggregate for one in active} != names or problems:
             raise AirflowFailedError(f"active are {sorted(one.step.aggregate for one in active)}; sweep: {problems}")
         for one in active:

@@ -160,7 +160,7 @@ def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Pl
     assert place.workspace.registry.batch(old.batch.id).status is BatchStatus.CANCELLED
     place.finish(begun, _ME)
     assert kind == "subset" or place.is_consistent()
-    assert staged in {one.table for one in sweep(place.workspace, dry_run=False, now=utc_now()).found}
+    assert staged in {one.table for one in sweep(place.workspace, dry_run=False, now=utc_now()).tables}
 
 
 @pytest.mark.parametrize(

@@ -248,10 +248,10 @@ def test_superseded_tables_stay_for_the_queries_that_read_them(star: Star) -> No
     second = {one.table for one in run_batch(star.workspace, MODEL, owner=ME).instances}
     delay = timedelta(seconds=star.workspace.settings.drop_delay_seconds)
 
-    assert sweep(star.workspace, dry_run=False, now=utc_now()).found == ()
+    assert sweep(star.workspace, dry_run=False, now=utc_now()).tables == ()
     assert star.tables() == first | second
     listed = sweep(star.workspace, dry_run=True, now=utc_now() + delay)
-    assert {one.table for one in listed.found} == first
+    assert {one.table for one in listed.tables} == first
     assert star.tables() == first | second
     sweep(star.workspace, dry_run=False, now=utc_now() + delay)
     assert star.tables() == second

@@ -292,11 +292,11 @@ def test_cancelling_leaves_the_old_ones(workspace: Workspace) -> None:
     with pytest.raises(IllegalTransitionError):
         resume_batch(workspace, begun.batch.id, owner="me", now=_now())
     listed = sweep(workspace, dry_run=True, now=_now())
-    assert [(one.table, one.dropped) for one in listed.found] == [(built.table, False)]
-    assert [(one.table, one.dropped) for one in sweep(workspace, dry_run=False, now=_now()).found] == [
+    assert [(one.table, one.dropped) for one in listed.tables] == [(built.table, False)]
+    assert [(one.table, one.dropped) for one in sweep(workspace, dry_run=False, now=_now()).tables] == [
         (built.table, True)
     ]
-    assert sweep(workspace, dry_run=False, now=_now()).found == ()
+    assert sweep(workspace, dry_run=False, now=_now()).tables == ()
 
 
 def test_superseded_tables_stay_for_the_drop_delay(workspace: Workspace) -> None:
@@ -306,8 +306,8 @@ def test_superseded_tables_stay_for_the_drop_delay(workspace: Workspace) -> None
     with workspace.warehouse.session() as session:
         before = session.tables("aggs")
 
-    assert sweep(workspace, dry_run=False, now=_now()).found == ()
-    swept = sweep(workspace, dry_run=False, now=_now() + timedelta(hours=2)).found
+    assert sweep(workspace, dry_run=False, now=_now()).tables == ()
+    swept = sweep(workspace, dry_run=False, now=_now() + timedelta(hours=2)).tables
     with workspace.warehouse.session() as session:
         after = session.tables("aggs")
     assert {one.table for one in swept} == before - after
@@ -388,4 +388,4 @@ def test_a_done_aggregate_can_be_rebuilt_while_its_batch_is_open(workspace: Work
 
     assert same.table == first.table
     assert (again.status, again.attempt) == (InstanceStatus.DONE, 2)
-    assert [one.table for one in sweep(workspace, dry_run=False, now=_now()).found] == [first.table]
+    assert [one.table for one in sweep(workspace, dry_run=False, now=_now()).tables] == [first.table]

@@ -125,10 +125,10 @@ def test_instances_let_go_leave_segments_that_others_consist_of(workspace: Works
     report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(days=1))
 
     assert {one.id for one in workspace.registry.instances(status=InstanceStatus.DELETED)} == {one.id for one in old}
-    assert not [one.error for one in report.found if one.error]
+    assert not [one.error for one in report.tables if one.error]
     kept = star.segments(workspace)[0]
     assert kept.key.instance_id in {one.id for one in old}
-    assert kept.table not in {one.table for one in report.found}
+    assert kept.table not in {one.table for one in report.tables}
     star.check(workspace)
     star.load(workspace, Sale(at=START + 40))
     assert set(star.reasons(star.build(workspace, at=START + 40)).values()) == {""}

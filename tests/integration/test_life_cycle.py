@@ -116,7 +116,7 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
     answer(place, _BY_MONTH)
     after = evaluate(place, MODEL, now=utc_now())
 
-    judged = {one.definition.definition.name: one.found for one in after.evaluations}["month"]
+    judged = {one.definition.definition.name: one.record for one in after.evaluations}["month"]
     assert (judged.uses, judged.rows, judged.fact_rows, judged.rows_saved) == (2, 4, 60, 2 * (60 - 4))
     assert (judged.predicted_rows, judged.builds) == (5.0, 1)
     assert judged.build_seconds > 0
@@ -124,7 +124,7 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
     assert judged.score == pytest.approx(
         100 * judged.parts["payback"] * judged.parts["recency"] * judged.parts["compression"]
     )
-    assert {one.found.score for one in before.evaluations} == {0.0}
+    assert {one.record.score for one in before.evaluations} == {0.0}
     kept = place.registry.evaluations(_id(place), definition_id=ids["month"])
     assert [one.uses for one in kept] == [2, 0]
 
@@ -147,7 +147,7 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
     )
 
     (judged,) = [
-        one.found
+        one.record
         for one in evaluate(place, MODEL, now=utc_now()).evaluations
         if one.definition.definition.name == "month"
     ]
@@ -453,7 +453,7 @@ def test_a_prune_that_died_half_way_is_finished_by_the_sweep(on_postgres: Worksp
 
     report = sweep(on_postgres, dry_run=False, now=now)
 
-    assert [(one.aggregate, one.error) for one in report.found] == [("month", "")]
+    assert [(one.aggregate, one.error) for one in report.tables] == [("month", "")]
     assert _views(on_postgres) == {"by_city"}
     assert gone.table not in _tables(on_postgres)
     assert on_postgres.registry.instance(gone.id).status is InstanceStatus.DELETED

@@ -324,12 +324,12 @@ def test_bytes_are_predicted_measured_and_spent(workspace: Workspace) -> None:
 
     assert report.recommendations == ()
     if workspace.warehouse.dialect.table_bytes is None:
-        assert found.found.size_bytes is None
+        assert found.record.size_bytes is None
         assert report.budget.spent == pytest.approx(made.size_bytes, rel=0.1)
     else:
-        assert found.found.size_bytes == report.budget.spent
+        assert found.record.size_bytes == report.budget.spent
         # PostgreSQL makes room for rows to come.
-        assert made.size_bytes / 2 < (found.found.size_bytes or 0) < made.size_bytes * 3
+        assert made.size_bytes / 2 < (found.record.size_bytes or 0) < made.size_bytes * 3
 
 
 @pytest.mark.parametrize("rule", ["yes", "no"])

@@ -176,9 +176,9 @@ def test_a_retired_model_is_let_go_and_comes_back(first, tmp_path):
     with pytest.raises(ModelRetiredError, match="Deploy it again"):
         _build(first)
     swept = sweep(first, dry_run=False, now=utc_now() + _LATER)
-    assert not any(one.error for one in swept.found)
+    assert not any(one.error for one in swept.tables)
     # A view of somebody else still reads one of them.
-    assert {one.aggregate for one in swept.found if not one.dropped} == {"by_city"}
+    assert {one.aggregate for one in swept.tables if not one.dropped} == {"by_city"}
     assert _total(first) == was
     retire(first, "tiny_sales", dry_run=False, now=utc_now())
 
@@ -226,7 +226,7 @@ def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, 
     stays = [one.table for one in strays if one.kept_for]
     assert len(stays) == 2
     assert all("by_city" in one for one in stays)
-    assert not sweep(second, dry_run=False, now=utc_now() + _LATER).found
+    assert not sweep(second, dry_run=False, now=utc_now() + _LATER).tables
     assert _relations(second) == kept
 
     gone = drop_strays(second, strays)

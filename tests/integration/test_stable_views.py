@@ -245,7 +245,7 @@ def test_rights_and_views_stay_over_segments(postgres_url, roles, tmp_path):
             new = next(one.table for one in report.instances if one.step.aggregate == "by_city")
             for relation in (CITY, f"aggs.{new}"):
                 assert _fetch_as(roles, reader, f"SELECT SUM(sum_amount) FROM {relation}") == truth
-        assert not any(one.error for one in sweep(workspace, dry_run=False, now=utc_now() + _LONG_AFTER).found)
+        assert not any(one.error for one in sweep(workspace, dry_run=False, now=utc_now() + _LONG_AFTER).tables)
         assert incremental_star.fetch(workspace, "SELECT SUM(sum_amount) FROM report") == truth
 
 
@@ -271,7 +271,7 @@ def test_a_view_on_a_view_goes_on_working(place):
     assert report.batch.notes == ()
     assert not report.batch.views_pending
     assert place.total("board") == place.total(CITY) == place.truth()
-    assert not any(one.error or one.kept_for for one in place.sweep().found)
+    assert not any(one.error or one.kept_for for one in place.sweep().tables)
     assert place.total("board") == place.truth()
 
 
@@ -312,8 +312,8 @@ def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(pla
     assert place.total(MONTH, "sum_amount") == place.truth()
     # Nothing that it shows is taken away, and the next batch ends as well.
     swept = place.sweep()
-    assert [True for one in swept.found if one.kept_for and "by_city" in one.table] == [True]
-    assert not any(one.error for one in swept.found)
+    assert [True for one in swept.tables if one.kept_for and "by_city" in one.table] == [True]
+    assert not any(one.error for one in swept.tables)
     assert place.total("report") == was
     assert place.build().batch.status == "done"
 
@@ -399,7 +399,7 @@ def test_what_has_the_name_of_a_view_stays_and_stops_nobody(place, kind):
     assert place.total(MONTH) == place.truth()
     if body.endswith("mine"):
         assert place.fetch(f"SELECT mine FROM {CITY}") == [(42,)]
-    assert not any(one.error for one in place.sweep().found)
+    assert not any(one.error for one in place.sweep().tables)
     assert place.build().batch.status == "done"
     place.sql(f"DROP {kind} {CITY}")
     place.sweep()
@@ -450,7 +450,7 @@ def test_the_view_of_an_aggregate_that_left_stays_while_somebody_reads_it(place)
         assert [("report" in note, "its aggregate is gone" in note) for note in report.batch.notes] == [(True, True)]
     assert place.total("report") == was
     assert place.total(MONTH) == place.truth()
-    assert not any(one.error for one in place.sweep().found)
+    assert not any(one.error for one in place.sweep().tables)
     assert place.total("report") == was
 
     place.sql("DROP VIEW report")
@@ -482,11 +482,11 @@ def test_a_table_that_a_view_reads_is_not_swept(place):
 
     swept = place.sweep()
 
-    assert [one.kept_for.split(" ")[0] for one in swept.found if one.table == old] == ["view"]
-    assert not any(one.error for one in swept.found)
+    assert [one.kept_for.split(" ")[0] for one in swept.tables if one.table == old] == ["view"]
+    assert not any(one.error for one in swept.tables)
     assert place.total("mine") == was
     place.sql("DROP VIEW mine")
-    assert old in [one.table for one in place.sweep().found if one.dropped]
+    assert old in [one.table for one in place.sweep().tables if one.dropped]
 
 
 def test_views_that_a_dead_process_has_left_are_switched_by_the_next(place, monkeypatch):

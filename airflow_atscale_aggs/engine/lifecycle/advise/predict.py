@@ -25,10 +25,10 @@ from airflow_atscale_aggs.engine.advising.predicted_grains import (
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
-from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, as_proposed, recommend
+from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, make_proposal, recommend
 from airflow_atscale_aggs.engine.lifecycle.advise.workload import storable_metrics
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
@@ -103,7 +103,7 @@ class _Prediction:
             return self._written()
         self._all_members()
         try:
-            known = know_model(self._workspace, self._record, now=self._now)
+            known = read_model_snapshot(self._workspace, self._record, now=self._now)
             with self._workspace.warehouse.session() as session:
                 self._dimensions(Statistician(session, known), known)
             self._structures()
@@ -223,7 +223,9 @@ class _Prediction:
         report = recommend(self._workspace, self._record.id, request=request, now=self._now)
         new = {one.definition.id: one.definition for one in report.recommendations}
         self._kept.update(new.keys() & set(mine))
-        self._proposed += [as_proposed(one, report) for one in report.recommendations if one.definition.id not in mine]
+        self._proposed += [
+            make_proposal(one, report) for one in report.recommendations if one.definition.id not in mine
+        ]
         self._leave([one for one in mine if one not in new], f"what leads to `{fact}` changed", new.values())
 
     def _leave(self, old: Iterable[str], why: str, heirs: Iterable[AggregateDefinition]) -> None:

@@ -34,11 +34,11 @@ from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
     Unserved,
     Workload,
     decay,
-    demand_of_log,
-    demand_of_queries,
-    demand_of_structure,
+    workload_of_log,
+    workload_of_queries,
+    workload_of_structure,
 )
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition, SuccessionRecord
@@ -175,7 +175,7 @@ def recommend(
     wanted = request or RecommendRequest()
     record = workspace.registry.deployed_model(model)
     settings = workspace.settings_of(record.id)
-    known = know_model(workspace, record, now=now)
+    known = read_model_snapshot(workspace, record, now=now)
     source, demand = _demand(workspace, known, wanted, settings, now)
     if known.model.row_securities and not settings.secure_dimensions:
         demand = _nothing_secured(demand)
@@ -246,7 +246,7 @@ def _with_ways(report: RecommendReport, names: Mapping[str, str]) -> RecommendRe
 
 
 def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
-    proposed = [as_proposed(one, report) for one in report.recommendations]
+    proposed = [make_proposal(one, report) for one in report.recommendations]
     outcomes = workspace.registry.add_definitions(proposed, now=now)
     made = [
         # One that comes back has the name that it had.
@@ -280,10 +280,10 @@ def _demand(
     workspace: Workspace, known: ModelSnapshot, wanted: RecommendRequest, settings: Settings, now: datetime
 ) -> tuple[str, Workload]:
     if wanted.from_structure:
-        return "structure", demand_of_structure(known, settings, wanted.facts)
+        return "structure", workload_of_structure(known, settings, wanted.facts)
     if wanted.queries is not None:
-        return "queries", demand_of_queries(known, wanted.queries, settings, dialect=wanted.dialect)
-    return "history", demand_of_log(
+        return "queries", workload_of_queries(known, wanted.queries, settings, dialect=wanted.dialect)
+    return "history", workload_of_log(
         known, workspace.registry.queries(known.record.id, limit=_MOST_LOGGED), settings, now=now
     )
 
@@ -431,7 +431,7 @@ def _reason(proposal: Proposal, *, is_likely: bool) -> str:
     return f"asked {times(heaviest.weight)}: {reads}" + (f"; answers {times(others)} more" if others > 0 else "")
 
 
-def as_proposed(one: Recommendation, report: RecommendReport) -> ProposedDefinition:
+def make_proposal(one: Recommendation, report: RecommendReport) -> ProposedDefinition:
     """A recommendation as the registry records it, with the figures that speak for it."""
     evidence = {
         "predicted_rows": float(one.rows),

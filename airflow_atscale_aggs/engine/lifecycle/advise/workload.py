@@ -54,7 +54,7 @@ class Workload:
     unserved: tuple[Unserved, ...]
 
 
-def demand_of_log(
+def workload_of_log(
     known: ModelSnapshot, records: Iterable[QueryRecord], settings: Settings, *, now: datetime
 ) -> Workload:
     """The needs of logged queries; old ones weigh less by the half-life of the settings."""
@@ -71,7 +71,7 @@ def demand_of_log(
     return reader.demand()
 
 
-def demand_of_queries(
+def workload_of_queries(
     known: ModelSnapshot, queries: Iterable[str], settings: Settings, *, dialect: str = _LOGGED_DIALECT
 ) -> Workload:
     """The needs of queries that stand for a history; one that stands there twice weighs twice."""
@@ -81,7 +81,7 @@ def demand_of_queries(
     return reader.demand()
 
 
-def demand_of_structure(known: ModelSnapshot, settings: Settings, facts: Sequence[str] | None = None) -> Workload:
+def workload_of_structure(known: ModelSnapshot, settings: Settings, facts: Sequence[str] | None = None) -> Workload:
     """The needs that the model's structure makes likely, all metrics of a fact together.
 
     Args:

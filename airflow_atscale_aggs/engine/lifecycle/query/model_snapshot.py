@@ -138,7 +138,7 @@ class ModelSnapshot:
 
     record: ModelRecord
     version: int
-    known_at: datetime
+    taken_at: datetime
     model: SemanticModel
     paths: JoinPaths
     names: SurfaceNames
@@ -166,7 +166,7 @@ class ModelSnapshot:
         return self.views[perspective]
 
 
-def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
+def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
     """Read a model from the registry and its tables' columns from the warehouse.
 
     Raises:
@@ -192,7 +192,7 @@ def know_model(workspace: Workspace, record: ModelRecord, *, now: datetime) -> M
     return ModelSnapshot(
         record=record,
         version=version,
-        known_at=now,
+        taken_at=now,
         model=model,
         paths=paths,
         names=SurfaceNames(model, paths),

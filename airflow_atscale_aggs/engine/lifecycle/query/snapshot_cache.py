@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, near_names
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, know_model
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
@@ -76,7 +76,9 @@ class SnapshotCache:
         """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
         known = self._known.get(record.id)
         if known is None or not self.is_true(known, now):
-            known = self._known[record.id] = know_model(self._workspace, replace(record, perspective=""), now=now)
+            known = self._known[record.id] = read_model_snapshot(
+                self._workspace, replace(record, perspective=""), now=now
+            )
             self._versions[record.id] = known.version
         return known.seen_through(record.perspective) if record.perspective else known
 
@@ -151,7 +153,7 @@ class SnapshotCache:
         if key not in self._versions:
             self._versions[key] = self._workspace.registry.version(key)
         longest = timedelta(seconds=self.settings_of(key).proof_seconds)
-        return known.version == self._versions[key] and now - known.known_at <= longest
+        return known.version == self._versions[key] and now - known.taken_at <= longest
 
     def settings_of(self, model_id: str) -> Settings:
         """The settings in force for a model; defaults for no model."""

@@ -34,7 +34,7 @@ class Evaluation:
     """A definition and how good it is."""
 
     definition: DefinitionRecord
-    found: EvaluationRecord
+    record: EvaluationRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +70,10 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
         services=registry.services(known.id),
         savings=average_savings(registry, known.id),
     )
-    found = [Evaluation(definition=one, found=figures.judged(one, known.id, now)) for one in standing]
+    found = [Evaluation(definition=one, record=figures.judged(one, known.id, now)) for one in standing]
     if record:
-        registry.record_evaluations([one.found for one in found])
-    found.sort(key=lambda one: (-one.found.score, one.definition.definition.name))
+        registry.record_evaluations([one.record for one in found])
+    found.sort(key=lambda one: (-one.record.score, one.definition.definition.name))
     return EvaluateReport(model=known.name, model_id=known.id, evaluations=tuple(found))
 
 

@@ -51,7 +51,7 @@ class SweepReport:
     ``notes``: sentences about stable views that stay as they are.
     """
 
-    found: tuple[SweptTable, ...]
+    tables: tuple[SweptTable, ...]
     dry_run: bool
     notes: tuple[str, ...] = ()
 
@@ -83,7 +83,7 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
         segments = (*registry.segments_to_drop(now), *registry.segments_that_came_back(existing))
         run = _Sweep(workspace, session, dry_run, now)
         found = run.swept((*tables, *segments))
-    return SweepReport(found=found, dry_run=dry_run, notes=(*notes, *run.notes))
+    return SweepReport(tables=found, dry_run=dry_run, notes=(*notes, *run.notes))
 
 
 @dataclass
