@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -109,9 +110,22 @@ def test_init_files_hold_a_docstring_only(file: Path) -> None:
 def test_architecture_names_every_room() -> None:
     """docs/architecture.md and the tree agree on the rooms."""
     text = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = {p.name for p in (*_PACKAGE.iterdir(), *(_PACKAGE / "engine").iterdir()) if (p / "__init__.py").exists()}
+    engine = _PACKAGE / "engine"
+    rooms = {p.name for p in (*_PACKAGE.iterdir(), *engine.iterdir()) if (p / "__init__.py").exists()}
+    stages = {f"{p.parent.name}/{p.name}" for p in engine.glob("*/*") if (p / "__init__.py").exists()}
 
-    assert {room for room in rooms if f"`{room}/`" not in text} == set()
+    assert {room for room in rooms | stages if f"`{room}/`" not in text} == set()
+
+
+def test_what_documents_name_is_there() -> None:
+    """Every file and room of the package that a page names, but for decisions, which tell what was."""
+    named = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`")
+    for page in sorted((_ROOT / "docs").glob("*.md")):
+        for name in named.findall(page.read_text(encoding="utf-8")):
+            first = name.split("/")[0]
+            if not any((folder / first).is_dir() for folder in (_PACKAGE, _PACKAGE / "engine")):
+                continue
+            assert any((folder / name).exists() for folder in (_PACKAGE, _PACKAGE / "engine")), f"{page.name}: {name}"
 
 
 def test_every_public_thing_is_explained() -> None:
