@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransiti
 from airflow_atscale_aggs.engine.lifecycle.build.agreement import disagreements
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.stable_views.rights import carry_rights
-from airflow_atscale_aggs.engine.lifecycle.stable_views.switch import ViewTask, leave, show, switch
+from airflow_atscale_aggs.engine.lifecycle.stable_views.switch import ViewTask, drop_task, show_task, switch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
@@ -89,7 +89,7 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
         Sentences about views that stay as they are, which the batch has among its notes as well.
     """
     active = workspace.registry.active_instances(batch.model_id)
-    shown = [show(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
+    shown = [show_task(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
     gone = _gone_views(workspace, batch.model_id, active)
     problems = switch(workspace, batch.model_id, [*gone, *shown], patience=patience)
     notes = _notes(problems)
@@ -117,7 +117,7 @@ def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRe
     schemas = {batch.id: batch.schema for batch in workspace.registry.batches(model_id)}
     kept = {(schemas[instance.batch_id], instance.step.view) for instance in active}
     found = {(schemas[one.batch_id], one.step.view): one.step for one in superseded if one.step.drop_view_sql}
-    return [leave(step, key[0]) for key, step in sorted(found.items(), key=itemgetter(0)) if key not in kept]
+    return [drop_task(step, key[0]) for key, step in sorted(found.items(), key=itemgetter(0)) if key not in kept]
 
 
 def _notes(problems: Mapping[tuple[str, str], str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.increment_state import Incremen
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims, refusal_of, unreadable_columns
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, surroundings_of
-from airflow_atscale_aggs.engine.lifecycle.stable_views.foresee import with_foreseen
+from airflow_atscale_aggs.engine.lifecycle.stable_views.foresee import note_view_obstacles
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -101,7 +101,7 @@ def plan_batch(
             surroundings=surroundings,
             refusals={**refusals, **decided.refusals},
         )
-        return replace(with_foreseen(workspace, session, make_batch_plan(given)), sources=marks)
+        return replace(note_view_obstacles(workspace, session, make_batch_plan(given)), sources=marks)
 
 
 def refused_by_warehouse(

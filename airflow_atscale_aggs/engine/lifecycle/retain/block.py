@@ -1,4 +1,4 @@
-"""Blocked: a person has decided that an aggregate is neither used nor built, until a person decides otherwise.
+"""Block definitions: a person decides that an aggregate is neither used nor built, until a person decides otherwise.
 
 Neither a deployment, nor an import, nor the engine's own advice defines a blocked definition again.
 """
@@ -19,7 +19,7 @@ _DEFINED, _BLOCKED, _RETIRED = "defined", "blocked", "retired"
 
 
 def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: str, now: datetime) -> DefinitionRecord:
-    """Take a definition out of use: queries go past its instances at once, batches do not build it.
+    """Take a definition out of use: queries no longer use its instances, and batches do not build it.
 
     Args:
         model: name or id.
@@ -28,40 +28,44 @@ def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: s
 
     Raises:
         NotRegisteredError: no such model.
-        UnknownNameError: no definition of that name stands; carries near names.
+        UnknownNameError: no definition of that name is in use; carries near names.
     """
-    found = _find(workspace, workspace.registry.model(model), aggregate, _DEFINED)
-    workspace.registry.set_definition_status([found.definition.id], _BLOCKED, why, expected=_DEFINED, now=now)
-    return workspace.registry.definition(found.definition.id)
+    record = _find(workspace, workspace.registry.model(model), aggregate, _DEFINED)
+    workspace.registry.set_definition_status([record.definition.id], _BLOCKED, why, expected=_DEFINED, now=now)
+    return workspace.registry.definition(record.definition.id)
 
 
 def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now: datetime) -> DefinitionRecord:
-    """Define a blocked one again; the next batch builds it. A user's one that has left the model meanwhile is retired.
+    """Define a blocked definition again; the next batch builds it.
+
+    A user-defined one that is no longer in the model is retired instead.
 
     Raises:
         NotRegisteredError: no such model.
         UnknownNameError: none of that name is blocked; carries near names.
     """
-    record = workspace.registry.deployed_model(model)
-    found = _find(workspace, record, aggregate, _BLOCKED)
+    model_record = workspace.registry.deployed_model(model)
+    record = _find(workspace, model_record, aggregate, _BLOCKED)
     status, why = _DEFINED, ""
-    if not found.definition.origin.is_system_defined and not _is_in_model(workspace, record, found):
+    if not record.definition.origin.is_system_defined and not _is_in_model(workspace, model_record, record):
         status, why = _RETIRED, "it left the model"
-    workspace.registry.set_definition_status([found.definition.id], status, why, expected=_BLOCKED, now=now)
-    return workspace.registry.definition(found.definition.id)
+    workspace.registry.set_definition_status([record.definition.id], status, why, expected=_BLOCKED, now=now)
+    return workspace.registry.definition(record.definition.id)
 
 
 def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str) -> DefinitionRecord:
-    standing = [one for one in workspace.registry.definitions(model.id, include_retired=True) if one.status == status]
-    for one in standing:
-        if one.definition.name == aggregate:
-            return one
+    standing = [
+        record for record in workspace.registry.definitions(model.id, include_retired=True) if record.status == status
+    ]
+    for record in standing:
+        if record.definition.name == aggregate:
+            return record
     raise UnknownNameError(
-        f"{status} aggregate", aggregate, near_names(aggregate, [one.definition.name for one in standing])
+        f"{status} aggregate", aggregate, near_names(aggregate, [record.definition.name for record in standing])
     )
 
 
-def _is_in_model(workspace: Workspace, model: ModelRecord, found: DefinitionRecord) -> bool:
+def _is_in_model(workspace: Workspace, model: ModelRecord, record: DefinitionRecord) -> bool:
     resolved = resolve_kept(workspace.registry.content(model.deployment_id), model.name)
     declared = define_user_aggregates(resolved, JoinPaths(resolved), IssueList())
-    return found.definition.id in {one.id for one in declared}
+    return record.definition.id in {definition.id for definition in declared}

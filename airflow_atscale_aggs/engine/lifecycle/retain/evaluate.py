@@ -1,4 +1,4 @@
-"""Judged: how good each definition is, from the log of queries and from its builds.
+"""Evaluate how good each definition is, from the log of queries and from its builds.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Used: the engine continuously evaluates the quality of the aggregate table.
 """
@@ -47,41 +47,44 @@ class EvaluateReport:
 
 
 def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: datetime) -> EvaluateReport:
-    """Judge every definition of a model that stands, and keep the judgement.
+    """Evaluate every definition of a model, except retired ones, and record the evaluations.
 
-    The facts are counted in the warehouse, one COUNT(*) each, and tables are measured where it tells their bytes; where
-    that fails, what depends on it is not known.
+    The rows of each fact are counted in the warehouse, and the bytes of tables are read where the warehouse tells them. Where
+    that fails, the figures that depend on it are None.
 
     Args:
-        record: False: only tell.
+        record: False: only return the evaluations.
 
     Raises:
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    known = registry.model(model)
-    standing = registry.definitions(known.id)
-    active = registry.active_instances(known.id)
+    model_record = registry.model(model)
+    standing = registry.definitions(model_record.id)
+    active = registry.active_instances(model_record.id)
     figures = _Figures(
-        fact_rows=_fact_rows(workspace, known, standing),
-        usages=registry.usages(known.id),
+        fact_rows=_fact_rows(workspace, model_record, standing),
+        usages=registry.usages(model_record.id),
         active=active,
         sizes=_table_bytes(workspace, active),
-        services=registry.services(known.id),
-        savings=average_savings(registry, known.id),
+        services=registry.services(model_record.id),
+        savings=average_savings(registry, model_record.id),
     )
-    found = [Evaluation(definition=one, record=figures.judged(one, known.id, now)) for one in standing]
+    evaluations = [
+        Evaluation(definition=definition, record=figures.evaluate_definition(definition, model_record.id, now))
+        for definition in standing
+    ]
     if record:
-        registry.record_evaluations([one.record for one in found])
-    found.sort(key=lambda one: (-one.record.score, one.definition.definition.name))
-    return EvaluateReport(model=known.name, model_id=known.id, evaluations=tuple(found))
+        registry.record_evaluations([evaluation.record for evaluation in evaluations])
+    evaluations.sort(key=lambda evaluation: (-evaluation.record.score, evaluation.definition.definition.name))
+    return EvaluateReport(model=model_record.name, model_id=model_record.id, evaluations=tuple(evaluations))
 
 
 def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[DefinitionRecord]) -> dict[str, int]:
-    """Rows of the facts now; those that cannot be counted are not in it."""
+    """Rows of each fact now. Facts that cannot be counted are left out."""
     datasets = workspace.registry.datasets(model.deployment_id)
-    facts = sorted({part.fact for one in standing for part in one.definition.parts} & set(datasets))
-    found: dict[str, int] = {}
+    facts = sorted({part.fact for record in standing for part in record.definition.parts} & set(datasets))
+    rows_by_fact: dict[str, int] = {}
     dialect = workspace.warehouse.dialect
     try:
         with workspace.warehouse.session() as session:
@@ -89,17 +92,17 @@ def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[Defi
             sources = Sources(datasets, session.columns(keys), dialect)
             for fact in facts:
                 try:
-                    counted = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(sources[fact].relation("f"))
+                    count = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(sources[fact].relation("f"))
                 except DefinitionError:
                     continue
-                found[fact] = int(session.fetch_all(render(counted, dialect))[0][0])
+                rows_by_fact[fact] = int(session.fetch_all(render(count, dialect))[0][0])
     except WarehouseError:
-        return found
-    return found
+        return rows_by_fact
+    return rows_by_fact
 
 
 def _table_bytes(workspace: Workspace, active: Sequence[InstanceRecord]) -> Mapping[str, int]:
-    """By instance; empty where the warehouse does not answer."""
+    """Bytes by instance; empty where the warehouse does not answer."""
     try:
         with workspace.warehouse.session() as session:
             return bytes_of_instances(session, workspace, active)
@@ -109,7 +112,7 @@ def _table_bytes(workspace: Workspace, active: Sequence[InstanceRecord]) -> Mapp
 
 @dataclass(slots=True)
 class _Figures:
-    """Everything that is known of a model's definitions."""
+    """All figures of a model's definitions."""
 
     fact_rows: Mapping[str, int]
     usages: Sequence[UsageRecord]
@@ -121,25 +124,25 @@ class _Figures:
     _instances: dict[tuple[str, str], InstanceRecord] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._uses = {(one.definition_id, one.fact): one for one in self.usages}
-        self._instances = {(one.step.definition_id, one.step.fact): one for one in self.active}
+        self._uses = {(usage.definition_id, usage.fact): usage for usage in self.usages}
+        self._instances = {(instance.step.definition_id, instance.step.fact): instance for instance in self.active}
 
-    def judged(self, record: DefinitionRecord, model_id: str, now: datetime) -> EvaluationRecord:
-        """The judgement of one definition, all its facts together."""
+    def evaluate_definition(self, record: DefinitionRecord, model_id: str, now: datetime) -> EvaluationRecord:
+        """The evaluation of one definition, all its facts together."""
         definition = record.definition
         identity = definition.id
-        facts = [part.fact for part in definition.parts]
-        used = {fact: self._uses[identity, fact] for fact in facts if (identity, fact) in self._uses}
-        own = {fact: one.uses - one.inherited for fact, one in used.items()}
-        built = [one for fact in facts if (one := self._instances.get((identity, fact))) is not None]
-        is_whole = len(built) == len(facts)
-        rows = sum(one.rows or 0 for one in built) if is_whole else None
-        sizes = [self.sizes[one.id] for one in built if one.id in self.sizes]
-        whole = sum(self.fact_rows[fact] for fact in facts) if all(fact in self.fact_rows for fact in facts) else None
+        names = [part.fact for part in definition.parts]
+        usages = {fact: self._uses[identity, fact] for fact in names if (identity, fact) in self._uses}
+        own = {fact: usage.uses - usage.inherited for fact, usage in usages.items()}
+        built = [instance for fact in names if (instance := self._instances.get((identity, fact))) is not None]
+        is_whole = len(built) == len(names)
+        rows = sum(instance.rows or 0 for instance in built) if is_whole else None
+        sizes = [self.sizes[instance.id] for instance in built if instance.id in self.sizes]
+        whole = sum(self.fact_rows[fact] for fact in names) if all(fact in self.fact_rows for fact in names) else None
         seconds_saved, measured = self._seconds_saved(identity, sum(own.values()))
         service = self.services.get(identity)
         figures = QualityFigures(
-            last_used_at=max((one.last_used_at for one in used.values()), default=None),
+            last_used_at=max((usage.last_used_at for usage in usages.values()), default=None),
             rows=rows,
             fact_rows=whole,
             rows_saved=self._rows_saved(identity, own),

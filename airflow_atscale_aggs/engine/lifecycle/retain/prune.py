@@ -1,7 +1,7 @@
-"""Deleted: instances that are not worth their place any more. Definitions and their statistics stay for ever.
+"""Prune instances that are not worth their place any more. Definitions and their statistics stay for ever.
 
 A pruned instance serves no more at once; its table goes with a sweep after the drop delay. Only system-defined aggregates are
-pruned; instances of users' ones go one by one, by hand.
+pruned. A person deletes instances of user-defined aggregates one by one.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Deleted; "Configuring Aggregate Life Cycle Settings".
 """
@@ -61,14 +61,14 @@ class PruneReport:
 
 
 def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> PruneReport:
-    """Let the least used instances go when there are too many; else disable definitions that nobody uses.
+    """Prune the least used instances when there are too many; otherwise disable definitions that nobody uses.
 
     When the number of instances reaches ``aggregates.retention.desiredInstances`` + ``…excessInstances``, those ranked beyond the
     desired number go. While it is below the desired number, definitions without a use for ``…removeUnusedDays`` are disabled.
     The definitions are retired: they are not built again until they are defined again.
 
     Args:
-        dry_run: only tell.
+        dry_run: only report what would be pruned.
 
     Raises:
         NotRegisteredError: no such model.
@@ -78,15 +78,15 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
     settings = workspace.settings_of(record.id)
     limits = _limits(settings)
     retained = registry.retained_instances(record.id)
-    gone = _to_go(registry, record.id, retained, limits, now)
+    pruned = _choose_instances_to_prune(registry, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
-    stays: tuple[str, ...] = ()
-    if gone and not dry_run:
+    notes: tuple[str, ...] = ()
+    if pruned and not dry_run:
         check_schema(workspace)
-        retire = {one.definition_id: f"pruned: {why}" for _, one, why in gone if one.is_active}
-        registry.let_go(record.id, [one.id for _, one, _ in gone], retire, now=now, drop_after=drop_after)
-        stays = drop_gone_views(workspace, record.id)
-    tables = {one.id: one.table or "" for one in retained}
+        retire = {instance.definition_id: f"pruned: {why}" for _, instance, why in pruned if instance.is_active}
+        registry.let_go(record.id, [instance.id for _, instance, _ in pruned], retire, now=now, drop_after=drop_after)
+        notes = drop_gone_views(workspace, record.id)
+    tables = {instance.id: instance.table or "" for instance in retained}
     return PruneReport(
         model=record.name,
         model_id=record.id,
@@ -95,26 +95,26 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
         excess=limits.excess,
         pruned=tuple(
             PrunedInstance(
-                instance_id=one.id,
-                aggregate=one.aggregate,
-                table=tables[one.id],
+                instance_id=instance.id,
+                aggregate=instance.aggregate,
+                table=tables[instance.id],
                 rank=rank,
-                uses=one.uses,
-                last_used_at=one.last_used_at,
+                uses=instance.uses,
+                last_used_at=instance.last_used_at,
                 why=why,
             )
-            for rank, one, why in gone
+            for rank, instance, why in pruned
         ),
-        disabled=tuple(dict.fromkeys(one.aggregate for rank, one, _ in gone if not rank)),
+        disabled=tuple(dict.fromkeys(instance.aggregate for rank, instance, _ in pruned if not rank)),
         drop_after=drop_after,
-        warnings=(*limits.warnings, *stays),
+        warnings=(*limits.warnings, *notes),
         dry_run=dry_run,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedInstance:
-    """An instance that a person let go.
+    """An instance that a person has deleted.
 
     Attributes:
         drop_after: from then on a sweep drops its table.
@@ -127,7 +127,7 @@ class DeletedInstance:
 
 
 def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) -> DeletedInstance:
-    """Let one instance go, by hand: the only way in which instances of users' aggregates go.
+    """Delete one instance by hand. Instances of user-defined aggregates are deleted in no other way.
 
     Raises:
         NotRegisteredError: no such instance.
@@ -157,7 +157,7 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The settings in force, and what is odd about them."""
+    """The limits in force, and warnings about settings without a usable value."""
 
     desired: int
     excess: int
@@ -166,9 +166,9 @@ class _Limits:
 
 
 def _limits(settings: Settings) -> _Limits:
-    """0 is no value for any of them: the default is taken, and that is told."""
+    """Read the limits. A setting of 0 is no usable value: the default is taken, with a warning."""
     warnings: list[str] = []
-    found: list[int] = []
+    values: list[int] = []
     for name, key in (
         ("retention_desired", "aggregates.retention.desiredInstances"),
         ("retention_excess", "aggregates.retention.excessInstances"),
@@ -177,24 +177,26 @@ def _limits(settings: Settings) -> _Limits:
         value, default = getattr(settings, name), getattr(Settings(), name)
         if value == 0:
             warnings.append(f"Setting `{key}` is 0, which is no value for it; the default {default} is used.")
-        found.append(value or default)
-    return _Limits(found[0], found[1], found[2], tuple(warnings))
+        values.append(value or default)
+    return _Limits(values[0], values[1], values[2], tuple(warnings))
 
 
-def _to_go(
+def _choose_instances_to_prune(
     registry: Registry, model_id: str, retained: Sequence[InstanceRecord], limits: _Limits, now: datetime
 ) -> list[tuple[int, RetainedInstance, str]]:
-    """(rank, instance, why)."""
+    """The instances to prune, each with its rank and the reason."""
     services = registry.services(model_id)
-    candidates = _candidates(registry, model_id, retained, services)
+    candidates = _collect_candidates(registry, model_id, retained, services)
     if len(retained) < limits.desired:
-        unused = [one for one in candidates if _is_unused(one, services, now, limits.days)]
-        return [(0, one, f"not used for {limits.days} days") for one in unused]
+        idle = [instance for instance in candidates if _is_unused(instance, services, now, limits.days)]
+        return [(0, instance, f"not used for {limits.days} days") for instance in idle]
     ranks = to_prune(candidates, desired=limits.desired, excess=limits.excess)
-    return [(rank, one, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, one in ranks]
+    return [
+        (rank, instance, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, instance in ranks
+    ]
 
 
-def _candidates(
+def _collect_candidates(
     registry: Registry,
     model_id: str,
     retained: Sequence[InstanceRecord],
@@ -208,18 +210,18 @@ def _candidates(
         last[key] = max(last.get(key, usage.last_used_at), usage.last_used_at)
     return [
         RetainedInstance(
-            id=one.id,
-            definition_id=one.step.definition_id,
-            aggregate=one.step.aggregate,
-            is_active=one.status is InstanceStatus.ACTIVE,
-            uses=uses.get(one.step.definition_id, 0),
-            last_used_at=last.get(one.step.definition_id) or services[one.step.definition_id].since,
+            id=instance.id,
+            definition_id=instance.step.definition_id,
+            aggregate=instance.step.aggregate,
+            is_active=instance.status is InstanceStatus.ACTIVE,
+            uses=uses.get(instance.step.definition_id, 0),
+            last_used_at=last.get(instance.step.definition_id) or services[instance.step.definition_id].since,
         )
-        for one in retained
+        for instance in retained
     ]
 
 
-def _is_unused(one: RetainedInstance, services: Mapping[str, ServiceRecord], now: datetime, days: int) -> bool:
-    """Neither used nor new within so many days; inactive ones wait for their rank."""
-    idle_since = max(one.last_used_at, services[one.definition_id].since)
-    return one.is_active and now - idle_since >= timedelta(days=days)
+def _is_unused(instance: RetainedInstance, services: Mapping[str, ServiceRecord], now: datetime, days: int) -> bool:
+    """Whether an active instance was neither used nor new within so many days. Inactive ones are pruned by rank only."""
+    idle_since = max(instance.last_used_at, services[instance.definition_id].since)
+    return instance.is_active and now - idle_since >= timedelta(days=days)

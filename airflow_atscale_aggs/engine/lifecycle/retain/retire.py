@@ -1,4 +1,4 @@
-"""Deleted: a model that was renamed or removed is let go, with all of its aggregates.
+"""Retire a model that was renamed or removed, with all of its aggregates.
 
 Its definitions and their statistics are kept, and come back when it is deployed again. Its tables go with a sweep, after the
 drop delay, and each stays for as long as somebody's own view reads it.
@@ -19,7 +19,7 @@ RETIRED = "its model was retired"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetireReport:
-    """What is let go with a model, or would be.
+    """What is retired with a model, or would be.
 
     Attributes:
         aggregates: names of definitions that are retired.
@@ -40,13 +40,13 @@ class RetireReport:
 
 
 def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> RetireReport:
-    """Let a model go: it is known no more, its aggregates serve no more, what waits to be built is cancelled.
+    """Retire a model: queries cannot name it any more, its aggregates stop serving, and an open batch of it is cancelled.
 
-    Doing it again after a crash finishes it.
+    Calling it again after a crash finishes what the crash has interrupted.
 
     Args:
         model: name, ``catalog.name`` or id.
-        dry_run: only tell.
+        dry_run: only report what would be retired.
 
     Raises:
         NotRegisteredError: no such model.
@@ -56,7 +56,7 @@ def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) ->
     registry = workspace.registry
     record = registry.model(model)
     active = registry.active_instances(record.id)
-    names = [one.definition.name for one in registry.definitions(record.id)]
+    names = [record.definition.name for record in registry.definitions(record.id)]
     drop_after = now + timedelta(seconds=workspace.settings_of(record.id).drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if not dry_run:
@@ -68,8 +68,8 @@ def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) ->
         model=record.name,
         model_id=record.id,
         aggregates=tuple(names),
-        tables=tuple(one.table for one in active if one.table is not None),
-        views=tuple(one.step.view for one in active if one.table is not None),
+        tables=tuple(instance.table for instance in active if instance.table is not None),
+        views=tuple(instance.step.view for instance in active if instance.table is not None),
         notes=notes,
         drop_after=drop_after,
         dry_run=dry_run,

@@ -33,44 +33,46 @@ class Saving:
 
 
 def average_savings(registry: QueryLog, model_id: str) -> dict[str, Saving]:
-    """By definition; those of which nothing can be said are left out."""
+    """Savings by definition. Definitions whose savings are not known are left out."""
     records = registry.queries(model_id, limit=MOST_QUERIES)
     instances = registry.instances(model_id=model_id)
     return savings_of(records, build_seconds(instances))
 
 
 def build_seconds(instances: Iterable[InstanceRecord]) -> dict[str, float]:
-    """By fact: the shortest build that read the facts themselves; others spent more time on writing."""
-    found: dict[str, float] = {}
-    for one in instances:
-        fact = one.step.fact
-        if one.seconds is not None and one.source == fact:
-            found[fact] = min(one.seconds, found.get(fact, one.seconds))
-    return found
+    """Seconds by fact: the shortest build that read the fact itself. Longer builds spent more time on writing."""
+    seconds_by_fact: dict[str, float] = {}
+    for instance in instances:
+        fact = instance.step.fact
+        if instance.seconds is not None and instance.source == fact:
+            seconds_by_fact[fact] = min(instance.seconds, seconds_by_fact.get(fact, instance.seconds))
+    return seconds_by_fact
 
 
 def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> dict[str, Saving]:
-    """By definition, from a log and the seconds that a look at all rows of each fact takes.
+    """Savings by definition, from a log and from the seconds that reading all rows of each fact takes.
 
     A query of several parts is counted for each aggregate with an equal share.
     """
     log = list(records)
-    measured = _on_facts(log)
-    told: dict[str, list[tuple[int, float, bool]]] = {}
+    measured = _seconds_on_facts(log)
+    savings_by_definition: dict[str, list[tuple[int, float, bool]]] = {}
     for record in log:
-        used = [source for source in record.actual if source.definition_id]
+        aggregates = [source for source in record.actual if source.definition_id]
         on_facts = measured.get(record.fingerprint)
-        seconds = on_facts if on_facts is not None else _estimated(record.actual, builds)
-        if not used or seconds is None:
+        seconds = on_facts if on_facts is not None else _estimate_on_facts(record.actual, builds)
+        if not aggregates or seconds is None:
             continue
-        for source in used:
-            saved = (seconds - record.seconds) / len(used)
-            told.setdefault(source.definition_id, []).append((record.weight, saved, on_facts is not None))
-    return {definition: _average(one) for definition, one in told.items()}
+        for source in aggregates:
+            saved = (seconds - record.seconds) / len(aggregates)
+            savings_by_definition.setdefault(source.definition_id, []).append(
+                (record.weight, saved, on_facts is not None)
+            )
+    return {definition: _average(savings) for definition, savings in savings_by_definition.items()}
 
 
-def _on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
-    """Seconds of queries by fingerprint that the facts answered, as they were meant to or after a failure."""
+def _seconds_on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
+    """Median seconds by fingerprint of the queries that the facts answered, planned so or after a failure."""
     found: dict[str, list[float]] = {}
     for record in log:
         if record.actual and not any(source.definition_id for source in record.actual):
@@ -78,7 +80,8 @@ def _on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
     return {fingerprint: statistics.median(times) for fingerprint, times in found.items()}
 
 
-def _estimated(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> float | None:
+def _estimate_on_facts(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> float | None:
+    """How long the facts would take; None when a fact of the query was never built from."""
     total = 0.0
     for source in sources:
         whole = builds.get(source.fact)
@@ -89,7 +92,7 @@ def _estimated(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> f
     return total
 
 
-def _average(told: list[tuple[int, float, bool]]) -> Saving:
-    queries = sum(weight for weight, _, _ in told)
-    seconds = sum(weight * saved for weight, saved, _ in told) / queries
-    return Saving(queries, seconds, sum(weight for weight, _, is_measured in told if is_measured) / queries)
+def _average(savings: list[tuple[int, float, bool]]) -> Saving:
+    queries = sum(weight for weight, _, _ in savings)
+    seconds = sum(weight * saved for weight, saved, _ in savings) / queries
+    return Saving(queries, seconds, sum(weight for weight, _, is_measured in savings if is_measured) / queries)

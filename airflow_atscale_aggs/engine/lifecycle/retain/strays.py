@@ -1,6 +1,7 @@
-"""Tables and views that are named as ours and that no registry knows: those of one that is gone, or of before a restore.
+"""Find strays: tables and views with names of ours that this registry never recorded.
 
-They are looked for only in a schema that is this registry's own, and nothing is done with them but what a person asks for.
+They come from a registry that is gone, or from the time before a restore. They are looked for only in a schema that is this
+registry's own. Only a person decides what is done with them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, schema_mark
-from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import named_readers
+from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import describe_readers
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table, is_view_name
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -41,7 +42,7 @@ class Stray:
 
 
 def find_strays(workspace: Workspace) -> tuple[Stray, ...]:
-    """What no registry knows: views first, then what they read. Nothing in a schema that bears no mark.
+    """The strays: views first, then the tables that they read. A schema without a mark has none.
 
     Raises:
         SchemaOwnedError: the schema is another registry's, which may know them.
@@ -54,21 +55,21 @@ def find_strays(workspace: Workspace) -> tuple[Stray, ...]:
         catalog = catalog_of(session, schema)
         if catalog is None:
             return ()
-        found = _strays(workspace, session, catalog)
-        readers = catalog.dependents(found)
+        relations = _find_stray_relations(workspace, session, catalog)
+        readers = catalog.dependents(relations)
     # Stable views read instances, instances may be views of segments: what is read stays with what reads it.
-    order = sorted(found.items(), key=lambda one: (is_instance_table(one[0]), one[1].kind != "view", one[0]))
-    free, strays = {name.casefold() for name in found}, []
+    order = sorted(relations.items(), key=lambda item: (is_instance_table(item[0]), item[1].kind != "view", item[0]))
+    free, strays = {name.casefold() for name in relations}, []
     for name, relation in order:
-        others = [one for one in readers.get(name.casefold(), ()) if one.last_name.casefold() not in free]
+        others = [reader for reader in readers.get(name.casefold(), ()) if reader.last_name.casefold() not in free]
         if others:
             free.discard(name.casefold())
-        strays.append(Stray(table=name, schema=schema, kind=relation.kind, kept_for=named_readers(others)))
+        strays.append(Stray(table=name, schema=schema, kind=relation.kind, kept_for=describe_readers(others)))
     return tuple(strays)
 
 
 def drop_strays(workspace: Workspace, strays: Collection[Stray]) -> tuple[Stray, ...]:
-    """Drop those that nobody else reads, in their order; what became of each.
+    """Drop the strays that nobody else reads, in their order. Returns what became of each.
 
     Raises:
         SchemaOwnedError: the schema is another registry's by now.
@@ -88,39 +89,41 @@ def drop_strays(workspace: Workspace, strays: Collection[Stray]) -> tuple[Stray,
 
 
 def adopt_strays(workspace: Workspace, strays: Collection[Stray], *, now: datetime) -> tuple[Stray, ...]:
-    """Write them down as this registry's: they stay as they are, and no sweep offers them again. They serve no query.
+    """Record strays as this registry's own: they stay as they are, and no sweep offers them again. They serve no query.
 
     Raises:
         SchemaOwnedError: the schema is another registry's by now.
     """
     check_schema(workspace)
-    workspace.registry.adopt(workspace.warehouse.aggregate_schema, [one.table for one in strays], now=now)
-    return tuple(replace(one, adopted=True) for one in strays)
+    workspace.registry.adopt(workspace.warehouse.aggregate_schema, [stray.table for stray in strays], now=now)
+    return tuple(replace(stray, adopted=True) for stray in strays)
 
 
-def _strays(workspace: Workspace, session: WarehouseSession, catalog: Catalog) -> dict[str, Relation]:
-    known = {name.casefold() for name in workspace.registry.known_tables()}
-    views = {name.casefold() for name in workspace.registry.known_views()}
-    names = [one for one in session.tables(catalog.schema) if one.casefold() not in known]
-    tables = {one for one in names if is_instance_table(one)}
-    perhaps = [one for one in names if is_view_name(one) and one.casefold() not in views]
+def _find_stray_relations(workspace: Workspace, session: WarehouseSession, catalog: Catalog) -> dict[str, Relation]:
+    registered_tables = {name.casefold() for name in workspace.registry.known_tables()}
+    registered_views = {name.casefold() for name in workspace.registry.known_views()}
+    names = [name for name in session.tables(catalog.schema) if name.casefold() not in registered_tables]
+    tables = {name for name in names if is_instance_table(name)}
+    perhaps = [name for name in names if is_view_name(name) and name.casefold() not in registered_views]
     reads = catalog.reads(perhaps)
-    folded = {one.casefold() for one in tables}
-    # A stable view of ours shows one table, and none that anybody knows.
+    folded = {name.casefold() for name in tables}
+    # A stable view of ours reads only tables that are strays themselves.
     stable = {
-        one for one in perhaps if reads.get(one.casefold()) and {r.casefold() for r in reads[one.casefold()]} <= folded
+        name
+        for name in perhaps
+        if reads.get(name.casefold()) and {table.casefold() for table in reads[name.casefold()]} <= folded
     }
     relations = catalog.relations(tables | stable)
-    found = {name: relations[name.casefold()] for name in sorted(tables | stable) if name.casefold() in relations}
-    return {name: one for name, one in found.items() if one.kind in _DROPPABLE}
+    candidates = {name: relations[name.casefold()] for name in sorted(tables | stable) if name.casefold() in relations}
+    return {name: relation for name, relation in candidates.items() if relation.kind in _DROPPABLE}
 
 
 def _drop(session: WarehouseSession, statement: str) -> str:
-    """Why it could not be dropped; empty where it was."""
+    """Drop a stray. Returns why that failed; empty when it is dropped."""
     try:
         with session.transaction():
             for sql in (*session.dialect.before_switch, statement):
                 session.execute(sql)
-    except WarehouseError as refused:
-        return str(refused)
+    except WarehouseError as error:
+        return str(error)
     return ""

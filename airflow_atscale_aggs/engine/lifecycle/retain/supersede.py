@@ -1,4 +1,4 @@
-"""Superseded: a definition gives way to a better one, once that serves and not before.
+"""Supersede definitions: one gives way to a better one as soon as the better one serves, not before.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Superseded.
 """
@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupersedeReport:
-    """Who gives way to whom.
+    """Which definition gives way to which.
 
     Attributes:
         proposed: old name, new name, why; new ones and those that wait already.
@@ -48,77 +48,84 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
     old one is built and used. User-defined aggregates never give way, blocked ones are never defined again.
 
     Args:
-        dry_run: only tell.
+        dry_run: only report what would be proposed.
 
     Raises:
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    known = registry.model(model)
-    standing = registry.definitions(known.id)
-    unused = _unused(standing, registry.services(known.id), registry.usages(known.id), workspace, now)
-    found = successions([one.definition for one in standing], unused)
+    model_record = registry.model(model)
+    definitions = registry.definitions(model_record.id)
+    unused = _find_unused(
+        definitions, registry.services(model_record.id), registry.usages(model_record.id), workspace, now
+    )
+    proposals = successions([record.definition for record in definitions], unused)
     defined: tuple[str, ...] = ()
     done: tuple[SuccessionRecord, ...] = ()
     if not dry_run:
-        defined, blocked = _define_unions(workspace, found, now)
-        found = [one for one in found if one.new.id not in blocked]
-        registry.propose_successions([_record(one, known.id, now) for one in found])
-        done = registry.complete_successions(known.id, now=now)
+        defined, blocked = _define_unions(workspace, proposals, now)
+        proposals = [succession for succession in proposals if succession.new.id not in blocked]
+        registry.propose_successions([_make_record(succession, model_record.id, now) for succession in proposals])
+        done = registry.complete_successions(model_record.id, now=now)
         if done:
-            drop_gone_views(workspace, known.id)
+            drop_gone_views(workspace, model_record.id)
     return SupersedeReport(
-        model=known.name,
-        model_id=known.id,
-        proposed=tuple((one.old.name, one.new.name, one.reason) for one in found),
+        model=model_record.name,
+        model_id=model_record.id,
+        proposed=tuple((succession.old.name, succession.new.name, succession.reason) for succession in proposals),
         defined=defined,
-        done=tuple((one.old_name, one.new_name) for one in done),
+        done=tuple((succession.old_name, succession.new_name) for succession in done),
         dry_run=dry_run,
     )
 
 
-def _unused(
-    standing: Sequence[DefinitionRecord],
+def _find_unused(
+    definitions: Sequence[DefinitionRecord],
     services: Mapping[str, ServiceRecord],
     usages: Sequence[UsageRecord],
     workspace: Workspace,
     now: datetime,
 ) -> set[str]:
     """Ids of definitions that have served for as long as unused ones may, without a use."""
-    if not standing:
+    if not definitions:
         return set()
-    days = workspace.settings_of(standing[0].definition.model_id).retention_unused_days
-    used = {one.definition_id for one in usages if one.last_used_at > now - timedelta(days=days)}
-    ids = {one.definition.id for one in standing} - used
-    return {key for key in ids if key in services and services[key].since <= now - timedelta(days=days)}
+    days = workspace.settings_of(definitions[0].definition.model_id).retention_unused_days
+    used_ids = {usage.definition_id for usage in usages if usage.last_used_at > now - timedelta(days=days)}
+    ids = {record.definition.id for record in definitions} - used_ids
+    return {
+        identity for identity in ids if identity in services and services[identity].since <= now - timedelta(days=days)
+    }
 
 
-def _record(one: Succession, model_id: str, now: datetime) -> SuccessionRecord:
+def _make_record(succession: Succession, model_id: str, now: datetime) -> SuccessionRecord:
     return SuccessionRecord(
-        old_id=one.old.id,
-        new_id=one.new.id,
+        old_id=succession.old.id,
+        new_id=succession.new.id,
         model_id=model_id,
-        reason=one.reason,
-        facts=tuple(part.fact for part in one.new.parts),
+        reason=succession.reason,
+        facts=tuple(part.fact for part in succession.new.parts),
         proposed_at=now,
     )
 
 
 def _define_unions(
-    workspace: Workspace, found: Sequence[Succession], now: datetime
+    workspace: Workspace, proposals: Sequence[Succession], now: datetime
 ) -> tuple[tuple[str, ...], Collection[str]]:
     """(names of unions that are new, ids of those that are blocked)."""
-    unions = {one.new.id: one for one in found if one.is_union}
-    rows = workspace.registry.last_rows(found[0].new.model_id) if unions else {}
+    unions = {succession.new.id: succession for succession in proposals if succession.is_union}
+    last_rows = workspace.registry.last_rows(proposals[0].new.model_id) if unions else {}
     proposed = []
-    for one in unions.values():
-        known = [rows.get((one.old.id, part.fact)) for part in one.old.parts]
-        evidence = {"predicted_rows": float(sum(known))} if all(n is not None for n in known) else {}  # type: ignore[arg-type]
-        proposed.append(ProposedDefinition(definition=one.new, reason=one.reason, evidence=evidence))
+    for succession in unions.values():
+        rows_of_parts = [last_rows.get((succession.old.id, part.fact)) for part in succession.old.parts]
+        rows = [count for count in rows_of_parts if count is not None]
+        evidence = {"predicted_rows": float(sum(rows))} if len(rows) == len(rows_of_parts) else {}
+        proposed.append(ProposedDefinition(definition=succession.new, reason=succession.reason, evidence=evidence))
     outcomes = workspace.registry.add_definitions(proposed, now=now)
-    new = {key for key, outcome in zip(unions, outcomes, strict=True) if outcome in _IS_NEW}
-    blocked = {key for key, outcome in zip(unions, outcomes, strict=True) if outcome is DefinitionOutcome.BLOCKED}
-    names = [workspace.registry.definition(key).definition.name for key in new]
+    new = {identity for identity, outcome in zip(unions, outcomes, strict=True) if outcome in _IS_NEW}
+    blocked = {
+        identity for identity, outcome in zip(unions, outcomes, strict=True) if outcome is DefinitionOutcome.BLOCKED
+    }
+    names = [workspace.registry.definition(identity).definition.name for identity in new]
     return tuple(sorted(names)), blocked
 
 

@@ -1,6 +1,6 @@
-"""Deleted: tables that nothing needs any more, known from the registry alone, never from a name pattern.
+"""Sweep: drop tables that nothing needs any more. The registry alone tells which tables these are, never a name pattern.
 
-A table that somebody else's view reads stays while it does; that is told, and no failure.
+A table that somebody else's view reads stays for as long as the view reads it. The report names the view; it is no failure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.errors import TransientWarehouseError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
-from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import ViewStaysError, let_go, look, named_readers
+from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
+    ViewStaysError,
+    describe_readers,
+    drop_stable_view,
+    read_view_places,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import UnneededSegment, UnneededTable
 from airflow_atscale_aggs.engine.registry.registry import Registry
@@ -28,7 +33,7 @@ Unneeded = UnneededTable | UnneededSegment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptTable:
-    """A table of our own making that nothing of ours needs.
+    """A table that the engine made and no longer needs.
 
     Attributes:
         kept_for: what still reads it, so that it stays; empty where nothing does.
@@ -66,7 +71,7 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
     registry did not write down before it was created, tables that a view reads, whosever it is.
 
     Args:
-        dry_run: only list.
+        dry_run: only list the tables.
         now: superseded tables go when their ``drop_after`` is not later.
 
     Raises:
@@ -78,12 +83,12 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
     notes = () if dry_run else switch_pending_views(workspace, patience=_PATIENCE)
     with workspace.warehouse.session() as session:
         existing = session.tables(workspace.warehouse.aggregate_schema)
-        tables = (*registry.tables_to_drop(now), *registry.tables_that_came_back(existing))
+        unneeded_tables = (*registry.tables_to_drop(now), *registry.tables_that_came_back(existing))
         # After the views that read them.
         segments = (*registry.segments_to_drop(now), *registry.segments_that_came_back(existing))
         run = _Sweep(workspace, session, dry_run, now)
-        found = run.swept((*tables, *segments))
-    return SweepReport(tables=found, dry_run=dry_run, notes=(*notes, *run.notes))
+        tables = run.sweep_all((*unneeded_tables, *segments))
+    return SweepReport(tables=tables, dry_run=dry_run, notes=(*notes, *run.notes))
 
 
 @dataclass
@@ -97,51 +102,54 @@ class _Sweep:
     notes: list[str] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)
 
-    def swept(self, unneeded: Sequence[Unneeded]) -> tuple[SweptTable, ...]:
-        """All of them, in order."""
+    def sweep_all(self, unneeded: Sequence[Unneeded]) -> tuple[SweptTable, ...]:
+        """Sweep all unneeded tables, in order."""
         registry = self.workspace.registry
-        shown = {one.step.view for model in registry.models() for one in registry.active_instances(model.id)}
+        shown = {instance.step.view for model in registry.models() for instance in registry.active_instances(model.id)}
         serving = registry.serving_tables(except_model="")
         readers = self._readers(unneeded)
         return tuple(
-            self._swept(one, self._let_view_go(one, shown, serving), readers.get(_key(one), ())) for one in unneeded
+            self._sweep_table(
+                unneeded_table, self._let_view_go(unneeded_table, shown, serving), readers.get(_key(unneeded_table), ())
+            )
+            for unneeded_table in unneeded
         )
 
     def _readers(self, unneeded: Sequence[Unneeded]) -> Mapping[tuple[str, str], Sequence[Dependent]]:
         """What reads the tables, by schema and table."""
         names: dict[str, list[str]] = {}
-        for one in unneeded:
-            names.setdefault(one.schema, []).append(_key(one)[1])
-        found: dict[tuple[str, str], Sequence[Dependent]] = {}
+        for unneeded_table in unneeded:
+            names.setdefault(unneeded_table.schema, []).append(_key(unneeded_table)[1])
+        readers: dict[tuple[str, str], Sequence[Dependent]] = {}
         for schema, tables in names.items():
             catalog = catalog_of(self.session, schema)
             dependents = {} if catalog is None else catalog.dependents(tables)
-            found |= {(schema, table): dependents.get(table.casefold(), ()) for table in tables}
-        return found
+            readers |= {(schema, table): dependents.get(table.casefold(), ()) for table in tables}
+        return readers
 
     def _let_view_go(self, unneeded: Unneeded, shown: AbstractSet[str], serving: Mapping[str, str]) -> str:
-        """Drop the stable view that shows the table, where it shows nothing that serves; its name, if it goes or is gone."""
+        """Drop the stable view of a table unless the view shows a serving instance. Returns its name when it is or would be gone."""
         if isinstance(unneeded, UnneededSegment) or not unneeded.drop_view_sql or unneeded.view in shown:
             return ""
         if self.dry_run:
             return unneeded.view
         try:
-            looked = look(self.session, unneeded.schema, [unneeded.view], serving)
-            if looked is None:
+            places = read_view_places(self.session, unneeded.schema, [unneeded.view], serving)
+            if places is None:
                 self.session.execute(unneeded.drop_view_sql)
             else:
-                let_go(self.session, unneeded.view, looked)
+                drop_stable_view(self.session, unneeded.view, places)
         except (WarehouseError, ViewStaysError) as stays:
             self.notes.append(f"{stays}.")
             return ""
         return unneeded.view
 
-    def _swept(self, unneeded: Unneeded, gone_view: str, readers: Collection[Dependent]) -> SweptTable:
+    def _sweep_table(self, unneeded: Unneeded, gone_view: str, readers: Collection[Dependent]) -> SweptTable:
         """One table, dropped unless it is a dry run or somebody reads it."""
         schema, table = _key(unneeded)
         self._gone |= {gone_view} - {""}
-        left = [one for one in readers if one.last_name not in self._gone]
-        dropped, kept_for, error = False, named_readers(left), ""
+        remaining = [reader for reader in readers if reader.last_name not in self._gone]
+        dropped, kept_for, error = False, describe_readers(remaining), ""
         if not kept_for:
             self._gone.add(table)
             if not self.dry_run:
@@ -165,10 +173,10 @@ class _Sweep:
                 for sql in (*self.session.dialect.before_switch, drop_sql):
                     self.session.execute(sql)
             _mark_dropped(registry, unneeded, self.now)
-        except TransientWarehouseError as held:
-            return False, f"a query that holds it ({held.reason})", ""
-        except WarehouseError as refused:
-            return False, "", str(refused)
+        except TransientWarehouseError as error:
+            return False, f"a query that holds it ({error.reason})", ""
+        except WarehouseError as error:
+            return False, "", str(error)
         return True, "", ""
 
 

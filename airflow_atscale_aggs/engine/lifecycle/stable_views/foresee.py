@@ -1,11 +1,15 @@
-"""Before a build: what will keep a stable view from being switched, or the tables from being made at all."""
+"""Find out before a build what will keep a stable view from being switched, or the tables from being created."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import LookedAt, look, named_readers
+from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
+    ViewPlaces,
+    describe_readers,
+    read_view_places,
+)
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
 from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
@@ -14,20 +18,20 @@ from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import Rights
 
 
-def with_foreseen(workspace: Workspace, session: WarehouseSession, plan: BatchPlan) -> BatchPlan:
-    """The plan with notes about views that cannot be switched as things stand; without steps where none can be built.
+def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: BatchPlan) -> BatchPlan:
+    """The plan with notes about stable views that cannot be switched now, and without steps where the role may create no table.
 
     Types are compared when a batch is activated, since only the new tables have them.
     """
     others = workspace.registry.serving_tables(except_model=plan.model_id)
-    looked = look(session, plan.schema, [step.view for step in plan.steps], others)
-    if looked is None or not plan.steps:
+    places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others)
+    if places is None or not plan.steps:
         return plan
-    rights = looked.catalog.rights()
+    rights = places.catalog.rights()
     if rights.has_schema and not rights.may_create:
         return _without_rights(plan, rights)
-    found = ((step, looked.obstacle(step.view) or _lost_columns(session, step, looked)) for step in plan.steps)
-    notes = (f"{VIEW_NOTE}`{step.view}` will stay as it is: {why}." for step, why in found if why)
+    obstacles = ((step, places.obstacle(step.view) or _lost_columns(session, step, places)) for step in plan.steps)
+    notes = (f"{VIEW_NOTE}`{step.view}` will stay as it is: {why}." for step, why in obstacles if why)
     return replace(plan, notes=(*plan.notes, *notes))
 
 
@@ -42,14 +46,16 @@ def _without_rights(plan: BatchPlan, rights: Rights) -> BatchPlan:
     return replace(plan, steps=(), refused=(*plan.refused, *refused))
 
 
-def _lost_columns(session: WarehouseSession, step: BuildStep, looked: LookedAt) -> str:
-    """Columns that the view has no more after the switch and that somebody reads."""
-    readers = looked.readers(step.view)
+def _lost_columns(session: WarehouseSession, step: BuildStep, places: ViewPlaces) -> str:
+    """Who reads a column that the view will not have after the switch, as a sentence; empty when nobody does."""
+    readers = places.readers(step.view)
     if not readers or not step.view_statements:
         return ""
-    kept = set(view_query(step.view_statements[-1], session.dialect).named_selects)
-    for name, _ in looked.columns.get(step.view.casefold(), ()):
-        by = [one for one in readers if name.casefold() in {column.casefold() for column in one.columns}]
-        if name not in kept and by:
-            return f"{named_readers(by)} reads column `{name}`, which is not stored any more"
+    stored = set(view_query(step.view_statements[-1], session.dialect).named_selects)
+    for name, _ in places.columns.get(step.view.casefold(), ()):
+        readers_of_column = [
+            reader for reader in readers if name.casefold() in {column.casefold() for column in reader.columns}
+        ]
+        if name not in stored and readers_of_column:
+            return f"{describe_readers(readers_of_column)} reads column `{name}`, which is not stored any more"
     return ""

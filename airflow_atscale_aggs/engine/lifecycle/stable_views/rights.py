@@ -1,4 +1,4 @@
-"""What people gave to the table of an aggregate, its successor gets: grants, and comments, before anybody reads it."""
+"""Carry grants and comments that people gave to the table of an aggregate over to its successor, before anybody reads it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CARRIED = frozenset({"grant", "comment"})
 
 
 def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
-    """Give the new tables of a batch what the ones that serve now were given; sentences about what could not be given.
+    """Give the new tables of a batch the grants and comments of the tables that serve now. Returns notes about failures.
 
-    Who reads the tables of aggregates by themselves, such as a role of the query router, goes on reading them.
+    A role that reads the tables directly, such as that of a query router, can go on reading them.
     """
     registry = workspace.registry
     serving = {instance.step.view: instance for instance in registry.active_instances(batch.model_id)}
@@ -29,9 +29,13 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
         return ()
     notes: list[str] = []
     with workspace.warehouse.session() as session:
-        given = _given(session, [(registry.batch(old.batch_id).schema, old.table) for old, _ in pairs if old.table])
+        belongings_by_table = _read_belongings(
+            session, [(registry.batch(old.batch_id).schema, old.table) for old, _ in pairs if old.table]
+        )
         for old, new in pairs:
-            belongings = given.get((registry.batch(old.batch_id).schema, (old.table or "").casefold()), [])
+            belongings = belongings_by_table.get(
+                (registry.batch(old.batch_id).schema, (old.table or "").casefold()), []
+            )
             try:
                 _carry(session, belongings, new, batch.schema)
             except WarehouseError as error:
@@ -41,20 +45,22 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _given(session: WarehouseSession, tables: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Belonging]]:
-    """What people gave to tables, by schema and table in lower case.
+def _read_belongings(
+    session: WarehouseSession, tables: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[Belonging]]:
+    """The grants and comments of tables, by schema and table in lower case.
 
     Args:
         tables: schema and table.
     """
-    given: dict[tuple[str, str], list[Belonging]] = {}
+    belongings_by_table: dict[tuple[str, str], list[Belonging]] = {}
     for schema in {schema for schema, _ in tables}:
         catalog = catalog_of(session, schema)
         if catalog is None:
             continue
         for table, belongings in catalog.belongings([table for other, table in tables if other == schema]).items():
-            given[schema, table] = [belonging for belonging in belongings if belonging.kind in _CARRIED]
-    return given
+            belongings_by_table[schema, table] = [belonging for belonging in belongings if belonging.kind in _CARRIED]
+    return belongings_by_table
 
 
 def _carry(session: WarehouseSession, belongings: Sequence[Belonging], new: InstanceRecord, schema: str) -> None:

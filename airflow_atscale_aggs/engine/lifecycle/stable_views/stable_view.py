@@ -1,6 +1,6 @@
-"""One stable view at a time: what stands in its place, how it comes to show another instance, how it goes.
+"""Handle one stable view: read what stands in its place, make it show another instance, drop it.
 
-What belongs to a view and is not ours stays: grants, comments, owner, options, and all that reads it.
+What other people gave to a view stays: grants, comments, owner, options, and everything that reads the view.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.sql.view_layout import Columns, ViewLayout
 
 _MOST_NAMED = 3
-"""Dependents that a message names."""
+"""Number of dependents that a message names."""
 
 
 class ViewStaysError(AtScaleAggsError):
-    """A stable view cannot be switched now. Facts: view, reason with what to do."""
+    """A stable view cannot be switched now. Arguments: the view, and the reason with what to do."""
 
     def __init__(self, view: str, reason: str) -> None:
         super().__init__(view, reason)
@@ -36,7 +36,7 @@ class ViewStaysError(AtScaleAggsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookedAt:
+class ViewPlaces:
     """What is in the places of some stable views, by name in lower case.
 
     Attributes:
@@ -63,12 +63,14 @@ class LookedAt:
         return self.dependents.get(view.casefold(), ())
 
 
-def look(session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]) -> LookedAt | None:
+def read_view_places(
+    session: WarehouseSession, schema: str, views: Collection[str], others: Mapping[str, str]
+) -> ViewPlaces | None:
     """What is in the places of some stable views; None where the warehouse is not known well enough to ask."""
     catalog = catalog_of(session, schema)
     if catalog is None:
         return None
-    return LookedAt(
+    return ViewPlaces(
         catalog=catalog,
         role=catalog.rights().role,
         relations=catalog.relations(views),
@@ -80,33 +82,33 @@ def look(session: WarehouseSession, schema: str, views: Collection[str], others:
     )
 
 
-def obstacle(found: Relation | None, reads: frozenset[str], role: str, others: Mapping[str, str]) -> str:
+def obstacle(relation: Relation | None, reads: frozenset[str], role: str, others: Mapping[str, str]) -> str:
     """Why a stable view cannot be put in its place, with what to do; empty where nothing is in the way.
 
     Args:
-        found: what is in its place.
+        relation: what is in its place.
         reads: relations that it reads, if it is a view.
         others: tables of aggregates of other models that serve, and whose they are.
     """
-    if found is None:
+    if relation is None:
         return ""
-    if found.kind != "view":
-        owner = f" of role `{found.owner}`" if found.owner else ""
-        return f"a {found.kind}{owner} has its name; rename the {found.kind}, or drop it"
+    if relation.kind != "view":
+        owner = f" of role `{relation.owner}`" if relation.owner else ""
+        return f"a {relation.kind}{owner} has its name; rename the {relation.kind}, or drop it"
     if not any(is_instance_table(name) for name in reads):
         return "a view has its name that shows no aggregate and is not ours; rename that view, or drop it"
     for name in sorted(reads & others.keys()):
         return f"it shows {others[name]}, which has the same name; rename one of the two, or use another schema for one"
-    if not found.may_replace:
+    if not relation.may_replace:
         return (
-            f"it belongs to role `{found.owner}`, which role `{role}` may not act for; make `{role}` a member of "
-            f"`{found.owner}`, or its owner"
+            f"it belongs to role `{relation.owner}`, which role `{role}` may not act for; make `{role}` a member of "
+            f"`{relation.owner}`, or its owner"
         )
     return ""
 
 
 def show_instance(
-    session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt, shown: Mapping[str, Columns]
+    session: WarehouseSession, step: BuildStep, attempt: int, places: ViewPlaces, shown: Mapping[str, Columns]
 ) -> None:
     """Make a stable view show an instance, in the caller's transaction.
 
@@ -120,28 +122,28 @@ def show_instance(
     # An SQL library, which others need not wait for.
     from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
 
-    why = looked.obstacle(step.view)
+    why = places.obstacle(step.view)
     if why:
         raise ViewStaysError(step.view, why)
-    dialect, schema = session.dialect, looked.catalog.schema
+    dialect, schema = session.dialect, places.catalog.schema
     query = _query_of(session, step, attempt)
-    relation = looked.relations.get(step.view.casefold())
+    relation = places.relations.get(step.view.casefold())
     if relation is None:
         session.execute(create_statement(step.view, schema, query, dialect))
         return
     if not relation.is_own:
-        for sql in looked.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
+        for sql in places.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
             session.execute(sql)
-    layout = _layout(step, shown[_helper_name(step, attempt)], looked)
-    if layout.is_alike or looked.catalog.queries.replaces_any_columns:
+    layout = _layout(step, shown[_helper_name(step, attempt)], places)
+    if layout.is_alike or places.catalog.queries.replaces_any_columns:
         _replace(
-            session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), looked
+            session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), places
         )
     else:
-        _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), looked)
+        _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), places)
 
 
-def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, looked: LookedAt) -> str:
+def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, places: ViewPlaces) -> str:
     """Make a view that is there for a moment, so that the catalog tells names and types of what an instance shows.
 
     Returns:
@@ -149,11 +151,11 @@ def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, looked
     """
     from airflow_atscale_aggs.engine.sql.view_layout import create_statement  # noqa: PLC0415
 
-    if step.view.casefold() not in looked.relations or looked.obstacle(step.view):
+    if step.view.casefold() not in places.relations or places.obstacle(step.view):
         return ""
     name = _helper_name(step, attempt)
     query = _query_of(session, step, attempt)
-    session.execute(create_statement(name, looked.catalog.schema, query, session.dialect))
+    session.execute(create_statement(name, places.catalog.schema, query, session.dialect))
     return name
 
 
@@ -178,7 +180,7 @@ def _query_of(session: WarehouseSession, step: BuildStep, attempt: int) -> exp.Q
     return view_query(step.view_statements_for(attempt)[-1], session.dialect)
 
 
-def let_go(session: WarehouseSession, view: str, looked: LookedAt) -> None:
+def drop_stable_view(session: WarehouseSession, view: str, places: ViewPlaces) -> None:
     """Drop the stable view of an aggregate that is gone; what is in its place and not ours stays.
 
     Raises:
@@ -187,24 +189,24 @@ def let_go(session: WarehouseSession, view: str, looked: LookedAt) -> None:
     """
     from airflow_atscale_aggs.engine.sql.view_layout import drop_statement  # noqa: PLC0415
 
-    relation, reads = looked.relations.get(view.casefold()), looked.reads.get(view.casefold(), frozenset())
-    is_ours = any(is_instance_table(name) for name in reads) and not reads & looked.others.keys()
+    relation, reads = places.relations.get(view.casefold()), places.reads.get(view.casefold(), frozenset())
+    is_ours = any(is_instance_table(name) for name in reads) and not reads & places.others.keys()
     if relation is None or relation.kind != "view" or not is_ours:
         return
-    readers = looked.readers(view)
+    readers = places.readers(view)
     if readers:
         raise ViewStaysError(
-            view, f"its aggregate is gone, but {named_readers(readers)} reads it, and sees its last rows"
+            view, f"its aggregate is gone, but {describe_readers(readers)} reads it, and sees its last rows"
         )
-    why = looked.obstacle(view)
+    why = places.obstacle(view)
     if why:
         raise ViewStaysError(view, why)
-    session.execute(drop_statement(relation.name, looked.catalog.schema, session.dialect))
+    session.execute(drop_statement(relation.name, places.catalog.schema, session.dialect))
 
 
-def named_readers(readers: Collection[Dependent]) -> str:
+def describe_readers(readers: Collection[Dependent]) -> str:
     """``view public.report``, or the first few of many."""
-    names = [str(one) for one in readers]
+    names = [str(reader) for reader in readers]
     rest = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -214,64 +216,64 @@ def _target(step: BuildStep, attempt: int) -> str:
     return step.target_sql.replace(TARGET_ATTEMPT, str(attempt))
 
 
-def _layout(step: BuildStep, new: Columns, looked: LookedAt) -> ViewLayout:
+def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:
     """The columns that the view is to have, so that what reads it keeps working."""
     from airflow_atscale_aggs.engine.sql.view_layout import compatible_layout, natural_layout  # noqa: PLC0415
 
-    old = looked.columns.get(step.view.casefold(), ())
-    natural, readers = natural_layout(old, new), looked.readers(step.view)
+    old = places.columns.get(step.view.casefold(), ())
+    natural, readers = natural_layout(old, new), places.readers(step.view)
     if natural.is_alike or not readers:
         return natural
-    read = {column.casefold() for one in readers for column in _columns_read(one, [name for name, _ in old])}
-    if looked.catalog.queries.replaces_any_columns:
+    read = {column.casefold() for reader in readers for column in _columns_of_reader(reader, [name for name, _ in old])}
+    if places.catalog.queries.replaces_any_columns:
         gone = [name for name, _ in old if name not in natural.order and name.casefold() in read]
         layout, why = natural, tuple(f"column `{name}` is not stored any more" for name in gone)
     else:
-        compatible, why = compatible_layout(old, new, read, looked.catalog.queries)
+        compatible, why = compatible_layout(old, new, read, places.catalog.queries)
         layout = compatible or natural
     if why:
         raise ViewStaysError(
             step.view,
-            f"{'; '.join(why)}; {named_readers(readers)} depends on it. Drop that, build, and make it anew. Until then the view "
+            f"{'; '.join(why)}; {describe_readers(readers)} depends on it. Drop that, build, and make it anew. Until then the view "
             "shows the rows of before",
         )
     return layout
 
 
-def _columns_read(reader: Dependent, columns: Collection[str]) -> Collection[str]:
-    """A view that reads no column counts rows; anything else without columns knows the view as a whole."""
+def _columns_of_reader(reader: Dependent, columns: Collection[str]) -> Collection[str]:
+    """The columns that a dependent reads. A view without columns only counts rows; other dependents without columns read all."""
     return reader.columns if reader.columns or reader.kind.endswith("view") else columns
 
 
-def _replace(session: WarehouseSession, view: str, create_sql: str, looked: LookedAt) -> None:
-    """CREATE OR REPLACE VIEW, and what gets lost with it."""
-    belongings = looked.belongings.get(view.casefold(), ())
-    lost = [belonging for belonging in belongings if belonging.kind in looked.catalog.queries.lost_by_replace]
+def _replace(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces) -> None:
+    """Replace the view, and give back the belongings that CREATE OR REPLACE VIEW loses."""
+    belongings = places.belongings.get(view.casefold(), ())
+    lost = [belonging for belonging in belongings if belonging.kind in places.catalog.queries.lost_by_replace]
     session.execute(create_sql)
-    _give_back(session, view, lost, looked)
+    _give_back(session, view, lost, places)
 
 
-def _make_anew(session: WarehouseSession, view: str, create_sql: str, looked: LookedAt) -> None:
-    """DROP and CREATE, with all that belongs to the view; nothing depends on it."""
+def _make_anew(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces) -> None:
+    """Drop the view, create it again, and give back all its belongings. Only for views that nothing depends on."""
     from airflow_atscale_aggs.engine.sql.view_layout import drop_statement, spelled  # noqa: PLC0415
 
-    # Asked again, since somebody may have given a right since, which the new view would not have.
-    belongings = looked.catalog.belongings([view]).get(view.casefold(), ())
-    session.execute(drop_statement(view, looked.catalog.schema, session.dialect))
+    # Read again: somebody may have granted a right meanwhile, which the new view must have.
+    belongings = places.catalog.belongings([view]).get(view.casefold(), ())
+    session.execute(drop_statement(view, places.catalog.schema, session.dialect))
     session.execute(create_sql)
-    # What the defaults of the schema give is not what it had.
-    for sql in looked.catalog.revocations(view, target=spelled(view, looked.catalog.schema, session.dialect)):
+    # The schema's default privileges may grant more than the old view granted.
+    for sql in places.catalog.revocations(view, target=spelled(view, places.catalog.schema, session.dialect)):
         session.execute(sql)
-    _give_back(session, view, belongings, looked)
+    _give_back(session, view, belongings, places)
 
 
-def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], looked: LookedAt) -> None:
+def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], places: ViewPlaces) -> None:
     from airflow_atscale_aggs.engine.sql.view_layout import spelled  # noqa: PLC0415
 
     if not belongings:
         return
-    columns = {name for name, _ in looked.catalog.columns([view])[view.casefold()]}
-    target = spelled(view, looked.catalog.schema, session.dialect)
+    columns = {name for name, _ in places.catalog.columns([view])[view.casefold()]}
+    target = spelled(view, places.catalog.schema, session.dialect)
     for belonging in belongings:
         if not belonging.column or belonging.column in columns:
             session.execute(belonging.statement(target, "VIEW"))

@@ -1,7 +1,7 @@
-"""Stable views follow what serves: each keeps its grants, comments and owner, and none stops the others.
+"""Switch stable views to the instances that serve. Each keeps its grants, comments and owner, and none stops the others.
 
-Beside us there are people with views, roles and tables of their own. A view that cannot be switched stays as it is and goes on
-showing the instance of before, whose tables stay as long; that is told, and tried again by the next batch and by sweeps.
+Other people have views, roles and tables of their own in the database. A view that cannot be switched stays as it is and goes on
+showing the old instance, whose tables stay as long. A note says so, and the next batch and every sweep try again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
-    LookedAt,
+    ViewPlaces,
     ViewStaysError,
     drop_helpers,
-    let_go,
-    look,
+    drop_stable_view,
     make_helper,
+    read_view_places,
     show_instance,
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -50,12 +50,12 @@ class ViewTask:
     drop_sql: str = ""
 
 
-def show(instance: InstanceRecord, schema: str) -> ViewTask:
+def show_task(instance: InstanceRecord, schema: str) -> ViewTask:
     """The task that makes a stable view show an instance."""
     return ViewTask(view=instance.step.view, schema=schema, step=instance.step, attempt=instance.attempt)
 
 
-def leave(step: BuildStep, schema: str) -> ViewTask:
+def drop_task(step: BuildStep, schema: str) -> ViewTask:
     """The task that lets a stable view go."""
     return ViewTask(view=step.view, schema=schema, step=None, drop_sql=step.drop_view_sql)
 
@@ -63,7 +63,9 @@ def leave(step: BuildStep, schema: str) -> ViewTask:
 def switch(
     workspace: Workspace, model_id: str, tasks: Sequence[ViewTask], *, patience: float
 ) -> dict[tuple[str, str], str]:
-    """Do the tasks, all in one transaction where the warehouse has them; why not, by schema and view, where one cannot be.
+    """Do the tasks, all in one transaction where the warehouse has transactions.
+
+    Returns the reason for each task that could not be done, by schema and view.
 
     Readers come first: where they hold a view, the switch gives way and tries again.
 
@@ -81,7 +83,7 @@ def switch(
 
 
 def _until_true(step: Callable[[], bool], patience: float) -> None:
-    """Do it again and again, until it says that all is done or time is over."""
+    """Repeat a step until it returns True or the time is over."""
 
     def give_up(state: RetryCallState) -> bool:
         return bool(state.outcome and state.outcome.result())
@@ -121,15 +123,15 @@ class _Switch:
                 with self.workspace.warehouse.session() as session, session.transaction():
                     for sql in self.workspace.warehouse.dialect.before_switch:
                         session.execute(sql)
-                    looked = self._look(session, tasks)
+                    places = self._look(session, tasks)
                     helpers: dict[str, list[str]] = {}
                     for task in tasks:
                         current = task
-                        helpers.setdefault(task.schema, []).extend(_helpers(session, task, looked[task.schema]))
-                    shown = _shown(session, helpers, looked)
+                        helpers.setdefault(task.schema, []).extend(_make_helpers(session, task, places[task.schema]))
+                    columns_by_helper = _drop_helpers(session, helpers, places)
                     for task in tasks:
                         current = task
-                        _do(session, task, looked[task.schema], shown)
+                        _run_task(session, task, places[task.schema], columns_by_helper)
             except TransientWarehouseError as error:
                 why = f"others hold it, or the warehouse cannot be reached ({error.reason})"
                 self.held |= {(task.schema, task.view): why for task in tasks}
@@ -146,39 +148,41 @@ class _Switch:
                 return True
         return True
 
-    def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> Mapping[str, LookedAt | None]:
+    def _look(self, session: WarehouseSession, tasks: Sequence[ViewTask]) -> Mapping[str, ViewPlaces | None]:
         names: dict[str, list[str]] = {}
         for task in tasks:
             names.setdefault(task.schema, []).append(task.view)
-        return {schema: look(session, schema, views, self.others) for schema, views in names.items()}
+        return {schema: read_view_places(session, schema, views, self.others) for schema, views in names.items()}
 
 
-def _helpers(session: WarehouseSession, task: ViewTask, looked: LookedAt | None) -> list[str]:
+def _make_helpers(session: WarehouseSession, task: ViewTask, places: ViewPlaces | None) -> list[str]:
     """The helper view that tells the columns of what a task shows, where it needs one."""
-    if looked is None or task.step is None:
+    if places is None or task.step is None:
         return []
-    name = make_helper(session, task.step, task.attempt, looked)
+    name = make_helper(session, task.step, task.attempt, places)
     return [name] if name else []
 
 
-def _shown(
-    session: WarehouseSession, helpers: Mapping[str, Sequence[str]], looked: Mapping[str, LookedAt | None]
+def _drop_helpers(
+    session: WarehouseSession, helpers: Mapping[str, Sequence[str]], places: Mapping[str, ViewPlaces | None]
 ) -> dict[str, Columns]:
-    """Columns by helper view. One question for all: a catalog is slow to answer where there are many tables."""
-    shown: dict[str, Columns] = {}
+    """Drop the helper views, and return their columns. They are read together: a catalog with many tables answers slowly."""
+    columns_by_helper: dict[str, Columns] = {}
     for schema, names in helpers.items():
-        place = looked[schema]
-        if place is not None and names:
-            shown |= drop_helpers(session, names, place.catalog)
-    return shown
+        view_places = places[schema]
+        if view_places is not None and names:
+            columns_by_helper |= drop_helpers(session, names, view_places.catalog)
+    return columns_by_helper
 
 
-def _do(session: WarehouseSession, task: ViewTask, looked: LookedAt | None, shown: Mapping[str, Columns]) -> None:
-    if looked is None:
+def _run_task(
+    session: WarehouseSession, task: ViewTask, places: ViewPlaces | None, columns_by_helper: Mapping[str, Columns]
+) -> None:
+    if places is None:
         statements = (task.drop_sql,) if task.step is None else task.step.view_statements_for(task.attempt)
         for sql in statements:
             session.execute(sql)
     elif task.step is None:
-        let_go(session, task.view, looked)
+        drop_stable_view(session, task.view, places)
     else:
-        show_instance(session, task.step, task.attempt, looked, shown)
+        show_instance(session, task.step, task.attempt, places, columns_by_helper)
