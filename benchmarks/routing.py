@@ -33,7 +33,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 
 MODEL = "bench.bench_model"
 REPEATS = 40

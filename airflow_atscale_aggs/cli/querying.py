@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
     from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
-    from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate
+    from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate
 
 _QUERY = 'SELECT "Sold Year", "Store Revenue" FROM retail.retail ORDER BY 2 DESC'
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

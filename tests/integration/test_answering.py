@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_log import BATCH, QueryHi
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
 from airflow_atscale_aggs.engine.settings import Settings
 from tests.support.stars import tiny_star
 

@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
 from tests.support.oracles.query_oracle import same_rows
 from tests.support.stars import tiny_star
 

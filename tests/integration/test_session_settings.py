@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.verify import verify
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Miss
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from tests.support.stars.session_star import attributes, tables, write_session_model
 from tests.support.stars.tiny_star import run_sql

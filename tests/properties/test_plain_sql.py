@@ -25,7 +25,8 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.plain import plain_reader as plain
 from airflow_atscale_aggs.engine.rewriting.plain import star_joins
@@ -156,7 +157,7 @@ def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelSnap
             connection=None,
         ),
         version=1,
-        known_at=datetime.now(UTC),
+        taken_at=datetime.now(UTC),
         model=model,
         paths=paths,
         names=SurfaceNames(model, paths),

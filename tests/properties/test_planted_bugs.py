@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
-from airflow_atscale_aggs.engine.rewriting.match import aggregate_index as matching
+from airflow_atscale_aggs.engine.rewriting.match import aggregate_index, miss, serving
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
 from tests.properties.test_rewriting import check
@@ -91,9 +91,10 @@ def _no_regrouping(patch: pytest.MonkeyPatch) -> None:
 
 def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
     """Exact distinct counts are summed to any coarser grain."""
-    patch.setattr(matching, "not_single_rows", lambda query, part: ())
-    patch.setattr(matching.InstanceIndex, "_only_grain", lambda self, query, part: -1)
-    patch.setattr(matching, "_fragile", lambda part: ())
+    for module in (aggregate_index, miss):
+        patch.setattr(module, "not_single_rows", lambda query, part: ())
+    patch.setattr(aggregate_index.InstanceIndex, "_only_grain", lambda self, query, part: -1)
+    patch.setattr(miss, "fragile_metrics", lambda part: ())
     patch.setattr(AggregateRows, "_only", lambda self, metric, only: exp.Sum(this=_distinct(self, metric)))
 
 
@@ -104,7 +105,7 @@ def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expression:
 
 def _names_are_keys(patch: pytest.MonkeyPatch) -> None:
     """Members of one name are taken for one member by exact distinct counts."""
-    patch.setattr(matching, "is_told_apart", lambda bound: True)
+    patch.setattr(serving, "is_told_apart", lambda bound: True)
 
 
 def _bridges_are_joins(patch: pytest.MonkeyPatch) -> None:
@@ -159,8 +160,8 @@ def _hierarchies_are_believed(patch: pytest.MonkeyPatch) -> None:
             *(Everything() if isinstance(one, frozenset) else one for one in arguments), **more
         )
 
-    patch.setattr(matching.InstanceIndex, "find", believing(matching.InstanceIndex.find))
-    patch.setattr(matching, "why_not", believing(matching.why_not))
+    patch.setattr(aggregate_index.InstanceIndex, "find", believing(aggregate_index.InstanceIndex.find))
+    patch.setattr(aggregate_index, "why_not", believing(miss.why_not))
 
 
 def _roles_are_one(patch: pytest.MonkeyPatch) -> None:

@@ -22,13 +22,9 @@ from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
 from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import (
-    InstanceIndex,
-    Match,
-    Miss,
-    ServingInstance,
-    why_not,
-)
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, Match
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss, why_not
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
 

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.registry.records import QueryRecord
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import not_single_rows
+from airflow_atscale_aggs.engine.rewriting.match.serving import not_single_rows
 from airflow_atscale_aggs.engine.rewriting.model_query import ROW_COUNT, ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parse.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement

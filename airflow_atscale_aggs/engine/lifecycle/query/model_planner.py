@@ -31,8 +31,9 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     with_meant_divisions,
 )
 from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, Match, Miss, nearness
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Match
 from airflow_atscale_aggs.engine.rewriting.match.fact_cost import FactCost, cost_on_facts, statistics_of
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, nearness
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.parse.column_probe import (
     asks_for_columns,

@@ -38,8 +38,10 @@ from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, InstanceIndex, Miss, ServingInstance
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
 from airflow_atscale_aggs.engine.rewriting.match.fact_cost import Statistics
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints

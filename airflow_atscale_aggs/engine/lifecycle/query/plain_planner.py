@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnap
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables, key_of
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import (
     Statement,

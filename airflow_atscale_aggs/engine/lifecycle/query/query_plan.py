@@ -9,7 +9,7 @@ from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.datasets import TableKey
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Candidate, Miss
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement
 
 

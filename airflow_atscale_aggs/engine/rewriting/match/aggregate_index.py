@@ -1,4 +1,4 @@
-"""Which active aggregate answers a part of a query, and why the others do not.
+"""Which active aggregate answers a fact query with the fewest rows read.
 
 An aggregate serves when every attribute that the part uses is stored in it, or determined by a stored one through a hierarchy
 that the data proved functional; when its measures roll up to the part's metrics; and when no fact row stands in it more
@@ -10,107 +10,24 @@ Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from functools import cached_property
 from typing import TypeVar
-
-from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
-from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.model.semantic_model import Metric
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
-from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, nearness, why_not, why_only_facts
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, not_single_rows
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of
-from airflow_atscale_aggs.engine.rewriting.split.many_to_many import fixed_places, is_told_apart, several_members
-from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 
 _Key = TypeVar("_Key")
 _Claims = tuple[BoundAttribute, tuple[tuple[BoundAttribute, Dependency], ...]]
 """An attribute, and the stored ones that are claimed to determine it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServingInstance:
-    """An active instance.
-
-    Attributes:
-        aggregate: name for people.
-        part: what it stores, as it was when it was built.
-        table: physical name, unquoted, in ``schema``.
-        as_of: when its build began: it knows the facts as they were then.
-        relies_on: settings of a session that decide what it stores, with the values that they had.
-    """
-
-    id: str
-    definition_id: str
-    aggregate: str
-    part: FactPart
-    rows: int
-    table: str
-    schema: str = ""
-    as_of: datetime | None = None
-    relies_on: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def layout(self) -> StoredColumns:
-        """The columns of its table."""
-        return stored_columns(self.part)
-
-    def is_fresh(self, since: datetime | None) -> bool:
-        """Whether it knows the facts of a moment."""
-        return since is None or (self.as_of is not None and self.as_of >= since)
-
-
-class Miss(StrEnum):
-    """Why an aggregate does not answer a part of a query."""
-
-    OTHER_FACT = "other fact"
-    NOT_BUILT = "defined but not built"
-    BLOCKED = "its definition is blocked"
-    OTHER_VERSION = "built for another version of the model"
-    OTHER_SETTINGS = "built under other settings, or from other tables"
-    GONE = "its table is not in the warehouse any more"
-    STALE = "older than the query allows"
-    ATTRIBUTE_NOT_STORED = "attribute not stored"
-    FILTER_NOT_STORED = "filter on an attribute that is not stored"
-    HIERARCHY_NOT_FUNCTIONAL = "coarser level that the stored level does not determine in the data"
-    METRIC_NOT_STORED = "metric not stored"
-    NOT_ADDITIVE = "metric exact only at its own grain"
-    MANY_TO_MANY = "many-to-many attributes differ"
-    SEVERAL_MEMBERS = "a row may have several of the members that are asked for, which only the facts tell apart"
-    SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
-    SKETCH = "percentile or estimate, which only the facts answer"
-    DEARER = "a cheaper aggregate answers"
-    JOINS_DEARER = "joining back what it does not store is dearer"
-    FACTS_CHEAPER = "the facts are cheaper"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An aggregate that was looked at and not taken.
-
-    Attributes:
-        missing: names of the attributes and metrics that stand against it.
-        change: the smallest change that would make it match; empty when no change of it would.
-        lacking: the attributes that this change adds.
-        extra_rows: estimated rows that the change adds; None when nobody has estimated them.
-    """
-
-    aggregate: str
-    fact: str
-    miss: Miss
-    missing: tuple[str, ...] = ()
-    change: str = ""
-    rows: int | None = None
-    lacking: tuple[BoundAttribute, ...] = ()
-    extra_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +169,7 @@ class InstanceIndex:
 
     def _storing(self, query: ModelQuery, part: FactQuery) -> int:
         """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = 0 if _facts_only(query, part) is not None else self._facts.get(part.fact, 0)
+        bits = 0 if why_only_facts(query, part) is not None else self._facts.get(part.fact, 0)
         for metric in part.metrics.values():
             for piece in pieces_of(metric, part.fact):
                 bits &= self._measures.get(piece, 0)
@@ -289,170 +206,6 @@ class InstanceIndex:
 
 def _joined_back(way: Derivation) -> set[BoundAttribute]:
     return {origin.source for origin in way.origins if not origin.is_stored}
-
-
-def why_not(
-    query: ModelQuery, part: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
-) -> Candidate:
-    """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
-    stored = instance.part
-    answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
-    if stored.fact != part.fact:
-        return replace(answers, miss=Miss.OTHER_FACT)
-    facts_only = _facts_only(query, part)
-    if facts_only is not None:
-        return replace(answers, miss=facts_only[0], missing=facts_only[1])
-    many, own_many = (
-        frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
-    )
-    if many != own_many:
-        return replace(
-            answers, miss=Miss.MANY_TO_MANY, missing=tuple(sorted(one.query_name for one in many ^ own_many))
-        )
-    lacking = _lacking(part, stored, proven)
-    metrics = tuple(
-        metric.name
-        for metric in part.metrics.values()
-        if metric is not None and not set(pieces_of(metric, part.fact)) <= set(stored.measures)
-    )
-    if not lacking and not metrics:
-        return _why_not_measures(query, part, instance, answers)
-    names = tuple(bound.attribute.query_name for bound, _ in lacking)
-    miss = lacking[0][1] if lacking else Miss.METRIC_NOT_STORED
-    kept = _grouped(query, part)
-    if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
-        miss = Miss.FILTER_NOT_STORED
-    found = replace(answers, miss=miss, missing=(*names, *metrics))
-    together = {bound.attribute for bound in stored.attributes} | {bound.attribute for bound, _ in lacking}
-    is_grain = together == {bound.attribute for bound in part.attributes.values()}
-    if _fragile(part) and (not is_grain or not_single_rows(query, part)):
-        return replace(found, change=_exactly(query, part))
-    additions = [f"attribute `{name}`" for name in names] + [f"metric `{name}`" for name in metrics]
-    return replace(
-        found,
-        change=f"add {', '.join(additions)} to `{instance.aggregate}`",
-        lacking=tuple(bound for bound, _ in lacking),
-        extra_rows=None if lacking else 0,
-    )
-
-
-def _why_not_measures(query: ModelQuery, part: FactQuery, instance: ServingInstance, answers: Candidate) -> Candidate:
-    fragile = _fragile(part)
-    is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
-    if fragile and (not is_same or not_single_rows(query, part)):
-        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
-    return answers
-
-
-def _facts_only(query: ModelQuery, part: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
-    """Why no aggregate at all can answer the part, and the metrics that stand against it."""
-    reasons = (
-        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
-        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
-        (Miss.NOT_ADDITIVE, _deviating(part)),
-        (Miss.SEVERAL_MEMBERS, tuple(one.attribute.query_name for one in several_members(query, part))),
-        (Miss.SKETCH, _sketched(part)),
-    )
-    return next((reason for reason in reasons if reason[1]), None)
-
-
-def _sketched(part: FactQuery) -> tuple[str, ...]:
-    """Metrics that roll up by sketches alone."""
-    return tuple(
-        metric.name
-        for metric in part.metrics.values()
-        if metric is not None and any(piece.function in SKETCHES for piece in pieces_of(metric, part.fact))
-    )
-
-
-def _deviating(part: FactQuery) -> tuple[str, ...]:
-    """Deviations under a condition, whose means the stored pieces of all rows do not give."""
-    metrics = (part.metrics[place] for place in part.slices)
-    return tuple(one.name for one in metrics if one and one.calculation_method.startswith(("stddev", "var")))
-
-
-def _is_over_rows(part: FactQuery) -> bool:
-    """Whether it counts each row at several members, which no rolled up value can tell."""
-    return part.scope is not None and part.scope.is_over_rows
-
-
-def _fragile(part: FactQuery) -> tuple[str, ...]:
-    """Metrics that are exact only at the grain at which they are stored."""
-    return tuple(metric.name for metric in part.metrics.values() if metric is not None and _is_fragile(part, metric))
-
-
-def _is_fragile(part: FactQuery, metric: Metric) -> bool:
-    return not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
-
-
-def _exactly(query: ModelQuery, part: FactQuery) -> str:
-    """The definition that a query with such metrics needs; none when no aggregate's rows are its groups."""
-    if not_single_rows(query, part):
-        return ""
-    names = ", ".join(f"`{one.attribute.query_name}`" for one in part.attributes.values()) or "no attributes"
-    return f"define an aggregate with exactly {names} and its metrics"
-
-
-def nearness(candidate: Candidate) -> tuple[int, int, int]:
-    """Sorts candidates by how little keeps them from answering."""
-    return (_FAR.get(candidate.miss, 1), len(candidate.missing), candidate.rows or 0)
-
-
-_FAR: Mapping[Miss, int] = {
-    Miss.DEARER: 0,
-    Miss.JOINS_DEARER: 0,
-    Miss.FACTS_CHEAPER: -1,
-    Miss.MANY_TO_MANY: 2,
-    Miss.OTHER_VERSION: 2,
-    Miss.GONE: 2,
-    Miss.OTHER_SETTINGS: 2,
-    Miss.BLOCKED: 2,
-    Miss.SEVERAL_MEMBERS: 2,
-    Miss.SEMI_ADDITIVE: 2,
-    Miss.SKETCH: 2,
-    Miss.OTHER_FACT: 3,
-}
-
-
-def not_single_rows(query: ModelQuery, part: FactQuery) -> tuple[GrainAttribute, ...]:
-    """Attributes by which several rows of an aggregate of the part's own grain could fall into one group.
-
-    Groups are single rows where each attribute is a grouping key by itself, or held to one value by WHERE or by the
-    condition of each metric that is exact at its own grain only, and its values tell its members apart.
-    """
-    fixed = frozenset(part.attributes[place].attribute for place in fixed_places(query, part))
-    fragile = [place for place, metric in part.metrics.items() if metric is not None and _is_fragile(part, metric)]
-    by_metric = [_held(part, part.slices.get(place)) for place in fragile] or [frozenset()]
-    return tuple(
-        bound.attribute
-        for bound in part.attributes.values()
-        if not is_told_apart(bound) or any(bound.attribute not in fixed | held for held in by_metric)
-    )
-
-
-def _grouped(query: ModelQuery, part: FactQuery) -> frozenset[GrainAttribute]:
-    """Attributes that are grouped by, as they are."""
-    found = (attribute_at(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[place].attribute for place in found if place is not None)
-
-
-def _held(part: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
-    """Attributes that a condition holds to one value of their name."""
-    return frozenset(part.attributes[place].attribute for place in pinned_by(condition) if place not in part.columns)
-
-
-def _lacking(part: FactQuery, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:
-    """Needed attributes that an aggregate neither stores nor determines."""
-    own = {bound.attribute for bound in stored.attributes}
-    lacking: list[tuple[BoundAttribute, Miss]] = []
-    for bound in dict.fromkeys(part.attributes.values()):
-        if bound.attribute in own:
-            continue
-        claims = [] if bound.is_many_to_many else [dependency_of(bound, source) for source in stored.attributes]
-        made = [claim for claim in claims if claim is not None]
-        if not any(claim in proven for claim in made):
-            lacking.append((bound, Miss.HIERARCHY_NOT_FUNCTIONAL if made else Miss.ATTRIBUTE_NOT_STORED))
-    return lacking
 
 
 def _asked(needed: FactPart) -> FactPart:

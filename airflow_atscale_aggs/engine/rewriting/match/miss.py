@@ -1,0 +1,196 @@
+"""Why an aggregate does not answer a fact query, and the smallest change after which it would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, dependency_of
+from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, fragile_metrics, not_single_rows
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, attribute_at
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of
+from airflow_atscale_aggs.engine.rewriting.split.many_to_many import several_members
+
+
+class Miss(StrEnum):
+    """Why an aggregate does not answer a part of a query."""
+
+    OTHER_FACT = "other fact"
+    NOT_BUILT = "defined but not built"
+    BLOCKED = "its definition is blocked"
+    OTHER_VERSION = "built for another version of the model"
+    OTHER_SETTINGS = "built under other settings, or from other tables"
+    GONE = "its table is not in the warehouse any more"
+    STALE = "older than the query allows"
+    ATTRIBUTE_NOT_STORED = "attribute not stored"
+    FILTER_NOT_STORED = "filter on an attribute that is not stored"
+    HIERARCHY_NOT_FUNCTIONAL = "coarser level that the stored level does not determine in the data"
+    METRIC_NOT_STORED = "metric not stored"
+    NOT_ADDITIVE = "metric exact only at its own grain"
+    MANY_TO_MANY = "many-to-many attributes differ"
+    SEVERAL_MEMBERS = "a row may have several of the members that are asked for, which only the facts tell apart"
+    SEMI_ADDITIVE = "semi-additive metric, which only the facts answer"
+    SKETCH = "percentile or estimate, which only the facts answer"
+    DEARER = "a cheaper aggregate answers"
+    JOINS_DEARER = "joining back what it does not store is dearer"
+    FACTS_CHEAPER = "the facts are cheaper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An aggregate that was looked at and not taken.
+
+    Attributes:
+        missing: names of the attributes and metrics that stand against it.
+        change: the smallest change that would make it match; empty when no change of it would.
+        lacking: the attributes that this change adds.
+        extra_rows: estimated rows that the change adds; None when nobody has estimated them.
+    """
+
+    aggregate: str
+    fact: str
+    miss: Miss
+    missing: tuple[str, ...] = ()
+    change: str = ""
+    rows: int | None = None
+    lacking: tuple[BoundAttribute, ...] = ()
+    extra_rows: int | None = None
+
+
+def why_not(
+    query: ModelQuery, part: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
+) -> Candidate:
+    """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
+    stored = instance.part
+    answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
+    if stored.fact != part.fact:
+        return replace(answers, miss=Miss.OTHER_FACT)
+    facts_only = why_only_facts(query, part)
+    if facts_only is not None:
+        return replace(answers, miss=facts_only[0], missing=facts_only[1])
+    many, own_many = (
+        frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
+    )
+    if many != own_many:
+        return replace(
+            answers, miss=Miss.MANY_TO_MANY, missing=tuple(sorted(one.query_name for one in many ^ own_many))
+        )
+    lacking = _lacking(part, stored, proven)
+    metrics = tuple(
+        metric.name
+        for metric in part.metrics.values()
+        if metric is not None and not set(pieces_of(metric, part.fact)) <= set(stored.measures)
+    )
+    if not lacking and not metrics:
+        return _why_not_measures(query, part, instance, answers)
+    names = tuple(bound.attribute.query_name for bound, _ in lacking)
+    miss = lacking[0][1] if lacking else Miss.METRIC_NOT_STORED
+    kept = _grouped(query, part)
+    if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
+        miss = Miss.FILTER_NOT_STORED
+    found = replace(answers, miss=miss, missing=(*names, *metrics))
+    together = {bound.attribute for bound in stored.attributes} | {bound.attribute for bound, _ in lacking}
+    is_grain = together == {bound.attribute for bound in part.attributes.values()}
+    if fragile_metrics(part) and (not is_grain or not_single_rows(query, part)):
+        return replace(found, change=_exactly(query, part))
+    additions = [f"attribute `{name}`" for name in names] + [f"metric `{name}`" for name in metrics]
+    return replace(
+        found,
+        change=f"add {', '.join(additions)} to `{instance.aggregate}`",
+        lacking=tuple(bound for bound, _ in lacking),
+        extra_rows=None if lacking else 0,
+    )
+
+
+def _why_not_measures(query: ModelQuery, part: FactQuery, instance: ServingInstance, answers: Candidate) -> Candidate:
+    fragile = fragile_metrics(part)
+    is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
+    if fragile and (not is_same or not_single_rows(query, part)):
+        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
+    return answers
+
+
+def why_only_facts(query: ModelQuery, part: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
+    """Why no aggregate at all can answer the part, and the metrics that stand against it."""
+    reasons = (
+        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
+        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
+        (Miss.NOT_ADDITIVE, _deviating(part)),
+        (Miss.SEVERAL_MEMBERS, tuple(one.attribute.query_name for one in several_members(query, part))),
+        (Miss.SKETCH, _sketched(part)),
+    )
+    return next((reason for reason in reasons if reason[1]), None)
+
+
+def _sketched(part: FactQuery) -> tuple[str, ...]:
+    """Metrics that roll up by sketches alone."""
+    return tuple(
+        metric.name
+        for metric in part.metrics.values()
+        if metric is not None and any(piece.function in SKETCHES for piece in pieces_of(metric, part.fact))
+    )
+
+
+def _deviating(part: FactQuery) -> tuple[str, ...]:
+    """Deviations under a condition, whose means the stored pieces of all rows do not give."""
+    metrics = (part.metrics[place] for place in part.slices)
+    return tuple(one.name for one in metrics if one and one.calculation_method.startswith(("stddev", "var")))
+
+
+def _is_over_rows(part: FactQuery) -> bool:
+    """Whether it counts each row at several members, which no rolled up value can tell."""
+    return part.scope is not None and part.scope.is_over_rows
+
+
+def _exactly(query: ModelQuery, part: FactQuery) -> str:
+    """The definition that a query with such metrics needs; none when no aggregate's rows are its groups."""
+    if not_single_rows(query, part):
+        return ""
+    names = ", ".join(f"`{one.attribute.query_name}`" for one in part.attributes.values()) or "no attributes"
+    return f"define an aggregate with exactly {names} and its metrics"
+
+
+def nearness(candidate: Candidate) -> tuple[int, int, int]:
+    """Sorts candidates by how little keeps them from answering."""
+    return (_FAR.get(candidate.miss, 1), len(candidate.missing), candidate.rows or 0)
+
+
+_FAR: Mapping[Miss, int] = {
+    Miss.DEARER: 0,
+    Miss.JOINS_DEARER: 0,
+    Miss.FACTS_CHEAPER: -1,
+    Miss.MANY_TO_MANY: 2,
+    Miss.OTHER_VERSION: 2,
+    Miss.GONE: 2,
+    Miss.OTHER_SETTINGS: 2,
+    Miss.BLOCKED: 2,
+    Miss.SEVERAL_MEMBERS: 2,
+    Miss.SEMI_ADDITIVE: 2,
+    Miss.SKETCH: 2,
+    Miss.OTHER_FACT: 3,
+}
+
+
+def _grouped(query: ModelQuery, part: FactQuery) -> frozenset[GrainAttribute]:
+    """Attributes that are grouped by, as they are."""
+    found = (attribute_at(query.keys[place]) for place in part.keys)
+    return frozenset(part.attributes[place].attribute for place in found if place is not None)
+
+
+def _lacking(part: FactQuery, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:
+    """Needed attributes that an aggregate neither stores nor determines."""
+    own = {bound.attribute for bound in stored.attributes}
+    lacking: list[tuple[BoundAttribute, Miss]] = []
+    for bound in dict.fromkeys(part.attributes.values()):
+        if bound.attribute in own:
+            continue
+        claims = [] if bound.is_many_to_many else [dependency_of(bound, source) for source in stored.attributes]
+        made = [claim for claim in claims if claim is not None]
+        if not any(claim in proven for claim in made):
+            lacking.append((bound, Miss.HIERARCHY_NOT_FUNCTIONAL if made else Miss.ATTRIBUTE_NOT_STORED))
+    return lacking
