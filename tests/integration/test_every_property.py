@@ -27,7 +27,7 @@ from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import members_shown
+from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import empty_member_queries
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fact
 from airflow_atscale_aggs.engine.sql.dialects import dialect_named
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
@@ -395,7 +395,7 @@ def _answer(model: SemanticModel, sql: str) -> list[str]:
         query = read_select(select, names, CalculatedMetrics(model), dialect="postgres")
         parts = split_by_fact(query, model, paths)
         rows = [(part, FactRows(part.needed, sources, facts)) for part in parts]
-        members = members_shown(query, parts, model, paths)
+        members = empty_member_queries(query, parts, model, paths)
         made = compose(query, rows, lambda part: FactRows(part, sources, facts), members)
         return [made.sql(dialect="postgres")]
     except AtScaleAggsError as error:

@@ -154,7 +154,7 @@ class _Asker:
         statement = read_statement(asked.sql, dialect="postgres")
         query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
         parts = split_by_fact(query, model, self._paths)
-        calendars = [one.scope.calendar for one in parts if one.scope is not None and one.scope.calendar is not None]
+        calendars = [one.shift.calendar for one in parts if one.shift is not None and one.shift.calendar is not None]
         needed = [
             *(one.needed for one in parts),
             *(one.part for one in calendars),
@@ -190,7 +190,7 @@ class _Asker:
 
 
 def _proven(part: FactQuery, facts: ProvenConstraints) -> FactQuery:
-    scope = part.scope
+    scope = part.shift
     if scope is None or scope.calendar is None:
         return part
-    return replace(part, scope=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))
+    return replace(part, shift=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))

@@ -135,7 +135,7 @@ def _ask(database: Database, star: Star, text: PlainSql, instances: list[Serving
             continue
         event("rewritten")
         composed = found.composed
-        whole = found.statement.answered_by(lambda number, _, made=composed: made[number])
+        whole = found.statement.replace_selects(lambda number, _, made=composed: made[number])
         routed = render(whole, database.dialect)
         rows = database.fetch_all(routed)
         wrong = same_rows(rows, wanted)

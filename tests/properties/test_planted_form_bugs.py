@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
-from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Moved, Window, Without
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Move, Window, Without
 from airflow_atscale_aggs.engine.rewriting.split import context_shifts as scopes
 from airflow_atscale_aggs.engine.rewriting.split import fact_queries as parts
 from airflow_atscale_aggs.engine.rewriting.split import member_moves as members
@@ -56,7 +56,7 @@ def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A parallel period keeps its place in the level above alone."""
     plain = members._meeting
 
-    def meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
+    def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
         tests = plain(move, calendar)
         return [tests[0], tests[-1]]
 
@@ -83,7 +83,7 @@ def _windows_end_early(patch: pytest.MonkeyPatch) -> None:
     """One member too few."""
     plain = members._meeting
 
-    def meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
+    def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
         return plain(replace(move, first=move.first - 1) if isinstance(move, Window) else move, calendar)
 
     patch.setattr(members, "_meeting", meeting)

@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
 from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, Match
-from airflow_atscale_aggs.engine.rewriting.match.miss import Miss, why_not
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss, explain_miss
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
@@ -122,7 +122,7 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
     assert not wrong, f"base: {wrong}\n{asked.sql}"
     for instance in instances:
         match = InstanceIndex([instance]).find(query, part, facts.functional)
-        assert (match is not None) == (why_not(query, part, instance, facts.functional).miss is Miss.DEARER)
+        assert (match is not None) == (explain_miss(query, part, instance, facts.functional).miss is Miss.DEARER)
         if match is None:
             _check_change(query, part, instance, facts)
             continue
@@ -177,7 +177,7 @@ def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenCo
 
 def _check_change(query: ModelQuery, part: FactQuery, instance: ServingInstance, facts: ProvenConstraints) -> None:
     """The smallest change that is named would make the aggregate match."""
-    why = why_not(query, part, instance, facts.functional)
+    why = explain_miss(query, part, instance, facts.functional)
     event(f"no match: {why.miss}")
     if why.change.startswith("add "):
         wider = FactPart(
@@ -227,7 +227,7 @@ def _check_index(
     """The index finds what a loop finds: one with the fewest rows of those that match."""
     index = InstanceIndex(instances)
     found = index.find(query, part, facts.functional)
-    fit = [one for one in instances if why_not(query, part, one, facts.functional).miss is Miss.DEARER]
+    fit = [one for one in instances if explain_miss(query, part, one, facts.functional).miss is Miss.DEARER]
     assert (found.instance.rows if found else None) == min((one.rows for one in fit), default=None)
     assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_atscale_aggs.engine.rewriting.parse.parameterization import parameterize, template_of
+from airflow_atscale_aggs.engine.rewriting.parse.parameterization import find_template, parameterize
 
 
 def test_values_in_comparisons_are_taken_out() -> None:
@@ -13,9 +13,9 @@ def test_values_in_comparisons_are_taken_out() -> None:
     assert shape is not None
     assert other is not None
     assert (shape.key, shape.values) == (other.key, ("'p'", "1", "2"))
-    template = template_of(shape.marked, shape)
+    template = find_template(shape.marked, shape)
     assert template is not None
-    assert template.filled(other.values) == "SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)"
+    assert template.fill(other.values) == "SELECT x FROM m WHERE a = 'q' AND b IN (3, 4)"
 
 
 def test_equal_values_are_another_shape() -> None:
@@ -27,9 +27,9 @@ def test_equal_values_are_another_shape() -> None:
     assert range_ is not None
     assert same.key != range_.key
     assert same.values == ("'p'",)
-    template = template_of(same.marked, same)
+    template = find_template(same.marked, same)
     assert template is not None
-    assert template.filled(("'z'",)) == "SELECT x FROM m WHERE a BETWEEN 'z' AND 'z'"
+    assert template.fill(("'z'",)) == "SELECT x FROM m WHERE a BETWEEN 'z' AND 'z'"
 
 
 def test_a_text_that_stands_elsewhere_as_well_is_not_taken_out() -> None:
@@ -53,6 +53,6 @@ def test_decimals_keep_their_length() -> None:
     assert wholes is not None
     assert quarters is not None
     assert len({halves.key, wholes.key, quarters.key}) == len([halves, wholes, quarters])
-    template = template_of(halves.marked, halves)
+    template = find_template(halves.marked, halves)
     assert template is not None
-    assert template.filled(("7.5",)) == "SELECT x FROM m WHERE a > 7.5 / 2"
+    assert template.fill(("7.5",)) == "SELECT x FROM m WHERE a > 7.5 / 2"

@@ -18,7 +18,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.spelling import spelled
 
@@ -73,7 +73,7 @@ def sum_of(kind: NumberKind, written: str) -> NumberKind:
     return NumberKind.OTHER if kind is NumberKind.WIDE and written in _DECIMAL_SUMS else kind
 
 
-def with_meant_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> ModelQuery:
+def translate_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> ModelQuery:
     """The query with every division as its own dialect means it.
 
     Args:
@@ -115,7 +115,7 @@ class _Divisions:
 
     def meant(self, expression: exp.Expression) -> exp.Expression:
         """A copy whose divisions are meant for the warehouse."""
-        return expression if self._is_typed else rebuilt(expression, self._division)
+        return expression if self._is_typed else rebuild(expression, self._division)
 
     def kind(self, expression: exp.Expression) -> NumberKind:
         """What an expression over references is."""
@@ -124,12 +124,12 @@ class _Divisions:
     def _division(self, node: exp.Expression) -> exp.Expression | None:
         if not isinstance(node, exp.Div) or not node.args.get("typed"):
             return None
-        sides = [rebuilt(side, self._division) for side in (node.this, node.expression)]
+        sides = [rebuild(side, self._division) for side in (node.this, node.expression)]
         kinds = [_kind(side, self._of, self._written) for side in (node.this, node.expression)]
         if NumberKind.OTHER in kinds:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
-            raise refused_division(self._named(node), self._written, self._dialect)
+            raise unclear_division_error(self._named(node), self._written, self._dialect)
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
@@ -149,14 +149,14 @@ class _Divisions:
             if found is None:
                 return None
             if found[0] is Ref.KEY:
-                return rebuilt(self._query.keys[found[1]], named)
+                return rebuild(self._query.keys[found[1]], named)
             if found[0] is Ref.MEMBERS:
-                return rebuilt(self._query.members[found[1]], named)
+                return rebuild(self._query.members[found[1]], named)
             query = self._query
             name = query.metrics[found[1]] if found[0] is Ref.METRIC else query.attributes[found[1]].query_name
             return exp.column(name or "count", quoted=True)
 
-        return rebuilt(node, named)
+        return rebuild(node, named)
 
 
 def kind_of_number(expression: exp.Expression, of: KindOf, written: str) -> NumberKind:
@@ -230,7 +230,7 @@ def is_typed(name: str) -> bool:
     return bool(SqlDialect.get_or_raise(name).TYPED_DIVISION)
 
 
-def refused_division(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
+def unclear_division_error(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
     """For a division that depends on types which are not known."""
     reason = (
         f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and whether "

@@ -110,7 +110,7 @@ class ModelQuery:
         slices: by place of the metric: the condition over A of the rows that a tuple's members have.
         filters: by place of the metric: the condition over A of the rows that it measures; other metrics measure all.
         methods: by place of the metric: by which calculation method it is measured, where not by its own.
-        facts: by place of `ROW_COUNT`: whose rows it counts, where that is said.
+        counted_facts: by place of `ROW_COUNT`: whose rows it counts, where that is said.
         frames: by place of the metric: at which other members than those of its row it is measured.
         members: MIN, MAX or COUNT(DISTINCT) over A.
         subqueries: name and SQL on tables of the queries whose rows its expressions read; they do not depend on its own.
@@ -121,7 +121,7 @@ class ModelQuery:
         is_distinct: rows that are equal are shown once.
         sets: places of the keys that each level of GROUPING SETS is grouped by; empty: by all of them.
         groupings: places of the keys that each GROUPING(…) is about.
-        kept: places of attributes whose join rule holds though nothing else uses them.
+        required_joins: places of attributes whose join rule holds though nothing else uses them.
     """
 
     attributes: tuple[GrainAttribute, ...]
@@ -132,7 +132,7 @@ class ModelQuery:
     slices: Mapping[int, exp.Expression] = field(default_factory=dict)
     filters: Mapping[int, exp.Expression] = field(default_factory=dict)
     methods: Mapping[int, str] = field(default_factory=dict)
-    facts: Mapping[int, str] = field(default_factory=dict)
+    counted_facts: Mapping[int, str] = field(default_factory=dict)
     frames: Mapping[int, Frame] = field(default_factory=dict)
     subqueries: tuple[tuple[str, exp.Query], ...] = ()
     joins: tuple[ModelJoin, ...] = ()
@@ -145,7 +145,7 @@ class ModelQuery:
     is_distinct: bool = False
     sets: tuple[tuple[int, ...], ...] = ()
     groupings: tuple[tuple[int, ...], ...] = ()
-    kept: tuple[int, ...] = ()
+    required_joins: tuple[int, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
             yield int(name[1:])
 
 
-def reference_of_ours(node: exp.Expression) -> bool:
+def is_reference(node: exp.Expression) -> bool:
     """True for a reference; placeholders of the query's author are refused before any are made."""
     return isinstance(node, exp.Placeholder) and bool(node.args.get("this")) and node.name[:1] in _REFS
 
@@ -233,10 +233,10 @@ def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], 
         # What is put in must not be torn apart by its new neighbours.
         return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
-    return rebuilt(expression, replaced)
+    return rebuild(expression, replaced)
 
 
-def rebuilt(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
+def rebuild(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
     """A copy in which some nodes, with all below them, are others; in one pass, unlike a copy that is transformed.
 
     Args:
@@ -248,9 +248,9 @@ def rebuilt(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expre
     arguments: dict[str, object] = {}
     for name, value in node.args.items():
         if isinstance(value, exp.Expression):
-            arguments[name] = rebuilt(value, replaced)
+            arguments[name] = rebuild(value, replaced)
         elif isinstance(value, list):
-            arguments[name] = [rebuilt(one, replaced) if isinstance(one, exp.Expression) else one for one in value]
+            arguments[name] = [rebuild(one, replaced) if isinstance(one, exp.Expression) else one for one in value]
         else:
             arguments[name] = value
     return node.__class__(**arguments)

@@ -28,7 +28,7 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     kind_of_type,
     kinds_of_columns,
     sum_of,
-    with_meant_divisions,
+    translate_divisions,
 )
 from airflow_atscale_aggs.engine.rewriting.flat_table import Meaning
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import Match
@@ -39,7 +39,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.column_probe import (
     asks_for_columns,
     asks_for_sample,
     column_query,
-    left_out,
+    excluded_columns,
     with_columns,
     without_rows,
 )
@@ -47,13 +47,13 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Stateme
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import (
     Columns,
     check_query,
-    translated_query,
+    translate_query,
     with_decimal_rounding,
     with_types,
 )
 from airflow_atscale_aggs.engine.rewriting.parse.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import members_shown
+from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import empty_member_queries
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, split_by_fact
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar, proven_calendar
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
@@ -109,7 +109,7 @@ class SelectPlanner:
             reason = f"the model has row security ({names}), which this version does not apply"
             raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
-            return self.columns(left_out(select))
+            return self.columns(excluded_columns(select))
         if asks_for_sample(select):
             select = with_columns(select, self._columns_of(self._fullest_fact()))
         query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
@@ -138,11 +138,11 @@ class SelectPlanner:
         known, written, warehouse = self.known, statement.dialect, self.known.sources.dialect
         translator = translator_of(written, warehouse)
         if translator is not None:
-            return translated_query(query, type_of_references(query, known), translator)
+            return translate_query(query, type_of_references(query, known), translator)
         check_query(query, written, warehouse)
         query = with_decimal_rounding(query, warehouse)
         if "/" in statement.sql:
-            query = with_meant_divisions(query, _kinds(query, known, written), written, warehouse)
+            query = translate_divisions(query, _kinds(query, known, written), written, warehouse)
         return query, {}
 
     def _noted(self, made: exp.Select, query: ModelQuery, columns: Columns, statement: Statement) -> exp.Query:
@@ -175,7 +175,7 @@ class SelectPlanner:
 
     def _all_members(self, query: ModelQuery, parts: Sequence[FactQuery]) -> tuple[FactQuery, ...]:
         """Parts whose members are shown without facts, too."""
-        found = members_shown(query, parts, self.known.model, self.known.paths)
+        found = empty_member_queries(query, parts, self.known.model, self.known.paths)
         for part in found:
             self._prove(part.needed)
         return found
@@ -250,7 +250,7 @@ class SelectPlanner:
         known = self.known
         found: list[tuple[Candidate, ...]] = []
         for (query, part), match in zip(self._parts, self._matches, strict=True):
-            self._prove_with(part, known.index.claimed(part))
+            self._prove_with(part, known.index.claimed_sources(part))
             others = [one for one in known.not_serving if one.fact == part.fact]
             proven = known.proofs.facts.functional
             others += known.index.misses(query, part, proven, since=self._since, rows_of=self._rows_of_dataset)
@@ -289,7 +289,7 @@ class SelectPlanner:
 
     def _find(self, query: ModelQuery, part: FactQuery) -> Match | None:
         known = self.known
-        found, wanted = known.index.improvable(query, part, known.proofs.facts.functional)
+        found, wanted = known.index.find_improvements(query, part, known.proofs.facts.functional)
         self._prove_with(part, wanted)
         among = None if wanted else found
         proven = known.proofs.facts.functional
@@ -322,19 +322,19 @@ class SelectPlanner:
 
     def _in_order(self, part: FactQuery) -> FactQuery:
         """With members that the data tells apart, where the part moves among some."""
-        scope = part.scope
+        scope = part.shift
         if scope is None or scope.calendar is None:
             return part
         proofs = self.known.proofs
         with self._workspace.warehouse.session() as session:
             proofs.add(session, [scope.calendar.part])
-            proofs.add_claims(session, scope.calendar.asked)
+            proofs.add_claims(session, scope.calendar.all_claims)
         try:
             calendar = proven_calendar(scope.calendar, proofs.facts.functional)
         except UnsupportedQueryError:
             self._check_joins(scope.calendar)
             raise
-        return replace(part, scope=replace(scope, calendar=calendar))
+        return replace(part, shift=replace(scope, calendar=calendar))
 
     def _check_joins(self, calendar: Calendar) -> None:
         """Claims over joins that cannot be made are not asked of the data, which has not broken them then."""

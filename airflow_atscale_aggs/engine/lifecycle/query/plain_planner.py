@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import (
     parse_with_tables,
 )
 from airflow_atscale_aggs.engine.rewriting.plain.plain_reader import PlainContext, PlainQuery, read_plain
-from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PlainTable, Scope, find_stars
+from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PlainTable, SelectTables, find_stars
 from airflow_atscale_aggs.engine.sql.dialects import Folding
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -170,7 +170,7 @@ class PlainPlanner:
         return composed
 
     def _answered_by(
-        self, select: exp.Select, scope: Scope, known: ModelSnapshot, asked: _Asked
+        self, select: exp.Select, scope: SelectTables, known: ModelSnapshot, asked: _Asked
     ) -> tuple[SelectPlanner, exp.Query | None]:
         """By one model."""
         if known.model.row_securities:
@@ -190,9 +190,9 @@ class PlainPlanner:
             raise UnsupportedQueryError(_text(select), reason)
         return understood, None
 
-    def _context(self, scope: Scope, known: ModelSnapshot) -> PlainContext:
+    def _context(self, scope: SelectTables, known: ModelSnapshot) -> PlainContext:
         return PlainContext(
-            scope=scope,
+            select_tables=scope,
             model=known.physical,
             calculations=known.calculations,
             dialect=self._workspace.warehouse.dialect,
@@ -224,7 +224,7 @@ class PlainPlanner:
             raise UnsupportedQueryError(_text(select), f"the warehouse refuses it: {error.reason}") from error
         return [mine or theirs for mine, theirs in zip(own, names, strict=False)] if len(names) == len(own) else own
 
-    def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> Scope:
+    def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> SelectTables:
         made: list[PlainTable] = []
         keys = []
         for relation in relations:
@@ -239,7 +239,7 @@ class PlainPlanner:
             made.append(PlainTable(relation.alias_or_name, found.spelled, found))
         if len({one.alias for one in made}) < len(made):
             raise UnsupportedQueryError(_text(select), "two of its tables have one name")
-        return Scope(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
+        return SelectTables(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
 
 
 def _relations(select: exp.Select) -> list[exp.Expression]:

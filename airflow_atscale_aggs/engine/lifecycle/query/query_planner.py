@@ -36,8 +36,8 @@ from airflow_atscale_aggs.engine.rewriting.parse.deep_nesting import with_room
 from airflow_atscale_aggs.engine.rewriting.parse.flattening import rename_ctes
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement, model_statement, parse_with_tables
-from airflow_atscale_aggs.engine.rewriting.parse.outer_divisions import mean_divisions
-from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import translated_around
+from airflow_atscale_aggs.engine.rewriting.parse.outer_divisions import translate_outer_divisions
+from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import translate_around
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.functions.translating import Translator
 from airflow_atscale_aggs.engine.sql.long_names import has_long_names, shorten_names
@@ -118,7 +118,7 @@ class QueryPlanner:
 
         def answered(number: int, select: exp.Select) -> exp.Query:
             if divides:
-                mean_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
+                translate_outer_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
             return planners[number].plan(statement, select, use_aggregates=use_aggregates)
 
         sql, full_names = self._rendered(statement, answered, divides=divides, translator=translator)
@@ -270,11 +270,11 @@ class QueryPlanner:
         """
         dialect = self._workspace.warehouse.dialect
         try:
-            made = statement.answered_by(composed)
+            made = statement.replace_selects(composed)
             if divides:
-                mean_divisions(made, statement.dialect, dialect)
+                translate_outer_divisions(made, statement.dialect, dialect)
             if translator is not None and not statement.is_plain:
-                translated_around(made, translator)
+                translate_around(made, translator)
             is_long = has_long_names(statement.sql, dialect.max_identifier)
             full_names = shorten_names(made, dialect.max_identifier) if is_long else {}
             return render_last(made, dialect), full_names

@@ -32,12 +32,12 @@ from airflow_atscale_aggs.engine.registry.records import ModelRecord, QueryRecor
 from airflow_atscale_aggs.engine.rewriting.parse.bind_parameters import Parameters, with_values
 from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_word
 from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
-    SHAPED_DIALECT,
+    PARAMETERIZED_DIALECT,
     ParameterizedQuery,
     SqlTemplate,
+    find_template,
     parameterize,
-    template_of,
-    without_marks,
+    restore_values,
 )
 
 DEFAULT_DIALECT = "postgres"
@@ -246,7 +246,7 @@ class QueryRouter:
         """What `answer` would run, without reasons."""
         check_characters(sql)
         asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
-        shape = parameterize(sql) if dialect == SHAPED_DIALECT and max_staleness is None else None
+        shape = parameterize(sql) if dialect == PARAMETERIZED_DIALECT and max_staleness is None else None
         if shape is None:
             return self._planner.planned(asked, now=self._clock())
         key = (shape.key, model, dialect, use_aggregates)
@@ -259,7 +259,7 @@ class QueryRouter:
         except QueryError:
             # The sentence must quote what was written.
             return self._planner.planned(asked, now=self._clock())
-        template = template_of(plan.sql, shape)
+        template = find_template(plan.sql, shape)
         if template is None or not plan.known or self._models.settings_of(plan.model_id).history_literals:
             return self._planner.planned(asked, now=self._clock())
         self._plans[key] = _CachedPlan(self._models.records, plan, template)
@@ -334,8 +334,8 @@ def _filled(plan: QueryPlan, template: SqlTemplate, shape: ParameterizedQuery) -
     """The plan of a shape for the values of one query."""
     if not shape.values:
         return plan
-    untouched = tuple(without_marks(reason, shape.values) for reason in plan.untouched)
-    return replace(plan, sql=template.filled(shape.values), untouched=untouched)
+    untouched = tuple(restore_values(reason, shape.values) for reason in plan.untouched)
+    return replace(plan, sql=template.fill(shape.values), untouched=untouched)
 
 
 def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:

@@ -34,9 +34,9 @@ from airflow_atscale_aggs.engine.rewriting.split.many_to_many import has_several
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import (
     Calendar,
     join_members,
-    members_select,
-    moved_select,
     over_members,
+    select_members,
+    select_moved_rows,
 )
 from airflow_atscale_aggs.engine.sql.fact_joins import all_of, groupable
 from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
@@ -92,8 +92,8 @@ class _Group:
         if part.where is not None:
             add_condition(rows.select, substitute(part.where, attributes))
         keys = [substitute(query.keys[place], attributes) for place in part.keys]
-        if part.scope is not None and part.scope.each is not None:
-            keys.append(rows.value(part.attributes[part.scope.each]).copy())
+        if part.shift is not None and part.shift.each is not None:
+            keys.append(rows.value(part.attributes[part.shift.each]).copy())
         members = [substitute(argument_of(one), attributes) for one in query.members]
         slices = [self._slice(one, attributes) for one in part.slices.values()]
         self._prepare(keys, members, slices)
@@ -237,7 +237,7 @@ def _laid_together(
     values = _laid_values(query, parts, names, spine, is_merged=is_merged)
     show(query, select, values)
     if is_merged:
-        _merge(select, names, spine, is_told=any(part.scope is not None for part in whole))
+        _merge(select, names, spine, is_told=any(part.shift is not None for part in whole))
     finish(query, select, values, is_grouped=is_merged)
     return select
 
@@ -254,7 +254,7 @@ def _merge(select: exp.Select, names: _Names, spine: str, *, is_told: bool) -> N
 
 def _calendars(parts: Sequence[tuple[FactQuery, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
     """Rows of all members that parts move among."""
-    found = dict.fromkeys(part.scope.calendar for part, _ in parts if part.scope and part.scope.calendar)
+    found = dict.fromkeys(part.shift.calendar for part, _ in parts if part.shift and part.shift.calendar)
     assert rows_of is not None or not found  # noqa: S101 - whoever asks for other members gives their rows
     return {calendar: rows_of(calendar.part) for calendar in found if rows_of is not None and calendar is not None}
 
@@ -268,11 +268,11 @@ def _tables(
     """Every part by itself; before one that is measured elsewhere, what it is made of."""
     calendars: dict[Calendar, str] = {}
     for number, (part, rows) in enumerate(parts):
-        scope = part.scope
+        scope = part.shift
         calendar = scope.calendar if scope is not None else None
         if calendar is not None and calendar not in calendars:
             calendars[calendar] = names.table(f"{calendar.level} members")
-            yield calendars[calendar], members_select(calendar, members[calendar], dict(enumerate(names.keys)))
+            yield calendars[calendar], select_members(calendar, members[calendar], dict(enumerate(names.keys)))
         if scope is None or scope.is_over_rows or (scope.move is None and scope.each is None):
             table = calendars[calendar] if calendar is not None else ""
             yield names.parts[number], _grouped(query, part, rows, names, table)
@@ -290,7 +290,10 @@ def _tables(
             yield names.parts[number], _brought_together(part, names, single, metrics)
         else:
             keys = {place: names.keys[place] for place in part.keys}
-            yield names.parts[number], moved_select(calendar, scope.move, (single, calendars[calendar]), keys, metrics)
+            yield (
+                names.parts[number],
+                select_moved_rows(calendar, scope.move, (single, calendars[calendar]), keys, metrics),
+            )
 
 
 def _brought_together(part: FactQuery, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
@@ -355,7 +358,7 @@ class _Names:
     ) -> None:
         self.parts: list[str] = []
         # Where several tables read one of the warehouse's, none may hide it from the next.
-        read = [*(rows for _, rows in parts), *members] if is_shared or any(part.scope for part, _ in parts) else []
+        read = [*(rows for _, rows in parts), *members] if is_shared or any(part.shift for part, _ in parts) else []
         self._tables = [one.name for rows in read for one in rows.select.find_all(exp.Table) if not one.db]
         for part, _ in parts:
             self.parts.append(self.table(f"{part.fact}{_said(part)}"))
@@ -393,7 +396,7 @@ def _free(name: str, taken: Sequence[str]) -> str:
 def _grouped(query: ModelQuery, part: FactQuery, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
     """One part by itself: its keys and metrics; over rows that stand at several members when their table is given."""
     group = _Group(query, part, rows)
-    select, scope = rows.select, part.scope
+    select, scope = rows.select, part.shift
     if scope is not None and scope.calendar is not None and scope.move is not None and members:
         keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in part.keys}
         group.replace_keys(join_members(scope.calendar, scope.move, select, members, keys))
@@ -411,11 +414,11 @@ def _grouped(query: ModelQuery, part: FactQuery, rows: AnswerRows, names: _Names
 
 def _said(part: FactQuery) -> str:
     """Where a part is measured, in a few words."""
-    if part.scope is None:
+    if part.shift is None:
         return ""
-    match part.scope.move:
+    match part.shift.move:
         case None:
-            return " over members" if part.scope.each is not None else " of all"
+            return " over members" if part.shift.each is not None else " of all"
         case Lagged(lag=lag):
             return f" {abs(lag)} {'before' if lag >= 0 else 'after'}"
         case Parallel(level=level, lag=lag):
@@ -428,7 +431,7 @@ def _said(part: FactQuery) -> str:
 def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
     """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
     union: exp.Expression | None = None
-    is_told = any(part.scope is not None for part in whole)
+    is_told = any(part.shift is not None for part in whole)
     for number, part in enumerate(whole):
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
@@ -443,7 +446,7 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
                     value = column
                 select.select(named(value, names.metrics[place]), copy=False)
         if is_told:
-            is_there = exp.Literal.number(0 if part.scope is not None else 1)
+            is_there = exp.Literal.number(0 if part.shift is not None else 1)
             select.select(named(is_there, names.is_there), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least

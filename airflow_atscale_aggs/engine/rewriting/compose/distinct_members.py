@@ -28,7 +28,7 @@ def members_of_groups(query: ModelQuery) -> ModelQuery | None:
         *(one.expression for one in query.order_by),
     )
     measures = any(True for one in shown for _ in references(one, Ref.METRIC))
-    if not counts or measures or len(set(query.facts.values())) < 2:  # noqa: PLR2004 - several
+    if not counts or measures or len(set(query.counted_facts.values())) < 2:  # noqa: PLR2004 - several
         return None
     keys = dict.fromkeys((*query.keys, *map(argument_of, query.members)))
     return replace(

@@ -25,7 +25,7 @@ _ALL = "levels"
 
 def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
     """One query for each level: its keys, all metrics and members, without what stands after the groups."""
-    kept = tuple(dict.fromkeys(place for key in query.keys for place in references(key, Ref.ATTRIBUTE)))
+    required_joins = tuple(dict.fromkeys(place for key in query.keys for place in references(key, Ref.ATTRIBUTE)))
     return tuple(
         replace(
             query,
@@ -39,7 +39,7 @@ def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
             is_distinct=False,
             sets=(),
             groupings=(),
-            kept=kept,
+            required_joins=required_joins,
         )
         for places in query.sets
     )

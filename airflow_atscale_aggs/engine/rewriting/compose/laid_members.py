@@ -61,7 +61,7 @@ def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int])
     """Combinations of the other keys that the facts have."""
     union: exp.Expression | None = None
     for part, name in zip(whole, names.parts, strict=False):
-        if part.scope is not None:
+        if part.shift is not None:
             continue
         select = exp.Select().from_(exp.Table(this=identifier(name)), copy=False)
         for place in places:
@@ -82,7 +82,7 @@ def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
         for place in part.metrics:
             empty = typed_null(names.metrics[place], names.parts[number])
             select.select(named(empty, names.metrics[place]), copy=False)
-    if any(part.scope is not None for part in whole):
+    if any(part.shift is not None for part in whole):
         select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     return select
 

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, Derivation, dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure, row_count
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, nearness, why_not, why_only_facts
+from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss, explain_miss, nearness, why_only_facts
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance, not_single_rows
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of
@@ -95,7 +95,7 @@ class InstanceIndex:
 
         Args:
             since: only aggregates that know the facts of this moment; None: all.
-            among: what `improvable` found for the part, where nothing has been proven since; None: looked for anew.
+            among: what `find_improvements` found for the part, where nothing has been proven since; None: looked for anew.
             rows_of: what joining a dimension back costs.
         """
         needed = part.needed
@@ -115,7 +115,7 @@ class InstanceIndex:
                     best = Match(instance, way, cost)
         return best
 
-    def improvable(
+    def find_improvements(
         self, query: ModelQuery, part: FactQuery, proven: AbstractSet[Dependency]
     ) -> tuple[int, tuple[BoundAttribute, ...]]:
         """Which aggregates can answer, as bits, and what may be proven so that a cheaper one can.
@@ -140,7 +140,7 @@ class InstanceIndex:
             possible &= here
         return found, tuple(source for source in sources if self._attributes[needed.fact, source.attribute] & possible)
 
-    def claimed(self, part: FactQuery) -> tuple[BoundAttribute, ...]:
+    def claimed_sources(self, part: FactQuery) -> tuple[BoundAttribute, ...]:
         """Stored attributes that the model claims to determine one that the part uses."""
         sources = (source for bound in part.needed.attributes for source, _ in self._sources(part.fact, bound))
         return tuple(dict.fromkeys(sources))
@@ -159,7 +159,7 @@ class InstanceIndex:
         found = []
         for instance in self.instances:
             if instance.part.fact == part.fact and (taken is None or instance is not taken.instance):
-                why = why_not(query, part, instance, proven)
+                why = explain_miss(query, part, instance, proven)
                 if why.miss is Miss.DEARER:
                     is_smaller = taken is not None and instance.rows < taken.instance.rows
                     own = Miss.JOINS_DEARER if is_smaller else Miss.DEARER

@@ -62,7 +62,7 @@ class Candidate:
     extra_rows: int | None = None
 
 
-def why_not(
+def explain_miss(
     query: ModelQuery, part: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
 ) -> Candidate:
     """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
@@ -144,7 +144,7 @@ def _deviating(part: FactQuery) -> tuple[str, ...]:
 
 def _is_over_rows(part: FactQuery) -> bool:
     """Whether it counts each row at several members, which no rolled up value can tell."""
-    return part.scope is not None and part.scope.is_over_rows
+    return part.shift is not None and part.shift.is_over_rows
 
 
 def _exactly(query: ModelQuery, part: FactQuery) -> str:

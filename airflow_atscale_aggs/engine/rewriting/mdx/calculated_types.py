@@ -11,7 +11,7 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _OF_NUMBERS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Round)
 
 
-def why_not_typed(node: exp.Expression, is_number: Callable[[exp.Column], bool]) -> str:
+def find_type_problem(node: exp.Expression, is_number: Callable[[exp.Column], bool]) -> str:
     """Why a node of a calculation cannot be computed, as half a sentence; empty when nothing speaks against it.
 
     Args:

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError, near_names
 from airflow_atscale_aggs.engine.model.calculations import BaseMetrics
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.mdx.calculated_types import why_not_typed
+from airflow_atscale_aggs.engine.rewriting.mdx.calculated_types import find_type_problem
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
     Coordinate,
     MdxError,
@@ -194,7 +194,7 @@ def _at(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
     return lambda base, own: metric(base, (*coordinates, *own))
 
 
-def untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
+def find_untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
     """The calculations that no query will be answered for, and why, in words that quote the clause.
 
     Those that stand on a metric that does not exist, or on themselves, are left out: whoever reads the model says so.
@@ -234,7 +234,7 @@ def _translated(
 
     parsed = _bottom_up(parsed, node_of)
     for node in parsed.walk():
-        reason = "which is not translated" if not isinstance(node, _ALLOWED) else why_not_typed(node, is_number)
+        reason = "which is not translated" if not isinstance(node, _ALLOWED) else find_type_problem(node, is_number)
         if reason:
             clause = _NUMBERED.sub(lambda match: f"[{measures[int(match[1])].measure}]", _one_line(node.sql()))
             raise _refused(calculation, f"its MDX has `{clause}`, {reason}")

@@ -100,10 +100,10 @@ class Each:
     function: str
 
 
-Moved = Lagged | Parallel | Window | UpTo
+Move = Lagged | Parallel | Window | UpTo
 """Forms that start from the current member."""
 
-Form = Moved | Between | Each
+Form = Move | Between | Each
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,12 @@ class Frame:
 
     Attributes:
         without: hierarchies whose All member it is measured at.
-        kept: attributes whose current member holds nevertheless.
+        current: attributes whose current member holds nevertheless.
         form: at which members of one more hierarchy; None: nothing else changes.
     """
 
     without: tuple[Without, ...] = ()
-    kept: tuple[GrainAttribute, ...] = ()
+    current: tuple[GrainAttribute, ...] = ()
     form: Form | None = None
 
 

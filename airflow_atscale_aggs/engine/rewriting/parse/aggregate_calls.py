@@ -121,7 +121,7 @@ def is_composed(value: exp.Expression) -> bool:
     return composed or is_conditional(value) or number_of(value) is not None
 
 
-def scaled(value: exp.Expression) -> tuple[exp.Expression, exp.Expression | None]:
+def split_factor(value: exp.Expression) -> tuple[exp.Expression, exp.Expression | None]:
     """A value, and the plain number that it is multiplied by; None: by none."""
     plain = value.unnest()
     if isinstance(plain, exp.Neg) and number_of(plain) is None:

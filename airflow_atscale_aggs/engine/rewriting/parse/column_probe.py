@@ -28,7 +28,7 @@ def asks_for_sample(select: exp.Select) -> bool:
     return _is_star(select) and select.args.get("limit") is not None and not _clauses(select) - _HARMLESS - {"offset"}
 
 
-def left_out(select: exp.Select) -> frozenset[str]:
+def excluded_columns(select: exp.Select) -> frozenset[str]:
     """Names of columns that a star leaves out: ``* EXCLUDE ("City")``."""
     return frozenset(one.name for one in select.expressions[0].args.get("except_") or ())
 
@@ -41,7 +41,7 @@ def _is_star(select: exp.Select) -> bool:
 
 def with_columns(select: exp.Select, names: Iterable[str]) -> exp.Select:
     """The SELECT with columns by name in place of the star."""
-    made, others = select.copy(), left_out(select)
+    made, others = select.copy(), excluded_columns(select)
     shown = [name for name in names if name not in others]
     made.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in shown])
     return made

@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.aggregate_calls import (
     branches_of,
     is_zero,
     number_of,
-    scaled,
+    split_factor,
 )
 from airflow_atscale_aggs.engine.sql.statements import all_of, any_of
 
@@ -112,7 +112,7 @@ def _branches(value: exp.Expression) -> list[Branch]:
 def _term(
     branch: Branch, expressions: Expressions, clause: exp.Expression, only: exp.Expression | None
 ) -> _Term | None:
-    value, factor = scaled(branch.value)
+    value, factor = split_factor(branch.value)
     value = value.this.unnest() if isinstance(value, exp.Cast) else value
     number = number_of(branch.value)
     meaning = expressions.meaning_of(value, clause) if number is None else None

@@ -26,9 +26,9 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     MeasuredMetric,
     ModelJoin,
     Ref,
-    rebuilt,
+    is_reference,
+    rebuild,
     ref,
-    reference_of_ours,
     references,
 )
 from airflow_atscale_aggs.engine.rewriting.parse import conditional_aggregates
@@ -76,7 +76,7 @@ _Kinds = type[exp.Expression] | tuple[type[exp.Expression], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an expression stands; see `FlatExpressions.converted`."""
+    """Where an expression stands; see `FlatExpressions.convert`."""
 
     clause: exp.Expression
     windows: bool
@@ -151,7 +151,7 @@ class FlatExpressions:
         """The windows that the SELECT's WINDOW clause names."""
         self._windows = {window.name: window for window in windows}
 
-    def converted(
+    def convert(
         self,
         expression: exp.Expression,
         clause: exp.Expression,
@@ -169,7 +169,7 @@ class FlatExpressions:
         place = _Place(clause, windows, alias)
 
         def replaced(node: exp.Expression) -> exp.Expression | None:
-            if reference_of_ours(node):
+            if is_reference(node):
                 return node.copy()
             for kinds, handle in self._handlers:
                 if isinstance(node, kinds):
@@ -177,7 +177,7 @@ class FlatExpressions:
             self._check(node)
             return None
 
-        return rebuilt(expression, replaced)
+        return rebuild(expression, replaced)
 
     def _check(self, node: exp.Expression) -> None:
         if isinstance(node, exp.Anonymous):
@@ -275,7 +275,7 @@ class FlatExpressions:
 
     def row_condition(self, condition: exp.Expression, clause: exp.Expression) -> exp.Expression:
         """A condition inside an aggregate, over A."""
-        made = self.converted(condition, clause)
+        made = self.convert(condition, clause)
         if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(made, kind)):
             remedy = "Conditions on metrics belong into HAVING, or around the query."
             self.refuse(clause, "an aggregate's condition is on an aggregated value", remedy)
@@ -335,7 +335,7 @@ class FlatExpressions:
         """MIN, MAX or a count of attributes; any value is the least one as well."""
         function = exp.Min(this=function.this) if isinstance(function, exp.AnyValue) else function
         is_distinct = isinstance(function.this, exp.Distinct)
-        converted = self.converted(inner, clause)
+        converted = self.convert(inner, clause)
         if isinstance(function, exp.Count) and not is_distinct and is_key(converted):
             there = exp.Not(this=exp.Is(this=exp.Paren(this=converted), expression=exp.Null()))
             return self.metric(ROW_COUNT, only=there if only is None else all_of([only.copy(), there.copy()]))
@@ -364,7 +364,7 @@ class FlatExpressions:
                 return _rebuilt_below(node, replaced)
             if isinstance(node, exp.Where):
                 return _rebuilt_below(node, replaced)
-            return self.converted(node, place.clause)
+            return self.convert(node, place.clause)
 
         own = window.args if named is None else {**named.args, "this": window.this, "alias": None}
         arguments = {name: _each(value, replaced) for name, value in own.items() if name != "this"}
@@ -385,7 +385,7 @@ class FlatExpressions:
 
     def _grouping(self, node: exp.Expression, place: _Place) -> exp.Expression:
         """GROUPING(a, b): which of the keys a row is not grouped by."""
-        arguments = tuple(self.converted(one, place.clause) for one in node.expressions)
+        arguments = tuple(self.convert(one, place.clause) for one in node.expressions)
         groupings = self.used.groupings
         if arguments not in groupings:
             groupings.append(arguments)
@@ -395,7 +395,7 @@ class FlatExpressions:
         """``x = ANY (…)`` is IN, ``x <> ALL (…)`` is NOT IN."""
 
         def converted(part: exp.Expression) -> exp.Expression:
-            return self.converted(part, place.clause, windows=place.windows, alias=place.alias)
+            return self.convert(part, place.clause, windows=place.windows, alias=place.alias)
 
         kind = exp.Any if isinstance(node, exp.EQ) else exp.All
         side = node.expression
@@ -418,7 +418,7 @@ class FlatExpressions:
         """A query that stands in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
         query = node.unnest()
         if isinstance(node, exp.Any | exp.All) and isinstance(node.this.unnest(), exp.Array):
-            values = [self.converted(one, place.clause, alias=place.alias) for one in node.this.unnest().expressions]
+            values = [self.convert(one, place.clause, alias=place.alias) for one in node.this.unnest().expressions]
             return type(node)(this=exp.Paren(this=exp.Array(expressions=values)))
         if not self._nests or not isinstance(query, exp.Query):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
@@ -473,7 +473,7 @@ def _is_measured(value: exp.Expression) -> bool:
 
 def _each(value: object, replaced: Callable[[exp.Expression], exp.Expression | None]) -> object:
     if isinstance(value, exp.Expression):
-        return rebuilt(value, replaced)
+        return rebuild(value, replaced)
     if isinstance(value, list):
         return [_each(one, replaced) for one in value]
     return value

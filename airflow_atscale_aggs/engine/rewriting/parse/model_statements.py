@@ -73,7 +73,7 @@ class Statement:
             holder.set(key, [exp.Placeholder() if isinstance(item, exp.Literal) else item for item in items])
         return spelled(plain, self.dialect)
 
-    def answered_by(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
+    def replace_selects(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
         """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
 
         Args:

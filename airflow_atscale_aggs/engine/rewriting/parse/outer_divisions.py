@@ -17,10 +17,10 @@ from airflow_atscale_aggs.engine.rewriting.divisions import (
     is_typed,
     kind_of_number,
     kind_of_type,
-    refused_division,
     sum_of,
+    unclear_division_error,
 )
-from airflow_atscale_aggs.engine.rewriting.model_query import Ref, rebuilt, ref
+from airflow_atscale_aggs.engine.rewriting.model_query import Ref, rebuild, ref
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
 from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
@@ -28,7 +28,9 @@ from airflow_atscale_aggs.engine.sql.dialects import Dialect
 _Kinds = Mapping[str, NumberKind]
 
 
-def mean_divisions(root: exp.Expression, written: str, dialect: Dialect, besides: exp.Select | None = None) -> None:
+def translate_outer_divisions(
+    root: exp.Expression, written: str, dialect: Dialect, besides: exp.Select | None = None
+) -> None:
     """Let the divisions of a statement mean what they mean in its dialect; it is changed.
 
     Args:
@@ -53,7 +55,7 @@ def mean_divisions(root: exp.Expression, written: str, dialect: Dialect, besides
         if NumberKind.OTHER in kinds:
             continue
         if NumberKind.UNKNOWN in kinds or not dialect.divides_whole_numbers:
-            raise refused_division(node, written, dialect)
+            raise unclear_division_error(node, written, dialect)
         node.replace(exp.IntDiv(this=node.this, expression=node.expression))
 
 
@@ -85,7 +87,7 @@ class _Columns:
                 return None
             return ref(Ref.ATTRIBUTE, len(kinds) - 1)
 
-        made = rebuilt(expression, replaced)
+        made = rebuild(expression, replaced)
         return kind_of_number(made, lambda _, place: kinds[place], self._written)
 
     def _of_window(self, window: exp.Window) -> NumberKind:
@@ -98,7 +100,7 @@ class _Columns:
             kinds.append(self._of_column(node))
             return ref(Ref.ATTRIBUTE, len(kinds) - 1)
 
-        function = exp.Window(this=rebuilt(window.this, replaced))
+        function = exp.Window(this=rebuild(window.this, replaced))
         return kind_of_number(function, lambda _, place: kinds[place], self._written)
 
     def _of_column(self, column: exp.Column) -> NumberKind:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.sql.functions.literals import ANY_MARK, mark_of
 
-SHAPED_DIALECT = "postgres"
+PARAMETERIZED_DIALECT = "postgres"
 """The only dialect whose texts are taken apart here."""
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|<>|<=|>=|!=|[^\s\w]""")
@@ -93,7 +93,7 @@ def _mark(value: str, number: int) -> str:
     return f"{kind}{number:04d}6007{decimals}"
 
 
-def without_marks(text: str, values: Sequence[str]) -> str:
+def restore_values(text: str, values: Sequence[str]) -> str:
     """A text for people with values in place of marks."""
     return _MARKED.sub(lambda match: values[int(match.group(1))] if int(match.group(1)) < len(values) else "…", text)
 
@@ -110,7 +110,7 @@ class SqlTemplate:
     texts: tuple[str, ...]
     places: tuple[int, ...]
 
-    def filled(self, values: Sequence[str]) -> str:
+    def fill(self, values: Sequence[str]) -> str:
         """The SQL for these values."""
         if not self.places:
             return self.texts[0]
@@ -120,7 +120,7 @@ class SqlTemplate:
         return "".join(made)
 
 
-def template_of(sql: str, shape: ParameterizedQuery) -> SqlTemplate | None:
+def find_template(sql: str, shape: ParameterizedQuery) -> SqlTemplate | None:
     """Where the marks came out in a plan's SQL; None unless each came out, whole, as it went in."""
     texts: list[str] = []
     places: list[int] = []

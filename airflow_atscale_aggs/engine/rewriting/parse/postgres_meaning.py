@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuilt, reference_of, reference_of_ours
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, is_reference, rebuild, reference_of
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions.surfaces import check_portable
@@ -40,7 +40,7 @@ def with_types(select: exp.Query, columns: Columns) -> exp.Query:
     return select
 
 
-def translated_query(query: ModelQuery, type_of: TypeOf, translator: Translator) -> tuple[ModelQuery, Columns]:
+def translate_query(query: ModelQuery, type_of: TypeOf, translator: Translator) -> tuple[ModelQuery, Columns]:
     """The query for the warehouse, and the types of its columns.
 
     Args:
@@ -75,9 +75,9 @@ def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
 
     return replace(
         query,
-        outputs=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.outputs),
-        having=rebuilt(query.having, rounded) if query.having is not None else None,
-        order_by=tuple(replace(one, expression=rebuilt(one.expression, rounded)) for one in query.order_by),
+        outputs=tuple(replace(one, expression=rebuild(one.expression, rounded)) for one in query.outputs),
+        having=rebuild(query.having, rounded) if query.having is not None else None,
+        order_by=tuple(replace(one, expression=rebuild(one.expression, rounded)) for one in query.order_by),
     )
 
 
@@ -86,7 +86,7 @@ class _Meaning:
 
     def __init__(self, query: ModelQuery, type_of: TypeOf, translator: Translator) -> None:
         self._query, self._type_of, self._translator = query, type_of, translator
-        self._subqueries = {name: translated_around(one, translator) for name, one in query.subqueries}
+        self._subqueries = {name: translate_around(one, translator) for name, one in query.subqueries}
         self._keys = [self._value(one) for one in query.keys]
         self._members = [self._value(one) for one in query.members]
 
@@ -150,21 +150,21 @@ class _Meaning:
         """With names in place of references, for people."""
 
         def named(part: exp.Expression) -> exp.Expression | None:
-            found = reference_of(part) if reference_of_ours(part) else None
+            found = reference_of(part) if is_reference(part) else None
             if found is None or found[0] is Ref.GROUPING:
                 return None
             kind, place = found
             if kind is Ref.JOINED:
                 return exp.column(self._query.joined[place][1], quoted=True)
             if kind is Ref.KEY:
-                return rebuilt(self._query.keys[place], named)
+                return rebuild(self._query.keys[place], named)
             if kind is Ref.MEMBERS:
-                return rebuilt(self._query.members[place], named)
+                return rebuild(self._query.members[place], named)
             query = self._query
             name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
             return exp.column(name or "count", quoted=True)
 
-        return rebuilt(node, named)
+        return rebuild(node, named)
 
 
 def _of_rows(node: exp.Subquery, subqueries: Mapping[str, exp.Query]) -> SqlType:
@@ -181,7 +181,7 @@ def _outputs(query: exp.Expression | None) -> Columns:
     return found if isinstance(found, dict) else {}
 
 
-def translated_around(root: exp.Query, translator: Translator) -> exp.Query:
+def translate_around(root: exp.Query, translator: Translator) -> exp.Query:
     """What stands around composed SELECTs, changed in place.
 
     Raises:

@@ -27,7 +27,9 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 
 def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> ModelQuery:
     """The query with every number of rows that is one of several facts as the sum of theirs."""
-    counted = [place for place, name in enumerate(query.metrics) if name == ROW_COUNT and place not in query.facts]
+    counted = [
+        place for place, name in enumerate(query.metrics) if name == ROW_COUNT and place not in query.counted_facts
+    ]
     if not counted and not _links_dimensions(query):
         return query
     named = [one for one in map(model.metric, query.metrics) if one is not None]
@@ -54,7 +56,9 @@ def _reaches(query: ModelQuery, fact: str, paths: JoinPaths) -> bool:
 
 def _with_rows(query: ModelQuery, facts: dict[int, str]) -> ModelQuery:
     """With the number of rows of further facts, each at a place of its own."""
-    return replace(query, metrics=(*query.metrics, *(ROW_COUNT for _ in facts)), facts={**query.facts, **facts})
+    return replace(
+        query, metrics=(*query.metrics, *(ROW_COUNT for _ in facts)), counted_facts={**query.counted_facts, **facts}
+    )
 
 
 def _added_up(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQuery:
@@ -65,7 +69,9 @@ def _added_up(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQ
         condition = query.filters.get(place)
         query = _with_rows(query, dict(zip(own, facts[1:], strict=True)))
         filters = dict.fromkeys(own, condition) if condition is not None else {}
-        query = replace(query, facts={**query.facts, place: facts[0]}, filters={**query.filters, **filters})
+        query = replace(
+            query, counted_facts={**query.counted_facts, place: facts[0]}, filters={**query.filters, **filters}
+        )
 
     def number_of_rows(place: int) -> exp.Expression:
         if place not in terms:

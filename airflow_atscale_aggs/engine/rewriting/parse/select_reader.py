@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     OrderTerm,
     Output,
     Ref,
-    rebuilt,
+    rebuild,
     ref,
     reference_of,
     references,
@@ -71,7 +71,7 @@ def read_condition(
     flat = FlatExpressions(names, None, dialect)
     used = flat.used
     used.attributes = {attribute: place for place, attribute in enumerate(attributes)}
-    made = flat.converted(condition, condition)
+    made = flat.convert(condition, condition)
     if used.metrics or used.members:
         flat.refuse(condition, "it filters rows by an aggregated value")
     return made, tuple(used.attributes)
@@ -113,7 +113,7 @@ class _Reader:
             slices=used.slices,
             filters={place: one.only for one, place in used.metrics.items() if one.only is not None},
             methods={place: one.method for one, place in used.metrics.items() if one.method},
-            facts={place: one.fact for one, place in used.metrics.items() if one.fact},
+            counted_facts={place: one.fact for one, place in used.metrics.items() if one.fact},
             frames={place: one.frame for one, place in used.metrics.items() if one.frame is not None},
             members=tuple(used.members),
             outputs=outputs,
@@ -143,7 +143,7 @@ class _Reader:
     def _where(self, where: exp.Expression | None) -> exp.Expression | None:
         if where is None:
             return None
-        condition = self._flat.converted(where.this, where)
+        condition = self._flat.convert(where.this, where)
         if next(references(condition, Ref.METRIC), None) is not None or self._used.members:
             self._refuse(where, "it filters rows by an aggregated value", "Conditions on metrics belong into HAVING.")
         return condition
@@ -153,7 +153,7 @@ class _Reader:
         if isinstance(expression, exp.Star) or (isinstance(expression, exp.Column) and expression.is_star):
             remedy = "Name the columns; `SELECT * … LIMIT 0` tells which there are."
             self._refuse(projection, "a model has more columns than anybody wants", remedy)
-        converted = self._flat.converted(expression, projection, windows=True)
+        converted = self._flat.convert(expression, projection, windows=True)
         return projection.alias or self._default_name(expression, converted, place), converted
 
     def _default_name(self, expression: exp.Expression, converted: exp.Expression, place: int) -> str:
@@ -205,7 +205,7 @@ class _Reader:
                 self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
             return expression
         found = self._by_alias(item, prefers_column=True)
-        expression = found if found is not None else self._flat.converted(item, item)
+        expression = found if found is not None else self._flat.convert(item, item)
         if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(expression, kind)):
             self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
         return expression
@@ -228,7 +228,7 @@ class _Reader:
         def alias(column: exp.Column) -> exp.Expression | None:
             return self._by_alias(column, prefers_column=True)
 
-        return self._over_keys(self._flat.converted(having.this, having, alias=alias), having)
+        return self._over_keys(self._flat.convert(having.this, having, alias=alias), having)
 
     def _order_term(self, term: exp.Expression, outputs: tuple[Output, ...]) -> OrderTerm:
         wanted = term.this
@@ -239,7 +239,7 @@ class _Reader:
             expression = outputs[place - 1].expression
         else:
             found = self._by_alias(wanted, prefers_column=False)
-            converted = found if found is not None else self._flat.converted(wanted, term, windows=True)
+            converted = found if found is not None else self._flat.convert(wanted, term, windows=True)
             expression = self._over_keys(converted, term)
         if term.args.get("with_fill"):
             self._refuse(term, "WITH FILL is not answered")
@@ -269,7 +269,7 @@ class _Reader:
         def replaced(node: exp.Expression) -> exp.Expression | None:
             return ref(Ref.KEY, keys.index(node)) if node in keys and is_key(node) else None
 
-        made = rebuilt(expression, replaced)
+        made = rebuild(expression, replaced)
         for place in references(made, Ref.JOINED):
             reason = f"`{tuple(self._used.joined)[place][1]}` is neither selected by itself nor grouped by"
             self._refuse(clause, reason, "Add it to SELECT or GROUP BY.")

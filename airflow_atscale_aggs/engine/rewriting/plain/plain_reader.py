@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_condi
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import (
     Path,
     PhysicalModel,
-    Scope,
+    SelectTables,
     Shown,
     StarJoins,
     without_order,
@@ -77,7 +77,7 @@ class PlainContext:
         popularity: in how many aggregates of the fact an attribute is; of several that show a column, the first is taken.
     """
 
-    scope: Scope
+    select_tables: SelectTables
     model: PhysicalModel
     calculations: CalculatedMetrics
     dialect: Dialect
@@ -241,7 +241,7 @@ class _PlainReader:
         Warehouses differ about a name that is both a table's column and that of something else in the answer.
         """
         for column in _outside_aggregates(node):
-            if column.table or column.name not in shown or self._context.scope.place_of(column) is None:
+            if column.table or column.name not in shown or self._context.select_tables.place_of(column) is None:
                 continue
             if self._over_names(column) != shown[column.name]:
                 self._refuse(column, "it names a column of a table and another one of the answer")
@@ -262,7 +262,7 @@ class _PlainReader:
         return expression.copy().transform(named, copy=False)
 
     def _attribute(self, column: exp.Column) -> exp.Expression:
-        place = self._context.scope.place_of(column)
+        place = self._context.select_tables.place_of(column)
         if place is None:
             return column
         alias, name = place
@@ -322,7 +322,7 @@ class _PlainReader:
         is_of_members = method in {"minimum", "maximum", "count distinct"} and isinstance(inner, exp.Column)
         if not is_of_members:
             self._refuse(function, "it does not aggregate one column of the fact table")
-        if not self._is_attribute(inner) and self._context.scope.place_of(inner) is not None:
+        if not self._is_attribute(inner) and self._context.select_tables.place_of(inner) is not None:
             self._refuse(function, "no metric of the model measures this column, and no attribute shows it")
         made = function.copy()
         named = self._over_names(inner)
@@ -378,7 +378,7 @@ class _PlainReader:
         return self._metric("rows", "", condition)
 
     def _is_attribute(self, inner: exp.Expression) -> bool:
-        place = self._context.scope.place_of(inner) if isinstance(inner, exp.Column) else None
+        place = self._context.select_tables.place_of(inner) if isinstance(inner, exp.Column) else None
         return place is not None and next(self._shown(self._joins.paths[place[0]], place[1]), None) is not None
 
     def _measured(self, inner: exp.Expression) -> str | None:
@@ -388,7 +388,7 @@ class _PlainReader:
 
     def _of_fact(self, node: exp.Expression) -> exp.Expression:
         """A column of the fact without its table; others stay."""
-        place = self._context.scope.place_of(node) if isinstance(node, exp.Column) else None
+        place = self._context.select_tables.place_of(node) if isinstance(node, exp.Column) else None
         return node if place is None or self._joins.paths[place[0]] else _named(place[1])
 
     def _measure(

@@ -171,7 +171,7 @@ class _Equality:
         return None
 
 
-class Scope:
+class SelectTables:
     """The tables of one SELECT and whose column a name is."""
 
     def __init__(self, tables: Sequence[PlainTable], *, ignores_case: bool) -> None:
@@ -228,7 +228,7 @@ def without_order(expression: exp.Expression) -> exp.Expression:
     return plain
 
 
-def find_stars(select: exp.Select, scope: Scope, model: PhysicalModel) -> Iterator[StarJoins]:
+def find_stars(select: exp.Select, scope: SelectTables, model: PhysicalModel) -> Iterator[StarJoins]:
     """Each way in which the joins of a SELECT follow the paths of a model, likeliest first; mostly one, or none.
 
     Raises:
@@ -242,7 +242,7 @@ def find_stars(select: exp.Select, scope: Scope, model: PhysicalModel) -> Iterat
                 yield found
 
 
-def _follow(fact: str, root: str, said: _Joins, context: tuple[Scope, PhysicalModel]) -> StarJoins | None:
+def _follow(fact: str, root: str, said: _Joins, context: tuple[SelectTables, PhysicalModel]) -> StarJoins | None:
     scope, model = context
     placed: dict[str, Path] = {root: ()}
     used: set[int] = set()
@@ -268,7 +268,7 @@ def _follow(fact: str, root: str, said: _Joins, context: tuple[Scope, PhysicalMo
 
 
 def _path_to(
-    alias: str, placed: Mapping[str, Path], said: _Joins, context: tuple[Scope, PhysicalModel, Sequence[Path]]
+    alias: str, placed: Mapping[str, Path], said: _Joins, context: tuple[SelectTables, PhysicalModel, Sequence[Path]]
 ) -> tuple[Path, set[int]] | None:
     """The path that the join of a table follows from one that is placed, and the comparisons that say so."""
     scope, model, paths = context
@@ -294,7 +294,7 @@ def _columns_of(step: JoinStep, model: PhysicalModel) -> set[tuple[str, str]]:
     }
 
 
-def _read_joins(select: exp.Select, scope: Scope) -> _Joins:
+def _read_joins(select: exp.Select, scope: SelectTables) -> _Joins:
     said = _Joins()
     for join in select.args.get("joins") or ():
         alias, is_left = join.this.alias_or_name, join.args.get("side") == "LEFT"
@@ -331,7 +331,7 @@ def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _from_using(join: exp.Join, scope: Scope) -> Iterator[exp.Expression]:
+def _from_using(join: exp.Join, scope: SelectTables) -> Iterator[exp.Expression]:
     """``USING (k)`` as ``left.k = right.k``, where one table on the left has k."""
     names = join.args.get("using") or ()
     before = []
@@ -348,14 +348,14 @@ def _from_using(join: exp.Join, scope: Scope) -> Iterator[exp.Expression]:
         yield exp.EQ(this=owners[0], expression=mine)
 
 
-def _has(scope: Scope, column: exp.Column) -> bool:
+def _has(scope: SelectTables, column: exp.Column) -> bool:
     try:
         return scope.place_of(column) is not None
     except UnsupportedQueryError:
         return False
 
 
-def _equality(condition: exp.Expression, scope: Scope) -> _Equality | None:
+def _equality(condition: exp.Expression, scope: SelectTables) -> _Equality | None:
     plain = condition.unnest()
     if not isinstance(plain, exp.EQ):
         return None

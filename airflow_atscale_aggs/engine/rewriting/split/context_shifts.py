@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import (
     Each,
     Frame,
     Lagged,
-    Moved,
+    Move,
     Parallel,
     UpTo,
     Window,
@@ -55,7 +55,7 @@ class ContextShift:
     conditions: tuple[exp.Expression, ...]
     each: int | None = None
     function: str = ""
-    move: Moved | None = None
+    move: Move | None = None
     calendar: Calendar | None = None
     is_over_rows: bool = False
 
@@ -109,11 +109,11 @@ class _Shifter:
         return ContextShift(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
 
     def _leave_out(self, one: Without) -> None:
-        gone = {GrainAttribute(one.role, name) for name in one.names} - set(self._frame.kept)
+        gone = {GrainAttribute(one.role, name) for name in one.names} - set(self._frame.current)
         before = len(self._keys)
         self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
         self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
-        held = [attribute for attribute in self._frame.kept if attribute.role == one.role]
+        held = [attribute for attribute in self._frame.current if attribute.role == one.role]
         grouped = {self._attribute_of(place) for place in self._keys}
         if len(self._keys) < before and held and not grouped & set(held):
             names = ", ".join(f"`{attribute.query_name}`" for attribute in held)
@@ -175,7 +175,7 @@ class _Shifter:
         if bound.key_columns != (bound.name_column,):
             raise self._refused(f"members of `{level.query_name}` have a key that queries do not see")
 
-    def _moved(self, form: Moved) -> ContextShift | None:
+    def _moved(self, form: Move) -> ContextShift | None:
         """From the current member to others: nothing is empty before the first one."""
         axis = form.axis
         own = [place for place in self._keys if self._concerns(self._query.keys[place], axis.role)]
@@ -203,7 +203,7 @@ class _Shifter:
             calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
         )
 
-    def _at_all(self, form: Moved, own: Sequence[int]) -> ContextShift | None:
+    def _at_all(self, form: Move, own: Sequence[int]) -> ContextShift | None:
         """No level is grouped by: the current member is All, which has neither neighbours nor ancestors."""
         if own:
             name = self._query.name_of_key(own[0])
@@ -275,7 +275,7 @@ def _attribute(place: int) -> exp.Expression:
     return exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
 
 
-def _simplified(form: Moved, current: str) -> Moved | None:
+def _simplified(form: Move, current: str) -> Move | None:
     """By the current level; None when there is no such member: its level lies above the ancestor that is named."""
     if not isinstance(form, Parallel | UpTo):
         return form

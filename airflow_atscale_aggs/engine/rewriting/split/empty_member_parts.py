@@ -22,7 +22,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_data
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 
-def members_shown(
+def empty_member_queries(
     query: ModelQuery, parts: Sequence[FactQuery], model: SemanticModel, paths: JoinPaths
 ) -> tuple[FactQuery, ...]:
     """A part on the dimension's dataset for each role whose members are all shown.

@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_moves import member_data
 from airflow_atscale_aggs.engine.rewriting.split.member_rules import (
     DefaultFilter,
     DefaultMembers,
-    check_added_up,
+    check_aggregatable,
 )
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
@@ -64,7 +64,7 @@ class FactQuery:
         columns: by place of an attribute: the key column that is meant; its name column elsewhere.
         is_repeated: it lacks some keys and is joined to the other parts on those that it has.
         numbers: places of metrics that no part has, so that they are empty everywhere, and that are numbers.
-        scope: how it is measured at other coordinates than those of its rows; None: where they stand.
+        shift: how it is measured at other coordinates than those of its rows; None: where they stand.
     """
 
     fact: str
@@ -78,12 +78,12 @@ class FactQuery:
     edges: Mapping[int, Edge] = field(default_factory=dict)
     columns: Mapping[int, str] = field(default_factory=dict)
     numbers: frozenset[int] = frozenset()
-    scope: ContextShift | None = None
+    shift: ContextShift | None = None
 
     @property
     def shown(self) -> tuple[int, ...]:
         """Places of the keys that its rows have in the end."""
-        return self.scope.shown if self.scope is not None else self.keys
+        return self.shift.shown if self.shift is not None else self.keys
 
     @cached_property
     def needed(self) -> FactPart:
@@ -121,7 +121,7 @@ class _Splitter:
         plain = (*query.keys, *query.members, query.where)
         used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
         self._joined = frozenset(place for join in query.joins for place in references(join.on, Ref.ATTRIBUTE))
-        self._used = frozenset(used | set(query.kept) | self._joined)
+        self._used = frozenset(used | set(query.required_joins) | self._joined)
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
     def split(self) -> tuple[FactQuery, ...]:
@@ -134,7 +134,9 @@ class _Splitter:
             return (self._members(),)
         groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
-            fact = metric.dataset if metric is not None else self._query.facts.get(place) or self._fact_of_rows()
+            fact = (
+                metric.dataset if metric is not None else self._query.counted_facts.get(place) or self._fact_of_rows()
+            )
             missing = self._unreachable(fact)
             if missing and not self._stays(metric, missing):
                 continue
@@ -155,7 +157,7 @@ class _Splitter:
         if self._query.members and len(parts) > 1 and (counted or any(part.is_repeated for part in parts)):
             shown = (*counted, *self._query.members)[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
-        return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.scope is not None)))
+        return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.shift is not None)))
 
     def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
         """What is measured elsewhere is shown in the groups that its fact has, also where nothing is measured in them."""
@@ -222,14 +224,14 @@ class _Splitter:
         reached = self._paths.attributes_of(fact)
         conjuncts = tuple(one for one in self._conjuncts if one is not None)
         name = self._query.metrics[next(iter(metrics))]
-        scope = shift_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
-        if scope is None:
+        shift = shift_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
+        if shift is None:
             return None
         for place, metric in metrics.items():
             self._check_framed(place, metric, frame)
-        is_moved = scope.move is not None and scope.function == "aggregate"
+        is_moved = shift.move is not None and shift.function == "aggregate"
         is_over_rows = is_moved and any(one.calculation_method not in ROLLED_UP for one in metrics.values() if one)
-        return self._part(fact, metrics, lacks=False, scope=replace(scope, is_over_rows=is_over_rows))
+        return self._part(fact, metrics, lacks=False, shift=replace(shift, is_over_rows=is_over_rows))
 
     def _check_framed(self, place: int, metric: Metric | None, frame: Frame) -> None:
         """A set has one value of a metric only where its members are told by their rows."""
@@ -247,32 +249,32 @@ class _Splitter:
                 )
 
     def _part(
-        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, scope: ContextShift | None = None
+        self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, shift: ContextShift | None = None
     ) -> FactQuery:
         reached = self._paths.attributes_of(fact)
         here = {place for place in self._used if self._query.attributes[place] in reached}
-        keys = self._keys_here(here, fact) if scope is None else scope.keys
-        conjuncts = self._conjuncts if scope is None else scope.conditions
-        each = {scope.each} if scope is not None and scope.each is not None else set()
-        if scope is not None:
+        keys = self._keys_here(here, fact) if shift is None else shift.keys
+        conjuncts = self._conjuncts if shift is None else shift.conditions
+        each = {shift.each} if shift is not None and shift.each is not None else set()
+        if shift is not None:
             here |= {at for one in conjuncts for at in references(one, Ref.ATTRIBUTE)}
         conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
         used = {at for key in keys for at in self._key_attributes[key]} | each
         used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
         used |= self._joined
-        self._check_joined(fact, here, scope)
-        used |= self._kept(used, reached) if scope is None else set()
+        self._check_joined(fact, here, shift)
+        used |= self._kept(used, reached) if shift is None else set()
         slices, sliced = self._slices(metrics, reached, fact)
         edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
         for place in edges.keys() & slices.keys():
             reason = "a semi-additive metric under a condition of its own is not answered"
             raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
-        shown = keys if scope is None else scope.shown
+        shown = keys if shift is None else shift.shown
         attributes = {place: reached[self._query.attributes[place]] for place in sorted(used | sliced)}
         defaults = [one for one in self._defaults.filters(reached) if one.attribute in reached]
         columns = self._add_defaults(defaults, attributes, conditions, reached)
         if self._model.not_added_up:
-            check_added_up(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
+            check_aggregatable(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
         return FactQuery(
             fact=fact,
             attributes=attributes,
@@ -283,13 +285,13 @@ class _Splitter:
             keys=keys,
             metrics=metrics,
             where=all_of(one.copy() for one in conditions) if conditions else None,
-            is_repeated=(lacks or scope is not None) and len(shown) < len(self._query.keys),
-            scope=scope,
+            is_repeated=(lacks or shift is not None) and len(shown) < len(self._query.keys),
+            shift=shift,
         )
 
-    def _check_joined(self, fact: str, here: Collection[int], scope: ContextShift | None) -> None:
+    def _check_joined(self, fact: str, here: Collection[int], shift: ContextShift | None) -> None:
         """Relations are joined to all rows of all facts."""
-        if self._query.joins and scope is not None:
+        if self._query.joins and shift is not None:
             reason = "a metric that is measured at other members is not answered beside a joined relation"
             raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
         for place in self._joined - set(here):
@@ -299,10 +301,10 @@ class _Splitter:
 
     def _kept(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
         """One attribute for each join that leaves rows out though nothing of it is used otherwise."""
-        bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.kept)}
+        bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.required_joins)}
         ways = {bound.steps for place, bound in bounds.items() if place in used and bound is not None}
         kept: set[int] = set()
-        for place in self._query.kept:
+        for place in self._query.required_joins:
             bound = bounds[place]
             if bound is not None and bound.steps and not bound.keeps_rows and bound.steps not in ways:
                 ways.add(bound.steps)

@@ -27,7 +27,7 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, SemanticModel
-from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Lagged, Moved, Parallel, UpTo, Window
+from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Lagged, Move, Parallel, UpTo, Window
 from airflow_atscale_aggs.engine.sql.fact_joins import groupable
 from airflow_atscale_aggs.engine.sql.queries import as_double
 from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
@@ -62,7 +62,7 @@ class Calendar:
     ancestors: tuple[BoundAttribute, ...] = ()
     parallel: str = ""
     has_places: bool = False
-    is_told_by_name: bool = True
+    is_identified_by_name: bool = True
     loose: tuple[int, ...] = ()
     beside: tuple[BoundAttribute, ...] = ()
 
@@ -112,13 +112,13 @@ class Calendar:
         return replace(self, shown=shown, loose=tuple(place for place in self.loose if place not in places))
 
     @property
-    def names_tell(self) -> Dependency:
+    def name_claim(self) -> Dependency:
         """One name, one member."""
         own = self.own
         return Dependency(own.dataset, (own.name_column,), (), own.key_columns, is_join_key=True)
 
     @property
-    def all_tell(self) -> Dependency | None:
+    def shown_claim(self) -> Dependency | None:
         """All that is shown together, one member; None where it is not in one dataset."""
         own, bounds = self.own, [bound for _, bound in self.shown]
         if any(bound.dataset != own.dataset or bound.steps != own.steps for bound in bounds):
@@ -127,9 +127,9 @@ class Calendar:
         return Dependency(own.dataset, names, (), own.key_columns, is_join_key=False)
 
     @property
-    def asked(self) -> tuple[Dependency, ...]:
+    def all_claims(self) -> tuple[Dependency, ...]:
         """All claims to ask the data about."""
-        tell = (self.names_tell, self.all_tell, self.without(self.loose).all_tell)
+        tell = (self.name_claim, self.shown_claim, self.without(self.loose).shown_claim)
         beside = (self.one_value_of(bound) for bound in self.beside)
         return (*self.claims, *(one for one in tell if one is not None), *beside)
 
@@ -151,7 +151,7 @@ class WantedMembers:
     beside: tuple[GrainAttribute, ...] = ()
 
 
-def calendar_of(form: Moved, wanted: WantedMembers, context: tuple[str, SemanticModel, JoinPaths]) -> Calendar:
+def calendar_of(form: Move, wanted: WantedMembers, context: tuple[str, SemanticModel, JoinPaths]) -> Calendar:
     """The members that a form moves among.
 
     Args:
@@ -199,7 +199,7 @@ def calendar_of(form: Moved, wanted: WantedMembers, context: tuple[str, Semantic
     return found
 
 
-def _is_strict(form: Moved, attribute: GrainAttribute, wanted: WantedMembers) -> bool:
+def _is_strict(form: Move, attribute: GrainAttribute, wanted: WantedMembers) -> bool:
     """Whether an attribute goes with the member: the level itself, those of its hierarchy, and what it determines."""
     return attribute == wanted.level or attribute.name in form.axis.levels or attribute.name in wanted.determined
 
@@ -268,16 +268,16 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
             what = f"({', '.join(claim.key)}) of `{claim.dataset}` has several values of ({', '.join(claim.columns)})"
             raise _refused(calendar.metric, f"members of `{calendar.level}` are not told apart: {what} in the data")
     own = calendar.own
-    if own.key_columns == (own.name_column,) or calendar.names_tell in functional:
+    if own.key_columns == (own.name_column,) or calendar.name_claim in functional:
         return calendar
-    together = calendar.all_tell
+    together = calendar.shown_claim
     if together is not None and together in functional:
-        return replace(calendar, is_told_by_name=False)
+        return replace(calendar, is_identified_by_name=False)
     reason = f"several members of `{calendar.level}` have one name, which is one group"
     raise _refused(calendar.metric, reason, "Group by the levels above it as well.")
 
 
-def members_select(calendar: Calendar, rows: FactRows, names: Mapping[int, str]) -> exp.Select:
+def select_members(calendar: Calendar, rows: FactRows, names: Mapping[int, str]) -> exp.Select:
     """One row per member: what is shown of it, its position, and its place within each ancestor.
 
     Args:
@@ -343,9 +343,9 @@ def _ranked(function: exp.Expression, within: exp.Expression | None, by: exp.Exp
     return exp.Window(this=function, partition_by=partition, order=order)
 
 
-def moved_select(
+def select_moved_rows(
     calendar: Calendar,
-    move: Moved,
+    move: Move,
     places: tuple[str, str],
     keys: Mapping[int, str],
     metrics: Mapping[str, str],
@@ -376,7 +376,7 @@ def moved_select(
 
 
 def join_members(
-    calendar: Calendar, move: Moved, select: exp.Select, members: str, keys: Mapping[int, tuple[str, exp.Expression]]
+    calendar: Calendar, move: Move, select: exp.Select, members: str, keys: Mapping[int, tuple[str, exp.Expression]]
 ) -> dict[int, exp.Expression]:
     """Join the member that a row is of, and those that it is shown at.
 
@@ -389,7 +389,7 @@ def join_members(
     """
     name, value = keys[calendar.shown[-1][0]]
     tests = [exp.EQ(this=column_of(name, _OWN), expression=value.copy())]
-    if not calendar.is_told_by_name:
+    if not calendar.is_identified_by_name:
         others = [keys[place] for place, _ in calendar.shown[:-1]]
         tests += [exp.NullSafeEQ(this=column_of(other, _OWN), expression=one.copy()) for other, one in others]
     ons = [exp.and_(*tests, copy=False), exp.and_(*_meeting(move, calendar), copy=False)]
@@ -399,7 +399,7 @@ def join_members(
     return {place: column_of(keys[place][0], _SHOWN) for place, _ in calendar.shown}
 
 
-def _meeting(move: Moved, calendar: Calendar) -> list[exp.Expression]:
+def _meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
     """Which members' rows are shown at which member."""
     own, shown = _OWN, _SHOWN
     here, there = column_of("position", own), column_of("position", shown)

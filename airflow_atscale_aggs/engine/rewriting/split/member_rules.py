@@ -124,7 +124,7 @@ def read_default(
     return attribute.name, ((None, names[-1]),)
 
 
-def check_added_up(
+def check_aggregatable(
     query: ModelQuery,
     metrics: Iterable[int],
     reached: Iterable[GrainAttribute],
@@ -165,7 +165,7 @@ def _used_places(query: ModelQuery) -> set[int]:
 def _roles_of(frame: Frame | None) -> set[Role]:
     if frame is None:
         return set()
-    roles = {one.role for one in frame.without} | {attribute.role for attribute in frame.kept}
+    roles = {one.role for one in frame.without} | {attribute.role for attribute in frame.current}
     if frame.form is not None:
         roles.add(frame.form.level.role if isinstance(frame.form, Between | Each) else frame.form.axis.role)
     return roles
