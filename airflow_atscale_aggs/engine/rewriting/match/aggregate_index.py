@@ -1,9 +1,10 @@
 """Which active aggregate answers a fact query with the fewest rows read.
 
-An aggregate serves when every attribute that the part uses is stored in it, or determined by a stored one through a hierarchy
-that the data proved functional; when its measures roll up to the part's metrics; and when no fact row stands in it more
-often than in the part's own groups. The index keeps one bitset of aggregates per attribute and measure, aggregates in order
-of their rows: a match is an AND of a few of them, the cheapest is the lowest bit that is left.
+An aggregate serves under three conditions. Every attribute that the fact query uses is stored in it, or is determined by a
+stored one through a hierarchy that the data proved functional. Its measures roll up to the query's metrics. No fact row
+stands in it more often than in the query's own groups. The index keeps one bitset of aggregates for each attribute and each
+measure, and orders the aggregates by their rows. So a match is an AND of a few bitsets, and the lowest bit of the result is the
+cheapest aggregate.
 
 Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001), filter trees; DESIGN "Keys and names".
 """
@@ -32,7 +33,7 @@ _Claims = tuple[BoundAttribute, tuple[tuple[BoundAttribute, Dependency], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The aggregate that answers a part, and where its attributes come from.
+    """The aggregate that answers a fact query, and where its attributes come from.
 
     Attributes:
         cost: rows that are read: its own, and those of dimensions that are joined back.
@@ -44,10 +45,10 @@ class Match:
 
 
 RowsOf = Callable[[str], int]
-"""Rows of a dataset, about; 0 where nobody knows."""
+"""The estimated rows of a dataset; 0 where they are not known."""
 
 
-def _unknown(_: str) -> int:
+def _no_rows(_: str) -> int:
     return 0
 
 
@@ -55,7 +56,9 @@ class InstanceIndex:
     """The active instances of one model, ready to be asked. Built once per version of the registry."""
 
     def __init__(self, instances: Iterable[ServingInstance]) -> None:
-        self.instances = tuple(sorted(instances, key=lambda one: (one.rows, len(one.part.attributes), one.id)))
+        self.instances = tuple(
+            sorted(instances, key=lambda instance: (instance.rows, len(instance.part.attributes), instance.id))
+        )
         self._facts: dict[str, int] = {}
         self._attributes: dict[tuple[str, GrainAttribute], int] = {}
         self._bound: dict[tuple[str, GrainAttribute], BoundAttribute] = {}
@@ -67,15 +70,15 @@ class InstanceIndex:
             self._add(1 << number, instance.part)
 
     def _add(self, bit: int, part: FactPart) -> None:
-        _set(self._facts, part.fact, bit)
+        _set_bit(self._facts, part.fact, bit)
         many = frozenset(bound.attribute for bound in part.attributes if bound.is_many_to_many)
-        _set(self._many, (part.fact, many), bit)
-        _set(self._grains, (part.fact, frozenset(bound.attribute for bound in part.attributes)), bit)
+        _set_bit(self._many, (part.fact, many), bit)
+        _set_bit(self._grains, (part.fact, frozenset(bound.attribute for bound in part.attributes)), bit)
         for bound in part.attributes:
-            _set(self._attributes, (part.fact, bound.attribute), bit)
+            _set_bit(self._attributes, (part.fact, bound.attribute), bit)
             self._bound.setdefault((part.fact, bound.attribute), bound)
         for measure in part.measures:
-            _set(self._measures, measure, bit)
+            _set_bit(self._measures, measure, bit)
 
     def popularity(self, fact: str, attribute: GrainAttribute) -> int:
         """How many aggregates of a fact store an attribute."""
@@ -84,25 +87,26 @@ class InstanceIndex:
     def find(
         self,
         query: ModelQuery,
-        part: FactQuery,
+        fact_query: FactQuery,
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
         among: int | None = None,
-        rows_of: RowsOf = _unknown,
+        rows_of: RowsOf = _no_rows,
     ) -> Match | None:
-        """The aggregate that answers the part with the fewest rows read; None when none does.
+        """The aggregate that answers the fact query with the fewest rows read; None when none does.
 
         Args:
             since: only aggregates that know the facts of this moment; None: all.
-            among: what `find_improvements` found for the part, where nothing has been proven since; None: looked for anew.
+            among: the bits that `find_improvements` gave for the fact query, where nothing has been proven since; None: the
+                index is asked anew.
             rows_of: what joining a dimension back costs.
         """
-        needed = part.needed
-        bits = self._storing(query, part) & self._with_attributes(needed, proven) if among is None else among
-        asked = _asked(needed)
+        needed = fact_query.needed
+        bits = self._storing(query, fact_query) & self._with_attributes(needed, proven) if among is None else among
+        asked = _without_fragile_measures(needed)
         best: Match | None = None
-        for number in _numbers(bits):
+        for number in _places_of_bits(bits):
             instance = self.instances[number]
             if best is not None and best.cost <= instance.rows:
                 break
@@ -110,106 +114,114 @@ class InstanceIndex:
                 continue
             way = derivation(asked, instance.part, proven)
             if way is not None:
-                cost = instance.rows + sum(rows_of(source.dataset) for source in _joined_back(way))
+                cost = instance.rows + sum(rows_of(source.dataset) for source in _sources_joined_back(way))
                 if best is None or cost < best.cost:
                     best = Match(instance, way, cost)
         return best
 
     def find_improvements(
-        self, query: ModelQuery, part: FactQuery, proven: AbstractSet[Dependency]
+        self, query: ModelQuery, fact_query: FactQuery, proven: AbstractSet[Dependency]
     ) -> tuple[int, tuple[BoundAttribute, ...]]:
         """Which aggregates can answer, as bits, and what may be proven so that a cheaper one can.
 
         Returns:
-            The stored attributes whose keys would have to determine what the part needs stand second; none when no proof
-            can improve on what is found already.
+            The bits stand first. Second stand the stored attributes whose keys would have to determine what the fact query
+            needs; none when no proof can lead to a cheaper aggregate.
         """
-        needed = part.needed
-        fit = self._storing(query, part)
-        found = fit & self._with_attributes(needed, proven)
-        cheaper = (found & -found) - 1 if found else -1
+        needed = fact_query.needed
+        fit = self._storing(query, fact_query)
+        answering = fit & self._with_attributes(needed, proven)
+        cheaper = (answering & -answering) - 1 if answering else -1
         possible = fit & cheaper
         if not possible:
-            return found, ()
+            return answering, ()
         sources: dict[BoundAttribute, None] = {}
         for bound in needed.attributes:
-            here = self._attributes.get((needed.fact, bound.attribute), 0)
+            storing = self._attributes.get((needed.fact, bound.attribute), 0)
             for source, _ in self._sources(needed.fact, bound):
-                here |= self._attributes[needed.fact, source.attribute]
+                storing |= self._attributes[needed.fact, source.attribute]
                 sources[source] = None
-            possible &= here
-        return found, tuple(source for source in sources if self._attributes[needed.fact, source.attribute] & possible)
+            possible &= storing
+        return answering, tuple(
+            source for source in sources if self._attributes[needed.fact, source.attribute] & possible
+        )
 
-    def claimed_sources(self, part: FactQuery) -> tuple[BoundAttribute, ...]:
-        """Stored attributes that the model claims to determine one that the part uses."""
-        sources = (source for bound in part.needed.attributes for source, _ in self._sources(part.fact, bound))
+    def claimed_sources(self, fact_query: FactQuery) -> tuple[BoundAttribute, ...]:
+        """Stored attributes that the model claims to determine one that the fact query uses."""
+        sources = (
+            source for bound in fact_query.needed.attributes for source, _ in self._sources(fact_query.fact, bound)
+        )
         return tuple(dict.fromkeys(sources))
 
     def misses(
         self,
         query: ModelQuery,
-        part: FactQuery,
+        fact_query: FactQuery,
         proven: AbstractSet[Dependency],
         *,
         since: datetime | None = None,
-        rows_of: RowsOf = _unknown,
+        rows_of: RowsOf = _no_rows,
     ) -> list[Candidate]:
-        """Every instance of the fact that does not answer the part, or answers it dearer, nearest first."""
-        taken = self.find(query, part, proven, since=since, rows_of=rows_of)
-        found = []
+        """Every instance of the fact that does not answer the fact query, or costs more; the nearest comes first."""
+        match = self.find(query, fact_query, proven, since=since, rows_of=rows_of)
+        candidates = []
         for instance in self.instances:
-            if instance.part.fact == part.fact and (taken is None or instance is not taken.instance):
-                why = explain_miss(query, part, instance, proven)
-                if why.miss is Miss.DEARER:
-                    is_smaller = taken is not None and instance.rows < taken.instance.rows
-                    own = Miss.JOINS_DEARER if is_smaller else Miss.DEARER
-                    why = replace(why, miss=own if instance.is_fresh(since) else Miss.STALE)
-                found.append(why)
-        return sorted(found, key=nearness)
+            if instance.part.fact == fact_query.fact and (match is None or instance is not match.instance):
+                candidate = explain_miss(query, fact_query, instance, proven)
+                if candidate.miss is Miss.DEARER:
+                    is_smaller = match is not None and instance.rows < match.instance.rows
+                    miss = Miss.JOINS_DEARER if is_smaller else Miss.DEARER
+                    candidate = replace(candidate, miss=miss if instance.is_fresh(since) else Miss.STALE)
+                candidates.append(candidate)
+        return sorted(candidates, key=nearness)
 
-    def _storing(self, query: ModelQuery, part: FactQuery) -> int:
-        """Instances of the fact that store the metrics' pieces and can give them at the part's grain."""
-        bits = 0 if why_only_facts(query, part) is not None else self._facts.get(part.fact, 0)
-        for metric in part.metrics.values():
-            for piece in pieces_of(metric, part.fact):
+    def _storing(self, query: ModelQuery, fact_query: FactQuery) -> int:
+        """Instances of the fact that store the metrics' pieces and can give them at the fact query's grain."""
+        bits = 0 if why_only_facts(query, fact_query) is not None else self._facts.get(fact_query.fact, 0)
+        for metric in fact_query.metrics.values():
+            for piece in pieces_of(metric, fact_query.fact):
                 bits &= self._measures.get(piece, 0)
                 if not piece.rolls_up:
-                    bits &= self._only_grain(query, part)
-        many = frozenset(bound.attribute for bound in part.attributes.values() if bound.is_many_to_many)
-        return bits & self._many.get((part.fact, many), 0)
+                    bits &= self._only_grain(query, fact_query)
+        many = frozenset(bound.attribute for bound in fact_query.attributes.values() if bound.is_many_to_many)
+        return bits & self._many.get((fact_query.fact, many), 0)
 
-    def _only_grain(self, query: ModelQuery, part: FactQuery) -> int:
-        if not_single_rows(query, part):
+    def _only_grain(self, query: ModelQuery, fact_query: FactQuery) -> int:
+        if not_single_rows(query, fact_query):
             return 0
-        return self._grains.get((part.fact, frozenset(one.attribute for one in part.attributes.values())), 0)
+        return self._grains.get(
+            (fact_query.fact, frozenset(bound.attribute for bound in fact_query.attributes.values())), 0
+        )
 
     def _with_attributes(self, needed: FactPart, proven: AbstractSet[Dependency]) -> int:
         bits = -1
         for bound in needed.attributes:
-            here = self._attributes.get((needed.fact, bound.attribute), 0)
+            serving = self._attributes.get((needed.fact, bound.attribute), 0)
             for source, claim in self._sources(needed.fact, bound):
                 if claim in proven:
-                    here |= self._attributes[needed.fact, source.attribute]
-            bits &= here
+                    serving |= self._attributes[needed.fact, source.attribute]
+            bits &= serving
         return bits & self._facts.get(needed.fact, 0)
 
     def _sources(self, fact: str, bound: BoundAttribute) -> tuple[tuple[BoundAttribute, Dependency], ...]:
         """Stored attributes that the model claims to determine an attribute, each with the claim."""
         key = (fact, bound.attribute)
-        known = self._claims.get(key)
-        if known is None or (known[0] is not bound and known[0] != bound):
-            stored = [] if bound.is_many_to_many else [one for (where, _), one in self._bound.items() if where == fact]
+        entry = self._claims.get(key)
+        if entry is None or (entry[0] is not bound and entry[0] != bound):
+            stored = (
+                [] if bound.is_many_to_many else [source for (owner, _), source in self._bound.items() if owner == fact]
+            )
             claims = ((source, dependency_of(bound, source)) for source in stored)
-            known = self._claims[key] = (bound, tuple((one, claim) for one, claim in claims if claim is not None))
-        return known[1]
+            entry = self._claims[key] = (bound, tuple((source, claim) for source, claim in claims if claim is not None))
+        return entry[1]
 
 
-def _joined_back(way: Derivation) -> set[BoundAttribute]:
+def _sources_joined_back(way: Derivation) -> set[BoundAttribute]:
     return {origin.source for origin in way.origins if not origin.is_stored}
 
 
-def _asked(needed: FactPart) -> FactPart:
-    """What the lattice is asked for: without what is exact at its own grain only, which the index has decided on."""
+def _without_fragile_measures(needed: FactPart) -> FactPart:
+    """What the lattice is asked for. Measures that are exact only at their own grain are left out: the index decides on them."""
     rolling = tuple(measure for measure in needed.measures if measure.rolls_up)
     if len(rolling) == len(needed.measures):
         return needed
@@ -218,11 +230,11 @@ def _asked(needed: FactPart) -> FactPart:
     )
 
 
-def _set(index: dict[_Key, int], key: _Key, bit: int) -> None:
+def _set_bit(index: dict[_Key, int], key: _Key, bit: int) -> None:
     index[key] = index.get(key, 0) | bit
 
 
-def _numbers(bits: int) -> Iterator[int]:
+def _places_of_bits(bits: int) -> Iterator[int]:
     """Places of the bits that are set, lowest first."""
     while bits:
         lowest = bits & -bits

@@ -1,9 +1,10 @@
-"""How many fact rows a part of a query would read: all of them, unless an index leads to those that its condition keeps.
+"""How many fact rows a fact query would read: all of them, unless an index leads to those that its condition keeps.
 
     WHERE day = …    1 of 1,826 days, index on sales.day_id, rows in the order of days     rows / 1,826
                      the same, rows in any order                                           rows / 1,826, four times as dear
 
-An aggregate costs all of its rows and those of dimensions that are joined back to it. Values are not looked at: a plan serves all values of a query's shape.
+An aggregate costs all of its rows, and those of the dimensions that are joined back to it. The values of conditions do not matter
+here: one plan serves every query that differs from it in values alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _SCATTERED = 4
 """Reading a row somewhere costs as much as reading so many in a row; PostgreSQL's own default ratio."""
 
 _RANGE = 1 / 3
-"""Share of the rows that a range keeps, when nobody knows better; PostgreSQL's own default."""
+"""Share of the rows that a range is assumed to keep; PostgreSQL's own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,30 @@ Statistics = Mapping[tuple[str, str], TableStatistics]
 """By (schema, table) as the warehouse spells them."""
 
 
-def cost_on_facts(part: FactQuery, sources: Sources, statistics: Statistics) -> FactCost | None:
-    """What the part costs on its fact dataset; None when the warehouse does not tell its size."""
-    fact = statistics_of(part.fact, sources, statistics)
+def cost_on_facts(fact_query: FactQuery, sources: Sources, statistics: Statistics) -> FactCost | None:
+    """What the fact query costs on its fact dataset; None when the warehouse does not tell its size."""
+    fact = statistics_of(fact_query.fact, sources, statistics)
     if fact is None:
         return None
     shares: dict[str, float] = {}
-    for bound, condition in _conditions(part):
-        column = _way_in(bound, sources)
-        known = fact.columns.get(column) if column else None
+    for bound, condition in _conditions(fact_query):
+        column = _leading_column(bound, sources)
+        column_statistics = fact.columns.get(column) if column else None
         share = _share(condition, bound, sources, statistics)
-        if column and known is not None and known.is_indexed and share is not None:
+        if column and column_statistics is not None and column_statistics.is_indexed and share is not None:
             shares[column] = shares.get(column, 1.0) * share
-    costs = [(fact.rows * share * _dearness(fact.columns[column]), column) for column, share in shares.items()]
+    costs = [(fact.rows * share * _cost_of_row(fact.columns[column]), column) for column, share in shares.items()]
     cost, index = min(costs, default=(fact.rows, ""))
     return FactCost(fact.rows, fact.rows) if cost >= fact.rows else FactCost(fact.rows, max(int(cost), 1), index)
 
 
-def _dearness(column: ColumnStatistics) -> int:
+def _cost_of_row(column: ColumnStatistics) -> int:
     return 1 if abs(column.correlation) >= _ORDERED else _SCATTERED
 
 
-def _conditions(part: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
+def _conditions(fact_query: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
     """Conditions that all rows meet, on one attribute each."""
-    where = part.where
+    where = fact_query.where
     if where is None:
         return
     for condition in where.flatten() if isinstance(where, exp.And) else [where]:
@@ -79,11 +80,11 @@ def _conditions(part: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expressio
         places = set(references(plain, Ref.ATTRIBUTE))
         if len(places) == 1:
             place = places.pop()
-            bound = part.attributes[place]
-            yield replace(bound, name_column=part.columns.get(place, bound.name_column)), plain
+            bound = fact_query.attributes[place]
+            yield replace(bound, name_column=fact_query.columns.get(place, bound.name_column)), plain
 
 
-def _way_in(bound: BoundAttribute, sources: Sources) -> str:
+def _leading_column(bound: BoundAttribute, sources: Sources) -> str:
     """The fact's column by whose index the rows of a member are found; empty when there is none."""
     if any(step.kind is JoinKind.BRIDGE for step in bound.steps):
         return ""
@@ -98,17 +99,21 @@ def _way_in(bound: BoundAttribute, sources: Sources) -> str:
 def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, statistics: Statistics) -> float | None:
     """The share of the rows that a condition keeps; None for a condition that no index serves."""
     if isinstance(condition, (exp.Between, exp.LT, exp.LTE, exp.GT, exp.GTE)):
-        return _RANGE if _compares(condition) else None
-    if not isinstance(condition, (exp.EQ, exp.In)) or not _compares(condition):
+        return _RANGE if _compares_attribute(condition) else None
+    if not isinstance(condition, (exp.EQ, exp.In)) or not _compares_attribute(condition):
         return None
     values = len(condition.expressions) if isinstance(condition, exp.In) else 1
     table = statistics_of(bound.dataset, sources, statistics)
     column = sources[bound.dataset].physical_name(bound.name_column)
-    known = table.columns.get(column) if table is not None and column is not None else None
-    return min(values / known.distinct, 1.0) if known is not None and known.distinct else None
+    column_statistics = table.columns.get(column) if table is not None and column is not None else None
+    return (
+        min(values / column_statistics.distinct, 1.0)
+        if column_statistics is not None and column_statistics.distinct
+        else None
+    )
 
 
-def _compares(condition: exp.Expression) -> bool:
+def _compares_attribute(condition: exp.Expression) -> bool:
     """The attribute itself stands on one side."""
     sides = (condition.this, condition.args.get("expression"))
     return any(side is not None and attribute_at(side) is not None for side in sides)

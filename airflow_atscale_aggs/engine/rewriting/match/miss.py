@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.rewriting.split.many_to_many import several_mem
 
 
 class Miss(StrEnum):
-    """Why an aggregate does not answer a part of a query."""
+    """Why an aggregate does not answer a fact query."""
 
     OTHER_FACT = "other fact"
     NOT_BUILT = "defined but not built"
@@ -43,7 +43,7 @@ class Miss(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An aggregate that was looked at and not taken.
+    """An aggregate that does not answer a fact query, and why.
 
     Attributes:
         missing: names of the attributes and metrics that stand against it.
@@ -63,95 +63,101 @@ class Candidate:
 
 
 def explain_miss(
-    query: ModelQuery, part: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
+    query: ModelQuery, fact_query: FactQuery, instance: ServingInstance, proven: AbstractSet[Dependency]
 ) -> Candidate:
     """The most specific reason against an aggregate; `Miss.DEARER` when there is none."""
     stored = instance.part
     answers = Candidate(aggregate=instance.aggregate, fact=stored.fact, miss=Miss.DEARER, rows=instance.rows)
-    if stored.fact != part.fact:
+    if stored.fact != fact_query.fact:
         return replace(answers, miss=Miss.OTHER_FACT)
-    facts_only = why_only_facts(query, part)
+    facts_only = why_only_facts(query, fact_query)
     if facts_only is not None:
         return replace(answers, miss=facts_only[0], missing=facts_only[1])
-    many, own_many = (
-        frozenset(one.attribute for one in each.attributes if one.is_many_to_many) for each in (part.needed, stored)
-    )
-    if many != own_many:
-        return replace(
-            answers, miss=Miss.MANY_TO_MANY, missing=tuple(sorted(one.query_name for one in many ^ own_many))
-        )
-    lacking = _lacking(part, stored, proven)
-    metrics = tuple(
-        metric.name
-        for metric in part.metrics.values()
-        if metric is not None and not set(pieces_of(metric, part.fact)) <= set(stored.measures)
-    )
+    differing = _many_to_many_attributes(fact_query.needed) ^ _many_to_many_attributes(stored)
+    if differing:
+        names = tuple(sorted(attribute.query_name for attribute in differing))
+        return replace(answers, miss=Miss.MANY_TO_MANY, missing=names)
+    lacking = _lacking_attributes(fact_query, stored, proven)
+    metrics = _lacking_metrics(fact_query, stored)
     if not lacking and not metrics:
-        return _why_not_measures(query, part, instance, answers)
+        return _explain_measures(query, fact_query, instance, answers)
     names = tuple(bound.attribute.query_name for bound, _ in lacking)
     miss = lacking[0][1] if lacking else Miss.METRIC_NOT_STORED
-    kept = _grouped(query, part)
-    if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in kept for bound, _ in lacking):
+    grouped = _grouping_attributes(query, fact_query)
+    if miss is Miss.ATTRIBUTE_NOT_STORED and all(bound.attribute not in grouped for bound, _ in lacking):
         miss = Miss.FILTER_NOT_STORED
-    found = replace(answers, miss=miss, missing=(*names, *metrics))
+    candidate = replace(answers, miss=miss, missing=(*names, *metrics))
     together = {bound.attribute for bound in stored.attributes} | {bound.attribute for bound, _ in lacking}
-    is_grain = together == {bound.attribute for bound in part.attributes.values()}
-    if fragile_metrics(part) and (not is_grain or not_single_rows(query, part)):
-        return replace(found, change=_exactly(query, part))
+    is_grain = together == {bound.attribute for bound in fact_query.attributes.values()}
+    if fragile_metrics(fact_query) and (not is_grain or not_single_rows(query, fact_query)):
+        return replace(candidate, change=_exact_definition(query, fact_query))
     additions = [f"attribute `{name}`" for name in names] + [f"metric `{name}`" for name in metrics]
     return replace(
-        found,
+        candidate,
         change=f"add {', '.join(additions)} to `{instance.aggregate}`",
         lacking=tuple(bound for bound, _ in lacking),
         extra_rows=None if lacking else 0,
     )
 
 
-def _why_not_measures(query: ModelQuery, part: FactQuery, instance: ServingInstance, answers: Candidate) -> Candidate:
-    fragile = fragile_metrics(part)
-    is_same = {one.attribute for one in part.attributes.values()} == {one.attribute for one in instance.part.attributes}
-    if fragile and (not is_same or not_single_rows(query, part)):
-        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exactly(query, part))
+def _many_to_many_attributes(fact_part: FactPart) -> frozenset[GrainAttribute]:
+    return frozenset(bound.attribute for bound in fact_part.attributes if bound.is_many_to_many)
+
+
+def _explain_measures(
+    query: ModelQuery, fact_query: FactQuery, instance: ServingInstance, answers: Candidate
+) -> Candidate:
+    fragile = fragile_metrics(fact_query)
+    is_same = {bound.attribute for bound in fact_query.attributes.values()} == {
+        bound.attribute for bound in instance.part.attributes
+    }
+    if fragile and (not is_same or not_single_rows(query, fact_query)):
+        return replace(answers, miss=Miss.NOT_ADDITIVE, missing=fragile, change=_exact_definition(query, fact_query))
     return answers
 
 
-def why_only_facts(query: ModelQuery, part: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
+def why_only_facts(query: ModelQuery, fact_query: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
     """Why no aggregate at all can answer the part, and the metrics that stand against it."""
     reasons = (
-        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in part.edges)),
-        (Miss.NOT_ADDITIVE, tuple(query.metrics[place] for place in part.metrics) if _is_over_rows(part) else ()),
-        (Miss.NOT_ADDITIVE, _deviating(part)),
-        (Miss.SEVERAL_MEMBERS, tuple(one.attribute.query_name for one in several_members(query, part))),
-        (Miss.SKETCH, _sketched(part)),
+        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in fact_query.edges)),
+        (
+            Miss.NOT_ADDITIVE,
+            tuple(query.metrics[place] for place in fact_query.metrics) if _is_over_rows(fact_query) else (),
+        ),
+        (Miss.NOT_ADDITIVE, _deviation_metrics(fact_query)),
+        (Miss.SEVERAL_MEMBERS, tuple(bound.attribute.query_name for bound in several_members(query, fact_query))),
+        (Miss.SKETCH, _sketch_metrics(fact_query)),
     )
     return next((reason for reason in reasons if reason[1]), None)
 
 
-def _sketched(part: FactQuery) -> tuple[str, ...]:
+def _sketch_metrics(fact_query: FactQuery) -> tuple[str, ...]:
     """Metrics that roll up by sketches alone."""
     return tuple(
         metric.name
-        for metric in part.metrics.values()
-        if metric is not None and any(piece.function in SKETCHES for piece in pieces_of(metric, part.fact))
+        for metric in fact_query.metrics.values()
+        if metric is not None and any(piece.function in SKETCHES for piece in pieces_of(metric, fact_query.fact))
     )
 
 
-def _deviating(part: FactQuery) -> tuple[str, ...]:
+def _deviation_metrics(fact_query: FactQuery) -> tuple[str, ...]:
     """Deviations under a condition, whose means the stored pieces of all rows do not give."""
-    metrics = (part.metrics[place] for place in part.slices)
-    return tuple(one.name for one in metrics if one and one.calculation_method.startswith(("stddev", "var")))
+    metrics = (fact_query.metrics[place] for place in fact_query.slices)
+    return tuple(
+        metric.name for metric in metrics if metric and metric.calculation_method.startswith(("stddev", "var"))
+    )
 
 
-def _is_over_rows(part: FactQuery) -> bool:
+def _is_over_rows(fact_query: FactQuery) -> bool:
     """Whether it counts each row at several members, which no rolled up value can tell."""
-    return part.shift is not None and part.shift.is_over_rows
+    return fact_query.shift is not None and fact_query.shift.is_over_rows
 
 
-def _exactly(query: ModelQuery, part: FactQuery) -> str:
+def _exact_definition(query: ModelQuery, fact_query: FactQuery) -> str:
     """The definition that a query with such metrics needs; none when no aggregate's rows are its groups."""
-    if not_single_rows(query, part):
+    if not_single_rows(query, fact_query):
         return ""
-    names = ", ".join(f"`{one.attribute.query_name}`" for one in part.attributes.values()) or "no attributes"
+    names = ", ".join(f"`{bound.attribute.query_name}`" for bound in fact_query.attributes.values()) or "no attributes"
     return f"define an aggregate with exactly {names} and its metrics"
 
 
@@ -176,21 +182,32 @@ _FAR: Mapping[Miss, int] = {
 }
 
 
-def _grouped(query: ModelQuery, part: FactQuery) -> frozenset[GrainAttribute]:
+def _grouping_attributes(query: ModelQuery, fact_query: FactQuery) -> frozenset[GrainAttribute]:
     """Attributes that are grouped by, as they are."""
-    found = (attribute_at(query.keys[place]) for place in part.keys)
-    return frozenset(part.attributes[place].attribute for place in found if place is not None)
+    places = (attribute_at(query.keys[place]) for place in fact_query.keys)
+    return frozenset(fact_query.attributes[place].attribute for place in places if place is not None)
 
 
-def _lacking(part: FactQuery, stored: FactPart, proven: AbstractSet[Dependency]) -> list[tuple[BoundAttribute, Miss]]:
+def _lacking_attributes(
+    fact_query: FactQuery, stored: FactPart, proven: AbstractSet[Dependency]
+) -> list[tuple[BoundAttribute, Miss]]:
     """Needed attributes that an aggregate neither stores nor determines."""
     own = {bound.attribute for bound in stored.attributes}
     lacking: list[tuple[BoundAttribute, Miss]] = []
-    for bound in dict.fromkeys(part.attributes.values()):
+    for bound in dict.fromkeys(fact_query.attributes.values()):
         if bound.attribute in own:
             continue
         claims = [] if bound.is_many_to_many else [dependency_of(bound, source) for source in stored.attributes]
-        made = [claim for claim in claims if claim is not None]
-        if not any(claim in proven for claim in made):
-            lacking.append((bound, Miss.HIERARCHY_NOT_FUNCTIONAL if made else Miss.ATTRIBUTE_NOT_STORED))
+        existing = [claim for claim in claims if claim is not None]
+        if not any(claim in proven for claim in existing):
+            lacking.append((bound, Miss.HIERARCHY_NOT_FUNCTIONAL if existing else Miss.ATTRIBUTE_NOT_STORED))
     return lacking
+
+
+def _lacking_metrics(fact_query: FactQuery, stored: FactPart) -> tuple[str, ...]:
+    """Names of the metrics of which an aggregate does not store all pieces."""
+    return tuple(
+        metric.name
+        for metric in fact_query.metrics.values()
+        if metric is not None and not set(pieces_of(metric, fact_query.fact)) <= set(stored.measures)
+    )

@@ -51,31 +51,38 @@ class ServingInstance:
         return since is None or (self.as_of is not None and self.as_of >= since)
 
 
-def not_single_rows(query: ModelQuery, part: FactQuery) -> tuple[GrainAttribute, ...]:
-    """Attributes by which several rows of an aggregate of the part's own grain could fall into one group.
+def not_single_rows(query: ModelQuery, fact_query: FactQuery) -> tuple[GrainAttribute, ...]:
+    """Attributes by which several rows of an aggregate of the fact query's own grain could fall into one group.
 
-    Groups are single rows where each attribute is a grouping key by itself, or held to one value by WHERE or by the
-    condition of each metric that is exact at its own grain only, and its values tell its members apart.
+    A group is a single row where two things are true of each attribute. Its values tell its members apart. And it is a
+    grouping key by itself, or WHERE holds it to one value, or the condition of each metric that is exact only at its own grain
+    does.
     """
-    fixed = frozenset(part.attributes[place].attribute for place in fixed_places(query, part))
-    fragile = [place for place, metric in part.metrics.items() if metric is not None and _is_fragile(part, metric)]
-    by_metric = [_held(part, part.slices.get(place)) for place in fragile] or [frozenset()]
+    fixed = frozenset(fact_query.attributes[place].attribute for place in fixed_places(query, fact_query))
+    fragile = [
+        place for place, metric in fact_query.metrics.items() if metric is not None and _is_fragile(fact_query, metric)
+    ]
+    by_metric = [_pinned_attributes(fact_query, fact_query.slices.get(place)) for place in fragile] or [frozenset()]
     return tuple(
         bound.attribute
-        for bound in part.attributes.values()
+        for bound in fact_query.attributes.values()
         if not is_told_apart(bound) or any(bound.attribute not in fixed | held for held in by_metric)
     )
 
 
-def _held(part: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
+def _pinned_attributes(fact_query: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
     """Attributes that a condition holds to one value of their name."""
-    return frozenset(part.attributes[place].attribute for place in pinned_by(condition) if place not in part.columns)
+    return frozenset(
+        fact_query.attributes[place].attribute for place in pinned_by(condition) if place not in fact_query.columns
+    )
 
 
-def fragile_metrics(part: FactQuery) -> tuple[str, ...]:
+def fragile_metrics(fact_query: FactQuery) -> tuple[str, ...]:
     """Metrics that are exact only at the grain at which they are stored."""
-    return tuple(metric.name for metric in part.metrics.values() if metric is not None and _is_fragile(part, metric))
+    return tuple(
+        metric.name for metric in fact_query.metrics.values() if metric is not None and _is_fragile(fact_query, metric)
+    )
 
 
-def _is_fragile(part: FactQuery, metric: Metric) -> bool:
-    return not all(piece.rolls_up for piece in pieces_of(metric, part.fact))
+def _is_fragile(fact_query: FactQuery, metric: Metric) -> bool:
+    return not all(piece.rolls_up for piece in pieces_of(metric, fact_query.fact))
