@@ -1,4 +1,7 @@
-"""Texts and numbers in calculated metrics: what no warehouse computes is refused before a warehouse says so in its own words."""
+"""Finds calculations that mix texts and numbers in calculated metrics.
+
+No warehouse computes them. They are refused here, so that the user does not get the warehouse's own message.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Calculated metrics: MDX arithmetic, comparisons, CASE, IIF and ISEMPTY as expressions over base metrics.
 
 An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty; division yields NULL where the
-divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx`; what is put in for a
-base metric knows the coordinates that it stands at.
+divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx_reader`. What is put in for
+a base metric knows the members at which it is measured.
 
 Source: SML reference, ``metric_calc.expression``.
 """
@@ -85,7 +85,7 @@ MakeMetric = Callable[[str, Coordinates], exp.Expression]
 class _Room:
     """How many parts one expansion may still have."""
 
-    left: int = _MOST_PARTS
+    remaining: int = _MOST_PARTS
 
 
 class CalculatedMetrics:
@@ -111,61 +111,65 @@ class CalculatedMetrics:
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
         if len(above) > _MOST_LEVELS:
-            raise _refused(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
-        parsed, measures = self.read(calculation)
-        room.left -= sum(1 for _ in parsed.walk())
-        if room.left < 0:
-            raise _refused(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
+            raise _refusal(calculation, f"more than {_MOST_LEVELS} calculated metrics stand on each other")
+        parsed, measures = self.parse(calculation)
+        room.remaining -= sum(1 for _ in parsed.walk())
+        if room.remaining < 0:
+            raise _refusal(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
 
         def value_of(node: exp.Expression) -> exp.Expression:
             if not isinstance(node, exp.Column):
                 return node
-            one = measures[int(node.name)]
-            if one.measure in self._model.metrics:
-                value = metric(one.measure, one.coordinates)
+            measured = measures[int(node.name)]
+            if measured.measure in self._model.metrics:
+                value = metric(measured.measure, measured.coordinates)
             else:
-                if any(isinstance(each, Over) for each in one.coordinates):
-                    raise _refused(calculation, f"takes a set's value of `{one.measure}`, which is itself calculated")
-                value = self._expand(one.measure, _at(one.coordinates, metric), (*above, name), room)
+                if any(isinstance(coordinate, Over) for coordinate in measured.coordinates):
+                    raise _refusal(
+                        calculation, f"takes a set's value of `{measured.measure}`, which is itself calculated"
+                    )
+                value = self._expand(
+                    measured.measure, _at_coordinates(measured.coordinates, metric), (*above, name), room
+                )
             return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
         return parsed.copy().transform(value_of, copy=False)
 
-    def read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+    def parse(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
         """The calculation as SQL over numbered columns, and what these stand for.
 
         Raises:
             UnsupportedQueryError: its MDX is not translated.
         """
         if calculation.name not in self._parsed:
-            self._parsed[calculation.name] = self._read(calculation)
+            self._parsed[calculation.name] = self._parse(calculation)
         return self._parsed[calculation.name]
 
-    def _read(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+    def _parse(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
         if nesting_of(calculation.expression) > _MOST_LEVELS:
-            raise _refused(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
+            raise _refusal(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
         measures: list[MeasureAt] = []
 
-        def put(one: MeasureAt) -> str:
-            measures.append(MeasureAt(self._known(calculation, one.measure), one.coordinates))
-            # Apart from what stands beside it: two names that touch would be read as one.
+        def put(measured: MeasureAt) -> str:
+            measures.append(MeasureAt(self._metric_name(calculation, measured.measure), measured.coordinates))
+            # The spaces keep it apart from its neighbours: two names that touch would be read as one.
             return f' "{len(measures) - 1}" '
 
         try:
             parsed = sqlglot.parse_one(read_mdx(calculation.expression, put))
         except MdxError as error:
             reason = f"its MDX `{_one_line(str(error))}` is a tuple, member or set that is not translated"
-            raise _refused(calculation, reason) from error
+            raise _refusal(calculation, reason) from error
         except PARSER_ERRORS as error:
-            raise _refused(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
+            raise _refusal(calculation, "its MDX cannot be read as arithmetic, CASE or IIF") from error
         if _levels_of(parsed) > _MOST_IN_A_ROW:
-            raise _refused(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")
+            raise _refusal(calculation, f"its MDX has more than {_MOST_IN_A_ROW} operators in a row")
         self._put_bare_names(parsed, calculation, put)
-        return _translated(parsed, calculation, measures, self._is_number), tuple(measures)
+        return _translate(parsed, calculation, measures, self._is_number), tuple(measures)
 
-    def _is_number(self, one: MeasureAt) -> bool:
+    def _is_number(self, measured: MeasureAt) -> bool:
         """Whether a measure is surely no text: all methods but two answer numbers."""
-        metric = self._model.metrics.get(one.measure)
+        metric = self._model.metrics.get(measured.measure)
         return metric is not None and metric.calculation_method not in {"minimum", "maximum"}
 
     def _put_bare_names(
@@ -174,34 +178,34 @@ class CalculatedMetrics:
         """A name without brackets is a measure's. Quoted names are the measures that were put in already."""
         for column in list(parsed.find_all(exp.Column)):
             if len(column.parts) > 1 or not isinstance(column.this, exp.Identifier):
-                raise _refused(calculation, f"`{_one_line(column.sql())}` is not translated; write [Measures].[…]")
+                raise _refusal(calculation, f"`{_one_line(column.sql())}` is not translated; write [Measures].[…]")
             if not column.this.quoted:
                 number = put(MeasureAt(column.name)).strip(' "')
                 column.set("this", exp.to_identifier(number, quoted=True))
 
-    def _known(self, calculation: Calculation, name: str) -> str:
-        known = name if name in self._model.metrics or name in self._model.calculations else None
-        known = known or self._by_folded.get(name.casefold())
-        if known is None:
+    def _metric_name(self, calculation: Calculation, name: str) -> str:
+        existing = name if name in self._model.metrics or name in self._model.calculations else None
+        existing = existing or self._by_folded.get(name.casefold())
+        if existing is None:
             near = near_names(name, (*self._model.metrics, *self._model.calculations))
-            hint = f"; near names: {', '.join(f'`{one}`' for one in near)}" if near else ""
-            raise _refused(calculation, f"it refers to the metric `{name}`, which does not exist{hint}")
-        return known
+            hint = f"; near names: {', '.join(f'`{near_name}`' for near_name in near)}" if near else ""
+            raise _refusal(calculation, f"it refers to the metric `{name}`, which does not exist{hint}")
+        return existing
 
 
-def _at(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
+def _at_coordinates(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
     """Coordinates of a calculation hold for everything below it."""
     return lambda base, own: metric(base, (*coordinates, *own))
 
 
 def find_untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
-    """The calculations that no query will be answered for, and why, in words that quote the clause.
+    """The calculations that no query will be answered for, each with the reason, which quotes the clause.
 
-    Those that stand on a metric that does not exist, or on themselves, are left out: whoever reads the model says so.
+    A calculation that refers to itself, or to a metric that does not exist, is left out: reading the model reports it.
     """
     calculations, base = CalculatedMetrics(model), BaseMetrics(model)
 
-    def checked(metric: str, coordinates: Coordinates) -> exp.Expression:
+    def check_metric(metric: str, coordinates: Coordinates) -> exp.Expression:
         resolve(metric, coordinates, names)
         return exp.Null()
 
@@ -210,12 +214,12 @@ def find_untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tup
         if missing or cycles:
             continue
         try:
-            calculations.expand(name, checked)
+            calculations.expand(name, check_metric)
         except UnsupportedQueryError as error:
             yield calculation, error.reason.removeprefix(_IT_IS)
 
 
-def _translated(
+def _translate(
     parsed: exp.Expression,
     calculation: Calculation,
     measures: Sequence[MeasureAt],
@@ -232,31 +236,31 @@ def _translated(
             return exp.Div(this=node.this, expression=divisor, typed=False, safe=False)
         return node
 
-    parsed = _bottom_up(parsed, node_of)
+    parsed = _rebuild_bottom_up(parsed, node_of)
     for node in parsed.walk():
         reason = "which is not translated" if not isinstance(node, _ALLOWED) else find_type_problem(node, is_number)
         if reason:
             clause = _NUMBERED.sub(lambda match: f"[{measures[int(match[1])].measure}]", _one_line(node.sql()))
-            raise _refused(calculation, f"its MDX has `{clause}`, {reason}")
-    return _bottom_up(parsed, _with_empty_as_zero)
+            raise _refusal(calculation, f"its MDX has `{clause}`, {reason}")
+    return _rebuild_bottom_up(parsed, _with_empty_as_zero)
 
 
 def _with_empty_as_zero(node: exp.Expression) -> exp.Expression:
     """A whole chain of sums and differences, at its top: NULL only where all terms are NULL."""
     if not isinstance(node, (exp.Add, exp.Sub)) or isinstance(node.parent, (exp.Add, exp.Sub)):
         return node
-    terms = list(_terms(node))
+    terms = list(_terms_of(node))
     if all(isinstance(term, exp.Literal) for term in terms):
         return node
     if any(isinstance(term, exp.Literal) for term in terms):
-        # One term is there always, so the sum is.
-        return _zeroed(node, terms)
+        # A literal is never empty, so the sum is not either.
+        return _put_zeros(node, terms)
     some = exp.Coalesce(this=terms[0].copy(), expressions=[term.copy() for term in terms[1:]])
     there = exp.Not(this=exp.Is(this=some, expression=exp.Null()))
-    return exp.Case(ifs=[exp.If(this=there, true=_zeroed(node, terms).copy())])
+    return exp.Case(ifs=[exp.If(this=there, true=_put_zeros(node, terms).copy())])
 
 
-def _zeroed(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expression:
+def _put_zeros(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expression:
     """The chain with 0 for terms that are empty."""
     for term in terms:
         if not isinstance(term, exp.Literal):
@@ -264,10 +268,10 @@ def _zeroed(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expres
     return node
 
 
-def _terms(node: exp.Expression) -> Iterator[exp.Expression]:
+def _terms_of(node: exp.Expression) -> Iterator[exp.Expression]:
     for side in (node.args["this"], node.args["expression"]):
         if isinstance(side, (exp.Add, exp.Sub)):
-            yield from _terms(side)
+            yield from _terms_of(side)
         else:
             yield side
 
@@ -282,19 +286,19 @@ def _levels_of(root: exp.Expression) -> int:
     return deepest
 
 
-def _bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
-    """What a replacement contains has been changed before."""
+def _rebuild_bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+    """Change every node, the inner ones first."""
     for node in reversed(list(root.walk())):
-        made = change(node)
-        if made is not node:
+        replacement = change(node)
+        if replacement is not node:
             if node is root:
-                root = made
+                root = replacement
             else:
-                node.replace(made)
+                node.replace(replacement)
     return root
 
 
-def _refused(calculation: Calculation, reason: str) -> UnsupportedQueryError:
+def _refusal(calculation: Calculation, reason: str) -> UnsupportedQueryError:
     remedy = f"Ask for its base metrics instead, or change the calculation at {calculation.where}."
     return UnsupportedQueryError(calculation.name, f"{_IT_IS}{reason}", remedy)
 

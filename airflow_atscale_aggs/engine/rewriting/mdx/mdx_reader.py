@@ -1,9 +1,9 @@
-"""MDX of calculated metrics, read: what is measured where. What is around it, arithmetic and CASE, is left as text.
+"""Reads the MDX of calculated metrics: what is measured, and at which members. Arithmetic and CASE around it stay text.
 
     ([Dates].[Calendar].CurrentMember.PrevMember, [Measures].[Sales])      MeasureAt("Sales", (Current(…, lag=1),))
     Avg(PeriodsToDate([Dates].[Calendar].[Year]), [Measures].[Sales])      MeasureAt("Sales", (Over("avg", ToDate(…)),))
 
-Knows no model: paths are names between brackets, as they were written.
+This module knows no model. A path is the names between brackets, as they were written.
 """
 
 from __future__ import annotations
@@ -141,13 +141,13 @@ def nesting_of(text: str) -> int:
 def read_mdx(text: str, put: Callable[[MeasureAt], str]) -> str:
     """The text with every measure replaced by what ``put`` makes of it.
 
-    >>> read_mdx("[Measures].[A] / ([Dates].[Years].[All], [Measures].[A])", lambda one: f"<{one.measure}>")
+    >>> read_mdx("[Measures].[A] / ([Dates].[Years].[All], [Measures].[A])", lambda at: f"<{at.measure}>")
     '<A> / <A>'
 
     Raises:
         MdxError: a member, tuple, set or function that is not translated.
     """
-    return _Reader(text, put).read()
+    return _Reader(text, put).read_text()
 
 
 class _Reader:
@@ -155,34 +155,34 @@ class _Reader:
 
     def __init__(self, text: str, put: Callable[[MeasureAt], str]) -> None:
         self._text, self._put = text, put
-        found = (_Token(match.group(), match.start()) for match in _TOKEN.finditer(text))
-        self._tokens = [token for token in found if not token.text.isspace()]
+        tokens = (_Token(match.group(), match.start()) for match in _TOKEN.finditer(text))
+        self._tokens = [token for token in tokens if not token.text.isspace()]
         self._at = 0
 
-    def read(self) -> str:
+    def read_text(self) -> str:
         """To be called once."""
-        made: list[str] = []
+        pieces: list[str] = []
         end = 0
         while self._at < len(self._tokens):
             token = self._tokens[self._at]
-            made.append(self._text[end : token.start])
-            made.append(self._next(token))
+            pieces.append(self._text[end : token.start])
+            pieces.append(self._read_next(token))
             last = self._tokens[self._at - 1]
             end = last.start + len(last.text)
-        return "".join((*made, self._text[end:]))
+        return "".join((*pieces, self._text[end:]))
 
-    def _next(self, token: _Token) -> str:
+    def _read_next(self, token: _Token) -> str:
         start = self._at
         if token.text[0] == "(":
-            found = self._tuple()
-            if found is not None:
-                return self._put(found)
+            measured = self._read_tuple()
+            if measured is not None:
+                return self._put(measured)
             self._at = start + 1
             return token.text
         if token.text[0] == "[":
-            path = self._path()
+            path = self._read_path()
             if not _is_measure(path) or self._peek() == ".":
-                raise self._refused(start)
+                raise self._refusal(start)
             return self._put(MeasureAt(path[1]))
         if token.text[0] == '"':
             # A text in MDX, a name in SQL.
@@ -190,25 +190,25 @@ class _Reader:
             return "'" + token.text[1:-1].replace('""', '"').replace("'", "''") + "'"
         word = token.text.casefold()
         if token.text[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
-            return self._put(self._function(word))
+            return self._put(self._read_function(word))
         self._at += 1
         return token.text
 
-    def _function(self, word: str) -> MeasureAt:
+    def _read_function(self, word: str) -> MeasureAt:
         """An aggregate of a measure over a set."""
         start = self._at
         if word not in SET_FUNCTIONS:
-            raise self._refused(start)
+            raise self._refusal(start)
         self._at += 2
-        members = self._set(start)
+        members = self._read_set(start)
         self._expect(",", start)
-        path = self._path()
+        path = self._read_path()
         if not _is_measure(path):
-            raise self._refused(start)
+            raise self._refusal(start)
         self._expect(")", start)
         return MeasureAt(path[1], (Over(word, members),))
 
-    def _tuple(self) -> MeasureAt | None:
+    def _read_tuple(self) -> MeasureAt | None:
         """A tuple of a measure and members; None when the parenthesis is arithmetic."""
         start, measure = self._at, ""
         coordinates: list[Coordinate] = []
@@ -217,157 +217,157 @@ class _Reader:
             if not self._begins_member():
                 if not coordinates and not measure:
                     return None
-                raise self._refused(start)
-            if self._peek()[:1] == "[" and _is_measure(self._path_ahead()):
+                raise self._refusal(start)
+            if self._peek()[:1] == "[" and _is_measure(self._peek_path()):
                 if measure:
-                    raise self._refused(start)
-                measure = self._path()[1]
+                    raise self._refusal(start)
+                measure = self._read_path()[1]
             else:
-                coordinates.append(self._member(start))
+                coordinates.append(self._read_member(start))
             separator = self._peek()
             if separator == "," or (separator == ")" and coordinates):
                 self._at += 1
             else:
                 # `([Measures].[A] - …)`: no tuple, unless a member has been read.
                 if coordinates:
-                    raise self._refused(start)
+                    raise self._refusal(start)
                 return None
             if separator == ")":
                 break
         if not measure:
-            raise self._refused(start)
+            raise self._refusal(start)
         return MeasureAt(measure, tuple(coordinates))
 
     def _begins_member(self) -> bool:
         return self._peek()[:1] == "[" or self._peek().casefold() == "parallelperiod"
 
-    def _set(self, start: int) -> Span | ToDate | LevelMembers:
+    def _read_set(self, start: int) -> Span | ToDate | LevelMembers:
         if self._peek() == "{":
             self._at += 1
-            found = self._set(start)
+            members = self._read_set(start)
             self._expect("}", start)
-            return found
+            return members
         if self._peek().casefold() == "periodstodate":
-            return self._to_date(start)
-        path = self._path()
+            return self._read_to_date(start)
+        path = self._read_path()
         if self._peek() == "." and self._peek(1).casefold() == "members":
             self._at += 2
             return LevelMembers(path)
-        first = self._at_path(path, start)
+        first = self._read_member_at(path, start)
         self._expect(":", start)
-        last = self._member(start)
+        last = self._read_member(start)
         if not isinstance(first, Keyed | Current) or not isinstance(last, Keyed | Current):
-            raise self._refused(start)
+            raise self._refusal(start)
         if type(first) is not type(last):
-            raise self._refused(start)
+            raise self._refusal(start)
         return Span(first, last)
 
-    def _to_date(self, start: int) -> ToDate:
+    def _read_to_date(self, start: int) -> ToDate:
         self._at += 1
         self._expect("(", start)
-        level = self._path()
+        level = self._read_path()
         path = None
         if self._peek() == ",":
             self._at += 1
-            path = self._plain_current(start)
+            path = self._read_plain_current(start)
         self._expect(")", start)
         return ToDate(level, path)
 
-    def _member(self, start: int) -> Coordinate:
+    def _read_member(self, start: int) -> Coordinate:
         if self._peek().casefold() != "parallelperiod":
-            return self._at_path(self._path(), start)
+            return self._read_member_at(self._read_path(), start)
         self._at += 1
         self._expect("(", start)
-        level, lag, path = self._path(), 1, None
+        level, lag, path = self._read_path(), 1, None
         if self._peek() == ",":
             self._at += 1
-            lag = self._number(start)
+            lag = self._read_number(start)
         if self._peek() == ",":
             self._at += 1
-            path = self._plain_current(start)
+            path = self._read_plain_current(start)
         self._expect(")", start)
         return ParallelTo(level, lag, path)
 
-    def _plain_current(self, start: int) -> Path:
-        found = self._member(start)
-        if not isinstance(found, Current) or found.lag:
-            raise self._refused(start)
-        return found.path
+    def _read_plain_current(self, start: int) -> Path:
+        member = self._read_member(start)
+        if not isinstance(member, Current) or member.lag:
+            raise self._refusal(start)
+        return member.path
 
-    def _at_path(self, path: Path, start: int) -> Coordinate:
+    def _read_member_at(self, path: Path, start: int) -> Coordinate:
         """A member, by what follows its path."""
         if self._peek() == "." and self._peek(1) == "&" and path:
             self._at += 2
-            key = self._bracket(start)
+            key = self._read_bracket(start)
             return Keyed(path, key)
         if self._peek() != ".":
             if len(path) > 1 and path[-1].casefold() == "all":
                 return AllOf(path[:-1])
-            raise self._refused(start)
+            raise self._refusal(start)
         if self._peek(1).casefold() != "currentmember":
-            raise self._refused(start)
+            raise self._refusal(start)
         self._at += 2
         member = Current(path)
         while self._peek() == ".":
             self._at += 1
-            member = self._moved(member, start)
+            member = self._move_member(member, start)
         return member
 
-    def _moved(self, member: Current, start: int) -> Current:
+    def _move_member(self, member: Current, start: int) -> Current:
         word = self._peek().casefold()
         self._at += 1
         if word in {"prevmember", "nextmember"}:
             return replace(member, lag=member.lag + (1 if word == "prevmember" else -1))
         if word not in {"lag", "lead"}:
-            raise self._refused(start)
+            raise self._refusal(start)
         self._expect("(", start)
-        number = self._number(start)
+        number = self._read_number(start)
         self._expect(")", start)
         return replace(member, lag=member.lag + (number if word == "lag" else -number))
 
-    def _number(self, start: int) -> int:
+    def _read_number(self, start: int) -> int:
         sign = 1
         if self._peek() == "-":
             self._at, sign = self._at + 1, -1
         text = self._peek()
         if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
-            raise self._refused(start)
+            raise self._refusal(start)
         self._at += 1
         return sign * int(text)
 
-    def _path(self) -> Path:
+    def _read_path(self) -> Path:
         start = self._at
-        names = [self._bracket(start)]
+        names = [self._read_bracket(start)]
         while self._peek() == "." and self._peek(1)[:1] == "[":
             self._at += 1
-            names.append(self._bracket(start))
+            names.append(self._read_bracket(start))
         return tuple(names)
 
-    def _path_ahead(self) -> Path:
+    def _peek_path(self) -> Path:
         at = self._at
-        path = self._path()
+        path = self._read_path()
         self._at = at
         return path
 
-    def _bracket(self, start: int) -> str:
+    def _read_bracket(self, start: int) -> str:
         text = self._peek()
         if text[:1] != "[" or len(text) < 2:  # noqa: PLR2004 - both brackets
-            raise self._refused(start)
+            raise self._refusal(start)
         self._at += 1
         return text[1:-1].replace("]]", "]").strip()
 
     def _expect(self, text: str, start: int) -> None:
         if self._peek() != text:
-            raise self._refused(start)
+            raise self._refusal(start)
         self._at += 1
 
     def _peek(self, ahead: int = 0) -> str:
         place = self._at + ahead
         return self._tokens[place].text if place < len(self._tokens) else ""
 
-    def _refused(self, start: int) -> MdxError:
-        """The clause from where it begins to its end: the closing parenthesis, or the end of the names."""
-        start = min(start, len(self._tokens) - 1)  # what is refused may be that the text ends
+    def _refusal(self, start: int) -> MdxError:
+        """The error that quotes a clause: up to its closing parenthesis, or up to the end of its names."""
+        start = min(start, len(self._tokens) - 1)  # the clause may begin where the text ends
         return MdxError(" ".join(self._text[self._tokens[start].start : self._end_of(start)].split()))
 
     def _end_of(self, start: int) -> int:

@@ -1,4 +1,4 @@
-"""Coordinates of a calculated metric, looked up in a model: which members take the place of those that a row stands at.
+"""Member sets: the members at which a calculated metric is measured in place of the current ones, looked up in a model.
 
     [Dates].[Calendar].CurrentMember.PrevMember      Lagged(calendar, 1)
     [Products].[Class].[All]                         Without(role, {"Class"})
@@ -137,7 +137,7 @@ def resolve(
 
 
 class _Resolver:
-    """Looks coordinates of one metric up."""
+    """Looks up the coordinates of one metric."""
 
     def __init__(self, metric: str, names: SurfaceNames) -> None:
         self._metric, self._names = metric, names
@@ -146,47 +146,51 @@ class _Resolver:
         """See `resolve`."""
         slices: list[Slice] = []
         without: list[Without] = []
-        kept: list[GrainAttribute] = []
+        current: list[GrainAttribute] = []
         forms: list[Form] = []
-        for one in coordinates:
-            match one:
+        for coordinate in coordinates:
+            match coordinate:
                 case mdx.Keyed():
-                    slices.append((self._attribute(one.path), one.key))
+                    slices.append((self._attribute(coordinate.path), coordinate.key))
                 case mdx.AllOf():
-                    without.append(self._without(one.path))
+                    without.append(self._without(coordinate.path))
                 case mdx.Current(lag=0):
-                    kept += self._kept(one.path)
+                    current += self._current_levels(coordinate.path)
                 case _:
-                    forms.append(self._form(one))
+                    forms.append(self._form(coordinate))
         if len(forms) > 1:
-            raise self._refused("it has one time form inside another, or two in one tuple")
+            raise self._refusal("it has one time form inside another, or two in one tuple")
         if len({attribute for attribute, _ in slices}) < len(slices):
-            raise self._refused("a tuple inside a tuple names another member of one attribute")
+            raise self._refusal("a tuple inside a tuple names another member of one attribute")
         if not without and not forms:
             return tuple(slices), None
-        held = tuple(dict.fromkeys(one for one in kept if any(one.name in it.names for it in without)))
-        frame = Frame(tuple(dict.fromkeys(without)), held, forms[0] if forms else None)
+        still_current = tuple(
+            dict.fromkeys(
+                attribute for attribute in current if any(attribute.name in all_member.names for all_member in without)
+            )
+        )
+        frame = Frame(tuple(dict.fromkeys(without)), still_current, forms[0] if forms else None)
         self._check(frame, slices)
         return tuple(slices), frame
 
     def _check(self, frame: Frame, slices: Iterable[Slice]) -> None:
         """One hierarchy has one member in a tuple."""
         form = frame.form
-        roles = {one.role for one in frame.without} | {attribute.role for attribute, _ in slices}
+        roles = {all_member.role for all_member in frame.without} | {attribute.role for attribute, _ in slices}
         if form is not None and form.axis.role in roles:
-            raise self._refused(f"a tuple names two members of dimension `{form.axis.role.dimension}`")
+            raise self._refusal(f"a tuple names two members of dimension `{form.axis.role.dimension}`")
         for attribute, _ in slices:
-            if any(one.role == attribute.role for one in frame.without):
-                raise self._refused(f"a tuple names two members of dimension `{attribute.role.dimension}`")
+            if any(all_member.role == attribute.role for all_member in frame.without):
+                raise self._refusal(f"a tuple names two members of dimension `{attribute.role.dimension}`")
 
-    def _form(self, one: mdx.Coordinate) -> Form:
-        match one:
+    def _form(self, coordinate: mdx.Coordinate) -> Form:
+        match coordinate:
             case mdx.Current():
-                return Lagged(self._hierarchy(one.path), one.lag)
+                return Lagged(self._hierarchy(coordinate.path), coordinate.lag)
             case mdx.ParallelTo():
-                axis, level = self._level(one.level)
-                self._check_same(axis, one.path)
-                return Parallel(axis, level, one.lag)
+                axis, level = self._level(coordinate.level)
+                self._check_same(axis, coordinate.path)
+                return Parallel(axis, level, coordinate.lag)
             case mdx.Over(function, mdx.ToDate() as members):
                 axis, level = self._level(members.level)
                 self._check_same(axis, members.path)
@@ -196,7 +200,7 @@ class _Resolver:
                 return Each(self._axis_of(members.path, level_of), level_of, function)
             case mdx.Over(function, mdx.Span() as members):
                 return self._span(function, members)
-        raise self._refused(f"`{one}` is not translated")
+        raise self._refusal(f"`{coordinate}` is not translated")
 
     def _span(self, function: str, members: mdx.Span) -> Form:
         first, last = members.first, members.last
@@ -204,18 +208,18 @@ class _Resolver:
             axis = self._hierarchy(first.path)
             self._check_same(axis, last.path)
             if first.lag < last.lag:
-                raise self._refused("its range ends before it begins")
+                raise self._refusal("its range ends before it begins")
             return Window(axis, function, first.lag, last.lag)
         assert isinstance(first, mdx.Keyed)  # noqa: S101 - the reader lets no others pass
         assert isinstance(last, mdx.Keyed)  # noqa: S101
         level = self._attribute(first.path)
         if self._attribute(last.path) != level:
-            raise self._refused("its range begins and ends at members of two levels")
+            raise self._refusal("its range begins and ends at members of two levels")
         return Between(self._axis_of(first.path, level), level, function, first.key, last.key)
 
     def _check_same(self, axis: Axis, path: mdx.Path | None) -> None:
         if path is not None and self._hierarchy(path) != axis:
-            raise self._refused(f"`{'.'.join(path)}` is another hierarchy than `{axis.name}`")
+            raise self._refusal(f"`{'.'.join(path)}` is another hierarchy than `{axis.name}`")
 
     def _without(self, path: mdx.Path) -> Without:
         role, dimension = self._role(path)
@@ -223,32 +227,32 @@ class _Resolver:
             return Without(role, frozenset(dimension.attributes))
         return Without(role, self._axis(path).belonging)
 
-    def _kept(self, path: mdx.Path) -> list[GrainAttribute]:
+    def _current_levels(self, path: mdx.Path) -> list[GrainAttribute]:
         if len(path) == 1:
-            raise self._refused(f"the current member of `{path[0]}` is one of which hierarchy?")
+            raise self._refusal(f"the current member of `{path[0]}` is one of which hierarchy?")
         axis = self._axis(path)
         return [GrainAttribute(axis.role, level) for level in axis.levels]
 
     def _hierarchy(self, path: mdx.Path) -> Axis:
         axis = self._axis(path)
         if not axis.is_hierarchy:
-            raise self._refused(f"`{axis.name}` is an attribute, not a hierarchy, and its members are in no order")
+            raise self._refusal(f"`{axis.name}` is an attribute, not a hierarchy, and its members are in no order")
         return axis
 
     def _level(self, path: mdx.Path) -> tuple[Axis, str]:
         axis = self._hierarchy(path[:-1])
         wanted = path[-1].casefold()
-        found = [one for one in axis.levels if self._means(axis.role, one, wanted)]
-        if len(found) != 1:
-            raise self._refused(f"hierarchy `{axis.name}` has no level `{path[-1]}`")
-        return axis, found[0]
+        levels = [level for level in axis.levels if self._has_name(axis.role, level, wanted)]
+        if len(levels) != 1:
+            raise self._refusal(f"hierarchy `{axis.name}` has no level `{path[-1]}`")
+        return axis, levels[0]
 
     def _axis_of(self, path: mdx.Path, attribute: GrainAttribute) -> Axis:
         """The hierarchy that a path names, else the attribute by itself."""
         if len(path) > 2:  # noqa: PLR2004 - dimension, hierarchy, level
             axis = self._axis(path[:-1])
             if attribute.role != axis.role or attribute.name not in axis.belonging:
-                raise self._refused(f"`{path[-1]}` is no level of `{axis.name}`")
+                raise self._refusal(f"`{path[-1]}` is no level of `{axis.name}`")
             if attribute.name in axis.levels:
                 return axis
         return Axis(attribute.role, attribute.query_name, (attribute.name,), frozenset({attribute.name}), False)
@@ -259,26 +263,30 @@ class _Resolver:
         if len(path) == 2:  # noqa: PLR2004 - dimension, hierarchy
             for hierarchy in dimension.hierarchies:
                 if role.query_name(hierarchy.name).casefold() == wanted:
-                    belonging = {one.name for one in dimension.attributes.values() if one.level in hierarchy.levels}
+                    belonging = {
+                        attribute.name
+                        for attribute in dimension.attributes.values()
+                        if attribute.level in hierarchy.levels
+                    }
                     return Axis(role, role.query_name(hierarchy.name), hierarchy.levels, frozenset(belonging))
-            found = [one for one in dimension.attributes if self._means(role, one, wanted)]
-            if len(found) == 1:
-                return Axis(role, role.query_name(found[0]), tuple(found), frozenset(found), is_hierarchy=False)
-        raise self._refused(f"`{'.'.join(path)}` is no hierarchy of the model", "Correct the model.")
+            names = [name for name in dimension.attributes if self._has_name(role, name, wanted)]
+            if len(names) == 1:
+                return Axis(role, role.query_name(names[0]), tuple(names), frozenset(names), is_hierarchy=False)
+        raise self._refusal(f"`{'.'.join(path)}` is no hierarchy of the model", "Correct the model.")
 
     def _role(self, path: mdx.Path) -> tuple[Role, Dimension]:
         wanted = path[0].casefold() if path else ""
         dimensions = self._names.model.dimensions
-        found = []
+        roles = []
         for role in self._names.roles:
             dimension = dimensions[role.dimension]
             if wanted in {role.query_name(name).casefold() for name in (dimension.name, dimension.label)}:
-                found.append((role, dimension))
-        if len(found) != 1:
-            raise self._refused(f"`{'.'.join(path)}` names no dimension of the model", "Correct the model.")
-        return found[0]
+                roles.append((role, dimension))
+        if len(roles) != 1:
+            raise self._refusal(f"`{'.'.join(path)}` names no dimension of the model", "Correct the model.")
+        return roles[0]
 
-    def _means(self, role: Role, name: str, wanted: str) -> bool:
+    def _has_name(self, role: Role, name: str, wanted: str) -> bool:
         label = self._names.model.dimensions[role.dimension].attributes[name].label
         return wanted in {role.query_name(name).casefold(), role.query_name(label).casefold()}
 
@@ -286,10 +294,10 @@ class _Resolver:
         try:
             meaning = self._names.find(path[-1])
         except UnknownColumnError as error:
-            raise self._refused(f"`{path[-1]}` is no attribute of the model", "Correct the model.") from error
+            raise self._refusal(f"`{path[-1]}` is no attribute of the model", "Correct the model.") from error
         if not isinstance(meaning, GrainAttribute):
-            raise self._refused(f"`{path[-1]}` is no attribute", "Correct the model.")
+            raise self._refusal(f"`{path[-1]}` is no attribute", "Correct the model.")
         return meaning
 
-    def _refused(self, reason: str, remedy: str = "") -> UnsupportedQueryError:
+    def _refusal(self, reason: str, remedy: str = "") -> UnsupportedQueryError:
         return UnsupportedQueryError(self._metric, f"a calculated metric measures it elsewhere, and {reason}", remedy)
