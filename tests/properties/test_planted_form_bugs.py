@@ -54,13 +54,13 @@ def _one_name_is_one_member(patch: pytest.MonkeyPatch) -> None:
 
 def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A parallel period keeps its place in the level above alone."""
-    plain = members._meeting
+    plain = members._meeting_conditions
 
     def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
         tests = plain(move, calendar)
         return [tests[0], tests[-1]]
 
-    patch.setattr(members, "_meeting", meeting)
+    patch.setattr(members, "_meeting_conditions", meeting)
 
 
 def _empty_members_count(patch: pytest.MonkeyPatch) -> None:
@@ -81,12 +81,12 @@ def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
 
 def _windows_end_early(patch: pytest.MonkeyPatch) -> None:
     """One member too few."""
-    plain = members._meeting
+    plain = members._meeting_conditions
 
     def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
         return plain(replace(move, first=move.first - 1) if isinstance(move, Window) else move, calendar)
 
-    patch.setattr(members, "_meeting", meeting)
+    patch.setattr(members, "_meeting_conditions", meeting)
 
 
 def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:

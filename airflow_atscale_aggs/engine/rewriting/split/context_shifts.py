@@ -1,10 +1,10 @@
-"""What a metric at other coordinates takes of its query: which keys and conditions hold there, and how it comes back.
+"""Context shifts: which keys and conditions of a query hold for a metric that is measured at other members.
 
     query: Year, Month, Store, 1 month before, WHERE "Year" = 2003 AND "Store" <> 'X'
-    scope: grouped by Year, Month, Store, WHERE "Store" <> 'X'; its rows are shown one member of Month later
+    shift: grouped by Year, Month, Store, WHERE "Store" <> 'X'; its rows are shown one member of Month later
 
-The current member is that of the finest level of the hierarchy that the query groups by. Coordinates override the query's
-conditions on their own dimension's levels, and on what the current level determines; all other conditions hold.
+The current member is that of the finest level of the hierarchy that the query groups by. A shift overrides the query's
+conditions on the levels of its own dimension, and on what the current level determines. All other conditions hold.
 
 Source: decision 0022.
 """
@@ -38,7 +38,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar, W
 
 @dataclass(frozen=True, kw_only=True)
 class ContextShift:
-    """A part of a query that is measured at other coordinates.
+    """How a fact query is measured at other members than those of its rows.
 
     Attributes:
         keys: places of the query's keys that it is grouped by.
@@ -83,7 +83,7 @@ def shift_of(frame: Frame, metric: str, reached: Reached, context: Context) -> C
 
 
 class _Shifter:
-    """Works one frame out."""
+    """Finds the context shift of one frame."""
 
     def __init__(self, frame: Frame, metric: str, reached: Reached, context: Context) -> None:
         self._frame, self._metric, self._reached, self._context = frame, metric, reached, context
@@ -93,59 +93,59 @@ class _Shifter:
 
     def scope(self) -> ContextShift | None:
         """See `shift_of`."""
-        for one in self._frame.without:
-            self._leave_out(one)
+        for all_member in self._frame.without:
+            self._leave_out(all_member)
         form = self._frame.form
         match form:
             case None:
-                return self._made(self._keys)
+                return self._unmoved(self._keys)
             case Each():
-                return self._each(form)
+                return self._over_each(form)
             case Between():
-                return self._between(form)
-        return self._moved(form)
+                return self._over_range(form)
+        return self._move(form)
 
-    def _made(self, shown: Iterable[int]) -> ContextShift:
+    def _unmoved(self, shown: Iterable[int]) -> ContextShift:
         return ContextShift(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
 
-    def _leave_out(self, one: Without) -> None:
-        gone = {GrainAttribute(one.role, name) for name in one.names} - set(self._frame.current)
+    def _leave_out(self, all_member: Without) -> None:
+        gone = {GrainAttribute(all_member.role, name) for name in all_member.names} - set(self._frame.current)
         before = len(self._keys)
         self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
-        self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
-        held = [attribute for attribute in self._frame.current if attribute.role == one.role]
+        self._conditions = [condition for condition in self._conditions if not self._is_gone(condition, gone)]
+        current = [attribute for attribute in self._frame.current if attribute.role == all_member.role]
         grouped = {self._attribute_of(place) for place in self._keys}
-        if len(self._keys) < before and held and not grouped & set(held):
-            names = ", ".join(f"`{attribute.query_name}`" for attribute in held)
-            raise self._refused(f"the current member of {names} is not told by the query", "Group by it as well.")
+        if len(self._keys) < before and current and not grouped & set(current):
+            names = ", ".join(f"`{attribute.query_name}`" for attribute in current)
+            raise self._refusal(f"the current member of {names} is not told by the query", "Group by it as well.")
 
     def _is_gone(self, expression: exp.Expression, gone: set[GrainAttribute]) -> bool:
         """Whether it concerns only what is replaced."""
         used = {self._query.attributes[place] for place in references(expression, Ref.ATTRIBUTE)}
         if used & gone and not used <= gone:
-            names = ", ".join(sorted(f"`{one.query_name}`" for one in used & gone))
+            names = ", ".join(sorted(f"`{attribute.query_name}`" for attribute in used & gone))
             reason = f"it binds {names}, which a calculated metric of `{self._metric}` replaces, to what it does not"
             raise UnsupportedQueryError(self._text(expression), reason, "Put them into conditions of their own.")
         return bool(used) and used <= gone
 
-    def _each(self, form: Each) -> ContextShift:
+    def _over_each(self, form: Each) -> ContextShift:
         """Over the members of a level that the filter leaves: grouping by its hierarchy is replaced, filters hold."""
-        self._check_reached(form.level)
+        self._check_reach(form.level)
         gone = {GrainAttribute(form.axis.role, name) for name in form.axis.belonging}
         self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
         place = self._query.attributes.index(form.level)
         there = exp.Not(this=exp.Is(this=_attribute(place), expression=exp.Null()))
         return self._over_members(form.function, place, [there])
 
-    def _between(self, form: Between) -> ContextShift:
+    def _over_range(self, form: Between) -> ContextShift:
         """Over fixed members: neither grouping by the dimension nor filters on it matter."""
-        self._check_reached(form.level)
-        gone = self._replaced(form.axis, form.level)
+        self._check_reach(form.level)
+        gone = self._overridden_attributes(form.axis, form.level)
         for condition in self._conditions:
-            self._check_replaced(condition, form.axis, gone)
+            self._check_override(condition, form.axis, gone)
         self._override(form.axis, form.level)
         for place in self._keys:
-            self._check_replaced(self._query.keys[place], form.axis, gone)
+            self._check_override(self._query.keys[place], form.axis, gone)
         self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
         place = self._query.attributes.index(form.level)
         first, last = exp.Literal.string(form.first), exp.Literal.string(form.last)
@@ -166,28 +166,28 @@ class _Shifter:
             function=function if each is not None else "",
         )
 
-    def _check_reached(self, level: GrainAttribute) -> None:
+    def _check_reach(self, level: GrainAttribute) -> None:
         bound = self._reached.get(level)
         if bound is None:
-            raise self._refused(f"its fact does not reach `{level.query_name}`")
+            raise self._refusal(f"its fact does not reach `{level.query_name}`")
         if bound.is_many_to_many:
-            raise self._refused(f"rows have several members of `{level.query_name}`, which would count others twice")
+            raise self._refusal(f"rows have several members of `{level.query_name}`, which would count others twice")
         if bound.key_columns != (bound.name_column,):
-            raise self._refused(f"members of `{level.query_name}` have a key that queries do not see")
+            raise self._refusal(f"members of `{level.query_name}` have a key that queries do not see")
 
-    def _moved(self, form: Move) -> ContextShift | None:
+    def _move(self, form: Move) -> ContextShift | None:
         """From the current member to others: nothing is empty before the first one."""
         axis = form.axis
         own = [place for place in self._keys if self._concerns(self._query.keys[place], axis.role)]
         plain = {place: self._attribute_of(place) for place in own}
         for place, attribute in plain.items():
             if attribute is None:
-                raise self._refused(f"the query groups by `{self._text(self._query.keys[place])}`, not by a level")
+                raise self._refusal(f"the query groups by `{self._text(self._query.keys[place])}`, not by a level")
         grouped = [level for level in axis.levels if GrainAttribute(axis.role, level) in plain.values()]
         if not grouped:
-            return self._at_all(form, own)
+            return self._at_all_member(form, own)
         level = GrainAttribute(axis.role, grouped[-1])
-        simple = _simplified(form, level.name)
+        simple = _simplify(form, level.name)
         if simple is None:
             return None
         self._check_order(level)
@@ -203,22 +203,22 @@ class _Shifter:
             calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
         )
 
-    def _at_all(self, form: Move, own: Sequence[int]) -> ContextShift | None:
+    def _at_all_member(self, form: Move, own: Sequence[int]) -> ContextShift | None:
         """No level is grouped by: the current member is All, which has neither neighbours nor ancestors."""
         if own:
             name = self._query.name_of_key(own[0])
             remedy = f"Group by a level of `{form.axis.name}` instead."
-            raise self._refused(f"`{name}` is of the same dimension as hierarchy `{form.axis.name}`", remedy)
+            raise self._refusal(f"`{name}` is of the same dimension as hierarchy `{form.axis.name}`", remedy)
         if isinstance(form, Window) and form.first >= 0 >= form.last:
-            return self._made(self._keys)
+            return self._unmoved(self._keys)
         return None
 
     def _check_order(self, level: GrainAttribute) -> None:
         bound = self._reached.get(level)
         if bound is None:
-            raise self._refused(f"its fact does not reach `{level.query_name}`")
+            raise self._refusal(f"its fact does not reach `{level.query_name}`")
         if bound.is_many_to_many:
-            raise self._refused(f"rows have several members of `{level.query_name}`")
+            raise self._refusal(f"rows have several members of `{level.query_name}`")
 
     def _override(self, axis: Axis, level: GrainAttribute) -> list[GrainAttribute]:
         """Leave the conditions on the dimension out, where they say only which members are meant.
@@ -226,13 +226,19 @@ class _Shifter:
         Returns:
             Attributes of the dimension that the level is not said to determine, and on which conditions hold.
         """
-        gone = self._replaced(axis, level)
-        self._conditions = [each for each in self._conditions if not self._is_gone(each, gone)]
-        used = (self._query.attributes[at] for each in self._conditions for at in references(each, Ref.ATTRIBUTE))
-        return list(dict.fromkeys(one for one in used if one.role == axis.role)) if axis.is_hierarchy else []
+        gone = self._overridden_attributes(axis, level)
+        self._conditions = [condition for condition in self._conditions if not self._is_gone(condition, gone)]
+        used = (
+            self._query.attributes[at] for condition in self._conditions for at in references(condition, Ref.ATTRIBUTE)
+        )
+        return (
+            list(dict.fromkeys(attribute for attribute in used if attribute.role == axis.role))
+            if axis.is_hierarchy
+            else []
+        )
 
-    def _check_replaced(self, expression: exp.Expression, axis: Axis, gone: set[GrainAttribute]) -> None:
-        """Fixed members leave no place for a part of each."""
+    def _check_override(self, expression: exp.Expression, axis: Axis, gone: set[GrainAttribute]) -> None:
+        """Refuse attributes of the hierarchy's dimension that the current level does not determine."""
         if not axis.is_hierarchy:
             return
         for place in references(expression, Ref.ATTRIBUTE):
@@ -244,12 +250,12 @@ class _Shifter:
                 )
                 raise UnsupportedQueryError(self._text(expression), reason, "Leave one of them out.")
 
-    def _replaced(self, axis: Axis, level: GrainAttribute) -> set[GrainAttribute]:
+    def _overridden_attributes(self, axis: Axis, level: GrainAttribute) -> set[GrainAttribute]:
         """Levels of the dimension, in any hierarchy, and what the model says that the current level determines."""
         if not axis.is_hierarchy:
             return {level}
         dimension = self._context.model.dimensions[axis.role.dimension]
-        levels = {name for name, one in dimension.attributes.items() if one.kind == "level"}
+        levels = {name for name, attribute in dimension.attributes.items() if attribute.kind == "level"}
         names = levels | self._reached[level].determines | {level.name}
         return {GrainAttribute(axis.role, name) for name in names}
 
@@ -257,17 +263,17 @@ class _Shifter:
         return any(self._query.attributes[place].role == role for place in references(expression, Ref.ATTRIBUTE))
 
     def _attribute_of(self, place: int) -> GrainAttribute | None:
-        found = attribute_at(self._query.keys[place])
-        return self._query.attributes[found] if found is not None else None
+        attribute_place = attribute_at(self._query.keys[place])
+        return self._query.attributes[attribute_place] if attribute_place is not None else None
 
     def _text(self, expression: exp.Expression) -> str:
         """For people."""
-        names = [one.query_name for one in self._query.attributes]
+        names = [attribute.query_name for attribute in self._query.attributes]
         return substitute(
             expression, {Ref.ATTRIBUTE: lambda place: exp.Column(this=exp.to_identifier(names[place], quoted=True))}
         ).sql(dialect="postgres")
 
-    def _refused(self, reason: str, remedy: str = "") -> UnsupportedQueryError:
+    def _refusal(self, reason: str, remedy: str = "") -> UnsupportedQueryError:
         return UnsupportedQueryError(self._metric, f"a calculated metric measures it elsewhere, and {reason}", remedy)
 
 
@@ -275,7 +281,7 @@ def _attribute(place: int) -> exp.Expression:
     return exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
 
 
-def _simplified(form: Move, current: str) -> Move | None:
+def _simplify(form: Move, current: str) -> Move | None:
     """By the current level; None when there is no such member: its level lies above the ancestor that is named."""
     if not isinstance(form, Parallel | UpTo):
         return form

@@ -36,27 +36,31 @@ def empty_member_queries(
     shown = {place for places in behind for place in places}
     whole = {
         bound.attribute.role
-        for part in parts
-        for place, bound in part.attributes.items()
+        for fact_query in parts
+        for place, bound in fact_query.attributes.items()
         if place in shown and bound.steps and bound.filter_empty == "no"
     }
-    return tuple(_members(query, role, behind, model, paths) for role in sorted(whole))
+    return tuple(_member_query(query, role, behind, model, paths) for role in sorted(whole))
 
 
-def _members(
+def _member_query(
     query: ModelQuery, role: Role, behind: Sequence[frozenset[int]], model: SemanticModel, paths: JoinPaths
 ) -> FactQuery:
     own = {place for place, attribute in enumerate(query.attributes) if attribute.role == role}
     keys = tuple(number for number, places in enumerate(behind) if places & own)
     conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
-    conditions = [one for one in conjuncts if one is not None and set(references(one, Ref.ATTRIBUTE)) & own]
-    bound_to_others = any(not set(references(one, Ref.ATTRIBUTE)) <= own for one in conditions)
+    conditions = [
+        condition
+        for condition in conjuncts
+        if condition is not None and set(references(condition, Ref.ATTRIBUTE)) & own
+    ]
+    bound_to_others = any(not set(references(condition, Ref.ATTRIBUTE)) <= own for condition in conditions)
     if query.members or bound_to_others or any(not behind[number] <= own for number in keys):
         what = query.members[0].key.upper() if query.members else role.query_name(role.dimension)
         reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), also those without facts'
         raise UnsupportedQueryError(what, reason, "Ask for its attributes by themselves, in keys and in conditions.")
     used = {place for number in keys for place in behind[number]}
-    used |= {place for one in conditions for place in references(one, Ref.ATTRIBUTE)}
+    used |= {place for condition in conditions for place in references(condition, Ref.ATTRIBUTE)}
     wanted = {place: GrainAttribute(Role(role.dimension), query.attributes[place].name) for place in sorted(used)}
     for dataset in member_datasets(model.dimensions[role.dimension]):
         reached = paths.attributes_of(dataset)
@@ -66,7 +70,7 @@ def _members(
                 attributes={place: reached[attribute] for place, attribute in wanted.items()},
                 keys=keys,
                 metrics={},
-                where=all_of(one.copy() for one in conditions) if conditions else None,
+                where=all_of(condition.copy() for condition in conditions) if conditions else None,
             )
     reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), and no dataset of it has them all'
     raise UnsupportedQueryError(role.query_name(role.dimension), reason, "Ask for fewer of its attributes.")

@@ -1,8 +1,8 @@
-"""The share of each fact in a query: which attributes it must reach, which measures it must give.
+"""Splits a query into fact queries: for each fact, the attributes that it must reach and the measures that it must give.
 
-    metric's fact reaches all attributes      a part with all grouping keys
-    it does not, ``repeat``                   a part with the keys that it reaches, repeated for the others
-    it does not, ``empty``                    no part: the metric is NULL
+    metric's fact reaches all attributes      a fact query with all grouping keys
+    it does not, ``repeat``                   a fact query with the keys that it reaches, repeated for the others
+    it does not, ``empty``                    no fact query: the metric is NULL
     it does not, ``error`` or nothing said    refused by name
 
 Source: SML reference, ``metric.unrelated_dimensions_handling``; DESIGN "Multi-fact".
@@ -37,7 +37,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_rules import (
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
-"""How values of single members make that of a set, by calculation method."""
+"""The function that makes the value of a set from the values of its members, by calculation method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FactQuery:
 
     Attributes:
         fact: the dataset whose rows are aggregated; a dimension's own dataset for a query on members.
-        attributes: by place in the query, as this fact reaches them; all that the part uses.
+        attributes: by place in the query, as this fact reaches them; all that the fact query uses.
         keys: places of the grouping keys that it has.
         metrics: metrics by place in the query; None stands for the number of rows.
         slices: by place of the metric: the condition over A of the rows that it measures.
@@ -62,9 +62,9 @@ class FactQuery:
         where: its share of the condition, over A.
         edges: by place of a semi-additive metric: the level whose first or last member it is taken from.
         columns: by place of an attribute: the key column that is meant; its name column elsewhere.
-        is_repeated: it lacks some keys and is joined to the other parts on those that it has.
-        numbers: places of metrics that no part has, so that they are empty everywhere, and that are numbers.
-        shift: how it is measured at other coordinates than those of its rows; None: where they stand.
+        is_repeated: it lacks some keys and is joined to the other fact queries on those that it has.
+        numbers: places of metrics that no fact query has, so that they are empty everywhere, and that are numbers.
+        shift: the context shift by which it is measured at other members than those of its rows; None: at those.
     """
 
     fact: str
@@ -91,7 +91,7 @@ class FactQuery:
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
         own = list(dict.fromkeys(self.attributes[place] for place in sorted(self.attributes)))
         levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
-        attributes = (*own, *(levels[one] for one in levels.keys() - {bound.attribute for bound in own}))
+        attributes = (*own, *(levels[attribute] for attribute in levels.keys() - {bound.attribute for bound in own}))
         return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
 
 
@@ -103,7 +103,7 @@ def pieces_of(metric: Metric | None, fact: str) -> tuple[StoredMeasure, ...]:
 
 
 def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> tuple[FactQuery, ...]:
-    """The parts of a query, those with all keys first; one part on a dimension's dataset for a query on members.
+    """The fact queries of a query, those with all keys first. A query on members is one, on a dimension's dataset.
 
     Raises:
         UnsupportedQueryError: a metric cannot be answered, or not together with an attribute.
@@ -119,26 +119,26 @@ class _Splitter:
         self._defaults = DefaultMembers(query, model)
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
         plain = (*query.keys, *query.members, query.where)
-        used = {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
+        used = {place for expression in plain for place in references(expression, Ref.ATTRIBUTE)}
         self._joined = frozenset(place for join in query.joins for place in references(join.on, Ref.ATTRIBUTE))
         self._used = frozenset(used | set(query.required_joins) | self._joined)
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
     def split(self) -> tuple[FactQuery, ...]:
-        """The parts, those with all keys first."""
+        """The fact queries, those with all keys first."""
         self._check_slices()
         if self._query.frames and self._query.members:
             clause = self._query.members[0].key.upper()
             raise UnsupportedQueryError(clause, "beside metrics that are measured at other members it is not answered")
         if not self._query.metrics:
-            return (self._members(),)
+            return (self._member_query(),)
         groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
             fact = (
                 metric.dataset if metric is not None else self._query.counted_facts.get(place) or self._fact_of_rows()
             )
-            missing = self._unreachable(fact)
-            if missing and not self._stays(metric, missing):
+            missing = self._unreachable_places(fact)
+            if missing and not self._is_computed_without(metric, missing):
                 continue
             frame = self._query.frames.get(place)
             if frame is not None and missing:
@@ -147,20 +147,28 @@ class _Splitter:
             adds_up = frame is None or metric is None or metric.calculation_method in ROLLED_UP
             groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
         self._add_rows(groups)
-        found = [self._framed(fact, metrics, frame, lacks=lacks) for (fact, lacks, frame, _), metrics in groups.items()]
-        parts = self._with_empty_numbers([part for part in found if part is not None])
-        if not parts or (all(part.is_repeated for part in parts)):
-            names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated())
+        candidates = [
+            self._fact_query_at(fact, metrics, frame, lacks=lacks)
+            for (fact, lacks, frame, _), metrics in groups.items()
+        ]
+        fact_queries = self._with_empty_numbers([fact_query for fact_query in candidates if fact_query is not None])
+        self._check_related(fact_queries)
+        return tuple(sorted(fact_queries, key=lambda part: (part.is_repeated, part.shift is not None)))
+
+    def _check_related(self, fact_queries: Sequence[FactQuery]) -> None:
+        """Refuse a query whose metrics are all unrelated to its attributes, or whose members have several meanings."""
+        if all(fact_query.is_repeated for fact_query in fact_queries):
+            names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated_places())
             reason = f"none of its metrics is related to {names}"
-            raise UnsupportedQueryError(self._listed(self._query.metrics), reason, "Add a metric that is.")
-        counted = [one for one in self._query.members if isinstance(one, exp.Count)]
-        if self._query.members and len(parts) > 1 and (counted or any(part.is_repeated for part in parts)):
+            raise UnsupportedQueryError(self._list_names(self._query.metrics), reason, "Add a metric that is.")
+        counted = [member for member in self._query.members if isinstance(member, exp.Count)]
+        has_repeated = any(fact_query.is_repeated for fact_query in fact_queries)
+        if self._query.members and len(fact_queries) > 1 and (counted or has_repeated):
             shown = (*counted, *self._query.members)[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
-        return tuple(sorted(parts, key=lambda part: (part.is_repeated, part.shift is not None)))
 
     def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
-        """What is measured elsewhere is shown in the groups that its fact has, also where nothing is measured in them."""
+        """Add the groups of each fact that has shifted metrics: these are shown there, also where nothing is measured."""
         framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
         for fact in framed:
             groups.setdefault((fact, False, None, True), {})
@@ -175,36 +183,36 @@ class _Splitter:
                 metric = replace(metric, calculation_method=self._query.methods[place])
             if metric.calculation_method == "percentile" and len(metric.quantiles) != 1:
                 shown = self._model.query_names.get(name, name)
-                names = self._listed(f"`{quantile_name(shown, one)}`" for one in metric.quantiles)
+                names = self._list_names(f"`{quantile_name(shown, quantile)}`" for quantile in metric.quantiles)
                 remedy = f"Ask for {names}." if names else f"Add `named_quantiles` to it at {metric.where}."
                 reason = f"it is a percentile metric of {len(metric.quantiles)} quantiles, and says none by itself"
                 raise UnsupportedQueryError(name, reason, remedy)
             yield metric
 
     def _metric(self, name: str) -> Metric:
-        found = self._model.metric(name)
-        assert found is not None  # noqa: S101 - names of a query were looked up when it was read
-        return found
+        metric = self._model.metric(name)
+        assert metric is not None  # noqa: S101 - names of a query were looked up when it was read
+        return metric
 
     def _fact_of_rows(self) -> str:
         """The fact whose rows COUNT(*) counts: that of the other metrics, else the model's only one."""
         facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
         if not facts:
-            facts = {fact for fact in self._model.facts if not self._unreachable(fact)}
+            facts = {fact for fact in self._model.facts if not self._unreachable_places(fact)}
         if len(facts) == 1:
             return facts.pop()
         reason = f"the rows of which fact: {', '.join(f'`{fact}`' for fact in sorted(facts))}" if facts else "no fact"
         raise UnsupportedQueryError("COUNT(*)", reason, "Add a metric of the fact, or use a metric that counts.")
 
-    def _unreachable(self, fact: str) -> list[int]:
+    def _unreachable_places(self, fact: str) -> list[int]:
         reached = self._paths.attributes_of(fact)
         return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
 
-    def _unrelated(self) -> list[int]:
+    def _unrelated_places(self) -> list[int]:
         facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
-        return sorted({place for fact in facts for place in self._unreachable(fact)})
+        return sorted({place for fact in facts for place in self._unreachable_places(fact)})
 
-    def _stays(self, metric: Metric | None, missing: Sequence[int]) -> bool:
+    def _is_computed_without(self, metric: Metric | None, missing: Sequence[int]) -> bool:
         """Whether a metric that some attributes are unrelated to is computed without them; False: it is NULL."""
         handling = metric.unrelated_dimensions_handling.casefold() if metric is not None else ""
         if handling in {"empty", "repeat"}:
@@ -215,25 +223,27 @@ class _Splitter:
         reason = f"no relationship leads from its fact `{dataset}` to {names}"
         raise UnsupportedQueryError(name, reason, "Leave one of them out, or set `unrelated_dimensions_handling`.")
 
-    def _framed(
+    def _fact_query_at(
         self, fact: str, metrics: Mapping[int, Metric | None], frame: Frame | None, *, lacks: bool
     ) -> FactQuery | None:
-        """A part, at the coordinates of its rows or at others; None when there are none, so that it is empty."""
+        """A fact query, at the members of its rows or at others; None when there are none, so that it is empty."""
         if frame is None:
-            return self._part(fact, metrics, lacks=lacks)
+            return self._fact_query(fact, metrics, lacks=lacks)
         reached = self._paths.attributes_of(fact)
-        conjuncts = tuple(one for one in self._conjuncts if one is not None)
+        conjuncts = tuple(condition for condition in self._conjuncts if condition is not None)
         name = self._query.metrics[next(iter(metrics))]
         shift = shift_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
         if shift is None:
             return None
         for place, metric in metrics.items():
-            self._check_framed(place, metric, frame)
+            self._check_frame(place, metric, frame)
         is_moved = shift.move is not None and shift.function == "aggregate"
-        is_over_rows = is_moved and any(one.calculation_method not in ROLLED_UP for one in metrics.values() if one)
-        return self._part(fact, metrics, lacks=False, shift=replace(shift, is_over_rows=is_over_rows))
+        is_over_rows = is_moved and any(
+            metric.calculation_method not in ROLLED_UP for metric in metrics.values() if metric
+        )
+        return self._fact_query(fact, metrics, lacks=False, shift=replace(shift, is_over_rows=is_over_rows))
 
-    def _check_framed(self, place: int, metric: Metric | None, frame: Frame) -> None:
+    def _check_frame(self, place: int, metric: Metric | None, frame: Frame) -> None:
         """A set has one value of a metric only where its members are told by their rows."""
         assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
         if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
@@ -248,7 +258,7 @@ class _Splitter:
                     metric.name, f"a tuple fixes `{attribute.query_name}` and moves in `{axis.name}`"
                 )
 
-    def _part(
+    def _fact_query(
         self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, shift: ContextShift | None = None
     ) -> FactQuery:
         reached = self._paths.attributes_of(fact)
@@ -257,24 +267,26 @@ class _Splitter:
         conjuncts = self._conjuncts if shift is None else shift.conditions
         each = {shift.each} if shift is not None and shift.each is not None else set()
         if shift is not None:
-            here |= {at for one in conjuncts for at in references(one, Ref.ATTRIBUTE)}
-        conditions = [one for one in conjuncts if one is not None and self._concerns(one, here, fact)]
+            here |= {at for condition in conjuncts for at in references(condition, Ref.ATTRIBUTE)}
+        conditions = [term for term in conjuncts if term is not None and self._concerns(term, here, fact)]
         used = {at for key in keys for at in self._key_attributes[key]} | each
-        used |= {at for one in (*conditions, *self._query.members) for at in references(one, Ref.ATTRIBUTE)}
+        used |= {at for node in (*conditions, *self._query.members) for at in references(node, Ref.ATTRIBUTE)}
         used |= self._joined
-        self._check_joined(fact, here, shift)
-        used |= self._kept(used, reached) if shift is None else set()
+        self._check_joins(fact, here, shift)
+        used |= self._required_attributes(used, reached) if shift is None else set()
         slices, sliced = self._slices(metrics, reached, fact)
-        edges = {place: self._edge(one, reached) for place, one in metrics.items() if one and one.semi_additive}
+        edges = self._edges(metrics, reached)
         for place in edges.keys() & slices.keys():
             reason = "a semi-additive metric under a condition of its own is not answered"
             raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
         shown = keys if shift is None else shift.shown
         attributes = {place: reached[self._query.attributes[place]] for place in sorted(used | sliced)}
-        defaults = [one for one in self._defaults.filters(reached) if one.attribute in reached]
+        defaults = [default for default in self._defaults.filters(reached) if default.attribute in reached]
         columns = self._add_defaults(defaults, attributes, conditions, reached)
         if self._model.not_added_up:
-            check_aggregatable(self._query, metrics, reached, self._model, self._fixed(keys, defaults, reached))
+            check_aggregatable(
+                self._query, metrics, reached, self._model, self._fixed_attributes(keys, defaults, reached)
+            )
         return FactQuery(
             fact=fact,
             attributes=attributes,
@@ -284,12 +296,12 @@ class _Splitter:
             edges=edges,
             keys=keys,
             metrics=metrics,
-            where=all_of(one.copy() for one in conditions) if conditions else None,
+            where=all_of(condition.copy() for condition in conditions) if conditions else None,
             is_repeated=(lacks or shift is not None) and len(shown) < len(self._query.keys),
             shift=shift,
         )
 
-    def _check_joined(self, fact: str, here: Collection[int], shift: ContextShift | None) -> None:
+    def _check_joins(self, fact: str, here: Collection[int], shift: ContextShift | None) -> None:
         """Relations are joined to all rows of all facts."""
         if self._query.joins and shift is not None:
             reason = "a metric that is measured at other members is not answered beside a joined relation"
@@ -299,34 +311,36 @@ class _Splitter:
             reason = f"a relation is joined by it, and no relationship leads to it from `{fact}`"
             raise UnsupportedQueryError(name, reason, "Ask for the metrics of each fact by themselves.")
 
-    def _kept(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
-        """One attribute for each join that leaves rows out though nothing of it is used otherwise."""
+    def _required_attributes(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
+        """One attribute for each join that drops rows although the query uses none of its attributes otherwise."""
         bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.required_joins)}
         ways = {bound.steps for place, bound in bounds.items() if place in used and bound is not None}
-        kept: set[int] = set()
+        required: set[int] = set()
         for place in self._query.required_joins:
             bound = bounds[place]
             if bound is not None and bound.steps and not bound.keeps_rows and bound.steps not in ways:
                 ways.add(bound.steps)
-                kept.add(place)
-        return kept
+                required.add(place)
+        return required
 
     def _slices(
         self, metrics: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
     ) -> tuple[dict[int, exp.Expression], set[int]]:
         """By place of the metric: the condition of a tuple, or of the query, and the attributes that they use."""
         tuples = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
-        self._check_members({at for one in tuples.values() for at in references(one, Ref.ATTRIBUTE)}, reached, fact)
+        self._check_members(
+            {at for condition in tuples.values() for at in references(condition, Ref.ATTRIBUTE)}, reached, fact
+        )
         filters = {place: self._query.filters[place] for place in metrics if place in self._query.filters}
-        for at in {at for one in filters.values() for at in references(one, Ref.ATTRIBUTE)}:
-            self._check_filtered(self._query.attributes[at], reached, fact)
+        for at in {at for condition in filters.values() for at in references(condition, Ref.ATTRIBUTE)}:
+            self._check_filter(self._query.attributes[at], reached, fact)
         slices = dict(tuples)
         for place, condition in filters.items():
             slices[place] = all_of([slices[place].copy(), condition.copy()]) if place in slices else condition
-        return slices, {at for one in slices.values() for at in references(one, Ref.ATTRIBUTE)}
+        return slices, {at for condition in slices.values() for at in references(condition, Ref.ATTRIBUTE)}
 
     @staticmethod
-    def _check_filtered(attribute: GrainAttribute, reached: Mapping[GrainAttribute, BoundAttribute], fact: str) -> None:
+    def _check_filter(attribute: GrainAttribute, reached: Mapping[GrainAttribute, BoundAttribute], fact: str) -> None:
         if attribute not in reached:
             reason = f"a metric of `{fact}` is measured under a condition on it, and no relationship leads there"
             raise UnsupportedQueryError(attribute.query_name, reason, "Leave the condition or the metric out.")
@@ -350,32 +364,34 @@ class _Splitter:
                 conditions.append(exp.EQ(this=member, expression=exp.Literal.string(text)))
         return columns
 
-    def _fixed(
+    def _fixed_attributes(
         self,
         keys: Iterable[int],
         defaults: Iterable[DefaultFilter],
         reached: Mapping[GrainAttribute, BoundAttribute],
     ) -> set[GrainAttribute]:
         """Attributes of which a group has one member: by a key, a condition or a default, or by what these determine."""
-        found = {self._query.attributes[place] for place in pinned_by(self._query.where)}
-        found |= {default.attribute for default in defaults}
+        fixed = {self._query.attributes[place] for place in pinned_by(self._query.where)}
+        fixed |= {default.attribute for default in defaults}
         for place in keys:
             key = attribute_at(self._query.keys[place])
-            found |= {self._query.attributes[key]} if key is not None else set()
+            fixed |= {self._query.attributes[key]} if key is not None else set()
         determined = {
             GrainAttribute(attribute.role, name)
-            for attribute in found
+            for attribute in fixed
             for name in (reached[attribute].determines if attribute in reached else ())
         }
-        return found | determined
+        return fixed | determined
 
-    def _with_empty_numbers(self, parts: list[FactQuery]) -> list[FactQuery]:
-        """Parts that know which metrics are nowhere."""
-        nowhere = set(range(len(self._query.metrics))) - {place for part in parts for place in part.metrics}
+    def _with_empty_numbers(self, fact_queries: list[FactQuery]) -> list[FactQuery]:
+        """The fact queries, each with the places of number metrics that no fact query has."""
+        nowhere = set(range(len(self._query.metrics))) - {
+            place for fact_query in fact_queries for place in fact_query.metrics
+        }
         if not nowhere:
-            return parts
+            return fact_queries
         numbers = frozenset(place for place in nowhere if self._is_number(place))
-        return [replace(part, numbers=numbers) for part in parts]
+        return [replace(fact_query, numbers=numbers) for fact_query in fact_queries]
 
     def _is_number(self, place: int) -> bool:
         metric = self._model.metrics.get(self._query.metrics[place])
@@ -392,19 +408,31 @@ class _Splitter:
                 raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
         return tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
 
+    def _edges(
+        self, metrics: Mapping[int, Metric | None], reached: Mapping[GrainAttribute, BoundAttribute]
+    ) -> dict[int, Edge]:
+        """By place of each semi-additive metric: where it is taken from."""
+        return {
+            place: self._edge(metric, reached) for place, metric in metrics.items() if metric and metric.semi_additive
+        }
+
     def _edge(self, metric: Metric, reached: Mapping[GrainAttribute, BoundAttribute]) -> Edge:
         """Where a semi-additive metric is taken from."""
-        said = metric.semi_additive
-        names = {path[0] for path in said.relationships if len(path) == 1} if said is not None else set()
-        ways = [one for one in self._model.relationships if one.name in names and one.from_dataset == metric.dataset]
-        if said is None or said.position not in {"first", "last"} or len(said.relationships) != 1 or len(ways) != 1:
+        rule = metric.semi_additive
+        names = {path[0] for path in rule.relationships if len(path) == 1} if rule is not None else set()
+        ways = [
+            relationship
+            for relationship in self._model.relationships
+            if relationship.name in names and relationship.from_dataset == metric.dataset
+        ]
+        if rule is None or rule.position not in {"first", "last"} or len(rule.relationships) != 1 or len(ways) != 1:
             reason = "it is semi-additive by more than the first or last member of one relationship's level"
             raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
         level = reached.get(GrainAttribute(Role(ways[0].dimension, ways[0].template), ways[0].level))
         if level is None or level.is_many_to_many or len(level.key_columns) != 1:
             reason = f"it is semi-additive by `{ways[0].level}`, whose members have no order by one key column"
             raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
-        return Edge(level, is_last=said.position == "last")
+        return Edge(level, is_last=rule.position == "last")
 
     def _check_slices(self) -> None:
         """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""
@@ -446,10 +474,10 @@ class _Splitter:
             raise UnsupportedQueryError("WHERE", reason, "Ask for the metrics of each fact by themselves.")
         return True
 
-    def _members(self) -> FactQuery:
+    def _member_query(self) -> FactQuery:
         """Members of one dimension, read from its own datasets; the role does not matter to them."""
         roles = sorted({attribute.role for attribute in self._query.attributes})
-        shown = self._listed(attribute.query_name for attribute in self._query.attributes)
+        shown = self._list_names(attribute.query_name for attribute in self._query.attributes)
         if len(roles) != 1:
             reason = f"attributes of {len(roles)} dimensions are linked by facts, and it names no metric"
             raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
@@ -468,5 +496,5 @@ class _Splitter:
         raise UnsupportedQueryError(shown, reason, "Add a metric of the fact that links them.")
 
     @staticmethod
-    def _listed(names: Iterable[str]) -> str:
+    def _list_names(names: Iterable[str]) -> str:
         return ", ".join(names)

@@ -1,8 +1,8 @@
-"""Whether rows of a part of a query could meet a group by several members of a many-to-many attribute.
+"""Whether rows of a fact query could meet a group by several members of a many-to-many attribute.
 
     GROUP BY "Owner"                    once in the group of each owner
     WHERE "Owner" = 'Ann'               once
-    WHERE "Owner" IN ('Ann', 'Bob')     twice, where both own the account: each fact row must be told apart
+    WHERE "Owner" IN ('Ann', 'Bob')     twice, where both own the account: each fact row must be counted once
     GROUP BY LEFT("Owner", 1)           twice as well
 
 Source: decision 24.
@@ -18,17 +18,17 @@ from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 
 
-def has_several_members(query: ModelQuery, part: FactQuery) -> bool:
+def has_several_members(query: ModelQuery, fact_query: FactQuery) -> bool:
     """Whether a group may meet a fact row by several members of an attribute."""
-    return bool(part.metrics) and bool(several_members(query, part))
+    return bool(fact_query.metrics) and bool(several_members(query, fact_query))
 
 
-def several_members(query: ModelQuery, part: FactQuery) -> tuple[BoundAttribute, ...]:
+def several_members(query: ModelQuery, fact_query: FactQuery) -> tuple[BoundAttribute, ...]:
     """Many-to-many attributes of which a group may meet a fact row by several members."""
-    many = {place: bound for place, bound in part.attributes.items() if bound.is_many_to_many}
+    many = {place: bound for place, bound in fact_query.attributes.items() if bound.is_many_to_many}
     if not many:
         return ()
-    fixed = set(fixed_places(query, part))
+    fixed = set(fixed_places(query, fact_query))
     return tuple(
         bound
         for place, bound in many.items()
@@ -36,15 +36,15 @@ def several_members(query: ModelQuery, part: FactQuery) -> tuple[BoundAttribute,
     )
 
 
-def fixed_places(query: ModelQuery, part: FactQuery) -> Iterable[int]:
-    """Attributes that are grouping keys by themselves, or held to one value of their name."""
-    keys = (attribute_at(query.keys[place]) for place in part.keys)
-    fixed = {found for found in keys if found is not None} | set(pinned_by(part.where))
-    return fixed - set(part.columns)
+def fixed_places(query: ModelQuery, fact_query: FactQuery) -> Iterable[int]:
+    """Places of attributes that are grouping keys by themselves, or that WHERE holds to one value of their name."""
+    keys = (attribute_at(query.keys[place]) for place in fact_query.keys)
+    fixed = {place for place in keys if place is not None} | set(pinned_by(fact_query.where))
+    return fixed - set(fact_query.columns)
 
 
 def is_told_apart(bound: BoundAttribute) -> bool:
-    """One value, one member: name and key are one, and a NULL is either an unmatched row or a member, never both."""
+    """Whether one value stands for one member: name and key are the same, and NULL does not mean two things."""
     if bound.key_columns != (bound.name_column,):
         return False
     if bound.empty is not None:

@@ -1,4 +1,4 @@
-"""The members of a level in their order, and how rows of one member become those of another, in SQL.
+"""Moves rows from one member to another in SQL, along the order of a level's members.
 
     "Month members": one row per month of the calendar, with facts or without
       Month       position   Year number   Month in Year
@@ -76,7 +76,7 @@ class Calendar:
         """What is read of the dimension."""
         columns = [
             _column(self.own, self.own.key_columns[0]),
-            *(_column(one, one.key_columns[0]) for one in self.ancestors),
+            *(_column(ancestor, ancestor.key_columns[0]) for ancestor in self.ancestors),
         ]
         if self.parallel:
             columns.append(_column(self.own, self.parallel))
@@ -87,15 +87,15 @@ class Calendar:
     def claims(self) -> tuple[Dependency, ...]:
         """What must be true of the data: one member has one name and one of all that is shown, and lies in one ancestor."""
         own = self.own
-        found = [self.one_value_of(bound) for _, bound in self.shown if not self._is_key(bound)]
+        claims = [self.one_value_of(bound) for _, bound in self.shown if not self._is_key(bound)]
         if self.parallel:
-            found.append(Dependency(own.dataset, own.key_columns, (), (self.parallel,), is_join_key=True))
+            claims.append(Dependency(own.dataset, own.key_columns, (), (self.parallel,), is_join_key=True))
         # Only the ancestor that is named may be several: the first one counts, for all that lies below.
         between = (*self.ancestors[1:], own) if len(self.ancestors) > 1 else ()
         for above, below in itertools.pairwise(between):
             steps = above.steps[len(below.steps) :]
-            found.append(Dependency(below.dataset, below.key_columns, steps, above.key_columns, is_join_key=True))
-        return tuple(dict.fromkeys(found))
+            claims.append(Dependency(below.dataset, below.key_columns, steps, above.key_columns, is_join_key=True))
+        return tuple(dict.fromkeys(claims))
 
     def _is_key(self, bound: BoundAttribute) -> bool:
         return bound.name_column in self.own.key_columns and bound.dataset == self.own.dataset
@@ -108,7 +108,7 @@ class Calendar:
 
     def without(self, places: Collection[int]) -> Calendar:
         """Without some of what is shown."""
-        shown = tuple(one for one in self.shown if one[0] not in places)
+        shown = tuple(key for key in self.shown if key[0] not in places)
         return replace(self, shown=shown, loose=tuple(place for place in self.loose if place not in places))
 
     @property
@@ -131,7 +131,7 @@ class Calendar:
         """All claims to ask the data about."""
         tell = (self.name_claim, self.shown_claim, self.without(self.loose).shown_claim)
         beside = (self.one_value_of(bound) for bound in self.beside)
-        return (*self.claims, *(one for one in tell if one is not None), *beside)
+        return (*self.claims, *(claim for claim in tell if claim is not None), *beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,36 +167,36 @@ def calendar_of(form: Move, wanted: WantedMembers, context: tuple[str, SemanticM
     if isinstance(form, Parallel | UpTo):
         levels = form.axis.levels
         above = levels[levels.index(form.level) : levels.index(level.name)]
-    strict = {place: one for place, one in wanted.keys.items() if _is_strict(form, one, wanted)}
-    names = dict.fromkeys((*(one.name for one in strict.values()), *above))
+    strict = {place: attribute for place, attribute in wanted.keys.items() if _is_strict(form, attribute, wanted)}
+    names = dict.fromkeys((*(attribute.name for attribute in strict.values()), *above))
     dataset, reached = _dataset_with(dimension, paths, names, metric)
     others = paths.attributes_of(dataset)
     loose: dict[int, BoundAttribute] = {}
-    for place, one in wanted.keys.items():
-        there = GrainAttribute(Role(dimension.name), one.name)
+    for place, attribute in wanted.keys.items():
+        there = GrainAttribute(Role(dimension.name), attribute.name)
         if place not in strict and _is_beyond(there, others, reached[level.name]):
             loose[place] = others[there]
-    beside = (GrainAttribute(Role(dimension.name), one.name) for one in wanted.beside)
-    parallel = _own_parallel(form, level, dimension, metric) if isinstance(form, Parallel) else ""
+    beside = (GrainAttribute(Role(dimension.name), attribute.name) for attribute in wanted.beside)
+    parallel = _parallel_column(form, level, dimension, metric) if isinstance(form, Parallel) else ""
     last_first = sorted(strict.items(), key=lambda item: item[1] == level)
-    found = Calendar(
+    calendar = Calendar(
         metric=metric,
         level=level.query_name,
         dataset=dataset,
-        shown=(*loose.items(), *((place, reached[one.name]) for place, one in last_first)),
+        shown=(*loose.items(), *((place, reached[attribute.name]) for place, attribute in last_first)),
         ancestors=tuple(reached[name] for name in above) if not parallel else (),
         parallel=parallel,
         has_places=isinstance(form, Parallel) and not parallel,
         loose=tuple(loose),
-        beside=tuple(others[one] for one in beside if _is_beyond(one, others, reached[level.name])),
+        beside=tuple(others[attribute] for attribute in beside if _is_beyond(attribute, others, reached[level.name])),
     )
-    for bound in (found.own, *found.ancestors):
+    for bound in (calendar.own, *calendar.ancestors):
         if len(bound.key_columns) != 1:
-            raise _refused(metric, f"members of `{bound.attribute.name}` have no order by one key column")
-    for bound in (*(bound for _, bound in found.shown), *found.ancestors):
-        if bound.steps[: len(found.own.steps)] != found.own.steps or bound.is_many_to_many:
-            raise _refused(metric, f"`{bound.attribute.name}` is not reached from `{level.query_name}`")
-    return found
+            raise _refusal(metric, f"members of `{bound.attribute.name}` have no order by one key column")
+    for bound in (*(bound for _, bound in calendar.shown), *calendar.ancestors):
+        if bound.steps[: len(calendar.own.steps)] != calendar.own.steps or bound.is_many_to_many:
+            raise _refusal(metric, f"`{bound.attribute.name}` is not reached from `{level.query_name}`")
+    return calendar
 
 
 def _is_strict(form: Move, attribute: GrainAttribute, wanted: WantedMembers) -> bool:
@@ -218,35 +218,36 @@ def _dataset_with(
     for dataset in member_datasets(dimension):
         reached = paths.attributes_of(dataset)
         role = Role(dimension.name)
-        found = {name: reached.get(GrainAttribute(role, name)) for name in names}
-        bounds = {name: bound for name, bound in found.items() if bound is not None}
-        if len(bounds) == len(found):
+        candidates = {name: reached.get(GrainAttribute(role, name)) for name in names}
+        bounds = {name: bound for name, bound in candidates.items() if bound is not None}
+        if len(bounds) == len(candidates):
             return dataset, bounds
-    raise _refused(metric, f"no dataset of dimension `{dimension.name}` has all of {', '.join(names)}")
+    raise _refusal(metric, f"no dataset of dimension `{dimension.name}` has all of {', '.join(names)}")
 
 
 def member_datasets(dimension: Dimension) -> dict[str, None]:
     """Datasets of the finest levels; for a degenerate dimension the facts it lives on, when there is only one."""
-    leaves = [dimension.attributes.get(one.levels[-1]) for one in dimension.hierarchies if one.levels]
+    leaves = [dimension.attributes.get(hierarchy.levels[-1]) for hierarchy in dimension.hierarchies if hierarchy.levels]
     datasets = dict.fromkeys(leaf.dataset for leaf in leaves if leaf is not None and leaf.dataset)
     if not datasets:
-        shared = {one.dataset for leaf in leaves if leaf is not None for one in leaf.shared}
+        shared = {owner.dataset for leaf in leaves if leaf is not None for owner in leaf.shared}
         datasets = dict.fromkeys(shared) if len(shared) == 1 else {}
     return datasets
 
 
-def _own_parallel(form: Parallel, level: GrainAttribute, dimension: Dimension, metric: str) -> str:
+def _parallel_column(form: Parallel, level: GrainAttribute, dimension: Dimension, metric: str) -> str:
     """The model's own column for it; it leads one ancestor back, and no further."""
-    found = [
-        one.parallel_periods[level.name, form.level]
-        for one in dimension.hierarchies
-        if level.role.query_name(one.name) == form.axis.name and (level.name, form.level) in one.parallel_periods
+    columns = [
+        hierarchy.parallel_periods[level.name, form.level]
+        for hierarchy in dimension.hierarchies
+        if level.role.query_name(hierarchy.name) == form.axis.name
+        and (level.name, form.level) in hierarchy.parallel_periods
     ]
-    if not found:
+    if not columns:
         return ""
-    if form.lag != 1 or len(found[0]) != 1:
-        raise _refused(metric, f"the model's own parallel periods of `{level.name}` lead one period back only")
-    return found[0][0]
+    if form.lag != 1 or len(columns[0]) != 1:
+        raise _refusal(metric, f"the model's own parallel periods of `{level.name}` lead one period back only")
+    return columns[0][0]
 
 
 def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> Calendar:
@@ -258,7 +259,7 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
     for bound in calendar.beside:
         if calendar.one_value_of(bound) in functional:
             reason = f"the data says that a member of `{calendar.level}` has one `{bound.attribute.name}`, the model does not"
-            raise _refused(calendar.metric, reason, "Say so in the model, or leave the condition out.")
+            raise _refusal(calendar.metric, reason, "Say so in the model, or leave the condition out.")
     shown = dict(calendar.shown)
     calendar = calendar.without(
         [place for place in calendar.loose if calendar.one_value_of(shown[place]) not in functional]
@@ -266,7 +267,7 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
     for claim in calendar.claims:
         if claim not in functional:
             what = f"({', '.join(claim.key)}) of `{claim.dataset}` has several values of ({', '.join(claim.columns)})"
-            raise _refused(calendar.metric, f"members of `{calendar.level}` are not told apart: {what} in the data")
+            raise _refusal(calendar.metric, f"members of `{calendar.level}` are not told apart: {what} in the data")
     own = calendar.own
     if own.key_columns == (own.name_column,) or calendar.name_claim in functional:
         return calendar
@@ -274,7 +275,7 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
     if together is not None and together in functional:
         return replace(calendar, is_identified_by_name=False)
     reason = f"several members of `{calendar.level}` have one name, which is one group"
-    raise _refused(calendar.metric, reason, "Group by the levels above it as well.")
+    raise _refusal(calendar.metric, reason, "Group by the levels above it as well.")
 
 
 def select_members(calendar: Calendar, rows: FactRows, names: Mapping[int, str]) -> exp.Select:
@@ -308,7 +309,7 @@ def select_members(calendar: Calendar, rows: FactRows, names: Mapping[int, str])
 
 def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]) -> exp.Select:
     """A level that lies in several ancestors lies in the first, for all its members."""
-    select = _from(inner, "member")
+    select = _select_from(inner, "member")
     for name in ("key", *(names[place] for place, _ in calendar.shown)):
         select.select(column_of(name, "member"), copy=False)
     last = len(calendar.ancestors) - 1
@@ -322,22 +323,22 @@ def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, 
 
 
 def _with_places(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]) -> exp.Select:
-    select = _from(inner, "member")
+    select = _select_from(inner, "member")
     key = column_of("key", "member")
     own = ("key", "parallel") if calendar.parallel else ()
     for name in (*(names[place] for place, _ in calendar.shown), *own):
         select.select(column_of(name, "member"), copy=False)
-    select.select(named(_ranked(exp.RowNumber(), None, key), "position"), copy=False)
+    select.select(named(_rank(exp.RowNumber(), None, key), "position"), copy=False)
     chain = [column_of(f"ancestor {number}", "member") for number in range(len(calendar.ancestors))]
     for number, ancestor in enumerate(chain if calendar.has_places else chain[:1]):
         above = chain[number - 1] if number else None
-        select.select(named(_ranked(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
+        select.select(named(_rank(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
     if calendar.has_places:
-        select.select(named(_ranked(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
+        select.select(named(_rank(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
     return select
 
 
-def _ranked(function: exp.Expression, within: exp.Expression | None, by: exp.Expression) -> exp.Expression:
+def _rank(function: exp.Expression, within: exp.Expression | None, by: exp.Expression) -> exp.Expression:
     order = exp.Order(expressions=[exp.Ordered(this=by.copy())])
     partition = [within.copy()] if within is not None else None
     return exp.Window(this=function, partition_by=partition, order=order)
@@ -391,23 +392,26 @@ def join_members(
     tests = [exp.EQ(this=column_of(name, _OWN), expression=value.copy())]
     if not calendar.is_identified_by_name:
         others = [keys[place] for place, _ in calendar.shown[:-1]]
-        tests += [exp.NullSafeEQ(this=column_of(other, _OWN), expression=one.copy()) for other, one in others]
-    ons = [exp.and_(*tests, copy=False), exp.and_(*_meeting(move, calendar), copy=False)]
+        tests += [
+            exp.NullSafeEQ(this=column_of(key_name, _OWN), expression=key_value.copy())
+            for key_name, key_value in others
+        ]
+    ons = [exp.and_(*tests, copy=False), exp.and_(*_meeting_conditions(move, calendar), copy=False)]
     for alias, on in zip((_OWN, _SHOWN), ons, strict=True):
         relation = exp.Table(this=identifier(members), alias=exp.TableAlias(this=identifier(alias)))
         select.append("joins", exp.Join(this=relation, on=on))
     return {place: column_of(keys[place][0], _SHOWN) for place, _ in calendar.shown}
 
 
-def _meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
+def _meeting_conditions(move: Move, calendar: Calendar) -> list[exp.Expression]:
     """Which members' rows are shown at which member."""
     own, shown = _OWN, _SHOWN
     here, there = column_of("position", own), column_of("position", shown)
     match move:
         case Lagged(lag=lag):
-            return [exp.EQ(this=there, expression=_plus(here, lag))]
+            return [exp.EQ(this=there, expression=_add(here, lag))]
         case Window(first=first, last=last):
-            return [exp.Between(this=here, low=_plus(there, -first), high=_plus(there, -last))]
+            return [exp.Between(this=here, low=_add(there, -first), high=_add(there, -last))]
         case UpTo():
             before = exp.LTE(this=here, expression=there)
             return [exp.EQ(this=column_of("place 0", shown), expression=column_of("place 0", own)), before]
@@ -416,8 +420,8 @@ def _meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
                 (column_of(f"place {n}", shown), column_of(f"place {n}", own))
                 for n in range(len(calendar.ancestors) + 1)
             ]
-            tests = [exp.EQ(this=one, expression=_plus(other, 0)) for one, other in pairs]
-            tests[0].set("expression", _plus(pairs[0][1], lag))
+            tests = [exp.EQ(this=at_shown, expression=_add(at_own, 0)) for at_shown, at_own in pairs]
+            tests[0].set("expression", _add(pairs[0][1], lag))
             return list(tests)
     return [exp.EQ(this=column_of("parallel", shown), expression=column_of("key", own))]
 
@@ -429,7 +433,7 @@ def over_members(function: str, value: exp.Expression) -> exp.Expression:
     return {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}[function](this=value)
 
 
-def _plus(value: exp.Expression, number: int) -> exp.Expression:
+def _add(value: exp.Expression, number: int) -> exp.Expression:
     if not number:
         return value
     kind = exp.Add if number > 0 else exp.Sub
@@ -444,10 +448,10 @@ def _column(bound: BoundAttribute, column: str) -> BoundAttribute:
     )
 
 
-def _from(inner: exp.Select, alias: str) -> exp.Select:
+def _select_from(inner: exp.Select, alias: str) -> exp.Select:
     relation = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(alias)))
     return exp.Select().from_(relation, copy=False)
 
 
-def _refused(metric: str, reason: str, remedy: str = "") -> UnsupportedQueryError:
+def _refusal(metric: str, reason: str, remedy: str = "") -> UnsupportedQueryError:
     return UnsupportedQueryError(metric, f"a calculated metric measures it elsewhere, and {reason}", remedy)

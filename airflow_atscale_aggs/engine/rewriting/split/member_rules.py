@@ -1,4 +1,4 @@
-"""What a model says about members that a query does not name: default members, and members that are never added up.
+"""Applies what a model says about members that a query does not name: default members, and members that are never added up.
 
     default_member            the query is about that member, when it names no level of the hierarchy
     is_aggregatable: false    the query groups by the attribute, holds it to one value, or is refused
@@ -53,7 +53,9 @@ class DefaultMembers:
         defaulted = self._model.defaulted
         if not defaulted:
             return ()
-        return tuple(self._filters({one.role: None for one in reached if one.role.dimension in defaulted}))
+        return tuple(
+            self._filters({attribute.role: None for attribute in reached if attribute.role.dimension in defaulted})
+        )
 
     def _filters(self, roles: Iterable[Role]) -> Iterator[DefaultFilter]:
         for role in roles:
@@ -68,21 +70,21 @@ class DefaultMembers:
                     yield DefaultFilter(GrainAttribute(role, attribute), tests)
 
     def _is_meant(self, default: DefaultMember, hierarchy: Hierarchy, dimension: Dimension, role: Role) -> bool:
-        """A query that names a level, or an alias of one, chooses its members itself."""
+        """Whether the default member holds for the query. A query that names a level, or its alias, chooses members itself."""
         attributes = (self._query.attributes[place] for place in _used_places(self._query))
         used = {attribute.name for attribute in attributes if attribute.role == role}
         own = {
             name
-            for name, one in dimension.attributes.items()
-            if one.level in hierarchy.levels and one.kind in {"level", "alias"}
+            for name, attribute in dimension.attributes.items()
+            if attribute.level in hierarchy.levels and attribute.kind in {"level", "alias"}
         }
         return not used & own and (bool(used) or not default.only_when_in_query)
 
     def _check_calculations(self, role: Role, hierarchy: Hierarchy) -> None:
         for place, name in enumerate(self._query.metrics):
             frame, condition = self._query.frames.get(place), self._query.slices.get(place)
-            named = {self._query.attributes[at].role for at in references(condition, Ref.ATTRIBUTE)}
-            if role in named | _roles_of(frame):
+            roles = {self._query.attributes[at].role for at in references(condition, Ref.ATTRIBUTE)}
+            if role in roles | _roles_of(frame):
                 reason = (
                     f"a calculated metric names members of `{role.dimension}`, whose hierarchy `{hierarchy.name}` has a "
                     "default member"
@@ -102,9 +104,9 @@ def read_default(
         UnsupportedQueryError: it is more than one member by key or name.
     """
     text = default.expression.strip()
-    found = _MEMBER.fullmatch(text)
-    names = [one.replace("]]", "]") for one in _PLAIN.findall(text.partition("&")[0])] if found else []
-    keys = [one.replace("]]", "]") for one in _KEY.findall(found.group(3) or "")] if found else []
+    match = _MEMBER.fullmatch(text)
+    names = [name.replace("]]", "]") for name in _PLAIN.findall(text.partition("&")[0])] if match else []
+    keys = [name.replace("]]", "]") for name in _KEY.findall(match.group(3) or "")] if match else []
     if names and names[-1].casefold() == "all" and not keys:
         return hierarchy.levels[0], ()
     named = names if keys else names[:-1]
@@ -144,14 +146,14 @@ def check_aggregatable(
     for attribute in reached:
         if (attribute.role.dimension, attribute.name) not in model.not_added_up or attribute in fixed:
             continue
-        said = model.dimensions[attribute.role.dimension].attributes[attribute.name]
+        rule = model.dimensions[attribute.role.dimension].attributes[attribute.name]
         for place in metrics:
             pinned = {**pinned_by(query.slices.get(place)), **pinned_by(query.filters.get(place))}
             own = {query.attributes[at] for at in pinned}
             if attribute not in own:
                 name = attribute.query_name
                 reason = (
-                    f"the model says that members of `{name}` are not added up (`is_aggregatable: false`, {said.where})"
+                    f"the model says that members of `{name}` are not added up (`is_aggregatable: false`, {rule.where})"
                 )
                 remedy = f"Group by `{name}`, or filter it to one value."
                 raise UnsupportedQueryError(query.metrics[place] or "COUNT(*)", reason, remedy)
@@ -159,13 +161,13 @@ def check_aggregatable(
 
 def _used_places(query: ModelQuery) -> set[int]:
     plain = (*query.keys, *query.members, query.where, *query.filters.values())
-    return {place for one in plain for place in references(one, Ref.ATTRIBUTE)}
+    return {place for expression in plain for place in references(expression, Ref.ATTRIBUTE)}
 
 
 def _roles_of(frame: Frame | None) -> set[Role]:
     if frame is None:
         return set()
-    roles = {one.role for one in frame.without} | {attribute.role for attribute in frame.current}
+    roles = {all_member.role for all_member in frame.without} | {attribute.role for attribute in frame.current}
     if frame.form is not None:
         roles.add(frame.form.level.role if isinstance(frame.form, Between | Each) else frame.form.axis.role)
     return roles
