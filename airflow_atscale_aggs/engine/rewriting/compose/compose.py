@@ -1,7 +1,7 @@
-"""A `ModelQuery` as SQL over the rows that its parts are answered from.
+"""Composes a `ModelQuery` as SQL over the rows that its fact queries are answered from.
 
-One part: one flat SELECT. Several: each part is grouped by itself, then their rows are laid over each other, key by key,
-NULL keys included, and repeated parts are joined to that:
+One fact query gives one flat SELECT. Of several, each is grouped by itself. Then their rows are combined key by key, NULL keys
+included, and repeated fact queries are joined to the result:
 
     WITH "store_sales" AS (SELECT … GROUP BY …), "web_sales" AS (SELECT … GROUP BY …)
     SELECT key, MAX(store metric), MAX(web metric) FROM (store_sales UNION ALL web_sales) GROUP BY key
@@ -54,22 +54,22 @@ def compose(
     rows_of: RowsOf | None = None,
     members: Sequence[FactQuery] = (),
 ) -> exp.Select:
-    """The SELECT that answers a query from the rows chosen for each part.
+    """The SELECT that answers a query from the rows chosen for each fact query.
 
     Args:
-        parts: from `split_by_fact`, in its order, each with its rows; the rows are used up.
-        rows_of: gives rows of a dimension's dataset; needed where parts move among its members, and for ``members``.
-        members: parts whose members are shown whether they have facts or not.
+        parts: the fact queries from `split_by_fact`, in its order, each with its rows; the rows are used up.
+        rows_of: gives rows of a dimension's dataset; needed where rows move among its members, and for ``members``.
+        members: fact queries whose members are shown whether they have facts or not.
     """
     if len(parts) == 1 and not parts[0][0].is_repeated and not members:
-        return with_subqueries(_flat(query, *parts[0]), query)
+        return with_subqueries(_compose_one(query, *parts[0]), query)
     assert rows_of is not None or not members  # noqa: S101 - whoever shows members gives their rows
-    shown = [(part, rows_of(part.needed)) for part in members if rows_of is not None]
-    return with_subqueries(_laid_together(query, parts, rows_of, shown), query)
+    shown = [(fact_query, rows_of(fact_query.needed)) for fact_query in members if rows_of is not None]
+    return with_subqueries(_compose_several(query, parts, rows_of, shown), query)
 
 
-def _flat(query: ModelQuery, part: FactQuery, rows: AnswerRows) -> exp.Select:
-    group = _Group(query, part, rows)
+def _compose_one(query: ModelQuery, fact_query: FactQuery, rows: AnswerRows) -> exp.Select:
+    group = _Group(query, fact_query, rows)
     select = rows.select
     show(query, select, group.values)
     group.close(select)
@@ -78,80 +78,80 @@ def _flat(query: ModelQuery, part: FactQuery, rows: AnswerRows) -> exp.Select:
 
 
 class _Group:
-    """The filtered and grouped rows of one part."""
+    """The filtered and grouped rows of one fact query."""
 
-    def __init__(self, query: ModelQuery, part: FactQuery, rows: AnswerRows) -> None:
-        self._query, self._part, self._rows = query, part, rows
-        rows.keep_members([bound for place, bound in part.attributes.items() if place not in part.sliced])
+    def __init__(self, query: ModelQuery, fact_query: FactQuery, rows: AnswerRows) -> None:
+        self._query, self._fact_query, self._rows = query, fact_query, rows
+        rows.keep_members([bound for place, bound in fact_query.attributes.items() if place not in fact_query.sliced])
         attributes: Values = {
-            Ref.ATTRIBUTE: lambda place: rows.value(part.attributes[place], part.columns.get(place)),
+            Ref.ATTRIBUTE: lambda place: rows.value(fact_query.attributes[place], fact_query.columns.get(place)),
             Ref.JOINED: lambda place: column_of(query.joined[place][1], query.joined[place][0]),
         }
         for join in query.joins:
-            rows.select.append("joins", _joined(join, attributes))
-        if part.where is not None:
-            add_condition(rows.select, substitute(part.where, attributes))
-        keys = [substitute(query.keys[place], attributes) for place in part.keys]
-        if part.shift is not None and part.shift.each is not None:
-            keys.append(rows.value(part.attributes[part.shift.each]).copy())
-        members = [substitute(argument_of(one), attributes) for one in query.members]
-        slices = [self._slice(one, attributes) for one in part.slices.values()]
+            rows.select.append("joins", _render_join(join, attributes))
+        if fact_query.where is not None:
+            add_condition(rows.select, substitute(fact_query.where, attributes))
+        keys = [substitute(query.keys[place], attributes) for place in fact_query.keys]
+        if fact_query.shift is not None and fact_query.shift.each is not None:
+            keys.append(rows.value(fact_query.attributes[fact_query.shift.each]).copy())
+        members = [substitute(argument_of(member), attributes) for member in query.members]
+        slices = [self._slice(condition, attributes) for condition in fact_query.slices.values()]
         self._prepare(keys, members, slices)
 
     def _prepare(self, keys: list[exp.Expression], members: list[exp.Expression], slices: list[exp.Expression]) -> None:
-        """Find out where everything is once the rows are filtered."""
-        part, rows = self._part, self._rows
-        if isinstance(rows, FactRows) and has_several_members(self._query, part):
-            found = self._once(rows, keys, members, dict(zip(part.slices, slices, strict=True)))
+        """Find the columns of keys, members and conditions after the rows are filtered."""
+        fact_query, rows = self._fact_query, self._rows
+        if isinstance(rows, FactRows) and has_several_members(self._query, fact_query):
+            prepared = self._count_rows_once(rows, keys, members, dict(zip(fact_query.slices, slices, strict=True)))
         else:
-            found = self._prepared(keys, [*members, *slices])
-            conditions = [*part.slices, *part.edges]
-            self._slices = dict(zip(conditions, found[len(keys) + len(members) :], strict=True))
-        self._keys = dict(zip(part.keys, found, strict=False))
-        self._grouped = found[: len(keys)]
-        self._members = found[len(keys) : len(keys) + len(members)]
+            prepared = self._prepare_rows(keys, [*members, *slices])
+            conditions = [*fact_query.slices, *fact_query.edges]
+            self._slices = dict(zip(conditions, prepared[len(keys) + len(members) :], strict=True))
+        self._keys = dict(zip(fact_query.keys, prepared, strict=False))
+        self._group_keys = prepared[: len(keys)]
+        self._members = prepared[len(keys) : len(keys) + len(members)]
 
-    def _once(
+    def _count_rows_once(
         self,
         rows: FactRows,
         keys: list[exp.Expression],
         members: list[exp.Expression],
         slices: Mapping[int, exp.Expression],
     ) -> list[exp.Expression]:
-        """Each fact row counts once in each group."""
-        part = self._part
-        if part.edges:
-            name = self._query.metrics[next(iter(part.edges))]
+        """Prepare the rows so that each fact row counts once in each group."""
+        fact_query = self._fact_query
+        if fact_query.edges:
+            name = self._query.metrics[next(iter(fact_query.edges))]
             reason = "a semi-additive metric is not answered where rows have several members of an attribute"
             raise UnsupportedQueryError(name, reason, "Group by the attribute itself, or leave it out.")
         if self._query.joins:
             reason = "a relation is not joined where rows have several members of an attribute"
             raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
-        conditions: dict[exp.Expression | None, None] = {slices.get(place): None for place in part.metrics}
-        columns = [metric.column for metric in part.metrics.values() if metric is not None]
-        found, firsts = rows.once(keys, members, list(conditions), columns)
+        conditions: dict[exp.Expression | None, None] = {slices.get(place): None for place in fact_query.metrics}
+        columns = [metric.column for metric in fact_query.metrics.values() if metric is not None]
+        values, firsts = rows.once(keys, members, list(conditions), columns)
         by_condition = dict(zip(conditions, firsts, strict=True))
-        self._slices = {place: by_condition[slices.get(place)] for place in part.metrics}
-        return found
+        self._slices = {place: by_condition[slices.get(place)] for place in fact_query.metrics}
+        return values
 
     def _slice(self, condition: exp.Expression, attributes: Values) -> exp.Expression:
         """A metric's condition; as in WHERE, only rows with a member of what it names meet it."""
-        made = substitute(condition, attributes)
-        own = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
-        bounds = [self._part.attributes[place] for place in own if place in self._part.sliced]
-        return all_of([_grouped_together(made), *self._rows.are_there(bounds)]) if bounds else made
+        rendered = substitute(condition, attributes)
+        places = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
+        bounds = [self._fact_query.attributes[place] for place in places if place in self._fact_query.sliced]
+        return all_of([_parenthesize(rendered), *self._rows.are_there(bounds)]) if bounds else rendered
 
-    def _prepared(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
-        part, rows = self._part, self._rows
-        if not part.edges or not isinstance(rows, FactRows):
+    def _prepare_rows(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        fact_query, rows = self._fact_query, self._rows
+        if not fact_query.edges or not isinstance(rows, FactRows):
             return rows.prepared(keys, others)
-        measured = {place: metric.column for place, metric in part.metrics.items() if metric is not None}
-        edges = [EdgeMetric(measured[place], edge.level, edge.is_last) for place, edge in part.edges.items()]
+        measured = {place: metric.column for place, metric in fact_query.metrics.items() if metric is not None}
+        edges = [EdgeMetric(measured[place], edge.level, edge.is_last) for place, edge in fact_query.edges.items()]
         return rows.with_edges(keys, others, edges, measured.values())
 
     @property
     def values(self) -> Values:
-        """What K, M and G stand for; a metric that this part does not have is NULL."""
+        """What K, M and G stand for; a metric that this fact query does not have is NULL."""
         return {
             Ref.KEY: lambda place: fresh(self._keys[place]),
             Ref.METRIC: self._metric,
@@ -161,34 +161,34 @@ class _Group:
     def replace_keys(self, keys: Mapping[int, exp.Expression]) -> None:
         """Group by other values in place of some keys."""
         self._keys |= keys
-        self._grouped = list(self._keys.values())
+        self._group_keys = list(self._keys.values())
 
     def close(self, select: exp.Select) -> None:
         """Group by the keys; by none of them when all are constants, of which no rows make no group."""
-        keys = groupable(self._grouped)
+        keys = groupable(self._group_keys)
         if keys:
             select.set("group", exp.Group(expressions=keys))
-        elif self._grouped or not (self._part.metrics or self._query.members):
+        elif self._group_keys or not (self._fact_query.metrics or self._query.members):
             # Without metrics there is one group all the same, also of no rows, unless constants are its keys.
             rows, least = exp.Count(this=exp.Star(), big_int=True), exp.Literal.number(0)
-            kind = exp.GT if self._grouped else exp.GTE
+            kind = exp.GT if self._group_keys else exp.GTE
             select.having(kind(this=rows, expression=least), copy=False)
 
     def _metric(self, place: int) -> exp.Expression:
-        if place not in self._part.metrics:
-            return _nothing(place, self._part)
-        metric = self._part.metrics[place]
+        if place not in self._fact_query.metrics:
+            return _empty_metric(place, self._fact_query)
+        metric = self._fact_query.metrics[place]
         quantile = metric.quantiles[0] if metric and metric.quantiles else ""
         pieces = MetricPieces(metric.calculation_method, metric.column, quantile) if metric else ROWS
         return self._rows.metric(pieces, self._slices.get(place))
 
     def _member(self, place: int) -> exp.Expression:
-        made = self._query.members[place].copy()
-        argument_of(made).replace(self._members[place].copy())
-        return made
+        aggregate = self._query.members[place].copy()
+        argument_of(aggregate).replace(self._members[place].copy())
+        return aggregate
 
 
-def _joined(join: ModelJoin, values: Values) -> exp.Join:
+def _render_join(join: ModelJoin, values: Values) -> exp.Join:
     on = substitute(join.on, values) if join.on is not None else None
     kind = "CROSS" if on is None and not join.is_left else None
     if on is None and join.is_left:
@@ -197,16 +197,16 @@ def _joined(join: ModelJoin, values: Values) -> exp.Join:
     return exp.Join(this=table, side="LEFT" if join.is_left else None, kind=kind, on=on)
 
 
-def _grouped_together(condition: exp.Expression) -> exp.Expression:
+def _parenthesize(condition: exp.Expression) -> exp.Expression:
     return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
 
 
-def _nothing(place: int, part: FactQuery) -> exp.Expression:
-    """A metric that is empty everywhere; numbers of any type take the type of whole ones in."""
-    return exp.cast(exp.Null(), "bigint") if place in part.numbers else exp.Null()
+def _empty_metric(place: int, fact_query: FactQuery) -> exp.Expression:
+    """A metric that is empty everywhere. A number is NULL of type bigint, which combines with every other number type."""
+    return exp.cast(exp.Null(), "bigint") if place in fact_query.numbers else exp.Null()
 
 
-def _laid_together(
+def _compose_several(
     query: ModelQuery,
     parts: Sequence[tuple[FactQuery, AnswerRows]],
     rows_of: RowsOf | None,
@@ -214,7 +214,7 @@ def _laid_together(
 ) -> exp.Select:
     calendars = _calendars(parts, rows_of)
     names = _Names(query, parts, [*calendars.values(), *(rows for _, rows in members)], is_shared=bool(members))
-    whole = [part for part, _ in parts if not part.is_repeated]
+    whole = [fact_query for fact_query, _ in parts if not fact_query.is_repeated]
     select = exp.Select()
     for name, table in _tables(query, parts, names, calendars):
         select.with_(identifier(name), as_=table, copy=False)
@@ -231,32 +231,34 @@ def _laid_together(
         select.from_(_table(spine), copy=False)
         for other in names.parts[1 : len(whole)]:
             select.append("joins", exp.Join(this=_table(other), kind="CROSS"))
-    for number, (part, _) in enumerate(parts):
-        if part.is_repeated:
-            select.append("joins", _repeated(part, names, names.parts[number], spine))
+    for number, (fact_query, _) in enumerate(parts):
+        if fact_query.is_repeated:
+            select.append("joins", _join_repeated(fact_query, names, names.parts[number], spine))
     values = _laid_values(query, parts, names, spine, is_merged=is_merged)
     show(query, select, values)
     if is_merged:
-        _merge(select, names, spine, is_told=any(part.shift is not None for part in whole))
+        _merge(select, names, spine, has_shifted=any(fact_query.shift is not None for fact_query in whole))
     finish(query, select, values, is_grouped=is_merged)
     return select
 
 
-def _merge(select: exp.Select, names: _Names, spine: str, *, is_told: bool) -> None:
-    """One row for each group of the parts' rows."""
+def _merge(select: exp.Select, names: _Names, spine: str, *, has_shifted: bool) -> None:
+    """Group the rows of all fact queries by the keys."""
     if names.keys:
         select.group_by(*(column_of(name, spine) for name in names.keys), copy=False)
-    if is_told:
-        # A group is one that has rows of its own; what is measured elsewhere adds none.
+    if has_shifted:
+        # Only rows of the group itself make a group. Shifted metrics add none.
         is_there = exp.Max(this=column_of(names.is_there, spine))
         select.having(exp.EQ(this=is_there, expression=exp.Literal.number(1)), copy=False)
 
 
 def _calendars(parts: Sequence[tuple[FactQuery, AnswerRows]], rows_of: RowsOf | None) -> dict[Calendar, FactRows]:
-    """Rows of all members that parts move among."""
-    found = dict.fromkeys(part.shift.calendar for part, _ in parts if part.shift and part.shift.calendar)
-    assert rows_of is not None or not found  # noqa: S101 - whoever asks for other members gives their rows
-    return {calendar: rows_of(calendar.part) for calendar in found if rows_of is not None and calendar is not None}
+    """Rows of all members that rows move among, by calendar."""
+    calendars = dict.fromkeys(
+        fact_query.shift.calendar for fact_query, _ in parts if fact_query.shift and fact_query.shift.calendar
+    )
+    assert rows_of is not None or not calendars  # noqa: S101 - whoever asks for other members gives their rows
+    return {calendar: rows_of(calendar.part) for calendar in calendars if rows_of is not None and calendar is not None}
 
 
 def _tables(
@@ -265,41 +267,41 @@ def _tables(
     names: _Names,
     members: Mapping[Calendar, FactRows],
 ) -> Iterator[tuple[str, exp.Select]]:
-    """Every part by itself; before one that is measured elsewhere, what it is made of."""
+    """A table for each fact query. Before one with a context shift stand the tables that it reads."""
     calendars: dict[Calendar, str] = {}
-    for number, (part, rows) in enumerate(parts):
-        scope = part.shift
-        calendar = scope.calendar if scope is not None else None
+    for number, (fact_query, rows) in enumerate(parts):
+        shift = fact_query.shift
+        calendar = shift.calendar if shift is not None else None
         if calendar is not None and calendar not in calendars:
             calendars[calendar] = names.table(f"{calendar.level} members")
             yield calendars[calendar], select_members(calendar, members[calendar], dict(enumerate(names.keys)))
-        if scope is None or scope.is_over_rows or (scope.move is None and scope.each is None):
+        if shift is None or shift.is_over_rows or (shift.move is None and shift.each is None):
             table = calendars[calendar] if calendar is not None else ""
-            yield names.parts[number], _grouped(query, part, rows, names, table)
+            yield names.parts[number], _select_group(query, fact_query, rows, names, table)
             continue
-        single = names.table(f"{part.fact} by member")
-        yield single, _grouped(query, part, rows, names)
+        single = names.table(f"{fact_query.fact} by member")
+        yield single, _select_group(query, fact_query, rows, names)
         metrics = {
             names.metrics[place]: ROLLED_UP[metric.calculation_method]
-            if scope.function == "aggregate"
-            else scope.function
-            for place, metric in part.metrics.items()
+            if shift.function == "aggregate"
+            else shift.function
+            for place, metric in fact_query.metrics.items()
             if metric is not None
         }
-        if calendar is None or scope.move is None:
-            yield names.parts[number], _brought_together(part, names, single, metrics)
+        if calendar is None or shift.move is None:
+            yield names.parts[number], _bring_together(fact_query, names, single, metrics)
         else:
-            keys = {place: names.keys[place] for place in part.keys}
+            keys = {place: names.keys[place] for place in fact_query.keys}
             yield (
                 names.parts[number],
-                select_moved_rows(calendar, scope.move, (single, calendars[calendar]), keys, metrics),
+                select_moved_rows(calendar, shift.move, (single, calendars[calendar]), keys, metrics),
             )
 
 
-def _brought_together(part: FactQuery, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
-    """A part's rows without the attribute that they were grouped by besides the keys."""
+def _bring_together(fact_query: FactQuery, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
+    """Aggregate the rows of a fact query over the attribute that they were grouped by besides the keys."""
     select = exp.Select().from_(_table(rows), copy=False)
-    keys = [column_of(names.keys[place], rows) for place in part.keys]
+    keys = [column_of(names.keys[place], rows) for place in fact_query.keys]
     for key in keys:
         select.select(key.copy(), copy=False)
     for name, function in metrics.items():
@@ -312,16 +314,16 @@ def _brought_together(part: FactQuery, names: _Names, rows: str, metrics: Mappin
 def _laid_values(
     query: ModelQuery, parts: Sequence[tuple[FactQuery, AnswerRows]], names: _Names, spine: str, *, is_merged: bool
 ) -> Values:
-    """Where keys and metrics of all parts are found."""
+    """The columns that keys, metrics and members of all fact queries stand in."""
     owner = {
-        place: spine if is_merged and not part.is_repeated else names.parts[number]
-        for number, (part, _) in enumerate(parts)
-        for place in part.metrics
+        place: spine if is_merged and not fact_query.is_repeated else names.parts[number]
+        for number, (fact_query, _) in enumerate(parts)
+        for place in fact_query.metrics
     }
 
     def metric(place: int) -> exp.Expression:
         if place not in owner:
-            return _nothing(place, parts[0][0])
+            return _empty_metric(place, parts[0][0])
         column = column_of(names.metrics[place], owner[place])
         return exp.Max(this=column) if is_merged else column
 
@@ -335,18 +337,18 @@ def _laid_values(
 def _member_tables(
     query: ModelQuery, members: Sequence[tuple[FactQuery, AnswerRows]], whole: Sequence[FactQuery], names: _Names
 ) -> Iterator[tuple[str, exp.Select]]:
-    """Members of each dimension that shows all of them; last, each of them with all that stands beside them."""
+    """A table of members for each dimension that shows all of them. Last comes the table that combines them with other keys."""
     places: dict[str, tuple[int, ...]] = {}
-    for part, rows in members:
-        name = names.table(f"{part.fact} members")
-        places[name] = part.keys
-        yield name, _grouped(query, part, rows, names)
+    for fact_query, rows in members:
+        name = names.table(f"{fact_query.fact} members")
+        places[name] = fact_query.keys
+        yield name, _select_group(query, fact_query, rows, names)
     if members:
         yield names.shown, all_members(places, whole, names)
 
 
 class _Names:
-    """Names of parts, keys and metrics inside a query over several facts."""
+    """Names of tables, keys and metrics inside a query over several facts."""
 
     def __init__(
         self,
@@ -358,10 +360,14 @@ class _Names:
     ) -> None:
         self.parts: list[str] = []
         # Where several tables read one of the warehouse's, none may hide it from the next.
-        read = [*(rows for _, rows in parts), *members] if is_shared or any(part.shift for part, _ in parts) else []
-        self._tables = [one.name for rows in read for one in rows.select.find_all(exp.Table) if not one.db]
-        for part, _ in parts:
-            self.parts.append(self.table(f"{part.fact}{_said(part)}"))
+        sources = (
+            [*(rows for _, rows in parts), *members]
+            if is_shared or any(fact_query.shift for fact_query, _ in parts)
+            else []
+        )
+        self._tables = [table.name for rows in sources for table in rows.select.find_all(exp.Table) if not table.db]
+        for fact_query, _ in parts:
+            self.parts.append(self.table(f"{fact_query.fact}{_describe_shift(fact_query)}"))
         taken: list[str] = []
         for number in range(len(query.keys)):
             taken.append(_free(query.name_of_key(number), taken))
@@ -384,7 +390,7 @@ class _Names:
 
 def _free(name: str, taken: Sequence[str]) -> str:
     """The name, numbered when it is taken; short enough that no warehouse cuts it, which would make two names one."""
-    folded = {one.casefold() for one in taken}
+    folded = {taken_name.casefold() for taken_name in taken}
     start = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     number, chosen = 1, start
     while chosen.casefold() in folded:
@@ -393,16 +399,18 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return chosen
 
 
-def _grouped(query: ModelQuery, part: FactQuery, rows: AnswerRows, names: _Names, members: str = "") -> exp.Select:
-    """One part by itself: its keys and metrics; over rows that stand at several members when their table is given."""
-    group = _Group(query, part, rows)
-    select, scope = rows.select, part.shift
-    if scope is not None and scope.calendar is not None and scope.move is not None and members:
-        keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in part.keys}
-        group.replace_keys(join_members(scope.calendar, scope.move, select, members, keys))
-    for place in part.keys:
+def _select_group(
+    query: ModelQuery, fact_query: FactQuery, rows: AnswerRows, names: _Names, members: str = ""
+) -> exp.Select:
+    """The SELECT of one fact query: its keys and metrics. Given the members' table, its rows are shown at several members."""
+    group = _Group(query, fact_query, rows)
+    select, shift = rows.select, fact_query.shift
+    if shift is not None and shift.calendar is not None and shift.move is not None and members:
+        keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in fact_query.keys}
+        group.replace_keys(join_members(shift.calendar, shift.move, select, members, keys))
+    for place in fact_query.keys:
         select.select(named(group.values[Ref.KEY](place), names.keys[place]), copy=False)
-    for place in part.metrics:
+    for place in fact_query.metrics:
         select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
     for number, name in enumerate(names.members):
         select.select(named(group.values[Ref.MEMBERS](number), name), copy=False)
@@ -412,13 +420,13 @@ def _grouped(query: ModelQuery, part: FactQuery, rows: AnswerRows, names: _Names
     return select
 
 
-def _said(part: FactQuery) -> str:
-    """Where a part is measured, in a few words."""
-    if part.shift is None:
+def _describe_shift(fact_query: FactQuery) -> str:
+    """The context shift of a fact query in a few words, for the name of its table."""
+    if fact_query.shift is None:
         return ""
-    match part.shift.move:
+    match fact_query.shift.move:
         case None:
-            return " over members" if part.shift.each is not None else " of all"
+            return " over members" if fact_query.shift.each is not None else " of all"
         case Lagged(lag=lag):
             return f" {abs(lag)} {'before' if lag >= 0 else 'after'}"
         case Parallel(level=level, lag=lag):
@@ -429,10 +437,10 @@ def _said(part: FactQuery) -> str:
 
 
 def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
-    """All parts' rows, one below the other; what a part does not have is a NULL of the type that the other part has."""
+    """The rows of all fact queries, one below the other. A metric that one lacks is NULL of the type that another gives it."""
     union: exp.Expression | None = None
-    is_told = any(part.shift is not None for part in whole)
-    for number, part in enumerate(whole):
+    has_shifted = any(fact_query.shift is not None for fact_query in whole)
+    for number, fact_query in enumerate(whole):
         here = names.parts[number]
         select = exp.Select().from_(_table(here), copy=False)
         for name in (*names.keys, *names.members):
@@ -440,26 +448,26 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
         for other, owner in enumerate(whole):
             for place in owner.metrics:
                 column = column_of(names.metrics[place], names.parts[other])
-                if place not in part.metrics:
+                if place not in fact_query.metrics:
                     value: exp.Expression = typed_null(names.metrics[place], names.parts[other])
                 else:
                     value = column
                 select.select(named(value, names.metrics[place]), copy=False)
-        if is_told:
-            is_there = exp.Literal.number(0 if part.shift is not None else 1)
+        if has_shifted:
+            is_there = exp.Literal.number(0 if fact_query.shift is not None else 1)
             select.select(named(is_there, names.is_there), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least
     return union
 
 
-def _repeated(part: FactQuery, names: _Names, here: str, spine: str) -> exp.Join:
-    """A part with fewer keys, joined on those that it has."""
-    if not part.shown:
+def _join_repeated(fact_query: FactQuery, names: _Names, here: str, spine: str) -> exp.Join:
+    """Join a fact query with fewer keys on those that it has."""
+    if not fact_query.shown:
         return exp.Join(this=_table(here), kind="CROSS")
     pairs = [
         exp.NullSafeEQ(this=column_of(names.keys[place], spine), expression=column_of(names.keys[place], here))
-        for place in part.shown
+        for place in fact_query.shown
     ]
     return exp.Join(this=_table(here), side="LEFT", on=exp.and_(*pairs, copy=False))
 

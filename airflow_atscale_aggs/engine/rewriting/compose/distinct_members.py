@@ -1,8 +1,8 @@
-"""Distinct members over the rows of several facts: the members of each group first, then how many there are.
+"""Counts distinct members over the rows of several facts: it finds the members of each group first, then counts them.
 
-    SELECT "Year", COUNT(DISTINCT "Brand")        Year and Brand of the rows of all facts; then by Year, how many
+    SELECT "Year", COUNT(DISTINCT "Brand")        Year and Brand of the rows of all facts; then the count by Year
 
-A number of members of each fact could not be added up.
+The counts of single facts cannot be added up, because a member may stand in several facts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def members_of_groups(query: ModelQuery) -> ModelQuery | None:
     shown = (
         *(output.expression for output in query.outputs),
         query.having,
-        *(one.expression for one in query.order_by),
+        *(term.expression for term in query.order_by),
     )
-    measures = any(True for one in shown for _ in references(one, Ref.METRIC))
+    measures = any(True for expression in shown for _ in references(expression, Ref.METRIC))
     if not counts or measures or len(set(query.counted_facts.values())) < 2:  # noqa: PLR2004 - several
         return None
     keys = dict.fromkeys((*query.keys, *map(argument_of, query.members)))
@@ -54,9 +54,9 @@ def compose_groups(query: ModelQuery, inner: ModelQuery, rows: exp.Query) -> exp
         return column_of(f"key {place}", _ROWS)
 
     def member(place: int) -> exp.Expression:
-        made = query.members[place].copy()
-        argument_of(made).replace(key(inner.keys.index(argument_of(query.members[place]))))
-        return made
+        aggregate = query.members[place].copy()
+        argument_of(aggregate).replace(key(inner.keys.index(argument_of(query.members[place]))))
+        return aggregate
 
     values = {Ref.KEY: key, Ref.MEMBERS: member}
     show(query, select, values)

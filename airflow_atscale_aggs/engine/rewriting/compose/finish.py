@@ -1,4 +1,4 @@
-"""What stands after the groups of a query: its columns, HAVING, DISTINCT, ORDER BY, LIMIT and OFFSET."""
+"""Adds what follows the groups of a query: its columns, HAVING, DISTINCT, ORDER BY, LIMIT and OFFSET."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show(query: ModelQuery, select: exp.Select, values: Values) -> None:
 
 
 def finish(query: ModelQuery, select: exp.Select, values: Values, *, is_grouped: bool = True) -> None:
-    """HAVING, DISTINCT, ORDER BY, LIMIT and OFFSET.
+    """Add HAVING, DISTINCT, ORDER BY, LIMIT and OFFSET to a SELECT.
 
     Args:
         is_grouped: False where the rows of the SELECT are the groups already.
@@ -31,7 +31,7 @@ def finish(query: ModelQuery, select: exp.Select, values: Values, *, is_grouped:
     if query.is_distinct and (query.sets or not _shows_all_keys(query)):
         select.distinct(copy=False)
     if query.order_by:
-        select.set("order", exp.Order(expressions=[_ordered(query, term, values) for term in query.order_by]))
+        select.set("order", exp.Order(expressions=[_render_order_term(query, term, values) for term in query.order_by]))
     # Select.limit and its like would parse the number.
     if query.limit is not None:
         select.set("limit", exp.Limit(expression=exp.Literal.number(query.limit)))
@@ -45,13 +45,13 @@ def _shows_all_keys(query: ModelQuery) -> bool:
     return all(ref(Ref.KEY, number) in shown for number in range(len(query.keys)))
 
 
-def _ordered(query: ModelQuery, term: OrderTerm, values: Values) -> exp.Ordered:
+def _render_order_term(query: ModelQuery, term: OrderTerm, values: Values) -> exp.Ordered:
     value = _order_value(query, term.expression, values)
     return exp.Ordered(this=value, desc=term.is_descending, nulls_first=term.nulls_first)
 
 
 def _order_value(query: ModelQuery, wanted: exp.Expression, values: Values) -> exp.Expression:
-    """The column of the answer that it is, by name where that is unmistakable; else the expression."""
+    """The name of the answer's column that shows the expression, where only one column has that name; else the expression."""
     for output in query.outputs:
         if output.expression == wanted:
             folded = output.name.casefold()

@@ -57,8 +57,8 @@ def compose_levels(query: ModelQuery, levels: Sequence[exp.Query]) -> exp.Select
         select.with_(identifier(name), as_=level, copy=False)
     union: exp.Query | None = None
     for number in range(len(levels)):
-        one = _level(query, number, names)
-        union = one if union is None else exp.Union(this=union, expression=one, distinct=False)
+        answer = _level(query, number, names)
+        union = answer if union is None else exp.Union(this=union, expression=answer, distinct=False)
     alias = exp.TableAlias(this=identifier(_ALL))
     select.from_(exp.Subquery(this=union, alias=alias), copy=False)
     values = _values()

@@ -1,4 +1,4 @@
-"""Members without facts in SQL: every member beside every combination of the other keys that the facts have.
+"""Adds members without facts in SQL: every member with every combination of the other keys that the facts have.
 
 "products members"   SELECT "Item" … FROM products GROUP BY …
 "shown members"      SELECT "Item", "Month" FROM "products members" CROSS JOIN (SELECT DISTINCT "Month" FROM "orders")
@@ -18,10 +18,10 @@ _BESIDE = "beside"
 
 
 class PartNames(Protocol):
-    """Names inside a query of several parts.
+    """Names inside a query of several fact queries.
 
     Attributes:
-        parts: tables of the parts.
+        parts: tables of the fact queries.
         keys, metrics: columns, by place in the query.
         is_there: column that tells rows of a fact from what is measured elsewhere.
         shown: table of the members that are shown.
@@ -39,7 +39,7 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery],
 
     Args:
         tables: of each dimension's members, with the places of the keys that they have.
-        whole: parts with all keys.
+        whole: fact queries with all keys.
     """
     owner = {place: name for name, places in tables.items() for place in places}
     others = [place for place in range(len(names.keys)) if place not in owner]
@@ -60,8 +60,8 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery],
 def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int]) -> exp.Expression:
     """Combinations of the other keys that the facts have."""
     union: exp.Expression | None = None
-    for part, name in zip(whole, names.parts, strict=False):
-        if part.shift is not None:
+    for fact_query, name in zip(whole, names.parts, strict=False):
+        if fact_query.shift is not None:
             continue
         select = exp.Select().from_(exp.Table(this=identifier(name)), copy=False)
         for place in places:
@@ -74,15 +74,15 @@ def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int])
 
 
 def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
-    """The shown members as rows of the parts: every metric is empty."""
+    """The shown members as rows like those of the fact queries: every metric is empty."""
     select = exp.Select().from_(exp.Table(this=identifier(names.shown)), copy=False)
     for name in names.keys:
         select.select(column_of(name, names.shown), copy=False)
-    for number, part in enumerate(whole):
-        for place in part.metrics:
+    for number, fact_query in enumerate(whole):
+        for place in fact_query.metrics:
             empty = typed_null(names.metrics[place], names.parts[number])
             select.select(named(empty, names.metrics[place]), copy=False)
-    if any(part.shift is not None for part in whole):
+    if any(fact_query.shift is not None for fact_query in whole):
         select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     return select
 
