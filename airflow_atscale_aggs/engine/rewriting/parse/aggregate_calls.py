@@ -37,7 +37,7 @@ _OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expression], ...]] = {
 """Aggregate functions that a metric may stand in, by its calculation method: they add nothing to it."""
 
 _DEFAULTS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.AnyValue)
-"""Functions that BI tools put around every number."""
+"""Functions that BI tools put around every metric."""
 
 _OF_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
     (exp.Min, "minimum"),
@@ -58,7 +58,7 @@ _DISTINCT_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
     (exp.Max, "maximum"),
 )
 _OF_ORDERED_VALUES = frozenset({"minimum", "maximum", "count non-null", "count distinct", "estimated count distinct"})
-"""What has a meaning for values of any type."""
+"""Methods that have a meaning for values of any type."""
 
 
 def method_of(function: exp.Expression, metric: Metric, *, is_distinct: bool) -> str | None:
@@ -95,7 +95,7 @@ class Branch:
 
 def branches_of(value: exp.Expression) -> Iterator[Branch]:
     """The branches of nested CASE, IIF and DECODE, and of COALESCE(…, 0) around them; one of anything else."""
-    plain = _distributed(value.unnest())
+    plain = _distribute(value.unnest())
     case = _as_case(plain)
     if case is None:
         yield Branch(None, plain)
@@ -103,9 +103,9 @@ def branches_of(value: exp.Expression) -> Iterator[Branch]:
     tests = [branch.this for branch in case.args["ifs"]]
     values = [branch.args["true"] for branch in case.args["ifs"]]
     values.append(case.args.get("default") or exp.Null())
-    for number, each in enumerate(values, 1):
+    for number, branch_value in enumerate(values, 1):
         own = _is_branch(tests, number)
-        for inner in branches_of(each):
+        for inner in branches_of(branch_value):
             condition = own if inner.condition is None else _both(own, inner.condition)
             yield Branch(condition, inner.value)
 
@@ -147,23 +147,26 @@ def is_zero(number: exp.Expression) -> bool:
     return float(inner.name) == 0
 
 
-def _distributed(plain: exp.Expression) -> exp.Expression:
+def _distribute(plain: exp.Expression) -> exp.Expression:
     """A product with a CASE as a CASE of products."""
     if not isinstance(plain, exp.Mul):
         return plain
     for side, other in ((plain.this, plain.expression), (plain.expression, plain.this)):
         case = _as_case(side.unnest())
         if case is not None and _as_case(other.unnest()) is None:
-            ifs = [exp.If(this=one.this.copy(), true=_product(one.args["true"], other)) for one in case.args["ifs"]]
+            ifs = [
+                exp.If(this=branch.this.copy(), true=_product(branch.args["true"], other))
+                for branch in case.args["ifs"]
+            ]
             default = case.args.get("default")
             return exp.Case(ifs=ifs, default=_product(default, other) if default is not None else None)
     return plain
 
 
-def _product(one: exp.Expression, other: exp.Expression) -> exp.Expression:
-    if isinstance(one.unnest(), exp.Null):
+def _product(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+    if isinstance(left.unnest(), exp.Null):
         return exp.Null()
-    return exp.Mul(this=_held_together(one), expression=_held_together(other))
+    return exp.Mul(this=_parenthesize(left), expression=_parenthesize(right))
 
 
 def _as_case(plain: exp.Expression) -> exp.Case | None:
@@ -171,25 +174,27 @@ def _as_case(plain: exp.Expression) -> exp.Case | None:
     if isinstance(plain, exp.If):
         return exp.Case(ifs=[exp.If(this=plain.this, true=plain.args["true"])], default=plain.args.get("false"))
     if isinstance(plain, exp.DecodeCase):
-        return _decoded(plain.expressions)
+        return _case_of_decode(plain.expressions)
     if not isinstance(plain, exp.Case):
         return None
     operand = plain.this
     if operand is None:
         return plain
     ifs = [
-        exp.If(this=exp.EQ(this=_held_together(operand), expression=_held_together(one.this)), true=one.args["true"])
-        for one in plain.args["ifs"]
+        exp.If(
+            this=exp.EQ(this=_parenthesize(operand), expression=_parenthesize(branch.this)), true=branch.args["true"]
+        )
+        for branch in plain.args["ifs"]
     ]
     return exp.Case(ifs=ifs, default=plain.args.get("default"))
 
 
-def _decoded(arguments: list[exp.Expression]) -> exp.Case:
+def _case_of_decode(arguments: list[exp.Expression]) -> exp.Case:
     """DECODE compares NULL as a value."""
     operand, *rest = arguments
     default = rest.pop() if len(rest) % 2 else None
     ifs = [
-        exp.If(this=exp.NullSafeEQ(this=_held_together(operand), expression=_held_together(search)), true=value)
+        exp.If(this=exp.NullSafeEQ(this=_parenthesize(operand), expression=_parenthesize(search)), true=value)
         for search, value in zip(rest[::2], rest[1::2], strict=True)
     ]
     return exp.Case(ifs=ifs, default=default)
@@ -204,10 +209,10 @@ def _is_branch(tests: list[exp.Expression], number: int) -> exp.Expression:
     return exp.EQ(this=chosen, expression=exp.Literal.number(number if number <= len(tests) else 0))
 
 
-def _both(one: exp.Expression, other: exp.Expression) -> exp.Expression:
-    return exp.And(this=_held_together(one), expression=_held_together(other))
+def _both(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+    return exp.And(this=_parenthesize(left), expression=_parenthesize(right))
 
 
-def _held_together(node: exp.Expression) -> exp.Expression:
+def _parenthesize(node: exp.Expression) -> exp.Expression:
     own = node.copy()
     return exp.Paren(this=own) if isinstance(own, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else own

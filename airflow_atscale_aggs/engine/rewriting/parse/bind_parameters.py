@@ -1,9 +1,10 @@
-"""Bind parameters: values in the places that a text has for them, as literals.
+"""Puts the values of bind parameters into a text, as literals.
 
     ?  %s  $1               by their order, from a list
     :name  $name  %(name)s  by name, from a mapping
 
-A place inside a text, a quoted name or a comment is none. Literals are printed by the SQL printer, never pasted.
+Inside a text, a quoted name or a comment there are no places for values. The SQL printer writes the literals, so no value can
+change the statement.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _places(sql: str, tokens: Sequence[Token], *, by_name: bool) -> Iterator[_Pl
             continue
         name = next((group for group in match.groups() if group), None)
         key = name if name is None or by_name else int(name) - 1
-        before = [one.text.upper() for one in tokens[max(number - 2, 0) : number]]
+        before = [neighbour.text.upper() for neighbour in tokens[max(number - 2, 0) : number]]
         is_of_rows, is_in = bool(_ROWS.intersection(before[-1:])), before[-1:] == ["IN"]
         yield _Place(match.start(), match.end(), match.group(), key, is_of_rows, is_in, before == ["IN", "("])
 
@@ -132,19 +133,19 @@ def _literal(value: object, place: _Place, dialect: str) -> str:
         value = int(value)
     if (place.is_in or place.is_listed) and isinstance(value, (list, tuple, set, frozenset)):
         # Drivers spell a list there as SQL does.
-        texts = [_expression(one, place).sql(dialect=dialect) for one in value]
+        texts = [_expression(item, place).sql(dialect=dialect) for item in value]
         if not texts:
             raise UnsupportedQueryError(place.text, "the list behind IN is empty", "Leave the condition out.")
         return ", ".join(texts) if place.is_listed else f"({', '.join(texts)})"
-    made = _expression(value, place)
-    text = made.sql(dialect=dialect)
+    literal = _expression(value, place)
+    text = literal.sql(dialect=dialect)
     # A minus sign must not meet another one before it.
     return f"({text})" if text.startswith("-") else text
 
 
 def _expression(value: object, place: _Place) -> exp.Expression:
     if isinstance(value, (list, tuple, set, frozenset)):
-        return exp.Array(expressions=[_expression(one, place) for one in value])
+        return exp.Array(expressions=[_expression(item, place) for item in value])
     if isinstance(value, UUID):
         value = str(value)
     is_known = value is None or isinstance(value, (bool, int, str, float, Decimal, date, datetime, time))

@@ -30,7 +30,7 @@ def asks_for_sample(select: exp.Select) -> bool:
 
 def excluded_columns(select: exp.Select) -> frozenset[str]:
     """Names of columns that a star leaves out: ``* EXCLUDE ("City")``."""
-    return frozenset(one.name for one in select.expressions[0].args.get("except_") or ())
+    return frozenset(column.name for column in select.expressions[0].args.get("except_") or ())
 
 
 def _is_star(select: exp.Select) -> bool:
@@ -41,10 +41,10 @@ def _is_star(select: exp.Select) -> bool:
 
 def with_columns(select: exp.Select, names: Iterable[str]) -> exp.Select:
     """The SELECT with columns by name in place of the star."""
-    made, others = select.copy(), excluded_columns(select)
+    named_select, others = select.copy(), excluded_columns(select)
     shown = [name for name in names if name not in others]
-    made.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in shown])
-    return made
+    named_select.set("expressions", [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in shown])
+    return named_select
 
 
 def _clauses(select: exp.Select) -> set[str]:

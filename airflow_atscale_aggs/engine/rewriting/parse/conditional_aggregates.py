@@ -69,7 +69,7 @@ class _Term:
     factor: exp.Expression | None = None
 
 
-def read(
+def read_conditional(
     function: exp.Expression,
     value: exp.Expression,
     expressions: Expressions,
@@ -96,14 +96,14 @@ def read(
     kinds = (exp.Sum, exp.Count) if any(term.condition is not None for term in terms) else _OF_NUMBERS
     if not has_metric and (is_distinct or not isinstance(function, kinds) or not terms):
         return None
-    return _Aggregate(function, terms, expressions, is_distinct=is_distinct).made()
+    return _Aggregate(function, terms, expressions, is_distinct=is_distinct).to_expression()
 
 
 def _branches(value: exp.Expression) -> list[Branch]:
     """Those of a CASE; COALESCE(x, 0) adds 0 for every row, which a sum does not notice."""
     if not isinstance(value, exp.Coalesce):
         return list(branches_of(value))
-    zeros = [number_of(one) for one in value.expressions]
+    zeros = [number_of(constant) for constant in value.expressions]
     if len(zeros) != 1 or zeros[0] is None or not is_zero(zeros[0]):
         return [Branch(None, value)]
     return [*branches_of(value.this), Branch(None, zeros[0])]
@@ -119,8 +119,8 @@ def _term(
     if number is None and not isinstance(meaning, Metric | Calculation):
         return None
     own = expressions.row_condition(branch.condition, clause) if branch.condition is not None else None
-    both = [one for one in (only, own) if one is not None]
-    condition = all_of(one.copy() for one in both) if both else None
+    both = [operand for operand in (only, own) if operand is not None]
+    condition = all_of(operand.copy() for operand in both) if both else None
     metric = meaning if isinstance(meaning, Metric | Calculation) else None
     return _Term(condition, metric, number if number is not None else exp.Null(), factor)
 
@@ -133,23 +133,23 @@ class _Aggregate:
     ) -> None:
         self._function, self._expressions, self._is_distinct = function, expressions, is_distinct
         metrics = [term for term in terms if term.metric is not None]
-        self._terms = [*_merged(metrics), *(term for term in terms if term.metric is None)]
+        self._terms = [*_merge_terms(metrics), *(term for term in terms if term.metric is None)]
         facts = {term.metric.dataset for term in metrics if isinstance(term.metric, Metric)}
         self._fact = facts.pop() if len(facts) == 1 else ""
 
-    def made(self) -> exp.Expression:
+    def to_expression(self) -> exp.Expression:
         """The aggregate over references."""
         self._check_factors()
         if len(self._terms) == 1 and self._terms[0].metric is not None:
-            return self._measured(self._terms[0])
+            return self._measure(self._terms[0])
         if self._is_distinct:
             self._refuse("distinct values of several branches are not those of their metrics")
         if isinstance(self._function, exp.Sum):
             return self._sum()
         if isinstance(self._function, exp.Count):
-            return _folded([self._count(term) for term in self._terms], _add)
+            return _fold([self._count(term) for term in self._terms], _add)
         if isinstance(self._function, (exp.Min, exp.Max)):
-            return _folded([self._extreme(term) for term in self._terms], self._farther)
+            return _fold([self._extreme(term) for term in self._terms], self._farther)
         if isinstance(self._function, exp.Avg):
             return self._average()
         self._refuse("only SUM, COUNT, MIN, MAX and AVG are answered over several branches")
@@ -169,7 +169,7 @@ class _Aggregate:
         if is_added and not all(self._is_sum(term) for term in metrics):
             self._refuse("a metric that is no sum cannot be added to other branches")
         zeros = [self._times_rows(term) for term in numbers if is_zero(term.number)]
-        values = [self._measured(term) for term in metrics]
+        values = [self._measure(term) for term in metrics]
         values += [self._times_rows(term) for term in numbers if not is_zero(term.number)]
         total = _null_skipping_sum(values) if values else zeros.pop(0)
         return exp.Coalesce(this=total, expressions=zeros) if zeros else total
@@ -179,21 +179,21 @@ class _Aggregate:
         return isinstance(metric, Metric) and metric.calculation_method in {"sum", "count non-null"}
 
     def _count(self, term: _Term) -> exp.Expression:
-        return self._rows(term) if term.metric is None else self._measured(term)
+        return self._rows(term) if term.metric is None else self._measure(term)
 
     def _extreme(self, term: _Term) -> exp.Expression:
         if term.metric is not None:
-            return self._measured(term)
+            return self._measure(term)
         there = exp.GT(this=self._rows(term), expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=there, true=term.number.copy())])
 
-    def _farther(self, one: exp.Expression, other: exp.Expression) -> exp.Expression:
+    def _farther(self, first: exp.Expression, second: exp.Expression) -> exp.Expression:
         """The lesser or greater of two that may be NULL."""
         kind = exp.LTE if isinstance(self._function, exp.Min) else exp.GTE
         is_first = exp.Or(
-            this=kind(this=one, expression=other), expression=exp.Is(this=other.copy(), expression=exp.Null())
+            this=kind(this=first, expression=second), expression=exp.Is(this=second.copy(), expression=exp.Null())
         )
-        return exp.Case(ifs=[exp.If(this=is_first, true=one.copy())], default=other.copy())
+        return exp.Case(ifs=[exp.If(this=is_first, true=first.copy())], default=second.copy())
 
     def _average(self) -> exp.Expression:
         """The sum of all branches by the count of all."""
@@ -211,10 +211,10 @@ class _Aggregate:
             sums.append(self._expressions.metric(metric.name, method=method, only=term.condition))
             counts.append(self._expressions.metric(metric.name, method="count non-null", only=term.condition))
         total = exp.cast(exp.Paren(this=_null_skipping_sum(sums)), "double")
-        number = exp.Nullif(this=_folded(counts, _add), expression=exp.Literal.number(0))
+        number = exp.Nullif(this=_fold(counts, _add), expression=exp.Literal.number(0))
         return exp.Div(this=total, expression=number, typed=False, safe=False)
 
-    def _measured(self, term: _Term) -> exp.Expression:
+    def _measure(self, term: _Term) -> exp.Expression:
         assert term.metric is not None  # noqa: S101 - asked of metrics alone
         measured = self._expressions.measure(
             self._function, term.metric, is_distinct=self._is_distinct, only=term.condition
@@ -233,8 +233,8 @@ class _Aggregate:
         self._expressions.refuse(self._function, reason, _REMEDY)
 
 
-def _merged(terms: Sequence[_Term]) -> list[_Term]:
-    """Branches of one metric become one, under either condition."""
+def _merge_terms(terms: Sequence[_Term]) -> list[_Term]:
+    """Merge the branches that measure one metric into one, under either condition."""
     merged: dict[tuple[Metric | Calculation | None, exp.Expression | None], _Term] = {}
     for term in terms:
         key = (term.metric, term.factor)
@@ -242,8 +242,8 @@ def _merged(terms: Sequence[_Term]) -> list[_Term]:
         if before is None:
             merged[key] = term
         else:
-            both = [one.condition for one in (before, term) if one.condition is not None]
-            merged[key] = replace(term, condition=any_of(one.copy() for one in both) if len(both) > 1 else None)
+            both = [operand.condition for operand in (before, term) if operand.condition is not None]
+            merged[key] = replace(term, condition=any_of(operand.copy() for operand in both) if len(both) > 1 else None)
     return list(merged.values())
 
 
@@ -253,16 +253,16 @@ def _null_skipping_sum(values: Sequence[exp.Expression]) -> exp.Expression:
     some = exp.Coalesce(this=values[0].copy(), expressions=[value.copy() for value in values[1:]])
     zeros = [exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]) for value in values]
     there = exp.Not(this=exp.Is(this=some, expression=exp.Null()))
-    return exp.Case(ifs=[exp.If(this=there, true=_folded(zeros, _add))])
+    return exp.Case(ifs=[exp.If(this=there, true=_fold(zeros, _add))])
 
 
-def _folded(values: Sequence[exp.Expression], together: object) -> exp.Expression:
-    assert callable(together)  # noqa: S101 - for the type checker
-    made = values[0]
+def _fold(values: Sequence[exp.Expression], combine: object) -> exp.Expression:
+    assert callable(combine)  # noqa: S101 - for the type checker
+    total = values[0]
     for value in values[1:]:
-        made = together(made, value)
-    return made
+        total = combine(total, value)
+    return total
 
 
-def _add(one: exp.Expression, other: exp.Expression) -> exp.Expression:
-    return exp.Add(this=one, expression=other)
+def _add(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+    return exp.Add(this=left, expression=right)

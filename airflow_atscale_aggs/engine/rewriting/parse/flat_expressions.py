@@ -1,4 +1,4 @@
-"""Expressions on the flat table of a model, with attributes and metrics in place of columns and aggregates.
+"""Converts expressions on the flat table of a model: attributes and metrics take the place of columns and aggregates.
 
     SUM("Revenue") / COUNT(*)      M0 / M1
     UPPER("State")                 UPPER(A0)
@@ -119,13 +119,13 @@ class FlatExpressions:
         self._relations = JoinedRelations(names)
         self.used = Used()
         self._handlers: tuple[tuple[_Kinds, Callable[[Any, _Place], exp.Expression | None]], ...] = (
-            (exp.Column, self._column),
-            (exp.Window, self._window),
-            (exp.Filter, self._filtered),
-            ((exp.Grouping, exp.GroupingId), self._grouping),
+            (exp.Column, self._convert_column),
+            (exp.Window, self._convert_window),
+            (exp.Filter, self._convert_filter),
+            ((exp.Grouping, exp.GroupingId), self._convert_grouping),
             (exp.AggFunc, lambda node, place: self.aggregate(node, place.clause)),
-            ((exp.Query, exp.Any, exp.All), self._subquery),
-            ((exp.EQ, exp.NEQ), self._quantified),
+            ((exp.Query, exp.Any, exp.All), self._convert_subquery),
+            ((exp.EQ, exp.NEQ), self._convert_quantifier),
         )
 
     def join(self, relations: Sequence[Relation], clause: exp.Expression) -> tuple[ModelJoin, ...]:
@@ -168,7 +168,7 @@ class FlatExpressions:
         """
         place = _Place(clause, windows, alias)
 
-        def replaced(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expression) -> exp.Expression | None:
             if is_reference(node):
                 return node.copy()
             for kinds, handle in self._handlers:
@@ -177,7 +177,7 @@ class FlatExpressions:
             self._check(node)
             return None
 
-        return rebuild(expression, replaced)
+        return rebuild(expression, replacement_of)
 
     def _check(self, node: exp.Expression) -> None:
         if isinstance(node, exp.Anonymous):
@@ -193,7 +193,7 @@ class FlatExpressions:
             remedy = f"Did you mean {' or '.join(f'`{name.upper()}`' for name in near)}?" if near else ""
             self.refuse(function, "this function is not known, so it cannot be said in another dialect", remedy)
 
-    def _column(self, column: exp.Column, place: _Place) -> exp.Expression:
+    def _convert_column(self, column: exp.Column, place: _Place) -> exp.Expression:
         aliased = place.alias(column)
         if aliased is not None:
             return exp.Paren(this=aliased.copy())
@@ -224,12 +224,12 @@ class FlatExpressions:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""
         assert self._calculations is not None  # noqa: S101 - plain names mean no calculation
         if only is None:
-            return _calculated(self._calculations.expand(calculation.name, self.metric))
+            return _mark_calculated(self._calculations.expand(calculation.name, self.metric))
 
-        def measured(name: str, coordinates: Coordinates) -> exp.Expression:
+        def metric_where(name: str, coordinates: Coordinates) -> exp.Expression:
             return self.metric(name, coordinates, only=only)
 
-        return _calculated(self._calculations.expand(calculation.name, measured))
+        return _mark_calculated(self._calculations.expand(calculation.name, metric_where))
 
     def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
         return ref(Ref.ATTRIBUTE, self.used.attributes.setdefault(attribute, len(self.used.attributes)))
@@ -266,7 +266,7 @@ class FlatExpressions:
             self._attribute(frame.form.level)
         return ref(Ref.METRIC, place)
 
-    def _filtered(self, node: exp.Filter, place: _Place) -> exp.Expression:
+    def _convert_filter(self, node: exp.Filter, place: _Place) -> exp.Expression:
         """``SUM(x) FILTER (WHERE c)``."""
         function = node.this
         if not isinstance(function, exp.AggFunc):
@@ -275,11 +275,11 @@ class FlatExpressions:
 
     def row_condition(self, condition: exp.Expression, clause: exp.Expression) -> exp.Expression:
         """A condition inside an aggregate, over A."""
-        made = self.convert(condition, clause)
-        if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(made, kind)):
+        converted = self.convert(condition, clause)
+        if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(converted, kind)):
             remedy = "Conditions on metrics belong into HAVING, or around the query."
             self.refuse(clause, "an aggregate's condition is on an aggregated value", remedy)
-        return made
+        return converted
 
     def aggregate(
         self, function: exp.Expression, clause: exp.Expression, *, only: exp.Expression | None = None
@@ -304,9 +304,9 @@ class FlatExpressions:
         if function.expressions or inner is None:
             self.refuse(function, "it is no aggregate of the model", "Use its metrics, or MIN, MAX or COUNT(DISTINCT).")
         if is_composed(inner):
-            made = conditional_aggregates.read(function, inner, self, clause, only=only)
-            if made is not None:
-                return made
+            aggregate = conditional_aggregates.read_conditional(function, inner, self, clause, only=only)
+            if aggregate is not None:
+                return aggregate
         meaning = self.meaning_of(inner.unnest(), clause)
         if isinstance(meaning, Metric | Calculation):
             return self.measure(function, meaning, is_distinct=is_distinct, only=only)
@@ -344,57 +344,57 @@ class FlatExpressions:
             self.refuse(function, "it is no aggregate of the model", "Use its metrics, or MIN, MAX or COUNT(DISTINCT).")
         if only is not None:
             converted = exp.Case(ifs=[exp.If(this=only.copy(), true=converted)])
-        made = function.copy()
-        made.set("this", exp.Distinct(expressions=[converted]) if is_distinct else converted)
+        aggregate = function.copy()
+        aggregate.set("this", exp.Distinct(expressions=[converted]) if is_distinct else converted)
         members = self.used.members
-        if made not in members:
-            members.append(made)
-        return ref(Ref.MEMBERS, members.index(made))
+        if aggregate not in members:
+            members.append(aggregate)
+        return ref(Ref.MEMBERS, members.index(aggregate))
 
-    def _window(self, window: exp.Window, place: _Place) -> exp.Expression:
+    def _convert_window(self, window: exp.Window, place: _Place) -> exp.Expression:
         """A window function over the rows of the answer: its arguments are what the answer has."""
         if not place.windows:
             self.refuse(window, "a window function stands in SELECT and ORDER BY only", WRAP)
-        named = self._windows.get(window.alias) if window.alias else None
-        if window.alias and (named is None or window.args.get("order") or window.args.get("partition_by")):
+        definition = self._windows.get(window.alias) if window.alias else None
+        if window.alias and (definition is None or window.args.get("order") or window.args.get("partition_by")):
             self.refuse(window, "it extends a named window, or one that is not there", "Write the window out.")
 
-        def replaced(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expression) -> exp.Expression | None:
             if isinstance(node, _OF_WINDOWS):
-                return _rebuilt_below(node, replaced)
+                return _rebuild_below(node, replacement_of)
             if isinstance(node, exp.Where):
-                return _rebuilt_below(node, replaced)
+                return _rebuild_below(node, replacement_of)
             return self.convert(node, place.clause)
 
-        own = window.args if named is None else {**named.args, "this": window.this, "alias": None}
-        arguments = {name: _each(value, replaced) for name, value in own.items() if name != "this"}
-        return exp.Window(**{**arguments, "this": self._windowed(window.this, replaced)})
+        own = window.args if definition is None else {**definition.args, "this": window.this, "alias": None}
+        arguments = {name: _each(value, replacement_of) for name, value in own.items() if name != "this"}
+        return exp.Window(**{**arguments, "this": self._window_function(window.this, replacement_of)})
 
-    def _windowed(
-        self, function: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]
+    def _window_function(
+        self, function: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]
     ) -> exp.Expression:
         """The function before OVER, which is none of the model's aggregates."""
         if isinstance(function, exp.Anonymous):
             self._check_name(function)
         if isinstance(function, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
-            arguments = {name: _each(value, replaced) for name, value in function.args.items() if name != "this"}
-            return function.__class__(**{**arguments, "this": self._windowed(function.this, replaced)})
+            arguments = {name: _each(value, replacement_of) for name, value in function.args.items() if name != "this"}
+            return function.__class__(**{**arguments, "this": self._window_function(function.this, replacement_of)})
         if isinstance(function, exp.Count) and isinstance(function.this, exp.Star):
             return function.copy()
-        return _rebuilt_below(function, replaced)
+        return _rebuild_below(function, replacement_of)
 
-    def _grouping(self, node: exp.Expression, place: _Place) -> exp.Expression:
+    def _convert_grouping(self, node: exp.Expression, place: _Place) -> exp.Expression:
         """GROUPING(a, b): which of the keys a row is not grouped by."""
-        arguments = tuple(self.convert(one, place.clause) for one in node.expressions)
+        arguments = tuple(self.convert(argument, place.clause) for argument in node.expressions)
         groupings = self.used.groupings
         if arguments not in groupings:
             groupings.append(arguments)
         return ref(Ref.GROUPING, groupings.index(arguments))
 
-    def _quantified(self, node: exp.Expression, place: _Place) -> exp.Expression | None:
+    def _convert_quantifier(self, node: exp.Expression, place: _Place) -> exp.Expression | None:
         """``x = ANY (…)`` is IN, ``x <> ALL (…)`` is NOT IN."""
 
-        def converted(part: exp.Expression) -> exp.Expression:
+        def convert_part(part: exp.Expression) -> exp.Expression:
             return self.convert(part, place.clause, windows=place.windows, alias=place.alias)
 
         kind = exp.Any if isinstance(node, exp.EQ) else exp.All
@@ -403,22 +403,26 @@ class FlatExpressions:
         is_list = kind is exp.All and isinstance(side, exp.Anonymous) and side.name.casefold() == "all"
         if not isinstance(side, kind) and not (is_list and len(side.expressions) == 1):
             return None
-        inner, value = _plain_array((side.expressions[0] if is_list else side.this).unnest()), converted(node.this)
+        inner, value = _plain_array((side.expressions[0] if is_list else side.this).unnest()), convert_part(node.this)
         if isinstance(inner, exp.Array):
-            made: exp.Expression = exp.In(this=value, expressions=[converted(one) for one in inner.expressions])
+            condition: exp.Expression = exp.In(
+                this=value, expressions=[convert_part(element) for element in inner.expressions]
+            )
             if not inner.expressions:
                 self.refuse(node, "the list is empty", "Leave the condition out.")
         elif isinstance(inner, exp.Query):
-            made = exp.In(this=value, query=self._subquery(inner, place))
+            condition = exp.In(this=value, query=self._convert_subquery(inner, place))
         else:
             self.refuse(node, "ANY and ALL are answered for a subquery or ARRAY[…]", "Write IN or NOT IN.")
-        return made if isinstance(node, exp.EQ) else exp.Not(this=made)
+        return condition if isinstance(node, exp.EQ) else exp.Not(this=condition)
 
-    def _subquery(self, node: exp.Expression, place: _Place) -> exp.Expression:
+    def _convert_subquery(self, node: exp.Expression, place: _Place) -> exp.Expression:
         """A query that stands in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
         query = node.unnest()
         if isinstance(node, exp.Any | exp.All) and isinstance(node.this.unnest(), exp.Array):
-            values = [self.convert(one, place.clause, alias=place.alias) for one in node.this.unnest().expressions]
+            values = [
+                self.convert(element, place.clause, alias=place.alias) for element in node.this.unnest().expressions
+            ]
             return type(node)(this=exp.Paren(this=exp.Array(expressions=values)))
         if not self._nests or not isinstance(query, exp.Query):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
@@ -444,7 +448,7 @@ class FlatExpressions:
         raise UnsupportedQueryError(self.text(clause).strip(), reason, remedy)
 
 
-def _calculated(value: exp.Expression) -> exp.Expression:
+def _mark_calculated(value: exp.Expression) -> exp.Expression:
     return exp.Paren(**{"this": value, CALCULATED: True})
 
 
@@ -463,7 +467,7 @@ def _plain_array(node: exp.Expression) -> exp.Expression:
     if not isinstance(node, exp.Cast) or not isinstance(inner, exp.Array):
         return node
     (kind,) = node.to.expressions
-    return exp.Array(expressions=[exp.Cast(this=one.copy(), to=kind.copy()) for one in inner.expressions])
+    return exp.Array(expressions=[exp.Cast(this=element.copy(), to=kind.copy()) for element in inner.expressions])
 
 
 def _is_measured(value: exp.Expression) -> bool:
@@ -471,13 +475,15 @@ def _is_measured(value: exp.Expression) -> bool:
     return isinstance(plain, exp.Column) or is_conditional(plain)
 
 
-def _each(value: object, replaced: Callable[[exp.Expression], exp.Expression | None]) -> object:
+def _each(value: object, replacement_of: Callable[[exp.Expression], exp.Expression | None]) -> object:
     if isinstance(value, exp.Expression):
-        return rebuild(value, replaced)
+        return rebuild(value, replacement_of)
     if isinstance(value, list):
-        return [_each(one, replaced) for one in value]
+        return [_each(item, replacement_of) for item in value]
     return value
 
 
-def _rebuilt_below(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
-    return node.__class__(**{name: _each(value, replaced) for name, value in node.args.items()})
+def _rebuild_below(
+    node: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]
+) -> exp.Expression:
+    return node.__class__(**{name: _each(value, replacement_of) for name, value in node.args.items()})

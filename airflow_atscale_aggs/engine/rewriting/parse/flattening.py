@@ -1,4 +1,4 @@
-"""Subqueries and CTEs that show a model's columns and do no more are the model itself, under another name.
+"""Replaces subqueries and CTEs that only show a model's columns by the model itself.
 
     WITH base AS (SELECT * FROM sales)
     SELECT t."Region", SUM(t."Amount") FROM (SELECT "Region", "City", "Amount" FROM base WHERE "Year" = 2000) AS t GROUP BY 1
@@ -45,10 +45,10 @@ class _View:
 
     def column(self, name: str) -> exp.Expression | None:
         """What a name of the view stands for, over columns without a table; None when it has none such."""
-        found = self.shown.get(name)
-        if found is None and self.has_star:
+        expression = self.shown.get(name)
+        if expression is None and self.has_star:
             return exp.Column(this=exp.Identifier(this=name, quoted=True))
-        return found
+        return expression
 
 
 def flatten(root: exp.Query, is_kept: IsKept) -> None:
@@ -66,7 +66,7 @@ def _inline(root: exp.Query) -> None:
     for cte in list(root.find_all(exp.CTE, bfs=False)):
         if cte.args["alias"].args.get("columns") or not _is_view(cte.this):
             continue
-        uses = [one.table for one in table_names(root) if one.cte is cte]
+        uses = [name.table for name in table_names(root) if name.cte is cte]
         for table in uses:
             alias = table.args.get("alias") or exp.TableAlias(this=exp.Identifier(this=table.name, quoted=True))
             table.replace(exp.Subquery(this=cte.this.copy(), alias=alias.copy()))
@@ -128,11 +128,11 @@ def _view_of(query: exp.Expression) -> _View | None:
 
 
 def _without_table(expression: exp.Expression) -> exp.Expression:
-    made = expression.copy()
-    for column in [made] if isinstance(made, exp.Column) else list(made.find_all(exp.Column)):
+    bare = expression.copy()
+    for column in [bare] if isinstance(bare, exp.Column) else list(bare.find_all(exp.Column)):
         for part in ("table", "db", "catalog"):
             column.set(part, None)
-    return made
+    return bare
 
 
 def _merge(select: exp.Select, subquery: exp.Subquery, is_kept: IsKept) -> None:
@@ -150,12 +150,12 @@ def _merge(select: exp.Select, subquery: exp.Subquery, is_kept: IsKept) -> None:
     if not view.has_star and select.args.get("joins"):
         # Its rows are joined, which groups are, and columns that are passed through are not.
         return
-    if not is_all and not _may_be_merged(select, columns, view, is_kept):
+    if not is_all and not _can_merge(select, columns, view, is_kept):
         return
     for column in columns:
         _replace(column, view, name or view.table.alias_or_name)
     if view.where is not None:
-        select.where(_qualified(view.where, name or view.table.alias_or_name), copy=False)
+        select.where(_qualify(view.where, name or view.table.alias_or_name), copy=False)
     table = view.table
     if alias is not None:
         table.set("alias", alias)
@@ -164,7 +164,7 @@ def _merge(select: exp.Select, subquery: exp.Subquery, is_kept: IsKept) -> None:
 
 def _columns_of(select: exp.Select, name: str, view: _View) -> Iterator[exp.Column]:
     """Columns of the view that a SELECT names, in subqueries too where they name the view."""
-    outputs = {one.alias for one in select.expressions if isinstance(one, exp.Alias)}
+    outputs = {projection.alias for projection in select.expressions if isinstance(projection, exp.Alias)}
     source = select.args["from_"]
     for node in select.walk(prune=lambda node: node is source):
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
@@ -179,18 +179,21 @@ def _columns_of(select: exp.Select, name: str, view: _View) -> Iterator[exp.Colu
             yield node
 
 
-def _may_be_merged(select: exp.Select, columns: list[exp.Column], view: _View, is_kept: IsKept) -> bool:
+def _can_merge(select: exp.Select, columns: list[exp.Column], view: _View, is_kept: IsKept) -> bool:
     """Whether a SELECT aggregates what a view shows, each metric by a function that leaves it as it is.
 
     What does not aggregate shows the view's own rows, which may be more than those of the columns that it names.
     """
     number = view.table.meta[MODEL]
     clauses = [*select.expressions, select.args.get("having"), select.args.get("order")]
-    functions = [found for one in clauses if one is not None for found in one.find_all(exp.AggFunc)]
-    if any(isinstance(one, exp.Count) and not isinstance(one.this, (exp.Column, exp.Distinct)) for one in functions):
+    functions = [function for clause in clauses if clause is not None for function in clause.find_all(exp.AggFunc)]
+    if any(
+        isinstance(function, exp.Count) and not isinstance(function.this, (exp.Column, exp.Distinct))
+        for function in functions
+    ):
         # Whoever counts rows means those of the answer that the view would be.
         return False
-    if not (functions or select.args.get("group")) or any(one.is_star for one in select.expressions):
+    if not (functions or select.args.get("group")) or any(projection.is_star for projection in select.expressions):
         return False
     for column in columns:
         if column.parent_select is not select:
@@ -202,8 +205,12 @@ def _may_be_merged(select: exp.Select, columns: list[exp.Column], view: _View, i
         if isinstance(around, exp.Distinct) and len(around.expressions) == 1:
             around = around.parent
         assert around is not None  # noqa: S101 - it is a part of the SELECT
-        kept = [found for one in inner if (found := is_kept(number, one.name, around)) is not None]
-        if kept and not (isinstance(shown, exp.Column) and all(kept)):
+        unchanged = [
+            is_unchanged
+            for inner_column in inner
+            if (is_unchanged := is_kept(number, inner_column.name, around)) is not None
+        ]
+        if unchanged and not (isinstance(shown, exp.Column) and all(unchanged)):
             return False
     return True
 
@@ -220,15 +227,15 @@ def _replace(column: exp.Column, view: _View, name: str) -> None:
         column.set("this", shown.this.copy())
         column.set("table", exp.Identifier(this=name, quoted=True))
         return
-    made = _qualified(shown, name)
-    column.replace(exp.Paren(this=made) if isinstance(made, (exp.Binary, exp.Unary)) else made)
+    qualified = _qualify(shown, name)
+    column.replace(exp.Paren(this=qualified) if isinstance(qualified, (exp.Binary, exp.Unary)) else qualified)
 
 
-def _qualified(expression: exp.Expression, name: str) -> exp.Expression:
-    made = expression.copy()
-    for column in [made] if isinstance(made, exp.Column) else list(made.find_all(exp.Column)):
+def _qualify(expression: exp.Expression, name: str) -> exp.Expression:
+    qualified = expression.copy()
+    for column in [qualified] if isinstance(qualified, exp.Column) else list(qualified.find_all(exp.Column)):
         column.set("table", exp.Identifier(this=name, quoted=True))
-    return made
+    return qualified
 
 
 def rename_ctes(root: exp.Query, taken: Collection[str]) -> None:

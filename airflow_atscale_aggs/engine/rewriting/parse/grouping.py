@@ -43,7 +43,7 @@ def grouping_sets(group: exp.Group, dialect: str) -> tuple[list[_Set], bool]:
             # MySQL's GROUP BY a, b WITH ROLLUP is over all that stands before it.
             own = clause.expressions or plain
             plain = plain if clause.expressions else []
-            factors.append(_levels(clause.__class__, [tuple(_parts_of(one)) for one in own]))
+            factors.append(_levels(clause.__class__, [tuple(_parts_of(element)) for element in own]))
     number = 1
     for factor in factors:
         number *= len(factor)
@@ -58,12 +58,12 @@ def grouping_sets(group: exp.Group, dialect: str) -> tuple[list[_Set], bool]:
 def _sets_of(item: exp.Expression) -> list[_Set] | None:
     """The sets of ROLLUP, CUBE and GROUPING SETS; None for plain items."""
     if isinstance(item, (exp.Rollup, exp.Cube)):
-        return _levels(item.__class__, [tuple(_parts_of(one)) for one in item.expressions])
+        return _levels(item.__class__, [tuple(_parts_of(element)) for element in item.expressions])
     if isinstance(item, exp.GroupingSets):
         sets: list[_Set] = []
-        for one in item.expressions:
-            inner = _sets_of(one)
-            sets += [tuple(_parts_of(one))] if inner is None else inner
+        for element in item.expressions:
+            inner = _sets_of(element)
+            sets += [tuple(_parts_of(element))] if inner is None else inner
         return sets
     return None
 
@@ -73,9 +73,9 @@ def _levels(kind: type[exp.Expression], items: list[_Set]) -> list[_Set]:
     if kind is exp.Rollup:
         return [tuple(itertools.chain(*items[:length])) for length in range(len(items), -1, -1)]
     return [
-        tuple(itertools.chain(*chosen))
+        tuple(itertools.chain(*selection))
         for length in range(len(items), -1, -1)
-        for chosen in itertools.combinations(items, length)
+        for selection in itertools.combinations(items, length)
     ]
 
 

@@ -1,8 +1,8 @@
-"""Queries that stand in the expressions of a SELECT on a model: each is a table of its own before it.
+"""Moves queries that stand in the expressions of a SELECT on a model in front of it, as CTEs.
 
     … WHERE "State" IN (SELECT …)        WITH "subquery 1" AS (SELECT …) … WHERE … IN (SELECT * FROM "subquery 1")
 
-So nothing in them can mean a column of what the SELECT is answered from.
+So no name inside them can mean a column of the table that answers the SELECT.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _may_be_own(column: exp.Column, query: exp.Query) -> bool:
         source = select.args.get("from_")
         relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
         names = [_names_of(relation) for relation in relations]
-        if any(found is None or column.name in found for found in names) or column.name in select.named_selects:
+        if any(columns is None or column.name in columns for columns in names) or column.name in select.named_selects:
             return True
         select = None if select is query else select.parent_select
     return False
@@ -50,10 +50,10 @@ def _names_of(relation: exp.Expression) -> Collection[str] | None:
     """Names of a relation's columns; None where they are not known."""
     alias = relation.args.get("alias")
     if alias is not None and alias.args.get("columns"):
-        return [one.name for one in alias.args["columns"]]
+        return [column.name for column in alias.args["columns"]]
     if isinstance(relation, exp.Table):
-        found: Collection[str] | None = relation.meta.get(COLUMNS)
-        return found
+        columns: Collection[str] | None = relation.meta.get(COLUMNS)
+        return columns
     if isinstance(relation, exp.Subquery) and isinstance(relation.this, exp.Select):
         return None if relation.this.is_star else relation.this.named_selects
     return None
@@ -79,7 +79,10 @@ def rows_of(name: str, query: exp.Query) -> exp.Subquery:
 def with_subqueries(select: exp.Select, query: ModelQuery) -> exp.Select:
     """The SELECT, changed, behind the queries that its expressions read."""
     if query.subqueries:
-        made = [exp.CTE(this=one.copy(), alias=exp.TableAlias(this=identifier(name))) for name, one in query.subqueries]
+        ctes = [
+            exp.CTE(this=subquery.copy(), alias=exp.TableAlias(this=identifier(name)))
+            for name, subquery in query.subqueries
+        ]
         own = select.args.get("with_")
-        select.set("with_", exp.With(expressions=[*made, *(own.expressions if own is not None else ())]))
+        select.set("with_", exp.With(expressions=[*ctes, *(own.expressions if own is not None else ())]))
     return select

@@ -1,4 +1,4 @@
-"""Relations that a SELECT joins to its model: lists of members, other SELECTs, tables of the warehouse.
+"""Reads the relations that a SELECT joins to its model: lists of members, other SELECTs, tables of the warehouse.
 
     SELECT m."Class", SUM(m."Revenue") FROM sales m JOIN (SELECT "Class", … LIMIT 5) top ON m."Class" = top."Class" GROUP BY 1
 
@@ -62,7 +62,7 @@ class JoinedRelations:
 
     def equal(self, name: str, subquery: str) -> exp.Expression:
         """What USING says about a column."""
-        alias = next(alias for alias, (_, known) in self._relations.items() if known == subquery)
+        alias = next(alias for alias, (_, candidate) in self._relations.items() if candidate == subquery)
         own, other = (exp.Identifier(this=name, quoted=True) for _ in range(2))
         table = exp.Identifier(this=alias, quoted=True)
         return exp.EQ(this=exp.Column(this=own), expression=exp.Column(this=other, table=table))
@@ -73,17 +73,19 @@ class JoinedRelations:
         """The subquery and the column of it that a column is; None for one of the model.
 
         Args:
-            refuse: told of a name that both have.
+            refuse: is called for a name that both have.
         """
         if not self._relations:
             return None
         if column.table:
-            found = self._relations.get(column.table.casefold())
-            return None if found is None else (found[1], column.name)
+            entry = self._relations.get(column.table.casefold())
+            return None if entry is None else (entry[1], column.name)
         if column.name in self._merged:
             return None
         owners = [
-            one for one in self._relations.values() if one[0].columns is not None and column.name in one[0].columns
+            owner
+            for owner in self._relations.values()
+            if owner[0].columns is not None and column.name in owner[0].columns
         ]
         # Where others have it, the model has it only if it spells it so.
         is_of_model = self._names.spells(column.name) if owners else self._names.has(column.name)
@@ -91,8 +93,8 @@ class JoinedRelations:
             refuse(column, "several relations of this SELECT have it", "Write the relation before it.")
         if is_of_model:
             return None
-        # A name that nothing is known to have is one of what nothing is known of.
-        owners = owners or [one for one in self._relations.values() if one[0].columns is None]
+        # A name that no known relation has belongs to a relation whose columns are not known.
+        owners = owners or [owner for owner in self._relations.values() if owner[0].columns is None]
         return (owners[0][1], column.name) if len(owners) == 1 else None
 
 
@@ -102,22 +104,22 @@ def relations_of(select: exp.Select, dialect: str) -> list[Relation]:
     Raises:
         UnsupportedQueryError: a join that is not answered.
     """
-    found = [_relation(join, dialect) for join in select.args.get("joins") or ()]
-    names = [one.alias.casefold() for one in found]
+    relations = [_relation(join, dialect) for join in select.args.get("joins") or ()]
+    names = [relation.alias.casefold() for relation in relations]
     if "" in names or len(set(names)) < len(names):
         raise UnsupportedQueryError(
             _text(select, dialect), "two relations have one name, or one has none", "Name them."
         )
-    return found
+    return relations
 
 
 def put_first(select: exp.Select, table: exp.Expression) -> bool:
     """Let a relation that is joined stand first, where that means the same; False where it does not."""
     joins = select.args.get("joins") or []
     join = table.parent
-    if not isinstance(join, exp.Join) or any(_is_outer(one) or one.args.get("method") for one in joins):
+    if not isinstance(join, exp.Join) or any(_is_outer(other) or other.args.get("method") for other in joins):
         return False
-    if len(joins) > 1 and any(one.args.get("using") for one in joins):
+    if len(joins) > 1 and any(other.args.get("using") for other in joins):
         return False
     source = select.args["from_"]
     first = source.this
@@ -128,11 +130,11 @@ def put_first(select: exp.Select, table: exp.Expression) -> bool:
     source.set("this", table)
     if len(joins) > 1:
         # A condition may name a relation that stands behind it now.
-        for one in joins:
-            condition = one.args.get("on")
+        for other in joins:
+            condition = other.args.get("on")
             if condition is not None:
-                one.set("on", None)
-                one.set("kind", "CROSS")
+                other.set("on", None)
+                other.set("kind", "CROSS")
                 select.where(condition, copy=False)
     return True
 
@@ -151,14 +153,14 @@ def _relation(join: exp.Join, dialect: str) -> Relation:
         )
     relation = join.this
     query, columns = _rows(relation, dialect)
-    using = tuple(one.name for one in join.args.get("using") or ())
+    using = tuple(column.name for column in join.args.get("using") or ())
     return Relation(relation.alias_or_name, query, columns, is_left, join.args.get("on"), using)
 
 
 def _rows(relation: exp.Expression, dialect: str) -> tuple[exp.Query, tuple[str, ...] | None]:
     """A relation's rows and their columns' names."""
     alias = relation.args.get("alias")
-    renamed = tuple(one.name for one in (alias.args.get("columns") or ())) if alias is not None else ()
+    renamed = tuple(column.name for column in (alias.args.get("columns") or ())) if alias is not None else ()
     is_plain = isinstance(relation, (exp.Subquery, exp.Values, exp.Table)) and not relation.args.get("joins")
     if not is_plain or (isinstance(relation, exp.Table) and not isinstance(relation.this, exp.Identifier)):
         reason = "this cannot be joined to a model"
@@ -171,8 +173,8 @@ def _rows(relation: exp.Expression, dialect: str) -> tuple[exp.Query, tuple[str,
     rows = exp.Select(expressions=[exp.Star()]).from_(relation.copy(), copy=False)
     if renamed:
         return rows, renamed
-    known: Sequence[str] | None = relation.meta.get(COLUMNS)
-    return rows, tuple(known) if known is not None else None
+    column_names: Sequence[str] | None = relation.meta.get(COLUMNS)
+    return rows, tuple(column_names) if column_names is not None else None
 
 
 def _names(query: exp.Query) -> tuple[str, ...] | None:
@@ -181,7 +183,7 @@ def _names(query: exp.Query) -> tuple[str, ...] | None:
         first = first.this
     if not isinstance(first, exp.Select) or first.is_star:
         return None
-    return tuple(one.alias_or_name for one in first.expressions)
+    return tuple(projection.alias_or_name for projection in first.expressions)
 
 
 def _text(node: exp.Expression, dialect: str) -> str:

@@ -1,7 +1,7 @@
-"""A whole statement: the SELECTs on models that stand in it, and what stands around them.
+"""Reads a whole statement: the SELECTs on models that stand in it, and what stands around them.
 
-BI tools wrap what they ask: ``SELECT … FROM (SELECT … FROM catalog.model …) t``. Each SELECT whose FROM is a model alone is
-a `ModelQuery` with its own grain; everything around it works on its rows and is passed on as it is.
+BI tools put queries around their queries: ``SELECT … FROM (SELECT … FROM catalog.model …) t``. Each SELECT whose FROM is only a
+model is a `ModelQuery` with its own grain. Everything around it works on its rows and is passed on as it is.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Statement:
 
     @cached_property
     def shape(self) -> str:
-        """The statement in one spelling, without its values: queries that differ in those alone have one."""
-        return with_room(self._shaped, self.sql)
+        """The statement in one spelling, without its values. Statements that differ only in values have the same shape."""
+        return with_room(self._normalize, self.sql)
 
-    def _shaped(self) -> str:
+    def _normalize(self) -> str:
         plain = self.root.copy()
         lists: dict[tuple[int, str], exp.Expression] = {}
         for literal in list(plain.find_all(exp.Literal)):
@@ -73,14 +73,14 @@ class Statement:
             holder.set(key, [exp.Placeholder() if isinstance(item, exp.Literal) else item for item in items])
         return spelled(plain, self.dialect)
 
-    def replace_selects(self, composed: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
+    def replace_selects(self, compose_select: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
         """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
 
         Args:
-            composed: what takes the place of the SELECT of a number; every SELECT inside it has been replaced already.
+            compose_select: gives the replacement of the SELECT with a number; every SELECT inside it has been replaced before.
         """
         if self.is_plain:
-            return composed(0, self.selects[0])
+            return compose_select(0, self.selects[0])
         numbers = {id(select): number for number, select in enumerate(self.selects)}
         places = [(place, numbers[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in numbers]
         copy = self.root.copy()
@@ -91,16 +91,16 @@ class Statement:
             ctes = select.args.get("with_")
             if ctes is not None:
                 ctes.pop()
-            made = composed(number, select)
+            replacement = compose_select(number, select)
             if ctes is not None:
-                own = made.args.get("with_")
-                made.set("with_", ctes)
+                own = replacement.args.get("with_")
+                replacement.set("with_", ctes)
                 for cte in own.expressions if own is not None else ():
                     ctes.append("expressions", cte)
             if select is copy:
-                copy = made
+                copy = replacement
             else:
-                select.replace(made)
+                select.replace(replacement)
         return copy
 
 
@@ -120,7 +120,7 @@ def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) ->
         UnreadableQueryError: it cannot be parsed, is several statements, or is no query.
         UnsupportedQueryError: it has parameters without values.
     """
-    root = _parsed(sql, dialect)
+    root = _parse(sql, dialect)
     tables, has_ctes = _folded_tables(sql, root, dialect, keeps_aliases=keeps_aliases)
     if not isinstance(root, exp.Query):
         raise UnreadableQueryError(sql, f"`{first_word(sql)}` is not a query, and {_ONLY_QUERIES}")
@@ -272,18 +272,22 @@ def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
     return table.parent is None or table.parent.parent is not root or bool(root.args.get("joins"))
 
 
-def _parsed(sql: str, dialect: str) -> exp.Expression:
+def _parse(sql: str, dialect: str) -> exp.Expression:
     try:
         # What follows the last semicolon may be a comment.
-        found = [one for one in parse_text(sql, dialect) if one is not None and not isinstance(one, exp.Semicolon)]
+        statements = [
+            statement
+            for statement in parse_text(sql, dialect)
+            if statement is not None and not isinstance(statement, exp.Semicolon)
+        ]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(sql, " ".join(_plain(str(error)).split())) from error
     except PARSER_ERRORS as error:
-        # The parser takes some texts to pieces that it does not find.
+        # On some texts the parser fails with errors of Python.
         raise UnreadableQueryError(sql, "the parser finds no sense in it") from error
-    if len(found) != 1:
-        raise UnreadableQueryError(sql, f"it is {len(found)} statements, not one")
-    return found[0]
+    if len(statements) != 1:
+        raise UnreadableQueryError(sql, f"it is {len(statements)} statements, not one")
+    return statements[0]
 
 
 def _plain(message: str) -> str:

@@ -1,4 +1,6 @@
-"""Which names in a statement are its own: a CTE is seen where SQL shows it, and hides tables and models of its name there.
+"""Finds the relations that a statement names, and which of the names mean its own CTEs.
+
+A CTE is visible where SQL makes it visible. There it hides tables and models of the same name.
 
 WITH sales AS (SELECT * FROM sales)     the table or model: a CTE does not see itself
 SELECT … FROM sales                     the CTE
@@ -22,25 +24,25 @@ class TableName:
 
 def table_names(root: exp.Expression) -> list[TableName]:
     """Every relation that a statement names, functions left out, in the order of the text."""
-    found: list[TableName] = []
+    names: list[TableName] = []
     # Not recursive: generated statements are nested more deeply than Python calls may be.
     waiting: list[tuple[exp.Expression, Mapping[str, exp.CTE]]] = [(root, {})]
     while waiting:
         node, seen = waiting.pop()
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            found.append(TableName(node, None if node.db else seen.get(node.name)))
+            names.append(TableName(node, None if node.db else seen.get(node.name)))
         ctes = node.args.get("with_")
         if ctes is not None:
             inside = _scopes(ctes, seen)
             waiting += reversed([*inside, *_children(node, _with_ctes(ctes, seen), besides=ctes)])
         else:
             waiting += reversed(_children(node, seen))
-    return found
+    return names
 
 
 def foreign_tables(root: exp.Expression) -> list[exp.Table]:
     """The tables and models that a statement names, its own CTEs left out, in the order of the text."""
-    return [one.table for one in table_names(root) if one.cte is None]
+    return [name.table for name in table_names(root) if name.cte is None]
 
 
 _Scoped = tuple[exp.Expression, Mapping[str, exp.CTE]]
@@ -51,11 +53,11 @@ def _scopes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> list[_Scoped]:
     if ctes.args.get("recursive"):
         everything = _with_ctes(ctes, seen)
         return [(cte, everything) for cte in ctes.expressions]
-    found: list[_Scoped] = []
+    scoped: list[_Scoped] = []
     for cte in ctes.expressions:
-        found.append((cte, seen))
+        scoped.append((cte, seen))
         seen = {**seen, cte.alias: cte}
-    return found
+    return scoped
 
 
 def _with_ctes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> Mapping[str, exp.CTE]:

@@ -1,4 +1,4 @@
-"""What `/` means around SELECTs on models, where columns are those of subqueries, CTEs and tables.
+"""Translates `/` around SELECTs on models, where columns are those of subqueries, CTEs and tables.
 
     SELECT a.n / b.n FROM (SELECT COUNT(*) AS n FROM sales …) a, (SELECT COUNT(*) AS n FROM sales …) b       a.n // b.n
 
@@ -31,7 +31,7 @@ _Kinds = Mapping[str, NumberKind]
 def translate_outer_divisions(
     root: exp.Expression, written: str, dialect: Dialect, besides: exp.Select | None = None
 ) -> None:
-    """Let the divisions of a statement mean what they mean in its dialect; it is changed.
+    """Translate the divisions of a statement so that they keep the meaning of its dialect; the statement is changed.
 
     Args:
         root: SELECTs on models in it have been answered.
@@ -42,13 +42,13 @@ def translate_outer_divisions(
     """
     if is_typed(dialect.sqlglot_name):
         return
-    found = [
+    divisions = [
         node
         for node in root.walk(prune=lambda node: KINDS in node.meta)
         if isinstance(node, exp.Div) and node.args.get("typed") and KINDS not in node.meta
     ]
     columns = _Columns(root, written)
-    for node in reversed(found):
+    for node in reversed(divisions):
         if node.parent_select is besides and besides is not None:
             continue
         kinds = {columns.kind(side) for side in (node.this, node.expression)}
@@ -66,13 +66,13 @@ class _Columns:
         top = root.root()
         self._ctes = {id(name.table): name.cte for name in table_names(top) if name.cte is not None}
         self._written = written
-        self._known: dict[int, _Kinds] = {}
+        self._kinds_by_query: dict[int, _Kinds] = {}
 
     def kind(self, expression: exp.Expression) -> NumberKind:
         """What an expression is."""
         kinds: list[NumberKind] = []
 
-        def replaced(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expression) -> exp.Expression | None:
             if isinstance(node, exp.Column):
                 kinds.append(self._of_column(node))
             elif isinstance(node, exp.Sum):
@@ -87,37 +87,37 @@ class _Columns:
                 return None
             return ref(Ref.ATTRIBUTE, len(kinds) - 1)
 
-        made = rebuild(expression, replaced)
-        return kind_of_number(made, lambda _, place: kinds[place], self._written)
+        numbered = rebuild(expression, replacement_of)
+        return kind_of_number(numbered, lambda _, place: kinds[place], self._written)
 
     def _of_window(self, window: exp.Window) -> NumberKind:
         """What a window function is: an aggregate before OVER is one of the window's rows."""
         kinds: list[NumberKind] = []
 
-        def replaced(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expression) -> exp.Expression | None:
             if not isinstance(node, exp.Column):
                 return None
             kinds.append(self._of_column(node))
             return ref(Ref.ATTRIBUTE, len(kinds) - 1)
 
-        function = exp.Window(this=rebuild(window.this, replaced))
+        function = exp.Window(this=rebuild(window.this, replacement_of))
         return kind_of_number(function, lambda _, place: kinds[place], self._written)
 
     def _of_column(self, column: exp.Column) -> NumberKind:
         select = column.parent_select
         if select is None:
             return NumberKind.UNKNOWN
-        found = [
+        matches = [
             kinds[column.name]
             for alias, kinds in self._sources(select)
             if (not column.table or column.table == alias) and column.name in kinds
         ]
-        return found[0] if len(found) == 1 else NumberKind.UNKNOWN
+        return matches[0] if len(matches) == 1 else NumberKind.UNKNOWN
 
     def _sources(self, select: exp.Expression) -> list[tuple[str, _Kinds]]:
         source = select.args.get("from_")
         relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
-        return [(one.alias_or_name, self._of_relation(one)) for one in relations]
+        return [(relation.alias_or_name, self._of_relation(relation)) for relation in relations]
 
     def _of_relation(self, relation: exp.Expression) -> _Kinds:
         alias = relation.args.get("alias")
@@ -129,23 +129,23 @@ class _Columns:
             kinds = {name: kind_of_type(str(kind).casefold()) for name, kind in types.items()}
             if cte is not None:
                 kinds = self._of_query(cte.this)
-                kinds = _renamed(kinds, cte.args["alias"].args.get("columns"))
+                kinds = _rename(kinds, cte.args["alias"].args.get("columns"))
         else:
             return {}
-        return _renamed(kinds, alias.args.get("columns") if alias is not None else None)
+        return _rename(kinds, alias.args.get("columns") if alias is not None else None)
 
     def _of_query(self, query: exp.Expression) -> _Kinds:
         while isinstance(query, exp.Subquery):
             query = query.this
         if KINDS in query.meta:
-            known: _Kinds = query.meta[KINDS]
-            return known
-        if id(query) not in self._known:
-            self._known[id(query)] = {}
-            self._known[id(query)] = self._worked_out(query)
-        return self._known[id(query)]
+            kinds: _Kinds = query.meta[KINDS]
+            return kinds
+        if id(query) not in self._kinds_by_query:
+            self._kinds_by_query[id(query)] = {}
+            self._kinds_by_query[id(query)] = self._find_kinds(query)
+        return self._kinds_by_query[id(query)]
 
-    def _worked_out(self, query: exp.Expression) -> _Kinds:
+    def _find_kinds(self, query: exp.Expression) -> _Kinds:
         if isinstance(query, exp.SetOperation):
             left, right = self._of_query(query.this), self._of_query(query.expression)
             if len(left) != len(right):
@@ -165,7 +165,7 @@ class _Columns:
         return kinds
 
 
-def _renamed(kinds: _Kinds, names: list[exp.Expression] | None) -> _Kinds:
+def _rename(kinds: _Kinds, names: list[exp.Expression] | None) -> _Kinds:
     if not names:
         return kinds
     return dict(zip((name.name for name in names), kinds.values(), strict=False))

@@ -1,10 +1,10 @@
-"""Query shapes: a query's text without the values that it compares with, so that one plan serves all of them.
+"""Query parameterization: takes the compared values out of a query's text, so that one plan serves every such query.
 
     SELECT … WHERE "Year" = 2000 AND "State" IN ('TN', 'CA')
-    SELECT … WHERE "Year" = ?1   AND "State" IN (?2, ?3)         the shape; values: 2000, 'TN', 'CA'
+    SELECT … WHERE "Year" = ?1   AND "State" IN (?2, ?3)         the parameterized query; values: 2000, 'TN', 'CA'
 
-Only values in comparisons are taken out: a format, a unit or a position means something to whoever plans. A plan is made with
-marks in place of the values; where a mark does not come out as it went in, the shape is not used.
+Only values in comparisons are taken out, because a format, a unit or a position may change the plan. The query is planned with
+marks in place of the values. Where a mark does not come out of planning as it went in, the query is planned with its values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from airflow_atscale_aggs.engine.sql.functions.literals import ANY_MARK, mark_of
 
 PARAMETERIZED_DIALECT = "postgres"
-"""The only dialect whose texts are taken apart here."""
+"""The only dialect whose queries are parameterized."""
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\d+(?:\.\d+)?|\w+|<>|<=|>=|!=|[^\s\w]""")
 _STRANGE = re.compile(r"[\\$?\x00]|--|/\*|\bescape\b", re.IGNORECASE)
@@ -32,7 +32,7 @@ _MARKED = re.compile(r"'?791[789](\d{4})6007(?:\.5+)?'?")
 
 @dataclass(frozen=True, slots=True)
 class ParameterizedQuery:
-    """A query's text taken apart.
+    """A query's text and the values that were taken out of it.
 
     Attributes:
         key: the text without its values; equal for queries that differ in values alone.
@@ -46,7 +46,7 @@ class ParameterizedQuery:
 
 
 def parameterize(sql: str) -> ParameterizedQuery | None:
-    """The shape of a query; None when the text has something that is not taken apart safely."""
+    """The parameterized query; None when the text has something that cannot be taken apart safely."""
     if _STRANGE.search(sql):
         return None
     key: list[str] = []
@@ -65,7 +65,7 @@ def parameterize(sql: str) -> ParameterizedQuery | None:
         if (is_text or first.isdigit()) and (
             before in _BEFORE_VALUE or (in_list and before in _IN_LIST) or between == _UPPER
         ):
-            # Equal values have one mark: BETWEEN 'a' AND 'a' is another shape than BETWEEN 'a' AND 'b'.
+            # Equal values have one mark: BETWEEN 'a' AND 'a' has another key than BETWEEN 'a' AND 'b'.
             number = values.setdefault(part, len(values))
             mark, gap = _mark(part, number), sql[taken:start]
             key += (gap, f"\x00{mark[:4]}{'t' if is_text else 'n'}{number}{mark[_MARK_LENGTH:]}\x00")
@@ -114,28 +114,28 @@ class SqlTemplate:
         """The SQL for these values."""
         if not self.places:
             return self.texts[0]
-        made = [self.texts[0]]
+        pieces = [self.texts[0]]
         for text, place in zip(self.texts[1:], self.places, strict=True):
-            made += [values[place], text]
-        return "".join(made)
+            pieces += [values[place], text]
+        return "".join(pieces)
 
 
-def find_template(sql: str, shape: ParameterizedQuery) -> SqlTemplate | None:
+def find_template(sql: str, query: ParameterizedQuery) -> SqlTemplate | None:
     """Where the marks came out in a plan's SQL; None unless each came out, whole, as it went in."""
     texts: list[str] = []
     places: list[int] = []
     end = 0
     for match in _MARKED.finditer(sql):
         number = int(match.group(1))
-        if number >= len(shape.values):
+        if number >= len(query.values):
             return None
-        mark = _mark(shape.values[number], number)
-        is_text = shape.values[number][0] == "'"
+        mark = _mark(query.values[number], number)
+        is_text = query.values[number][0] == "'"
         if match.group() != (f"'{mark}'" if is_text else mark):
             return None
         texts.append(sql[end : match.start()])
         places.append(number)
         end = match.end()
-    if set(places) != set(range(len(shape.values))):
+    if set(places) != set(range(len(query.values))):
         return None
     return SqlTemplate((*texts, sql[end:]), tuple(places))

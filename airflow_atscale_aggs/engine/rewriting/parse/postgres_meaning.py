@@ -1,7 +1,7 @@
-"""A query on a model whose functions mean on its warehouse what they mean in PostgreSQL, and what stands around it.
+"""Translates a query on a model, and what stands around it, so that functions keep the meaning that they have in PostgreSQL.
 
-Inside, references have the types of the columns that they stand for. Around, a column has the type of what it shows: each
-SELECT that was composed carries the types of its columns with it.
+Inside the query, a reference has the type of the column that it stands for. Around it, a column has the type of what it shows:
+each composed SELECT carries the types of its columns with it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Columns = Mapping[str, SqlType]
 
 
 def with_types(select: exp.Query, columns: Columns) -> exp.Query:
-    """The SELECT, which from now on knows the types of its columns."""
+    """Store the types of its columns with a SELECT."""
     select.meta[_OUTPUTS] = dict(columns)
     return select
 
@@ -49,14 +49,14 @@ def translate_query(query: ModelQuery, type_of: TypeOf, translator: Translator) 
     Raises:
         UnsupportedQueryError: something in it has no proven meaning there.
     """
-    return _Meaning(query, type_of, translator).whole()
+    return _Meaning(query, type_of, translator).translate()
 
 
 def check_query(query: ModelQuery, written: str, dialect: Dialect) -> None:
-    """Where nothing is translated, only what means the same everywhere may be asked. Raises as `check_portable`."""
-    clauses = [*query.keys, *query.members, *query.filters.values(), *(one.expression for one in query.outputs)]
-    clauses += [one for one in (query.where, query.having) if one is not None]
-    for clause in [*clauses, *(one.expression for one in query.order_by)]:
+    """Check that the query uses only what means the same on every warehouse. Raises as `check_portable`."""
+    clauses = [*query.keys, *query.members, *query.filters.values(), *(output.expression for output in query.outputs)]
+    clauses += [condition for condition in (query.where, query.having) if condition is not None]
+    for clause in [*clauses, *(term.expression for term in query.order_by)]:
         check_portable(clause, written, dialect)
 
 
@@ -65,19 +65,21 @@ def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
     if dialect.functions is not FunctionStyle.NATIVE:
         return query
 
-    def rounded(node: exp.Expression) -> exp.Expression | None:
+    def round_decimals(node: exp.Expression) -> exp.Expression | None:
         is_rounded = isinstance(node, (exp.Round, exp.Trunc)) and node.args.get("decimals") is not None
         if not is_rounded or not any(paren.args.get(CALCULATED) for paren in node.this.find_all(exp.Paren)):
             return None
-        made = node.copy()
-        made.set("this", exp.cast(made.this, "decimal"))
-        return made
+        rounding = node.copy()
+        rounding.set("this", exp.cast(rounding.this, "decimal"))
+        return rounding
 
     return replace(
         query,
-        outputs=tuple(replace(one, expression=rebuild(one.expression, rounded)) for one in query.outputs),
-        having=rebuild(query.having, rounded) if query.having is not None else None,
-        order_by=tuple(replace(one, expression=rebuild(one.expression, rounded)) for one in query.order_by),
+        outputs=tuple(
+            replace(output, expression=rebuild(output.expression, round_decimals)) for output in query.outputs
+        ),
+        having=rebuild(query.having, round_decimals) if query.having is not None else None,
+        order_by=tuple(replace(term, expression=rebuild(term.expression, round_decimals)) for term in query.order_by),
     )
 
 
@@ -86,45 +88,45 @@ class _Meaning:
 
     def __init__(self, query: ModelQuery, type_of: TypeOf, translator: Translator) -> None:
         self._query, self._type_of, self._translator = query, type_of, translator
-        self._subqueries = {name: translate_around(one, translator) for name, one in query.subqueries}
-        self._keys = [self._value(one) for one in query.keys]
-        self._members = [self._value(one) for one in query.members]
+        self._subqueries = {name: translate_around(subquery, translator) for name, subquery in query.subqueries}
+        self._keys = [self._value(key) for key in query.keys]
+        self._members = [self._value(member) for member in query.members]
 
-    def whole(self) -> tuple[ModelQuery, Columns]:
+    def translate(self) -> tuple[ModelQuery, Columns]:
         """To be called once."""
         query = self._query
-        outputs = [self._value(one.expression) for one in query.outputs]
-        made = replace(
+        outputs = [self._value(output.expression) for output in query.outputs]
+        translated = replace(
             query,
-            keys=tuple(one.sql for one in self._keys),
-            members=tuple(one.sql for one in self._members),
-            filters={place: self._value(one).sql for place, one in query.filters.items()},
+            keys=tuple(key.sql for key in self._keys),
+            members=tuple(member.sql for member in self._members),
+            filters={place: self._value(condition).sql for place, condition in query.filters.items()},
             subqueries=tuple(self._subqueries.items()),
             joins=tuple(
-                replace(one, on=self._value(one.on).sql if one.on is not None else None) for one in query.joins
+                replace(join, on=self._value(join.on).sql if join.on is not None else None) for join in query.joins
             ),
             outputs=tuple(
-                replace(one, expression=value.sql) for one, value in zip(query.outputs, outputs, strict=True)
+                replace(output, expression=value.sql) for output, value in zip(query.outputs, outputs, strict=True)
             ),
             where=self._value(query.where).sql if query.where is not None else None,
             having=self._value(query.having).sql if query.having is not None else None,
-            order_by=tuple(replace(one, expression=self._value(one.expression).sql) for one in query.order_by),
+            order_by=tuple(replace(term, expression=self._value(term.expression).sql) for term in query.order_by),
         )
-        return made, {one.name: value.type for one, value in zip(query.outputs, outputs, strict=True)}
+        return translated, {output.name: value.type for output, value in zip(query.outputs, outputs, strict=True)}
 
     def _value(self, node: exp.Expression) -> Value:
-        found = self._leaf(node)
-        if found is not None:
-            # Most of what is selected is a reference, which stays as it is.
-            return Value(node, found)
-        return self._translator.translated(node, self._leaf, self._named)
+        leaf_type = self._leaf(node)
+        if leaf_type is not None:
+            # Most selected expressions are references, which stay as they are.
+            return Value(node, leaf_type)
+        return self._translator.translated(node, self._leaf, self._name_references)
 
     def _leaf(self, node: exp.Expression) -> SqlType | None:
         if isinstance(node, exp.Placeholder):
-            found = reference_of(node)
-            return self._of(*found) if found is not None else None
+            reference = reference_of(node)
+            return self._of(*reference) if reference is not None else None
         if isinstance(node, exp.Paren) and node.args.get(CALCULATED):
-            return self._calculated(node)
+            return self._calculated_type(node)
         if isinstance(node, exp.Subquery):
             return _of_rows(node, self._subqueries)
         return None
@@ -139,50 +141,54 @@ class _Meaning:
             return _outputs(self._subqueries.get(subquery)).get(column, UNKNOWN)
         return INTEGER if kind is Ref.GROUPING else self._type_of(kind, place)
 
-    def _calculated(self, node: exp.Expression) -> SqlType:
+    def _calculated_type(self, node: exp.Expression) -> SqlType:
         """Numbers of a calculation are decimals, unless one of its metrics is a floating number."""
         if any(literal.is_string for literal in node.find_all(exp.Literal)):
             return UNKNOWN
-        kinds = [self._of(*found) for one in node.find_all(exp.Placeholder) if (found := reference_of(one))]
-        return next((one for one in kinds if one.kind in FLOATS), FLOATING_NUMERIC)
+        kinds = [
+            self._of(*reference)
+            for placeholder in node.find_all(exp.Placeholder)
+            if (reference := reference_of(placeholder))
+        ]
+        return next((kind for kind in kinds if kind.kind in FLOATS), FLOATING_NUMERIC)
 
-    def _named(self, node: exp.Expression) -> exp.Expression:
+    def _name_references(self, node: exp.Expression) -> exp.Expression:
         """With names in place of references, for people."""
 
-        def named(part: exp.Expression) -> exp.Expression | None:
-            found = reference_of(part) if is_reference(part) else None
-            if found is None or found[0] is Ref.GROUPING:
+        def name_of(part: exp.Expression) -> exp.Expression | None:
+            reference = reference_of(part) if is_reference(part) else None
+            if reference is None or reference[0] is Ref.GROUPING:
                 return None
-            kind, place = found
+            kind, place = reference
             if kind is Ref.JOINED:
                 return exp.column(self._query.joined[place][1], quoted=True)
             if kind is Ref.KEY:
-                return rebuild(self._query.keys[place], named)
+                return rebuild(self._query.keys[place], name_of)
             if kind is Ref.MEMBERS:
-                return rebuild(self._query.members[place], named)
+                return rebuild(self._query.members[place], name_of)
             query = self._query
             name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
             return exp.column(name or "count", quoted=True)
 
-        return rebuild(node, named)
+        return rebuild(node, name_of)
 
 
 def _of_rows(node: exp.Subquery, subqueries: Mapping[str, exp.Query]) -> SqlType:
     """The type of the only column of a query that stands in an expression."""
     query = node.this
     source = query.args.get("from_") if isinstance(query, exp.Select) else None
-    named = subqueries.get(source.this.name) if source is not None and isinstance(source.this, exp.Table) else None
-    columns = list(_outputs(named if named is not None else query).values())
+    subquery = subqueries.get(source.this.name) if source is not None and isinstance(source.this, exp.Table) else None
+    columns = list(_outputs(subquery if subquery is not None else query).values())
     return columns[0] if len(columns) == 1 else UNKNOWN
 
 
 def _outputs(query: exp.Expression | None) -> Columns:
-    found = query.meta.get(_OUTPUTS) if query is not None else None
-    return found if isinstance(found, dict) else {}
+    columns = query.meta.get(_OUTPUTS) if query is not None else None
+    return columns if isinstance(columns, dict) else {}
 
 
 def translate_around(root: exp.Query, translator: Translator) -> exp.Query:
-    """What stands around composed SELECTs, changed in place.
+    """Translate what stands around composed SELECTs, in place.
 
     Raises:
         UnsupportedQueryError: something in it has no proven meaning on the warehouse.
@@ -205,22 +211,22 @@ class _Around:
         """The types of a query's columns, after its expressions were replaced."""
         if _OUTPUTS in query.meta:
             return _outputs(query)
-        named = dict(ctes)
+        inner_ctes = dict(ctes)
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
             if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
                 # Its own rows begin with those of the first SELECT, which have the types of all.
-                named[cte.alias] = _renamed(self.query(cte.this.this, named, outer), cte.args.get("alias"))
-            columns = self.query(cte.this, named, outer)
-            named[cte.alias] = _renamed(columns, cte.args.get("alias"))
+                inner_ctes[cte.alias] = _rename(self.query(cte.this.this, inner_ctes, outer), cte.args.get("alias"))
+            columns = self.query(cte.this, inner_ctes, outer)
+            inner_ctes[cte.alias] = _rename(columns, cte.args.get("alias"))
         if isinstance(query, exp.SetOperation):
-            columns = self.query(query.this, named, outer)
-            self.query(query.expression, named, outer)
-            self._clauses(query, {"": columns}, outer, named, columns)
+            columns = self.query(query.this, inner_ctes, outer)
+            self.query(query.expression, inner_ctes, outer)
+            self._clauses(query, {"": columns}, outer, inner_ctes, columns)
         elif isinstance(query, exp.Subquery):
-            columns = self.query(query.this, named, outer)
+            columns = self.query(query.this, inner_ctes, outer)
         elif isinstance(query, exp.Select):
-            columns = self._select(query, named, outer)
+            columns = self._select(query, inner_ctes, outer)
         else:
             columns = {}
         with_types(query, columns)
@@ -239,7 +245,9 @@ class _Around:
         columns: dict[str, SqlType] = {}
         for projection in list(select.expressions):
             if projection.is_star:
-                columns |= {name: kind for one in scope.values() for name, kind in one.items()}
+                columns |= {
+                    name: kind for relation_columns in scope.values() for name, kind in relation_columns.items()
+                }
                 continue
             inner = projection.unalias()
             value = self._value(inner, scope, outer, ctes)
@@ -281,13 +289,13 @@ class _Around:
 
     def _relation(self, relation: exp.Expression, ctes: _Scope, outer: _Scope) -> Columns:
         if isinstance(relation, exp.Subquery):
-            return _renamed(self.query(relation.this, ctes, outer), relation.args.get("alias"))
+            return _rename(self.query(relation.this, ctes, outer), relation.args.get("alias"))
         noted = relation.meta.get(COLUMNS) if isinstance(relation, exp.Table) else None
         if noted:
             types = {name: type_named(str(kind)) for name, kind in noted.items()}
-            return _renamed(types, relation.args.get("alias"))
+            return _rename(types, relation.args.get("alias"))
         if isinstance(relation, exp.Table) and not relation.db:
-            return _renamed(ctes.get(relation.name, {}), relation.args.get("alias"))
+            return _rename(ctes.get(relation.name, {}), relation.args.get("alias"))
         return {}
 
     def _value(self, node: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope) -> Value:
@@ -303,9 +311,9 @@ class _Around:
                 self.query(part.args["query"].unnest(), ctes, around)
             return None
 
-        found = leaf(node)
-        if found is not None:
-            return Value(node, found)
+        leaf_type = leaf(node)
+        if leaf_type is not None:
+            return Value(node, leaf_type)
         return self._translator.translated(node, leaf, lambda part: part)
 
 
@@ -314,18 +322,18 @@ def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:
     if column.table:
         return around.get(column.table, {}).get(column.name, UNKNOWN)
     for tables in (scope, around):
-        found = {columns[column.name] for columns in tables.values() if column.name in columns}
-        if len(found) == 1:
-            return found.pop()
-        if found:
+        types = {columns[column.name] for columns in tables.values() if column.name in columns}
+        if len(types) == 1:
+            return types.pop()
+        if types:
             return UNKNOWN
     return UNKNOWN
 
 
-def _renamed(columns: Columns, alias: exp.Expression | None) -> Columns:
+def _rename(columns: Columns, alias: exp.Expression | None) -> Columns:
     """With the names that an alias gives to columns: ``t (a, b)``."""
     names: Sequence[exp.Expression] = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
     if not names:
         return columns
     kinds = list(columns.values())
-    return {one.name: kinds[place] for place, one in enumerate(names) if place < len(kinds)}
+    return {name.name: kinds[place] for place, name in enumerate(names) if place < len(kinds)}

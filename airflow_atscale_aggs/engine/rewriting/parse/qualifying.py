@@ -1,9 +1,9 @@
-"""QUALIFY and DISTINCT ON of a SELECT on a model: a condition on the rows of its answer, which is said around it.
+"""Moves QUALIFY and DISTINCT ON of a SELECT on a model into a SELECT around it, as a condition on the rows of its answer.
 
     SELECT "City", SUM("Amount") FROM sales GROUP BY 1 QUALIFY RANK() OVER (ORDER BY SUM("Amount") DESC) <= 3
     SELECT "City", "Amount" FROM (SELECT "City", SUM("Amount") AS "Amount", RANK() … <= 3 AS "is kept" FROM sales …) WHERE "is kept"
 
-ORDER BY and LIMIT are of the rows that are kept.
+ORDER BY and LIMIT apply to the rows that remain.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _AFTERWARDS = ("limit", "offset", "distinct")
 
 
 def put_conditions_around(root: exp.Query, select: exp.Select) -> exp.Query:
-    """The query with the SELECT's QUALIFY and DISTINCT ON said around it; it is changed."""
+    """Move the SELECT's QUALIFY and DISTINCT ON into a SELECT around it; the query is changed."""
     distinct = select.args.get("distinct")
     on = distinct.args.get("on") if distinct is not None else None
     qualify = select.args.get("qualify")
-    if (on is None and qualify is None) or any(one.is_star for one in select.expressions):
+    if (on is None and qualify is None) or any(projection.is_star for projection in select.expressions):
         return root
     names = _name_columns(select)
-    shown = {one.alias: one.this for one in select.expressions}
-    conditions = [_meant(qualify.this, shown)] if qualify is not None else []
+    shown = {projection.alias: projection.this for projection in select.expressions}
+    conditions = [_resolve_aliases(qualify.this, shown)] if qualify is not None else []
     if on is not None:
         conditions.append(_first_of_each(on, select, names, shown))
         select.set("distinct", None)
@@ -63,29 +63,29 @@ def _name_columns(select: exp.Select) -> list[str]:
     return names
 
 
-def _meant(expression: exp.Expression, shown: dict[str, exp.Expression]) -> exp.Expression:
-    """With what a column of the answer is in place of its name."""
+def _resolve_aliases(expression: exp.Expression, shown: dict[str, exp.Expression]) -> exp.Expression:
+    """A copy in which the names of the answer's columns are replaced by their expressions."""
 
-    def replaced(node: exp.Expression) -> exp.Expression:
+    def replacement_of(node: exp.Expression) -> exp.Expression:
         # Inside an aggregate function a name is the model's.
         is_shown = isinstance(node, exp.Column) and not node.table and node.name in shown
         if is_shown and node.find_ancestor(exp.AggFunc) is None:
-            found = shown[node.name]
-            return found.copy() if isinstance(found, exp.Column) else exp.Paren(this=found.copy())
+            value = shown[node.name]
+            return value.copy() if isinstance(value, exp.Column) else exp.Paren(this=value.copy())
         return node
 
-    return expression.copy().transform(replaced)
+    return expression.copy().transform(replacement_of)
 
 
 def _first_of_each(
     on: exp.Expression, select: exp.Select, names: list[str], shown: dict[str, exp.Expression]
 ) -> exp.Expression:
     """Whether a row is the first of those that share the values of DISTINCT ON, in the order of the SELECT."""
-    keys = [_term(one, names, shown) for one in on.expressions]
+    keys = [_term(key, names, shown) for key in on.expressions]
     order = select.args.get("order")
     window = exp.Window(this=exp.RowNumber(), partition_by=keys)
     if order is not None:
-        terms = [one.copy() for one in order.expressions]
+        terms = [ordered.copy() for ordered in order.expressions]
         for term in terms:
             term.set("this", _term(term.this, names, shown))
         window.set("order", exp.Order(expressions=terms))
@@ -96,30 +96,30 @@ def _term(term: exp.Expression, names: list[str], shown: dict[str, exp.Expressio
     """A term of ORDER BY or DISTINCT ON, which may be a place or a name of a column of the answer."""
     if isinstance(term, exp.Literal) and term.is_int and 1 <= int(term.name) <= len(names):
         return shown[names[int(term.name) - 1]].copy()
-    return _meant(term, shown)
+    return _resolve_aliases(term, shown)
 
 
 def _order(select: exp.Select, around: exp.Select, names: list[str]) -> None:
-    """Order what is kept by what the SELECT orders by, which is shown for it where it is not shown."""
+    """Order the remaining rows as the SELECT does. A term that the SELECT does not show is added to its columns."""
     order = select.args.get("order")
     if order is None:
         return
     select.set("order", None)
-    shown = {one.alias: one.this for one in select.expressions}
+    shown = {projection.alias: projection.this for projection in select.expressions}
     for place, term in enumerate(order.expressions, 1):
         wanted = _term(term.this, names, shown)
-        name = next((name for name, one in shown.items() if one == wanted), "")
+        name = next((name for name, expression in shown.items() if expression == wanted), "")
         if not name:
-            _check_grouped(wanted, select)
+            _check_groups(wanted, select)
             name = f"order {place}"
             select.append("expressions", named(wanted, name))
         term.set("this", column_of(name, _ROWS))
     around.set("order", order)
 
 
-def _check_grouped(wanted: exp.Expression, select: exp.Select) -> None:
-    """What is shown besides must not make more groups."""
-    grouped = {one.this for one in select.expressions if isinstance(one.this, exp.Column)}
+def _check_groups(wanted: exp.Expression, select: exp.Select) -> None:
+    """Refuse a term of ORDER BY that would make more groups if it were shown."""
+    grouped = {projection.this for projection in select.expressions if isinstance(projection.this, exp.Column)}
     if wanted.find(exp.AggFunc, exp.Window) is None and not grouped.issuperset(wanted.find_all(exp.Column)):
         remedy = "Add it to SELECT."
         raise UnsupportedQueryError(

@@ -1,4 +1,4 @@
-"""Rows of which facts a query is about, where it does not say so by metrics.
+"""Finds the facts whose rows a query counts, where it does not name them by metrics.
 
     SELECT "State", COUNT(*)                rows of every fact that reaches "State", added up
     SELECT "State", "Year"                  what rows of these facts have
@@ -32,15 +32,15 @@ def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths
     ]
     if not counted and not _links_dimensions(query):
         return query
-    named = [one for one in map(model.metric, query.metrics) if one is not None]
-    facts = list(dict.fromkeys(one.dataset for one in named)) or list(model.facts)
+    metrics = [metric for metric in map(model.metric, query.metrics) if metric is not None]
+    facts = list(dict.fromkeys(metric.dataset for metric in metrics)) or list(model.facts)
     reaching = [fact for fact in facts if _reaches(query, fact, paths)]
     if len(reaching) < (2 if counted else 1):
         return query
     if not counted:
         numbers = range(len(query.metrics), len(query.metrics) + len(reaching))
         return _with_rows(query, dict(zip(numbers, reaching, strict=True)))
-    return _added_up(query, counted, reaching)
+    return _add_up_facts(query, counted, reaching)
 
 
 def _links_dimensions(query: ModelQuery) -> bool:
@@ -51,7 +51,11 @@ def _links_dimensions(query: ModelQuery) -> bool:
 def _reaches(query: ModelQuery, fact: str, paths: JoinPaths) -> bool:
     reached = paths.attributes_of(fact)
     everywhere = (*query.keys, *query.members, query.where, *query.filters.values())
-    return all(query.attributes[place] in reached for one in everywhere for place in references(one, Ref.ATTRIBUTE))
+    return all(
+        query.attributes[place] in reached
+        for expression in everywhere
+        for place in references(expression, Ref.ATTRIBUTE)
+    )
 
 
 def _with_rows(query: ModelQuery, facts: dict[int, str]) -> ModelQuery:
@@ -61,7 +65,7 @@ def _with_rows(query: ModelQuery, facts: dict[int, str]) -> ModelQuery:
     )
 
 
-def _added_up(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQuery:
+def _add_up_facts(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQuery:
     terms: dict[int, list[int]] = {}
     for place in counted:
         own = range(len(query.metrics), len(query.metrics) + len(facts) - 1)
@@ -82,12 +86,12 @@ def _added_up(query: ModelQuery, counted: list[int], facts: list[str]) -> ModelQ
             total = rows if total is None else exp.Add(this=total, expression=rows)
         return exp.Paren(this=total)
 
-    def added(expression: exp.Expression) -> exp.Expression:
+    def add_rows(expression: exp.Expression) -> exp.Expression:
         return substitute(expression, {Ref.METRIC: number_of_rows})
 
     return replace(
         query,
-        outputs=tuple(replace(output, expression=added(output.expression)) for output in query.outputs),
-        having=added(query.having) if query.having is not None else None,
-        order_by=tuple(replace(term, expression=added(term.expression)) for term in query.order_by),
+        outputs=tuple(replace(output, expression=add_rows(output.expression)) for output in query.outputs),
+        having=add_rows(query.having) if query.having is not None else None,
+        order_by=tuple(replace(term, expression=add_rows(term.expression)) for term in query.order_by),
     )

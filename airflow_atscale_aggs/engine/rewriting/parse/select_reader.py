@@ -1,4 +1,4 @@
-"""One SELECT on the flat table to a `ModelQuery`, or a refusal that quotes the clause."""
+"""Reads one SELECT on the flat table as a `ModelQuery`, or refuses it and quotes the clause."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_select(
         UnsupportedQueryError: a clause that is not answered.
     """
     flat = FlatExpressions(names, calculations, dialect, qualifiers=_qualifiers(select), nests=nests)
-    return _Reader(names, flat, dialect).read(select)
+    return _Reader(names, flat, dialect).read_query(select)
 
 
 def read_condition(
@@ -71,10 +71,10 @@ def read_condition(
     flat = FlatExpressions(names, None, dialect)
     used = flat.used
     used.attributes = {attribute: place for place, attribute in enumerate(attributes)}
-    made = flat.convert(condition, condition)
+    converted = flat.convert(condition, condition)
     if used.metrics or used.members:
         flat.refuse(condition, "it filters rows by an aggregated value")
-    return made, tuple(used.attributes)
+    return converted, tuple(used.attributes)
 
 
 class _Reader:
@@ -87,13 +87,13 @@ class _Reader:
         self._sets: tuple[tuple[int, ...], ...] = ()
         self._shown: list[tuple[str, exp.Expression]] = []
 
-    def read(self, select: exp.Select) -> ModelQuery:
+    def read_query(self, select: exp.Select) -> ModelQuery:
         """To be called once."""
         self._check_clauses(select)
         self._flat.name_windows(select.args.get("windows") or ())
         joins = self._flat.join(relations_of(select, self._dialect), select)
         condition = self._where(select.args.get("where"))
-        self._shown = [self._projection(one, place) for place, one in enumerate(select.expressions, 1)]
+        self._shown = [self._projection(projection, place) for place, projection in enumerate(select.expressions, 1)]
         self._take_keys(select.args.get("group"))
         if select.args.get("having") is None:
             self._take_constants()
@@ -104,17 +104,17 @@ class _Reader:
         having = select.args.get("having")
         order = select.args.get("order")
         condition_on_groups = self._having(having) if having is not None else None
-        order_by = tuple(self._order_term(one, outputs) for one in order.expressions) if order is not None else ()
+        order_by = tuple(self._order_term(term, outputs) for term in order.expressions) if order is not None else ()
         used = self._used
         return ModelQuery(
             attributes=tuple(used.attributes),
             keys=tuple(self._keys),
-            metrics=tuple(one.name for one in used.metrics),
+            metrics=tuple(metric.name for metric in used.metrics),
             slices=used.slices,
-            filters={place: one.only for one, place in used.metrics.items() if one.only is not None},
-            methods={place: one.method for one, place in used.metrics.items() if one.method},
-            counted_facts={place: one.fact for one, place in used.metrics.items() if one.fact},
-            frames={place: one.frame for one, place in used.metrics.items() if one.frame is not None},
+            filters={place: metric.only for metric, place in used.metrics.items() if metric.only is not None},
+            methods={place: metric.method for metric, place in used.metrics.items() if metric.method},
+            counted_facts={place: metric.fact for metric, place in used.metrics.items() if metric.fact},
+            frames={place: metric.frame for metric, place in used.metrics.items() if metric.frame is not None},
             members=tuple(used.members),
             outputs=outputs,
             subqueries=tuple(used.subqueries.items()),
@@ -157,15 +157,15 @@ class _Reader:
         return projection.alias or self._default_name(expression, converted, place), converted
 
     def _default_name(self, expression: exp.Expression, converted: exp.Expression, place: int) -> str:
-        found = reference_of(converted)
+        reference = reference_of(converted)
         own = ""
-        if found is not None and found[0] is Ref.METRIC:
-            own = tuple(self._used.metrics)[found[1]].name or "count"
-        elif found is not None and found[0] is Ref.ATTRIBUTE:
-            own = tuple(self._used.attributes)[found[1]].query_name
+        if reference is not None and reference[0] is Ref.METRIC:
+            own = tuple(self._used.metrics)[reference[1]].name or "count"
+        elif reference is not None and reference[0] is Ref.ATTRIBUTE:
+            own = tuple(self._used.attributes)[reference[1]].query_name
         if not isinstance(expression, exp.Column):
-            return own if found is not None and found[0] is Ref.METRIC else f"column_{place}"
-        # Where case does not matter, the parser has folded the name, which readers want as the model spells it.
+            return own if reference is not None and reference[0] is Ref.METRIC else f"column_{place}"
+        # Where case does not matter, the parser has folded the name. Users expect the model's spelling.
         is_folded = own.casefold() == expression.name and not _tells_case(self._dialect)
         return own if is_folded else expression.name
 
@@ -176,12 +176,12 @@ class _Reader:
             for _, expression in self._shown:
                 if is_key(expression):
                     self._key(expression)
-        levels = [tuple(dict.fromkeys(self._key(self._grouped(item)) for item in items)) for items in sets]
+        levels = [tuple(dict.fromkeys(self._key(self._group_item(item)) for item in items)) for items in sets]
         if has_levels:
             self._sets = tuple(levels)
 
     def _take_constants(self) -> None:
-        """Where nothing but constants is selected, they are one group, if there are rows."""
+        """Where only constants are selected, they make one group, provided that there are rows."""
         used = self._used
         if not self._keys and not self._sets and not used.metrics and not used.members and self._shown:
             self._key(self._shown[0][1])
@@ -190,11 +190,11 @@ class _Reader:
         """The keys that GROUPING(…) is about."""
         for argument in arguments:
             if argument not in self._keys:
-                clause = next((one for one in select.find_all(exp.Grouping, exp.GroupingId)), select)
+                clause = next((node for node in select.find_all(exp.Grouping, exp.GroupingId)), select)
                 self._refuse(clause, "GROUPING is about what GROUP BY names", "Name the key as GROUP BY does.")
         return tuple(self._keys.index(argument) for argument in arguments)
 
-    def _grouped(self, item: exp.Expression) -> exp.Expression:
+    def _group_item(self, item: exp.Expression) -> exp.Expression:
         item = item.unnest()
         if isinstance(item, exp.Literal) and not item.is_string:
             place = int(item.name) if item.is_int else 0
@@ -204,8 +204,8 @@ class _Reader:
             if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(expression, kind)):
                 self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
             return expression
-        found = self._by_alias(item, prefers_column=True)
-        expression = found if found is not None else self._flat.convert(item, item)
+        selected = self._by_alias(item, prefers_column=True)
+        expression = selected if selected is not None else self._flat.convert(item, item)
         if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(expression, kind)):
             self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
         return expression
@@ -238,8 +238,8 @@ class _Reader:
                 self._refuse(term, f"ORDER BY names position {wanted.name} of {len(outputs)} columns")
             expression = outputs[place - 1].expression
         else:
-            found = self._by_alias(wanted, prefers_column=False)
-            converted = found if found is not None else self._flat.convert(wanted, term, windows=True)
+            selected = self._by_alias(wanted, prefers_column=False)
+            converted = selected if selected is not None else self._flat.convert(wanted, term, windows=True)
             expression = self._over_keys(converted, term)
         if term.args.get("with_fill"):
             self._refuse(term, "WITH FILL is not answered")
@@ -266,18 +266,18 @@ class _Reader:
         """Over K, M and G: attributes may stand there only as part of a grouping key."""
         keys = self._keys
 
-        def replaced(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expression) -> exp.Expression | None:
             return ref(Ref.KEY, keys.index(node)) if node in keys and is_key(node) else None
 
-        made = rebuild(expression, replaced)
-        for place in references(made, Ref.JOINED):
+        over_keys = rebuild(expression, replacement_of)
+        for place in references(over_keys, Ref.JOINED):
             reason = f"`{tuple(self._used.joined)[place][1]}` is neither selected by itself nor grouped by"
             self._refuse(clause, reason, "Add it to SELECT or GROUP BY.")
-        for place in references(made, Ref.ATTRIBUTE):
+        for place in references(over_keys, Ref.ATTRIBUTE):
             name = tuple(self._used.attributes)[place].query_name
             reason = f"attribute `{name}` is neither selected by itself nor grouped by"
             self._refuse(clause, reason, "Add it to SELECT or GROUP BY.")
-        return made
+        return over_keys
 
     def _refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         self._flat.refuse(clause, reason, remedy)
@@ -300,7 +300,10 @@ def _qualifiers(select: exp.Select) -> frozenset[str]:
     around = select.parent_select
     while around is not None:
         sources = (around.args.get("from_"), *(around.args.get("joins") or ()))
-        if any(one is not None and one.this.alias_or_name.casefold() == relation.name.casefold() for one in sources):
+        if any(
+            source is not None and source.this.alias_or_name.casefold() == relation.name.casefold()
+            for source in sources
+        ):
             return frozenset(own)
         around = around.parent_select
     return frozenset(own | {relation.name.casefold()})
