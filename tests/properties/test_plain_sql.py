@@ -204,7 +204,7 @@ def _inner_joins_are_left(patch: pytest.MonkeyPatch) -> None:
 
 def _unused_joins_are_dropped(patch: pytest.MonkeyPatch) -> None:
     """An inner join of which nothing is used leaves nothing out."""
-    patch.setattr(plain._PlainReader, "_only_joined", lambda self, used: [])
+    patch.setattr(plain._PlainReader, "_attributes_of_unused_joins", lambda self, used: [])
 
 
 def _foreign_keys_are_keys(patch: pytest.MonkeyPatch) -> None:

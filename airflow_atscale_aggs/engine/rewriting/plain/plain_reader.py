@@ -1,4 +1,4 @@
-"""A plain SELECT on a star's tables as the query on the model that it equals, or a refusal that quotes the clause.
+"""Reads a plain SELECT on a star's tables as the query on the model that it equals, or refuses it and quotes the clause.
 
     SELECT s.city, SUM(f.amount) FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY s.city
     SELECT "City", "Amount" FROM model                                                          what it equals
@@ -57,7 +57,7 @@ _NOT_OF_ONE_ROW: tuple[type[exp.Expression], ...] = (
     *(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8, exp.Normal, exp.Uniform, exp.Zipf, exp.Shuffle),
     *(exp.Lambda, exp.Kwarg, exp.PropertyEQ, exp.SessionParameter, exp.Predict, exp.MLForecast, exp.AIGenerate),
 )
-"""What depends on more than the values in it: on which columns there are, on other rows, on who asks."""
+"""Expressions whose value depends on more than the values in them: on other columns, on other rows, or on the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +95,21 @@ def read_plain(select: exp.Select, joins: StarJoins, names: Sequence[str], conte
     Raises:
         UnsupportedQueryError: it equals no query on the model that is answered from aggregates, with the reason.
     """
-    return _PlainReader(joins, context).read(select, names)
+    return _PlainReader(joins, context).read_query(select, names)
 
 
 @dataclass(slots=True)
 class _Names:
-    """The names of the flat table that the SELECT is rewritten to; made as they are met."""
+    """The names of the flat table that the SELECT is rewritten to. Each is added when the reader meets it."""
 
     meanings: dict[str, Meaning] = field(default_factory=dict)
 
     def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
         """What a name means."""
-        found = self.meanings.get(name)
-        if found is None:
+        meaning = self.meanings.get(name)
+        if meaning is None:
             raise UnknownColumnError("", name, clause())
-        return found
+        return meaning
 
     def has(self, name: str) -> bool:
         """Whether it is one of them."""
@@ -131,7 +131,7 @@ class _PlainReader:
         self._attributes = context.model.attributes(joins.fact)
         self._aliases = {path: alias for alias, path in joins.paths.items()}
 
-    def read(self, select: exp.Select, names: Sequence[str]) -> PlainQuery:
+    def read_query(self, select: exp.Select, names: Sequence[str]) -> PlainQuery:
         """To be called once."""
         strange = select.find(*_NOT_OF_ONE_ROW)
         if strange is not None:
@@ -139,12 +139,12 @@ class _PlainReader:
         group = select.args.get("group")
         if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None:
             self._refuse(group, "it asks for several levels of totals at once")
-        flat = self._flattened(select, names)
+        flat = self._flatten(select, names)
         if flat.args.get("group") is None and flat.args.get("distinct") is None and not self._aggregates(flat):
             self._refuse(select, "it shows rows, not groups of rows")
-        for one in flat.expressions:
-            if not one.alias or self._names.has(one.alias):
-                self._refuse(one.this, "its column has no name of its own")
+        for projection in flat.expressions:
+            if not projection.alias or self._names.has(projection.alias):
+                self._refuse(projection.this, "its column has no name of its own")
         self._check_groups(flat)
         dialect = self._context.dialect.sqlglot_name
         try:
@@ -158,13 +158,13 @@ class _PlainReader:
                 slices[place], attributes = read_condition(
                     self._conditions[name], self._names, attributes, dialect=dialect
                 )
-        query = replace(query, slices=slices, attributes=(*attributes, *self._only_joined(attributes)))
-        part = self._part(query)
-        # Names that people know, and that tell nobody the values of conditions: the log has them.
-        names = tuple(metric.name if metric else ROW_COUNT for metric in part.metrics.values())
-        return PlainQuery(replace(query, metrics=names), part, self._joins)
+        query = replace(query, slices=slices, attributes=(*attributes, *self._attributes_of_unused_joins(attributes)))
+        fact_query = self._fact_query(query)
+        # The query log gets names that users know, and that do not contain the values of conditions.
+        names = tuple(metric.name if metric else ROW_COUNT for metric in fact_query.metrics.values())
+        return PlainQuery(replace(query, metrics=names), fact_query, self._joins)
 
-    def _part(self, query: ModelQuery) -> FactQuery:
+    def _fact_query(self, query: ModelQuery) -> FactQuery:
         metrics = dict(enumerate(self._metric_of(name) for name in query.metrics))
         return FactQuery(
             fact=self._joins.fact,
@@ -173,29 +173,38 @@ class _PlainReader:
             metrics=metrics,
             slices=query.slices,
             where=query.where,
-            columns={place: one.column for place, one in enumerate(query.attributes) if isinstance(one, KeyColumn)},
+            columns={
+                place: attribute.column
+                for place, attribute in enumerate(query.attributes)
+                if isinstance(attribute, KeyColumn)
+            },
         )
 
     def _metric_of(self, name: str) -> Metric | None:
         """What a metric's name stands for; None for the number of rows, or of some."""
-        found = self._names.meanings.get(name)
-        if not isinstance(found, Metric) or not found.column:
+        metric = self._names.meanings.get(name)
+        if not isinstance(metric, Metric) or not metric.column:
             return None
-        known = self._context.model.metric_name(found)
-        return replace(found, name=known or f"{found.calculation_method} of {found.column}")
+        model_name = self._context.model.metric_name(metric)
+        return replace(metric, name=model_name or f"{metric.calculation_method} of {metric.column}")
 
-    def _only_joined(self, used: Iterable[GrainAttribute]) -> list[GrainAttribute]:
-        """Attributes that stand for inner joins of which nothing else is used: they still leave rows out."""
-        kept = {path[:depth] for one in used for path in [self._kept(one)] for depth in range(1, len(path) + 1)}
+    def _attributes_of_unused_joins(self, used: Iterable[GrainAttribute]) -> list[GrainAttribute]:
+        """Attributes for inner joins whose columns the SELECT does not use: such a join still drops rows."""
+        covered = {
+            path[:depth]
+            for attribute in used
+            for path in [self._required_path(attribute)]
+            for depth in range(1, len(path) + 1)
+        }
         added = []
         for alias, path in self._joins.paths.items():
-            if alias not in self._joins.inner or path in kept:
+            if alias not in self._joins.inner or path in covered:
                 continue
-            found = [(bound, None) for bound in self._bounds_at(path)]
-            if not found:
+            candidates = [(bound, None) for bound in self._bounds_at(path)]
+            if not candidates:
                 self._refuse(exp.column(alias), "no attribute of the model tells whether a row of it is there")
-            added.append(self._bind(found))
-            kept |= {path[:depth] for depth in range(1, len(path) + 1)}
+            added.append(self._bind(candidates))
+            covered |= {path[:depth] for depth in range(1, len(path) + 1)}
         return added
 
     def _bounds_at(self, path: Path) -> Iterator[BoundAttribute]:
@@ -203,30 +212,32 @@ class _PlainReader:
             if steps == path:
                 yield from (bound for bound, _ in shown)
 
-    def _kept(self, attribute: GrainAttribute) -> Path:
+    def _required_path(self, attribute: GrainAttribute) -> Path:
         """The path of an attribute without whose member rows are left out."""
         bound = self._bound[attribute]
         return bound.steps if bound.filter_empty != "no" else ()
 
-    def _flattened(self, select: exp.Select, names: Sequence[str]) -> exp.Select:
+    def _flatten(self, select: exp.Select, names: Sequence[str]) -> exp.Select:
         """The SELECT on one flat table whose columns are named as they stood in the text."""
         flat = select.copy()
-        conditions = [one.copy() for one in self._joins.conditions]
+        conditions = [condition.copy() for condition in self._joins.conditions]
         flat.set("joins", None)
         flat.set("from_", exp.From(this=exp.Table(this=exp.Identifier(this="star", quoted=True))))
         flat.set("where", exp.Where(this=all_of(conditions)) if conditions else None)
         flat.set(
             "expressions",
             [
-                exp.Alias(this=self._over_names(one.unalias()).unnest(), alias=exp.Identifier(this=name, quoted=True))
-                for one, name in zip(flat.expressions, names, strict=True)
+                exp.Alias(
+                    this=self._over_names(projection.unalias()).unnest(), alias=exp.Identifier(this=name, quoted=True)
+                )
+                for projection, name in zip(flat.expressions, names, strict=True)
             ],
         )
         order = flat.args.get("order")
         where = flat.args.get("where")
         if where is not None:
             where.set("this", self._over_names(where.this))
-        by_name = {one.alias: one.this for one in flat.expressions}
+        by_name = {projection.alias: projection.this for projection in flat.expressions}
         for clause in (flat.args.get("group"), flat.args.get("having")):
             for child in list(clause.iter_expressions()) if clause is not None else ():
                 child.replace(self._clause(child, by_name))
@@ -250,50 +261,50 @@ class _PlainReader:
     def _over_names(self, expression: exp.Expression) -> exp.Expression:
         """A copy over names of the flat table."""
 
-        def named(node: exp.Expression) -> exp.Expression:
+        def name_of(node: exp.Expression) -> exp.Expression:
             if isinstance(node, exp.Filter) and isinstance(node.expression, exp.Where):
-                return self._filtered(node)
+                return self._read_filter(node)
             if isinstance(node, exp.AggFunc):
                 return self._aggregate(node)
             if isinstance(node, exp.Column):
                 return self._attribute(node)
             return node
 
-        return expression.copy().transform(named, copy=False)
+        return expression.copy().transform(name_of, copy=False)
 
     def _attribute(self, column: exp.Column) -> exp.Expression:
         place = self._context.select_tables.place_of(column)
         if place is None:
             return column
         alias, name = place
-        found = list(self._shown(self._joins.paths[alias], name))
-        if not found:
+        candidates = list(self._shown(self._joins.paths[alias], name))
+        if not candidates:
             self._refuse(column, "no attribute of the model shows this column" + self._hint(alias, name))
         text = f"{alias}.{name}"
-        self._names.meanings.setdefault(text, self._bind(found))
-        return _named(text)
+        self._names.meanings.setdefault(text, self._bind(candidates))
+        return _flat_column(text)
 
     def _shown(self, path: Path, name: str) -> Iterator[Shown]:
         """What has the values of a column: attributes on its table, and on tables that are joined inner by it."""
         yield from self._attributes.get((path, name), ())
         for alias in self._joins.inner:
-            beyond = self._joins.paths[alias]
-            other = self._context.model.beyond(beyond[-1], name) if beyond[:-1] == path else None
+            other_path = self._joins.paths[alias]
+            other = self._context.model.equal_column(other_path[-1], name) if other_path[:-1] == path else None
             if other is not None:
-                yield from self._shown(beyond, other)
+                yield from self._shown(other_path, other)
 
     def _hint(self, alias: str, name: str) -> str:
         """What would make a foreign key one that aggregates have."""
         for path in self._context.model.paths(self._joins.fact):
-            other = self._context.model.beyond(path[-1], name) if path[:-1] == self._joins.paths[alias] else None
+            other = self._context.model.equal_column(path[-1], name) if path[:-1] == self._joins.paths[alias] else None
             if other is not None and (path, other) in self._attributes:
                 return f"; join `{path[-1].to_dataset}` by it, inner, so that only values that it has are meant"
         return ""
 
-    def _bind(self, found: Sequence[Shown]) -> GrainAttribute:
+    def _bind(self, candidates: Sequence[Shown]) -> GrainAttribute:
         """Of several attributes with the same values the one that most aggregates have; the join's kind is the SELECT's."""
         fact, popularity = self._joins.fact, self._context.popularity
-        bound, column = max(found, key=lambda one: popularity(fact, one[0].attribute))
+        bound, column = max(candidates, key=lambda candidate: popularity(fact, candidate[0].attribute))
         rule = "yes" if self._aliases[bound.steps] in self._joins.inner else "no"
         shown = bound.attribute if column is None else KeyColumn(bound.attribute.role, bound.attribute.name, column)
         self._bound[shown] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty, empty=None)
@@ -305,7 +316,7 @@ class _PlainReader:
         if argument is None:
             self._refuse(function, "it does not say what it aggregates")
         if isinstance(argument, exp.Case):
-            return self._of_case(function, argument)
+            return self._read_case(function, argument)
         is_distinct = isinstance(argument, exp.Distinct)
         inner = argument.expressions[0] if is_distinct and len(argument.expressions) == 1 else argument
         if isinstance(function, exp.Count) and isinstance(inner, (exp.Star, exp.Literal)) and not is_distinct:
@@ -315,7 +326,7 @@ class _PlainReader:
             method = _DISTINCT.get(method or "")
         if method is None or function.expressions:
             self._refuse(function, "this aggregate is not one that aggregates store")
-        column = self._measured(inner)
+        column = self._measured_column(inner)
         # Members can be counted on every aggregate that has them, distinct values of a measure on one only.
         if column is not None and not (method == "count distinct" and self._is_attribute(inner)):
             return self._measure(method, column, function)
@@ -324,19 +335,19 @@ class _PlainReader:
             self._refuse(function, "it does not aggregate one column of the fact table")
         if not self._is_attribute(inner) and self._context.select_tables.place_of(inner) is not None:
             self._refuse(function, "no metric of the model measures this column, and no attribute shows it")
-        made = function.copy()
-        named = self._over_names(inner)
-        made.set("this", exp.Distinct(expressions=[named]) if is_distinct else named)
-        return made
+        aggregate = function.copy()
+        member = self._over_names(inner)
+        aggregate.set("this", exp.Distinct(expressions=[member]) if is_distinct else member)
+        return aggregate
 
-    def _filtered(self, node: exp.Expression) -> exp.Expression:
+    def _read_filter(self, node: exp.Expression) -> exp.Expression:
         """``SUM(x) FILTER (WHERE c)``, and the same of COUNT(*)."""
         function, condition = node.this, self._over_names(node.expression.this)
         if isinstance(function, exp.Count) and isinstance(function.this, exp.Star):
             return self._rows_where(condition)
-        return self._sliced(function, function.this, condition)
+        return self._read_conditional(function, function.this, condition)
 
-    def _of_case(self, function: exp.Expression, case: exp.Case) -> exp.Expression:
+    def _read_case(self, function: exp.Expression, case: exp.Case) -> exp.Expression:
         """``SUM(CASE WHEN c THEN x END)``, of some rows; ELSE 0 makes it 0 where others are there."""
         otherwise = case.args.get("default")
         is_zero = isinstance(otherwise, exp.Literal) and otherwise.name == "0"
@@ -357,19 +368,21 @@ class _PlainReader:
             if is_null:
                 return exp.Nullif(this=some, expression=exp.Literal.number(0))
             return exp.Case(ifs=[exp.If(this=exp.GT(this=every, expression=exp.Literal.number(0)), true=some)])
-        total = self._sliced(function, value, condition)
+        total = self._read_conditional(function, value, condition)
         if is_null:
             return total
         others = exp.GT(this=every, expression=some)
-        counted = self._sliced(exp.Count(this=value), value, condition)
+        counted = self._read_conditional(exp.Count(this=value), value, condition)
         there = exp.Or(this=others, expression=exp.GT(this=counted, expression=exp.Literal.number(0)))
         zero = exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])
         return exp.Case(ifs=[exp.If(this=there, true=zero)])
 
-    def _sliced(self, function: exp.Expression, value: exp.Expression, condition: exp.Expression) -> exp.Expression:
+    def _read_conditional(
+        self, function: exp.Expression, value: exp.Expression, condition: exp.Expression
+    ) -> exp.Expression:
         """An aggregate of a fact's column over the rows that meet a condition."""
         method = _METHODS.get(type(function))
-        column = self._measured(value)
+        column = self._measured_column(value)
         if column is None or method not in _SLICED or function.expressions:
             self._refuse(function, "of some rows it is not one that aggregates store")
         return self._measure(method, column, function, condition)
@@ -381,15 +394,17 @@ class _PlainReader:
         place = self._context.select_tables.place_of(inner) if isinstance(inner, exp.Column) else None
         return place is not None and next(self._shown(self._joins.paths[place[0]], place[1]), None) is not None
 
-    def _measured(self, inner: exp.Expression) -> str | None:
+    def _measured_column(self, inner: exp.Expression) -> str | None:
         """The fact's column that is aggregated, as metrics spell it; a calculated one where it is the same calculation."""
         own = without_order(inner.copy().transform(self._of_fact, copy=False))
-        return next((name for name, column in self._context.model.measured(self._joins.fact) if column == own), None)
+        return next(
+            (name for name, column in self._context.model.measured_columns(self._joins.fact) if column == own), None
+        )
 
     def _of_fact(self, node: exp.Expression) -> exp.Expression:
         """A column of the fact without its table; others stay."""
         place = self._context.select_tables.place_of(node) if isinstance(node, exp.Column) else None
-        return node if place is None or self._joins.paths[place[0]] else _named(place[1])
+        return node if place is None or self._joins.paths[place[0]] else _flat_column(place[1])
 
     def _measure(
         self, method: str, column: str, function: exp.Expression, condition: exp.Expression | None = None
@@ -404,7 +419,7 @@ class _PlainReader:
             if average is None or not is_number or (method != "average" and not is_double):
                 self._refuse(function, f"of a column of type `{kind}` its type cannot be said from stored measures")
         if method == "average":
-            total, count = (self._metric(one, column, condition) for one in ("sum", "count non-null"))
+            total, count = (self._metric(piece, column, condition) for piece in ("sum", "count non-null"))
             divisor = exp.Nullif(this=count, expression=exp.Literal.number(0))
             dividend = exp.cast(total, "double" if is_double else "decimal")
             return exp.Paren(this=exp.Div(this=dividend, expression=divisor, typed=False, safe=False))
@@ -415,9 +430,9 @@ class _PlainReader:
         if condition is not None:
             text = f"{text} where {condition.sql(dialect=self._context.dialect.sqlglot_name)}"
             self._conditions[text] = condition
-        made = Metric(name=text, label=text, calculation_method=method, dataset=self._joins.fact, column=column)
-        self._names.meanings[text] = made
-        return _named(text)
+        metric = Metric(name=text, label=text, calculation_method=method, dataset=self._joins.fact, column=column)
+        self._names.meanings[text] = metric
+        return _flat_column(text)
 
     def _check_groups(self, flat: exp.Select) -> None:
         """It groups, and shows nothing that it neither groups by nor aggregates."""
@@ -427,8 +442,8 @@ class _PlainReader:
             return
         clauses = [*flat.expressions, flat.args.get("having")]
         order = flat.args.get("order")
-        for one in (*clauses, *(order.expressions if order is not None else ())):
-            stray = self._ungrouped(one, items) if one is not None else None
+        for clause in (*clauses, *(order.expressions if order is not None else ())):
+            stray = self._stray_expression(clause, items) if clause is not None else None
             if stray is not None:
                 self._refuse(stray, "it is neither grouped by nor aggregated")
 
@@ -436,34 +451,36 @@ class _PlainReader:
         """Whether it shows an aggregate, or filters groups by one."""
         having = flat.args.get("having")
         return any(
-            isinstance(found, exp.AggFunc) or isinstance(self._names.meanings.get(found.name), Metric)
-            for one in (*flat.expressions, *([having] if having is not None else []))
-            for found in one.find_all(exp.Column, exp.AggFunc)
+            isinstance(node, exp.AggFunc) or isinstance(self._names.meanings.get(node.name), Metric)
+            for clause in (*flat.expressions, *([having] if having is not None else []))
+            for node in clause.find_all(exp.Column, exp.AggFunc)
         )
 
     def _group_items(self, flat: exp.Select) -> list[exp.Expression]:
         group = flat.args.get("group")
         if group is None:
             return []
-        shown = {one.alias: one.this for one in flat.expressions}
+        shown = {projection.alias: projection.this for projection in flat.expressions}
         items = []
         for item in group.expressions:
-            found = item
+            expression = item
             if isinstance(item, exp.Literal) and item.is_int and 1 <= int(item.name) <= len(flat.expressions):
-                found = flat.expressions[int(item.name) - 1].this
+                expression = flat.expressions[int(item.name) - 1].this
             elif isinstance(item, exp.Column) and not self._names.has(item.name):
-                found = shown.get(item.name, item)
-            if found.find(exp.Column) is None:
+                expression = shown.get(item.name, item)
+            if expression.find(exp.Column) is None:
                 self._refuse(item, "it groups by a constant")
-            items.append(found)
+            items.append(expression)
         return items
 
-    def _ungrouped(self, node: exp.Expression, items: Sequence[exp.Expression]) -> exp.Expression | None:
+    def _stray_expression(self, node: exp.Expression, items: Sequence[exp.Expression]) -> exp.Expression | None:
         if node in items or isinstance(node, exp.AggFunc):
             return None
         if isinstance(node, exp.Column):
             return node if isinstance(self._names.meanings.get(node.name), GrainAttribute) else None
-        return next((found for one in node.iter_expressions() if (found := self._ungrouped(one, items))), None)
+        return next(
+            (stray for child in node.iter_expressions() if (stray := self._stray_expression(child, items))), None
+        )
 
     def _refuse(self, clause: exp.Expression, reason: str) -> NoReturn:
         raise UnsupportedQueryError(clause.sql(dialect=self._context.dialect.sqlglot_name), reason)
@@ -473,9 +490,9 @@ def _outside_aggregates(node: exp.Expression) -> Iterator[exp.Column]:
     if isinstance(node, exp.Column):
         yield node
     elif not isinstance(node, exp.AggFunc):
-        for one in node.iter_expressions():
-            yield from _outside_aggregates(one)
+        for child in node.iter_expressions():
+            yield from _outside_aggregates(child)
 
 
-def _named(text: str) -> exp.Column:
+def _flat_column(text: str) -> exp.Column:
     return exp.Column(this=exp.Identifier(this=text, quoted=True))

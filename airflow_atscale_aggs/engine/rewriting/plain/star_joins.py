@@ -1,4 +1,4 @@
-"""Plain SQL on a star's tables: which dataset is the fact, and which path of the model each join follows.
+"""Star joins of plain SQL: finds the dataset that is the fact, and the path of the model that each join follows.
 
     FROM store_sales JOIN item ON ss_item_sk = i_item_sk LEFT JOIN store ON ss_store_sk = s_store_sk
     ()                    (store_sales → item), rows without one are left out      (store_sales → store), they stay
@@ -42,7 +42,7 @@ _EXACT = frozenset({"int", "integer", "int4", "bigint", "int8", "long", "smallin
 
 
 class PhysicalModel:
-    """A model as its tables show it. Worked out when it is first asked, once per fact."""
+    """A model as its tables show it. The columns of a fact are looked up when they are first asked for."""
 
     def __init__(self, model: SemanticModel, paths: JoinPaths, sources: Sources) -> None:
         self._model, self._paths, self._sources = model, paths, sources
@@ -55,14 +55,14 @@ class PhysicalModel:
         if self._at is None:
             self._at = {}
             facts = set(self._model.facts)
-            for name in sorted(self._model.datasets, key=lambda one: (one not in facts, one)):
+            for name in sorted(self._model.datasets, key=lambda dataset: (dataset not in facts, dataset)):
                 try:
-                    found = self._sources[name].place
+                    table = self._sources[name].place
                 except DefinitionError:
-                    # A dataset whose table is not there is in nobody's way.
+                    # The dataset has no table, so the SELECT cannot read it.
                     continue
-                if found is not None:
-                    self._at.setdefault(found, []).append(name)
+                if table is not None:
+                    self._at.setdefault(table, []).append(name)
         return self._at.get(place, ())
 
     def place_of(self, dataset: str) -> TableKey | None:
@@ -85,18 +85,18 @@ class PhysicalModel:
             self._columns[fact] = {place: (*names.get(place, ()), *keys.get(place, ())) for place in places}
         return self._columns[fact]
 
-    def beyond(self, step: JoinStep, name: str) -> str | None:
+    def equal_column(self, step: JoinStep, name: str) -> str | None:
         """The column of a join's target that equals one of the table before it in rows that meet; None when none does.
 
         Only where equal values are the same value, which they need not be among texts and floating numbers.
         """
-        for one, other in zip(step.from_columns, step.to_columns, strict=True):
-            if self.column(step.from_dataset, one) == name:
+        for from_column, to_column in zip(step.from_columns, step.to_columns, strict=True):
+            if self.column(step.from_dataset, from_column) == name:
                 types = {
-                    self._sources[step.from_dataset].data_type(one),
-                    self._sources[step.to_dataset].data_type(other),
+                    self._sources[step.from_dataset].data_type(from_column),
+                    self._sources[step.to_dataset].data_type(to_column),
                 }
-                return self.column(step.to_dataset, other) if len(types) == 1 and types <= _EXACT else None
+                return self.column(step.to_dataset, to_column) if len(types) == 1 and types <= _EXACT else None
         return None
 
     def paths(self, fact: str) -> Iterator[Path]:
@@ -112,24 +112,28 @@ class PhysicalModel:
         except DefinitionError:
             return None
 
-    def measured(self, fact: str) -> Sequence[tuple[str, exp.Expression]]:
+    def measured_columns(self, fact: str) -> Sequence[tuple[str, exp.Expression]]:
         """Columns that metrics of a fact measure, with what each is over the columns of the table."""
         if fact not in self._measured:
             source = self._sources[fact]
-            names = sorted({one.column for one in self._model.metrics.values() if one.dataset == fact and one.column})
-            found = ((name, source.own(name)) for name in names)
-            self._measured[fact] = tuple((name, without_order(one)) for name, one in found if one is not None)
+            names = sorted(
+                {metric.column for metric in self._model.metrics.values() if metric.dataset == fact and metric.column}
+            )
+            columns = ((name, source.own(name)) for name in names)
+            self._measured[fact] = tuple(
+                (name, without_order(column)) for name, column in columns if column is not None
+            )
         return self._measured[fact]
 
     def metric_name(self, wanted: Metric) -> str:
         """The model's metric that measures the same, if there is one."""
         same = ("dataset", "column", "calculation_method", "semi_additive")
-        found = (
-            one.name
-            for one in self._model.metrics.values()
-            if all(getattr(one, name) == getattr(wanted, name) for name in same)
+        names = (
+            metric.name
+            for metric in self._model.metrics.values()
+            if all(getattr(metric, name) == getattr(wanted, name) for name in same)
         )
-        return next(found, "")
+        return next(names, "")
 
     def data_type(self, fact: str, name: str) -> str:
         """The type of a fact's column, in lower case."""
@@ -163,21 +167,21 @@ class _Equality:
     left: Place
     right: Place
 
-    def between(self, one: str, other: str) -> tuple[str, str] | None:
-        """(column of one, column of the other) when it compares the two."""
-        for mine, yours in ((self.left, self.right), (self.right, self.left)):
-            if (mine[0], yours[0]) == (one, other):
-                return mine[1], yours[1]
+    def between(self, left: str, right: str) -> tuple[str, str] | None:
+        """(column of the left table, column of the right one) when it compares the two tables."""
+        for own, opposite in ((self.left, self.right), (self.right, self.left)):
+            if (own[0], opposite[0]) == (left, right):
+                return own[1], opposite[1]
         return None
 
 
 class SelectTables:
-    """The tables of one SELECT and whose column a name is."""
+    """The tables of one SELECT, by which the reader finds the table of a column."""
 
     def __init__(self, tables: Sequence[PlainTable], *, ignores_case: bool) -> None:
         self._tables = {table.alias: table for table in tables}
         self._columns = {
-            table.alias: {_folded(name, ignores_case=ignores_case): name for name in table.columns} for table in tables
+            table.alias: {_fold(name, ignores_case=ignores_case): name for name in table.columns} for table in tables
         }
         self._ignores_case = ignores_case
 
@@ -187,17 +191,17 @@ class SelectTables:
         Raises:
             UnsupportedQueryError: several tables have it, or the table is not one of this SELECT.
         """
-        name = _folded(column.name, ignores_case=self._ignores_case)
+        name = _fold(column.name, ignores_case=self._ignores_case)
         if column.args.get("db") or isinstance(column.this, exp.Star):
             raise UnsupportedQueryError(column.sql(), "only columns by table and name are looked at")
         if column.table:
-            found = self._columns.get(column.table)
-            if found is None or name not in found:
+            columns = self._columns.get(column.table)
+            if columns is None or name not in columns:
                 raise UnsupportedQueryError(column.sql(), "it belongs to no table of this SELECT")
-            return column.table, found[name]
+            return column.table, columns[name]
         owners = [alias for alias, columns in self._columns.items() if name in columns]
         if len(owners) > 1:
-            raise UnsupportedQueryError(column.sql(), f"{' and '.join(f'`{one}`' for one in owners)} have it")
+            raise UnsupportedQueryError(column.sql(), f"{' and '.join(f'`{owner}`' for owner in owners)} have it")
         return (owners[0], self._columns[owners[0]][name]) if owners else None
 
     @property
@@ -208,7 +212,7 @@ class SelectTables:
 
 @dataclass(slots=True)
 class _Joins:
-    """What the joins of a SELECT say, before any model is looked at."""
+    """The comparisons and conditions of a SELECT's joins, before they are compared with a model."""
 
     inner: list[_Equality] = field(default_factory=list)
     left: dict[str, list[_Equality]] = field(default_factory=dict)
@@ -228,60 +232,60 @@ def without_order(expression: exp.Expression) -> exp.Expression:
     return plain
 
 
-def find_stars(select: exp.Select, scope: SelectTables, model: PhysicalModel) -> Iterator[StarJoins]:
+def find_stars(select: exp.Select, select_tables: SelectTables, model: PhysicalModel) -> Iterator[StarJoins]:
     """Each way in which the joins of a SELECT follow the paths of a model, likeliest first; mostly one, or none.
 
     Raises:
         UnsupportedQueryError: a join that no model has, such as FULL or one on other conditions.
     """
-    said = _read_joins(select, scope)
-    for alias, table in scope.tables.items():
-        for fact in model.datasets_at(table.place) if alias not in said.left else ():
-            found = _follow(fact, alias, said, (scope, model))
-            if found is not None:
-                yield found
+    joins = _read_joins(select, select_tables)
+    for alias, table in select_tables.tables.items():
+        for fact in model.datasets_at(table.place) if alias not in joins.left else ():
+            star = _follow(fact, alias, joins, (select_tables, model))
+            if star is not None:
+                yield star
 
 
-def _follow(fact: str, root: str, said: _Joins, context: tuple[SelectTables, PhysicalModel]) -> StarJoins | None:
-    scope, model = context
+def _follow(fact: str, root: str, joins: _Joins, context: tuple[SelectTables, PhysicalModel]) -> StarJoins | None:
+    select_tables, model = context
     placed: dict[str, Path] = {root: ()}
     used: set[int] = set()
-    pending = [alias for alias in scope.tables if alias != root]
+    pending = [alias for alias in select_tables.tables if alias != root]
     paths = list(model.paths(fact))
     while pending:
         for alias in pending:
-            found = _path_to(alias, placed, said, (scope, model, paths))
-            if found is not None and found[0] not in placed.values():
-                placed[alias] = found[0]
-                used |= found[1]
+            followed = _path_to(alias, placed, joins, (select_tables, model, paths))
+            if followed is not None and followed[0] not in placed.values():
+                placed[alias] = followed[0]
+                used |= followed[1]
                 pending.remove(alias)
                 break
         else:
             return None
-    rest = [one.condition for one in said.inner if id(one) not in used]
+    rest = [equality.condition for equality in joins.inner if id(equality) not in used]
     return StarJoins(
         fact=fact,
         paths=placed,
-        inner=frozenset(placed) - said.left.keys() - {root},
-        conditions=(*rest, *said.conditions),
+        inner=frozenset(placed) - joins.left.keys() - {root},
+        conditions=(*rest, *joins.conditions),
     )
 
 
 def _path_to(
-    alias: str, placed: Mapping[str, Path], said: _Joins, context: tuple[SelectTables, PhysicalModel, Sequence[Path]]
+    alias: str, placed: Mapping[str, Path], joins: _Joins, context: tuple[SelectTables, PhysicalModel, Sequence[Path]]
 ) -> tuple[Path, set[int]] | None:
     """The path that the join of a table follows from one that is placed, and the comparisons that say so."""
-    scope, model, paths = context
-    is_left = alias in said.left
+    select_tables, model, paths = context
+    is_left = alias in joins.left
     for parent, above in placed.items():
-        said_here = said.left[alias] if is_left else said.inner
-        pairs = {pair: one for one in said_here if (pair := one.between(parent, alias)) is not None}
+        equalities = joins.left[alias] if is_left else joins.inner
+        pairs = {pair: equality for equality in equalities if (pair := equality.between(parent, alias)) is not None}
         for path in paths:
-            if path[:-1] != above or model.place_of(path[-1].to_dataset) != scope.tables[alias].place:
+            if path[:-1] != above or model.place_of(path[-1].to_dataset) != select_tables.tables[alias].place:
                 continue
             wanted = _columns_of(path[-1], model)
             is_followed = wanted == pairs.keys() if is_left else wanted <= pairs.keys()
-            if is_followed and (not is_left or len(said_here) == len(pairs)):
+            if is_followed and (not is_left or len(equalities) == len(pairs)):
                 return path, {id(pairs[pair]) for pair in wanted}
     return None
 
@@ -289,35 +293,37 @@ def _path_to(
 def _columns_of(step: JoinStep, model: PhysicalModel) -> set[tuple[str, str]]:
     """Pairs of columns; empty names for what is calculated, which no comparison of columns equals."""
     return {
-        (model.column(step.from_dataset, one) or "", model.column(step.to_dataset, other) or "")
-        for one, other in zip(step.from_columns, step.to_columns, strict=True)
+        (model.column(step.from_dataset, from_column) or "", model.column(step.to_dataset, to_column) or "")
+        for from_column, to_column in zip(step.from_columns, step.to_columns, strict=True)
     }
 
 
-def _read_joins(select: exp.Select, scope: SelectTables) -> _Joins:
-    said = _Joins()
+def _read_joins(select: exp.Select, select_tables: SelectTables) -> _Joins:
+    joins = _Joins()
     for join in select.args.get("joins") or ():
         alias, is_left = join.this.alias_or_name, join.args.get("side") == "LEFT"
         strange = join.args.get("method") or (join.args.get("side") and not is_left)
         if strange or join.args.get("kind") not in {None, "", "INNER", "CROSS", "OUTER"}:
             raise UnsupportedQueryError(join.sql(), "only inner and left joins are followed")
-        conditions = [*_conjuncts(join.args.get("on")), *_from_using(join, scope)]
-        equalities = [found for one in conditions if (found := _equality(one, scope)) is not None]
+        conditions = [*_conjuncts(join.args.get("on")), *_from_using(join, select_tables)]
+        equalities = [
+            equality for condition in conditions if (equality := _equality(condition, select_tables)) is not None
+        ]
         if is_left:
             if len(equalities) < len(conditions):
                 raise UnsupportedQueryError(join.sql(), "a left join on more than equal columns is not followed")
-            said.left[alias] = equalities
+            joins.left[alias] = equalities
             continue
-        said.inner += equalities
-        said.conditions += [one for one in conditions if _equality(one, scope) is None]
+        joins.inner += equalities
+        joins.conditions += [condition for condition in conditions if _equality(condition, select_tables) is None]
     where = select.args.get("where")
-    for one in _conjuncts(where.this if where is not None else None):
-        found = _equality(one, scope)
-        if found is not None:
-            said.inner.append(found)
+    for condition in _conjuncts(where.this if where is not None else None):
+        equality = _equality(condition, select_tables)
+        if equality is not None:
+            joins.inner.append(equality)
         else:
-            said.conditions.append(one)
-    return said
+            joins.conditions.append(condition)
+    return joins
 
 
 def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
@@ -331,42 +337,42 @@ def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _from_using(join: exp.Join, scope: SelectTables) -> Iterator[exp.Expression]:
+def _from_using(join: exp.Join, select_tables: SelectTables) -> Iterator[exp.Expression]:
     """``USING (k)`` as ``left.k = right.k``, where one table on the left has k."""
     names = join.args.get("using") or ()
     before = []
-    for alias in scope.tables:
+    for alias in select_tables.tables:
         if alias == join.this.alias_or_name:
             break
         before.append(alias)
     for name in names:
         sides = [exp.column(name.name, table=alias, quoted=True) for alias in before]
-        owners = [side for side in sides if _has(scope, side)]
+        owners = [side for side in sides if _has_column(select_tables, side)]
         if len(owners) != 1:
             raise UnsupportedQueryError(join.sql(), f"`{name.name}` does not stand in one table before it")
         mine = exp.column(name.name, table=join.this.alias_or_name, quoted=True)
         yield exp.EQ(this=owners[0], expression=mine)
 
 
-def _has(scope: SelectTables, column: exp.Column) -> bool:
+def _has_column(select_tables: SelectTables, column: exp.Column) -> bool:
     try:
-        return scope.place_of(column) is not None
+        return select_tables.place_of(column) is not None
     except UnsupportedQueryError:
         return False
 
 
-def _equality(condition: exp.Expression, scope: SelectTables) -> _Equality | None:
+def _equality(condition: exp.Expression, select_tables: SelectTables) -> _Equality | None:
     plain = condition.unnest()
     if not isinstance(plain, exp.EQ):
         return None
     left, right = plain.this.unnest(), plain.expression.unnest()
     if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
         return None
-    places = scope.place_of(left), scope.place_of(right)
+    places = select_tables.place_of(left), select_tables.place_of(right)
     if places[0] is None or places[1] is None or places[0][0] == places[1][0]:
         return None
     return _Equality(condition, places[0], places[1])
 
 
-def _folded(name: str, *, ignores_case: bool) -> str:
+def _fold(name: str, *, ignores_case: bool) -> str:
     return name.casefold() if ignores_case else name
