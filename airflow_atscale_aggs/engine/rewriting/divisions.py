@@ -1,4 +1,4 @@
-"""What `/` means: what it means in the dialect that the query is written in, whatever the warehouse's own `/` does.
+"""Translates `/` so that it keeps the meaning of the query's dialect, whatever the warehouse's own `/` means.
 
     written in PostgreSQL's SQL, run on DuckDB
     "Quantity" / COUNT(*)            whole numbers: the quotient without its remainder    "Quantity" // COUNT(*)
@@ -45,10 +45,10 @@ _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Count)
 _PICKS = (exp.Min, exp.Max, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
 KINDS = "kinds_of_numbers"
-"""Under this name an answered query remembers what its columns are, by name."""
+"""The key under which an answered query stores the kinds of its columns, by name."""
 
 KIND = "kind_of_number"
-"""Under this name an answered query remembers what its first column is; see `kind_of_answer`."""
+"""The key under which an answered query stores the kind of its first column; see `kind_of_answer`."""
 
 KindOf = Callable[[Ref, int], NumberKind]
 
@@ -74,7 +74,7 @@ def sum_of(kind: NumberKind, written: str) -> NumberKind:
 
 
 def translate_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> ModelQuery:
-    """The query with every division as its own dialect means it.
+    """Translate every division of a query so that it keeps the meaning of the query's dialect.
 
     Args:
         kind_of: of attributes, metrics and members.
@@ -84,14 +84,14 @@ def translate_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialec
     Raises:
         UnsupportedQueryError: it depends on types that are not known.
     """
-    made = _Divisions(query, kind_of, written, dialect)
+    divisions = _Divisions(query, kind_of, written, dialect)
     return replace(
         query,
-        keys=tuple(made.meant(one) for one in query.keys),
-        outputs=tuple(replace(one, expression=made.meant(one.expression)) for one in query.outputs),
-        where=made.meant(query.where) if query.where is not None else None,
-        having=made.meant(query.having) if query.having is not None else None,
-        order_by=tuple(replace(one, expression=made.meant(one.expression)) for one in query.order_by),
+        keys=tuple(divisions.translate(key) for key in query.keys),
+        outputs=tuple(replace(output, expression=divisions.translate(output.expression)) for output in query.outputs),
+        where=divisions.translate(query.where) if query.where is not None else None,
+        having=divisions.translate(query.having) if query.having is not None else None,
+        order_by=tuple(replace(term, expression=divisions.translate(term.expression)) for term in query.order_by),
     )
 
 
@@ -113,7 +113,7 @@ class _Divisions:
         self._query, self._kind_of, self._written, self._dialect = query, kind_of, written, dialect
         self._is_typed = is_typed(dialect.sqlglot_name)
 
-    def meant(self, expression: exp.Expression) -> exp.Expression:
+    def translate(self, expression: exp.Expression) -> exp.Expression:
         """A copy whose divisions are meant for the warehouse."""
         return expression if self._is_typed else rebuild(expression, self._division)
 
@@ -129,7 +129,7 @@ class _Divisions:
         if NumberKind.OTHER in kinds:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
-            raise unclear_division_error(self._named(node), self._written, self._dialect)
+            raise unclear_division_error(self._name_references(node), self._written, self._dialect)
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
@@ -141,38 +141,40 @@ class _Divisions:
             return _kind(self._query.members[place], self._of, self._written)
         return self._kind_of(kind, place)
 
-    def _named(self, node: exp.Expression) -> exp.Expression:
+    def _name_references(self, node: exp.Expression) -> exp.Expression:
         """With names in place of references, for people."""
 
-        def named(part: exp.Expression) -> exp.Expression | None:
-            found = reference_of(part)
-            if found is None:
+        def name_of(part: exp.Expression) -> exp.Expression | None:
+            reference = reference_of(part)
+            if reference is None:
                 return None
-            if found[0] is Ref.KEY:
-                return rebuild(self._query.keys[found[1]], named)
-            if found[0] is Ref.MEMBERS:
-                return rebuild(self._query.members[found[1]], named)
+            if reference[0] is Ref.KEY:
+                return rebuild(self._query.keys[reference[1]], name_of)
+            if reference[0] is Ref.MEMBERS:
+                return rebuild(self._query.members[reference[1]], name_of)
             query = self._query
-            name = query.metrics[found[1]] if found[0] is Ref.METRIC else query.attributes[found[1]].query_name
+            name = (
+                query.metrics[reference[1]] if reference[0] is Ref.METRIC else query.attributes[reference[1]].query_name
+            )
             return exp.column(name or "count", quoted=True)
 
-        return rebuild(node, named)
+        return rebuild(node, name_of)
 
 
 def kind_of_number(expression: exp.Expression, of: KindOf, written: str) -> NumberKind:
     """What an expression over references is.
 
     Args:
-        of: tells it of references.
+        of: gives the kind of a reference.
         written: the dialect of the query, by sqlglot's name.
     """
     return _kind(expression, of, written)
 
 
 def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
-    found = reference_of(node)
-    if found is not None:
-        return of(*found)
+    reference = reference_of(node)
+    if reference is not None:
+        return of(*reference)
     if isinstance(node, exp.Literal):
         return NumberKind.UNKNOWN if node.is_string else NumberKind.WHOLE if node.is_int else NumberKind.OTHER
     if isinstance(node, exp.Cast):
@@ -186,10 +188,10 @@ def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa
     if isinstance(node, (*_SAME, exp.Min, exp.Max)):
         return _kind(node.this, of, written)
     if isinstance(node, exp.Div):
-        kind = _together(_kind(node.this, of, written), _kind(node.expression, of, written))
+        kind = _combine_kinds(_kind(node.this, of, written), _kind(node.expression, of, written))
         return kind if node.args.get("typed") else NumberKind.OTHER
     values = _values(node)
-    return _together(*(_kind(one, of, written) for one in values)) if values else NumberKind.UNKNOWN
+    return _combine_kinds(*(_kind(value, of, written) for value in values)) if values else NumberKind.UNKNOWN
 
 
 def _values(node: exp.Expression) -> list[exp.Expression]:
@@ -201,7 +203,7 @@ def _values(node: exp.Expression) -> list[exp.Expression]:
     if isinstance(node, exp.Case):
         values = [branch.args["true"] for branch in node.args["ifs"]]
         default = node.args.get("default")
-        return [one for one in (*values, default) if one is not None and not isinstance(one, exp.Null)]
+        return [value for value in (*values, default) if value is not None and not isinstance(value, exp.Null)]
     return []
 
 
@@ -217,7 +219,7 @@ def _kind_of_window(function: exp.Expression, of: KindOf, written: str) -> Numbe
     return _kind(function.this, of, written) if isinstance(function, _PICKS) else NumberKind.UNKNOWN
 
 
-def _together(*kinds: NumberKind) -> NumberKind:
+def _combine_kinds(*kinds: NumberKind) -> NumberKind:
     """Of a sum: whole where all terms are, another number where one is."""
     for kind in (NumberKind.OTHER, NumberKind.UNKNOWN, NumberKind.WIDE):
         if kind in kinds:
@@ -231,7 +233,7 @@ def is_typed(name: str) -> bool:
 
 
 def unclear_division_error(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
-    """For a division that depends on types which are not known."""
+    """The error for a division whose meaning depends on types that are not known."""
     reason = (
         f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and whether "
         "they are is not known here"

@@ -64,38 +64,38 @@ class SurfaceNames:
             self._unique.setdefault(model.query_names.get(metric.name, metric.name), {})[metric] = None
             self._labels.setdefault(metric.label, {})[metric] = None
         self.roles = tuple(sorted(roles))
-        self._folded: list[dict[str, dict[Meaning, None]]] = [_folded(self._unique), _folded(self._labels)]
+        self._folded: list[dict[str, dict[Meaning, None]]] = [_fold_names(self._unique), _fold_names(self._labels)]
 
     def find(self, name: str, clause: Callable[[], str] = str) -> Meaning:
         """What a column name means.
 
         Args:
-            clause: tells where it stands, for the message.
+            clause: gives the clause in which it stands, for the message.
 
         Raises:
             UnknownColumnError: nothing has that name; carries near names.
             UnsupportedQueryError: it is a calculation group.
             AmbiguousColumnError: several things have it.
         """
-        for found in self._stages(name):
-            if found:
-                if len(found) > 1:
-                    raise AmbiguousColumnError(self.model.name, name, [_told(one) for one in found])
-                return next(iter(found))
+        for meanings in self._stages(name):
+            if meanings:
+                if len(meanings) > 1:
+                    raise AmbiguousColumnError(self.model.name, name, [_describe(meaning) for meaning in meanings])
+                return next(iter(meanings))
         self._check_groups(name)
         near = near_names(name, self.all_names())
         raise UnknownColumnError(self.model.name, name, clause(), near)
 
     def _check_groups(self, name: str) -> None:
-        """A calculation group is known, and refused."""
+        """Refuse a calculation group, or a member of one, by name."""
         folded = name.casefold()
         for group in self.model.calculation_groups:
-            if folded in {known.casefold() for known in (group.name, group.label, *group.members)}:
+            if folded in {group_name.casefold() for group_name in (group.name, group.label, *group.members)}:
                 reason = f"it is the calculation group `{group.name}` ({group.where}), or a member of it, which is not applied"
                 raise UnsupportedQueryError(name, reason, "Ask for a calculated metric that says the same.")
 
     def has(self, name: str) -> bool:
-        """True when `find` would find or be torn between meanings."""
+        """True when the name has one meaning or several."""
         return any(self._stages(name))
 
     def spells(self, name: str) -> bool:
@@ -112,9 +112,9 @@ class SurfaceNames:
 
     def unique(self) -> Iterator[tuple[str, Meaning]]:
         """Unique names that mean one thing and are not hidden, attributes first."""
-        for name, found in self._unique.items():
-            meaning = next(iter(found))
-            if len(found) == 1 and not self._is_hidden(meaning):
+        for name, meanings in self._unique.items():
+            meaning = next(iter(meanings))
+            if len(meanings) == 1 and not self._is_hidden(meaning):
                 yield name, meaning
 
     def _is_hidden(self, meaning: Meaning) -> bool:
@@ -127,14 +127,14 @@ class SurfaceNames:
         return {**self._unique, **self._labels}
 
 
-def _folded(names: dict[str, dict[Meaning, None]]) -> dict[str, dict[Meaning, None]]:
+def _fold_names(names: dict[str, dict[Meaning, None]]) -> dict[str, dict[Meaning, None]]:
     folded: dict[str, dict[Meaning, None]] = {}
     for name, meanings in names.items():
         folded.setdefault(name.casefold(), {}).update(meanings)
     return folded
 
 
-def _told(meaning: Meaning) -> str:
+def _describe(meaning: Meaning) -> str:
     if isinstance(meaning, GrainAttribute):
         return f"attribute `{meaning.query_name}` of dimension `{meaning.role.dimension}`"
     return f"{'metric' if isinstance(meaning, Metric) else 'calculated metric'} `{meaning.name}`"

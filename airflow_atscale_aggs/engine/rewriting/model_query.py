@@ -1,6 +1,6 @@
-"""A query on a model as a value: what is asked, not how it was spelled and not how it is answered.
+"""A query on a model as a value: what is asked, independent of how it was spelled and how it is answered.
 
-Expressions are ASTs whose leaves are references (`Ref`), rendered nowhere before they are replaced:
+Expressions are ASTs whose leaves are references (`Ref`). Every reference is replaced before an expression becomes SQL text:
 
     J  column of a joined relation by its place in ``joined``; wherever A may stand
     A  attribute by its place in ``ModelQuery.attributes``; in keys, WHERE and member aggregates
@@ -162,7 +162,7 @@ class ModelQuery:
     def predicate_names(self) -> tuple[str, ...]:
         """Query names of the attributes in WHERE and in conditions of metrics."""
         conditions = (self.where, *self.filters.values())
-        places = dict.fromkeys(place for one in conditions for place in references(one, Ref.ATTRIBUTE))
+        places = dict.fromkeys(place for condition in conditions for place in references(condition, Ref.ATTRIBUTE))
         return tuple(self.attributes[place].query_name for place in places)
 
     def name_of_key(self, number: int) -> str:
@@ -196,8 +196,8 @@ def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
 
 def attribute_at(node: exp.Expression) -> int | None:
     """The place of the attribute that a node is; None when it is something else."""
-    found = reference_of(node)
-    return found[1] if found is not None and found[0] is Ref.ATTRIBUTE else None
+    reference = reference_of(node)
+    return reference[1] if reference is not None and reference[0] is Ref.ATTRIBUTE else None
 
 
 def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
@@ -213,44 +213,46 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
 
 
 def is_reference(node: exp.Expression) -> bool:
-    """True for a reference; placeholders of the query's author are refused before any are made."""
+    """Whether a node is a reference. Placeholders of the query's author have been refused before references exist."""
     return isinstance(node, exp.Placeholder) and bool(node.args.get("this")) and node.name[:1] in _REFS
 
 
 def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
-    """A copy with references replaced by what they stand for, made anew each time; kinds that are not given stay."""
+    """A copy with each reference replaced by its value, a new one each time; references of kinds that are not given stay."""
 
     def value_of(node: exp.Expression) -> exp.Expression | None:
-        found = reference_of(node)
-        return values[found[0]](found[1]) if found is not None and found[0] in values else None
+        reference = reference_of(node)
+        return values[reference[0]](reference[1]) if reference is not None and reference[0] in values else None
 
     whole = value_of(expression)
     if whole is not None:
         return whole
 
-    def replaced(node: exp.Expression) -> exp.Expression | None:
+    def replacement_of(node: exp.Expression) -> exp.Expression | None:
         value = value_of(node)
-        # What is put in must not be torn apart by its new neighbours.
+        # The parentheses keep the value together among its new neighbours.
         return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
 
-    return rebuild(expression, replaced)
+    return rebuild(expression, replacement_of)
 
 
-def rebuild(node: exp.Expression, replaced: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
+def rebuild(node: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
     """A copy in which some nodes, with all below them, are others; in one pass, unlike a copy that is transformed.
 
     Args:
-        replaced: what stands for a node; None: a copy of it.
+        replacement_of: gives what stands for a node; None: a copy of it.
     """
-    made = replaced(node)
-    if made is not None:
-        return made
+    replacement = replacement_of(node)
+    if replacement is not None:
+        return replacement
     arguments: dict[str, object] = {}
     for name, value in node.args.items():
         if isinstance(value, exp.Expression):
-            arguments[name] = rebuild(value, replaced)
+            arguments[name] = rebuild(value, replacement_of)
         elif isinstance(value, list):
-            arguments[name] = [rebuild(one, replaced) if isinstance(one, exp.Expression) else one for one in value]
+            arguments[name] = [
+                rebuild(item, replacement_of) if isinstance(item, exp.Expression) else item for item in value
+            ]
         else:
             arguments[name] = value
     return node.__class__(**arguments)

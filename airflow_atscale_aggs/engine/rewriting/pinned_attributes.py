@@ -1,4 +1,4 @@
-"""Attributes that a condition holds to one value, however it is written.
+"""Finds attributes that a condition holds to one value, however it is written.
 
 "State" = 'TN'          'TN' = "State"         "State" IN ('TN')        "State" BETWEEN 'TN' AND 'TN'
 "State" IS NOT DISTINCT FROM 'TN'              NOT ("State" <> 'TN')    "State" = 'TN' OR "State" = 'TN'
@@ -18,40 +18,40 @@ Pinned = Mapping[int, exp.Expression]
 
 def pinned_by(condition: exp.Expression | None) -> Pinned:
     """Attributes that have one value in all rows that meet a condition."""
-    return {} if condition is None else _pinned(condition.unnest(), is_true=True)
+    return {} if condition is None else _pin(condition.unnest(), is_true=True)
 
 
-def _pinned(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expression]:
+def _pin(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expression]:
     """Where a condition is true, or where it is false."""
     if isinstance(condition, exp.Not):
-        return _pinned(condition.this.unnest(), is_true=not is_true)
+        return _pin(condition.this.unnest(), is_true=not is_true)
     if isinstance(condition, (exp.And, exp.Or)):
-        sides = [_pinned(side.unnest(), is_true=is_true) for side in condition.flatten()]
-        return _all(sides) if isinstance(condition, exp.And) == is_true else _common(sides)
+        sides = [_pin(side.unnest(), is_true=is_true) for side in condition.flatten()]
+        return _pinned_by_any(sides) if isinstance(condition, exp.And) == is_true else _pinned_by_all(sides)
     if isinstance(condition, (exp.EQ, exp.NullSafeEQ) if is_true else (exp.NEQ, exp.NullSafeNEQ)):
         return _equal(condition.this, condition.expression)
     if isinstance(condition, exp.Is):
         is_null = isinstance(condition.expression, exp.Null) and bool(condition.args.get("negate")) is not is_true
         return _equal(condition.this, condition.expression) if is_null else {}
-    return _pinned_by_list(condition) if is_true else {}
+    return _pin_by_list(condition) if is_true else {}
 
 
-def _pinned_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
+def _pin_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
     """By a list or a range that leaves one value."""
     if isinstance(condition, exp.In) and condition.expressions and not condition.args.get("query"):
-        return _common([_equal(condition.this, value) for value in condition.expressions])
+        return _pinned_by_all([_equal(condition.this, value) for value in condition.expressions])
     if isinstance(condition, exp.Between) and condition.args["low"] == condition.args["high"]:
         return _equal(condition.this, condition.args["low"])
     return {}
 
 
-def _equal(one: exp.Expression, other: exp.Expression) -> dict[int, exp.Expression]:
+def _equal(left: exp.Expression, right: exp.Expression) -> dict[int, exp.Expression]:
     """Attributes on one side of an equation whose other side is the same for all rows."""
-    one, other = one.unnest(), other.unnest()
-    if isinstance(one, exp.Tuple) and isinstance(other, exp.Tuple) and len(one.expressions) == len(other.expressions):
-        return _all(_equal(*pair) for pair in zip(one.expressions, other.expressions, strict=True))
+    left, right = left.unnest(), right.unnest()
+    if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple) and len(left.expressions) == len(right.expressions):
+        return _pinned_by_any(_equal(*pair) for pair in zip(left.expressions, right.expressions, strict=True))
     pinned = {}
-    for side, value in ((one, other), (other, one)):
+    for side, value in ((left, right), (right, left)):
         place = attribute_at(side)
         varies = any(True for kind in (Ref.ATTRIBUTE, Ref.JOINED) for _ in references(value, kind))
         if place is not None and not varies:
@@ -59,11 +59,11 @@ def _equal(one: exp.Expression, other: exp.Expression) -> dict[int, exp.Expressi
     return pinned
 
 
-def _all(sides: Iterable[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+def _pinned_by_any(sides: Iterable[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
     return {place: value for side in sides for place, value in side.items()}
 
 
-def _common(sides: list[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+def _pinned_by_all(sides: list[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
     """What all sides hold to the same value."""
     first, *rest = sides
     return {place: value for place, value in first.items() if all(side.get(place) == value for side in rest)}
