@@ -3,7 +3,7 @@
     written in PostgreSQL's SQL, run on DuckDB
     "Quantity" / COUNT(*)            whole numbers: the quotient without its remainder    "Quantity" // COUNT(*)
     "Amount" / COUNT(*)              a decimal: the quotient                              "Amount" / COUNT(*)
-    a / b                            not known: refused by name                           CAST(a AS DOUBLE PRECISION) / b is known
+    a / b                            not known, so it is refused; CAST(a AS DOUBLE PRECISION) / b is known
 
 Calculated metrics never divide whole numbers without the remainder, see `calculations.py`.
 """
@@ -235,8 +235,8 @@ def is_typed(name: str) -> bool:
 def unclear_division_error(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
     """The error for a division whose meaning depends on types that are not known."""
     reason = (
-        f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and whether "
-        "they are is not known here"
+        f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and "
+        "whether they are is not known here"
     )
     remedy = "Say it: CAST(… AS DOUBLE PRECISION) / … for the quotient, FLOOR of that to leave the remainder out."
     return UnsupportedQueryError(spelled(node, written), reason, remedy)

@@ -34,8 +34,8 @@ class FlatNames(Protocol):
 class SurfaceNames:
     """Looks names up: unique names first, then labels, then both without regard to case.
 
-    Role-play templates and SML's overrides are applied. What is hidden is not listed, and answered where it is named; what a
-    perspective hides has no name in it.
+    Role-play templates and SML's overrides are applied. A hidden attribute or metric is not listed, but a query may
+    name it. What a perspective hides has no name in that perspective.
 
     Attributes:
         everything: the names of the whole model, which calculations know also in a perspective.
@@ -91,7 +91,8 @@ class SurfaceNames:
         folded = name.casefold()
         for group in self.model.calculation_groups:
             if folded in {group_name.casefold() for group_name in (group.name, group.label, *group.members)}:
-                reason = f"it is the calculation group `{group.name}` ({group.where}), or a member of it, which is not applied"
+                what = f"the calculation group `{group.name}` ({group.where})"
+                reason = f"it is {what}, or a member of it, which is not applied"
                 raise UnsupportedQueryError(name, reason, "Ask for a calculated metric that says the same.")
 
     def has(self, name: str) -> bool:

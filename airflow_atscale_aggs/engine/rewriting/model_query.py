@@ -1,6 +1,6 @@
 """A query on a model as a value: what is asked, independent of how it was spelled and how it is answered.
 
-Expressions are ASTs whose leaves are references (`Ref`). Every reference is replaced before an expression becomes SQL text:
+Expressions are ASTs whose leaves are references (`Ref`). A reference is replaced before an expression becomes SQL text:
 
     J  column of a joined relation by its place in ``joined``; wherever A may stand
     A  attribute by its place in ``ModelQuery.attributes``; in keys, WHERE and member aggregates
@@ -113,7 +113,7 @@ class ModelQuery:
         counted_facts: by place of `ROW_COUNT`: whose rows it counts, where that is said.
         frames: by place of the metric: at which other members than those of its row it is measured.
         members: MIN, MAX or COUNT(DISTINCT) over A.
-        subqueries: name and SQL on tables of the queries whose rows its expressions read; they do not depend on its own.
+        subqueries: name and SQL of the queries whose rows its expressions read; they do not depend on its own rows.
         joins: relations that are joined to the rows before they are filtered and grouped.
         joined: columns of joined relations that are used: the subquery's name, the column's.
         where: over A and J.
@@ -218,7 +218,7 @@ def is_reference(node: exp.Expression) -> bool:
 
 
 def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
-    """A copy with each reference replaced by its value, a new one each time; references of kinds that are not given stay."""
+    """A copy with each reference replaced by a new copy of its value; references of kinds that are not given stay."""
 
     def value_of(node: exp.Expression) -> exp.Expression | None:
         reference = reference_of(node)

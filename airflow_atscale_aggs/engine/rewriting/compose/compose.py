@@ -1,7 +1,7 @@
 """Composes a `ModelQuery` as SQL over the rows that its fact queries are answered from.
 
-One fact query gives one flat SELECT. Of several, each is grouped by itself. Then their rows are combined key by key, NULL keys
-included, and repeated fact queries are joined to the result:
+One fact query gives one flat SELECT. Of several, each is grouped by itself. Then their rows are combined key by key,
+NULL keys included, and repeated fact queries are joined to the result:
 
     WITH "store_sales" AS (SELECT … GROUP BY …), "web_sales" AS (SELECT … GROUP BY …)
     SELECT key, MAX(store metric), MAX(web metric) FROM (store_sales UNION ALL web_sales) GROUP BY key
@@ -202,7 +202,7 @@ def _parenthesize(condition: exp.Expression) -> exp.Expression:
 
 
 def _empty_metric(place: int, fact_query: FactQuery) -> exp.Expression:
-    """A metric that is empty everywhere. A number is NULL of type bigint, which combines with every other number type."""
+    """A metric that is empty everywhere. A number is NULL of type bigint, which combines with every number type."""
     return exp.cast(exp.Null(), "bigint") if place in fact_query.numbers else exp.Null()
 
 
@@ -337,7 +337,7 @@ def _laid_values(
 def _member_tables(
     query: ModelQuery, members: Sequence[tuple[FactQuery, AnswerRows]], whole: Sequence[FactQuery], names: _Names
 ) -> Iterator[tuple[str, exp.Select]]:
-    """A table of members for each dimension that shows all of them. Last comes the table that combines them with other keys."""
+    """A table of members for each dimension that shows all of them, and last the table that adds the other keys."""
     places: dict[str, tuple[int, ...]] = {}
     for fact_query, rows in members:
         name = names.table(f"{fact_query.fact} members")
@@ -402,7 +402,10 @@ def _free(name: str, taken: Sequence[str]) -> str:
 def _select_group(
     query: ModelQuery, fact_query: FactQuery, rows: AnswerRows, names: _Names, members: str = ""
 ) -> exp.Select:
-    """The SELECT of one fact query: its keys and metrics. Given the members' table, its rows are shown at several members."""
+    """The SELECT of one fact query: its keys and metrics.
+
+    Given the name of the members' table, its rows are shown at several members.
+    """
     group = _Group(query, fact_query, rows)
     select, shift = rows.select, fact_query.shift
     if shift is not None and shift.calendar is not None and shift.move is not None and members:
@@ -437,7 +440,10 @@ def _describe_shift(fact_query: FactQuery) -> str:
 
 
 def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
-    """The rows of all fact queries, one below the other. A metric that one lacks is NULL of the type that another gives it."""
+    """The rows of all fact queries, one below the other.
+
+    A metric that one of them lacks is NULL, of the type that the metric has in another.
+    """
     union: exp.Expression | None = None
     has_shifted = any(fact_query.shift is not None for fact_query in whole)
     for number, fact_query in enumerate(whole):

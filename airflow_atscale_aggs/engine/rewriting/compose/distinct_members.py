@@ -20,7 +20,7 @@ _ROWS = "members of groups"
 
 
 def members_of_groups(query: ModelQuery) -> ModelQuery | None:
-    """The query on the members of each group; None where the number of members is not all that is asked of the facts."""
+    """The query on the members of each group; None where the query asks the facts for more than numbers of members."""
     counts = any(isinstance(member, exp.Count) for member in query.members)
     shown = (
         *(output.expression for output in query.outputs),

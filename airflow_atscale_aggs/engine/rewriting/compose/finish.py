@@ -51,7 +51,7 @@ def _render_order_term(query: ModelQuery, term: OrderTerm, values: Values) -> ex
 
 
 def _order_value(query: ModelQuery, wanted: exp.Expression, values: Values) -> exp.Expression:
-    """The name of the answer's column that shows the expression, where only one column has that name; else the expression."""
+    """The answer's column that shows the expression, where no other column has its name; else the expression."""
     for output in query.outputs:
         if output.expression == wanted:
             folded = output.name.casefold()

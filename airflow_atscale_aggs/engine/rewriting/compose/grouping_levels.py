@@ -2,8 +2,9 @@
 
     GROUP BY ROLLUP ("State", "City")        by State and City, by State, of all: one below the other
 
-All levels are of the same rows: those that have a member of every dimension that some level is grouped by, where the model's
-join rule says so. A distinct count is counted on each level anew, and each level is answered from where it is cheapest.
+All levels are of the same rows. Where the model's join rule says so, these are the rows that have a member of every
+dimension that some level is grouped by. A distinct count is counted anew on each level. Each level is answered from
+the cheapest source.
 
 Source: decision 24.
 """
@@ -24,7 +25,7 @@ _ALL = "levels"
 
 
 def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
-    """One query for each level: its keys, all metrics and members, without what stands after the groups."""
+    """One query for each level: its keys, all metrics and members, without the clauses that follow the groups."""
     required_joins = tuple(dict.fromkeys(place for key in query.keys for place in references(key, Ref.ATTRIBUTE)))
     return tuple(
         replace(
@@ -46,7 +47,7 @@ def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
 
 
 def compose_levels(query: ModelQuery, levels: Sequence[exp.Query]) -> exp.Select:
-    """The answers of all levels below each other, and what stands after the groups.
+    """The answers of all levels below each other, and the clauses that follow the groups.
 
     Args:
         levels: the SELECTs of `level_queries`, which are used up.

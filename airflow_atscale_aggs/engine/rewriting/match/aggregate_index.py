@@ -1,10 +1,10 @@
 """Which active aggregate answers a fact query with the fewest rows read.
 
-An aggregate serves under three conditions. Every attribute that the fact query uses is stored in it, or is determined by a
-stored one through a hierarchy that the data proved functional. Its measures roll up to the query's metrics. No fact row
-stands in it more often than in the query's own groups. The index keeps one bitset of aggregates for each attribute and each
-measure, and orders the aggregates by their rows. So a match is an AND of a few bitsets, and the lowest bit of the result is the
-cheapest aggregate.
+An aggregate serves under three conditions. Every attribute that the fact query uses is stored in it, or is determined
+by a stored one through a hierarchy that the data proved functional. Its measures roll up to the query's metrics. No
+fact row stands in it more often than in the query's own groups. The index keeps one bitset of aggregates for each
+attribute and each measure, and orders the aggregates by their rows. So a match is an AND of a few bitsets, and the
+lowest bit of the result is the cheapest aggregate.
 
 Source: Goldstein, Larson, "Optimizing Queries Using Materialized Views" (2001), filter trees; DESIGN "Keys and names".
 """
@@ -98,8 +98,8 @@ class InstanceIndex:
 
         Args:
             since: only aggregates that know the facts of this moment; None: all.
-            among: the bits that `find_improvements` gave for the fact query, where nothing has been proven since; None: the
-                index is asked anew.
+            among: the bits that `find_improvements` gave for the fact query, where nothing has been proven since;
+                None: the index is asked anew.
             rows_of: what joining a dimension back costs.
         """
         needed = fact_query.needed
@@ -125,8 +125,8 @@ class InstanceIndex:
         """Which aggregates can answer, as bits, and what may be proven so that a cheaper one can.
 
         Returns:
-            The bits stand first. Second stand the stored attributes whose keys would have to determine what the fact query
-            needs; none when no proof can lead to a cheaper aggregate.
+            The bits stand first. Second stand the stored attributes whose keys would have to determine what the fact
+            query needs; none when no proof can lead to a cheaper aggregate.
         """
         needed = fact_query.needed
         fit = self._storing(query, fact_query)
@@ -221,7 +221,7 @@ def _sources_joined_back(way: Derivation) -> set[BoundAttribute]:
 
 
 def _without_fragile_measures(needed: FactPart) -> FactPart:
-    """What the lattice is asked for. Measures that are exact only at their own grain are left out: the index decides on them."""
+    """What the lattice is asked for. The index itself decides on measures that are exact only at their own grain."""
     rolling = tuple(measure for measure in needed.measures if measure.rolls_up)
     if len(rolling) == len(needed.measures):
         return needed

@@ -1,10 +1,10 @@
 """How many fact rows a fact query would read: all of them, unless an index leads to those that its condition keeps.
 
     WHERE day = …    1 of 1,826 days, index on sales.day_id, rows in the order of days     rows / 1,826
-                     the same, rows in any order                                           rows / 1,826, four times as dear
+                     the same, rows in any order                                           rows / 1,826, times four
 
-An aggregate costs all of its rows, and those of the dimensions that are joined back to it. The values of conditions do not matter
-here: one plan serves every query that differs from it in values alone.
+An aggregate costs all of its rows, and those of the dimensions that are joined back to it. The values of conditions do
+not matter here: one plan serves every query that differs from it in values alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What both the index of aggregates and the reasons against an aggregate need: the active instance, and how exact it is."""
+"""The active instances of aggregates, and the metrics of a fact query that are exact only at their own grain."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def not_single_rows(query: ModelQuery, fact_query: FactQuery) -> tuple[GrainAttr
     """Attributes by which several rows of an aggregate of the fact query's own grain could fall into one group.
 
     A group is a single row where two things are true of each attribute. Its values tell its members apart. And it is a
-    grouping key by itself, or WHERE holds it to one value, or the condition of each metric that is exact only at its own grain
-    does.
+    grouping key by itself, or WHERE holds it to one value, or the condition of each metric that is exact only at its
+    own grain does.
     """
     fixed = frozenset(fact_query.attributes[place].attribute for place in fixed_places(query, fact_query))
     fragile = [

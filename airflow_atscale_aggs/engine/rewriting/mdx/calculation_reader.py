@@ -1,8 +1,8 @@
 """Calculated metrics: MDX arithmetic, comparisons, CASE, IIF and ISEMPTY as expressions over base metrics.
 
-An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty; division yields NULL where the
-divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx_reader`. What is put in for
-a base metric knows the members at which it is measured.
+An empty value counts as 0 in a sum or difference, as in MDX, unless all terms are empty. A division yields NULL where
+the divisor is 0, and is never an integer division. Tuples, sets and time functions are read by `mdx_reader`. What is
+put in for a base metric knows the members at which it is measured.
 
 Source: SML reference, ``metric_calc.expression``.
 """
@@ -69,13 +69,13 @@ Coordinates = tuple[Coordinate, ...]
 
 _NUMBERED = re.compile(r'"(\d+)"')
 _MOST_LEVELS = 50
-"""Of parentheses in MDX, and of calculated metrics on each other: far more than anybody writes, far less than ends the process."""
+"""Levels of parentheses in MDX, and of calculated metrics on each other; more could exhaust the stack."""
 
 _MOST_IN_A_ROW = 500
 """Operators, each of which is a level of what is parsed."""
 
 _MOST_PARTS = 20_000
-"""Each term of a sum is written twice, so calculations that stand on each other double at each step."""
+"""Each term of a sum is written twice, so a calculation doubles with each calculation that it refers to."""
 
 MakeMetric = Callable[[str, Coordinates], exp.Expression]
 """Puts a base metric in, at the coordinates of the row or at others."""
@@ -101,8 +101,8 @@ class CalculatedMetrics:
         """The calculation with every base metric put in by ``metric``.
 
         Raises:
-            UnsupportedQueryError: it is more than arithmetic, refers to nothing, or to itself, or it is too large when all that it
-                stands on is written out.
+            UnsupportedQueryError: it is more than arithmetic, refers to nothing, or to itself, or it is too large when
+                all calculations that it refers to are written out.
         """
         return self._expand(name, metric, (), _Room())
 

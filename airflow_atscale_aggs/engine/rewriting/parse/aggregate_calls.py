@@ -1,9 +1,9 @@
 """What an aggregate function around a column of the flat table measures.
 
-    SUM("Revenue")                                             the metric, as it is defined
-    AVG("Revenue"), COUNT(DISTINCT "Revenue")                  of the values that the fact's rows have in the metric's column
-    SUM("Customers"), MAX("Margin")                            a count or a calculated metric: as it is defined
-    SUM(CASE WHEN "State" = 'TN' THEN "Revenue" ELSE 0 END)    the metric under a condition, or 0 where there are other rows
+    SUM("Revenue")                                            the metric, as it is defined
+    AVG("Revenue"), COUNT(DISTINCT "Revenue")                 of the values in the metric's column of the fact
+    SUM("Customers"), MAX("Margin")                           a count or a calculated metric: as it is defined
+    SUM(CASE WHEN "State" = 'TN' THEN "Revenue" ELSE 0 END)   the metric under a condition, or 0 for other rows
 
 Source: decision 24.
 """

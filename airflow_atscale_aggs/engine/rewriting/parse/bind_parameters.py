@@ -3,8 +3,8 @@
     ?  %s  $1               by their order, from a list
     :name  $name  %(name)s  by name, from a mapping
 
-Inside a text, a quoted name or a comment there are no places for values. The SQL printer writes the literals, so no value can
-change the statement.
+Inside a text, a quoted name or a comment there are no places for values. The SQL printer writes the literals, so no
+value can change the statement.
 """
 
 from __future__ import annotations

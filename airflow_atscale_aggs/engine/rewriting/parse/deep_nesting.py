@@ -1,7 +1,7 @@
 """Runs work on deeply nested texts with a larger stack, for example on generated conditions of a thousand parts.
 
-The parser, the printer and our own functions call themselves for each level. A text with too many levels for the caller's thread
-is planned in a thread with a larger stack, where calls may go deeper.
+The parser, the printer and our own functions call themselves for each level. A text with too many levels for the
+caller's thread is planned in a thread with a larger stack, where calls may go deeper.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ class FlatExpressions:
         only: exp.Expression | None = None,
         fact: str = "",
     ) -> exp.Expression:
-        """A metric, of other members than those of the row when coordinates say so, and of the rows that meet a condition.
+        """A metric of the rows that meet a condition; at other members than those of the row when coordinates say so.
 
         Args:
             only: over A.
@@ -417,7 +417,7 @@ class FlatExpressions:
         return condition if isinstance(node, exp.EQ) else exp.Not(this=condition)
 
     def _convert_subquery(self, node: exp.Expression, place: _Place) -> exp.Expression:
-        """A query that stands in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
+        """A query in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
         query = node.unnest()
         if isinstance(node, exp.Any | exp.All) and isinstance(node.this.unnest(), exp.Array):
             values = [

@@ -1,8 +1,8 @@
 """Replaces subqueries and CTEs that only show a model's columns by the model itself.
 
     WITH base AS (SELECT * FROM sales)
-    SELECT t."Region", SUM(t."Amount") FROM (SELECT "Region", "City", "Amount" FROM base WHERE "Year" = 2000) AS t GROUP BY 1
-    SELECT t."Region", SUM(t."Amount") FROM sales AS t WHERE t."Year" = 2000 GROUP BY 1                  what it asks
+    SELECT t."Region", SUM(t."Amount") FROM (SELECT "Region", "Amount" FROM base WHERE "Year" = 2000) AS t GROUP BY 1
+    SELECT t."Region", SUM(t."Amount") FROM sales AS t WHERE t."Year" = 2000 GROUP BY 1                what it asks
 
 A column that is passed through and not used filters nothing and groups nothing, as in any table.
 """
@@ -20,8 +20,8 @@ MODEL = "model"
 """Key of a table's notes: the number of the model that it is."""
 
 IsKept = Callable[[int, str, exp.Expression], bool | None]
-"""By the number of a model, a column's name, and what stands around it: whether that leaves the metric as it is defined; None: the
-column is no metric."""
+"""Given the number of a model, a column's name and the function around it: whether the metric stays as it is
+defined; None when the column is no metric."""
 
 _PLAIN = frozenset({"expressions", "from_", "where", "kind", "order"})
 """Clauses of a SELECT that shows columns; the order of rows that are aggregated means nothing."""

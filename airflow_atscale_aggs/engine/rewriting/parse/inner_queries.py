@@ -18,7 +18,9 @@ from airflow_atscale_aggs.engine.sql.quoting import identifier
 
 
 def outer_column(query: exp.Query, is_around: Callable[[str], bool]) -> exp.Column | None:
-    """A column of the SELECT around a query, by the name of its table or since no table of its own has it; None when there is none.
+    """A column that a query takes from the SELECT around it; None when it takes none.
+
+    Such a column names a table of that SELECT, or no table of the query itself has it.
 
     Args:
         is_around: whether the SELECT around has a column of a name.

@@ -1,9 +1,11 @@
 """Reads the relations that a SELECT joins to its model: lists of members, other SELECTs, tables of the warehouse.
 
-    SELECT m."Class", SUM(m."Revenue") FROM sales m JOIN (SELECT "Class", … LIMIT 5) top ON m."Class" = top."Class" GROUP BY 1
+    SELECT m."Class", SUM(m."Revenue")
+    FROM sales m JOIN (SELECT "Class", … LIMIT 5) top ON m."Class" = top."Class" GROUP BY 1
 
-The model is a flat table, so the join multiplies and drops its rows as it would any table's. All rows that agree in the attributes
-of the condition meet the same rows of the relation: an aggregate that has these attributes is joined as the facts are.
+The model is a flat table, so the join multiplies and drops its rows as it would any table's. All rows that agree in the
+attributes of the condition meet the same rows of the relation. So an aggregate that has these attributes is joined as
+the facts are.
 """
 
 from __future__ import annotations

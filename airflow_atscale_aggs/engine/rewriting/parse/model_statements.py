@@ -1,7 +1,7 @@
 """Reads a whole statement: the SELECTs on models that stand in it, and what stands around them.
 
-BI tools put queries around their queries: ``SELECT … FROM (SELECT … FROM catalog.model …) t``. Each SELECT whose FROM is only a
-model is a `ModelQuery` with its own grain. Everything around it works on its rows and is passed on as it is.
+BI tools put queries around their queries: ``SELECT … FROM (SELECT … FROM catalog.model …) t``. Each SELECT whose FROM
+is only a model is a `ModelQuery` with its own grain. Everything around it works on its rows and is passed on as it is.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Statement:
 
     @cached_property
     def shape(self) -> str:
-        """The statement in one spelling, without its values. Statements that differ only in values have the same shape."""
+        """The statement in one spelling, without its values. Statements that differ only in values have one shape."""
         return with_room(self._normalize, self.sql)
 
     def _normalize(self) -> str:
@@ -77,7 +77,8 @@ class Statement:
         """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
 
         Args:
-            compose_select: gives the replacement of the SELECT with a number; every SELECT inside it has been replaced before.
+            compose_select: gives the replacement of the SELECT with a number, inside which every SELECT on a model has
+                been replaced already.
         """
         if self.is_plain:
             return compose_select(0, self.selects[0])

@@ -3,8 +3,9 @@
     SELECT … WHERE "Year" = 2000 AND "State" IN ('TN', 'CA')
     SELECT … WHERE "Year" = ?1   AND "State" IN (?2, ?3)         the parameterized query; values: 2000, 'TN', 'CA'
 
-Only values in comparisons are taken out, because a format, a unit or a position may change the plan. The query is planned with
-marks in place of the values. Where a mark does not come out of planning as it went in, the query is planned with its values.
+Only values in comparisons are taken out, because a format, a unit or a position may change the plan. The query is
+planned with marks in place of the values. Where a mark does not come out of planning as it went in, the query is
+planned with its values.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def parameterize(sql: str) -> ParameterizedQuery | None:
 
 
 def _mark(value: str, number: int) -> str:
-    """Dates have marks of their own: they are read as dates where others cannot be. Decimals keep their length, which types have."""
+    """The mark of a value. A date's mark is a date as well, and a decimal's mark has as many digits after the point."""
     is_text = value[0] == "'"
     kind = mark_of(value[1:-1]) if is_text else ANY_MARK
     decimals = "" if is_text or "." not in value else "." + "5" * len(value.split(".")[1])

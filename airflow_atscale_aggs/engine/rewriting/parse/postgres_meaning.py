@@ -1,7 +1,7 @@
-"""Translates a query on a model, and what stands around it, so that functions keep the meaning that they have in PostgreSQL.
+"""Translates a query on a model, and what stands around it, so that functions mean what they mean in PostgreSQL.
 
-Inside the query, a reference has the type of the column that it stands for. Around it, a column has the type of what it shows:
-each composed SELECT carries the types of its columns with it.
+Inside the query, a reference has the type of the column that it stands for. Around it, a column has the type of what it
+shows: each composed SELECT carries the types of its columns with it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def check_query(query: ModelQuery, written: str, dialect: Dialect) -> None:
 
 
 def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
-    """The query with calculated metrics as decimals where they are rounded to places, which PostgreSQL does to no floating number."""
+    """Cast calculated metrics to decimals where they are rounded to places: PostgreSQL rounds no floating number so."""
     if dialect.functions is not FunctionStyle.NATIVE:
         return query
 

@@ -1,7 +1,8 @@
-"""Moves QUALIFY and DISTINCT ON of a SELECT on a model into a SELECT around it, as a condition on the rows of its answer.
+"""Moves QUALIFY and DISTINCT ON of a SELECT on a model into a SELECT around it, as a condition on the answer's rows.
 
     SELECT "City", SUM("Amount") FROM sales GROUP BY 1 QUALIFY RANK() OVER (ORDER BY SUM("Amount") DESC) <= 3
-    SELECT "City", "Amount" FROM (SELECT "City", SUM("Amount") AS "Amount", RANK() … <= 3 AS "is kept" FROM sales …) WHERE "is kept"
+    SELECT "City", "Amount"
+    FROM (SELECT "City", SUM("Amount") AS "Amount", RANK() … <= 3 AS "is kept" FROM sales …) WHERE "is kept"
 
 ORDER BY and LIMIT apply to the rows that remain.
 """

@@ -67,7 +67,7 @@ def read_select(
 def read_condition(
     condition: exp.Expression, names: FlatNames, attributes: Sequence[GrainAttribute], *, dialect: str
 ) -> tuple[exp.Expression, tuple[GrainAttribute, ...]]:
-    """A condition on single rows over A, and the attributes with those that it adds to them. Raises as `read_select`."""
+    """A condition on single rows over A, and the attributes, with those that it adds. Raises as `read_select`."""
     flat = FlatExpressions(names, None, dialect)
     used = flat.used
     used.attributes = {attribute: place for place, attribute in enumerate(attributes)}

@@ -1,10 +1,10 @@
-"""Reads a plain SELECT on a star's tables as the query on the model that it equals, or refuses it and quotes the clause.
+"""Reads a plain SELECT on a star's tables as the equal query on a model, or refuses it and quotes the clause.
 
     SELECT s.city, SUM(f.amount) FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY s.city
     SELECT "City", "Amount" FROM model                                                          what it equals
 
-Columns of dimensions become the attributes that show them, aggregates of fact columns become measures, whether the model has a
-metric of them or not. What is refused here is run as it stands.
+Columns of dimensions become the attributes that show them. Aggregates of fact columns become measures, whether the
+model has a metric of them or not. A SELECT that is refused here runs as it stands.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class PlainContext:
     """What a plain SELECT is read with.
 
     Attributes:
-        popularity: in how many aggregates of the fact an attribute is; of several that show a column, the first is taken.
+        popularity: in how many aggregates of the fact an attribute is; it decides among attributes that show one
+            column.
     """
 
     select_tables: SelectTables
@@ -302,7 +303,7 @@ class _PlainReader:
         return ""
 
     def _bind(self, candidates: Sequence[Shown]) -> GrainAttribute:
-        """Of several attributes with the same values the one that most aggregates have; the join's kind is the SELECT's."""
+        """Choose the attribute that most aggregates have among those with equal values; join it as the SELECT does."""
         fact, popularity = self._joins.fact, self._context.popularity
         bound, column = max(candidates, key=lambda candidate: popularity(fact, candidate[0].attribute))
         rule = "yes" if self._aliases[bound.steps] in self._joins.inner else "no"
@@ -395,7 +396,7 @@ class _PlainReader:
         return place is not None and next(self._shown(self._joins.paths[place[0]], place[1]), None) is not None
 
     def _measured_column(self, inner: exp.Expression) -> str | None:
-        """The fact's column that is aggregated, as metrics spell it; a calculated one where it is the same calculation."""
+        """The fact's aggregated column, as metrics spell it; a calculated column where the calculation is equal."""
         own = without_order(inner.copy().transform(self._of_fact, copy=False))
         return next(
             (name for name, column in self._context.model.measured_columns(self._joins.fact) if column == own), None

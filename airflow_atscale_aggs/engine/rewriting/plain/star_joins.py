@@ -3,8 +3,8 @@
     FROM store_sales JOIN item ON ss_item_sk = i_item_sk LEFT JOIN store ON ss_store_sk = s_store_sk
     ()                    (store_sales → item), rows without one are left out      (store_sales → store), they stay
 
-A join follows a path when it compares the very columns of the model's relationship. Whether it meets one row at the most is for
-the data to prove (`StarJoins.steps`).
+A join follows a path when it compares the columns of the model's relationship. The data must prove that it meets one
+row at the most (`StarJoins.steps`).
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Joins:
 
 
 def without_order(expression: exp.Expression) -> exp.Expression:
-    """One spelling of expressions that differ in needless parentheses, or in what stands first in a sum of two or a product."""
+    """Give expressions one spelling that differ in needless parentheses, or in the order of a sum or product of two."""
     plain = expression.copy().unnest()
     for paren in list(plain.find_all(exp.Paren)):
         paren.replace(paren.this)

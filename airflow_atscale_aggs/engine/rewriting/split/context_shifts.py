@@ -245,8 +245,8 @@ class _Shifter:
             attribute = self._query.attributes[place]
             if attribute.role == axis.role and attribute not in gone:
                 reason = (
-                    f"`{attribute.query_name}` is of the same dimension as hierarchy `{axis.name}`, in which a calculated "
-                    f"metric of `{self._metric}` fixes members, and the current level does not determine it"
+                    f"`{attribute.query_name}` is of the same dimension as hierarchy `{axis.name}`, in which a "
+                    f"calculated metric of `{self._metric}` fixes members, and the current level does not determine it"
                 )
                 raise UnsupportedQueryError(self._text(expression), reason, "Leave one of them out.")
 

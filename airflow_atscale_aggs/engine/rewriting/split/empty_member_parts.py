@@ -1,7 +1,7 @@
-"""Members without facts: what a query on a hierarchy with ``filter_empty: "no"`` shows besides its facts.
+"""Finds the members without facts that a query on a hierarchy with ``filter_empty: "no"`` shows besides its facts.
 
-Conditions on other dimensions choose facts and leave the members as they are; conditions on the dimension itself choose its
-members. Beside keys of other dimensions, every combination of those that the answer has is shown with every member.
+Conditions on other dimensions choose facts, and all members stay. Conditions on the dimension itself choose its
+members. Each member is shown with every combination of the keys of other dimensions that the answer has.
 
 Source: SML reference, ``hierarchy.filter_empty``.
 """
@@ -25,10 +25,10 @@ from airflow_atscale_aggs.engine.sql.statements import all_of
 def empty_member_queries(
     query: ModelQuery, parts: Sequence[FactQuery], model: SemanticModel, paths: JoinPaths
 ) -> tuple[FactQuery, ...]:
-    """A part on the dimension's dataset for each role whose members are all shown.
+    """A fact query on the dimension's dataset for each role whose members are all shown.
 
     Raises:
-        UnsupportedQueryError: a key or condition binds the dimension to others, or the answer has aggregates of members.
+        UnsupportedQueryError: a key or condition combines the dimension with others, or the answer aggregates members.
     """
     if not query.metrics:
         return ()

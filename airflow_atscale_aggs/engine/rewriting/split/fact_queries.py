@@ -1,4 +1,4 @@
-"""Splits a query into fact queries: for each fact, the attributes that it must reach and the measures that it must give.
+"""Splits a query into fact queries: for each fact, the attributes that it must reach and the measures that it gives.
 
     metric's fact reaches all attributes      a fact query with all grouping keys
     it does not, ``repeat``                   a fact query with the keys that it reaches, repeated for the others
@@ -168,7 +168,7 @@ class _Splitter:
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
 
     def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
-        """Add the groups of each fact that has shifted metrics: these are shown there, also where nothing is measured."""
+        """Add the groups of each fact with shifted metrics, which are shown there also where nothing is measured."""
         framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
         for fact in framed:
             groups.setdefault((fact, False, None, True), {})
@@ -370,7 +370,7 @@ class _Splitter:
         defaults: Iterable[DefaultFilter],
         reached: Mapping[GrainAttribute, BoundAttribute],
     ) -> set[GrainAttribute]:
-        """Attributes of which a group has one member: by a key, a condition or a default, or by what these determine."""
+        """Attributes of which a group has one member: by a key, a condition or a default, or determined by these."""
         fixed = {self._query.attributes[place] for place in pinned_by(self._query.where)}
         fixed |= {default.attribute for default in defaults}
         for place in keys:
@@ -435,7 +435,7 @@ class _Splitter:
         return Edge(level, is_last=rule.position == "last")
 
     def _check_slices(self) -> None:
-        """A tuple's member takes the place of the one that a row stands at, so its dimension must not be used besides."""
+        """Refuse a tuple whose dimension the query uses as well: the tuple's member replaces that of the row."""
         roles = {self._query.attributes[place].role for place in self._used}
         for place, condition in self._query.slices.items():
             name = self._query.metrics[place]

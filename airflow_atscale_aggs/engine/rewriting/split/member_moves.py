@@ -7,7 +7,8 @@
 
     sales one month before:   JOIN own ON own.Month = sales.Month JOIN shown ON shown.position = own.position + 1
 
-Members are ordered by key. A member without a name is none. Where a member lies in several ancestors, it belongs to the first.
+Members are ordered by key. A row without a name is no member. A member that lies in several ancestors belongs to the
+first.
 
 Source: decision 0022.
 """
@@ -85,7 +86,7 @@ class Calendar:
 
     @property
     def claims(self) -> tuple[Dependency, ...]:
-        """What must be true of the data: one member has one name and one of all that is shown, and lies in one ancestor."""
+        """What must be true of the data: a member has one value of each attribute that is shown, and one ancestor."""
         own = self.own
         claims = [self.one_value_of(bound) for _, bound in self.shown if not self._is_key(bound)]
         if self.parallel:
@@ -113,13 +114,13 @@ class Calendar:
 
     @property
     def name_claim(self) -> Dependency:
-        """One name, one member."""
+        """The claim that one name stands for one member."""
         own = self.own
         return Dependency(own.dataset, (own.name_column,), (), own.key_columns, is_join_key=True)
 
     @property
     def shown_claim(self) -> Dependency | None:
-        """All that is shown together, one member; None where it is not in one dataset."""
+        """The claim that all shown values together stand for one member; None where they are not in one dataset."""
         own, bounds = self.own, [bound for _, bound in self.shown]
         if any(bound.dataset != own.dataset or bound.steps != own.steps for bound in bounds):
             return None
@@ -236,7 +237,7 @@ def member_datasets(dimension: Dimension) -> dict[str, None]:
 
 
 def _parallel_column(form: Parallel, level: GrainAttribute, dimension: Dimension, metric: str) -> str:
-    """The model's own column for it; it leads one ancestor back, and no further."""
+    """The model's own column with the parallel member; it leads one ancestor back, and no further."""
     columns = [
         hierarchy.parallel_periods[level.name, form.level]
         for hierarchy in dimension.hierarchies
@@ -254,11 +255,12 @@ def proven_calendar(calendar: Calendar, functional: AbstractSet[Dependency]) -> 
     """The calendar, with what tells its members apart.
 
     Raises:
-        UnsupportedQueryError: the data does not bear the order of members out.
+        UnsupportedQueryError: the data does not confirm the order of members.
     """
     for bound in calendar.beside:
         if calendar.one_value_of(bound) in functional:
-            reason = f"the data says that a member of `{calendar.level}` has one `{bound.attribute.name}`, the model does not"
+            name = bound.attribute.name
+            reason = f"the data says that a member of `{calendar.level}` has one `{name}`, the model does not"
             raise _refusal(calendar.metric, reason, "Say so in the model, or leave the condition out.")
     shown = dict(calendar.shown)
     calendar = calendar.without(

@@ -1,4 +1,4 @@
-"""Applies what a model says about members that a query does not name: default members, and members that are never added up.
+"""Applies the rules of a model for members that a query does not name: default members, and members never added up.
 
     default_member            the query is about that member, when it names no level of the hierarchy
     is_aggregatable: false    the query groups by the attribute, holds it to one value, or is refused
@@ -47,8 +47,8 @@ class DefaultMembers:
         """Those that rows must meet, of the roles in which a fact reaches something.
 
         Raises:
-            UnsupportedQueryError: a default member is written in a way that is not read, or a calculation names a member of
-                the same dimension.
+            UnsupportedQueryError: a default member is written in a way that is not read, or a calculation names a
+                member of the same dimension.
         """
         defaulted = self._model.defaulted
         if not defaulted:
@@ -70,7 +70,7 @@ class DefaultMembers:
                     yield DefaultFilter(GrainAttribute(role, attribute), tests)
 
     def _is_meant(self, default: DefaultMember, hierarchy: Hierarchy, dimension: Dimension, role: Role) -> bool:
-        """Whether the default member holds for the query. A query that names a level, or its alias, chooses members itself."""
+        """Whether the default member holds: a query that names a level, or its alias, chooses its members itself."""
         attributes = (self._query.attributes[place] for place in _used_places(self._query))
         used = {attribute.name for attribute in attributes if attribute.role == role}
         own = {
@@ -86,8 +86,8 @@ class DefaultMembers:
             roles = {self._query.attributes[at].role for at in references(condition, Ref.ATTRIBUTE)}
             if role in roles | _roles_of(frame):
                 reason = (
-                    f"a calculated metric names members of `{role.dimension}`, whose hierarchy `{hierarchy.name}` has a "
-                    "default member"
+                    f"a calculated metric names members of `{role.dimension}`, whose hierarchy `{hierarchy.name}` has "
+                    "a default member"
                 )
                 raise UnsupportedQueryError(name, reason, f"Group by a level of `{hierarchy.name}`, or filter by one.")
 
@@ -118,7 +118,8 @@ def read_default(
     is_short = len(named) == 2 and _fold(named[1]) == _fold(hierarchy.name)  # noqa: PLR2004 - dimension, hierarchy
     attribute = dimension.attributes.get(level or (hierarchy.levels[0] if is_short else ""))
     if attribute is None or (keys and len(keys) != len(attribute.key_columns)):
-        reason = f"the default member of hierarchy `{hierarchy.name}`, `{' '.join(text.split())}`, is not one member by key or name"
+        shown = " ".join(text.split())
+        reason = f"the default member of hierarchy `{hierarchy.name}`, `{shown}`, is not one member by key or name"
         remedy = f"Group by a level of `{hierarchy.name}`, filter by one, or correct {default.where or 'the model'}."
         raise UnsupportedQueryError(dimension.name, reason, remedy)
     if keys:
