@@ -74,7 +74,7 @@ class Dashboards:
         self._workspace, self._known, self._draw = workspace, known, draw
         self._metrics = storable_metrics(known.model, workspace.settings_of(known.record.id))
         with workspace.warehouse.session() as session:
-            self.fact_rows = Statistician(session, known).row_counts(known.model.facts)
+            self.fact_rows = Statistician(session, known).row_counts(known.model.fact_datasets)
 
     def draw(self, count: int) -> list[str]:
         """So many queries that the router takes."""

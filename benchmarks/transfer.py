@@ -69,7 +69,7 @@ def make_file(workspace: Workspace, count: int, seed: int = 1) -> bytes:
     model = ModelResolver(read_model_folder(_MODEL)).resolve("retail")
     paths = JoinPaths(model)
     rng = random.Random(seed)
-    facts = [fact for fact in model.facts if len(paths.attributes_of(fact)) > _MOST_ATTRIBUTES]
+    facts = [fact for fact in model.fact_datasets if len(paths.attributes_of(fact)) > _MOST_ATTRIBUTES]
     metrics = {
         fact: [m.name for m in model.metrics.values() if m.dataset == fact and not m.is_semi_additive] for fact in facts
     }

@@ -63,7 +63,7 @@ def moment_of_run(context: Context, *, began_at: datetime, is_first: bool) -> da
     )
 
 
-def newest_fact(context: Context) -> datetime:
+def moment_of_newest_event(context: Context) -> datetime:
     """When the newest of what a run was started for has happened: what an aggregate must hold to be fresh enough for it.
 
     The start of its data interval, where it has one; else the newest of its ``run_after`` and of the events of its assets until

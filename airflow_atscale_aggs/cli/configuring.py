@@ -52,13 +52,13 @@ def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, 
 
     Use it when the default does not suit; it is kept in the registry and is in force from the next batch on.
     """
-    from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
+    from airflow_atscale_aggs.engine.settings import Settings, find_setting_key, why_without_effect
 
     why = why_without_effect(key)
     if why:
         say(f"{key} has no effect here: {why}. Nothing was set.")
         return
-    key = known_key(key)
+    key = find_setting_key(key)
     Settings().with_values({key: value})
     with workspace(ctx, connection) as place:
         place.registry.put_setting(place.registry.model(model).id if model else None, key, value)
@@ -75,9 +75,9 @@ def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connecti
 
     Use it to take `settings set` back.
     """
-    from airflow_atscale_aggs.engine.settings import known_key
+    from airflow_atscale_aggs.engine.settings import find_setting_key
 
-    key = known_key(key)
+    key = find_setting_key(key)
     with workspace(ctx, connection) as place:
         was_set = place.registry.delete_setting(place.registry.model(model).id if model else None, key)
     say(f"{key} {'is unset' if was_set else 'was not set'}.")

@@ -378,10 +378,10 @@ def why_without_effect(key: str) -> str:
     return next((why for known, why in WITHOUT_EFFECT.items() if known.casefold() == key.casefold()), "")
 
 
-def known_key(given: str) -> str:
+def find_setting_key(given: str) -> str:
     """The key as the product spells it.
 
-    >>> known_key("AGGREGATES.BATCH.MAX.FAILURES")
+    >>> find_setting_key("AGGREGATES.BATCH.MAX.FAILURES")
     'aggregates.batch.max.failures'
 
     Raises:

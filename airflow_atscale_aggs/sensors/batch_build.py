@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_atscale_aggs.assets.run_events import newest_fact
+from airflow_atscale_aggs.assets.run_events import moment_of_newest_event
 from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 from airflow_atscale_aggs.triggers.batch_build import BatchBuildTrigger, finished_batch
 
@@ -77,6 +77,6 @@ class BatchBuildSensor(BaseSensorOperator):
 
     def _since(self, context: Context) -> datetime:
         if not self.since:
-            return newest_fact(context)
+            return moment_of_newest_event(context)
         found = datetime.fromisoformat(self.since)
         return found if found.tzinfo else found.replace(tzinfo=UTC)

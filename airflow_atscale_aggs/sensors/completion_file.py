@@ -121,7 +121,7 @@ class CompletionFileSensor(BaseSensorOperator):
         if look.hopeless:
             raise look.hopeless[0]
         if look.signals:
-            watcher.told(look.signals)
+            watcher.confirm(look.signals)
             told = [signal.as_dict() for signal in look.signals]
             return PokeReturnValue(is_done=True, xcom_value=self._take(context, told, watcher.state))
         if look.is_changed:

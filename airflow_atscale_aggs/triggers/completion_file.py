@@ -84,7 +84,7 @@ class CompletionFileTrigger(BaseEventTrigger):
                 if look.hopeless:
                     raise look.hopeless[0]
                 if look.signals:
-                    watcher.told(look.signals)
+                    watcher.confirm(look.signals)
                     yield TriggerEvent({"status": "signals", **_told(look.signals), "state": watcher.state.to_json()})
                     return
                 await asyncio.to_thread(self._log_lines.write, watcher, look)
@@ -126,7 +126,7 @@ class CompletionFileTrigger(BaseEventTrigger):
 
     async def _are_stored(self, watcher: Watcher, signals: Sequence[Signal]) -> None:
         async with self._turn:  # not while a look in its thread moves the same state
-            watcher.told(signals)
+            watcher.confirm(signals)
             await self._write_state(watcher.state)
 
     async def _read_state(self) -> WatchState:

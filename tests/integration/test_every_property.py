@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import tell_not_honoured
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
-from airflow_atscale_aggs.engine.model.honoured import FACTS, Treatment
+from airflow_atscale_aggs.engine.model.honoured import PROPERTY_TREATMENTS, Treatment
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
@@ -417,11 +417,11 @@ class _Everything(ProvenConstraints):
 def test_every_property_has_a_treatment() -> None:
     """No property that is read, and none besides."""
     assert {shape: set(table) for shape, table in SHAPES.items()} == {
-        shape: set(found) for shape, found in FACTS.items()
+        shape: set(found) for shape, found in PROPERTY_TREATMENTS.items()
     }
     unexplained = [
         (shape, name)
-        for shape, found in FACTS.items()
+        for shape, found in PROPERTY_TREATMENTS.items()
         for name, fact in found.items()
         if not fact.reason and fact.treatment is not Treatment.HONOURED
     ]
@@ -648,7 +648,7 @@ def test_every_honoured_property_is_changed() -> None:
     """None is only said to be honoured."""
     honoured = {
         (shape, name)
-        for shape, found in FACTS.items()
+        for shape, found in PROPERTY_TREATMENTS.items()
         for name, fact in found.items()
         if fact.treatment is Treatment.HONOURED
     }

@@ -101,12 +101,12 @@ def test_a_thousand_objects_each_once(s3: _S3) -> None:
             if fate != "before telling":
                 told += look.signals
             if fate == "lives":
-                watcher.told(watcher.state.untold)
+                watcher.confirm(watcher.state.untold)
                 stored = json.dumps(watcher.state.to_json())
                 continue
         watcher = Watcher(watch, open_filesystem, WatchState.from_json(json.loads(stored) if stored else None))
         told += watcher.state.untold
-        watcher.told(watcher.state.untold)
+        watcher.confirm(watcher.state.untold)
 
     by_url: dict[str, set[str]] = {}
     for signal in told:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.assets import run_events
-from airflow_atscale_aggs.assets.run_events import moment_of_request, newest_fact
+from airflow_atscale_aggs.assets.run_events import moment_of_request, moment_of_newest_event
 from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
 
 _T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,5 +101,5 @@ def test_a_sensor_waits_for_the_newest_event_that_was_there_when_its_run_started
     """Also for one that Airflow does not tell the run of; not for those that come while it waits."""
     monkeypatch.setattr(run_events, "_events_since", lambda *_: [_event(3), _event(12), _event(30)])
 
-    assert newest_fact(_context(_event(2), _event(3))) == _at(12)
-    assert newest_fact(_context()) == _at(1)
+    assert moment_of_newest_event(_context(_event(2), _event(3))) == _at(12)
+    assert moment_of_newest_event(_context()) == _at(1)

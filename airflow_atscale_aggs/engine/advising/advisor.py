@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.advising.candidates import (
     unwanted_attributes,
 )
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget, SelectionProblem, select
 from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
@@ -54,7 +54,7 @@ class DefinedPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FactDemand:
+class FactWorkload:
     """What is asked of one fact. It remembers what its needs cost today.
 
     Attributes:
@@ -101,7 +101,7 @@ class FactDemand:
             return rows
         return one.size_bytes if one.size_bytes is not None else rows * self.widths.of_part(one.part)
 
-    def without(self, names: AbstractSet[str]) -> FactDemand:
+    def without(self, names: AbstractSet[str]) -> FactWorkload:
         """The same, as if some of the aggregates were not defined."""
         return replace(self, defined=tuple(one for one in self.defined if one.name not in names), _able={})
 
@@ -186,7 +186,7 @@ def answers(part: FactPart, need: QueryRequirement, proven: AbstractSet[Dependen
     return derivation(need.part, part, proven) is not None
 
 
-def advise(demands: Sequence[FactDemand], settings: Settings, *, budget: Budget, builds: float) -> Advice:
+def advise(demands: Sequence[FactWorkload], settings: Settings, *, budget: Budget, builds: float) -> Advice:
     """What should be defined.
 
     Args:
@@ -210,7 +210,7 @@ def advise(demands: Sequence[FactDemand], settings: Settings, *, budget: Budget,
 class _Table:
     """The candidates of all facts, as one selection problem."""
 
-    def __init__(self, demands: Sequence[FactDemand], settings: Settings, builds: float, *, in_bytes: bool) -> None:
+    def __init__(self, demands: Sequence[FactWorkload], settings: Settings, builds: float, *, in_bytes: bool) -> None:
         self._demands, self._settings, self._builds = demands, settings, builds
         self.candidates: list[CandidateGrain] = []
         self.owner: list[int] = []
@@ -224,7 +224,7 @@ class _Table:
         self._sizes = self._rows * self._widest() if in_bytes else self._rows
         self._serves = self._joined()
 
-    def _add(self, number: int, demand: FactDemand) -> None:
+    def _add(self, number: int, demand: FactWorkload) -> None:
         needs, refused = servable(demand, self._settings)
         self.refused.append(refused)
         largest = demand.space.fact_rows / (self._settings.create_compression if self._settings.create_threshold else 1)
@@ -236,14 +236,14 @@ class _Table:
         self._costs += [demand.cost_today(need) for need in needs]
         self._blocks.append(serving_table(demand.space, grains, needs))
 
-    def _is_too_narrow(self, demand: FactDemand, grain: CandidateGrain) -> bool:
+    def _is_too_narrow(self, demand: FactWorkload, grain: CandidateGrain) -> bool:
         """Narrowing is off, and a defined aggregate has this grain and more."""
         if self._settings.narrowing:
             return False
         space = demand.space
         stored = [space.mask(bound.attribute for bound in one.part.attributes) for one in demand.defined]
         return any(
-            grain.mask & space.closure(mask) == grain.mask and space.reduced(mask) != grain.mask for mask in stored
+            grain.mask & space.closure(mask) == grain.mask and space.reduce(mask) != grain.mask for mask in stored
         )
 
     def choose(self, budget: Budget) -> list[int]:
@@ -280,7 +280,7 @@ class _Table:
 
     def _rows_of(self, place: int) -> float:
         space = self._demands[self.owner[place]].space
-        return space.rows(space.reduced(self.candidates[place].mask))
+        return space.rows(space.reduce(self.candidates[place].mask))
 
     def _widest(self) -> NDArray[np.float64]:
         """Bytes of a row of each candidate with all that needs could make it store: so that a budget is never passed."""
@@ -311,12 +311,12 @@ class _Table:
         return builds * reads + self._builds * rows
 
 
-def _readings(demand: FactDemand, builds: float) -> float:
+def _readings(demand: FactWorkload, builds: float) -> float:
     """How often the builds read the source: full ones each time, increments once together."""
     return 1.0 if demand.limits.is_incremental else builds
 
 
-def measures_at_most(demand: FactDemand, needs: Sequence[QueryRequirement], settings: Settings) -> int:
+def measures_at_most(demand: FactWorkload, needs: Sequence[QueryRequirement], settings: Settings) -> int:
     """How many measures an aggregate for some of the needs stores at the most."""
     room = settings.widening_measures if settings.widening else 0
     every = {measure for need in needs for measure in need.part.measures}
@@ -325,7 +325,7 @@ def measures_at_most(demand: FactDemand, needs: Sequence[QueryRequirement], sett
 
 
 def servable(
-    demand: FactDemand, settings: Settings
+    demand: FactWorkload, settings: Settings
 ) -> tuple[list[QueryRequirement], list[tuple[QueryRequirement, str]]]:
     """The needs that an aggregate of the engine's may answer; the others with the reason."""
     kept_out = unwanted_attributes(demand.space, demand.limits, settings)
@@ -342,7 +342,7 @@ def servable(
 class _Proposing:
     """Chosen grains of one fact become parts with measures, and are judged."""
 
-    def __init__(self, demand: FactDemand, settings: Settings, builds: float) -> None:
+    def __init__(self, demand: FactWorkload, settings: Settings, builds: float) -> None:
         self._demand, self._settings, self._builds = demand, settings, builds
         self._needs, _ = servable(demand, settings)
         self._today = [demand.cost_today(need) for need in self._needs]
@@ -350,7 +350,7 @@ class _Proposing:
     def propose(self, grains: Sequence[CandidateGrain]) -> list[Proposal]:
         """One per grain that answers something better than what is there."""
         space = self._demand.space
-        ordered = sorted(grains, key=lambda one: space.rows(space.reduced(one.mask)))
+        ordered = sorted(grains, key=lambda one: space.rows(space.reduce(one.mask)))
         table = serving_table(space, ordered, self._needs)
         shares: dict[int, list[QueryRequirement]] = {}
         for number, need in enumerate(self._needs):
@@ -408,7 +408,7 @@ class _Proposing:
                     metrics=metrics,
                     rows=rows,
                     size_bytes=rows * self._demand.widths.of_part(part),
-                    is_measured=self._demand.space.is_measured(self._demand.space.reduced(draft.grain.mask)),
+                    is_measured=self._demand.space.is_measured(self._demand.space.reduce(draft.grain.mask)),
                     saved=sum(need.weight * (today - rows) for need, today in draft.answered),
                     upkeep=self._upkeep(draft, drafts),
                     queries=sum(need.weight for need, _ in draft.answered),
@@ -419,7 +419,7 @@ class _Proposing:
         return made
 
     def _rows(self, draft: _Draft) -> float:
-        return self._demand.space.rows(self._demand.space.reduced(draft.grain.mask))
+        return self._demand.space.rows(self._demand.space.reduce(draft.grain.mask))
 
     def _upkeep(self, draft: _Draft, drafts: Sequence[_Draft]) -> float:
         reads = float(self._demand.space.fact_rows)
@@ -438,7 +438,7 @@ class _Draft:
     answered: list[tuple[QueryRequirement, float]] = field(default_factory=list)
 
 
-def _costs(demands: Sequence[FactDemand], proposals: Sequence[Proposal]) -> tuple[float, float]:
+def _costs(demands: Sequence[FactWorkload], proposals: Sequence[Proposal]) -> tuple[float, float]:
     before = after = 0.0
     for demand in demands:
         here = [one for one in proposals if one.part.fact == demand.fact]

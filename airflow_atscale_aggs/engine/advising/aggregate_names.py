@@ -31,10 +31,10 @@ def aggregate_name(part: FactPart, suffix: str = "") -> str:
 
 def aggregate_label(part: FactPart) -> str:
     """For people: ``sales by Month, City``."""
-    return f"{part.fact} by {listed(part)}" if part.attributes else f"{part.fact}, all members"
+    return f"{part.fact} by {attribute_names(part)}" if part.attributes else f"{part.fact}, all members"
 
 
-def listed(part: FactPart) -> str:
+def attribute_names(part: FactPart) -> str:
     """The attributes of a part, by their query names."""
     return ", ".join(bound.attribute.query_name for bound in part.attributes) or "nothing"
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.settings import Settings
 
@@ -73,7 +73,7 @@ def _why_not_joined(bound: BoundAttribute, space: GrainSpace, limits: JoinLimits
         unsafe = sorted({step.to_dataset for step in bound.steps} & limits.unsafe)
         if unsafe:
             return f"is in `{unsafe[0]}`, which is not immutable, and the fact is built by increments"
-    compression = space.fact_rows / space.rows(space.reduced(space.mask([bound.attribute])))
+    compression = space.fact_rows / space.rows(space.reduce(space.mask([bound.attribute])))
     if compression < settings.join_compression:
         least = settings.join_compression
         return f"has one value per {compression:.1f} rows; `aggregates.create.joins.compression` is {least}"
@@ -93,7 +93,7 @@ def candidate_grains(
         for number, need in enumerate(needs)
         if not need.part.has_only_rollups()
     ]
-    plain = [space.reduced(space.mask(need.grain)) for need in needs if need.part.has_only_rollups()]
+    plain = [space.reduce(space.mask(need.grain)) for need in needs if need.part.has_only_rollups()]
     found = {mask: None for mask in plain if space.rows(mask) <= largest}
     # A grain above the limit has no joins below it.
     asked = list(found)[:_MOST_MERGED_NEEDS]
@@ -102,7 +102,7 @@ def candidate_grains(
         merged: dict[int, None] = {}
         for mask in frontier:
             for other in asked:
-                both = space.reduced(mask | other)
+                both = space.reduce(mask | other)
                 is_new = both not in found and both not in merged
                 if is_new and (mask ^ other) & space.many_to_many == 0 and space.rows(both) <= largest:
                     merged[both] = None
@@ -111,7 +111,7 @@ def candidate_grains(
         found.update(merged)
         frontier = sorted(merged, key=space.rows)
     kept = [CandidateGrain(mask) for mask in list(found)[:most]]
-    return (*kept, *(one for one in exact if space.rows(space.reduced(one.mask)) <= largest))
+    return (*kept, *(one for one in exact if space.rows(space.reduce(one.mask)) <= largest))
 
 
 def serving_table(

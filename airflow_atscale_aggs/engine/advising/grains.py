@@ -63,7 +63,7 @@ class GrainSpace:
         """Take over further measurements."""
         for grain, rows in measured.items():
             if grain <= self._bit.keys():
-                self._measured[self.reduced(self.mask(grain))] = max(float(rows), 1.0)
+                self._measured[self.reduce(self.mask(grain))] = max(float(rows), 1.0)
         self._bounds = [(mask, self.closure(mask), rows) for mask, rows in self._measured.items()]
         self._rows.clear()
         self._cells.clear()
@@ -88,7 +88,7 @@ class GrainSpace:
             number += 1
         return bits
 
-    def reduced(self, mask: int) -> int:
+    def reduce(self, mask: int) -> int:
         """The grain without attributes that others of it determine: the same groups."""
         for number in range(len(self.attributes)):
             bit = 1 << number

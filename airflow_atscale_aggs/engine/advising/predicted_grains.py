@@ -94,7 +94,9 @@ def dimension_chains(model: SemanticModel, paths: JoinPaths, dimension: Dimensio
     return tuple(found)
 
 
-def chosen_of_chain(chain: Chain, rows: int, counts: Sequence[float | None], *, compression: int) -> FactPart | None:
+def choose_grain_of_chain(
+    chain: Chain, rows: int, counts: Sequence[float | None], *, compression: int
+) -> FactPart | None:
     """The finest grain of a chain with at least ``compression`` rows of the dimension per group; None: none pays.
 
     Args:

@@ -28,7 +28,7 @@ class RetainedInstance:
     last_used_at: datetime
 
 
-def ranked(instances: Sequence[RetainedInstance]) -> list[RetainedInstance]:
+def rank_instances(instances: Sequence[RetainedInstance]) -> list[RetainedInstance]:
     """The instances, those worth keeping first.
 
     An instance stands at (number of instances used more recently) + (number used more often): both criteria count the same.
@@ -50,14 +50,16 @@ def ranked(instances: Sequence[RetainedInstance]) -> list[RetainedInstance]:
     return sorted(instances, key=lambda one: keys[one.id])
 
 
-def to_prune(instances: Sequence[RetainedInstance], *, desired: int, excess: int) -> list[tuple[int, RetainedInstance]]:
+def choose_instances_to_prune(
+    instances: Sequence[RetainedInstance], *, desired: int, excess: int
+) -> list[tuple[int, RetainedInstance]]:
     """(rank from 1, instance) of those that go; none before there are ``desired`` + ``excess`` of them.
 
     With a definition's active instance its other active ones go as well: it is not built any more, and would grow old by parts.
     """
     if len(instances) < desired + excess:
         return []
-    order = list(enumerate(ranked(instances), start=1))
+    order = list(enumerate(rank_instances(instances), start=1))
     gone = {one.definition_id for rank, one in order if rank > desired and one.is_active}
     return [(rank, one) for rank, one in order if rank > desired or (one.is_active and one.definition_id in gone)]
 

@@ -131,7 +131,7 @@ class BuildStep:
 
     def verification_of(self, attempt: int) -> Verification | None:
         """How an attempt's table is compared with the facts."""
-        return self.verification and self.verification.with_text_replaced(TARGET_ATTEMPT, str(attempt))
+        return self.verification and self.verification.replace_text(TARGET_ATTEMPT, str(attempt))
 
     def view_statements_for(self, attempt: int) -> tuple[str, ...]:
         """Make the stable view show an attempt's table."""

@@ -99,8 +99,8 @@ class RowRange:
     through: int | None = None
 
     def __str__(self) -> str:
-        after = "-∞" if self.after is None else shown_bound(self.kind, self.after)
-        return f"({after}, {'∞)' if self.through is None else shown_bound(self.kind, self.through) + ']'}"
+        after = "-∞" if self.after is None else render_bound(self.kind, self.after)
+        return f"({after}, {'∞)' if self.through is None else render_bound(self.kind, self.through) + ']'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,10 @@ class GracePeriod:
         return f"{self.number}{self.suffix}"
 
 
-def read_grace(text: str) -> GracePeriod | None:
+def parse_grace_period(text: str) -> GracePeriod | None:
     """A grace period of SML; None when it is none.
 
-    >>> read_grace("2d").seconds, read_grace("100").suffix, read_grace("two days")
+    >>> parse_grace_period("2d").seconds, parse_grace_period("100").suffix, parse_grace_period("two days")
     (172800, '', None)
     """
     found = _GRACE.fullmatch(text)
@@ -138,13 +138,13 @@ def infer_unit(value: int) -> IndicatorUnit | None:
     return next((unit for least, most, unit in _EPOCHS if least <= value < most), None)
 
 
-def read_value(kind: IndicatorKind, text: str) -> int | None:
+def parse_indicator_value(kind: IndicatorKind, text: str) -> int | None:
     """A value of an indicator, as the warehouse writes it as text; None when it is none, such as ``infinity``.
 
     Digits beyond microseconds round up, so that a row is never above its own bound. An instant is a number of microseconds,
     or says its offset; one without would be read in a time zone that nobody knows.
 
-    >>> read_value(IndicatorKind.INTEGER, "42"), read_value(IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01.5")
+    >>> parse_indicator_value(IndicatorKind.INTEGER, "42"), parse_indicator_value(IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01.5")
     (42, 1500000)
     """
     if kind is IndicatorKind.INTEGER or (kind is IndicatorKind.INSTANT and text.lstrip("-").isdigit()):
@@ -164,10 +164,10 @@ def read_value(kind: IndicatorKind, text: str) -> int | None:
     return _micros(moment) + micro
 
 
-def shown_bound(kind: IndicatorKind, bound: int) -> str:
+def render_bound(kind: IndicatorKind, bound: int) -> str:
     """A bound as people and warehouses write it; timestamps with microseconds, instants in UTC.
 
-    >>> shown_bound(IndicatorKind.INSTANT, 1_500_000)
+    >>> render_bound(IndicatorKind.INSTANT, 1_500_000)
     '1970-01-01 00:00:01.500000+00:00'
     """
     if kind is IndicatorKind.INTEGER:

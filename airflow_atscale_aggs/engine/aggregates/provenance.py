@@ -50,7 +50,7 @@ class Checksum:
     buckets: Mapping[str, tuple[int, int]]
 
 
-def added(checksums: Iterable[Checksum | None]) -> Checksum | None:
+def add_checksums(checksums: Iterable[Checksum | None]) -> Checksum | None:
     """The checksum of all rows of ranges that do not overlap; None where one is not known, or of other columns."""
     columns: tuple[str, ...] | None = None
     buckets: dict[str, tuple[int, int]] = {}

@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 
 
-def rebound(definition: AggregateDefinition, paths: JoinPaths) -> AggregateDefinition | None:
+def rebind(definition: AggregateDefinition, paths: JoinPaths) -> AggregateDefinition | None:
     """The definition with its attributes as the facts reach them in a model; None when one is out of reach there."""
     parts: list[FactPart] = []
     for part in definition.parts:
@@ -22,7 +22,7 @@ def rebound(definition: AggregateDefinition, paths: JoinPaths) -> AggregateDefin
     return replace(definition, parts=tuple(parts))
 
 
-def why_left(definition: AggregateDefinition, model: SemanticModel, paths: JoinPaths) -> str:
+def why_undefinable(definition: AggregateDefinition, model: SemanticModel, paths: JoinPaths) -> str:
     """Why a definition can exist in a model no more; empty when it can.
 
     Its metrics must be made of the very measures that it stores: one that is computed otherwise today would be another

@@ -61,7 +61,7 @@ def _warn_of_broken_calculations(model: SemanticModel, issues: IssueList) -> Non
         _, missing, cycles = base.of(name)
         for other in missing:
             who = f"calculation `{name}`"
-            issues.unresolved(calculation.where, "metric", other, known, is_needed=False, wanted_by=who)
+            issues.add_unresolved_reference(calculation.where, "metric", other, known, is_needed=False, wanted_by=who)
         if name in cycles:
             issues.error(calculation.where, "calculation-cycle", f"calculation `{name}` refers to itself")
 
@@ -120,7 +120,7 @@ class _Definer:
             for other in (*missing, *cycles):
                 known = (*self._model.metrics, *self._model.calculations)
                 who = f"aggregate `{declared.name}`" + ("" if other == name else f" through `{name}`")
-                self._issues.unresolved(declared.where, "metric", other, known, wanted_by=who)
+                self._issues.add_unresolved_reference(declared.where, "metric", other, known, wanted_by=who)
                 is_sound = False
             for base in bases:
                 metric = self._model.metrics[base]
@@ -180,11 +180,11 @@ class _Definer:
             return None
         dimension = self._model.dimensions.get(wanted.dimension)
         if dimension is None:
-            self._issues.unresolved(where, "dimension", wanted.dimension, self._model.dimensions, wanted_by=who)
+            self._issues.add_unresolved_reference(where, "dimension", wanted.dimension, self._model.dimensions, wanted_by=who)
             return None
         if wanted.name not in dimension.attributes:
             kind = f"attribute of dimension `{dimension.name}`"
-            self._issues.unresolved(where, kind, wanted.name, dimension.attributes, wanted_by=who)
+            self._issues.add_unresolved_reference(where, kind, wanted.name, dimension.attributes, wanted_by=who)
             return None
         return self._in_role(declared, wanted, facts)
 
@@ -234,9 +234,9 @@ class _Definer:
             if edge is None:
                 known = (*self._roles, *(e.name for d in self._model.dimensions.values() for e in d.relationships))
                 who = f"aggregate `{declared.name}`"
-                self._issues.unresolved(declared.where, "relationship", name, known, is_needed=False, wanted_by=who)
+                self._issues.add_unresolved_reference(declared.where, "relationship", name, known, is_needed=False, wanted_by=who)
             else:
-                role = role.embedded(edge.dimension, edge.template) if role else Role(edge.dimension, edge.template)
+                role = role.embed(edge.dimension, edge.template) if role else Role(edge.dimension, edge.template)
         return role
 
     def _unreachable(self, declared: DeclaredAggregate, wanted: DeclaredAttribute, fact: str) -> None:

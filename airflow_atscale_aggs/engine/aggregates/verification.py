@@ -82,7 +82,7 @@ class Verification:
     roundoff: Mapping[str, float]
     groups: GroupsQuery | None = None
 
-    def with_text_replaced(self, token: str, text: str) -> Verification:
+    def replace_text(self, token: str, text: str) -> Verification:
         """The same with a token of the table's name put in."""
         table = replace(self.table, sql=self.table.sql.replace(token, text))
         groups = self.groups and replace(self.groups, sql=self.groups.sql.replace(token, text))
@@ -169,7 +169,7 @@ def differences(verification: Verification, facts: Totals, table: Totals) -> tup
     )
 
 
-def have_changed(verification: Verification, before: Totals, after: Totals) -> bool:
+def has_changed(verification: Verification, before: Totals, after: Totals) -> bool:
     """True when the totals of the facts are not what they were."""
     names = [name for name in verification.facts.names if not name.startswith(scale_of(""))]
     return bool(_differing(verification, before, after, names))

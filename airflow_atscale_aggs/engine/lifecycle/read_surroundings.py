@@ -10,7 +10,7 @@ from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.model.datasets import Dataset, FoundTables, TableColumns, TableKey, table_key
+from airflow_atscale_aggs.engine.model.datasets import Dataset, ExistingTables, TableColumns, TableKey, table_key
 from airflow_atscale_aggs.engine.sql.dependence import settings_needed
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
@@ -62,8 +62,8 @@ def tables_of(datasets: Iterable[str], sources: Sources) -> dict[str, SeenTable]
 
 
 def with_away(
-    physical: FoundTables, datasets: Mapping[str, Dataset], seen: Sequence[Surroundings | None]
-) -> FoundTables:
+    physical: ExistingTables, datasets: Mapping[str, Dataset], seen: Sequence[Surroundings | None]
+) -> ExistingTables:
     """The tables that exist, and those that are away, as they were last seen.
 
     An ETL may drop a table and create it again. Meanwhile aggregates answer: they need the table's columns, not its rows.
@@ -87,7 +87,7 @@ def with_away(
         if last is not None and last.place not in physical.places:
             away[key] = TableColumns(last.columns, last.place, last.kind)
             away[key].is_away = True
-    return FoundTables({**physical, **away}, physical.reasons, physical.places) if away else physical
+    return ExistingTables({**physical, **away}, physical.reasons, physical.places) if away else physical
 
 
 def claims_seen(seen: Iterable[Surroundings | None]) -> frozenset[Claim]:

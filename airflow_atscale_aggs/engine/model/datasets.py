@@ -35,7 +35,7 @@ class TableColumns(dict[str, str]):
         self.is_away = False
 
 
-class FoundTables(dict[TableKey, TableColumns]):
+class ExistingTables(dict[TableKey, TableColumns]):
     """The tables that exist, by what they were asked for.
 
     Attributes:
@@ -118,7 +118,7 @@ def table_key(dataset: Dataset) -> TableKey | None:
     return None if dataset.table is None else (dataset.database, dataset.schema, dataset.table)
 
 
-def told_type(dataset: Dataset, name: str, columns: Mapping[str, str]) -> str:
+def find_column_type(dataset: Dataset, name: str, columns: Mapping[str, str]) -> str:
     """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell.
 
     Args:

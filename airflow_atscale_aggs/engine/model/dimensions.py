@@ -43,7 +43,7 @@ def dataset_of(document: Document, connections: Mapping[str, Document], issues: 
     value = document.value
     connection = connections.get(str(value.get("connection_id")))
     if connection is None and value.get("connection_id"):
-        issues.unresolved(
+        issues.add_unresolved_reference(
             document.where,
             "connection",
             str(value["connection_id"]),

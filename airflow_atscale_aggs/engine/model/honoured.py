@@ -20,7 +20,7 @@ class Treatment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class PropertyTreatment:
     """What is made of one property, and why; honoured ones need no reason."""
 
     treatment: Treatment
@@ -128,15 +128,15 @@ _TEXT: Mapping[str, str] = {
 }
 
 
-def _fact(text: str) -> tuple[str, Fact]:
+def _fact(text: str) -> tuple[str, PropertyTreatment]:
     for sign, treatment in (("!", Treatment.REFUSED), ("=", Treatment.HARMLESS)):
         name, found, reason = text.partition(sign)
         if found:
-            return name, Fact(treatment, _REASONS[reason])
-    return text, Fact(Treatment.HONOURED)
+            return name, PropertyTreatment(treatment, _REASONS[reason])
+    return text, PropertyTreatment(Treatment.HONOURED)
 
 
-FACTS: Mapping[str, Mapping[str, Fact]] = {
+PROPERTY_TREATMENTS: Mapping[str, Mapping[str, PropertyTreatment]] = {
     shape: dict(_fact(text) for text in texts.split()) for shape, texts in _TEXT.items()
 }
 """What is made of each property, by shape."""

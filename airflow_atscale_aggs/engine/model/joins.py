@@ -107,7 +107,7 @@ class JoinPaths:
             if edge.kind == "embedded" and is_open and edge.from_dataset in reached and edge.dimension not in above:
                 yield from self._explore(
                     _Entry(
-                        role=entry.role.embedded(edge.dimension, edge.template),
+                        role=entry.role.embed(edge.dimension, edge.template),
                         level=edge.level,
                         from_dataset=edge.from_dataset,
                         from_columns=edge.from_columns,

@@ -39,7 +39,7 @@ class Role:
         """
         return self.template.replace("{0}", name)
 
-    def embedded(self, dimension: str, template: str) -> Role:
+    def embed(self, dimension: str, template: str) -> Role:
         """The role of a dimension embedded in this one: inner template first, outer last.
 
         >>> Role("Orders", "Web {0}").embedded("Date", "Order {0}")

@@ -33,7 +33,7 @@ def perspectives_of(
         hidden = [str(name) for name in value.get("metrics") or ()]
         for name in hidden:
             if name not in metrics:
-                issues.unresolved(where, "metric", name, metrics, is_needed=False, wanted_by=who)
+                issues.add_unresolved_reference(where, "metric", name, metrics, is_needed=False, wanted_by=who)
         attributes: set[tuple[str, str]] = set()
         roles: dict[str, set[str]] = {}
         for entry in value.get("dimensions") or ():
@@ -41,7 +41,9 @@ def perspectives_of(
                 continue
             dimension = dimensions.get(str(entry["name"]))
             if dimension is None:
-                issues.unresolved(where, "dimension", str(entry["name"]), dimensions, is_needed=False, wanted_by=who)
+                issues.add_unresolved_reference(
+                    where, "dimension", str(entry["name"]), dimensions, is_needed=False, wanted_by=who
+                )
                 continue
             attributes |= {(dimension.name, name) for name in _hidden(entry, dimension, (where, who), issues)}
             path = {str(step) for step in entry.get("relationships_path") or ()}
@@ -78,7 +80,7 @@ def _hidden(entry: SmlMapping, dimension: Dimension, told: tuple[str, str], issu
         hierarchy = next((each for each in dimension.hierarchies if each.name == str(one["name"])), None)
         if hierarchy is None:
             known = [each.name for each in dimension.hierarchies]
-            issues.unresolved(told[0], "hierarchy", str(one["name"]), known, is_needed=False, wanted_by=told[1])
+            issues.add_unresolved_reference(told[0], "hierarchy", str(one["name"]), known, is_needed=False, wanted_by=told[1])
             continue
         for level in _from_level(one, hierarchy.levels, told, issues):
             touched.add(level)
@@ -86,7 +88,7 @@ def _hidden(entry: SmlMapping, dimension: Dimension, told: tuple[str, str], issu
     levels = {level for level in touched if not left[level]}
     for name in secondary:
         if name not in dimension.attributes:
-            issues.unresolved(told[0], "attribute", name, dimension.attributes, is_needed=False, wanted_by=told[1])
+            issues.add_unresolved_reference(told[0], "attribute", name, dimension.attributes, is_needed=False, wanted_by=told[1])
     return {name for name, one in dimension.attributes.items() if one.level in levels or name in secondary}
 
 
@@ -100,7 +102,7 @@ def _from_level(
     places = [levels.index(one) for one in texts if one in levels]
     for one in texts:
         if one not in levels:
-            issues.unresolved(told[0], "level", one, levels, is_needed=False, wanted_by=told[1])
+            issues.add_unresolved_reference(told[0], "level", one, levels, is_needed=False, wanted_by=told[1])
     if texts and not places:
         return ()
     return levels[min(places, default=0) :]

@@ -41,7 +41,7 @@ def model_names(folder: ModelFolder) -> tuple[str, ...]:
     return tuple(sorted(({*folder.of_type("model"), *folder.of_type("composite_model")}) - hidden))
 
 
-def resolve_kept(content: bytes, name: str) -> SemanticModel:
+def resolve_stored_model(content: bytes, name: str) -> SemanticModel:
     """A model of the folder that `ModelFolder.to_bytes` kept."""
     return ModelResolver(folder_from_bytes(content, name)).resolve(name)
 
@@ -128,7 +128,7 @@ class ModelResolver:
                 if str(step) not in known:
                     where = f"{document.file}:{partition.line}"
                     who = f"partition `{partition['unique_name']}`"
-                    self._issues.unresolved(where, "relationship", str(step), known, is_needed=False, wanted_by=who)
+                    self._issues.add_unresolved_reference(where, "relationship", str(step), known, is_needed=False, wanted_by=who)
 
     def _only_catalog(self) -> Document | None:
         catalogs = list(self._folder.of_type("catalog").values())
@@ -149,7 +149,7 @@ class ModelResolver:
             if name in models:
                 members.append(models[name])
             else:
-                self._issues.unresolved(
+                self._issues.add_unresolved_reference(
                     composite.where, "model", str(name), models, wanted_by=f"composite model `{composite.name}`"
                 )
         return members
@@ -164,7 +164,7 @@ class ModelResolver:
         for name in allowed:
             if name not in found:
                 where = self._catalog.where if self._catalog else self._folder.folder
-                self._issues.unresolved(
+                self._issues.add_unresolved_reference(
                     where, "dataset", name, found, is_needed=False, wanted_by="`dataset_properties`"
                 )
         return {
@@ -187,11 +187,11 @@ class ModelResolver:
         """Dataset, dimension and level exist and the columns pair up."""
         who, where = f"relationship `{relationship.name}`", relationship.where
         if relationship.from_dataset not in datasets:
-            self._issues.unresolved(where, "dataset", relationship.from_dataset, datasets, wanted_by=who)
+            self._issues.add_unresolved_reference(where, "dataset", relationship.from_dataset, datasets, wanted_by=who)
             return False
         dimension = self._dimensions.get(relationship.dimension)
         if dimension is None:
-            self._issues.unresolved(where, "dimension", relationship.dimension, self._dimensions, wanted_by=who)
+            self._issues.add_unresolved_reference(where, "dimension", relationship.dimension, self._dimensions, wanted_by=who)
             return False
         return self._is_sound_level(who, where, dimension, relationship.level, relationship.from_columns)
 
@@ -199,7 +199,7 @@ class ModelResolver:
         attribute = dimension.attributes.get(level)
         if attribute is None or attribute.kind != "level":
             levels = [name for name, one in dimension.attributes.items() if one.kind == "level"]
-            self._issues.unresolved(where, f"level of dimension `{dimension.name}`", level, levels, wanted_by=who)
+            self._issues.add_unresolved_reference(where, f"level of dimension `{dimension.name}`", level, levels, wanted_by=who)
             return False
         if attribute.key_columns and len(columns) != len(attribute.key_columns):
             message = (
@@ -217,7 +217,7 @@ class ModelResolver:
                 if name in self._dimensions:
                     names[str(name)] = None
                 else:
-                    self._issues.unresolved(
+                    self._issues.add_unresolved_reference(
                         document.where, "dimension", str(name), self._dimensions, wanted_by=f"model `{document.name}`"
                     )
         return tuple(names)
@@ -235,7 +235,7 @@ class ModelResolver:
                     calculations[name] = self._calculations[name]
                 elif name not in self._metrical:
                     where = f"{document.file}:{reference.line}"
-                    self._issues.unresolved(where, "metric", name, known, wanted_by=f"model `{document.name}`")
+                    self._issues.add_unresolved_reference(where, "metric", name, known, wanted_by=f"model `{document.name}`")
         # Calculations may stand on metrics that the model does not list.
         for name, metric in self._metrics.items():
             metrics.setdefault(name, metric)
@@ -264,7 +264,7 @@ class ModelResolver:
             is_known = metric.calculation_method in CALCULATION_METHODS
             if metric.dataset not in datasets:
                 who = f"metric `{metric.name}`"
-                self._issues.unresolved(metric.where, "dataset", metric.dataset, datasets, wanted_by=who)
+                self._issues.add_unresolved_reference(metric.where, "dataset", metric.dataset, datasets, wanted_by=who)
             if not is_known:
                 near = near_names(metric.calculation_method, CALCULATION_METHODS)
                 hint = f". Did you mean {' or '.join(f'`{method}`' for method in near)}?" if near else ""
@@ -286,14 +286,14 @@ class ModelResolver:
                     attribute = dimension.attributes.get(level)
                     if attribute is None or attribute.kind != "level":
                         who = f"hierarchy `{hierarchy.name}`"
-                        self._issues.unresolved(
+                        self._issues.add_unresolved_reference(
                             dimension.where, "level attribute", level, dimension.attributes, wanted_by=who
                         )
             for attribute in dimension.attributes.values():
                 if attribute.dataset and attribute.dataset not in self._folder.of_type("dataset"):
                     known = self._folder.of_type("dataset")
                     who = f"attribute `{attribute.name}`"
-                    self._issues.unresolved(attribute.where, "dataset", attribute.dataset, known, wanted_by=who)
+                    self._issues.add_unresolved_reference(attribute.where, "dataset", attribute.dataset, known, wanted_by=who)
             self._check_edges(dimension)
         self._check_cycles()
 
@@ -306,7 +306,7 @@ class ModelResolver:
                 continue
             target = self._dimensions.get(edge.dimension)
             if target is None:
-                self._issues.unresolved(edge.where, "dimension", edge.dimension, self._dimensions, wanted_by=who)
+                self._issues.add_unresolved_reference(edge.where, "dimension", edge.dimension, self._dimensions, wanted_by=who)
                 continue
             self._is_sound_level(who, edge.where, target, edge.level, edge.from_columns)
 

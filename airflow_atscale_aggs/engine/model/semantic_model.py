@@ -302,7 +302,7 @@ class SemanticModel:
         return self.metrics.get(name) or self.quantiles.get(name)
 
     @property
-    def facts(self) -> tuple[str, ...]:
+    def fact_datasets(self) -> tuple[str, ...]:
         """Datasets that relationships start from or that metrics live on, sorted."""
         own = {metric.dataset for metric in self.metrics.values() if not metric.dimension}
         return tuple(sorted({relationship.from_dataset for relationship in self.relationships} | own))

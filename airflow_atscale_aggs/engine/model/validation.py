@@ -63,7 +63,7 @@ class IssueList:
         """Note a warning at ``file:line``."""
         self._add(where, Severity.WARNING, code, message)
 
-    def unresolved(
+    def add_unresolved_reference(
         self, where: str, kind: str, name: str, known: Iterable[str], *, is_needed: bool = True, wanted_by: str = ""
     ) -> None:
         """Note a reference to nothing, with near names; an error when a build needs it."""

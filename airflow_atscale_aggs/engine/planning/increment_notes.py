@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit, moment_of, shown_bound
+from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, IndicatorUnit, moment_of, render_bound
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.planning.increments import (
     Decision,
@@ -57,12 +57,12 @@ def _told(fact: str, made: Segmented, given: IncrementsInput) -> list[str]:
     greatest = made.ranges[-1].through
     if greatest is not None and _is_far_ahead(made, greatest, given):
         told.append(
-            f"The greatest `{indicator.column}` of {fact} is {shown_bound(indicator.kind, greatest)}, in the future. The window "
+            f"The greatest `{indicator.column}` of {fact} is {render_bound(indicator.kind, greatest)}, in the future. The window "
             "stays where the other rows are; those in the future are read with every increment until their time comes."
         )
     if made.late and made.late > 0:
         start = made.ranges[0].after
-        bound = "" if start is None else shown_bound(indicator.kind, start)
+        bound = "" if start is None else render_bound(indicator.kind, start)
         told.append(
             f"{counted_rows(made.late)} of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
             f"to {bound}. Increments do not read that far back; a full rebuild does."

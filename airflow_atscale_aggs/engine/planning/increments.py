@@ -20,15 +20,15 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     IndicatorKind,
     IndicatorUnit,
     RowRange,
-    read_grace,
+    parse_grace_period,
+    render_bound,
     settled_bound,
-    shown_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import (
     Checksum,
     SourceState,
-    added,
+    add_checksums,
     changed_columns,
     changed_rows,
     replaced_table,
@@ -117,9 +117,9 @@ class Prospect:
     state: SourceState | None = None
 
     @property
-    def kept_checksum(self) -> Checksum | None:
+    def checksum_of_kept(self) -> Checksum | None:
         """Of the fact rows behind the settled segments that stay; None where not all are known."""
-        return added(one.checksum for one in self.kept)
+        return add_checksums(one.checksum for one in self.kept)
 
     @property
     def base(self) -> _Base | None:
@@ -196,7 +196,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     if (never := _why_never(definition, part, given)) is not None:
         return never
     column, written = dataset.incremental.column, dataset.incremental.grace_period
-    source, grace = given.sources[part.fact], read_grace(written)
+    source, grace = given.sources[part.fact], parse_grace_period(written)
     problem = type_problem(source, column)
     if grace is None:
         problem = f"the grace period `{written}` of dataset `{part.fact}` is not of the form 12h"
@@ -211,7 +211,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
         data_type=data_type,
         kind=kind,
         model_grace=grace,
-        grace=read_grace(given.grace_periods.get(part.fact, "")) or grace,
+        grace=parse_grace_period(given.grace_periods.get(part.fact, "")) or grace,
         last=last,
         full_reason=_why_full(last, (column, data_type), state, given),
         state=state,
@@ -401,7 +401,7 @@ def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts,
     if before.unit is not indicator.unit:
         return f"`{found.column}` was read in {before.unit} and is now in {indicator.unit}"
     expected, counted = _expected(found), looked_up.up_to.get(start)
-    what = f"rows of `{found.part.fact}` with `{found.column}` up to {shown_bound(found.kind, start)}"
+    what = f"rows of `{found.part.fact}` with `{found.column}` up to {render_bound(found.kind, start)}"
     if expected is not None and counted is not None and counted < expected:
         return (
             f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older than "
@@ -409,7 +409,7 @@ def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts,
         )
     if looked_up.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
         return f"all newer rows of `{found.part.fact}` are gone, and nobody knows whether the older ones are there"
-    kept = found.kept_checksum
+    kept = found.checksum_of_kept
     now = None if kept is None else looked_up.checksums.get((start, kept.columns))
     changed = "" if kept is None or now is None else changed_rows(kept, now)
     return f"{what} {changed}" if changed else ""

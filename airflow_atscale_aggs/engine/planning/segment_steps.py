@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.lattice import Derivation
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, row_count
-from airflow_atscale_aggs.engine.aggregates.provenance import added
+from airflow_atscale_aggs.engine.aggregates.provenance import add_checksums
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, NewSegment, Segment
 from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Verification
 from airflow_atscale_aggs.engine.planning.increments import Segmented
@@ -158,7 +158,7 @@ class SegmentComposer:
             count_sql=self._counted(self._target(1), fact_rows),
             analyze_sql=made.analyze_sql,
             merges=tuple(one.key for one in merged),
-            checksum=added(one.checksum for one in merged),
+            checksum=add_checksums(one.checksum for one in merged),
             create_sql=self._create(1, combined(self._part, tables, context.sources)),
             verification=context.verifications.merging(
                 self._part, self._target(1), exp.Subquery(this=united(self._part, tables))

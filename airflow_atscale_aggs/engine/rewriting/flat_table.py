@@ -48,7 +48,7 @@ class SurfaceNames:
         self._unique: dict[str, dict[Meaning, None]] = {}
         self._labels: dict[str, dict[Meaning, None]] = {}
         roles: set[Role] = set()
-        for fact in model.facts:
+        for fact in model.fact_datasets:
             for attribute, bound in paths.attributes_of(fact).items():
                 roles.add(attribute.role)
                 if perspective is not None and perspective.hides(attribute):

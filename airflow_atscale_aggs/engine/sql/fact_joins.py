@@ -186,7 +186,7 @@ class JoinComposer:
     def _check_types(self, step: JoinStep) -> None:
         """By name and before the warehouse does, which some do not do until they meet a row."""
         ours, theirs = self._sources[step.from_dataset], self._sources[step.to_dataset]
-        if [*map(ours.told_type, step.from_columns)] == [*map(theirs.told_type, step.to_columns)]:
+        if [*map(ours.find_column_type, step.from_columns)] == [*map(theirs.find_column_type, step.to_columns)]:
             return
         pairs = zip(_join_columns(ours, step.from_columns), _join_columns(theirs, step.to_columns), strict=True)
         reason = refused_join(pairs, self._sources.dialect)
@@ -272,7 +272,7 @@ class JoinComposer:
 
 
 def _join_columns(source: DatasetSource, names: Iterable[str]) -> list[JoinColumn]:
-    return [JoinColumn(source.dataset.name, name, source.told_type(name)) for name in names]
+    return [JoinColumn(source.dataset.name, name, source.find_column_type(name)) for name in names]
 
 
 def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange, read_value, shown_bound
+from airflow_atscale_aggs.engine.aggregates.indicator import (
+    IndicatorKind,
+    RowRange,
+    parse_indicator_value,
+    render_bound,
+)
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
@@ -66,7 +71,7 @@ def within(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expression 
 
 def literal(kind: IndicatorKind, bound: int) -> exp.Expression:
     """A bound as a typed literal."""
-    shown = shown_bound(kind, bound)
+    shown = render_bound(kind, bound)
     if kind is IndicatorKind.INTEGER:
         return exp.Literal.number(shown) if bound >= 0 else exp.Neg(this=exp.Literal.number(shown.lstrip("-")))
     return exp.cast(exp.Literal.string(shown), "timestamptz" if kind is IndicatorKind.INSTANT else "timestamp")
@@ -145,7 +150,7 @@ def lookup_statement(
 
 
 def _readable(value: exp.Expression, kind: IndicatorKind, dialect: Dialect) -> exp.Expression:
-    """A value whose text `read_value` understands, with all digits."""
+    """A value whose text `parse_indicator_value` understands, with all digits."""
     if kind is IndicatorKind.INSTANT and dialect.epoch_micros is not None:
         return exp.Anonymous(this=dialect.epoch_micros, expressions=[value])
     if kind is IndicatorKind.INTEGER or dialect.timestamp_format is None:
@@ -161,12 +166,12 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
     for what, bound, value in rows:
         number = int(str(what))
         if number == _GREATEST:
-            greatest = None if value is None else read_value(kind, str(value))
+            greatest = None if value is None else parse_indicator_value(kind, str(value))
             is_readable = value is None or greatest is not None
         elif number == _NULLS:
             nulls = int(str(value))
         elif number == _NEWEST:
-            newest = None if value is None else read_value(kind, str(value))
+            newest = None if value is None else parse_indicator_value(kind, str(value))
             if newest is not None:
                 counts[_NEWEST][int(str(bound))] = newest
         else:

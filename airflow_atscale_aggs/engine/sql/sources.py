@@ -16,13 +16,13 @@ from airflow_atscale_aggs.engine.errors import DefinitionError, near_names
 from airflow_atscale_aggs.engine.model.datasets import (
     Column,
     Dataset,
-    FoundTables,
+    ExistingTables,
     PhysicalTables,
     SqlVariant,
     TableColumns,
     TableKey,
+    find_column_type,
     table_key,
-    told_type,
 )
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, Folding
 from airflow_atscale_aggs.engine.sql.quoting import identifier
@@ -73,7 +73,7 @@ class DatasetSource:
         else:
             what = f"table `{'.'.join(part for part in key if part)}`"
             if key not in physical:
-                if isinstance(physical, FoundTables) and physical.reasons.get(key):
+                if isinstance(physical, ExistingTables) and physical.reasons.get(key):
                     raise _elsewhere(dataset, what, physical.reasons[key])
                 raise _not_there(dataset, what, [name for _, _, name in physical])
             found = physical[key]
@@ -181,7 +181,7 @@ class DatasetSource:
         """
         declared = self.dataset.columns.get(name)
         is_calculated = declared is not None and bool(declared.variants)
-        if not is_calculated and self.told_type(name):
+        if not is_calculated and self.find_column_type(name):
             return self.data_type(name) in _SINGLE_TYPES
         if self.data_type(name) in _FLOATING_TYPES:
             return True
@@ -196,10 +196,10 @@ class DatasetSource:
         own = {reference.name for reference in calculation.find_all(exp.Column)}
         return any(self._columns.get(name, "").casefold() in _SINGLE_TYPES for name in own)
 
-    def told_type(self, name: str) -> str:
+    def find_column_type(self, name: str) -> str:
         """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell."""
         if name not in self._told_types:
-            self._told_types[name] = told_type(self.dataset, name, self._columns)
+            self._told_types[name] = find_column_type(self.dataset, name, self._columns)
         return self._told_types[name]
 
     def _physical_name(self, name: str) -> str:

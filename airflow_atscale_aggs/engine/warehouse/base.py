@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
+from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 Row = tuple[Any, ...]
@@ -43,7 +43,7 @@ class WarehouseSession(Protocol):
         The block is told whether that is so; where the dialect's row knows no such thing, statements commit one by one.
         """
 
-    def columns(self, tables: Sequence[TableKey]) -> FoundTables:
+    def columns(self, tables: Sequence[TableKey]) -> ExistingTables:
         """Column name to type, as the warehouse spells them, for each (database, schema, table) that exists.
 
         Keys come back as they were asked for; a table that does not exist is absent. Table names are matched exactly,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
-from airflow_atscale_aggs.engine.model.datasets import FoundTables, TableKey
+from airflow_atscale_aggs.engine.model.datasets import ExistingTables, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.base import Row
@@ -122,17 +122,17 @@ class DbApiSession:
         self._is_in_transaction = False
         self.execute("COMMIT")
 
-    def columns(self, tables: Sequence[TableKey]) -> FoundTables:
+    def columns(self, tables: Sequence[TableKey]) -> ExistingTables:
         """Columns and types of the tables that exist, in one round trip. See `base.WarehouseSession.columns`."""
         if not tables:
-            return FoundTables({}, {})
+            return ExistingTables({}, {})
         names = ", ".join(sorted({text_literal(name.lower()) for _, _, name in tables}))
         rows = self.fetch_all(self.dialect.columns.replace("{names}", names))
         best = {key: best_table(key, rows) for key in tables}
         found = {key: columns for key, columns in best.items() if columns is not None}
         absent = [key for key in tables if key not in found]
         reasons = {key: why_absent(key, rows, self._database()) for key in absent}
-        return FoundTables(found, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
+        return ExistingTables(found, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
 
     def _database(self) -> str:
         """The session's own; empty where the warehouse does not tell."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 
 
@@ -26,7 +26,7 @@ class Deployed:
     def model(self) -> SemanticModel:
         """As the registry keeps it."""
         (record,) = self.workspace.registry.models()
-        return resolve_kept(self.workspace.registry.content(record.deployment_id), self.report.models[0].model)
+        return resolve_stored_model(self.workspace.registry.content(record.deployment_id), self.report.models[0].model)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_name
 from airflow_atscale_aggs.engine.advising.candidates import CandidateGrain, candidate_grains, serving_table
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement, combine_requirements
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of, derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
@@ -67,14 +67,14 @@ def test_closure_and_reduction() -> None:
     space = _space()
 
     assert space.closure(_mask(space, "Day")) == _mask(space, "Day", "Month", "Year")
-    assert space.reduced(_mask(space, "Year", "Day", "Region", "Shop")) == _mask(space, "Day", "Shop")
+    assert space.reduce(_mask(space, "Year", "Day", "Region", "Shop")) == _mask(space, "Day", "Shop")
 
 
 def test_what_is_not_proven_does_not_count() -> None:
     """Without proofs every attribute stands for itself."""
     space = GrainSpace(_ALL.values(), frozenset(), fact_rows=_FACT, measured=_SINGLES)
 
-    assert space.reduced(_mask(space, "Year", "Day")) == _mask(space, "Year", "Day")
+    assert space.reduce(_mask(space, "Year", "Day")) == _mask(space, "Year", "Day")
 
 
 def test_estimates() -> None:
@@ -109,13 +109,13 @@ def test_a_grain_serves_what_the_lattice_derives_from_it(asked: list[list[str]],
 def test_no_grain_is_better_than_a_join_of_needs(asked: list[list[str]]) -> None:
     """Whatever grain serves some needs, a candidate serves the same ones with no more rows."""
     space = _space()
-    needs = combined(_need(*names) for names in asked)
+    needs = combine_requirements(_need(*names) for names in asked)
     candidates = candidate_grains(space, needs, largest=_FACT, most=10_000)
-    rows = [space.rows(space.reduced(one.mask)) for one in candidates]
+    rows = [space.rows(space.reduce(one.mask)) for one in candidates]
     table = serving_table(space, candidates, needs)
     for size in range(len(_ALL) + 1):
         for names in itertools.combinations(_ALL, size):
-            any_grain = CandidateGrain(space.reduced(_mask(space, *names)))
+            any_grain = CandidateGrain(space.reduce(_mask(space, *names)))
             (serves,) = serving_table(space, [any_grain], needs)
             if serves.any():
                 as_good = [
@@ -128,7 +128,7 @@ def test_exact_distinct_counts_get_their_own_grain() -> None:
     """They serve themselves only; other needs are served by it as by any other grain."""
     space = _space()
     exact = _need("Month", "Year", measures=(StoredMeasure(StoredFunction.COUNT_DISTINCT, "sales", "customer"),))
-    needs = combined([exact, _need("Year", weight=0.5)])
+    needs = combine_requirements([exact, _need("Year", weight=0.5)])
     candidates = candidate_grains(space, needs, largest=_FACT, most=100)
     table = serving_table(space, candidates, needs)
     (own,) = [number for number, one in enumerate(candidates) if one.exact >= 0]

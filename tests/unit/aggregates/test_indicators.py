@@ -17,10 +17,10 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     IndicatorUnit,
     RowRange,
     infer_unit,
-    read_grace,
-    read_value,
+    parse_grace_period,
+    parse_indicator_value,
+    render_bound,
     settled_bound,
-    shown_bound,
 )
 from airflow_atscale_aggs.engine.aggregates.segment import Segment, SegmentKey, run_to_merge
 
@@ -89,7 +89,7 @@ def test_clocks_that_are_put_back_hold_the_bound_back() -> None:
         _indicator(IndicatorKind.TIMESTAMP), GracePeriod(10, "m"), greatest=greatest, now=began, zone=zone
     )
 
-    assert shown_bound(IndicatorKind.TIMESTAMP, bound) == "2026-10-25 01:38:59.999999"
+    assert render_bound(IndicatorKind.TIMESTAMP, bound) == "2026-10-25 01:38:59.999999"
 
 
 @given(now=_MOMENTS, ahead=st.integers(-(10**6), 10**6), grace=st.integers(0, 10**5))
@@ -118,13 +118,13 @@ def test_bounds_stay_in_the_calendar(greatest: str, grace: GracePeriod, zone: st
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for kind in (IndicatorKind.TIMESTAMP, IndicatorKind.INSTANT):
         text = greatest if kind is IndicatorKind.TIMESTAMP else f"{greatest}+00"
-        found = read_value(kind, text)
+        found = parse_indicator_value(kind, text)
         assert found is not None
 
         bound = settled_bound(_indicator(kind), grace, greatest=found, now=now, zone=ZoneInfo(zone))
 
         assert bound < _micros(now) + 14 * 3600 * 10**6
-        assert read_value(kind, shown_bound(kind, bound)) == bound
+        assert parse_indicator_value(kind, render_bound(kind, bound)) == bound
 
 
 def test_plain_numbers_know_no_clock() -> None:
@@ -168,13 +168,13 @@ def test_a_bare_grace_period_is_in_units_of_the_indicator() -> None:
 )
 def test_values_as_warehouses_write_them(kind: IndicatorKind, text: str, expected: int | None) -> None:
     """Digits beyond microseconds round up, so that a row is not above its own bound."""
-    assert read_value(kind, text) == expected
+    assert parse_indicator_value(kind, text) == expected
 
 
 @given(st.integers(-(10**15), 4 * 10**15), st.sampled_from(list(IndicatorKind)))
 def test_bounds_read_back_as_they_were_written(bound: int, kind: IndicatorKind) -> None:
     """No bound drifts on its way through SQL."""
-    assert read_value(kind, shown_bound(kind, bound)) == bound
+    assert parse_indicator_value(kind, render_bound(kind, bound)) == bound
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_units_are_inferred_where_only_one_makes_sense(value: int, expected: Ind
 )
 def test_units_of_a_grace_period(text: str, seconds: int) -> None:
     """Those of SML; a bare number is seconds, where seconds are meant at all."""
-    grace = read_grace(text)
+    grace = parse_grace_period(text)
 
     assert grace is not None
     assert grace.seconds == seconds
@@ -208,7 +208,7 @@ def test_units_of_a_grace_period(text: str, seconds: int) -> None:
 @pytest.mark.parametrize("text", ["", "d", "1y", "1.5h", "-1d", "1 2", "1d2h"])
 def test_what_is_no_grace_period(text: str) -> None:
     """A whole number, and one unit or none."""
-    assert read_grace(text) is None
+    assert parse_grace_period(text) is None
 
 
 def test_ranges_for_people() -> None:

@@ -7,7 +7,7 @@ import pytest
 from airflow_atscale_aggs.engine.aggregates.provenance import (
     Checksum,
     SourceState,
-    added,
+    add_checksums,
     changed_columns,
     changed_rows,
     read_checksum,
@@ -46,10 +46,10 @@ def test_checksums_of_ranges_add_up() -> None:
     one = read_checksum(("a",), [("0", "2", str(2**70)), (-5, 1, -3)])
     other = read_checksum(("a",), [(0, 1, 5)])
 
-    assert added([one, other]) == read_checksum(("a",), [(0, 3, 2**70 + 5), (-5, 1, -3)])
-    assert added([one, None]) is None
-    assert added([one, read_checksum(("b",), [])]) is None
-    assert added([]) is None
+    assert add_checksums([one, other]) == read_checksum(("a",), [(0, 3, 2**70 + 5), (-5, 1, -3)])
+    assert add_checksums([one, None]) is None
+    assert add_checksums([one, read_checksum(("b",), [])]) is None
+    assert add_checksums([]) is None
 
 
 def test_the_first_column_that_differs_is_told() -> None:

@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     as_text,
     differences,
     group_differences,
-    have_changed,
+    has_changed,
     scale_of,
     totals_of,
     undecidable,
@@ -106,8 +106,8 @@ def test_rounding_is_no_change_of_the_facts():
         totals_of(verification.facts, row) for row in ((3, 0.3, 0.3, "a"), (3, 0.1 + 0.2, 0.3, "a"), (4, 0.3, 0.3, "a"))
     )
 
-    assert not have_changed(verification, before, same)
-    assert have_changed(verification, before, after)
+    assert not has_changed(verification, before, same)
+    assert has_changed(verification, before, after)
 
 
 @pytest.mark.parametrize(

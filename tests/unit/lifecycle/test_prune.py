@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, ranked, to_prune
+from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune, rank_instances
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -144,13 +144,13 @@ def _instance(name: str, uses: int, days_ago: int, *, of: str = "", is_active: b
 )
 def test_instances_are_ranked_by_recency_and_frequency(instances: list[RetainedInstance], order: str) -> None:
     """Both count the same."""
-    assert "".join(one.id for one in ranked(instances)) == order
+    assert "".join(one.id for one in rank_instances(instances)) == order
 
 
 def test_parts_of_one_definition_go_together() -> None:
     """It is not built any more, so its other part would grow old; its inactive instances wait for their own rank."""
     parts = [_instance("x1", 5, 0, of="x"), _instance("x2", 1, 3, of="x"), _instance("y", 3, 1)]
 
-    gone = to_prune(parts, desired=2, excess=1)
+    gone = choose_instances_to_prune(parts, desired=2, excess=1)
 
     assert {(rank, one.id) for rank, one in gone} == {(1, "x1"), (3, "x2")}

@@ -45,7 +45,7 @@ class _Crashes(RuleBasedStateMachine):
         new_budget = lambda: Budget(self.budget.read_bytes, self.budget.signals)  # noqa: E731
         self.watcher = Watcher(self.watch, fsspec.core.url_to_fs, state, new_budget)
         self.told += self.watcher.state.untold  # told again: nobody knows whether they were stored
-        self.watcher.told(self.watcher.state.untold)
+        self.watcher.confirm(self.watcher.state.untold)
 
     def write_state(self) -> None:
         self.stored = json.dumps(self.watcher.state.to_json())
@@ -76,7 +76,7 @@ class _Crashes(RuleBasedStateMachine):
         if killed == "before confirming":
             self.start()
             return
-        self.watcher.told(look.signals)
+        self.watcher.confirm(look.signals)
         self.write_state()
 
     def after_writing(self) -> None:

@@ -33,7 +33,7 @@ class _Nights:
             self.now += 1
             look = watcher.look(self.now)
             assert (look.problems, look.hopeless) == ([], [])
-            watcher.told(look.signals)
+            watcher.confirm(look.signals)
             self.state = watcher.state
             signals += look.signals
         self.ids += [signal.id for signal in signals]

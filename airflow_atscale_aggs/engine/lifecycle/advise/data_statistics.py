@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.advising.advisor import DefinedPart, FactDemand
+from airflow_atscale_aggs.engine.advising.advisor import DefinedPart, FactWorkload
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.widths import RowWidths
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
@@ -42,7 +42,7 @@ class Statistician:
 
     def demand_of(
         self, fact: str, needs: Sequence[QueryRequirement], defined: Sequence[DefinedPart]
-    ) -> FactDemand | None:
+    ) -> FactWorkload | None:
         """What is asked of one fact, with its statistics; None when the fact cannot be read.
 
         Needs that cannot be built here, because a column or table is not there, are left out.
@@ -67,7 +67,7 @@ class Statistician:
             unsafe=frozenset(name for name in datasets if not own[name].immutable),
         )
         known_parts = tuple(one if one.rows is not None else _with_rows(one, counted) for one in defined)
-        return FactDemand(
+        return FactWorkload(
             fact=fact,
             space=space,
             needs=kept,
@@ -153,7 +153,7 @@ class Statistician:
         """Each attribute, each set of attributes of one role that is asked for, and the heaviest grains."""
         grains: dict[tuple[BoundAttribute, ...], None] = {(bound,): None for bound in space.attributes}
         for number, need in enumerate(needs):
-            asked = space.bound(space.reduced(space.mask(need.grain)))
+            asked = space.bound(space.reduce(space.mask(need.grain)))
             for role in dict.fromkeys(bound.attribute.role for bound in asked):
                 grains[tuple(bound for bound in asked if bound.attribute.role == role)] = None
             if number < _NEEDS_MEASURED_AT_ONCE:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_atscale_aggs.engine.advising.advisor import Advice, FactDemand
+from airflow_atscale_aggs.engine.advising.advisor import Advice, FactWorkload
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ServiceRecord
 
 MAKES_ROOM = "the budget has no room for both, and the queries of the log are served better without it"
@@ -46,7 +46,7 @@ NOTHING = Replaceable(sizes={})
 
 
 def ways_to_make_room(
-    demands: Sequence[FactDemand], served_long: frozenset[str], *, builds: float, in_bytes: bool
+    demands: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
 ) -> list[Replaceable]:
     """Some and more of those that may give way, the least worth for their size first.
 
@@ -66,7 +66,7 @@ def ways_to_make_room(
 
 
 def best_way(
-    demands: Sequence[FactDemand], ways: Sequence[Replaceable], advised: Callable[..., Advice], *, builds: float
+    demands: Sequence[FactWorkload], ways: Sequence[Replaceable], advised: Callable[..., Advice], *, builds: float
 ) -> Replaceable:
     """The way after which queries and builds read least; none, unless that is clearly less.
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.advising.predicted_grains import (
     Chain,
     all_member_definitions,
-    chosen_of_chain,
+    choose_grain_of_chain,
     dimension_chains,
     fact_shape,
     predicted_definition,
@@ -180,7 +180,7 @@ class _Prediction:
         for chain in chains:
             counted = [counts.get((part.fact, _grain(part))) for part in chain]
             least = self._settings.predict_dimension_compression
-            chosen = chosen_of_chain(chain, rows.get(chain[0].fact, 0), counted, compression=least)
+            chosen = choose_grain_of_chain(chain, rows.get(chain[0].fact, 0), counted, compression=least)
             if chosen is None:
                 continue
             definition = predicted_definition(self._model, known.record.id, chosen)

@@ -13,12 +13,12 @@ from datetime import datetime
 from airflow_atscale_aggs.engine.advising.advisor import (
     Advice,
     DefinedPart,
-    FactDemand,
+    FactWorkload,
     Proposal,
     advise,
 )
-from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label, aggregate_name, listed, times
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement
+from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label, aggregate_name, attribute_names, times
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
@@ -193,7 +193,7 @@ def recommend(
         advice = _settled(demands, statistician, settings, allowed.left, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     found, blocked = _recommendations(known, advice, wanted, records)
-    refused = tuple(Unserved(listed(need.part), need.weight, reason) for need, reason in advice.refused)
+    refused = tuple(Unserved(attribute_names(need.part), need.weight, reason) for need, reason in advice.refused)
     report = RecommendReport(
         model=record.name,
         model_id=record.id,
@@ -214,9 +214,9 @@ def _with_room(
     workspace: Workspace,
     model_id: str,
     allowed: Allowance,
-    demands: Sequence[FactDemand],
+    demands: Sequence[FactWorkload],
     at: tuple[Settings, float, datetime],
-) -> tuple[list[FactDemand], Allowance]:
+) -> tuple[list[FactWorkload], Allowance]:
     """Without those that had better give way, when they had as long as a query takes to count half."""
     settings, builds, now = at
     registry = workspace.registry
@@ -225,7 +225,7 @@ def _with_room(
     )
     ways = ways_to_make_room(demands, old, builds=builds, in_bytes=allowed.in_bytes)
 
-    def advised(those: Sequence[FactDemand], way: Replaceable) -> Advice:
+    def advised(those: Sequence[FactWorkload], way: Replaceable) -> Advice:
         return advise(those, settings, budget=replace(allowed, released=way).left, builds=builds)
 
     best = best_way(demands, ways, advised, builds=builds)
@@ -290,7 +290,7 @@ def _demand(
 
 def _nothing_secured(demand: Workload) -> Workload:
     reason = "the model has row security; `aggregates.create.securityDimensions.enabled` is false"
-    refused = [Unserved(listed(need.part), need.weight, reason) for need in demand.needs]
+    refused = [Unserved(attribute_names(need.part), need.weight, reason) for need in demand.needs]
     return Workload((), (*demand.unserved, *refused))
 
 
@@ -306,7 +306,7 @@ def _demands(
     needs: Sequence[QueryRequirement],
     measured: tuple[Statistician, Mapping[tuple[str, str], int]],
     ignored: frozenset[str],
-) -> list[FactDemand]:
+) -> list[FactWorkload]:
     """By fact: needs, statistics, and what is defined already."""
     statistician, sizes = measured
     by_fact: dict[str, list[QueryRequirement]] = {}
@@ -334,7 +334,7 @@ def _demands(
     return found
 
 
-def _allowance(demands: Sequence[FactDemand], settings: Settings, wanted: RecommendRequest) -> Allowance:
+def _allowance(demands: Sequence[FactWorkload], settings: Settings, wanted: RecommendRequest) -> Allowance:
     """In bytes where the request says so, or says nothing and the settings do."""
     in_rows = sum(demand.space.fact_rows for demand in demands)
     told = settings.demand_bytes if wanted.budget_bytes is None and wanted.percent is None else wanted.budget_bytes
@@ -356,7 +356,7 @@ def _table_bytes(session: WarehouseSession, workspace: Workspace, model_id: str)
 
 
 def _settled(
-    demands: Sequence[FactDemand],
+    demands: Sequence[FactWorkload],
     statistician: Statistician,
     settings: Settings,
     budget: Budget,
@@ -384,7 +384,7 @@ def _recommendations(
         definition = _definition(known, proposal, wanted.origin, names)
         if definition.id in blocked:
             reason = f"`{definition.name}` would answer, but a person has blocked it"
-            left_out.append(Unserved(listed(proposal.part), proposal.queries, reason))
+            left_out.append(Unserved(attribute_names(proposal.part), proposal.queries, reason))
             continue
         is_sketched = proposal.is_measured and bool(proposal.part.attributes)
         found.append(
@@ -424,7 +424,7 @@ def _definition(
 
 def _reason(proposal: Proposal, *, is_likely: bool) -> str:
     heaviest = proposal.heaviest
-    reads = f"{listed(heaviest.part)} reads {proposal.rows:,.0f} rows instead of {proposal.heaviest_cost:,.0f}"
+    reads = f"{attribute_names(heaviest.part)} reads {proposal.rows:,.0f} rows instead of {proposal.heaviest_cost:,.0f}"
     if is_likely:
         return f"likely by the model's structure: {reads}"
     others = proposal.queries - heaviest.weight

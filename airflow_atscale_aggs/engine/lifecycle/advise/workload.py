@@ -10,7 +10,11 @@ from itertools import pairwise
 from sqlglot import TokenType, tokenize
 from sqlglot.errors import SqlglotError
 
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined, needs_of_structure
+from airflow_atscale_aggs.engine.advising.query_requirements import (
+    QueryRequirement,
+    combine_requirements,
+    requirements_of_structure,
+)
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import SKETCHES, StoredFunction, row_count
 from airflow_atscale_aggs.engine.errors import QueryError, UnreadableQueryError
@@ -93,7 +97,7 @@ def workload_of_structure(known: ModelSnapshot, settings: Settings, facts: Seque
         if facts is None or fact in facts
     ]
     reader = _DemandReader(known, settings)
-    for need in needs_of_structure(known.model, known.paths, stored):
+    for need in requirements_of_structure(known.model, known.paths, stored):
         reader.take(need, ", ".join(sorted(one.query_name for one in need.grain)))
     return reader.demand()
 
@@ -120,7 +124,7 @@ def storable_metrics(model: SemanticModel, settings: Settings) -> Mapping[str, M
 
     Those that the model lists, and those that its listed calculations stand on.
     """
-    found: dict[str, dict[str, Metric]] = {fact: {} for fact in model.facts}
+    found: dict[str, dict[str, Metric]] = {fact: {} for fact in model.fact_datasets}
     base = BaseMetrics(model)
     for name in dict.fromkeys(one for listed in model.listed for one in base.of(listed)[0]):
         metric = model.metrics[name]
@@ -147,7 +151,7 @@ class _DemandReader:
 
     def demand(self) -> Workload:
         """All that was collected."""
-        return Workload(combined(self._needs), tuple(sorted(self._unserved, key=lambda one: -one.weight)))
+        return Workload(combine_requirements(self._needs), tuple(sorted(self._unserved, key=lambda one: -one.weight)))
 
     def add_logged(self, record: QueryRecord, weight: float) -> None:
         """A query of the log: its text without values, or, where that cannot be read, what was noted of it."""
@@ -218,7 +222,7 @@ class _DemandReader:
         for name in sorted(used):
             if name in datasets and not datasets[name].allow_aggregates:
                 return f"dataset `{name}` has `allow_aggregates: false`"
-        is_dimension = not need.metrics and need.part.fact not in self._known.model.facts
+        is_dimension = not need.metrics and need.part.fact not in self._known.model.fact_datasets
         for bound in need.part.attributes:
             attribute = self._known.model.dimensions[bound.attribute.role.dimension].attributes[bound.attribute.name]
             if attribute.exclude_from_dim_agg if is_dimension else attribute.exclude_from_fact_agg:

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     Verified,
     differences,
     group_differences,
-    have_changed,
+    has_changed,
     totals_of,
     undecidable,
 )
@@ -109,7 +109,7 @@ def _with_totals(session: WarehouseSession, comparison: Comparison) -> Verified:
         return replace(verified, totals=now, undecided=undecidable(verification, now))
     if comparison.is_snapshot and not (comparison.is_derived and known is None):
         raise _mismatch(comparison, found)
-    if known is not None and not have_changed(verification, known, now):
+    if known is not None and not has_changed(verification, known, now):
         raise _mismatch(comparison, found)
     note = f"{found[0]}, but the facts may have changed since {comparison.source} was read"
     if comparison.is_snapshot:

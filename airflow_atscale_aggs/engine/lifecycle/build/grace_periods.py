@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_atscale_aggs.engine.aggregates.indicator import read_grace
+from airflow_atscale_aggs.engine.aggregates.indicator import parse_grace_period
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import GracePeriodError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -36,7 +36,7 @@ def check_grace_periods(
         own = datasets[name].incremental
         if own is None:
             raise GracePeriodError(name, duration, "the dataset has no incremental indicator")
-        if read_grace(duration) is None:
+        if parse_grace_period(duration) is None:
             raise GracePeriodError(name, duration, "it is not of the form 12h")
         effect = "; without effect, since this batch is built in full" if build_type is BuildType.FULL else ""
         notes.append(f"Grace period of {name}: {duration} instead of {own.grace_period}{effect}.")

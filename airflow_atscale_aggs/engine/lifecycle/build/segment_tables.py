@@ -102,7 +102,7 @@ def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -
             continue
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
-            verification=one.verification.with_text_replaced(TARGET_ATTEMPT, str(claim.attempt)),
+            verification=one.verification.replace_text(TARGET_ATTEMPT, str(claim.attempt)),
             level=VerificationLevel.TOTALS,
             known=None,
             is_derived=False,

@@ -6,7 +6,7 @@ Needs an SQL library, which models without any of it need not wait for.
 from __future__ import annotations
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key, told_type
+from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, find_column_type, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
@@ -38,7 +38,9 @@ def tell_members(model: SemanticModel, paths: JoinPaths, physical: PhysicalTable
                         f"`{column or attribute.name_column}` ({kind}); queries that name no level of it fail"
                     )
                     issues.warning(hierarchy.default_member.where, "default-member", message)
-    found = {bound.attribute.name: bound for fact in model.facts for bound in paths.attributes_of(fact).values()}
+    found = {
+        bound.attribute.name: bound for fact in model.fact_datasets for bound in paths.attributes_of(fact).values()
+    }
     for bound in found.values():
         dataset = model.datasets.get(bound.dataset)
         if bound.empty is None or dataset is None:
@@ -56,7 +58,7 @@ def _type_of(dataset: Dataset, column: str, physical: PhysicalTables) -> str:
     """In lower case; empty when nobody tells."""
     key = table_key(dataset)
     declared = dataset.columns.get(column)
-    told = told_type(dataset, column, physical.get(key, {}) if key is not None else {})
+    told = find_column_type(dataset, column, physical.get(key, {}) if key is not None else {})
     return (told or (declared.data_type if declared else "") or "").casefold()
 
 

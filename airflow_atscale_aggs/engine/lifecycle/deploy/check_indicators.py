@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_atscale_aggs.engine.aggregates.indicator import read_grace
+from airflow_atscale_aggs.engine.aggregates.indicator import parse_grace_period
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables
 from airflow_atscale_aggs.engine.model.validation import IssueList
@@ -40,7 +40,7 @@ def check_indicators(
 
 def _check_grace(dataset: Dataset, issues: IssueList) -> None:
     written = dataset.incremental.grace_period if dataset.incremental else ""
-    if read_grace(written) is None:
+    if parse_grace_period(written) is None:
         message = (
             f"the grace period `{written}` of dataset `{dataset.name}` is not of the form 12h; write a whole number and one "
             "of s, m, h, d, w, or a bare number in the unit of the indicator"

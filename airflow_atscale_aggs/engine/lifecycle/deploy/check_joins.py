@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key, told_type
+from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, find_column_type, table_key
 from airflow_atscale_aggs.engine.model.semantic_model import DimensionRelationship, Relationship, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
@@ -23,7 +23,9 @@ class _Side:
         """The columns with their types, as far as the warehouse tells them."""
         key = table_key(self.dataset)
         found = {} if key is None else physical.get(key, {})
-        return [JoinColumn(self.dataset.name, name, told_type(self.dataset, name, found)) for name in self.columns]
+        return [
+            JoinColumn(self.dataset.name, name, find_column_type(self.dataset, name, found)) for name in self.columns
+        ]
 
 
 def read_columns(workspace: Workspace, models: Sequence[SemanticModel], issues: IssueList) -> PhysicalTables:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, model_id
-from airflow_atscale_aggs.engine.aggregates.rebinding import rebound, why_left
+from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_joins import read_columns, tell_refused_joins
@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reach import files_behind
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_kept
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -118,7 +118,7 @@ def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel
     known = {one.id: one for one in registry.models()}.get(deployment.model_id)
     if known is None or not _has_predicted(registry, deployment.model_id):
         return None
-    return resolve_kept(registry.content(known.deployment_id), known.name)
+    return resolve_stored_model(registry.content(known.deployment_id), known.name)
 
 
 def _has_predicted(registry: RegistryReader, identity: str) -> bool:
@@ -179,8 +179,8 @@ def _system_defined(
         definition = record.definition
         if not definition.origin.is_system_defined:
             continue
-        why = why_left(definition, model, paths)
-        again = rebound(definition, paths)
+        why = why_undefinable(definition, model, paths)
+        again = rebind(definition, paths)
         if why:
             left[definition.id] = why
         elif again is not None and again != definition:

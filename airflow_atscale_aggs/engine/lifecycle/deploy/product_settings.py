@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_atscale_aggs.engine.errors import SettingError
 from airflow_atscale_aggs.engine.model.folder_reader import Document, ModelFolder
-from airflow_atscale_aggs.engine.settings import Settings, known_key, why_without_effect
+from airflow_atscale_aggs.engine.settings import Settings, find_setting_key, why_without_effect
 
 OURS = "aggregate_settings"
 
@@ -32,7 +32,7 @@ def settings_of(model: str, found: ModelFolder) -> dict[str, str]:
                 continue
             try:
                 Settings().with_values({str(key): value})
-                values[known_key(str(key))] = str(value)
+                values[find_setting_key(str(key))] = str(value)
             except SettingError as error:
                 note = found.issues.error if is_ours else found.issues.warning
                 note(document.where, "setting", str(error) if is_ours else f"a setting that has no effect: {error}")
@@ -43,7 +43,7 @@ def check_settings(models: Sequence[str], found: ModelFolder) -> None:
     """Issues of settings for models that do not exist, and of what is no mapping."""
     for document in found.of_type(OURS).values():
         if document.value["model"] not in models:
-            found.issues.unresolved(document.where, "model", str(document.value["model"]), models)
+            found.issues.add_unresolved_reference(document.where, "model", str(document.value["model"]), models)
         if not isinstance(document.value["settings"], Mapping):
             found.issues.error(document.where, "wrong-kind", "`settings` must be a mapping of product keys to values")
     for document in found.of_type("model_settings").values():
@@ -55,7 +55,7 @@ def check_settings(models: Sequence[str], found: ModelFolder) -> None:
         for name in overrides:
             if name not in models:
                 who = "`overrides`"
-                found.issues.unresolved(document.where, "model", name, models, is_needed=False, wanted_by=who)
+                found.issues.add_unresolved_reference(document.where, "model", name, models, is_needed=False, wanted_by=who)
 
 
 def _given(model: str, found: ModelFolder) -> Iterator[tuple[Document, Mapping[str, Any]]]:

@@ -194,7 +194,7 @@ class SelectPlanner:
         """The fact that most metrics are of."""
         known = self.known
         numbers = Counter(metric.dataset for metric in known.model.metrics.values())
-        return max(known.model.facts, key=lambda fact: numbers[fact])
+        return max(known.model.fact_datasets, key=lambda fact: numbers[fact])
 
     def _columns_of(self, fact: str) -> list[str]:
         """Names of the columns that rows of a fact have: one value of each attribute, and its own metrics."""

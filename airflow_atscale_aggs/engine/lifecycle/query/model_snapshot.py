@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
-from airflow_atscale_aggs.engine.aggregates.rebinding import rebound
+from airflow_atscale_aggs.engine.aggregates.rebinding import rebind
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
-from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -209,7 +209,7 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
 
 
 def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str) -> SemanticModel:
-    return resolve_kept(registry.content(deployment_id), record.name)
+    return resolve_stored_model(registry.content(deployment_id), record.name)
 
 
 def _instances(
@@ -335,7 +335,7 @@ class _History:
         paths = JoinPaths(model)
         declared = define_user_aggregates(model, paths, IssueList())
         # No deployment declares system-defined aggregates; each gave them its own joins and columns.
-        system = [rebound(one, paths) for one in self._current.values() if one.origin.is_system_defined]
+        system = [rebind(one, paths) for one in self._current.values() if one.origin.is_system_defined]
         then = {one.id: one for one in system if one is not None}
         return {**then, **{one.id: one for one in declared}}, model.datasets
 

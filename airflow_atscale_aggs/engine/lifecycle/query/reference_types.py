@@ -54,5 +54,5 @@ def _type_of_column(dataset: str, column: str, known: ModelSnapshot) -> SqlType:
 
 def bound_of(attribute: GrainAttribute, known: ModelSnapshot) -> BoundAttribute | None:
     """An attribute as some fact reaches it; its columns are the same for all."""
-    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.facts)
+    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.fact_datasets)
     return next((bound for bound in reached if bound is not None), None)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, to_prune
+from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
@@ -190,7 +190,7 @@ def _choose_instances_to_prune(
     if len(retained) < limits.desired:
         idle = [instance for instance in candidates if _is_unused(instance, services, now, limits.days)]
         return [(0, instance, f"not used for {limits.days} days") for instance in idle]
-    ranks = to_prune(candidates, desired=limits.desired, excess=limits.excess)
+    ranks = choose_instances_to_prune(candidates, desired=limits.desired, excess=limits.excess)
     return [
         (rank, instance, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, instance in ranks
     ]

@@ -39,7 +39,7 @@ from airflow_atscale_aggs.engine.errors import ImportRefusedError, ModelRetiredE
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.model.resolving import resolve_kept
+from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
     InstanceRecord,
@@ -219,7 +219,7 @@ class _Importing:
 
     def __init__(self, registry: Registry, record: ModelRecord) -> None:
         self._registry, self._record = registry, record
-        model = resolve_kept(registry.content(record.deployment_id), record.name)
+        model = resolve_stored_model(registry.content(record.deployment_id), record.name)
         self._definer = SystemDefiner(record.id, model, JoinPaths(model))
 
     def run(self, found: ExportFile, now: datetime) -> tuple[ImportedDefinition, ...]:

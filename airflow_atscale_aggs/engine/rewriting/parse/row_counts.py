@@ -33,7 +33,7 @@ def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths
     if not counted and not _links_dimensions(query):
         return query
     metrics = [metric for metric in map(model.metric, query.metrics) if metric is not None]
-    facts = list(dict.fromkeys(metric.dataset for metric in metrics)) or list(model.facts)
+    facts = list(dict.fromkeys(metric.dataset for metric in metrics)) or list(model.fact_datasets)
     reaching = [fact for fact in facts if _reaches(query, fact, paths)]
     if len(reaching) < (2 if counted else 1):
         return query

@@ -54,7 +54,7 @@ class PhysicalModel:
         """The datasets that are this table; facts of the model first."""
         if self._at is None:
             self._at = {}
-            facts = set(self._model.facts)
+            facts = set(self._model.fact_datasets)
             for name in sorted(self._model.datasets, key=lambda dataset: (dataset not in facts, dataset)):
                 try:
                     table = self._sources[name].place

@@ -198,7 +198,7 @@ class _Splitter:
         """The fact whose rows COUNT(*) counts: that of the other metrics, else the model's only one."""
         facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
         if not facts:
-            facts = {fact for fact in self._model.facts if not self._unreachable_places(fact)}
+            facts = {fact for fact in self._model.fact_datasets if not self._unreachable_places(fact)}
         if len(facts) == 1:
             return facts.pop()
         reason = f"the rows of which fact: {', '.join(f'`{fact}`' for fact in sorted(facts))}" if facts else "no fact"

@@ -36,7 +36,7 @@ class QueryRequirement:
         return frozenset(bound.attribute for bound in self.part.attributes)
 
 
-def combined(needs: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
+def combine_requirements(needs: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
     """Equal needs as one, heaviest first."""
     found: dict[tuple[object, ...], QueryRequirement] = {}
     for need in needs:
@@ -50,7 +50,7 @@ def combined(needs: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
     return tuple(sorted(found.values(), key=lambda need: (-need.weight, need.part.fact, _words(need))))
 
 
-def needs_of_structure(
+def requirements_of_structure(
     model: SemanticModel, paths: JoinPaths, stored: Iterable[QueryRequirement]
 ) -> tuple[QueryRequirement, ...]:
     """What dashboards are likely to ask, by the model alone: each level, and pairs of levels of different dimensions.
@@ -71,7 +71,7 @@ def needs_of_structure(
         ]
         pairs.sort(key=lambda pair: (-pair[2], pair[0].attribute, pair[1].attribute))
         found += [_asking(need, (one, other), weight) for one, other, weight in pairs[:_MOST_PAIRS]]
-    return combined(found)
+    return combine_requirements(found)
 
 
 def _levels(model: SemanticModel, paths: JoinPaths, fact: str) -> list[tuple[BoundAttribute, float]]:

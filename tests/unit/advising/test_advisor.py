@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactDemand, advise
+from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactWorkload, advise
 from airflow_atscale_aggs.engine.advising.candidates import JoinLimits, unwanted_attributes
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.needs import QueryRequirement, combined
+from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement, combine_requirements
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of
@@ -51,11 +51,11 @@ def _need(*attributes: BoundAttribute, weight: float, column: str = "amount") ->
 
 def _demand(
     *needs: QueryRequirement, is_incremental: bool = False, defined: tuple[DefinedPart, ...] = ()
-) -> FactDemand:
-    return FactDemand(
+) -> FactWorkload:
+    return FactWorkload(
         fact="sales",
         space=GrainSpace((_DAY, _MONTH), _PROVEN, fact_rows=_FACT, measured=_MEASURED),
-        needs=combined(needs),
+        needs=combine_requirements(needs),
         limits=JoinLimits(key_values={"day": 1000}, is_incremental=is_incremental),
         proven=_PROVEN,
         defined=defined,
@@ -135,7 +135,7 @@ def test_who_makes_room(weight: float, leaving: set[str]) -> None:
     demand = _demand(_need(_MONTH, weight=weight), defined=(by_day, by_user))
     ways = ways_to_make_room([demand], frozenset({"by_day", "by_user"}), builds=1, in_bytes=False)
 
-    def advised(demands: Sequence[FactDemand], way: Replaceable) -> Advice:
+    def advised(demands: Sequence[FactWorkload], way: Replaceable) -> Advice:
         return advise(demands, Settings(), budget=Budget(size=10 + way.size, count=5), builds=1)
 
     assert [set(one.sizes) for one in ways] == [{"by_day"}]
