@@ -1,1 +1,1 @@
-"""Assets: what a batch tells others when its aggregates go live."""
+"""Assets, which are updated when the aggregates of a batch go live."""

@@ -1,4 +1,4 @@
-"""Why a run was started, and when: what decides whether an earlier batch answers it.
+"""Finds out why and when a run was started. This decides whether an earlier batch answers it.
 
 Airflow makes one run of several asset events. Events that come while another run of the DAG is active are folded into the next
 run, and its ``run_after`` is the time of the first of them; the later ones are not even among the events that the run is told
@@ -27,7 +27,7 @@ def moment_of_request(
     is_first: bool = True,
     clear_number: int = 0,
 ) -> datetime:
-    """Since when a batch must have been begun to answer a run.
+    """The moment after which a batch must begin to answer a run.
 
         the run                                              is answered by a batch that was begun after
         of a person, a clock or another DAG                  it was asked for (``run_after``)
@@ -64,7 +64,7 @@ def moment_of_run(context: Context, *, began_at: datetime, is_first: bool) -> da
 
 
 def moment_of_newest_event(context: Context) -> datetime:
-    """When the newest of what a run was started for has happened: what an aggregate must hold to be fresh enough for it.
+    """The moment of the newest event that a run was started for. An aggregate is fresh enough if it was built after it.
 
     The start of its data interval, where it has one; else the newest of its ``run_after`` and of the events of its assets until
     it started.
@@ -88,7 +88,7 @@ def later_events(context: Context) -> list[Any] | None:
     given: Mapping[Any, Sequence[Any]] = context.get("triggering_asset_events") or {}
     if len(_by_asset(context)) < len(given):
         return None
-    found: list[Any] = []
+    later: list[Any] = []
     for asset, events in _by_asset(context):
         if not events:
             continue
@@ -97,10 +97,10 @@ def later_events(context: Context) -> list[Any] | None:
         if name is None or uri is None or since is None:
             return None
         try:
-            found += _events_since(name, uri, since)
+            later += _events_since(name, uri, since)
         except Exception:  # noqa: BLE001 - a batch too many is better than one too few
             return None
-    return found
+    return later
 
 
 def _events_since(name: str, uri: str, since: datetime) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Asks in a DAG which aggregates a model should have, and defines them where that is wanted."""
+"""The operator that recommends aggregates for a model, and defines them if that is wanted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RecommendAggregatesOperator(MaintenanceOperator):
         self.budget_percent, self.budget_bytes = budget_percent, budget_bytes
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Look, and define; the log says why."""
+        """Recommend, and define if that is allowed; the log gives the reasons."""
         from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, recommend
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
@@ -60,9 +60,13 @@ class RecommendAggregatesOperator(MaintenanceOperator):
         )
         with airflow_errors(), self._workspace() as workspace:
             report = recommend(workspace, self.model, request=request, apply=self._may_define(workspace), now=utc_now())
-        for one in report.recommendations:
+        for recommendation in report.recommendations:
             self.log.info(
-                "%s: about %s rows, saves %.1f%%: %s", one.definition.name, one.rows, 100 * one.share, one.reason
+                "%s: about %s rows, saves %.1f%%: %s",
+                recommendation.definition.name,
+                recommendation.rows,
+                100 * recommendation.share,
+                recommendation.reason,
             )
         for old, new in report.giving_way.items():
             self.log.info("%s makes room once %s serves", old, new)
@@ -70,14 +74,14 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             self.log.info("Not answered by any: %s (%s)", unserved.query, unserved.reason)
         return [
             {
-                "aggregate": one.definition.name,
-                "rows": one.rows,
-                "size_bytes": one.size_bytes,
-                "saved_share": one.share,
-                "reason": one.reason,
-                "outcome": str(one.outcome or ""),
+                "aggregate": recommendation.definition.name,
+                "rows": recommendation.rows,
+                "size_bytes": recommendation.size_bytes,
+                "saved_share": recommendation.share,
+                "reason": recommendation.reason,
+                "outcome": str(recommendation.outcome or ""),
             }
-            for one in report.recommendations
+            for recommendation in report.recommendations
         ]
 
     def _may_define(self, workspace: Workspace) -> bool:

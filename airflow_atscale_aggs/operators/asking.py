@@ -1,4 +1,4 @@
-"""Asks a model in a task: SQL in, rows out, from aggregates where they are proven to serve."""
+"""The operator that answers a query in a task, from aggregates where they are proven to serve."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class AggregateAwareSQLOperator(AggregatesOperator):
         self.parameters = parameters
 
     def execute(self, context: Context) -> list[tuple[Any, ...]]:
-        """Ask; the log says what answered."""
-        found = self._hook().answer(
+        """Answer the query. The log names the source of each part."""
+        answer = self._hook().answer(
             self.sql,
             model=self.model,
             dialect=self.dialect,
@@ -59,11 +59,11 @@ class AggregateAwareSQLOperator(AggregatesOperator):
             parameters=self.parameters,
             user=f"airflow:{context['ti'].dag_id}/{context['ti'].task_id}",
         )
-        for source in found.plan.sources:
+        for source in answer.plan.sources:
             where = f"aggregate `{source.aggregate}`" if source.aggregate else f"the facts `{source.fact}`"
-            self.log.info("%s rows from %s", len(found.rows), where)
-        for reason in found.plan.untouched:
+            self.log.info("%s rows from %s", len(answer.rows), where)
+        for reason in answer.plan.untouched:
             self.log.info("Run as it stands: %s", reason)
-        if found.fallback_reason:
-            self.log.warning("The aggregate could not be read, so the facts answered: %s", found.fallback_reason)
-        return found.rows
+        if answer.fallback_reason:
+            self.log.warning("The aggregate could not be read, so the facts answered: %s", answer.fallback_reason)
+        return answer.rows

@@ -1,4 +1,4 @@
-"""What all operators share: the connection, the owner of a batch, who may try again."""
+"""Defines what all operators share: the connection, the owner of a batch, and the policy for retries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.registry.records import BatchRecord
 
 LEASE = timedelta(hours=1)
-"""How long a batch of a DAG run is left alone when nothing is heard of it; each task renews it."""
+"""The lease of a batch of a DAG run. No other run takes the batch over before it ends; each task renews it."""
 
 
 def batch_owner(context: Context) -> str:

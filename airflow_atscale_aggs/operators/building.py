@@ -1,4 +1,4 @@
-"""Builds one aggregate of the run's batch: the task that is mapped, retried and cleared."""
+"""The operator that builds one aggregate of the run's batch. Its task is mapped, and may be retried or cleared."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class BuildAggregateOperator(AggregatesOperator):
         self._lineage: dict[str, Any] = {}
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
-        """Build, log what is done, return rows, seconds and source."""
+        """Build the aggregate, log each step, and return rows, seconds and source."""
         from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, must_wait
 
         owner = batch_owner(context)
         allowance = f"{self.planned_at}/{context['ti'].max_tries - self.retries}"
         with airflow_errors(), self._workspace() as workspace:
             self._open = workspace
-            instance = self._reopened(workspace, owner)
+            instance = self._reopen_batch(workspace, owner)
             most = int(self.max_concurrent_builds) if self.max_concurrent_builds else None
             if must_wait(workspace, instance, most=most):
                 self.log.info("Waiting: other builds of the batch go first.")
@@ -92,7 +92,7 @@ class BuildAggregateOperator(AggregatesOperator):
         return {"aggregate": built.step.aggregate, "rows": built.rows, "seconds": built.seconds, "source": built.source}
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - OpenLineage's signature
-        """What was read and made, when this try built it; asked by Airflow's OpenLineage provider."""
+        """The tables that this try read and made, for Airflow's OpenLineage provider; None when it built nothing."""
         from airflow_atscale_aggs.operators.lineage import build_lineage
 
         if "sql" not in self._lineage:
@@ -107,16 +107,16 @@ class BuildAggregateOperator(AggregatesOperator):
         self._lineage["dialect"] = workspace.warehouse.dialect.sqlglot_name
 
     def on_kill(self) -> None:
-        """Interrupt the warehouse; the attempt stays In Progress and the next one restarts it."""
+        """Interrupt the warehouse. The attempt stays In Progress, and the next try restarts it."""
         if self._open is not None:
             self._open.warehouse.cancel_all()
 
     def _is_cleared_alone(self, instance: InstanceRecord, allowance: str) -> bool:
-        """The same plan, but another round of tries than the one that built it."""
+        """Whether the task was cleared without the plan: the plan is the same, but the round of tries is a new one."""
         return instance.allowance != allowance and instance.allowance.rpartition("/")[0] == self.planned_at
 
-    def _reopened(self, workspace: Workspace, owner: str) -> InstanceRecord:
-        """The instance; its batch is opened again when it had failed under this run.
+    def _reopen_batch(self, workspace: Workspace, owner: str) -> InstanceRecord:
+        """The instance. Its batch is opened again if it has failed in this run.
 
         Raises:
             BatchEndedError: the batch is live, cancelled, or was closed by a newer one.
@@ -128,7 +128,7 @@ class BuildAggregateOperator(AggregatesOperator):
         if batch.status in {"done", "cancelled"}:
             raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
         if batch.status == "failed" and batch.owner == owner:
-            # Only here: what begins batches imports SQL libraries, and every task would pay for them.
+            # The import stands here because it loads SQL libraries, which most tasks do not need.
             from airflow_atscale_aggs.engine.lifecycle.build.batch import resume_batch
             from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 

@@ -1,4 +1,4 @@
-"""Deploys models from a DAG."""
+"""The operator that deploys models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DeployModelOperator(AggregatesOperator):
         self.folder, self.model = folder, model
 
     def execute(self, context: Context) -> dict[str, dict[str, Any]]:  # noqa: ARG002
-        """Deploy; errors in the SML fail the task without a retry and are all in its log."""
+        """Deploy. Errors in the SML fail the task without a retry; the log shows all of them."""
         from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 

@@ -1,4 +1,4 @@
-"""Ends the run's batch: all aggregates go live together or none, and a report tells what became of each."""
+"""The operators that end the run's batch: one activates all aggregates together or none, one reports on each."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class ActivateBatchOperator(AggregatesOperator):
             raise AirflowSkipException(message)
         with airflow_errors(), self._workspace() as workspace:
             batch = self._batch_of_run(workspace, self.model, context)
-            given_up = self._marked_as_success(context)
+            given_up = self._instances_with_green_task(context)
             report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
             counts = dict(workspace.registry.instance_counts(batch.id))
-        active = [one for one in report.instances if one.status == "active"]
-        self._tell_assets(context, active)
+        active = [instance for instance in report.instances if instance.status == "active"]
+        self._add_asset_events(context, active)
         for note in report.batch.notes:
             self.log.info("%s", note)
         self.log.info("Activated batch %s: %s", report.batch.id, counts)
@@ -69,8 +69,8 @@ class ActivateBatchOperator(AggregatesOperator):
             self.log.info("%s", note)
         return {"batch_id": report.batch.id, **counts}
 
-    def _marked_as_success(self, context: Context) -> list[str]:
-        """Ids of the instances whose build task is green."""
+    def _instances_with_green_task(self, context: Context) -> list[str]:
+        """Ids of the instances whose build task is marked as success."""
         ti = context["ti"]
         planned = ti.xcom_pull(task_ids=self.plan_task_id) or []
         states = ti.get_task_states(
@@ -78,17 +78,17 @@ class ActivateBatchOperator(AggregatesOperator):
         )
         of_run = states.get(context["dag_run"].run_id, {})
         return [
-            one["instance_id"]
-            for index, one in enumerate(planned)
+            planned_instance["instance_id"]
+            for index, planned_instance in enumerate(planned)
             if of_run.get(f"{self.build_task_id}_{index}") == "success"
         ]
 
-    def _tell_assets(self, context: Context, active: Sequence[InstanceRecord]) -> None:
-        """One asset event per aggregate, where the task has the alias among its outlets."""
+    def _add_asset_events(self, context: Context, active: Sequence[InstanceRecord]) -> None:
+        """Add one asset event per aggregate, if the task has the alias among its outlets."""
         alias = aggregates_alias(self.model)
-        if not any(isinstance(one, AssetAlias) and one.name == alias.name for one in self.outlets):
+        if not any(isinstance(outlet, AssetAlias) and outlet.name == alias.name for outlet in self.outlets):
             return
-        for name in sorted({one.step.aggregate for one in active}):
+        for name in sorted({instance.step.aggregate for instance in active}):
             context["outlet_events"][alias].add(aggregate_asset(self.model, name))
 
 
@@ -105,7 +105,7 @@ class ReportBatchOperator(AggregatesOperator):
         self.plan_task_id = plan_task_id or (f"{prefix}.plan" if prefix else "plan")
 
     def execute(self, context: Context) -> dict[str, int]:
-        """One line per aggregate: status, rows, seconds, source, error."""
+        """Log one line per aggregate: status, rows, seconds, source, error."""
         with airflow_errors(), self._workspace() as workspace:
             answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
             registry = workspace.registry
@@ -115,14 +115,14 @@ class ReportBatchOperator(AggregatesOperator):
         self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
         for note in batch.notes:
             self.log.info("%s", note)
-        for one in instances:
-            took = "" if one.seconds is None else f"{one.seconds:.3f} s"
+        for instance in instances:
+            took = "" if instance.seconds is None else f"{instance.seconds:.3f} s"
             self.log.info(
                 "%-40s %-12s %12s %10s  %s",
-                one.step.aggregate,
-                one.status,
-                one.rows,
+                instance.step.aggregate,
+                instance.status,
+                instance.rows,
                 took,
-                one.error or one.source or "",
+                instance.error or instance.source or "",
             )
         return counts

@@ -1,6 +1,6 @@
-"""Maintenance: judge, supersede, prune, sweep, build what is new, and a summary that people can read.
+"""The operators of maintenance: they judge, supersede, prune, sweep, build new definitions, and write a summary.
 
-Each step reads ``dry_run`` from the run's parameters: then it only tells what it would do.
+Each step reads ``dry_run`` from the run's parameters. In a dry run it only says what it would do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DRY_RUN = "{{ params.get('dry_run', False) }}"
 _MOST_NAMES = 50
-"""Names that travel through XCom; the rest is in the logs."""
+"""The most lines that a step passes on through XCom; the rest is in its log."""
 
 
 def _is_true(given: bool | str) -> bool:  # noqa: FBT001 - a value, rendered from a template
@@ -53,19 +53,21 @@ class EvaluateAggregatesOperator(MaintenanceOperator):
     """
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
-        """Judge; each definition with its score and its parts is in the log."""
+        """Judge all definitions, and log each with its score and the parts of the score."""
         from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         with airflow_errors(), self._workspace() as workspace:
             report = evaluate(workspace, self.model, record=not self._is_dry(), now=utc_now())
         lines = []
-        for one in report.evaluations:
-            found = one.record
-            parts = ", ".join(f"{name} {value:.2f}" for name, value in found.parts.items())
-            name = one.definition.definition.name
-            self.log.info("%-40s score %5.1f (%s), %s uses, %s rows", name, found.score, parts, found.uses, found.rows)
-            lines.append(f"{name}: score {found.score:.1f}, {found.uses} uses")
+        for evaluation in report.evaluations:
+            record = evaluation.record
+            parts = ", ".join(f"{name} {value:.2f}" for name, value in record.parts.items())
+            name = evaluation.definition.definition.name
+            self.log.info(
+                "%-40s score %5.1f (%s), %s uses, %s rows", name, record.score, parts, record.uses, record.rows
+            )
+            lines.append(f"{name}: score {record.score:.1f}, {record.uses} uses")
         return lines[:_MOST_NAMES]
 
 
@@ -79,7 +81,7 @@ class SupersedeAggregatesOperator(MaintenanceOperator):
     """
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
-        """Define unions, note who is to give way, and let those give way whose successor serves."""
+        """Define unions, record successions, and complete those whose new definition serves."""
         from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
         from airflow_atscale_aggs.engine.settings import Autonomy
@@ -92,9 +94,9 @@ class SupersedeAggregatesOperator(MaintenanceOperator):
         lines = [f"{old} {word} to {new}: {why}" for old, new, why in report.proposed]
         lines += [f"{old} gave way to {new}, which serves" for old, new in report.done]
         lines += [f"{name} is defined" for name in report.defined]
-        return self._told(lines)
+        return self._log_lines(lines)
 
-    def _told(self, lines: list[str]) -> list[str]:
+    def _log_lines(self, lines: list[str]) -> list[str]:
         for line in lines:
             self.log.info("%s", line)
         return lines[:_MOST_NAMES]
@@ -108,7 +110,7 @@ class PruneInstancesOperator(MaintenanceOperator):
     """
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002
-        """Prune; the tables go with a sweep after the drop delay."""
+        """Prune. A sweep after the drop delay drops the tables."""
         from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
@@ -118,7 +120,7 @@ class PruneInstancesOperator(MaintenanceOperator):
             self.log.warning("%s", warning)
         self.log.info("%s instances, %s are desired, %s more tolerated", report.total, report.desired, report.excess)
         word = "would go" if report.dry_run else "goes"
-        lines = [f"{one.aggregate} {word}: {one.why}, {one.uses} uses" for one in report.pruned]
+        lines = [f"{instance.aggregate} {word}: {instance.why}, {instance.uses} uses" for instance in report.pruned]
         for line in lines:
             self.log.info("%s", line)
         return lines[:_MOST_NAMES]
@@ -146,23 +148,24 @@ class SweepTablesOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
         is_dry = _is_true(self.dry_run)
-        # One moment for both: what is dropped is what was listed.
+        # The same moment for listing and dropping, so that exactly the listed tables are dropped.
         now = utc_now()
         with airflow_errors(), self._workspace() as workspace:
             report = sweep(workspace, dry_run=True, now=now)
-            for one in report.tables:
-                self.log.info("Not needed: %s of %s: %s", one.table, one.aggregate, one.why)
+            for table in report.tables:
+                self.log.info("Not needed: %s of %s: %s", table.table, table.aggregate, table.why)
             if not is_dry:
                 report = sweep(workspace, dry_run=False, now=now)
-        for one in report.tables:
-            if one.error:
-                self.log.warning("Not dropped: %s: %s", one.table, one.error)
+        for table in report.tables:
+            if table.error:
+                self.log.warning("Not dropped: %s: %s", table.table, table.error)
         for note in report.notes:
             self.log.warning("%s", note)
         word = {True: "is dropped", False: "would be dropped" if is_dry else "could not be dropped"}
-        words = [f"stays for {one.kept_for}" if one.kept_for else word[one.dropped] for one in report.tables]
+        words = [f"stays for {table.kept_for}" if table.kept_for else word[table.dropped] for table in report.tables]
         lines = [
-            f"{one.table} of {one.aggregate} {word}: {one.why}" for one, word in zip(report.tables, words, strict=True)
+            f"{table.table} of {table.aggregate} {word}: {table.why}"
+            for table, word in zip(report.tables, words, strict=True)
         ]
         return lines[:_MOST_NAMES]
 
@@ -193,24 +196,24 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
             autonomy = workspace.settings_of(model_id).autonomy
             begun = registry.definitions_with_instances(model_id)
             names = [
-                one.definition.name
-                for one in registry.definitions(model_id)
-                if one.definition.origin.is_system_defined and one.definition.id not in begun
+                record.definition.name
+                for record in registry.definitions(model_id)
+                if record.definition.origin.is_system_defined and record.definition.id not in begun
             ]
         if not names or self._is_dry() or autonomy is not Autonomy.BUILD:
-            told = f"{len(names)} definitions wait for a batch" if names else "Nothing waits for a batch"
-            message = f"{told}; maintenance may `{autonomy}`{', this is a dry run' if self._is_dry() else ''}."
+            reason = f"{len(names)} definitions wait for a batch" if names else "Nothing waits for a batch"
+            message = f"{reason}; maintenance may `{autonomy}`{', this is a dry run' if self._is_dry() else ''}."
             raise AirflowSkipException(message)
         self.log.info("A batch of %s is started.", ", ".join(names))
         context["ti"].xcom_push(key="return_value", value=[f"a batch of {len(names)} is started: {', '.join(names)}"])
         raise batch_run(context, self.batch_dag_id, {"build_type": "full", "aggregates": names}, wait=False)
 
 
-def _line(told: Any) -> str:
-    """What a step returned of one aggregate, as a line."""
-    if isinstance(told, Mapping):
-        return f"{told.get('aggregate', '')}: {told.get('reason', '')}"
-    return str(told)
+def _line(step_result: Any) -> str:
+    """One item of a step's result as a line."""
+    if isinstance(step_result, Mapping):
+        return f"{step_result.get('aggregate', '')}: {step_result.get('reason', '')}"
+    return str(step_result)
 
 
 class ReportMaintenanceOperator(MaintenanceOperator):
@@ -229,13 +232,13 @@ class ReportMaintenanceOperator(MaintenanceOperator):
         self.step_task_ids = tuple(step_task_ids)
 
     def execute(self, context: Context) -> str:
-        """One paragraph per step."""
+        """Write one paragraph per step."""
         title = f"Maintenance of {self.model}{' (dry run, nothing was changed)' if self._is_dry() else ''}"
         paragraphs = [title]
         for task_id in self.step_task_ids:
             lines = context["ti"].xcom_pull(task_ids=task_id)
-            told = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
-            paragraphs.append(f"{task_id}: {told}" if not lines else "\n  ".join([f"{task_id}:", *map(_line, lines)]))
+            remark = "did not end well, or was skipped; see its log" if lines is None else "nothing to do"
+            paragraphs.append(f"{task_id}: {remark}" if not lines else "\n  ".join([f"{task_id}:", *map(_line, lines)]))
         text = "\n".join(paragraphs)
         self.log.info("%s", text)
         return text

@@ -1,4 +1,4 @@
-"""Lineage of a build, for Airflow's OpenLineage provider: tables read, the table made, the SQL.
+"""Describes the lineage of a build for Airflow's OpenLineage provider: tables read, the table made, the SQL.
 
 Imported only when OpenLineage asks, after a build task has ended well.
 """
@@ -34,10 +34,10 @@ def build_lineage(*, url: str, dialect: str, sql: str, outputs: Sequence[str], r
     namespace, prefix = dataset_namespace(url)
     statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows)
     inputs: list[Dataset] = [InputDataset(namespace, f"{prefix}{name}") for name in tables_read(sql, dialect)]
-    made: list[Dataset] = [
+    output_datasets: list[Dataset] = [
         OutputDataset(namespace, f"{prefix}{name}", outputFacets={"outputStatistics": statistics}) for name in outputs
     ]
-    return OperatorLineage(inputs=inputs, outputs=made, job_facets={"sql": sql_job.SQLJobFacet(query=sql)})
+    return OperatorLineage(inputs=inputs, outputs=output_datasets, job_facets={"sql": sql_job.SQLJobFacet(query=sql)})
 
 
 def dataset_namespace(url: str) -> tuple[str, str]:

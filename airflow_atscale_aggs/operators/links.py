@@ -1,4 +1,4 @@
-"""Buttons on the pages of tasks."""
+"""The links that Airflow shows on the pages of tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begins the batch of a DAG run, once whoever holds the model has ended and unless another batch answers the run."""
+"""The operator that begins the batch of a DAG run, after earlier batches and unless another batch answers the run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COALESCED = "coalesced_into"
 """XCom key of a plan: id of the batch that answers the run."""
 
 _HELD = timedelta(seconds=10)
-"""How often a plan looks whether the batch that is under way has ended."""
+"""The pause between two checks whether the present batch of the model has ended."""
 
 
 class PlanBatchBuildOperator(AggregatesOperator):
@@ -77,7 +77,7 @@ class PlanBatchBuildOperator(AggregatesOperator):
         event: Any = None,  # noqa: ARG002 - given after a deferral
         asked_at: str = "",
     ) -> list[dict[str, str]]:
-        """Plan, or find what was planned, or what makes planning needless."""
+        """Plan the batch, or find the batch of this run, or the batch that answers it."""
         request = self._request(context)
         began_at = datetime.fromisoformat(asked_at) if asked_at else datetime.now(UTC)
         requested_at = moment_of_run(context, began_at=began_at, is_first=self.is_first)
@@ -103,12 +103,12 @@ class PlanBatchBuildOperator(AggregatesOperator):
             self.log.info("%3d. %s: %s", instance.step.position + 1, instance.step.aggregate, instance.step.reason)
         planned_at = datetime.now(UTC).isoformat()
         return [
-            {"instance_id": one.id, "aggregate": one.step.aggregate, "planned_at": planned_at}
-            for one in begun.instances
+            {"instance_id": instance.id, "aggregate": instance.step.aggregate, "planned_at": planned_at}
+            for instance in begun.instances
         ]
 
     def _request(self, context: Context) -> dict[str, Any]:
-        """What is asked for, so that nothing is opened for a run that cannot be meant."""
+        """Read and check the request. A wrong request fails before the workspace is opened."""
         conf = check_keys(context["dag_run"].conf, self.dag.params if self.has_dag() else ())
         check_values(conf)
         return {

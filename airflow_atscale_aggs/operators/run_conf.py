@@ -1,4 +1,4 @@
-"""What a run is asked for in its conf, checked before anything is planned.
+"""Checks the conf of a run before anything is planned.
 
 Airflow checks the parameters that a DAG declares when a run is started through its API. It does not check what other DAGs pass on, keys
 that are not declared, and DAGs that hold a `BatchBuildTaskGroup` without declaring parameters.
@@ -42,7 +42,7 @@ def check_keys(conf: Any, declared: Iterable[str]) -> Mapping[str, Any]:
 
 
 def check_values(conf: Mapping[str, Any]) -> None:
-    """Refuse what templates would turn into a text that looks right. Raises AirflowFailException."""
+    """Refuse wrong values, since a template could turn them into texts that look right. Raises AirflowFailException."""
     for key, read in (
         ("build_type", read_build_type),
         ("aggregates", read_aggregates),
@@ -110,7 +110,7 @@ def read_max_concurrent_builds(value: Any) -> int | None:
     """
     if value is None or value in ("", "None"):
         return None
-    # Python itself refuses to read or write whole numbers of thousands of digits.
+    # Python refuses to convert whole numbers of thousands of digits from or to text.
     is_long = isinstance(value, int) and value >= 10**_MOST_DIGITS
     text = "" if is_long else str(value).strip()
     is_whole = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS

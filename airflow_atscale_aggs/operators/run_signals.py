@@ -1,4 +1,4 @@
-"""Completion signals behind a run."""
+"""Collects the completion signals that started a run."""
 
 from __future__ import annotations
 

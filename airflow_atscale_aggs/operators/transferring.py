@@ -1,4 +1,4 @@
-"""Definitions travel between systems: to a file and from it, on any path that fsspec knows."""
+"""The operators that export definitions to a file and import them, on any path that fsspec can open."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
         from airflow_atscale_aggs.signals.signal import without_password
 
         with airflow_errors(), self._workspace() as workspace:
-            made = export_definitions(workspace, self.model, now=utc_now())
+            exported = export_definitions(workspace, self.model, now=utc_now())
         filesystem, path = open_filesystem(self.path)
         if getattr(filesystem, "local_file", False):
             # Object stores have no folders, and some would make a bucket.
             filesystem.makedirs(filesystem._parent(path), exist_ok=True)  # noqa: SLF001 - fsspec's name for it
-        # Nobody reads half a file: it is moved to its place at the end.
+        # The file is moved to its place at the end, so that no reader sees a part of it.
         with filesystem.transaction, filesystem.open(path, "wb") as file:
-            file.write(made.data)
+            file.write(exported.data)
         place = without_password(self.path)
-        self.log.info("%s definitions of %s are in %s", made.definitions, made.model, place)
-        return {"path": place, "definitions": made.definitions, "bytes": len(made.data)}
+        self.log.info("%s definitions of %s are in %s", exported.definitions, exported.model, place)
+        return {"path": place, "definitions": exported.definitions, "bytes": len(exported.data)}
 
 
 class ImportAggregateDefinitionsOperator(AggregatesOperator):
@@ -99,11 +99,11 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
         from airflow_atscale_aggs.signals.signal import without_password
 
-        data = self._read()
+        data = self._read_file()
         with airflow_errors(), self._workspace() as workspace:
             where = without_password(self.path)
             report = import_definitions(workspace, self.model, data, where=where, now=utc_now())
-        self._tell(report)
+        self._log_report(report)
         names = list(report.to_build) if self.build else []
         context["ti"].xcom_push(key=IMPORTED, value={**report.counts, "to_build": names})
         if names:
@@ -115,7 +115,7 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
         """Fail with the batch, or return what it returned."""
         return batch_result(context, self.batch_dag_id, event)
 
-    def _read(self) -> bytes:
+    def _read_file(self) -> bytes:
         from airflow_atscale_aggs.engine.aggregates.exported import MOST_BYTES
         from airflow_atscale_aggs.hooks.object_storage import open_filesystem
 
@@ -124,10 +124,10 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
             # One byte more than is allowed shows that it is too large.
             return bytes(file.read(MOST_BYTES + 1))
 
-    def _tell(self, report: ImportReport) -> None:
+    def _log_report(self, report: ImportReport) -> None:
         for warning in report.warnings:
             self.log.warning("%s", warning)
-        for one in report.definitions:
-            tell = self.log.warning if one.outcome == "refused" else self.log.info
-            tell("%s: %s%s", one.name, one.outcome, f", {one.why}" if one.why else "")
+        for definition in report.definitions:
+            tell = self.log.warning if definition.outcome == "refused" else self.log.info
+            tell("%s: %s%s", definition.name, definition.outcome, f", {definition.why}" if definition.why else "")
         self.log.info("Definitions of the file: %s", dict(report.counts))

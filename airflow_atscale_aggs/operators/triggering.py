@@ -1,4 +1,4 @@
-"""Starts batches from other DAGs."""
+"""The operator that starts a batch from another DAG."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TriggerBatchBuildOperator(BaseOperator):
 def batch_run(
     context: Context, batch_dag_id: str, conf: dict[str, Any], *, wait: bool, poke_interval: int = 5
 ) -> DagRunTriggerException:
-    """What a task raises so that Airflow starts a batch DAG for it; with the link to the run.
+    """The exception that a task raises so that Airflow starts a batch DAG; the link to the run is stored.
 
     With ``wait`` the task is deferred; its ``execute_complete`` returns `batch_result`.
     """

@@ -1,4 +1,4 @@
-"""The page of one aggregate instance: where it stands, its attempts, its SQL. For signed-in users only."""
+"""The page of one aggregate instance: its status, attempts and SQL. Only signed-in users can open it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _problem(status: int, title: str, sentence: str) -> HTMLResponse:
 
 def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
     step = instance.step
-    facts = {
+    properties = {
         "status": instance.status,
         "rows": instance.rows,
         "seconds": instance.seconds,
@@ -78,11 +78,11 @@ def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
         "error": instance.error,
     }
     rows = "".join(
-        f"<tr><th>{name}<td>{escape(str(value))}" for name, value in facts.items() if value not in {None, ""}
+        f"<tr><th>{name}<td>{escape(str(value))}" for name, value in properties.items() if value not in {None, ""}
     )
     tries = "".join(
-        f"<li>{one.number}: {escape(one.status)}, {escape(one.table)}{escape(f' - {one.error}' if one.error else '')}"
-        for one in attempts
+        f"<li>{attempt.number}: {escape(attempt.status)}, {escape(attempt.table)}{escape(f' - {attempt.error}' if attempt.error else '')}"
+        for attempt in attempts
     )
     sources = {option.name: option for option in step.sources}
     chosen = sources.get(instance.source or "", step.sources[-1])

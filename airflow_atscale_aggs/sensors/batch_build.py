@@ -1,4 +1,4 @@
-"""Waits until the aggregates of a model are as fresh as a DAG run needs them."""
+"""The sensor that waits until the aggregates of a model are as fresh as a DAG run needs them."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class BatchBuildSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         since = self._since(context)
-        found = finished_batch(self.aggs_conn_id, self.model, since)
-        if found is not None:
-            return found
+        finished = finished_batch(self.aggs_conn_id, self.model, since)
+        if finished is not None:
+            return finished
         trigger = BatchBuildTrigger(
             aggs_conn_id=self.aggs_conn_id,
             model=self.model,
@@ -66,17 +66,17 @@ class BatchBuildSensor(BaseSensorOperator):
         )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        """What the trigger found."""
+        """Return the batch that the trigger has found."""
         self.log.info("Batch %s is live.", event["batch_id"])
         return event
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        found = finished_batch(self.aggs_conn_id, self.model, self._since(context))
-        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+        finished = finished_batch(self.aggs_conn_id, self.model, self._since(context))
+        return PokeReturnValue(is_done=finished is not None, xcom_value=finished)
 
     def _since(self, context: Context) -> datetime:
         if not self.since:
             return moment_of_newest_event(context)
-        found = datetime.fromisoformat(self.since)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(self.since)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A task that waits for files or lines, without a worker slot."""
+"""The sensor that waits for files or lines, without a worker slot."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 _KEY = "completion_file"
 _MOST_WATCHES = 20
-"""Paths with a date in them make a new watch in each run; the states of the newest are kept."""
+"""The number of watches whose states are kept. A path with a date in it makes a new watch in each run."""
 
 _SLACK = timedelta(minutes=2)
-"""The trigger says why it gives up; Airflow's own timeout comes only if the trigger cannot."""
+"""The trigger gives up first and says why. Airflow's own timeout comes this much later, if the trigger cannot."""
 
 
 class CompletionFileSensor(BaseSensorOperator):
@@ -84,9 +84,9 @@ class CompletionFileSensor(BaseSensorOperator):
             return {"signals": taken["signals"]}
         if not self.deferrable:
             return self._poke_until_timeout(context)
-        found = self.poke(context)
-        if found:
-            return found.xcom_value
+        result = self.poke(context)
+        if result:
+            return result.xcom_value
         watch, state = self._watch(), self._watcher_of(context).state
         self.defer(
             trigger=CompletionFileTrigger(
@@ -122,8 +122,8 @@ class CompletionFileSensor(BaseSensorOperator):
             raise look.hopeless[0]
         if look.signals:
             watcher.confirm(look.signals)
-            told = [signal.as_dict() for signal in look.signals]
-            return PokeReturnValue(is_done=True, xcom_value=self._take(context, told, watcher.state))
+            signals = [signal.as_dict() for signal in look.signals]
+            return PokeReturnValue(is_done=True, xcom_value=self._take(context, signals, watcher.state))
         if look.is_changed:
             self._remember(context, watcher.state)
         self._lines.write(watcher, look)
@@ -152,23 +152,23 @@ class CompletionFileSensor(BaseSensorOperator):
         return self._watcher
 
     def _take(self, context: Context, signals: Sequence[Mapping[str, str]], state: WatchState) -> dict[str, Any]:
-        """These signals are this run's: written down for the run first, so that a retry has them, then for the next runs."""
-        told = {"signals": [dict(one) for one in signals]}
-        context["task_state_store"].set(_KEY, {**told, "state": state.to_json()})
+        """Record these signals as this run's, so that a retry has them, and then the state for the next runs."""
+        result = {"signals": [dict(signal) for signal in signals]}
+        context["task_state_store"].set(_KEY, {**result, "state": state.to_json()})
         self._remember(context, state)
-        for one in told["signals"]:
-            self.log.info("Signal %s: %s %s %s", one["id"], one["url"], one["kind"], one["text"])
-        return told
+        for signal in result["signals"]:
+            self.log.info("Signal %s: %s %s %s", signal["id"], signal["url"], signal["kind"], signal["text"])
+        return result
 
     def _store(self, context: Context) -> Any:
         return context["asset_state_store"][self.inlets[-1]]
 
     def _states(self, context: Context) -> dict[str, Any]:
-        """By watch, what earlier runs saw."""
+        """The states of earlier runs, by watch."""
         return dict(self._store(context).get(_KEY) or {})
 
     def _remember(self, context: Context, state: WatchState) -> None:
-        """For the next runs; a newer state of another run is left alone."""
+        """Record the state for the next runs, unless another run has recorded a newer one."""
         states, key = self._states(context), self._watch().key
         if WatchState.from_json(states.pop(key, None)).sequence >= state.sequence:
             return

@@ -1,1 +1,1 @@
-"""What is a signal in a file, and which were seen already. Knows files, not Airflow; time is an argument."""
+"""Finds signals in files, and remembers which were seen. This room knows files but not Airflow; time is an argument."""

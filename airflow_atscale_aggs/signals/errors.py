@@ -1,4 +1,4 @@
-"""Every error about signals in files, drawn as a tree.
+"""Defines every error about signals in files. The tree shows them all.
 
 SignalError
 ├─ UnsafePatternError     the pattern is no RE2 expression; carries what RE2 says
@@ -7,7 +7,7 @@ SignalError
 ├─ NotAFileError          there is a path, and what is there is not read as a file
 └─ NoFilesystemError      nothing is installed for this kind of URL
 
-Constructors take facts by position; ``__str__`` composes the sentence, so errors survive pickling between processes.
+Constructors take their arguments by position, and ``__str__`` composes the sentence. So errors survive pickling.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class SignalError(Exception):
 
 
 class UnsafePatternError(SignalError):
-    """The pattern is refused. Facts: pattern, RE2's reason."""
+    """The pattern is refused. Arguments: pattern, RE2's reason."""
 
     def __init__(self, pattern: str, reason: str) -> None:
         super().__init__(pattern, reason)
@@ -32,7 +32,7 @@ class UnsafePatternError(SignalError):
 
 
 class WatchError(SignalError):
-    """What to watch makes no sense. Facts: option, its value, reason."""
+    """What to watch makes no sense. Arguments: option, its value, reason."""
 
     def __init__(self, option: str, value: object, reason: str) -> None:
         super().__init__(option, value, reason)
@@ -43,7 +43,7 @@ class WatchError(SignalError):
 
 
 class PathDeniedError(SignalError):
-    """We may not read. Facts: URL, what the file system says."""
+    """We may not read. Arguments: URL, what the file system says."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(url, reason)
@@ -57,7 +57,7 @@ class PathDeniedError(SignalError):
 
 
 class NotAFileError(SignalError):
-    """A pipe, a socket, a device, or a link out of the watched folder. Facts: path, what it is."""
+    """A pipe, a socket, a device, or a link out of the watched folder. Arguments: path, what it is."""
 
     def __init__(self, path: str, kind: str) -> None:
         super().__init__(path, kind)
@@ -71,7 +71,7 @@ class NotAFileError(SignalError):
 
 
 class NoFilesystemError(SignalError):
-    """Nothing is installed for this kind of URL. Facts: URL, reason."""
+    """Nothing is installed for this kind of URL. Arguments: URL, reason."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(url, reason)

@@ -1,4 +1,4 @@
-"""Files behind an fsspec URL: find, list what rotation left beside them, open. One ``Place`` is one watched path or glob."""
+"""Finds and opens files behind an fsspec URL, and files that rotation left beside them. A ``Place`` is one path or glob."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROTATED = r"(?:[._-]?\d[\dT:._-]*|\.old)"
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What a file system says of a file.
+    """The properties of a file that a file system tells.
 
     Attributes:
         modified: microseconds since 1970 by the clock of the storage, 0 when unknown; compared, never measured against ours.
@@ -109,10 +109,10 @@ class Place:
         with self._denials():
             self.filesystem.invalidate_cache()
             if has_magic(self.path):
-                found = self.filesystem.glob(self.path, detail=True)
-                if not found:
+                matches = self.filesystem.glob(self.path, detail=True)
+                if not matches:
                     self._list(self._folder())
-                return self._stats(found.values())
+                return self._stats(matches.values())
             try:
                 stats = self._stats([self.filesystem.info(self.path)])
             except (FileNotFoundError, NotADirectoryError):
@@ -122,7 +122,7 @@ class Place:
             return stats
 
     def follow(self, urls: Iterable[str]) -> None:
-        """Read these files on wherever they lie: they lay in the watched folder when they were read first."""
+        """Go on reading these files wherever they lie now. They lay in the watched folder when they were read first."""
         if self._local:
             self._local.followed.clear()
             self._local.followed.update(self._path_of(url) for url in urls)
@@ -131,10 +131,10 @@ class Place:
         """One file; None when it is gone."""
         with self._denials():
             try:
-                found = self._stats([self.filesystem.info(self._path_of(url))])
+                stats = self._stats([self.filesystem.info(self._path_of(url))])
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return found[0] if found else None
+        return stats[0] if stats else None
 
     def siblings(self, urls: Iterable[str]) -> list[FileStat]:
         """Files that rotation may have left beside the given ones: ``etl.log.1``, ``etl-20260101.log``; oldest first."""
@@ -142,15 +142,15 @@ class Place:
         if not has_magic(self.path):
             # Rotation goes by the name that writers use, which may be a link to the log.
             paths.add(self.path)
-        found = []
+        siblings = []
         for folder in {posixpath.dirname(path) for path in paths}:
             names = [posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder]
             patterns = [_rotated_name(name) for name in names]
             for info in self._list(folder):
                 name = posixpath.basename(info["name"])
                 if info["name"] not in paths and any(pattern.fullmatch(name) for pattern in patterns):
-                    found.append(info)
-        return sorted(self._stats(found), key=lambda stat: (stat.modified, stat.url))
+                    siblings.append(info)
+        return sorted(self._stats(siblings), key=lambda stat: (stat.modified, stat.url))
 
     @contextlib.contextmanager
     def open(self, url: str) -> Iterator[BinaryIO]:
@@ -170,7 +170,7 @@ class Place:
                     yield stream
 
     def explain_missing(self) -> str:
-        """Why nothing is found: no such file, or no such folder either."""
+        """Why nothing is there: the file is missing, or its folder as well."""
         folder = self._folder()
         with contextlib.suppress(Exception):
             if folder and not self.filesystem.exists(folder):
@@ -243,6 +243,6 @@ def _microseconds(info: Mapping[str, Any]) -> int:
 
 
 def _rotated_name(name: str) -> re.Pattern[str]:
-    """What rotation calls a file: a number or date after the name, or before its ending."""
+    """A pattern of the names that rotation gives to a file: a number or date after the name, or before its ending."""
     stem, ending = posixpath.splitext(name)
     return re.compile(f"{re.escape(name)}{_ROTATED}|{re.escape(stem)}{_ROTATED}{re.escape(ending)}")

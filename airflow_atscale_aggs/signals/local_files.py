@@ -1,4 +1,4 @@
-"""What only local files have: links, pipes, devices. Nothing here waits for a writer, and nothing leaves the watched folder."""
+"""Reads local files, among links, pipes and devices. It never waits for a writer, and never leaves the watched folder."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class LocalFolder:
 
     @contextlib.contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
-        """The file for reading. What is put in its place between look and opening is not followed and not waited for.
+        """Open the file for reading. A link or a pipe that replaces it in the meantime is refused.
 
         Raises:
             FileNotFoundError: it is gone, or something that is not read has taken its place.

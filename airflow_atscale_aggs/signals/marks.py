@@ -1,7 +1,7 @@
-"""Whether a file is the one that was signalled, or a new one that only looks the same.
+"""Decides whether a file is the one that was signalled, or a new one that only looks the same.
 
-A storage tells size, modification time and perhaps an etag; a writer can make all of them equal again. A local file has two
-things more that no writer sets: its inode and the time of its last change.
+A storage tells size, modification time and perhaps an etag. A writer can make a new file with the same values. A local file
+also has an inode and the time of its last change, which no writer can set.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from airflow_atscale_aggs.signals.files import FileStat
 
 
 def mark_of(stat: FileStat) -> str:
-    """What is remembered of a file that was signalled.
+    """The mark of a file that was signalled, by which it is known again.
 
     >>> mark_of(FileStat("s3://b/k", 1, 2, "e")) == FileStat("s3://b/k", 1, 2, "e").identity
     True

@@ -1,4 +1,4 @@
-"""Reads what was appended to a log since the last time: new bytes only, in bounded chunks, line by line."""
+"""Reads the lines that were appended to a log since the last time, in chunks of limited size."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from airflow_atscale_aggs.signals.pattern import LinePattern
 
 WINDOW_BYTES = 1024
 MOST_LINE_BYTES = 64 << 10
-"""What is judged of a line; the rest of a longer one is skipped."""
+"""Only so many bytes of a line are matched; the rest of a longer line is skipped."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """What one look may still read and find; so that a look ends soon, its event and the state stay small."""
+    """What one look may still read and find. It keeps a look short, and its event and the state small."""
 
     read_bytes: int = 32 << 20
     signals: int = 200

@@ -1,4 +1,4 @@
-"""Whether a file has been left alone for a while. By our clock alone, so that a storage with another time does no harm."""
+"""Decides whether a file has not changed for a while. Only our own clock counts, so the storage's clock may differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Settling:
-    """Remembers since when each file has been as it is. Forgets all in a restart, which only delays.
+    """Remembers since when each file has not changed. A restart forgets this, which only delays a signal.
 
     Attributes:
         seconds: how long a file must stay the same.
@@ -18,11 +18,11 @@ class Settling:
 
     def is_settled(self, url: str, identity: str, now: float) -> bool:
         """Whether the file has had this identity for the settle time, as far as we saw."""
-        known = self._since.get(url)
-        if known is None or known[0] != identity:
+        last = self._since.get(url)
+        if last is None or last[0] != identity:
             self._since[url] = (identity, now)
             return self.seconds <= 0
-        return now - known[1] >= self.seconds
+        return now - last[1] >= self.seconds
 
     def forget(self, url: str) -> None:
         """Stop waiting for a file."""

@@ -1,4 +1,4 @@
-"""A signal: one thing that happened to a file, with an identity that stays the same however often it is told."""
+"""Defines a signal: an event of a file, with an identity that stays the same when the signal is told again."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def read_signals(payloads: Iterable[Mapping[str, Any]]) -> tuple[Signal, ...]:
     """
     by_id: dict[str, Signal] = {}
     for payload in payloads:
-        for one in payload.get("signals") or ():
-            by_id.setdefault(one["id"], Signal(**one))
+        for signal in payload.get("signals") or ():
+            by_id.setdefault(signal["id"], Signal(**signal))
     return tuple(by_id.values())
 
 

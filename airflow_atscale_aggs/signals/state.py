@@ -1,4 +1,4 @@
-"""What a watcher remembers between two looks: plain values that survive as JSON."""
+"""Defines the state of a watcher between two looks: plain values that can be stored as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_atscale_aggs.signals.signal import Signal
 class Stream:
     """How far a log was read.
 
-    Rotation renames a log, truncation empties it; so a log is known again by its bytes, not by its name.
+    Rotation renames a log and truncation empties it. So a log is known again by its bytes, not by its name.
 
     Attributes:
         url: where it was found last.
@@ -83,14 +83,14 @@ class WatchState:
             return cls()
         entries = {
             name: EntryState(
-                is_begun=one["is_begun"],
-                marks=dict(one["marks"]),
-                vanished=list(one.get("vanished", ())),
-                streams=[Stream(**stream) for stream in one["streams"]],
-                passed=[Stream(**stream) for stream in one["passed"]],
-                next_generation=one["next_generation"],
+                is_begun=entry_state["is_begun"],
+                marks=dict(entry_state["marks"]),
+                vanished=list(entry_state.get("vanished", ())),
+                streams=[Stream(**stream) for stream in entry_state["streams"]],
+                passed=[Stream(**stream) for stream in entry_state["passed"]],
+                next_generation=entry_state["next_generation"],
             )
-            for name, one in value["entries"].items()
+            for name, entry_state in value["entries"].items()
         }
         collected = [(entry, Signal(**signal)) for entry, signal in value["collected"]]
         return cls(value["sequence"], entries, collected, [Signal(**signal) for signal in value["untold"]])

@@ -42,7 +42,7 @@ _MOST_STATUS_BYTES = 64 << 10
 
 @dataclass(slots=True)
 class Tail:
-    """Reads the logs of one entry; what must survive a restart is in the state, the rest only saves work.
+    """Reads the logs of one entry. All that must survive a restart is in the state; other fields only save work.
 
     Attributes:
         place: where the logs are.
@@ -73,7 +73,7 @@ class Tail:
         live = self._find_live()
         if not state.is_begun:
             self._begin(state, live, has_existing=has_existing)
-        rotated = [self._stat(one.url) for one in state.streams if one.url not in {stat.url for stat in live}]
+        rotated = [self._stat(stream.url) for stream in state.streams if stream.url not in {stat.url for stat in live}]
         stats = [*live, *(stat for stat in rotated if stat)]
         is_same = all(self._read.get(stat.url) == stat.version for stat in stats) and None not in rotated
         if is_same and live and not self._must_list:
@@ -82,13 +82,13 @@ class Tail:
         self._must_list, must_list = False, self._must_list or not live
         streams, fresh = self._assign(state, live, {stat.url: stat for stat in stats}, must_list=must_list)
         signals: list[Signal] = []
-        kept: list[Stream] = []
+        followed: list[Stream] = []
         for stat, stream in [*streams, *((stat, None) for stat in fresh)]:
-            moved, found = self._read_one(stat, stream, state, budget, now)
-            signals += found
+            moved, new_signals = self._read_one(stat, stream, state, budget, now)
+            signals += new_signals
             if moved:
-                kept.append(moved)
-        state.streams = self._retained(state, kept, {stat.url for stat in live})
+                followed.append(moved)
+        state.streams = self._choose_followed_streams(state, followed, {stat.url for stat in live})
         return signals, bool(live)
 
     def _find_live(self) -> list[FileStat]:
@@ -113,7 +113,7 @@ class Tail:
         return [stat for url, stat in by_url.items() if url not in names]
 
     def _begin(self, state: EntryState, live: Sequence[FileStat], *, has_existing: bool) -> None:
-        """Remember what is there already and does not count."""
+        """Remember the files and lines that are there already and do not count."""
         state.is_begun = True
         state.passed = [self._at_end(stat, -1) for stat in self._siblings(live)[-_MOST_PASSED:]]
         for stat in live:
@@ -133,7 +133,7 @@ class Tail:
         """Which file is which known log, and which files are new logs, oldest first."""
         held: dict[str, tuple[FileStat, Stream]] = {}
         displaced: list[Stream] = []
-        for stream in sorted(state.streams, key=lambda one: -one.generation):
+        for stream in sorted(state.streams, key=lambda stream_known: -stream_known.generation):
             stat = stats.get(stream.url)
             if stat and stat.url not in held and stat.inode == stream.inode and self._holds(stat, stream):
                 if not _is_rewritten(stat, stream):
@@ -144,20 +144,26 @@ class Tail:
         if displaced or must_list or any(stat.url not in held for stat in live):
             siblings = self._siblings(live)
             for stream in displaced:
-                stat = self._find(stream, [one for one in [*live, *reversed(siblings)] if one.url not in held])
+                stat = self._find(stream, [file for file in [*live, *reversed(siblings)] if file.url not in held])
                 if stat and not _is_rewritten(stat, stream):
                     held[stat.url] = (stat, replace(stream, url=stat.url, inode=stat.inode))
                 elif not stat:
                     self._give_up(stream)
             of_live = [held[stat.url][0] for stat in live if stat.url in held]
-            fresh = [one for one in siblings if one.url not in held and self._is_new(one, state.passed, of_live)]
-        new_live = sorted((one for one in live if one.url not in held), key=lambda one: (one.modified, one.url))
-        return sorted(held.values(), key=lambda one: one[1].generation), [*fresh, *new_live]
+            fresh = [
+                sibling
+                for sibling in siblings
+                if sibling.url not in held and self._is_new(sibling, state.passed, of_live)
+            ]
+        new_live = sorted((file for file in live if file.url not in held), key=lambda file: (file.modified, file.url))
+        return sorted(held.values(), key=lambda pair: pair[1].generation), [*fresh, *new_live]
 
     def _find(self, stream: Stream, candidates: Sequence[FileStat]) -> FileStat | None:
         """The file that a log is now: the same inode first, the same name second, then any that holds its bytes."""
-        likely = sorted(candidates, key=lambda one: (one.inode != stream.inode, one.url != stream.url))
-        return next((one for one in likely if self._holds(one, stream)), None)
+        likely = sorted(
+            candidates, key=lambda candidate: (candidate.inode != stream.inode, candidate.url != stream.url)
+        )
+        return next((candidate for candidate in likely if self._holds(candidate, stream)), None)
 
     def _read_one(
         self, stat: FileStat, stream: Stream | None, state: EntryState, budget: Budget, now: float
@@ -189,8 +195,8 @@ class Tail:
             generation, state.next_generation = state.next_generation, state.next_generation + 1
         else:
             generation = stream.generation
-        found = [line_signal(self.place.entry, stat.url, generation, at, text) for at, text in progress.lines]
-        return _stream(stat, generation, progress), found
+        signals = [line_signal(self.place.entry, stat.url, generation, at, text) for at, text in progress.lines]
+        return _stream(stat, generation, progress), signals
 
     def _holds(self, stat: FileStat, stream: Stream) -> bool:
         """Whether the file is the log that was read: the bytes before the offset are the same."""
@@ -206,27 +212,32 @@ class Tail:
             return False
 
     def _is_new(self, stat: FileStat, passed: Sequence[Stream], live: Sequence[FileStat]) -> bool:
-        """Whether a sibling is a log that came and was rotated away unseen: nothing passed over, no copy of a live one."""
-        if not stat.size or any(one.inode == stat.inode and self._holds(stat, one) for one in passed):
+        """Whether a sibling is a log that was made and rotated away between two looks.
+
+        It is not if it was passed over before, or if it is a copy of a live log.
+        """
+        if not stat.size or any(stream.inode == stat.inode and self._holds(stat, stream) for stream in passed):
             return False
-        return not any(stat.size <= one.size and self._is_copy(stat, one) for one in live)
+        return not any(stat.size <= live_file.size and self._is_copy(stat, live_file) for live_file in live)
 
     def _is_copy(self, stat: FileStat, of: FileStat) -> bool:
         """Whether a file begins and ends as another one does up to the same byte."""
         try:
-            with self.place.open(stat.url) as one, self.place.open(of.url) as other:
-                same_start = read_exactly(one, 0, CHUNK_BYTES) == read_exactly(other, 0, min(stat.size, CHUNK_BYTES))
-                return same_start and read_window(one, stat.size) == read_window(other, stat.size)
+            with self.place.open(stat.url) as stream, self.place.open(of.url) as live_stream:
+                same_start = read_exactly(stream, 0, CHUNK_BYTES) == read_exactly(
+                    live_stream, 0, min(stat.size, CHUNK_BYTES)
+                )
+                return same_start and read_window(stream, stat.size) == read_window(live_stream, stat.size)
         except FileNotFoundError:
             self._must_list = True
             return True
 
-    def _retained(self, state: EntryState, streams: list[Stream], live: set[str]) -> list[Stream]:
+    def _choose_followed_streams(self, state: EntryState, streams: list[Stream], live: set[str]) -> list[Stream]:
         """The streams to follow on: those of live logs and the newest rotated ones."""
-        rotated = sorted((one for one in streams if one.url not in live), key=lambda one: one.generation)
-        dropped = [one for one in rotated[:-_MOST_ROTATED] if one.url in self._read]
+        rotated = sorted((stream for stream in streams if stream.url not in live), key=lambda stream: stream.generation)
+        dropped = [stream for stream in rotated[:-_MOST_ROTATED] if stream.url in self._read]
         state.passed = [*state.passed, *dropped][-_MOST_PASSED:]
-        return [one for one in streams if one not in dropped]
+        return [stream for stream in streams if stream not in dropped]
 
     def _give_up(self, stream: Stream) -> None:
         self.notes.append(

@@ -1,4 +1,4 @@
-"""One look at all watched paths: which signals are new.
+"""Looks at all watched paths and finds the new signals.
 
 The order of events that loses nothing and tells nothing twice to whoever remembers identities:
 
@@ -137,23 +137,23 @@ class Watcher:
             now: seconds of any clock that only goes forward.
         """
         look, budget = Look(), self._new_budget()
-        found: list[tuple[str, Signal]] = []
+        new_signals: list[tuple[str, Signal]] = []
         for entry in self.watch.paths:
-            found += [(entry, signal) for signal in self._look_safely(entry, look, budget, now)]
+            new_signals += [(entry, signal) for signal in self._look_safely(entry, look, budget, now)]
         for tail in self._tails.values():
             look.notes += tail.notes
             tail.notes.clear()
         look.notes += self._notes
         self._notes.clear()
         look.is_more = budget.is_spent
-        look.signals = self._tell(found)
-        look.is_changed = look.is_changed or bool(found)
+        look.signals = self._tell(new_signals)
+        look.is_changed = look.is_changed or bool(new_signals)
         if look.is_changed:
             self.state.sequence += 1
         return look
 
-    def told(self, signals: Sequence[Signal]) -> None:
-        """These signals are known to be stored by whoever was told."""
+    def confirm(self, signals: Sequence[Signal]) -> None:
+        """Confirm that the receiver has stored these signals; they are not told again."""
         ids = {signal.id for signal in signals}
         self.state.untold = [signal for signal in self.state.untold if signal.id not in ids]
         self.state.sequence += 1
@@ -162,26 +162,26 @@ class Watcher:
         """A sentence about an entry without a file."""
         return f"{without_password(entry)}: {self._place(entry).explain_missing()}"
 
-    def _tell(self, found: list[tuple[str, Signal]]) -> list[Signal]:
-        """What is complete, and so to be told; it is written into the state as untold."""
+    def _tell(self, new_signals: list[tuple[str, Signal]]) -> list[Signal]:
+        """The signals that are complete and can be told. They are recorded as untold in the state."""
         if self.watch.match == "all":
-            self.state.collected += found
+            self.state.collected += new_signals
             if not set(self.watch.paths) <= {entry for entry, _ in self.state.collected}:
                 return []
-            found, self.state.collected = self.state.collected, []
-        signals = list({signal.id: signal for _, signal in found}.values())
-        known = {signal.id for signal in self.state.untold}
-        self.state.untold += [signal for signal in signals if signal.id not in known]
+            new_signals, self.state.collected = self.state.collected, []
+        signals = list({signal.id: signal for _, signal in new_signals}.values())
+        untold_ids = {signal.id for signal in self.state.untold}
+        self.state.untold += [signal for signal in signals if signal.id not in untold_ids]
         return signals
 
     def _look_safely(self, entry: str, look: Look, budget: Budget, now: float) -> list[Signal]:
-        """One entry's signals; when it cannot be looked at, its state stays as it is and the others go on."""
+        """The signals of one entry. If the entry cannot be read, its state stays as it is and the other entries are read."""
         before = self.state.entries.get(entry, EntryState())
         after = deepcopy(before)
         try:
             signals, is_there = self._look_at(entry, after, budget, now)
         except Exception as error:  # noqa: BLE001 - each storage has its own errors; one path must not stop the others
-            # What the tail read of an entry whose state does not move would be forgotten: begin it anew.
+            # The state of the entry does not move, so its tail must forget what it has read.
             self._tails.pop(entry, None)
             self._places.pop(entry, None)
             if isinstance(error, SignalError):
@@ -209,7 +209,7 @@ class Watcher:
         return signals, is_there
 
     def _note_refusals(self, place: Place) -> None:
-        """Say once of each path that a glob matches why it is not read."""
+        """Note for each refused path of a glob, once, why it is not read."""
         new = [url for url in place.refused if url not in self._refused]
         self._notes += [str(place.refused[url]) for url in new]
         self._refused.update(new)

@@ -1,4 +1,4 @@
-"""Waits for the end of a batch in the triggerer."""
+"""The trigger that waits for the end of a batch."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class BatchBuildTrigger(BaseTrigger):
         """Look again and again; the registry is asked in a thread, so the triggerer's loop goes on."""
         since = datetime.fromisoformat(self.since)
         while True:
-            found = await asyncio.to_thread(finished_batch, self.aggs_conn_id, self.model, since)
-            if found is not None:
-                yield TriggerEvent(found)
+            batch = await asyncio.to_thread(finished_batch, self.aggs_conn_id, self.model, since)
+            if batch is not None:
+                yield TriggerEvent(batch)
                 return
             await asyncio.sleep(self.poke_interval)

@@ -1,8 +1,8 @@
 """A trigger that waits for files or lines: for a deferred sensor, and as a watcher of an asset.
 
 As a watcher it tells every signal once to whoever remembers identities, across restarts and failovers of the triggerer:
-signals are written into the asset's state before they are told, and taken out after Airflow has stored the event. That
-Airflow has stored it is known from the acknowledgements of a shared stream, so each watcher is a stream of its own.
+signals are written into the asset's state before they are told, and removed after Airflow has stored the event. The
+acknowledgements of a shared stream show that Airflow has stored it, so each watcher is a stream of its own.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class CompletionFileTrigger(BaseEventTrigger):
                     raise look.hopeless[0]
                 if look.signals:
                     watcher.confirm(look.signals)
-                    yield TriggerEvent({"status": "signals", **_told(look.signals), "state": watcher.state.to_json()})
+                    yield TriggerEvent(
+                        {"status": "signals", **_payload_of(look.signals), "state": watcher.state.to_json()}
+                    )
                     return
                 await asyncio.to_thread(self._log_lines.write, watcher, look)
                 if self.deadline is not None and time.time() >= self.deadline:
@@ -102,41 +104,41 @@ class CompletionFileTrigger(BaseEventTrigger):
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """What says when to look, and hears when an event is stored."""
+        """The producer that says when to look, and learns when an event is stored."""
         return _Ticks(float(kwargs["poll_seconds"]))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         """Of a watcher: look at each tick; one event for all signals of a look."""
         watcher = Watcher(self.watch, open_filesystem, await self._read_state())
-        again = list(watcher.state.untold)
-        if again:
-            self.log.info("Telling %s signals again: it is not known whether they were heard.", len(again))
+        untold = list(watcher.state.untold)
+        if untold:
+            self.log.info("Telling %s signals again: it is not known whether they were heard.", len(untold))
         async for tick in shared_stream:
             async with self._turn:
                 look = await asyncio.to_thread(watcher.look, time.monotonic())
                 if look.is_changed:
                     await self._write_state(watcher.state)
             await asyncio.to_thread(self._log_lines.write, watcher, look)
-            signals, again = [*again, *look.signals], []
+            signals, untold = [*untold, *look.signals], []
             if signals:
-                tick.is_stored = partial(self._are_stored, watcher, signals)
-                yield TriggerEvent(_told(signals))
+                tick.is_stored = partial(self._record_stored_signals, watcher, signals)
+                yield TriggerEvent(_payload_of(signals))
             tick.is_more = look.is_more
             tick.is_done.set()
 
-    async def _are_stored(self, watcher: Watcher, signals: Sequence[Signal]) -> None:
+    async def _record_stored_signals(self, watcher: Watcher, signals: Sequence[Signal]) -> None:
         async with self._turn:  # not while a look in its thread moves the same state
             watcher.confirm(signals)
             await self._write_state(watcher.state)
 
     async def _read_state(self) -> WatchState:
         """The newest state that any of the watched assets has; they differ when one was added later."""
-        states = [WatchState.from_json(await one.aget(self._state_key)) for one in self._stores()]
+        states = [WatchState.from_json(await store.aget(self._state_key)) for store in self._stores()]
         return max(states, key=lambda state: state.sequence)
 
     async def _write_state(self, state: WatchState) -> None:
-        for one in self._stores():
-            await one.aset(self._state_key, state.to_json())
+        for store in self._stores():
+            await store.aset(self._state_key, state.to_json())
 
     @property
     def _state_key(self) -> str:
@@ -192,8 +194,8 @@ class WaitingLines:
         for note in look.notes:
             self._owner.log.warning("%s", note)
         reason = (tuple(look.missing), tuple(map(str, look.hopeless)), tuple(entry for entry, _ in look.problems))
-        said, when = self._last
-        if not any(reason) or (reason == said and time.monotonic() - when < _QUIET_SECONDS):
+        last_reason, logged_at = self._last
+        if not any(reason) or (reason == last_reason and time.monotonic() - logged_at < _QUIET_SECONDS):
             return
         self._last = (reason, time.monotonic())
         self._owner.log.warning("Waiting: %s", explain_waiting(watcher, look))
@@ -210,5 +212,5 @@ def explain_waiting(watcher: Watcher, look: Look) -> str:
     return "; ".join(reasons) or f"nothing new, or not settled yet: {', '.join(there)}"
 
 
-def _told(signals: Sequence[Signal]) -> dict[str, Any]:
+def _payload_of(signals: Sequence[Signal]) -> dict[str, Any]:
     return {"signals": [signal.as_dict() for signal in signals]}
