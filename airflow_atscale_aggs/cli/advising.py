@@ -1,4 +1,4 @@
-"""``recommend``: which aggregates a model should have."""
+"""The verb ``recommend``: it shows which aggregates a model should have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASKED = {
     "queries": "the {:,.0f} queries",
     "structure": "{:,.0f} likely queries",
 }
-"""What was looked at, by the report's source."""
+"""What the recommendations are based on, by the report's source."""
 
 
 @click.command(
@@ -111,22 +111,28 @@ def _request(queries: Path | None, dialect: str, *, from_structure: bool) -> Rec
 
 
 def _show(report: RecommendReport, *, is_applied: bool) -> None:
-    """A table, the reasons of each, what nothing can be done for, and the sum of it."""
+    """Print a table, the reason of each recommendation, the queries that no aggregate serves, and a summary."""
     if report.recommendations:
         rows = [
             (
-                *(one.definition.name, one.rows, _error(one), f"~{size(one.size_bytes)}", f"{one.share:.1%}"),
-                *(one.saved, one.upkeep, one.outcome or ""),
+                *(
+                    recommendation.definition.name,
+                    recommendation.rows,
+                    _error_text(recommendation),
+                    f"~{size(recommendation.size_bytes)}",
+                    f"{recommendation.share:.1%}",
+                ),
+                *(recommendation.saved, recommendation.upkeep, recommendation.outcome or ""),
             )
-            for one in report.recommendations
+            for recommendation in report.recommendations
         ]
         columns = ("aggregate", "rows", "±", "size", "saves", "rows saved", "upkeep", "outcome")
         print_table(columns, rows, right=columns[1:-1])
-        for one in report.recommendations:
-            say(f"{one.definition.name}: {one.reason}.")
+        for recommendation in report.recommendations:
+            say(f"{recommendation.definition.name}: {recommendation.reason}.")
     for old, new in report.giving_way.items():
         say(f"{old} makes room once {new} serves: the budget has none for both.")
-    _show_unserved(report)
+    _show_unserved_queries(report)
     if not report.queries:
         say("Nothing was asked yet; try --queries FILE or --from-structure.")
         return
@@ -143,21 +149,23 @@ def _show(report: RecommendReport, *, is_applied: bool) -> None:
 
 
 def _budget(report: RecommendReport) -> str:
-    allowed, made = report.budget, report.recommendations
+    allowed, recommendations = report.budget, report.recommendations
     if allowed.in_bytes:
-        new = f"about {size(sum(one.size_bytes for one in made))}"
-        whole, spent = size(allowed.size), f"about {size(allowed.spent)}"
+        new = f"about {size(sum(recommendation.size_bytes for recommendation in recommendations))}"
+        size_allowed, spent = size(allowed.size), f"about {size(allowed.spent)}"
     else:
-        new = f"{sum(one.rows for one in made):,} rows"
-        whole, spent = f"{allowed.size:,.0f} rows", f"{allowed.spent:,.0f}"
+        new = f"{sum(recommendation.rows for recommendation in recommendations):,} rows"
+        size_allowed, spent = f"{allowed.size:,.0f} rows", f"{allowed.spent:,.0f}"
     number = f"{allowed.count} aggregate{'' if allowed.count == 1 else 's'}"
-    return f"Budget: {whole} and {number}; spent before: {spent}" + (f"; these: {new}." if made else ".")
+    return f"Budget: {size_allowed} and {number}; spent before: {spent}" + (
+        f"; these: {new}." if recommendations else "."
+    )
 
 
-def _show_unserved(report: RecommendReport) -> None:
+def _show_unserved_queries(report: RecommendReport) -> None:
     reasons: dict[str, float] = {}
-    for one in report.unserved:
-        reasons[one.reason] = reasons.get(one.reason, 0.0) + one.weight
+    for query in report.unserved:
+        reasons[query.reason] = reasons.get(query.reason, 0.0) + query.weight
     ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
     for reason, weight in ordered[:_MOST_REASONS]:
         number = f"{weight:,.1f}".removesuffix(".0")
@@ -166,8 +174,8 @@ def _show_unserved(report: RecommendReport) -> None:
         say(f"not answered by any: {len(ordered) - _MOST_REASONS} more reasons; --json shows all")
 
 
-def _error(one: Recommendation) -> str:
-    return "" if one.error is None else f"{one.error:.0%}"
+def _error_text(recommendation: Recommendation) -> str:
+    return "" if recommendation.error is None else f"{recommendation.error:.0%}"
 
 
 def _document(report: RecommendReport) -> dict[str, object]:
@@ -187,23 +195,25 @@ def _document(report: RecommendReport) -> dict[str, object]:
         },
         "recommendations": [
             {
-                "aggregate": one.definition.name,
-                "definition_id": one.definition.id,
-                "fact": one.definition.parts[0].fact,
-                "attributes": [bound.attribute.query_name for bound in one.definition.parts[0].attributes],
-                "metrics": one.definition.metrics,
-                "rows": one.rows,
-                "rows_error": one.error,
-                "bytes": one.size_bytes,
-                "saved_rows": one.saved,
-                "saved_share": one.share,
-                "upkeep_rows": one.upkeep,
-                "queries": one.queries,
-                "reason": one.reason,
-                "outcome": one.outcome,
+                "aggregate": recommendation.definition.name,
+                "definition_id": recommendation.definition.id,
+                "fact": recommendation.definition.parts[0].fact,
+                "attributes": [bound.attribute.query_name for bound in recommendation.definition.parts[0].attributes],
+                "metrics": recommendation.definition.metrics,
+                "rows": recommendation.rows,
+                "rows_error": recommendation.error,
+                "bytes": recommendation.size_bytes,
+                "saved_rows": recommendation.saved,
+                "saved_share": recommendation.share,
+                "upkeep_rows": recommendation.upkeep,
+                "queries": recommendation.queries,
+                "reason": recommendation.reason,
+                "outcome": recommendation.outcome,
             }
-            for one in report.recommendations
+            for recommendation in report.recommendations
         ],
         "giving_way": dict(report.giving_way),
-        "unserved": [{"query": one.query, "weight": one.weight, "reason": one.reason} for one in report.unserved],
+        "unserved": [
+            {"query": query.query, "weight": query.weight, "reason": query.reason} for query in report.unserved
+        ],
     }

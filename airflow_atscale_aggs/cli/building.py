@@ -1,4 +1,4 @@
-"""``plan``, ``build``, ``cancel``: batch builds."""
+"""The verbs ``plan``, ``build`` and ``cancel``: batch builds."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _AGGREGATES = click.option(
 
 def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """``a=1 b=2`` as a mapping."""
-    found = dict(one.partition("=")[::2] for one in given)
-    if not all(found.values()):
+    duration_by_dataset = dict(text.partition("=")[::2] for text in given)
+    if not all(duration_by_dataset.values()):
         raise click.BadParameter("write DATASET=DURATION, such as store_sales=2d", ctx, option)
-    return found
+    return duration_by_dataset
 
 
 @click.command(cls=Verb, example="atscale-aggs plan retail --sql")
@@ -67,7 +67,7 @@ def plan(
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
-        made = plan_batch(
+        batch_plan = plan_batch(
             place,
             model,
             build_type=BuildType(build_type),
@@ -77,16 +77,16 @@ def plan(
             estimate=not no_estimate,
         )
     if as_json:
-        print_json(_plan_document(made))
+        print_json(_plan_document(batch_plan))
         return
-    _print_plan(made)
-    for refused in made.refused:
+    _print_plan(batch_plan)
+    for refused in batch_plan.refused:
         say(f"not built: {refused.aggregate}: {refused.reason}")
-    for note in made.notes:
+    for note in batch_plan.notes:
         say(note)
-    say(f"{len(made.steps)} steps, ordered by {made.ordering}. Nothing was built.")
+    say(f"{len(batch_plan.steps)} steps, ordered by {batch_plan.ordering}. Nothing was built.")
     if with_sql:
-        for step in made.steps:
+        for step in batch_plan.steps:
             show(f"\n-- {step.position + 1}. {step.aggregate}, from {step.sources[0].name}")
             show(f"{step.create_statement(step.sources[0], 1, 1)};")
 
@@ -157,7 +157,7 @@ def build(
         except (Exception, KeyboardInterrupt) as error:
             progress.stop()
             if interruptible.signal_number:
-                _say_interrupted(place, model)
+                _say_interruption(place, model)
                 return 128 + interruptible.signal_number
             if not isinstance(error, BatchFailedError):
                 raise
@@ -190,20 +190,22 @@ def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> No
 
 
 def _check_model_of(place: Workspace, model: str, batch_id: str) -> None:
-    """A batch id pasted from elsewhere must not build another model than the one that is named."""
-    wanted, found = place.registry.model(model).id, place.registry.batch(batch_id).model_id
-    if wanted != found:
-        raise click.UsageError(f"Batch {batch_id} is of model `{place.registry.model(found).name}`, not `{model}`.")
+    """Refuse a batch of another model than the one that is named."""
+    wanted, model_of_batch = place.registry.model(model).id, place.registry.batch(batch_id).model_id
+    if wanted != model_of_batch:
+        raise click.UsageError(
+            f"Batch {batch_id} is of model `{place.registry.model(model_of_batch).name}`, not `{model}`."
+        )
 
 
 def _on_event(event: BuildEvent, interruptible: Interruptible, progress: BuildProgress) -> None:
-    """Show it; nothing new is begun after Ctrl-C."""
+    """Show an event. After Ctrl-C no further build begins."""
     if event.kind == "start":
         interruptible.check()
     progress(event)
 
 
-def _say_interrupted(place: Workspace, model: str) -> None:
+def _say_interruption(place: Workspace, model: str) -> None:
     last = place.registry.batches(place.registry.model(model).id, 1)
     if last and last[0].status in {"in_progress", "failed"}:
         say(
@@ -215,31 +217,31 @@ def _say_interrupted(place: Workspace, model: str) -> None:
 
 
 def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_json: bool) -> None:
-    """The final table and a summary, or the document; failed aggregates with their errors."""
+    """Print the final table and a summary, or the document; then failed aggregates with their errors."""
     from airflow_atscale_aggs.cli.reading import batch_document, instance_document, print_instances
 
     batch = report.batch
     if as_json:
-        instances = [instance_document(one, model) for one in report.instances]
+        instances = [instance_document(instance, model) for instance in report.instances]
         print_json({**batch_document(batch, model, counts), "instances": instances})
     else:
         print_instances(report.instances)
         for note in batch.notes:
             say(note)
-    for one in report.instances:
-        if one.error and one.status == "failed":
-            say(f"failed: {one.step.aggregate}: {one.error}")
+    for instance in report.instances:
+        if instance.error and instance.status == "failed":
+            say(f"failed: {instance.step.aggregate}: {instance.error}")
     if batch.finished_at is None or batch.status != "done" or as_json:
         return
-    active = [one for one in report.instances if one.status == "active"]
-    total = sum(one.rows or 0 for one in active)
+    active = [instance for instance in report.instances if instance.status == "active"]
+    total = sum(instance.rows or 0 for instance in active)
     took = (batch.finished_at - batch.created_at).total_seconds()
     say(f"Activated {len(active)} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")
 
 
-def _print_plan(made: BatchPlan) -> None:
-    """One line per step; how it is built only where some can grow by increments."""
-    with_kind = any(step.increment is not None for step in made.steps)
+def _print_plan(batch_plan: BatchPlan) -> None:
+    """Print one line per step. A column for the kind of build is shown only if some steps are increments or segments."""
+    with_kind = any(step.increment is not None for step in batch_plan.steps)
     rows = [
         (
             step.position + 1,
@@ -250,20 +252,20 @@ def _print_plan(made: BatchPlan) -> None:
             step.estimate_source,
             step.reason,
         )
-        for step in made.steps
+        for step in batch_plan.steps
     ]
     names = ("#", "aggregate", *(("build",) if with_kind else ()), "source", "rows", "estimate", "why here")
     print_table(names, rows, right=("#", "rows"))
 
 
-def _plan_document(made: BatchPlan) -> dict[str, object]:
+def _plan_document(batch_plan: BatchPlan) -> dict[str, object]:
     return {
-        "model_id": made.model_id,
-        "build_type": made.build_type,
-        "dialect": made.dialect,
-        "ordering": made.ordering,
-        "notes": made.notes,
-        "refused": [{"aggregate": one.aggregate, "reason": one.reason} for one in made.refused],
+        "model_id": batch_plan.model_id,
+        "build_type": batch_plan.build_type,
+        "dialect": batch_plan.dialect,
+        "ordering": batch_plan.ordering,
+        "notes": batch_plan.notes,
+        "refused": [{"aggregate": part.aggregate, "reason": part.reason} for part in batch_plan.refused],
         "steps": [
             {
                 "position": step.position,
@@ -272,8 +274,8 @@ def _plan_document(made: BatchPlan) -> dict[str, object]:
                 "build": step.kind,
                 "full_reason": step.full_reason,
                 "segments": [
-                    {"range": str(one.rows), "settled": one.is_settled, "merges": len(one.merges)}
-                    for one in (step.increment.new if step.increment else ())
+                    {"range": str(segment.rows), "settled": segment.is_settled, "merges": len(segment.merges)}
+                    for segment in (step.increment.new if step.increment else ())
                 ],
                 "sources": [source.name for source in step.sources],
                 "estimated_rows": step.estimated_rows,
@@ -282,6 +284,6 @@ def _plan_document(made: BatchPlan) -> dict[str, object]:
                 "view": step.view,
                 "sql": step.create_statement(step.sources[0], 1, 1),
             }
-            for step in made.steps
+            for step in batch_plan.steps
         ],
     }

@@ -1,4 +1,4 @@
-"""Numbers of bytes as people write them."""
+"""Parses numbers of bytes as people write them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ByteSize(click.ParamType):  # type: ignore[type-arg]
         """The number of bytes."""
         if isinstance(value, int):
             return value
-        found = _SIZE.fullmatch(str(value).strip())
+        match = _SIZE.fullmatch(str(value).strip())
         size = 0
-        if found is not None:
-            number, unit, is_binary = found.groups()
+        if match is not None:
+            number, unit, is_binary = match.groups()
             size = int(float(number) * (1024 if is_binary else 1000) ** _POWERS[unit.casefold()])
         if size < 1:
             self.fail(f"`{value}` is no number of bytes; write 500MB, 2GiB or 1000000.", param, ctx)

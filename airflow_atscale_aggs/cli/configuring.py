@@ -1,4 +1,4 @@
-"""``settings`` and ``registry``."""
+"""The verbs ``settings`` and ``registry``."""
 
 from __future__ import annotations
 

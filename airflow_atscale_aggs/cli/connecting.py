@@ -1,4 +1,4 @@
-"""Where registry and warehouse are: options before or after the verb, environment, files in the current folder."""
+"""Finds registry and warehouse: by options before or after the verb, the environment, or files in the current folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECRET = re.compile(
     r"://[^:/?#]*:(?P<password>.+)@|[?&][^=&]*(?:pass|token|secret|key)[^=&]*=(?P<value>[^&]+)", re.IGNORECASE
 )
 _LEAST_SECRET = 3
-"""Shorter ones are not looked for: they would be found in every word."""
+"""Shorter secrets are not hidden, because they would match parts of ordinary words."""
 
 _OPTIONS = (
     click.option(
@@ -52,14 +52,14 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def remember_connection(ctx: click.Context, given: Mapping[str, str | None]) -> None:
-    """Keep what was given; options after the verb win over options before it."""
+    """Remember the given options. Options after the verb win over options before it."""
     ctx.find_root().ensure_object(dict).update({key: value for key, value in given.items() if value})
 
 
 def registry_url(ctx: click.Context, given: Mapping[str, str | None]) -> str:
-    """The registry that options and environment name; says so when it is a new file."""
+    """The URL of the registry, by options and environment. A message says when it is a new file."""
     remember_connection(ctx, given)
-    url = _chosen(ctx.find_root().obj, "registry") or DEFAULT_REGISTRY
+    url = _option_or_environment(ctx.find_root().obj, "registry") or DEFAULT_REGISTRY
     scheme, _, file = url.partition(":///")
     if scheme == "sqlite" and file and file != ":memory:" and not Path(file).exists() and Path(file).parent.is_dir():
         say(f"A new registry: {file}")
@@ -74,8 +74,8 @@ def workspace(ctx: click.Context, given: Mapping[str, str | None]) -> Workspace:
     state = ctx.find_root().obj
     return open_workspace(
         registry=registry,
-        warehouse=_chosen(state, "warehouse") or DEFAULT_WAREHOUSE,
-        aggregate_schema=_chosen(state, "schema"),
+        warehouse=_option_or_environment(state, "warehouse") or DEFAULT_WAREHOUSE,
+        aggregate_schema=_option_or_environment(state, "schema"),
     )
 
 
@@ -86,14 +86,14 @@ def hide_secrets(text: str, state: Mapping[str, Any]) -> str:
     'no route for me:***'
     """
     for name in ("registry", "warehouse"):
-        for found in _SECRET.finditer(_chosen(state, name)):
-            secret = found["password"] or found["value"]
+        for match in _SECRET.finditer(_option_or_environment(state, name)):
+            secret = match["password"] or match["value"]
             for written in (secret, unquote(secret)):
                 if len(written) >= _LEAST_SECRET:
                     text = text.replace(written, "***")
     return text
 
 
-def _chosen(state: Mapping[str, Any], name: str) -> str:
+def _option_or_environment(state: Mapping[str, Any], name: str) -> str:
     """An option, or the environment's value; empty when there is neither."""
     return str(state.get(name) or os.environ.get(f"ATSCALE_AGGS_{name.upper()}") or "")

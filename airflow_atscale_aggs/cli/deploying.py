@@ -1,4 +1,4 @@
-"""``deploy``: a folder of SML becomes models with definitions."""
+"""The verb ``deploy``: it registers the models of a folder of SML, with their definitions."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ def deploy(
 
 
 def _show_predictions(report: DeployReport) -> None:
-    for one in report.predictions:
-        show(f"{one.model}, predicted")
-        for word, names in (("appeared", one.appeared), ("kept", one.kept)):
+    for prediction in report.predictions:
+        show(f"{prediction.model}, predicted")
+        for word, names in (("appeared", prediction.appeared), ("kept", prediction.kept)):
             if names:
                 show(f"  {word:9} {len(names):4}  {', '.join(names)}")
-        for old, new in one.giving_way.items():
+        for old, new in prediction.giving_way.items():
             show(f"  gives way       {old}: serves until {new} does")
-        for name, why in one.retired.items():
+        for name, why in prediction.retired.items():
             show(f"  retired         {name}: {why}")
-        for note in one.notes:
+        for note in prediction.notes:
             say(f"warning: {note}")
 
 
 def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
-    """All of them if they are few; otherwise how many there are of each kind, with the first of it."""
+    """Print all warnings if they are few; otherwise the number of each kind with its first warning."""
     if verbose or len(issues) <= _MOST_LINES:
         for issue in issues:
             say(f"warning: {issue}")
@@ -86,13 +86,15 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
     for issue in issues:
         kinds.setdefault(issue.code, []).append(issue)
     by_number = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    for code, found in by_number[: _MOST_LINES - 1]:
-        say(f"warning: {len(found)} {code}, {'the first' if len(found) > 1 else 'namely'}: {found[0]}")
+    for code, issues_of_kind in by_number[: _MOST_LINES - 1]:
+        say(
+            f"warning: {len(issues_of_kind)} {code}, {'the first' if len(issues_of_kind) > 1 else 'namely'}: {issues_of_kind[0]}"
+        )
     say(f"warning: {len(issues)} warnings of {len(kinds)} kinds; --verbose shows all")
 
 
 def _failure(error: Exception, folder: Path, ctx: click.Context) -> dict[str, object]:
-    """What programs read of a deployment that failed; the sentence for people goes to standard error besides."""
+    """The document about a failed deployment. The sentence for people goes to standard error as well."""
     issues = getattr(error, "issues", ())
     return {
         "folder": str(folder),
@@ -125,14 +127,14 @@ def _document(report: DeployReport) -> dict[str, object]:
         ],
         "predictions": [
             {
-                "model": one.model,
-                "appeared": one.appeared,
-                "kept": one.kept,
-                "retired": one.retired,
-                "giving_way": one.giving_way,
-                "notes": one.notes,
+                "model": prediction.model,
+                "appeared": prediction.appeared,
+                "kept": prediction.kept,
+                "retired": prediction.retired,
+                "giving_way": prediction.giving_way,
+                "notes": prediction.notes,
             }
-            for one in report.predictions
+            for prediction in report.predictions
         ],
         "warnings": [_issue(issue) for issue in report.issues],
     }

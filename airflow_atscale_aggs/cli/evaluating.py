@@ -1,4 +1,4 @@
-"""``evaluate``: how good each aggregate is, and which could take another's place."""
+"""The verb ``evaluate``: it shows how good each aggregate is, and which could replace another."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _COLUMNS = (
 
 def _show(report: EvaluateReport, ways: SupersedeReport) -> None:
     if report.evaluations:
-        rows = [_row(one) for one in report.evaluations]
+        rows = [_row(evaluation) for evaluation in report.evaluations]
         print_table(_COLUMNS, rows, right=(_COLUMNS[1], _COLUMNS[3], *_COLUMNS[5:]))
     else:
         say("No aggregate is defined.")
@@ -63,41 +63,38 @@ def _show(report: EvaluateReport, ways: SupersedeReport) -> None:
         say("Nothing was changed (--apply does it).")
 
 
-def _row(one: Evaluation) -> tuple[object, ...]:
-    found = one.record
+def _row(evaluation: Evaluation) -> tuple[object, ...]:
+    record = evaluation.record
     return (
-        one.definition.definition.name,
-        f"{found.score:.1f}",
-        ", ".join(f"{name} {value:.2f}" for name, value in found.parts.items()),
-        found.uses,
-        when(found.last_used_at),
-        found.rows,
-        None if found.predicted_rows is None else round(found.predicted_rows),
-        _size(one),
-        found.rows_saved,
-        _seconds_saved(found),
-        f"{found.build_seconds:.3f}",
+        evaluation.definition.definition.name,
+        f"{record.score:.1f}",
+        ", ".join(f"{name} {value:.2f}" for name, value in record.parts.items()),
+        record.uses,
+        when(record.last_used_at),
+        record.rows,
+        None if record.predicted_rows is None else round(record.predicted_rows),
+        _size(evaluation),
+        record.rows_saved,
+        _saved_seconds(record),
+        f"{record.build_seconds:.3f}",
     )
 
 
-def _size(one: Evaluation) -> str:
-    """What the warehouse tells; with a ~ what was predicted of each row, where it tells nothing."""
-    found, evidence = one.record, one.definition.evidence
-    told, rows = evidence.get("predicted_bytes"), evidence.get("predicted_rows")
-    if found.size_bytes is not None or found.rows is None or not told or not rows:
-        return size(found.size_bytes)
-    return f"~{size(found.rows * told / rows)}"
+def _size(evaluation: Evaluation) -> str:
+    """The size that the warehouse tells. Where it tells none: a predicted size, marked with ~."""
+    record, evidence = evaluation.record, evaluation.definition.evidence
+    predicted_bytes, rows = evidence.get("predicted_bytes"), evidence.get("predicted_rows")
+    if record.size_bytes is not None or record.rows is None or not predicted_bytes or not rows:
+        return size(record.size_bytes)
+    return f"~{size(record.rows * predicted_bytes / rows)}"
 
 
-def _seconds_saved(found: EvaluationRecord) -> str:
-    """Measured as it is; with a ~ where some of it is estimated.
-
-    A dash where nothing is known.
-    """
-    if found.seconds_saved is None:
+def _saved_seconds(record: EvaluationRecord) -> str:
+    """The seconds saved. A ~ marks a number of which a part is estimated; a dash means that nothing is known."""
+    if record.seconds_saved is None:
         return "-"
-    mark = "" if found.measured_share == 1 or not found.uses else "~"
-    return f"{mark}{found.seconds_saved:.3f}"
+    mark = "" if record.measured_share == 1 or not record.uses else "~"
+    return f"{mark}{record.seconds_saved:.3f}"
 
 
 def _document(report: EvaluateReport, ways: SupersedeReport) -> dict[str, object]:
@@ -109,12 +106,12 @@ def _document(report: EvaluateReport, ways: SupersedeReport) -> dict[str, object
         "model": report.model,
         "evaluations": [
             {
-                "aggregate": one.definition.definition.name,
-                "origin": one.definition.definition.origin,
-                **{name: getattr(one.record, name) for name in names},
-                "parts": dict(one.record.parts),
+                "aggregate": evaluation.definition.definition.name,
+                "origin": evaluation.definition.definition.origin,
+                **{name: getattr(evaluation.record, name) for name in names},
+                "parts": dict(evaluation.record.parts),
             }
-            for one in report.evaluations
+            for evaluation in report.evaluations
         ],
         "supersede": {
             "dry_run": ways.dry_run,

@@ -1,4 +1,4 @@
-"""Ctrl-C while the warehouse works: its statements are cancelled, then the process ends."""
+"""Handles Ctrl-C while the warehouse works: it cancels the statements, then the process ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Interruptible:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal came; a driver may have swallowed the first one."""
+        """Raise KeyboardInterrupt if a signal came. A driver may have swallowed the first exception."""
         if self.signal_number:
             raise KeyboardInterrupt
 
@@ -50,7 +50,7 @@ class Interruptible:
         raise KeyboardInterrupt
 
     def _cancel_until_over(self) -> None:
-        """Again and again: a builder may have been between two statements."""
+        """Cancel again and again until the block ends, because a builder may have been between two statements."""
         self._cancel()
         while not self._over.wait(_PAUSE_SECONDS):
             self._cancel()

@@ -1,4 +1,4 @@
-"""``prune``, ``delete-instance``, ``block``, ``unblock``: what is not worth its place, or not wanted."""
+"""The verbs ``prune``, ``delete-instance``, ``block`` and ``unblock``: they take instances and aggregates out of use."""
 
 from __future__ import annotations
 
@@ -40,8 +40,15 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
         print_table(
             ("rank", "aggregate", "uses", "last used", "table", "why"),
             [
-                (one.rank or None, one.aggregate, one.uses, when(one.last_used_at), one.table, one.why)
-                for one in report.pruned
+                (
+                    instance.rank or None,
+                    instance.aggregate,
+                    instance.uses,
+                    when(instance.last_used_at),
+                    instance.table,
+                    instance.why,
+                )
+                for instance in report.pruned
             ],
             right=("rank", "uses"),
         )
@@ -112,8 +119,8 @@ def unblock(ctx: click.Context, /, model: str, aggregate: str, **connection: str
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
-        found = unblock_definition(place, model, aggregate, now=utc_now())
-    say(f"`{aggregate}` is {found.status}{f': {found.status_reason}' if found.status_reason else ''}.")
+        definition = unblock_definition(place, model, aggregate, now=utc_now())
+    say(f"`{aggregate}` is {definition.status}{f': {definition.status_reason}' if definition.status_reason else ''}.")
 
 
 def _document(report: PruneReport) -> dict[str, object]:
@@ -122,5 +129,5 @@ def _document(report: PruneReport) -> dict[str, object]:
         **{name: getattr(report, name) for name in ("model", "total", "desired", "excess", "drop_after", "dry_run")},
         "disabled": report.disabled,
         "warnings": report.warnings,
-        "pruned": [{name: getattr(one, name) for name in fields} for one in report.pruned],
+        "pruned": [{name: getattr(instance, name) for name in fields} for instance in report.pruned],
     }

@@ -1,4 +1,4 @@
-"""The entry point: verbs are loaded when they are used, errors are one sentence, exit codes are 0, 1, 2."""
+"""The entry point of the command line. Verbs are loaded when they are used; an error is shown as one sentence."""
 
 from __future__ import annotations
 
@@ -121,13 +121,13 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last one to see it
         if state.get("wants_json"):
             print_json({"error": hide_secrets(str(error), state)})
-        say(hide_secrets(_told(error, is_debugging=state.get("debug", False)), state))
+        say(hide_secrets(_describe_error(error, is_debugging=state.get("debug", False)), state))
         return 1
     return result if isinstance(result, int) else 0
 
 
-def _told(error: Exception, *, is_debugging: bool) -> str:
-    """One sentence; all of it for those who debug."""
+def _describe_error(error: Exception, *, is_debugging: bool) -> str:
+    """One sentence about an error; with ``--debug`` the whole traceback."""
     if is_debugging:
         import traceback
 

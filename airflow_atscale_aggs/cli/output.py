@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs."""
+"""Prints tables for people and JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What moves a terminal's cursor, changes its state, or turns the direction of text; tabs and line ends do not."""
+"""Characters that move a terminal's cursor, change its state, or change the direction of text, except tabs and line ends."""
 
 
 def visible(text: str) -> str:
@@ -20,7 +20,7 @@ def visible(text: str) -> str:
     >>> visible("red \x1b[31m")
     'red \\u001b[31m'
     """
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def show(text: str) -> None:

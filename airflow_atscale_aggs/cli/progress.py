@@ -1,4 +1,4 @@
-"""Progress of a batch: bars on a terminal, lines in a log, nothing for programs."""
+"""Shows the progress of a batch: bars on a terminal, lines in a log, nothing for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``query``, ``explain``: answers from aggregates, and why."""
+"""The verbs ``query`` and ``explain``: they answer queries from aggregates and explain the choice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> t
 
 
 def _values(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:  # noqa: ARG001
-    """Texts for places by order; by name where the query names its places and every value has a name."""
+    """The parameters by order; by name where the query names its parameters and every value has a name."""
     sql = str(ctx.params.get("sql") or "")
     pairs = [value.partition("=") for value in values]
     names = all(name.isidentifier() and _is_named(sql, name) for name, _, _ in pairs)
@@ -47,7 +47,7 @@ def _is_named(sql: str, name: str) -> bool:
 
 
 def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What both verbs have."""
+    """Add the arguments and options that both verbs have."""
     for option in (
         click.argument("sql", is_eager=True),
         click.option("--model", metavar="M", help="The model that is meant where FROM names none that is deployed."),
@@ -95,7 +95,7 @@ def query(
     from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
     with workspace(ctx, connection) as place:
-        found = answer(
+        answered = answer(
             place,
             sql,
             model=model,
@@ -105,17 +105,17 @@ def query(
             parameters=parameters,
         )
     if as_json or form == "json":
-        print_json(_answer_document(found))
+        print_json(_answer_document(answered))
     elif form == "csv":
-        _print_csv(found)
+        _print_csv(answered)
     else:
-        print_table(found.columns, found.rows)
-    if found.fallback_reason:
-        say(f"The aggregate could not be read, so the facts answered: {found.fallback_reason}")
-    if found.log_loss:
-        say(found.log_loss)
-    sources = ", ".join(_told(source) for source in found.plan.sources) or "the SQL as it stands"
-    say(f"{len(found.rows)} rows from {sources}")
+        print_table(answered.columns, answered.rows)
+    if answered.fallback_reason:
+        say(f"The aggregate could not be read, so the facts answered: {answered.fallback_reason}")
+    if answered.log_loss:
+        say(answered.log_loss)
+    sources = ", ".join(_describe_source(source) for source in answered.plan.sources) or "the SQL as it stands"
+    say(f"{len(answered.rows)} rows from {sources}")
 
 
 @click.command(cls=Verb, example=f"atscale-aggs explain '{_QUERY}'")
@@ -162,40 +162,49 @@ def explain(
         say(plan.verdict(number))
         if candidates:
             rows = [
-                (one.aggregate, one.rows, one.miss, ", ".join(one.missing), one.change, one.extra_rows)
-                for one in candidates
+                (
+                    candidate.aggregate,
+                    candidate.rows,
+                    candidate.miss,
+                    ", ".join(candidate.missing),
+                    candidate.change,
+                    candidate.extra_rows,
+                )
+                for candidate in candidates
             ]
             columns = ("aggregate", "rows", "why not", "what", "smallest change", "more rows")
             print_table(columns, rows, right=("rows", "more rows"))
 
 
-def _told(source: PartSource) -> str:
+def _describe_source(source: PartSource) -> str:
     if source.aggregate is None:
         return f"the facts `{source.fact}`"
     return f"aggregate `{source.aggregate}` ({source.rows:,} rows, as of {when(source.as_of)})"
 
 
-def _print_csv(found: Answer) -> None:
+def _print_csv(answered: Answer) -> None:
     """RFC 4180; NULL is an empty field. Values are as they are, unless a terminal would read them."""
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([visible(column) for column in found.columns])
+    writer.writerow([visible(column) for column in answered.columns])
     if sys.stdout.isatty():
-        writer.writerows([visible(value) if isinstance(value, str) else value for value in row] for row in found.rows)
+        writer.writerows(
+            [visible(value) if isinstance(value, str) else value for value in row] for row in answered.rows
+        )
     else:
-        writer.writerows(found.rows)
+        writer.writerows(answered.rows)
 
 
-def _answer_document(found: Answer) -> dict[str, object]:
+def _answer_document(answered: Answer) -> dict[str, object]:
     return {
-        "columns": found.columns,
-        "rows": [[_plain(value) for value in row] for row in found.rows],
-        "sources": [_source(one) for one in found.plan.sources],
-        "planned_sources": [_source(one) for one in found.planned],
-        "fallback_reason": found.fallback_reason,
-        "log_loss": found.log_loss,
-        "sql": found.plan.sql,
+        "columns": answered.columns,
+        "rows": [[_plain(value) for value in row] for row in answered.rows],
+        "sources": [_source(source) for source in answered.plan.sources],
+        "planned_sources": [_source(source) for source in answered.planned],
+        "fallback_reason": answered.fallback_reason,
+        "log_loss": answered.log_loss,
+        "sql": answered.plan.sql,
     }
 
 
@@ -208,7 +217,7 @@ def _plan_document(plan: QueryPlan) -> dict[str, object]:
             {
                 **_source(source),
                 "verdict": plan.verdict(number),
-                "candidates": [_candidate(one) for one in candidates],
+                "candidates": [_candidate(candidate) for candidate in candidates],
             }
             for number, (source, candidates) in enumerate(zip(plan.sources, plan.candidates, strict=True))
         ],
@@ -217,19 +226,19 @@ def _plan_document(plan: QueryPlan) -> dict[str, object]:
 
 def _source(source: PartSource) -> dict[str, object]:
     names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
-    facts = {"fact_rows": source.facts.rows, "fact_cost": source.facts.cost} if source.facts is not None else {}
-    return {**{name: getattr(source, name) for name in names}, **facts}
+    fact_figures = {"fact_rows": source.facts.rows, "fact_cost": source.facts.cost} if source.facts is not None else {}
+    return {**{name: getattr(source, name) for name in names}, **fact_figures}
 
 
-def _candidate(one: Candidate) -> dict[str, object]:
+def _candidate(candidate: Candidate) -> dict[str, object]:
     return {
-        "aggregate": one.aggregate,
-        "rows": one.rows,
-        "reason": one.miss.name.lower(),
-        "explanation": one.miss.value,
-        "missing": one.missing,
-        "change": one.change,
-        "extra_rows": one.extra_rows,
+        "aggregate": candidate.aggregate,
+        "rows": candidate.rows,
+        "reason": candidate.miss.name.lower(),
+        "explanation": candidate.miss.value,
+        "missing": candidate.missing,
+        "change": candidate.change,
+        "extra_rows": candidate.extra_rows,
     }
 
 

@@ -1,4 +1,4 @@
-"""``models``, ``definitions``, ``instances``, ``batches``: what the registry remembers."""
+"""The verbs ``models``, ``definitions``, ``instances`` and ``batches``: they list what is in the registry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that every read has."""
+    """Add the options that all these verbs have."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         connection_options,
@@ -41,13 +41,16 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
     Use it to see what is deployed here, and under which names the other verbs know it.
     """
     with workspace(ctx, connection) as place:
-        found = place.registry.models()
+        deployed = place.registry.models()
     if as_json:
         names = ("id", "catalog", "name", "label", "version", "deployed_at", "connection")
-        print_json([{name: getattr(one, name) for name in names} for one in found])
+        print_json([{name: getattr(model, name) for name in names} for model in deployed])
         return
-    _hint(found, "No model is deployed here; begin with: atscale-aggs deploy DIR")
-    rows = [(one.name, one.catalog, one.version, when(one.deployed_at), one.connection, one.id) for one in found]
+    _hint(deployed, "No model is deployed here; begin with: atscale-aggs deploy DIR")
+    rows = [
+        (model.name, model.catalog, model.version, when(model.deployed_at), model.connection, model.id)
+        for model in deployed
+    ]
     print_table(("model", "catalog", "version", "deployed", "connection", "id"), rows, right=("version",))
 
 
@@ -67,31 +70,31 @@ def definitions(
     """
     with workspace(ctx, connection) as place:
         chosen = [place.registry.model(model)] if model else place.registry.models()
-        found = [
-            (one.name, record)
-            for one in chosen
-            for record in place.registry.definitions(one.id, include_retired=include_retired)
+        records = [
+            (model_record.name, record)
+            for model_record in chosen
+            for record in place.registry.definitions(model_record.id, include_retired=include_retired)
         ]
-        used = _usage(place, [one.id for one in chosen])
-        saved = _saved(place, [one.id for one in chosen])
-        stayed = _stayed(place, [one.id for one in chosen])
+        used = _use_of_definitions(place, [model_record.id for model_record in chosen])
+        saved = _average_savings(place, [model_record.id for model_record in chosen])
+        remaining = _remaining_instances(place, [model_record.id for model_record in chosen])
     if as_json:
         print_json(
             [
                 {
                     **_definition(name, record),
-                    **_used(record, used, saved),
-                    "stayed": stayed.get(record.definition.id, ((), ""))[0],
+                    **_use_document(record, used, saved),
+                    "stayed": remaining.get(record.definition.id, ((), ""))[0],
                 }
-                for name, record in found
+                for name, record in records
             ]
         )
         return
-    _hint(found, "No aggregate is defined; `aggregates` in the SML of a model define some.")
-    rows = [_definition_row(name, record, used, saved) for name, record in found]
+    _hint(records, "No aggregate is defined; `aggregates` in the SML of a model define some.")
+    rows = [_definition_row(name, record, used, saved) for name, record in records]
     columns = ("aggregate", "model", "origin", "status", "facts", "attributes", "metrics", "uses", "saves each")
     print_table(columns, rows, right=("uses", "saves each"))
-    _tell_stayed(stayed)
+    _say_what_remains(remaining)
 
 
 @click.command(cls=Verb, example="atscale-aggs instances --model retail")
@@ -117,34 +120,41 @@ def instances(
 
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
-        names = {one.id: one.name for one in place.registry.all_models()}
+        names = {model_record.id: model_record.name for model_record in place.registry.all_models()}
         model_id = place.registry.model(model).id if model else None
-        found = [
-            one
-            for one in place.registry.instances(model_id=model_id, batch_id=batch_id)
-            if include_gone or batch_id or one.status not in gone
+        records = [
+            instance
+            for instance in place.registry.instances(model_id=model_id, batch_id=batch_id)
+            if include_gone or batch_id or instance.status not in gone
         ]
-        missing, unknown = _missing(place, found)
+        missing, unknown = _missing(place, records)
     if as_json:
-        absent = {one.id: missing.get(one.id, ()) for one in found}
-        print_json([{**instance_document(one, names[one.model_id]), "missing_tables": absent[one.id]} for one in found])
+        absent = {instance.id: missing.get(instance.id, ()) for instance in records}
+        print_json(
+            [
+                {**instance_document(instance, names[instance.model_id]), "missing_tables": absent[instance.id]}
+                for instance in records
+            ]
+        )
         return
-    _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
-    print_instances(found, names)
-    for one in found:
-        if one.id in missing:
-            say(f"`{one.step.aggregate}` is active and cannot answer: {describe_missing_tables(missing[one.id])}.")
+    _hint(records, "Nothing is built; begin with: atscale-aggs build MODEL")
+    print_instances(records, names)
+    for instance in records:
+        if instance.id in missing:
+            say(
+                f"`{instance.step.aggregate}` is active and cannot answer: {describe_missing_tables(missing[instance.id])}."
+            )
     if unknown:
         say(f"Whether the tables are there is not known: {unknown}")
 
 
-def _missing(place: Workspace, found: Sequence[InstanceRecord]) -> tuple[Mapping[str, tuple[str, ...]], str]:
-    """Tables that are gone, by instance; or why nobody knows, since the list is worth printing all the same."""
+def _missing(place: Workspace, records: Sequence[InstanceRecord]) -> tuple[Mapping[str, tuple[str, ...]], str]:
+    """Missing tables by instance; or the reason why they are not known, since the list is printed anyway."""
     from airflow_atscale_aggs.engine.errors import WarehouseError
     from airflow_atscale_aggs.engine.lifecycle.table_presence import missing_of_active
 
     try:
-        return missing_of_active(place, found), ""
+        return missing_of_active(place, records), ""
     except WarehouseError as error:
         return {}, str(error)
 
@@ -159,59 +169,59 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
     Use it to find the id to resume or cancel.
     """
     with workspace(ctx, connection) as place:
-        names = {one.id: one.name for one in place.registry.all_models()}
+        names = {model_record.id: model_record.name for model_record in place.registry.all_models()}
         model_id = place.registry.model(model).id if model else None
-        found = place.registry.batches(model_id, limit)
-        counts = {one.id: dict(place.registry.instance_counts(one.id)) for one in found}
-        spent = {one.id: out_of_attempts(place, one) for one in found}
+        records = place.registry.batches(model_id, limit)
+        counts = {batch.id: dict(place.registry.instance_counts(batch.id)) for batch in records}
+        spent = {batch.id: out_of_attempts(place, batch) for batch in records}
     if as_json:
         print_json(
             [
-                {**batch_document(one, names[one.model_id], counts[one.id]), "out_of_attempts": spent[one.id]}
-                for one in found
+                {**batch_document(batch, names[batch.model_id], counts[batch.id]), "out_of_attempts": spent[batch.id]}
+                for batch in records
             ]
         )
         return
-    _hint(found, "Nothing is built; begin with: atscale-aggs build MODEL")
+    _hint(records, "Nothing is built; begin with: atscale-aggs build MODEL")
     rows = [
         (
-            one.id,
-            names[one.model_id],
-            one.build_type,
-            one.status,
-            ", ".join(f"{number} {status}" for status, number in sorted(counts[one.id].items())),
-            one.failures,
-            when(one.created_at),
-            when(one.finished_at),
-            one.owner,
+            batch.id,
+            names[batch.model_id],
+            batch.build_type,
+            batch.status,
+            ", ".join(f"{number} {status}" for status, number in sorted(counts[batch.id].items())),
+            batch.failures,
+            when(batch.created_at),
+            when(batch.finished_at),
+            batch.owner,
         )
-        for one in found
+        for batch in records
     ]
     columns = ("batch", "model", "type", "status", "instances", "failures", "begun", "ended", "owner")
     print_table(columns, rows, right=("failures",))
 
 
-def print_instances(found: Sequence[InstanceRecord], models: Mapping[str, str] | None = None) -> None:
+def print_instances(records: Sequence[InstanceRecord], models: Mapping[str, str] | None = None) -> None:
     """The instances as a table, in the order given; with their models if the names are given by id."""
     rows = [
         (
-            one.step.aggregate,
-            *([models[one.model_id]] if models is not None else []),
-            one.status,
-            one.rows,
-            seconds(one.seconds),
-            one.source,
-            one.attempt,
-            one.table,
+            instance.step.aggregate,
+            *([models[instance.model_id]] if models is not None else []),
+            instance.status,
+            instance.rows,
+            seconds(instance.seconds),
+            instance.source,
+            instance.attempt,
+            instance.table,
         )
-        for one in found
+        for instance in records
     ]
     with_model = ["model"] if models is not None else []
     columns = ("aggregate", *with_model, "status", "rows", "seconds", "built from", "attempt", "table")
     print_table(columns, rows, right=("rows", "seconds", "attempt"))
 
 
-def instance_document(one: InstanceRecord, model: str) -> dict[str, object]:
+def instance_document(instance: InstanceRecord, model: str) -> dict[str, object]:
     """An instance for programs."""
     names = (
         "id",
@@ -228,20 +238,20 @@ def instance_document(one: InstanceRecord, model: str) -> dict[str, object]:
     )
     times = ("started_at", "finished_at", "activated_at", "drop_after")
     return {
-        "aggregate": one.step.aggregate,
+        "aggregate": instance.step.aggregate,
         "model": model,
-        "definition_id": one.step.definition_id,
-        "fact": one.step.fact,
-        "view": one.step.view,
-        "position": one.step.position,
-        "build": one.step.kind,
-        **{name: getattr(one, name) for name in (*names, *times)},
+        "definition_id": instance.step.definition_id,
+        "fact": instance.step.fact,
+        "view": instance.step.view,
+        "position": instance.step.position,
+        "build": instance.step.kind,
+        **{name: getattr(instance, name) for name in (*names, *times)},
     }
 
 
-def _hint(found: Sequence[object], hint: str) -> None:
-    """What to do when there is nothing to list."""
-    if not found:
+def _hint(records: Sequence[object], hint: str) -> None:
+    """Say what to do when there is nothing to list."""
+    if not records:
         say(hint)
 
 
@@ -255,47 +265,49 @@ def out_of_attempts(place: Workspace, batch: BatchRecord) -> list[str]:
     is_batch_spent = batch.failures >= settings.max_attempts_per_batch
     failed = place.registry.instances(batch_id=batch.id, status=InstanceStatus.FAILED)
     return [
-        one.step.aggregate for one in failed if is_batch_spent or one.failures >= settings.max_attempts_per_aggregate
+        instance.step.aggregate
+        for instance in failed
+        if is_batch_spent or instance.failures >= settings.max_attempts_per_aggregate
     ]
 
 
-def batch_document(one: BatchRecord, model: str, counts: dict[str, int]) -> dict[str, object]:
+def batch_document(batch: BatchRecord, model: str, counts: dict[str, int]) -> dict[str, object]:
     """A batch for programs."""
     names = ("id", "model_id", "build_type", "status", "owner", "lease_until", "created_at", "finished_at", "failures")
     return {
         "model": model,
-        **{name: getattr(one, name) for name in names},
-        "aggregates": one.aggregates,
+        **{name: getattr(batch, name) for name in names},
+        "aggregates": batch.aggregates,
         "instances": counts,
-        "notes": one.notes,
+        "notes": batch.notes,
     }
 
 
-def _usage(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+def _use_of_definitions(place: Workspace, models: Sequence[str]) -> dict[str, tuple[int, datetime]]:
     """(uses, last use) by definition, all facts together."""
-    found: dict[str, tuple[int, datetime]] = {}
+    use_by_definition: dict[str, tuple[int, datetime]] = {}
     for model in models:
         for usage in place.registry.usages(model):
-            uses, last = found.get(usage.definition_id, (0, usage.last_used_at))
-            found[usage.definition_id] = (uses + usage.uses, max(last, usage.last_used_at))
-    return found
+            uses, last = use_by_definition.get(usage.definition_id, (0, usage.last_used_at))
+            use_by_definition[usage.definition_id] = (uses + usage.uses, max(last, usage.last_used_at))
+    return use_by_definition
 
 
-def _stayed(place: Workspace, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
-    """(ids of instances, name) by definition: of users' aggregates that are not defined any more."""
-    found: dict[str, tuple[tuple[str, ...], str]] = {}
+def _remaining_instances(place: Workspace, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
+    """(ids of instances, name) by definition: instances of user-defined aggregates that have left the model."""
+    remaining: dict[str, tuple[tuple[str, ...], str]] = {}
     for model in models:
-        known = place.registry.known_definitions(model)
-        for one in place.registry.retained_instances(model, of_users=True):
-            definition = one.step.definition_id
-            name, status = known[definition]
+        definitions_known = place.registry.known_definitions(model)
+        for instance in place.registry.retained_instances(model, of_users=True):
+            definition = instance.step.definition_id
+            name, status = definitions_known[definition]
             if status == "retired":
-                found[definition] = ((*found.get(definition, ((), ""))[0], one.id), name)
-    return found
+                remaining[definition] = ((*remaining.get(definition, ((), ""))[0], instance.id), name)
+    return remaining
 
 
-def _tell_stayed(stayed: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
-    for ids, name in stayed.values():
+def _say_what_remains(remaining: Mapping[str, tuple[tuple[str, ...], str]]) -> None:
+    for ids, name in remaining.values():
         say(f"`{name}` has left its model; of its tables stay until deleted by hand:")
         for instance_id in ids:
             say(f"  atscale-aggs delete-instance {instance_id}")
@@ -315,26 +327,26 @@ def _definition_row(
         ", ".join(part.fact for part in record.definition.parts),
         ", ".join(sorted(attribute.query_name for attribute in record.definition.grain)) or "(all members)",
         ", ".join(record.definition.metrics),
-        _used(record, used, saved)["uses"],
-        _told_saving(saved.get(record.definition.id)),
+        _use_document(record, used, saved)["uses"],
+        _describe_saving(saved.get(record.definition.id)),
     )
 
 
-def _saved(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
-    """What definitions save, by the log of queries."""
+def _average_savings(place: Workspace, models: Sequence[str]) -> dict[str, Saving]:
+    """The average saving of each definition, by the log of queries."""
     from airflow_atscale_aggs.engine.lifecycle.retain.savings import average_savings
 
-    return {key: one for model in models for key, one in average_savings(place.registry, model).items()}
+    return {key: saving for model in models for key, saving in average_savings(place.registry, model).items()}
 
 
-def _told_saving(saving: Saving | None) -> str:
+def _describe_saving(saving: Saving | None) -> str:
     """Seconds of a query on average; with ``~`` where the facts' time of some of them is estimated."""
     if saving is None:
         return ""
     return f"{'' if saving.measured == 1 else '~'}{saving.seconds:.3f} s"
 
 
-def _used(
+def _use_document(
     record: DefinitionRecord, used: Mapping[str, tuple[int, datetime]], saved: Mapping[str, Saving]
 ) -> dict[str, object]:
     uses, last = used.get(record.definition.id, (0, None))

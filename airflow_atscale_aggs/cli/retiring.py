@@ -1,4 +1,4 @@
-"""``retire``, ``adopt``: models that are let go, schemas that are taken over."""
+"""The verbs ``retire`` and ``adopt``: they retire models and take over aggregate schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sweep``: tables that nothing needs any more, and tables that no registry knows."""
+"""The verb ``sweep``: it drops tables that nothing needs any more, and asks about tables that no registry knows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sweep(
     from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-    # One moment for both: what is dropped is what was listed.
+    # The same moment for listing and dropping, so that exactly the listed tables are dropped.
     now = utc_now()
     can_ask = not as_json and not dry_run and not yes and sys.stdin.isatty()
     with workspace(ctx, connection) as place:
@@ -63,11 +63,11 @@ def sweep(
             _list_strays(strays)
         if not dry_run and strays:
             what = unknown if yes else (_ask(strays) if can_ask else None)
-            strays = _treated(place, strays, what)
+            strays = _treat_strays(place, strays, what)
     if as_json:
         print_json(_document(report, strays))
     _tell(report, strays, dry_run=dry_run)
-    errors = [*(one.error for one in report.tables), *(one.error for one in strays)]
+    errors = [*(table.error for table in report.tables), *(table.error for table in strays)]
     return 1 if any(errors) else 0
 
 
@@ -77,12 +77,14 @@ def _list(report: SweepReport) -> None:
             ("table", "schema", "aggregate", "why"),
             [
                 (
-                    one.table,
-                    one.schema,
-                    one.aggregate,
-                    f"{one.why}; stays for {one.kept_for}" if one.kept_for else one.why,
+                    dropped_table.table,
+                    dropped_table.schema,
+                    dropped_table.aggregate,
+                    f"{dropped_table.why}; stays for {dropped_table.kept_for}"
+                    if dropped_table.kept_for
+                    else dropped_table.why,
                 )
-                for one in report.tables
+                for dropped_table in report.tables
             ],
         )
 
@@ -91,31 +93,32 @@ def _list_strays(strays: Sequence[Stray]) -> None:
     if strays:
         say("Named as ours, and no registry knows them:")
         rows = [
-            (one.table, one.schema, one.kind, f"stays for {one.kept_for}" if one.kept_for else "") for one in strays
+            (stray.table, stray.schema, stray.kind, f"stays for {stray.kept_for}" if stray.kept_for else "")
+            for stray in strays
         ]
         print_table(("unknown", "schema", "kind", "read by"), rows)
 
 
 def _may_drop(report: SweepReport) -> bool:
-    """The person says so."""
-    number = sum(not one.kept_for for one in report.tables)
+    """Whether the user confirms the drop."""
+    number = sum(not table.kept_for for table in report.tables)
     return number > 0 and click.confirm(f"Drop these {number} tables?", err=True)
 
 
 def _ask(strays: Sequence[Stray]) -> str | None:
-    """``adopt``, ``drop``, or None for neither."""
+    """Ask what to do with the strays: ``adopt``, ``drop``, or None for neither."""
     question = f"Adopt these {len(strays)} (they stay, and are not listed again), drop them, or neither?"
     answer: str = click.prompt(question, type=click.Choice(["adopt", "drop", "neither"]), default="neither", err=True)
     return None if answer == "neither" else answer
 
 
-def _treated(place: Workspace, strays: Sequence[Stray], what: str | None) -> Sequence[Stray]:
+def _treat_strays(place: Workspace, strays: Sequence[Stray], choice: str | None) -> Sequence[Stray]:
     from airflow_atscale_aggs.engine.lifecycle.retain.strays import adopt_strays, drop_strays
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-    if what == "drop":
+    if choice == "drop":
         return drop_strays(place, strays)
-    return adopt_strays(place, strays, now=utc_now()) if what == "adopt" else strays
+    return adopt_strays(place, strays, now=utc_now()) if choice == "adopt" else strays
 
 
 def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]:
@@ -123,8 +126,8 @@ def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]
     of_strays = ("table", "schema", "kind", "dropped", "adopted", "kept_for", "error")
     return {
         "dry_run": report.dry_run,
-        "tables": [{name: getattr(one, name) for name in fields} for one in report.tables],
-        "unknown": [{name: getattr(one, name) for name in of_strays} for one in strays],
+        "tables": [{name: getattr(table, name) for name in fields} for table in report.tables],
+        "unknown": [{name: getattr(stray, name) for name in of_strays} for stray in strays],
         "notes": report.notes,
     }
 
@@ -132,9 +135,9 @@ def _document(report: SweepReport, strays: Sequence[Stray]) -> dict[str, object]
 def _tell(report: SweepReport, strays: Sequence[Stray], *, dry_run: bool) -> None:
     for note in report.notes:
         say(note)
-    told = [(one.table, one.error, one.kept_for) for one in report.tables]
-    told += [(one.table, one.error, one.kept_for) for one in strays]
-    for table, error, kept_for in told:
+    results = [(table.table, table.error, table.kept_for) for table in report.tables]
+    results += [(stray.table, stray.error, stray.kept_for) for stray in strays]
+    for table, error, kept_for in results:
         if error or kept_for:
             say(f"not dropped: {table}: {error or f'{kept_for} reads it'}")
     hint = "" if dry_run else " (--yes drops them)"
@@ -143,8 +146,8 @@ def _tell(report: SweepReport, strays: Sequence[Stray], *, dry_run: bool) -> Non
     elif report.dry_run:
         say(f"{len(report.tables)} tables; nothing was dropped{hint}.")
     else:
-        say(f"Dropped {sum(one.dropped for one in report.tables)} of {len(report.tables)} tables.")
+        say(f"Dropped {sum(table.dropped for table in report.tables)} of {len(report.tables)} tables.")
     if strays:
-        dropped, adopted = sum(one.dropped for one in strays), sum(one.adopted for one in strays)
+        dropped, adopted = sum(stray.dropped for stray in strays), sum(stray.adopted for stray in strays)
         done = f"{dropped} were dropped, {adopted} adopted" if dropped or adopted else "nothing was done with them"
         say(f"{len(strays)} that no registry knows; {done}.")

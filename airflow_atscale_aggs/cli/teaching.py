@@ -1,4 +1,4 @@
-"""Commands whose help teaches: a sentence, when to use it, an example to copy; mistyped verbs get near names."""
+"""Commands whose help shows when to use them, with an example to copy. Mistyped verbs get similar names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Verb(click.Command):
         super().format_options(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; whoever tells of its failure knows whether a program reads the output."""
+        """Run the verb. Whether a program reads the output is remembered for the message about a failure."""
         wants_json = bool(ctx.params.get("as_json")) or ctx.params.get("form") == "json"
         ctx.ensure_object(dict)["wants_json"] = wants_json
         return super().invoke(ctx)
@@ -57,7 +57,7 @@ class VerbGroup(click.Group):
 
 
 def write_example(formatter: click.HelpFormatter, title: str, example: str) -> None:
-    """Lines as they are: wrapped commands cannot be copied."""
+    """Write the example's lines unchanged, since wrapped commands cannot be copied."""
     with formatter.section(title):
         for line in example.splitlines():
             formatter.write(f"{' ' * formatter.current_indent}{line}\n")

@@ -1,4 +1,4 @@
-"""``export``, ``import``: system-defined definitions travel between systems."""
+"""The verbs ``export`` and ``import``: they carry system-defined definitions to another system."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def export(ctx: click.Context, /, model: str, file: str, **connection: str | Non
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
-        made = export_definitions(place, model, now=utc_now())
-    _write(file, made.data)
-    say(f"Exported {made.definitions:,} definitions of {made.model} to {file} ({len(made.data):,} bytes).")
+        exported = export_definitions(place, model, now=utc_now())
+    _write_file(file, exported.data)
+    say(f"Exported {exported.definitions:,} definitions of {exported.model} to {file} ({len(exported.data):,} bytes).")
 
 
 @click.command("import", cls=Verb, example="atscale-aggs import retail retail_definitions.json --no-build")
@@ -56,7 +56,7 @@ def import_(
     from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import import_definitions
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
-    data = _read(file)
+    data = _read_file(file)
     with workspace(ctx, connection) as place:
         report = import_definitions(place, model, data, where=file, now=utc_now())
         if not as_json:
@@ -74,7 +74,7 @@ def import_(
 
 
 def _build(place: Workspace, report: ImportReport, *, as_json: bool) -> tuple[BatchReport | None, str]:
-    """A batch of just the imported ones; (what it did, why it failed)."""
+    """Build the imported definitions in a batch of their own; (the report, the reason of a failure)."""
     from airflow_atscale_aggs.cli.progress import BuildProgress
     from airflow_atscale_aggs.cli.reading import print_instances
     from airflow_atscale_aggs.engine.errors import BatchFailedError, BatchHeldError
@@ -95,13 +95,16 @@ def _build(place: Workspace, report: ImportReport, *, as_json: bool) -> tuple[Ba
 
 
 def _show(report: ImportReport) -> None:
-    """Each definition with what became of it."""
+    """Print each definition with its outcome."""
     for warning in report.warnings:
         say(f"warning: {warning}")
     if report.definitions:
-        print_table(("aggregate", "outcome", "why"), [(one.name, one.outcome, one.why) for one in report.definitions])
-    told = ", ".join(f"{number:,} {outcome}" for outcome, number in report.counts.items())
-    say(f"{len(report.definitions):,} definitions in the file{f': {told}' if told else ''}.")
+        print_table(
+            ("aggregate", "outcome", "why"),
+            [(definition.name, definition.outcome, definition.why) for definition in report.definitions],
+        )
+    numbers = ", ".join(f"{number:,} {outcome}" for outcome, number in report.counts.items())
+    say(f"{len(report.definitions):,} definitions in the file{f': {numbers}' if numbers else ''}.")
 
 
 def _document(report: ImportReport, built: BatchReport | None) -> dict[str, Any]:
@@ -115,14 +118,19 @@ def _document(report: ImportReport, built: BatchReport | None) -> dict[str, Any]
         "to_build": report.to_build,
         "batch_id": built.batch.id if built else None,
         "definitions": [
-            {"name": one.name, "outcome": one.outcome, "why": one.why, "definition_id": one.definition_id or None}
-            for one in report.definitions
+            {
+                "name": definition.name,
+                "outcome": definition.outcome,
+                "why": definition.why,
+                "definition_id": definition.definition_id or None,
+            }
+            for definition in report.definitions
         ],
     }
 
 
-def _read(file: str) -> bytes:
-    """The file as far as it would be read: one byte more than is allowed shows that it is too large."""
+def _read_file(file: str) -> bytes:
+    """Read the file up to one byte more than is allowed, which is enough to show that it is too large."""
     from airflow_atscale_aggs.engine.aggregates.exported import MOST_BYTES
 
     if "://" not in file:
@@ -137,17 +145,17 @@ def _read(file: str) -> bytes:
         return bytes(opened.read(MOST_BYTES + 1))
 
 
-def _write(file: str, data: bytes) -> None:
-    """The whole file or nothing."""
+def _write_file(file: str, data: bytes) -> None:
+    """Write the file completely or not at all."""
     if "://" not in file:
-        whole = Path(f"{file}.{os.getpid()}.part")
+        part_file = Path(f"{file}.{os.getpid()}.part")
         try:
-            whole.write_bytes(data)
-            whole.replace(file)
+            part_file.write_bytes(data)
+            part_file.replace(file)
         except OSError as error:
             raise click.ClickException(f"{file} cannot be written: {error.strerror or error}.") from error
         finally:
-            whole.unlink(missing_ok=True)
+            part_file.unlink(missing_ok=True)
         return
     import fsspec
 

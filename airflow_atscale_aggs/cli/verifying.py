@@ -1,4 +1,4 @@
-"""``verify``: the aggregates that serve against their facts."""
+"""The verb ``verify``: it compares the active aggregates with their facts."""
 
 from __future__ import annotations
 
@@ -49,25 +49,28 @@ def verify(
 
 
 def _show(report: VerifyReport) -> None:
-    """A line per aggregate, then what differs and what could not be told."""
-    rows = [(one.aggregate, one.finding, one.table, ", ".join(one.not_compared)) for one in report.instances]
+    """Print a line per aggregate, then the differences and what could not be decided."""
+    rows = [
+        (instance.aggregate, instance.finding, instance.table, ", ".join(instance.not_compared))
+        for instance in report.instances
+    ]
     if rows:
         print_table(("aggregate", "finding", "table", "not compared at this level"), rows)
     else:
         say("Nothing is active; begin with: atscale-aggs build MODEL")
-    for one in report.instances:
-        for difference in one.differences:
-            say(f"{one.finding}: {one.aggregate}: {difference}")
-        for reason in one.undecided:
-            kind = one.finding if one.finding in {"gone", "unreadable"} else "undecided"
-            say(f"{kind}: {one.aggregate}: {reason}")
+    for instance in report.instances:
+        for difference in instance.differences:
+            say(f"{instance.finding}: {instance.aggregate}: {difference}")
+        for reason in instance.undecided:
+            kind = instance.finding if instance.finding in {"gone", "unreadable"} else "undecided"
+            say(f"{kind}: {instance.aggregate}: {reason}")
     names = ("agrees", "behind", "differs", "gone", "unreadable")
-    counts = [(sum(one.finding == name for one in report.instances), name) for name in names]
-    told = ", ".join(f"{number} {name}" for number, name in counts if number)
-    if any(one.finding == "behind" for one in report.instances):
+    counts = [(sum(instance.finding == name for instance in report.instances), name) for name in names]
+    numbers = ", ".join(f"{number} {name}" for number, name in counts if number)
+    if any(instance.finding == "behind" for instance in report.instances):
         say(f"The facts have changed since the last build; run: atscale-aggs build {report.model}")
-    compared = sum(one.finding not in {"gone", "unreadable"} for one in report.instances)
-    say(f"{compared} compared at level {report.level}{f': {told}' if told else ''}.")
+    compared = sum(instance.finding not in {"gone", "unreadable"} for instance in report.instances)
+    say(f"{compared} compared at level {report.level}{f': {numbers}' if numbers else ''}.")
 
 
 def _document(report: VerifyReport) -> dict[str, object]:
@@ -76,17 +79,17 @@ def _document(report: VerifyReport) -> dict[str, object]:
         "level": report.level,
         "aggregates": [
             {
-                "aggregate": one.aggregate,
-                "instance_id": one.instance_id,
-                "table": one.table,
-                "finding": one.finding,
+                "aggregate": instance.aggregate,
+                "instance_id": instance.instance_id,
+                "table": instance.table,
+                "finding": instance.finding,
                 "differences": [
                     {name: getattr(difference, name) for name in ("measure", "group", "expected", "found")}
-                    for difference in one.differences
+                    for difference in instance.differences
                 ],
-                "undecided": one.undecided,
-                "not_compared": one.not_compared,
+                "undecided": instance.undecided,
+                "not_compared": instance.not_compared,
             }
-            for one in report.instances
+            for instance in report.instances
         ],
     }
