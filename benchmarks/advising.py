@@ -1,4 +1,4 @@
-"""Choosing aggregates: how good, how quick, how well sized. What comes of it while a workload drifts: `replay.py`.
+"""Measures the advisor: the quality of its choices, its speed, and the accuracy of its sizes. See `replay.py` for drift.
 
     python benchmarks/advising.py choose        a Zipf log against plain greedy (HRU) and the exact optimum (HiGHS)
     python benchmarks/advising.py scale         seconds for lattices of 1,000, 10,000 and 100,000 nodes
@@ -46,13 +46,13 @@ Grain = tuple[int, ...]
 
 
 def rows_of(grain: Grain, sizes: Sequence[Sequence[int]] = SIZES) -> float:
-    """Groups of a grain: balls into cells."""
+    """The expected number of groups of a grain, when fact rows fall into its cells at random."""
     cells = math.prod(float(levels[level - 1]) for levels, level in zip(sizes, grain, strict=True) if level)
     return max(1.0, -FACT * math.expm1(-cells / FACT))
 
 
 def template(draw: random.Random, sizes: Sequence[Sequence[int]] = SIZES) -> Grain:
-    """What a dashboard asks: one to four dimensions, coarse levels more often than fine ones."""
+    """The grain of a random dashboard: one to four dimensions, coarse levels more often than fine ones."""
     grain = [0] * len(sizes)
     for place in draw.sample(range(len(sizes)), min(draw.choice((1, 2, 2, 3, 3, 4)), len(sizes))):
         levels = len(sizes[place])
@@ -69,14 +69,14 @@ def zipf_log(draw: random.Random, templates: Sequence[Grain], queries: int, powe
 def merges(log: Iterable[Grain]) -> list[Grain]:
     """The grains of a log and the smallest ones that serve two of them."""
     asked = list(log)
-    pairs = (tuple(map(max, one, other)) for one, other in itertools.combinations(asked, 2))
+    pairs = (tuple(map(max, grain, other)) for grain, other in itertools.combinations(asked, 2))
     return sorted({*asked, *pairs})
 
 
 def problem_of(
     log: Counter[Grain], candidates: Sequence[Grain], sizes: Sequence[Sequence[int]] = SIZES
 ) -> SelectionProblem:
-    """Cost of a need without aggregates: all rows of the fact."""
+    """The selection problem of a log. Without aggregates each query reads all rows of the fact."""
     asked, given = np.array(list(log)), np.array(candidates)
     serves: NDArray[np.bool_] = np.ones((len(candidates), len(log)), dtype=np.bool_)
     for place in range(asked.shape[1]):
@@ -97,39 +97,44 @@ def optimum(problem: SelectionProblem, budget: Budget) -> tuple[list[int], float
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import coo_matrix
 
-    candidates, needs = problem.serves.shape
-    given, asked = np.nonzero(problem.serves & (problem.rows[:, None] < problem.costs))
-    answers = np.arange(len(given))
-    saved = problem.weights[asked] * (problem.costs[asked] - problem.rows[given])
+    candidates, requirements = problem.serves.shape
+    candidate_places, asked = np.nonzero(problem.serves & (problem.rows[:, None] < problem.costs))
+    answers = np.arange(len(candidate_places))
+    saved = problem.weights[asked] * (problem.costs[asked] - problem.rows[candidate_places])
     only_chosen = coo_matrix(
         (
-            np.r_[np.ones(len(given)), -np.ones(len(given))],
-            (np.r_[answers, answers], np.r_[candidates + answers, given]),
+            np.r_[np.ones(len(candidate_places)), -np.ones(len(candidate_places))],
+            (np.r_[answers, answers], np.r_[candidates + answers, candidate_places]),
         ),
-        shape=(len(given), candidates + len(given)),
+        shape=(len(candidate_places), candidates + len(candidate_places)),
     )
-    once = coo_matrix((np.ones(len(given)), (asked, candidates + answers)), shape=(needs, candidates + len(given)))
+    once = coo_matrix(
+        (np.ones(len(candidate_places)), (asked, candidates + answers)),
+        shape=(requirements, candidates + len(candidate_places)),
+    )
     places = np.arange(candidates)
     limits = coo_matrix(
         (
             np.r_[problem.sizes / budget.size, np.ones(candidates)],
             (np.r_[np.zeros(candidates), np.ones(candidates)], np.r_[places, places]),
         ),
-        shape=(2, candidates + len(given)),
+        shape=(2, candidates + len(candidate_places)),
     )
     scale = problem.cost_of_nothing
-    found = milp(
+    solution = milp(
         np.r_[np.zeros(candidates), -saved / scale],
         constraints=[
             LinearConstraint(only_chosen, -np.inf, 0),
             LinearConstraint(once, -np.inf, 1),
             LinearConstraint(limits, -np.inf, [1, budget.count]),
         ],
-        integrality=np.r_[np.ones(candidates), np.zeros(len(given))],
+        integrality=np.r_[np.ones(candidates), np.zeros(len(candidate_places))],
         bounds=Bounds(0, 1),
         options={"mip_rel_gap": 0.0005, "time_limit": 180},
     )
-    return [int(place) for place in np.flatnonzero(found.x[:candidates] > 0.5)], scale * (1 + found.mip_dual_bound)
+    return [int(place) for place in np.flatnonzero(solution.x[:candidates] > 0.5)], scale * (
+        1 + solution.mip_dual_bound
+    )
 
 
 def choose(seeds: int, power: float) -> None:
@@ -162,16 +167,19 @@ def choose(seeds: int, power: float) -> None:
             took_best = time.perf_counter() - begun
             plain = [pick.candidate for pick in greedy_picks(hru, budget)]
             greedy = [pick.candidate for pick in greedy_picks(problem, budget)]
-            left = [
-                100 * one / problem.cost_of_nothing
-                for one in (problem.cost(greedy), problem.cost(ours), problem.cost(best))
+            cost_left = [
+                100 * cost / problem.cost_of_nothing
+                for cost in (problem.cost(greedy), problem.cost(ours), problem.cost(best))
             ]
             left_plain = 100 * hru.cost(plain) / hru.cost_of_nothing
-            hits = [one.weights @ one.serves[ours].any(axis=0) / one.weights.sum() for one in (problem, unseen)]
+            hits = [
+                chosen_problem.weights @ chosen_problem.serves[ours].any(axis=0) / chosen_problem.weights.sum()
+                for chosen_problem in (problem, unseen)
+            ]
             ratios.append(problem.cost(ours) / min(problem.cost(best), problem.cost(ours)))
             print(
-                f"{seed:4} {share:5.0%} {count:4} {left_plain:5.1f} {left[0]:6.1f} {left[1]:6.2f} {left[2]:6.2f} "
-                f"{left[1] / left[2]:8.4f} {left[1] / left_plain:8.2f} {left[2] / left_plain:7.2f} {took:8.2f} ({took_best:5.1f})"
+                f"{seed:4} {share:5.0%} {count:4} {left_plain:5.1f} {cost_left[0]:6.1f} {cost_left[1]:6.2f} {cost_left[2]:6.2f} "
+                f"{cost_left[1] / cost_left[2]:8.4f} {cost_left[1] / left_plain:8.2f} {cost_left[2] / left_plain:7.2f} {took:8.2f} ({took_best:5.1f})"
                 f"   {hits[0]:6.1%} / {hits[1]:6.1%}  {unseen.cost(ours) / unseen.cost(best):8.3f}"
                 f"   bound {100 * bound / problem.cost_of_nothing:.2f}",
                 flush=True,
@@ -197,10 +205,10 @@ def scale() -> None:
             chosen = select(problem, Budget(size=FACT / 4, count=50))
             times.append(time.perf_counter() - begun)
             busy.append(time.process_time() - begun_busy)
-        left = problem.cost(chosen) / problem.cost_of_nothing
+        cost_left = problem.cost(chosen) / problem.cost_of_nothing
         print(
             f"{len(nodes):>7,} nodes (about {expected:,}), {len(log)} needs, {len(chosen)} picked: "
-            f"{min(times):.2f} s, {min(busy):.2f} s of one core (best of three); {left:.1%} of the cost left"
+            f"{min(times):.2f} s, {min(busy):.2f} s of one core (best of three); {cost_left:.1%} of the cost left"
         )
 
 
@@ -224,15 +232,19 @@ def star_workspace(rows: int, *, is_predicted: bool = False) -> Iterator[Workspa
 def counts(rows: int) -> None:
     """Sketches of 30 grains in one scan, as `recommend` makes them, against exact counts one by one."""
     with star_workspace(rows) as workspace:
-        known = read_model_snapshot(workspace, workspace.registry.model("bench_model"), now=utc_now())
-        request = RecommendRequest(queries=[f'SELECT {_listed(grain)}, "Amount" FROM bench_model' for grain in LATTICE])
+        snapshot = read_model_snapshot(workspace, workspace.registry.model("bench_model"), now=utc_now())
+        request = RecommendRequest(
+            queries=[f'SELECT {_quote_names(grain)}, "Amount" FROM bench_model' for grain in LATTICE]
+        )
         from airflow_atscale_aggs.engine.lifecycle.advise.workload import workload_of_queries
 
-        needs = workload_of_queries(known, request.queries or (), workspace.settings_of(known.record.id)).needs
-        parts = [need.part for need in needs]
+        requirements = workload_of_queries(
+            snapshot, request.queries or (), workspace.settings_of(snapshot.record.id)
+        ).needs
+        parts = [requirement.part for requirement in requirements]
         with workspace.warehouse.session() as session:
-            asked = Statistician(session, known)
-            known.proofs.add(session, parts)
+            asked = Statistician(session, snapshot)
+            snapshot.proofs.add(session, parts)
             begun = time.perf_counter()
             sketched = asked.counted(parts)
             took = time.perf_counter() - begun
@@ -252,7 +264,7 @@ def counts(rows: int) -> None:
         )
 
 
-def _listed(grain: Sequence[str]) -> str:
+def _quote_names(grain: Sequence[str]) -> str:
     return ", ".join(f'"{level}"' for level in grain)
 
 
@@ -260,7 +272,7 @@ def _exact(session: object, names: Sequence[str]) -> int:
     keys = {
         "calendar": "day_id",
         "product": "sku_id",
-        **{one: f"{one}_id" for one in ("store", "customer", "promotion", "channel")},
+        **{name: f"{name}_id" for name in ("store", "customer", "promotion", "channel")},
     }
     joins = "".join(
         f" JOIN {table} ON sales.{key} = {table}.{key}"
@@ -277,15 +289,17 @@ def _exact(session: object, names: Sequence[str]) -> int:
 
 def _dashboards(draw: random.Random, count: int) -> list[str]:
     """Queries by one to three levels, often with a filter."""
-    found = []
+    queries = []
     for _ in range(count):
         chosen = draw.sample(sorted(LEVELS), draw.choice((1, 2, 2, 3)))
-        levels = [draw.choices(LEVELS[one], weights=range(len(LEVELS[one]), 0, -1))[0] for one in chosen]
+        levels = [
+            draw.choices(LEVELS[dimension], weights=range(len(LEVELS[dimension]), 0, -1))[0] for dimension in chosen
+        ]
         metrics = draw.sample(("Amount", "Quantity", "Discount", "Least Amount"), draw.choice((1, 1, 2)))
         condition = f" WHERE \"{levels[-1]}\" <> 'x'" if len(levels) > 1 and draw.random() < 0.5 else ""
         shown = levels[:-1] if condition else levels
-        found.append(f"SELECT {_listed([*shown, *metrics])} FROM bench_model{condition}")
-    return found
+        queries.append(f"SELECT {_quote_names([*shown, *metrics])} FROM bench_model{condition}")
+    return queries
 
 
 def fresh(rows: int) -> None:
@@ -307,7 +321,7 @@ def _tell_fresh(workspace: Workspace, what: str, dashboards: Sequence[str], rows
     sources = [router.plan(sql).sources[0] for sql in dashboards]
     hits = sum(source.aggregate is not None for source in sources) / len(sources)
     cost = sum(source.rows or rows for source in sources) / (rows * len(sources))
-    stored = sum(one.rows or 0 for one in report.instances) / rows
+    stored = sum(instance.rows or 0 for instance in report.instances) / rows
     print(
         f"{what}: {len(report.instances)} aggregates with {stored:.1%} of the fact's rows answer {hits:.0%} of "
         f"{len(dashboards)} dashboards; {cost:.0%} of the cost left",

@@ -1,4 +1,4 @@
-"""What a build task costs in Airflow beside an empty mapped task, in one real Airflow, one after the other.
+"""Measures the cost of a build task in Airflow against an empty mapped task. One real Airflow runs both in turn.
 
     python benchmarks/airflow_tasks.py --count 30
 
@@ -67,10 +67,10 @@ def main() -> None:
         seconds: dict[str, list[float]] = {"empty": [], "build": []}
         with LocalAirflow(folder / "home", folder / "dags", connection) as airflow:
             for number in range(chosen.repeat + 1):
-                for dag_id, found in seconds.items():
+                for dag_id, times in seconds.items():
                     took = _per_task(airflow, dag_id)
                     # The first round warms caches up.
-                    found.extend([took] if number else [])
+                    times.extend([took] if number else [])
     empty, build = (statistics.median(seconds[dag_id]) for dag_id in ("empty", "build"))
     print(
         f"{chosen.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio {build / empty:.2f}"
@@ -81,13 +81,13 @@ def _per_task(airflow: LocalAirflow, dag_id: str) -> float:
     """Seconds per mapped task instance of one run."""
     run_id = airflow.trigger(dag_id)
     state = airflow.wait_for(
-        lambda: (found := airflow.run_state(dag_id, run_id)) in {"success", "failed"} and found, f"run of {dag_id}", 600
+        lambda: (state := airflow.run_state(dag_id, run_id)) in {"success", "failed"} and state, f"run of {dag_id}", 600
     )
     if state != "success":
         sys.exit(f"the run of {dag_id} failed; the logs are in {airflow.home}")
-    mapped = [one for one in airflow.task_instances(dag_id, run_id) if one["task_id"] == "build"]
-    starts = [datetime.fromisoformat(one["start_date"]) for one in mapped]
-    ends = [datetime.fromisoformat(one["end_date"]) for one in mapped]
+    mapped = [instance for instance in airflow.task_instances(dag_id, run_id) if instance["task_id"] == "build"]
+    starts = [datetime.fromisoformat(instance["start_date"]) for instance in mapped]
+    ends = [datetime.fromisoformat(instance["end_date"]) for instance in mapped]
     return (max(ends) - min(starts)).total_seconds() / len(mapped)
 
 

@@ -1,10 +1,10 @@
-"""Queries on facts and on aggregates in one run: hits, speed-up of each, geometric mean.
+"""Runs queries on facts and on aggregates in one run: hits, the speed-up of each query, the geometric mean.
 
     python benchmarks/answering.py ssb --rows 1500000 --engine duckdb postgres       13 queries, plain SQL on the tables
     python benchmarks/answering.py tpcds --scale 0.2 --engine duckdb postgres        queries on the model of dags/models/retail
 
 Each time is the best of three. Every answer from an aggregate is compared with that from the facts. PostgreSQL is `--postgres URL`
-(an empty database) or started from the wheel; the ratios are what counts.
+(an empty database) or started from the wheel. Only the ratios matter.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
     router = QueryRouter(workspace)
     hits, ratios = 0, []
     for name, sql in queries.items():
-        took, found = {}, {}
+        took, answers = {}, {}
         for use in (False, True):
             plan = router.plan(sql, use_aggregates=use)
             with workspace.warehouse.session() as session:
                 runs = []
                 for _ in range(RUNS):
                     begun = time.perf_counter()
-                    found[use] = session.fetch_all(plan.sql)
+                    answers[use] = session.fetch_all(plan.sql)
                     runs.append(time.perf_counter() - begun)
             took[use] = min(runs)
-        is_same = same(found[False], found[True])
+        is_same = same(answers[False], answers[True])
         hits += plan.uses_aggregates
         ratios.append((took[False] / took[True], plan.uses_aggregates))
-        source = ", ".join(one.aggregate or "facts" for one in plan.sources) or "as it stands"
+        source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources) or "as it stands"
         alike = "" if is_same else "  ANSWERS DIFFER"
         print(
             f"{name[:34]:34} {took[False] * 1e3:9.1f} ms {took[True] * 1e3:9.1f} ms {ratios[-1][0]:7.1f}x  {source}{alike}"
@@ -85,9 +85,9 @@ def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
     )
 
 
-def same(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> bool:
-    """As multisets, numbers to a millionth."""
-    return sorted(map(_comparable, one)) == sorted(map(_comparable, other))
+def same(rows: list[tuple[object, ...]], other_rows: list[tuple[object, ...]]) -> bool:
+    """Whether two answers are equal as multisets, with numbers compared to a millionth."""
+    return sorted(map(_comparable, rows)) == sorted(map(_comparable, other_rows))
 
 
 def _comparable(row: tuple[object, ...]) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def _comparable(row: tuple[object, ...]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def built(folder: Path, warehouse: str, model: Path) -> Iterator[Workspace]:
+def build_workspace(folder: Path, warehouse: str, model: Path) -> Iterator[Workspace]:
     """A workspace whose only model is deployed and built."""
     registry = f"sqlite:///{folder / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
@@ -117,7 +117,7 @@ def ssb(engine: str, rows: int, url: str | None) -> None:
                 warehouse = stack.enter_context(postgres(url))
                 copy_ssb(connection, warehouse)
         print(f"SSB-shaped, {rows:,} order lines, {engine}")
-        compare(stack.enter_context(built(folder, warehouse, write_ssb_model(folder / "model"))), QUERIES)
+        compare(stack.enter_context(build_workspace(folder, warehouse, write_ssb_model(folder / "model"))), QUERIES)
 
 
 def tpcds(engine: str, scale: str, url: str | None) -> None:
@@ -140,7 +140,7 @@ def tpcds(engine: str, scale: str, url: str | None) -> None:
             warehouse = f"duckdb:///{folder / 'w.duckdb'}?threads=1"
         cases = {case.name: case.query for case in QueryCase.read("retail") if case.source not in {"any", "facts"}}
         print(f"TPC-DS data, scale {scale}, {engine}")
-        compare(stack.enter_context(built(folder, warehouse, MODEL_FOLDER)), cases)
+        compare(stack.enter_context(build_workspace(folder, warehouse, MODEL_FOLDER)), cases)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Whole batch builds against the bare SQL, against dbt, and build-from-existing against all from the facts.
+"""Compares whole batch builds with the bare SQL and with dbt, and build-from-existing with builds from the facts.
 
     python benchmarks/batch_build.py overhead --scale 1        whole `build` / the same statements run directly
     python benchmarks/batch_build.py trivial --counts 30 300   per aggregate, beside bare SQL and dbt-duckdb
@@ -101,12 +101,12 @@ class Bench:
             batch = workspace.registry.batches(limit=1)[0]
             instances = workspace.registry.instances(batch_id=batch.id)
             attempts = {instance.id: instance.attempt for instance in instances}
-            made = []
+            statements = []
             for instance in instances:
                 option = next(o for o in instance.step.sources if o.name == instance.source)
                 sql = instance.step.create_statement(option, instance.attempt, attempts.get(option.instance_id or ""))
-                made.append(sql.replace("as_agg_", "bare_"))
-            return made
+                statements.append(sql.replace("as_agg_", "bare_"))
+            return statements
 
     def set_build_from_existing(self, enabled: str) -> None:
         """Switch derivation on or off for the model."""
@@ -195,17 +195,17 @@ def distinct_grains(count: int) -> tuple[tuple[str, ...], ...]:
     import itertools
 
     coarse = ("Year", "Quarter", "Month", "Category", "Region", "Segment", "Promotion", "Channel", "City")
-    found = [
+    grains = [
         c
         for size in (1, 2, 3, 4)
         for c in itertools.combinations(coarse, size)
         if len({"Year", "Quarter", "Month"} & set(c)) < 2
     ]
-    found = [c for c in found if not {"Region", "City"} <= set(c)]
-    extra = [(*c, "Store") for c in found if "City" not in c and "Region" not in c] + [
-        (*c, "Brand") for c in found if "Category" not in c
+    grains = [c for c in grains if not {"Region", "City"} <= set(c)]
+    extra = [(*c, "Store") for c in grains if "City" not in c and "Region" not in c] + [
+        (*c, "Brand") for c in grains if "Category" not in c
     ]
-    return tuple((found + extra)[:count])
+    return tuple((grains + extra)[:count])
 
 
 def _dbt(bench: Bench, statements: list[str], repeat: int) -> float:

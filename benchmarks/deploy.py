@@ -1,9 +1,10 @@
-"""Deploying a model against parsing its YAML with libyaml.
+"""Compares deploying a model with parsing its YAML with libyaml.
 
     python benchmarks/deploy.py [FOLDER]       default: the retail model of the examples
 
 Both sides in one process, median of the repeats. Goal for a model of 155 files: at most 3. Opening the warehouse, which is
-asked for the types of join columns, is told apart: it is no work of ours, and DuckDB takes as long for an empty one.
+asked for the types of join columns, is printed separately: it is not the engine's work, and DuckDB takes as long for an
+empty file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Incremental rebuilds against full ones, REFRESH MATERIALIZED VIEW and dbt; queries over 1, 10 and 50 segments.
+"""Compares incremental rebuilds with full ones, REFRESH MATERIALIZED VIEW and dbt; and queries over 1, 10 and 50 segments.
 
     python benchmarks/incremental.py                      10 million rows on DuckDB, beside a dbt incremental model
     python benchmarks/incremental.py --postgres           on a PostgreSQL that the tests' wheel brings, beside REFRESH
@@ -81,9 +81,11 @@ class Bench:
         report = run_batch(self.workspace, _MODEL, build_type=build_type, owner="benchmark", request=request)
         seconds = time.perf_counter() - started
         if build_type is BuildType.INCREMENTAL:
-            assert all(one.step.increment and not one.step.increment.full_reason for one in report.instances)
+            assert all(
+                instance.step.increment and not instance.step.increment.full_reason for instance in report.instances
+            )
         sweep(self.workspace, dry_run=False, now=utc_now())
-        return {one.step.aggregate: one.seconds or 0.0 for one in report.instances}, seconds
+        return {instance.step.aggregate: instance.seconds or 0.0 for instance in report.instances}, seconds
 
     def set(self, key: str, value: object) -> None:
         """A setting of the model."""
@@ -181,8 +183,8 @@ def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> No
                 f"  {name:26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; "
                 f"{part / allowed:.2f} of the goal of {allowed:.3f} s"
             )
-        part, full = (statistics.median(whole for _, whole in runs) for runs in (parts, fulls))
-        beside = statistics.median(whole - sum(seconds.values()) for seconds, whole in parts)
+        part, full = (statistics.median(batch_seconds for _, batch_seconds in runs) for runs in (parts, fulls))
+        beside = statistics.median(batch_seconds - sum(seconds.values()) for seconds, batch_seconds in parts)
         print(
             f"  {'whole batch':26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; {beside:.3f} s of it beside"
         )
@@ -192,21 +194,23 @@ def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> No
 
 def counting(bench: Bench) -> None:
     """What it costs to count the rows that increments do not read."""
-    found = {}
+    seconds_beside = {}
     for value in ("true", "false"):
         bench.set("aggregate.incrementalUpdate.countLateRows.enabled", value)
         bench.load(bench.rows // 1000)
-        seconds, whole = bench.build(BuildType.INCREMENTAL)
-        found[value] = whole - sum(seconds.values())
+        seconds, batch_seconds = bench.build(BuildType.INCREMENTAL)
+        seconds_beside[value] = batch_seconds - sum(seconds.values())
     bench.set("aggregate.incrementalUpdate.countLateRows.enabled", "true")
-    print(f"beside the aggregates: {found['true']:.3f} s with late rows counted, {found['false']:.3f} s without")
+    print(
+        f"beside the aggregates: {seconds_beside['true']:.3f} s with late rows counted, {seconds_beside['false']:.3f} s without"
+    )
 
 
 def segments(bench: Bench) -> None:
     """The same queries over more and more segments of one aggregate, and after they were merged."""
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 1000)
     bench.build(BuildType.FULL)
-    before = _asked(bench)
+    before = _query_times(bench)
     print("queries over segments of one aggregate (ms): " + _shown(before, before, 2))
     built = 2
     for count in (10, 50):
@@ -214,7 +218,7 @@ def segments(bench: Bench) -> None:
             bench.load(bench.rows // 5000)
             bench.build(BuildType.INCREMENTAL, (_LAYERED,))
             built += 1
-        print("  " + _shown(_asked(bench), before, built))
+        print("  " + _shown(_query_times(bench), before, built))
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     bench.load(bench.rows // 5000)
     seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
@@ -222,21 +226,21 @@ def segments(bench: Bench) -> None:
     print(f"  the increment that merges them {sum(seconds.values()):.3f} s, a full rebuild {sum(full.values()):.3f} s")
     bench.load(bench.rows // 5000)
     bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-    print("  merged: " + _shown(_asked(bench), before, 3))
+    print("  merged: " + _shown(_query_times(bench), before, 3))
 
 
-def _asked(bench: Bench) -> dict[str, float]:
+def _query_times(bench: Bench) -> dict[str, float]:
     """Milliseconds: the stable view, read whole, and queries through the router; the best of some tries."""
-    found: dict[str, float] = {}
+    milliseconds: dict[str, float] = {}
     with bench.workspace.warehouse.session() as session, QueryRouter(bench.workspace) as router:
         active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
-        view = next(one.step.view for one in active if one.step.aggregate == _LAYERED)
-        found["view"] = _best(lambda: session.fetch_all(f'SELECT COUNT(*), SUM(sum_amount) FROM "{view}"'))
+        view = next(instance.step.view for instance in active if instance.step.aggregate == _LAYERED)
+        milliseconds["view"] = _best(lambda: session.fetch_all(f'SELECT COUNT(*), SUM(sum_amount) FROM "{view}"'))
         for name, query in _QUERIES.items():
             plan = router.answer(query).plan
             assert plan.sources[0].aggregate == _LAYERED, plan.sources
-            found[f"router, {name}"] = _best(lambda sql=plan.sql: session.fetch_all(sql))  # type: ignore[misc]
-    return found
+            milliseconds[f"router, {name}"] = _best(lambda sql=plan.sql: session.fetch_all(sql))  # type: ignore[misc]
+    return milliseconds
 
 
 def _best(call: Callable[[], object]) -> float:
@@ -248,17 +252,17 @@ def _best(call: Callable[[], object]) -> float:
     return min(times)
 
 
-def _shown(found: dict[str, float], before: dict[str, float], count: int) -> str:
-    told = (f"{name} {ms:.1f} ({ms / before[name]:.2f}x)" for name, ms in found.items())
-    return f"{count} segments: {', '.join(told)}"
+def _shown(milliseconds: dict[str, float], before: dict[str, float], count: int) -> str:
+    texts = (f"{name} {ms:.1f} ({ms / before[name]:.2f}x)" for name, ms in milliseconds.items())
+    return f"{count} segments: {', '.join(texts)}"
 
 
 def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable[[], float]]:
-    """The same aggregate elsewhere; each brings it up to date and tells its seconds."""
+    """Other ways to keep the same aggregate. Each brings it up to date and returns its seconds."""
     if bench.is_postgres:
         with bench.workspace.warehouse.session() as session:
             session.execute(f"CREATE MATERIALIZED VIEW rival AS {_select(bench)}")
-        return {"REFRESH MATERIALIZED VIEW": lambda: _refreshed(bench)}
+        return {"REFRESH MATERIALIZED VIEW": lambda: _refresh(bench)}
     if not with_dbt:
         return {}
     project = _dbt_project(bench, folder)
@@ -269,17 +273,17 @@ def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable
 def _select(bench: Bench) -> str:
     """The SELECT of the first aggregate from all facts, as the last full build said it, without the indicator's bounds."""
     active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
-    step = next(one.step for one in active if one.step.aggregate == _LAYERED)
+    step = next(instance.step for instance in active if instance.step.aggregate == _LAYERED)
     select = step.sources[-1].segment_sqls[0].split(" AS ", 1)[1]
     return re.sub(r" WHERE .*? GROUP BY", " GROUP BY", select, flags=re.DOTALL)
 
 
-def _refreshed(bench: Bench) -> float:
+def _refresh(bench: Bench) -> float:
     with bench.workspace.warehouse.session() as session:
-        return _timed(session, "REFRESH MATERIALIZED VIEW rival")
+        return _run_seconds(session, "REFRESH MATERIALIZED VIEW rival")
 
 
-def _timed(session: WarehouseSession, sql: str) -> float:
+def _run_seconds(session: WarehouseSession, sql: str) -> float:
     started = time.perf_counter()
     session.execute(sql)
     return time.perf_counter() - started

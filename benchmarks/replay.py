@@ -70,31 +70,35 @@ class Clock:
 class Dashboards:
     """Draws queries on a model: one fact, one to three attributes of different roles, coarse levels more often, often a filter."""
 
-    def __init__(self, workspace: Workspace, known: ModelSnapshot, draw: random.Random) -> None:
-        self._workspace, self._known, self._draw = workspace, known, draw
-        self._metrics = storable_metrics(known.model, workspace.settings_of(known.record.id))
+    def __init__(self, workspace: Workspace, snapshot: ModelSnapshot, draw: random.Random) -> None:
+        self._workspace, self._snapshot, self._draw = workspace, snapshot, draw
+        self._metrics = storable_metrics(snapshot.model, workspace.settings_of(snapshot.record.id))
         with workspace.warehouse.session() as session:
-            self.fact_rows = Statistician(session, known).row_counts(known.model.fact_datasets)
+            self.fact_rows = Statistician(session, snapshot).row_counts(snapshot.model.fact_datasets)
 
     def draw(self, count: int) -> list[str]:
         """So many queries that the router takes."""
-        found: list[str] = []
+        queries: list[str] = []
         with QueryRouter(self._workspace) as router:
-            while len(found) < count:
+            while len(queries) < count:
                 sql = self._query()
                 with contextlib.suppress(QueryError):
                     router.plan(sql)
-                    found.append(sql)
-        return found
+                    queries.append(sql)
+        return queries
 
     def _query(self) -> str:
         draw = self._draw
-        facts = sorted(self._metrics)
-        (fact,) = draw.choices(facts, weights=[self.fact_rows[one] for one in facts])
+        fact_names = sorted(self._metrics)
+        (fact,) = draw.choices(fact_names, weights=[self.fact_rows[fact_name] for fact_name in fact_names])
         roles: dict[str, list[tuple[str, float]]] = {}
-        for attribute in self._known.paths.attributes_of(fact):
-            dimension = self._known.model.dimensions[attribute.role.dimension]
-            ranks = [one.levels.index(attribute.name) for one in dimension.hierarchies if attribute.name in one.levels]
+        for attribute in self._snapshot.paths.attributes_of(fact):
+            dimension = self._snapshot.model.dimensions[attribute.role.dimension]
+            ranks = [
+                hierarchy.levels.index(attribute.name)
+                for hierarchy in dimension.hierarchies
+                if attribute.name in hierarchy.levels
+            ]
             if ranks:
                 weight = 1.0 / (1 + min(ranks))
                 roles.setdefault(str(attribute.role), []).append((attribute.query_name, weight))
@@ -104,8 +108,8 @@ class Dashboards:
         is_filtered = len(levels) > 1 and draw.random() < 0.5
         condition = f' WHERE "{levels[-1]}" IS NOT NULL' if is_filtered else ""
         shown = [*(levels[:-1] if is_filtered else levels), *metrics]
-        listed = ", ".join('"' + one + '"' for one in shown)
-        return f"SELECT {listed} FROM {self._known.record.name}{condition}"
+        listed = ", ".join('"' + name + '"' for name in shown)
+        return f"SELECT {listed} FROM {self._snapshot.record.name}{condition}"
 
 
 @dataclass
@@ -123,8 +127,8 @@ class Replay:
     def __init__(self, workspace: Workspace, model: str, clock: Clock, seed: int) -> None:
         self._workspace, self._clock, self._draw = workspace, clock, random.Random(seed)
         self._id = workspace.registry.model(model).id
-        known = read_model_snapshot(workspace, workspace.registry.model(model), now=clock())
-        self._dashboards = Dashboards(workspace, known, self._draw)
+        snapshot = read_model_snapshot(workspace, workspace.registry.model(model), now=clock())
+        self._dashboards = Dashboards(workspace, snapshot, self._draw)
         self._pool = self._dashboards.draw(_DASHBOARDS)
 
     def run(self, weeks: int, queries: int) -> None:
@@ -132,25 +136,25 @@ class Replay:
         ratios: list[float] = []
         print(f"facts: {', '.join(f'{name} {rows:,}' for name, rows in self._dashboards.fact_rows.items())}")
         print("week   hits  cost left  oracle  ratio   rows saved  definitions  added  gone  rows stored  seconds")
-        whole = sum(self._dashboards.fact_rows.values())
+        fact_rows = sum(self._dashboards.fact_rows.values())
         for week in range(weeks):
             begun = time.perf_counter()
             asked = self._draw.choices(
                 self._pool, weights=[1.0 / (1 + rank) for rank in range(len(self._pool))], k=queries
             )
-            found, best = self._ask(asked), self._oracle(asked)
+            week_cost, best = self._ask(asked), self._oracle(asked)
             self._clock.now = _START + timedelta(weeks=week, days=6)
-            before = self._defined()
+            before = self._demand_definitions()
             self._maintain()
-            after = self._defined()
-            left = found.read / found.on_facts
+            after = self._demand_definitions()
+            cost_left = week_cost.read / week_cost.on_facts
             if week:
-                ratios.append(left / best)
-            stored = sum(one.rows or 0 for one in self._workspace.registry.active_instances(self._id))
+                ratios.append(cost_left / best)
+            stored = sum(instance.rows or 0 for instance in self._workspace.registry.active_instances(self._id))
             print(
-                f"{week:4} {found.hits / queries:6.1%} {left:10.2%} {best:7.2%} {left / best:6.2f} "
-                f"{found.on_facts - found.read:12,} {len(after):12} {len(after - before):6} {len(before - after):5} "
-                f"{stored / whole:12.1%} {time.perf_counter() - begun:8.1f}",
+                f"{week:4} {week_cost.hits / queries:6.1%} {cost_left:10.2%} {best:7.2%} {cost_left / best:6.2f} "
+                f"{week_cost.on_facts - week_cost.read:12,} {len(after):12} {len(after - before):6} {len(before - after):5} "
+                f"{stored / fact_rows:12.1%} {time.perf_counter() - begun:8.1f}",
                 flush=True,
             )
             self._clock.now = _START + timedelta(weeks=week + 1)
@@ -166,14 +170,14 @@ class Replay:
                 self._clock.now += timedelta(days=5) / len(asked)
                 sources = router.answer(sql).plan.sources
                 week.hits += all(source.aggregate is not None for source in sources)
-                week.read += sum(rows[one.fact] if one.rows is None else one.rows for one in sources)
-                week.on_facts += sum(rows[one.fact] for one in sources)
+                week.read += sum(rows[source.fact] if source.rows is None else source.rows for source in sources)
+                week.on_facts += sum(rows[source.fact] for source in sources)
         return week
 
     def _oracle(self, asked: Sequence[str]) -> float:
         """The share of the cost that is left when the queries are known and nothing is defined yet."""
         heard = [sql for sql, count in Counter(asked).items() for _ in range(count)]
-        request = RecommendRequest(queries=heard, ignored=self._defined())
+        request = RecommendRequest(queries=heard, ignored=self._demand_definitions())
         report = recommend(self._workspace, self._id, request=request, now=self._clock())
         return report.cost_after / report.cost_before
 
@@ -185,21 +189,21 @@ class Replay:
         prune(workspace, self._id, dry_run=False, now=now)
         batch.run_batch(workspace, self._id, owner=process_owner())
 
-    def _defined(self) -> frozenset[str]:
+    def _demand_definitions(self) -> frozenset[str]:
         return frozenset(
-            one.definition.id
-            for one in self._workspace.registry.definitions(self._id)
-            if one.definition.origin is DefinitionOrigin.DEMAND_DEFINED
+            record.definition.id
+            for record in self._workspace.registry.definitions(self._id)
+            if record.definition.origin is DefinitionOrigin.DEMAND_DEFINED
         )
 
 
-def prepared(which: str, folder: Path, rows: int, data: Path | None) -> str:
+def prepare(which: str, folder: Path, rows: int, data: Path | None) -> str:
     """Data in ``w.duckdb`` and SML in ``model`` of a folder; the model's name."""
     model = folder / "model"
     with contextlib.closing(duckdb.connect(str(folder / "w.duckdb"))) as connection:
         if which == "tpcds":
             connection.execute("CREATE SCHEMA retail")
-            for file in sorted((data or _generated(folder)).glob("*.parquet")):
+            for file in sorted((data or _generate(folder)).glob("*.parquet")):
                 connection.execute(f"CREATE TABLE retail.{file.stem} AS SELECT * FROM read_parquet('{file}')")
         elif which == "ssb":
             create_ssb(connection, rows)
@@ -228,7 +232,7 @@ def _without_own_aggregates(folder: Path) -> str:
     return name
 
 
-def _generated(folder: Path) -> Path:
+def _generate(folder: Path) -> Path:
     """TPC-DS tables at scale 0.1 as Parquet files."""
     target = folder / "tpcds"
     program = Path(sys.executable).with_name("tpcgen-cli")
@@ -256,7 +260,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, simulated_time() as clock:
         folder = Path(name)
-        model = prepared(given.which, folder, given.rows, given.data)
+        model = prepare(given.which, folder, given.rows, given.data)
         registry, warehouse = f"sqlite:///{folder / 'r.sqlite'}", f"duckdb:///{folder / 'w.duckdb'}?threads=1"
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=clock())

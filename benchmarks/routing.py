@@ -1,9 +1,9 @@
-"""How long it takes to decide what answers a query, beside sqlglot's own parse + qualify + generate of the same query.
+"""Measures the time to plan a query against sqlglot's own parse + qualify + generate of the same query.
 
     python benchmarks/routing.py rewrite --counts 10 100 1000 10000     active aggregates, none of them real
     python benchmarks/routing.py answer --rows 3000000                  queries on facts and on aggregates, DuckDB
 
-`rewrite` makes the aggregates up: random grains of the benchmark star, registered nowhere. Both sides take turns on one
+`rewrite` uses random aggregates: random grains of the benchmark star, registered nowhere. Both sides take turns on one
 machine; read the ratios, not the milliseconds.
 """
 
@@ -70,22 +70,22 @@ def star_workspace(rows: int, grains: Iterable[tuple[str, ...]]) -> Iterator[Wor
             yield workspace
 
 
-def made_up(known: ModelSnapshot, count: int) -> list[ServingInstance]:
+def random_instances(snapshot: ModelSnapshot, count: int) -> list[ServingInstance]:
     """Aggregates with random grains: one level of some dimensions each, all measures of the fact."""
     draw = random.Random(7)
-    (fact,) = {metric.dataset for metric in known.model.metrics.values()}
-    reached = {bound.attribute.query_name: bound for bound in known.paths.attributes_of(fact).values()}
+    (fact,) = {metric.dataset for metric in snapshot.model.metrics.values()}
+    reached = {bound.attribute.query_name: bound for bound in snapshot.paths.attributes_of(fact).values()}
     measures = {row_count(fact)}
-    for record in known.index.instances:
+    for record in snapshot.index.instances:
         measures |= set(record.part.measures)
-    found = []
+    instances = []
     for number in range(count):
         chosen = draw.sample(sorted(LEVELS), draw.randint(1, 5))
         levels = [draw.choice(LEVELS[dimension]) for dimension in chosen]
         part = FactPart(
             fact=fact, attributes=tuple(reached[level] for level in levels), measures=tuple(sorted(measures))
         )
-        found.append(
+        instances.append(
             ServingInstance(
                 id=f"{number}",
                 definition_id=f"{number}",
@@ -95,7 +95,7 @@ def made_up(known: ModelSnapshot, count: int) -> list[ServingInstance]:
                 table=f"t{number}",
             )
         )
-    return found
+    return instances
 
 
 def floor_ms(sql: str, clock: Clock) -> float:
@@ -111,7 +111,7 @@ def plan_ms(router: QueryRouter, clock: Clock, *, fresh: bool) -> tuple[list[flo
     floors, times, hits = [], [], []
     for query in QUERIES:
         router.plan(query.format(m=MODEL))
-    # What building made-up aggregates left behind is no part of planning.
+    # The garbage of making random aggregates is not part of planning.
     gc.collect()
     for turn in range(REPEATS):
         floors += [floor_ms(query.format(m=MODEL), clock) for query in QUERIES]
@@ -129,7 +129,7 @@ def plan_ms(router: QueryRouter, clock: Clock, *, fresh: bool) -> tuple[list[flo
 
 
 def p99(times: list[float]) -> float:
-    """What 99 of 100 do not exceed."""
+    """The time that 99 of 100 do not exceed."""
     return sorted(times)[int(len(times) * 0.99)]
 
 
@@ -142,7 +142,7 @@ def rewrite(counts: list[int], clock: Clock) -> None:
         (key,) = router._models._known  # noqa: SLF001 - made-up aggregates are registered nowhere
         known = router._models._known[key]  # noqa: SLF001
         for count in counts:
-            router._models._known[key] = replace(known, index=InstanceIndex(made_up(known, count)))  # noqa: SLF001
+            router._models._known[key] = replace(known, index=InstanceIndex(random_instances(known, count)))  # noqa: SLF001
             for fresh in (True, False):
                 floors, times, hits = plan_ms(router, clock, fresh=fresh)
                 mean, floor = statistics.mean(times), statistics.mean(floors)
@@ -171,7 +171,7 @@ def answer(rows: int) -> None:
                         session.fetch_all(plan.sql)
                     runs.append(time.perf_counter() - begun)
                 took[use] = min(runs)
-            source = ", ".join(one.aggregate or "facts" for one in plan.sources)
+            source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources)
             ratios.append(took[False] / took[True])
             print(
                 f"{took[False] * 1000:9.1f} ms {took[True] * 1000:9.1f} ms {ratios[-1]:8.1f}x  {source:30} {sql[:90]}"

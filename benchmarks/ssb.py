@@ -1,4 +1,4 @@
-"""A star shaped like the Star Schema Benchmark's (O'Neil et al., 2009): synthetic data, its 13 queries, its SML model with aggregates."""
+"""A star like that of the Star Schema Benchmark (O'Neil et al., 2009): synthetic data, 13 queries, a model with aggregates."""
 
 from __future__ import annotations
 
@@ -227,6 +227,6 @@ def _model() -> dict[str, Any]:
 
 
 def _write(folder: Path, name: str, value: dict[str, Any]) -> None:
-    """YAML is a superset of JSON."""
+    """Write a document as JSON, which is valid YAML."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.yml").write_text(json.dumps(value, indent=1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Times of exporting and importing definitions, in process, on an SQLite registry in a file or on PostgreSQL.
+"""Measures exports and imports of definitions, in process, on an SQLite registry in a file or on PostgreSQL.
 
     python benchmarks/transfer.py [--definitions 10000 100000]
     python benchmarks/transfer.py --postgres [postgresql://user@host/database]
@@ -6,8 +6,8 @@
 Without a URL, a PostgreSQL server is started from the tests' wheel.
 
 The model is the example model `retail`; the definitions are distinct grains of up to six attributes with random metrics. Each
-figure is the best of the repetitions; an import goes into a fresh registry each time, the re-import into the same. In brackets the processor's time, which other work on the
-machine does not change much.
+figure is the best of the repetitions. Each import goes into a fresh registry, the second import into the same one. The
+processor's time stands in brackets; other work on the machine does not change it much.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Best:
     cpu: float = float("inf")
 
     @contextmanager
-    def measured(self) -> Iterator[None]:
+    def measure_block(self) -> Iterator[None]:
         begun, cpu = time.perf_counter(), time.process_time()
         yield
         self.seconds = min(self.seconds, time.perf_counter() - begun)
@@ -69,17 +69,18 @@ def make_file(workspace: Workspace, count: int, seed: int = 1) -> bytes:
     model = ModelResolver(read_model_folder(_MODEL)).resolve("retail")
     paths = JoinPaths(model)
     rng = random.Random(seed)
-    facts = [fact for fact in model.fact_datasets if len(paths.attributes_of(fact)) > _MOST_ATTRIBUTES]
+    fact_names = [fact for fact in model.fact_datasets if len(paths.attributes_of(fact)) > _MOST_ATTRIBUTES]
     metrics = {
-        fact: [m.name for m in model.metrics.values() if m.dataset == fact and not m.is_semi_additive] for fact in facts
+        fact: [m.name for m in model.metrics.values() if m.dataset == fact and not m.is_semi_additive]
+        for fact in fact_names
     }
     seen: dict[tuple[str, frozenset[str], frozenset[str]], ExportedDefinition] = {}
     while len(seen) < count:
-        fact = rng.choice(facts)
+        fact = rng.choice(fact_names)
         reached = sorted(paths.attributes_of(fact))
         grain = rng.sample(reached, rng.randint(1, _MOST_ATTRIBUTES))
         chosen = rng.sample(metrics[fact], rng.randint(1, min(_MOST_METRICS, len(metrics[fact]))))
-        key = (fact, frozenset(one.query_name for one in grain), frozenset(chosen))
+        key = (fact, frozenset(attribute.query_name for attribute in grain), frozenset(chosen))
         seen[key] = ExportedDefinition(
             name=f"demand_{len(seen):06}",
             origin="demand_defined",
@@ -153,11 +154,11 @@ def measure(counts: Sequence[int], repeat: int, server: str | None) -> None:
             ):
                 deploy(workspace, _MODEL, now=datetime.now(UTC))
                 data = make_file(workspace, count)
-                with first.measured():
+                with first.measure_block():
                     report = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
-                with again.measured():
+                with again.measure_block():
                     second = import_definitions(workspace, "retail", data, now=datetime.now(UTC))
-                with out.measured():
+                with out.measure_block():
                     export_definitions(workspace, "retail", now=datetime.now(UTC))
         assert report.counts["imported"] > 0.99 * count, report.counts
         assert second.counts == {"duplicate": count}, second.counts

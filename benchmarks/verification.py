@@ -106,10 +106,10 @@ def main() -> None:
     print(f"{AGGREGATES} aggregates of {chosen.rows:,} rows, {place.__name__[1:]}, {kind}, median of {chosen.repeat}:")
     off = statistics.median(run[0][0] for run in runs)
     for number, level in enumerate(chosen.levels, 1):
-        whole = statistics.median(run[number][0] for run in runs)
+        batch_seconds = statistics.median(run[number][0] for run in runs)
         share = statistics.median(run[number][1] / run[number][0] for run in runs)
         ratio = statistics.median(run[number][0] / run[0][0] for run in runs)
-        line = f"  off {off:.2f} s, {level} {whole:.2f} s: batch ratio {ratio:.3f}, comparisons {100 * share:.1f} % of the batch"
+        line = f"  off {off:.2f} s, {level} {batch_seconds:.2f} s: batch ratio {ratio:.3f}, comparisons {100 * share:.1f} % of the batch"
         if not chosen.postgres:
             # The warehouse is in this process; on a busy machine its CPU tells more than the clock.
             line += f", CPU ratio {statistics.median(run[number][2] / run[0][2] for run in runs):.3f}"

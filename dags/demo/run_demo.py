@@ -41,7 +41,7 @@ def main() -> int:
         _say(f"Airflow is up: {airflow.url}")
         airflow.unpause(_BATCH_DAG)
         etl_run = airflow.trigger("etl_retail")
-        airflow.wait_for(lambda: _ended(airflow, "etl_retail", etl_run), "the ETL run", 120)
+        airflow.wait_for(lambda: _has_ended(airflow, "etl_retail", etl_run), "the ETL run", 120)
         _say("The ETL DAG has loaded the facts and emitted its asset, which starts the batch DAG.")
         run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
         _follow(airflow, run_id)
@@ -52,7 +52,7 @@ def main() -> int:
         _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")
         if os.environ.get("WAIT") != "0":
             _say("The UI stays up until Ctrl-C.")
-            _sleep_until_interrupted()
+            _sleep_until_interrupt()
     return 0
 
 
@@ -77,7 +77,7 @@ def _generate(scale: str) -> Path:
     return folder
 
 
-def _ended(airflow: LocalAirflow, dag_id: str, run_id: str) -> bool:
+def _has_ended(airflow: LocalAirflow, dag_id: str, run_id: str) -> bool:
     state = airflow.run_state(dag_id, run_id)
     if state == "failed":
         raise AirflowFailedError(f"run {run_id} of {dag_id} failed; the logs are in {airflow.home / 'logs'}")
@@ -95,12 +95,12 @@ def _follow(airflow: LocalAirflow, run_id: str) -> None:
 
     def tell() -> bool:
         instances = airflow.task_instances(_BATCH_DAG, run_id)
-        builds = [one for one in instances if one["task_id"] == "build" and one["map_index"] >= 0]
-        for one in sorted(builds, key=lambda one: int(one["map_index"])):
-            if one["state"] == "success" and one["map_index"] not in seen:
-                seen.add(one["map_index"])
-                _say(f"[{len(seen)}/{len(builds)}] built {_name(one)}")
-        return _ended(airflow, _BATCH_DAG, run_id)
+        builds = [instance for instance in instances if instance["task_id"] == "build" and instance["map_index"] >= 0]
+        for instance in sorted(builds, key=lambda instance: int(instance["map_index"])):
+            if instance["state"] == "success" and instance["map_index"] not in seen:
+                seen.add(instance["map_index"])
+                _say(f"[{len(seen)}/{len(builds)}] built {_name(instance)}")
+        return _has_ended(airflow, _BATCH_DAG, run_id)
 
     airflow.wait_for(tell, "the batch to be active", _BATCH_SECONDS, pause=1)
 
@@ -109,7 +109,7 @@ def _name(task_instance: dict[str, Any]) -> str:
     return str(task_instance.get("rendered_map_index") or task_instance["map_index"])
 
 
-def _sleep_until_interrupted() -> None:
+def _sleep_until_interrupt() -> None:
     try:
         while True:
             time.sleep(3600)
