@@ -1,14 +1,14 @@
-"""Every error of the engine, drawn as a tree.
+"""Defines every error of the engine. The tree shows them all.
 
 AtScaleAggsError
 ├─ ModelError                     the SML must be changed; carries file and line
 │  ├─ ModelFileError              a file or folder that cannot be read
 │  ├─ UnknownNameError            a reference to nothing; carries near names
-│  └─ InvalidModelError           carries every ModelIssue found, not only the first
+│  └─ InvalidModelError           carries all issues of the model, not only the first
 ├─ DefinitionError                the aggregate as asked cannot exist
 │  └─ UnsupportedMetricError      this calculation method cannot be stored on this dialect
 │     └─ NotMeasurableError       there is no such measure of the column's type
-├─ ImportRefusedError              a file of definitions cannot be imported here; carries why and what to do
+├─ ImportRefusedError             a file of definitions cannot be imported here; carries why and what to do
 ├─ AggregatesRefusedError         a batch was not begun: no aggregate can be built; carries why
 ├─ QueryError                     a query on a model cannot be answered as asked
 │  ├─ UnreadableQueryError        not parsable, not a query, or not on a deployed model
@@ -16,6 +16,7 @@ AtScaleAggsError
 │  ├─ AmbiguousColumnError        a name that means several things; carries their names
 │  └─ UnsupportedQueryError       carries the clause, why it is not answered and what to do instead
 ├─ SettingError                   an unknown key or a value outside its range
+├─ GracePeriodError               a grace period of a batch cannot be used; carries dataset, value and reason
 ├─ RegistryError
 │  ├─ RegistryUnavailableError    the registry's database cannot be reached; worth retrying
 │  ├─ RegistryVersionError        schema older or newer than the code; names both and what to run
@@ -33,31 +34,37 @@ AtScaleAggsError
 │  └─ UnsupportedOnDialectError   the capability row says no
 ├─ VerificationError              a table does not agree with its facts; carries measure, expected and found
 ├─ BuildFailedError               one aggregate could not be built; carries attempts used and allowed
+├─ BatchEndedError                an aggregate of an ended batch cannot be built; carries how the batch ended
 └─ BatchFailedError               the batch ended with failed aggregates; carries their names
 
-Constructors take facts by position and hand them to ``super().__init__``; ``__str__`` composes the sentence. So two
-raise sites cannot word one error differently, the facts stay readable, and errors survive pickling between processes.
+Constructors take their arguments by position and pass them to ``super().__init__``; ``__str__`` composes the sentence. So
+every raise site gives the same wording, the arguments stay readable, and errors survive pickling between processes.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_atscale_aggs.engine.model.validation import ModelIssue
+from typing import Protocol
 
 
-def near_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
-    """The known names that a mistyped one may have meant, nearest first, compared without case.
+class Issue(Protocol):
+    """What `InvalidModelError` needs from an issue of a model: its text, and whether it stops a deployment."""
 
-    >>> near_names("Store Sale", ["Store Sales", "Web Sales", "Item"])
+    @property
+    def is_error(self) -> bool:
+        """True when a deployment must stop."""
+
+
+def near_names(name: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
+    """The names that a mistyped name may stand for, the most similar first. Case does not matter.
+
+    >>> near_names("Store Sale", ["Store Sales", "Item", "Customer"])
     ('Store Sales',)
     """
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
-    return tuple(by_folded[folded] for folded in found)
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
+    return tuple(by_folded[folded] for folded in near)
 
 
 def _did_you_mean(near: Sequence[str]) -> str:
@@ -76,7 +83,7 @@ class ModelError(AtScaleAggsError):
 
 
 class ModelFileError(ModelError):
-    """A model folder or file cannot be read. Facts: path, line (0 when unknown), reason."""
+    """A model folder or file cannot be read. Arguments: path, line (0 when unknown), reason."""
 
     def __init__(self, path: str, line: int, reason: str) -> None:
         super().__init__(path, line, reason)
@@ -88,7 +95,7 @@ class ModelFileError(ModelError):
 
 
 class UnknownNameError(ModelError):
-    """A reference to nothing. Facts: kind of thing, its name, near names."""
+    """A reference to nothing. Arguments: kind of thing, its name, near names."""
 
     def __init__(self, kind: str, name: str, near: Sequence[str] = ()) -> None:
         super().__init__(kind, name, tuple(near))
@@ -99,9 +106,9 @@ class UnknownNameError(ModelError):
 
 
 class InvalidModelError(ModelError):
-    """The model has errors. Facts: folder, every issue found (errors and warnings)."""
+    """The model has errors. Arguments: folder, every issue found (errors and warnings)."""
 
-    def __init__(self, folder: str, issues: Sequence[ModelIssue]) -> None:
+    def __init__(self, folder: str, issues: Sequence[Issue]) -> None:
         super().__init__(folder, tuple(issues))
         self.folder, self.issues = folder, tuple(issues)
 
@@ -112,7 +119,7 @@ class InvalidModelError(ModelError):
 
 
 class DefinitionError(AtScaleAggsError):
-    """The aggregate as asked cannot exist. Facts: aggregate, reason, what to do."""
+    """The aggregate as asked cannot exist. Arguments: aggregate, reason, what to do."""
 
     def __init__(self, aggregate: str, reason: str, remedy: str = "") -> None:
         super().__init__(aggregate, reason, remedy)
@@ -132,11 +139,11 @@ class UnsupportedMetricError(DefinitionError):
 
 
 class NotMeasurableError(UnsupportedMetricError):
-    """There is no such measure of a column's type: the model is wrong, or the column was changed."""
+    """The measure does not exist for a column's type: the model is wrong, or the column was changed."""
 
 
 class AggregatesRefusedError(AtScaleAggsError):
-    """A batch was not begun. Facts: model, (aggregate, reason) pairs, how many are tolerated."""
+    """A batch was not begun. Arguments: model, (aggregate, reason) pairs, how many are tolerated."""
 
     def __init__(self, model: str, refused: Sequence[tuple[str, str]], allowed: int) -> None:
         super().__init__(model, tuple(refused), allowed)
@@ -151,7 +158,7 @@ class AggregatesRefusedError(AtScaleAggsError):
 
 
 class ImportRefusedError(AtScaleAggsError):
-    """A file of definitions was not imported; nothing of it was. Facts: file, reason, what to do."""
+    """A file of definitions was not imported; nothing of it was. Arguments: file, reason, what to do."""
 
     def __init__(self, file: str, reason: str, remedy: str) -> None:
         super().__init__(file, reason, remedy)
@@ -166,7 +173,7 @@ class QueryError(AtScaleAggsError):
 
 
 class UnreadableQueryError(QueryError):
-    """Not parsable, not a query, or not on a deployed model. Facts: SQL, reason."""
+    """Not parsable, not a query, or not on a deployed model. Arguments: SQL, reason."""
 
     def __init__(self, sql: str, reason: str) -> None:
         super().__init__(sql, reason)
@@ -177,7 +184,7 @@ class UnreadableQueryError(QueryError):
 
 
 class UnknownColumnError(QueryError):
-    """The model has no such column. Facts: model, name, clause it stands in, near names."""
+    """The model has no such column. Arguments: model, name, clause it stands in, near names."""
 
     def __init__(self, model: str, name: str, clause: str, near: Sequence[str] = ()) -> None:
         super().__init__(model, name, clause, tuple(near))
@@ -189,7 +196,7 @@ class UnknownColumnError(QueryError):
 
 
 class AmbiguousColumnError(QueryError):
-    """A name means several things. Facts: model, name, what it may mean."""
+    """A name means several things. Arguments: model, name, what it may mean."""
 
     def __init__(self, model: str, name: str, meanings: Sequence[str]) -> None:
         super().__init__(model, name, tuple(meanings))
@@ -200,7 +207,7 @@ class AmbiguousColumnError(QueryError):
 
 
 class UnsupportedQueryError(QueryError):
-    """A clause that is not answered. Facts: clause as written, reason, what to do instead."""
+    """A clause that is not answered. Arguments: clause as written, reason, what to do instead."""
 
     def __init__(self, clause: str, reason: str, remedy: str = "") -> None:
         super().__init__(clause, reason, remedy)
@@ -211,7 +218,7 @@ class UnsupportedQueryError(QueryError):
 
 
 class SettingError(AtScaleAggsError):
-    """A setting is unknown or its value is out of range. Facts: key, reason, near keys."""
+    """A setting is unknown or its value is out of range. Arguments: key, reason, near keys."""
 
     def __init__(self, key: str, reason: str, near: Sequence[str] = ()) -> None:
         super().__init__(key, reason, tuple(near))
@@ -222,7 +229,7 @@ class SettingError(AtScaleAggsError):
 
 
 class GracePeriodError(AtScaleAggsError):
-    """A grace period was given for a batch that cannot be used. Facts: dataset, value, reason."""
+    """A grace period was given for a batch that cannot be used. Arguments: dataset, value, reason."""
 
     def __init__(self, dataset: str, value: str, reason: str) -> None:
         super().__init__(dataset, value, reason)
@@ -237,11 +244,11 @@ class GracePeriodError(AtScaleAggsError):
 
 
 class RegistryError(AtScaleAggsError):
-    """Something about our own memory."""
+    """An error of the registry."""
 
 
 class RegistryUnavailableError(RegistryError):
-    """The registry's database cannot be reached or is locked. Facts: registry (no password), reason."""
+    """The registry's database cannot be reached or is locked. Arguments: registry (no password), reason."""
 
     is_transient = True
 
@@ -254,7 +261,7 @@ class RegistryUnavailableError(RegistryError):
 
 
 class RegistryVersionError(RegistryError):
-    """The registry's schema is not the code's. Facts: registry (no password), found, expected, command."""
+    """The registry's schema is not the code's. Arguments: registry (no password), found, expected, command."""
 
     def __init__(self, registry: str, found: str, expected: str, command: str) -> None:
         super().__init__(registry, found, expected, command)
@@ -268,7 +275,7 @@ class RegistryVersionError(RegistryError):
 
 
 class IllegalTransitionError(RegistryError):
-    """A status may not move that way. Facts: kind, id, from, to."""
+    """A status may not move that way. Arguments: kind, id, from, to."""
 
     def __init__(self, kind: str, id_: str, from_: str, to: str) -> None:
         super().__init__(kind, id_, from_, to)
@@ -279,7 +286,7 @@ class IllegalTransitionError(RegistryError):
 
 
 class StaleStatusError(RegistryError):
-    """A compare-and-set lost. Facts: kind, id, expected, found."""
+    """A compare-and-set lost. Arguments: kind, id, expected, found."""
 
     def __init__(self, kind: str, id_: str, expected: str, found: str) -> None:
         super().__init__(kind, id_, expected, found)
@@ -293,7 +300,7 @@ class StaleStatusError(RegistryError):
 
 
 class BatchHeldError(RegistryError):
-    """One batch of a model at a time. Facts: model, batch id, owner, lease end (ISO 8601 UTC)."""
+    """One batch of a model at a time. Arguments: model, batch id, owner, lease end (ISO 8601 UTC)."""
 
     def __init__(self, model: str, batch_id: str, owner: str, until: str) -> None:
         super().__init__(model, batch_id, owner, until)
@@ -307,7 +314,7 @@ class BatchHeldError(RegistryError):
 
 
 class BatchDamagedError(RegistryError):
-    """What an interrupted batch has built is not what it was. Facts: model, batch id, what was changed."""
+    """What an interrupted batch has built is not what it was. Arguments: model, batch id, what was changed."""
 
     def __init__(self, model: str, batch_id: str, reason: str) -> None:
         super().__init__(model, batch_id, reason)
@@ -321,7 +328,7 @@ class BatchDamagedError(RegistryError):
 
 
 class SchemaOwnedError(RegistryError):
-    """Another registry writes into the aggregate schema. Facts: schema (empty: the default one), what tells so."""
+    """Another registry writes into the aggregate schema. Arguments: schema (empty: the default one), what tells so."""
 
     def __init__(self, schema: str, evidence: str) -> None:
         super().__init__(schema, evidence)
@@ -336,7 +343,7 @@ class SchemaOwnedError(RegistryError):
 
 
 class ModelRetiredError(RegistryError):
-    """The model was let go. Facts: model."""
+    """The model was let go. Arguments: model."""
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
@@ -347,7 +354,7 @@ class ModelRetiredError(RegistryError):
 
 
 class InstanceNeededError(RegistryError):
-    """An instance is not deleted by hand. Facts: instance id, aggregate, why not, what to do."""
+    """An instance is not deleted by hand. Arguments: instance id, aggregate, why not, what to do."""
 
     def __init__(self, instance_id: str, aggregate: str, reason: str, remedy: str) -> None:
         super().__init__(instance_id, aggregate, reason, remedy)
@@ -358,7 +365,7 @@ class InstanceNeededError(RegistryError):
 
 
 class NotRegisteredError(RegistryError):
-    """The registry has no such thing. Facts: kind, name, near names."""
+    """The registry has no such thing. Arguments: kind, name, near names."""
 
     def __init__(self, kind: str, name: str, near: Sequence[str] = ()) -> None:
         super().__init__(kind, name, tuple(near))
@@ -369,7 +376,7 @@ class NotRegisteredError(RegistryError):
 
 
 class WarehouseError(AtScaleAggsError):
-    """The warehouse refused. Facts: dialect, SQL (may be empty), reason."""
+    """The warehouse refused. Arguments: dialect, SQL (may be empty), reason."""
 
     def __init__(self, dialect: str, sql: str, reason: str) -> None:
         super().__init__(dialect, sql, reason)
@@ -397,7 +404,7 @@ class UnsupportedOnDialectError(WarehouseError):
 
 
 class VerificationError(AtScaleAggsError):
-    """A new table does not agree with its facts. Facts: aggregate, fact, (measure, group, expected, found) tuples.
+    """A new table does not agree with its facts. Arguments: aggregate, fact, (measure, group, expected, found) tuples.
 
     ``measure``, ``group`` (empty for a total), ``expected`` and ``found`` are those of the first difference.
     """
@@ -408,19 +415,19 @@ class VerificationError(AtScaleAggsError):
         self.measure, self.group, self.expected, self.found = self.differences[0]
 
     def __str__(self) -> str:
-        told = [
+        lines = [
             f"`{measure}`{f' of group ({group})' if group else ''} should be {expected} but is {found}"
             for measure, group, expected, found in self.differences
         ]
         return (
             f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: "
-            f"{'; '.join(told)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer unique, "
+            f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer unique, "
             "then build again."
         )
 
 
 class BuildFailedError(AtScaleAggsError):
-    """One aggregate could not be built. Facts: aggregate, instance id, attempts used, allowed, cause."""
+    """One aggregate could not be built. Arguments: aggregate, instance id, attempts used, allowed, cause."""
 
     def __init__(self, aggregate: str, instance_id: str, used: int, allowed: int, cause: str) -> None:
         super().__init__(aggregate, instance_id, used, allowed, cause)
@@ -442,7 +449,7 @@ class BuildFailedError(AtScaleAggsError):
 
 
 class BatchEndedError(AtScaleAggsError):
-    """An aggregate of a batch that has ended cannot be built any more. Facts: aggregate, batch, how it ended."""
+    """An aggregate of a batch that has ended cannot be built any more. Arguments: aggregate, batch, how it ended."""
 
     def __init__(self, aggregate: str, batch_id: str, status: str) -> None:
         super().__init__(aggregate, batch_id, status)
@@ -458,7 +465,7 @@ class BatchEndedError(AtScaleAggsError):
 
 
 class BatchFailedError(AtScaleAggsError):
-    """The batch ended with more failed aggregates than allowed. Facts: model, batch id, names, failures allowed."""
+    """The batch ended with more failed aggregates than allowed. Arguments: model, batch id, names, failures allowed."""
 
     def __init__(self, model: str, batch_id: str, failed: Sequence[str], allowed: int) -> None:
         super().__init__(model, batch_id, tuple(failed), allowed)

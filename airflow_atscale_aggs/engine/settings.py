@@ -343,11 +343,11 @@ class Settings:
             SettingError: unknown key (with near ones), a value that is not of the kind, or below its least.
         """
         changes: dict[str, Any] = {}
-        known = {spec.metadata["key"].casefold(): spec for spec in fields(self)}
+        specs = {spec.metadata["key"].casefold(): spec for spec in fields(self)}
         for key, value in values.items():
             if why_without_effect(key):
                 continue
-            spec = known.get(key.casefold())
+            spec = specs.get(key.casefold())
             if spec is None:
                 keys = [spec.metadata["key"] for spec in fields(self)]
                 raise SettingError(key, "there is no such setting", near_names(key, keys))
@@ -375,11 +375,14 @@ def why_without_effect(key: str) -> str:
     >>> why_without_effect("AGGREGATES.UDA.BUILD.SCHEDULED")[:34]
     'what is new is built by the next b'
     """
-    return next((why for known, why in WITHOUT_EFFECT.items() if known.casefold() == key.casefold()), "")
+    return next(
+        (why for key_without_effect, why in WITHOUT_EFFECT.items() if key_without_effect.casefold() == key.casefold()),
+        "",
+    )
 
 
 def find_setting_key(given: str) -> str:
-    """The key as the product spells it.
+    """The key in the spelling of the product.
 
     >>> find_setting_key("AGGREGATES.BATCH.MAX.FAILURES")
     'aggregates.batch.max.failures'

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.assets import run_events
-from airflow_atscale_aggs.assets.run_events import moment_of_request, moment_of_newest_event
+from airflow_atscale_aggs.assets.run_events import moment_of_newest_event, moment_of_request
 from airflow_atscale_aggs.operators.run_signals import is_signals_only, signals_of_run
 
 _T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Names and reasons of aggregates that nobody wrote: readable, the same each time."""
+"""Makes names and labels of system-defined aggregates. They are readable, and the same each time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 
 _NOT_WORD = re.compile(r"\W+")
 _LONGEST = 56
-"""Leaves room for digits that make a name unique, within every dialect's limit for a view."""
+"""The longest name. It leaves room for digits that make it unique, within every dialect's limit for views."""
 
 
 def aggregate_name(part: FactPart, suffix: str = "") -> str:

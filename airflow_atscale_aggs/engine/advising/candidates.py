@@ -1,7 +1,7 @@
-"""Candidates for one fact: the grains that queries ask for and the smallest grains that serve several of them.
+"""Collects candidates for one fact: grains that queries ask for, and the smallest grains that serve several of them.
 
-A candidate that is neither is never better: the smallest grain that serves the same needs has no more rows. So only joins
-of needs on the lattice are made, until there are too many.
+Other candidates are never better, since the smallest grain that serves the same requirements has no more rows. So only joins
+of required grains on the lattice are made, until there are too many.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.settings import Settings
 
 _WORD_BITS = 64
-_MOST_MERGED_NEEDS = 300
+_MOST_MERGED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class CandidateGrain:
     """A grain that could be stored.
 
     Attributes:
-        mask: of its attributes; without determined ones unless it is exact.
-        exact: number of the need that it is made for alone, because a measure is exact at that very grain only; else -1.
+        mask: its attributes as bits, without determined ones unless it is exact.
+        exact: number of the only requirement that it serves, since its measure is exact at that grain only; else -1.
     """
 
     mask: int
@@ -36,7 +36,7 @@ class CandidateGrain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinLimits:
-    """What the settings on joins are held against.
+    """The figures that the settings on joins limit.
 
     Attributes:
         key_values: number of values of the keys that a dataset is joined by, by dataset.
@@ -51,15 +51,15 @@ class JoinLimits:
 
 def unwanted_attributes(space: GrainSpace, limits: JoinLimits, settings: Settings) -> dict[GrainAttribute, str]:
     """The attributes that the settings keep out of system-defined aggregates, each with the reason."""
-    found: dict[GrainAttribute, str] = {}
+    reasons: dict[GrainAttribute, str] = {}
     for bound in space.attributes:
-        reason = _why_not_joined(bound, space, limits, settings) if bound.steps else ""
+        reason = _reason_against(bound, space, limits, settings) if bound.steps else ""
         if reason:
-            found[bound.attribute] = f"`{bound.attribute.query_name}` {reason}"
-    return found
+            reasons[bound.attribute] = f"`{bound.attribute.query_name}` {reason}"
+    return reasons
 
 
-def _why_not_joined(bound: BoundAttribute, space: GrainSpace, limits: JoinLimits, settings: Settings) -> str:
+def _reason_against(bound: BoundAttribute, space: GrainSpace, limits: JoinLimits, settings: Settings) -> str:
     if not settings.joins:
         return "is joined, which `aggregates.create.joins.enabled` forbids"
     depth = len(bound.steps)
@@ -81,60 +81,64 @@ def _why_not_joined(bound: BoundAttribute, space: GrainSpace, limits: JoinLimits
 
 
 def candidate_grains(
-    space: GrainSpace, needs: Sequence[QueryRequirement], *, largest: float, most: int
+    space: GrainSpace, requirements: Sequence[QueryRequirement], *, largest: float, most: int
 ) -> tuple[CandidateGrain, ...]:
-    """The grains of needs and their joins with at most ``largest`` estimated rows, at most ``most`` of them.
+    """The grains of requirements and their joins with at most ``largest`` estimated rows, at most ``most`` of them.
 
     Args:
-        needs: heaviest first; joins of heavy needs come before joins of light ones.
+        requirements: heaviest first; joins of heavy ones come before joins of light ones.
     """
     exact = [
-        CandidateGrain(space.mask(need.grain), number)
-        for number, need in enumerate(needs)
-        if not need.part.has_only_rollups()
+        CandidateGrain(space.mask(requirement.grain), number)
+        for number, requirement in enumerate(requirements)
+        if not requirement.part.has_only_rollups()
     ]
-    plain = [space.reduce(space.mask(need.grain)) for need in needs if need.part.has_only_rollups()]
-    found = {mask: None for mask in plain if space.rows(mask) <= largest}
+    plain = [
+        space.reduce(space.mask(requirement.grain))
+        for requirement in requirements
+        if requirement.part.has_only_rollups()
+    ]
+    masks = {mask: None for mask in plain if space.rows(mask) <= largest}
     # A grain above the limit has no joins below it.
-    asked = list(found)[:_MOST_MERGED_NEEDS]
+    asked = list(masks)[:_MOST_MERGED]
     frontier = list(asked)
-    while frontier and len(found) < most:
+    while frontier and len(masks) < most:
         merged: dict[int, None] = {}
         for mask in frontier:
             for other in asked:
                 both = space.reduce(mask | other)
-                is_new = both not in found and both not in merged
+                is_new = both not in masks and both not in merged
                 if is_new and (mask ^ other) & space.many_to_many == 0 and space.rows(both) <= largest:
                     merged[both] = None
-            if len(found) + len(merged) >= most:
+            if len(masks) + len(merged) >= most:
                 break
-        found.update(merged)
+        masks.update(merged)
         frontier = sorted(merged, key=space.rows)
-    kept = [CandidateGrain(mask) for mask in list(found)[:most]]
-    return (*kept, *(one for one in exact if space.rows(space.reduce(one.mask)) <= largest))
+    merged_grains = [CandidateGrain(mask) for mask in list(masks)[:most]]
+    return (*merged_grains, *(grain for grain in exact if space.rows(space.reduce(grain.mask)) <= largest))
 
 
 def serving_table(
-    space: GrainSpace, candidates: Sequence[CandidateGrain], needs: Sequence[QueryRequirement]
+    space: GrainSpace, candidates: Sequence[CandidateGrain], requirements: Sequence[QueryRequirement]
 ) -> NDArray[np.bool_]:
-    """Candidates by needs: whether the grain serves, whatever measures are stored."""
-    asked = [space.mask(need.grain) for need in needs]
-    given = [space.closure(one.mask) for one in candidates]
+    """A table of candidates by requirements: whether the grain serves, whatever measures are stored."""
+    asked = [space.mask(requirement.grain) for requirement in requirements]
+    given = [space.closure(candidate.mask) for candidate in candidates]
     words = max(1, -(-len(space.attributes) // _WORD_BITS))
     table = np.ones((len(given), len(asked)), dtype=np.bool_)
     for word in range(words):
         mine, theirs = _words(given, word), _words(asked, word)
         table &= (mine[:, None] & theirs[None, :]) == theirs[None, :]
     if space.many_to_many:
-        many = [one.mask & space.many_to_many for one in candidates]
-        is_same = [[mask == need & space.many_to_many for need in asked] for mask in many]
+        many = [candidate.mask & space.many_to_many for candidate in candidates]
+        is_same = [[mask == mask_asked & space.many_to_many for mask_asked in asked] for mask in many]
         # An array of no lists has one dimension.
         table &= np.array(is_same, dtype=np.bool_).reshape(table.shape)
-    rolls_up = np.array([need.part.has_only_rollups() for need in needs], dtype=np.bool_)
+    rolls_up = np.array([requirement.part.has_only_rollups() for requirement in requirements], dtype=np.bool_)
     table[:, ~rolls_up] = False
-    for number, one in enumerate(candidates):
-        if one.exact >= 0:
-            table[number, one.exact] = True
+    for number, candidate in enumerate(candidates):
+        if candidate.exact >= 0:
+            table[number, candidate.exact] = True
     return table
 
 

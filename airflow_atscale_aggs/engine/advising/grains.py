@@ -1,7 +1,7 @@
-"""The grains of one fact as sets of bits: what determines what, the smallest grain that serves several, how many rows.
+"""Computes with the grains of one fact as sets of bits: which attributes determine others, and how many rows a grain has.
 
-Rows come from what was measured; between that, from the product of the roles' group counts as if roles were independent,
-kept within what measured coarser and finer grains allow.
+Rows come from measurements. For other grains they are estimated as the product of the roles' group counts, as if the roles
+were independent. Measured coarser and finer grains bound the estimate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class GrainSpace:
     """The grains over the attributes that matter for one fact. Bits are numbered in the order of the attributes.
 
     Args:
-        attributes: as the fact reaches them; those of all needs and of all that is defined.
+        attributes: as the fact reaches them; those of all requirements and of all defined aggregates.
         proven: dependencies that hold in the data.
         fact_rows: rows of the fact.
         measured: group counts of some grains.
@@ -38,7 +38,7 @@ class GrainSpace:
         self.attributes = tuple(dict.fromkeys(attributes))
         self.fact_rows = max(fact_rows, 1)
         self._bit = {bound.attribute: 1 << number for number, bound in enumerate(self.attributes)}
-        self._provides = [self._provided(source, proven) for source in self.attributes]
+        self._provides = [self._provided_bits(source, proven) for source in self.attributes]
         many = [bound.attribute for bound in self.attributes if bound.is_many_to_many]
         self.many_to_many = self.mask(many)
         roles: dict[object, int] = {}
@@ -51,7 +51,7 @@ class GrainSpace:
         self._cells: dict[int, float] = {}
         self.learn(measured)
 
-    def _provided(self, source: BoundAttribute, proven: AbstractSet[Dependency]) -> int:
+    def _provided_bits(self, source: BoundAttribute, proven: AbstractSet[Dependency]) -> int:
         bits = self._bit[source.attribute]
         for bound in self.attributes:
             claim = None if bound.is_many_to_many else dependency_of(bound, source)
@@ -102,21 +102,21 @@ class GrainSpace:
 
     def rows(self, mask: int) -> float:
         """Estimated rows of a reduced grain."""
-        known = self._measured.get(mask)
-        if known is not None:
-            return known
+        rows = self._measured.get(mask)
+        if rows is not None:
+            return rows
         if mask not in self._rows:
-            self._rows[mask] = self._estimated(mask)
+            self._rows[mask] = self._estimate(mask)
         return self._rows[mask]
 
-    def _estimated(self, mask: int) -> float:
+    def _estimate(self, mask: int) -> float:
         if not mask:
             return 1.0
         cells = 1.0
         for role in self._roles:
             if mask & role:
                 cells *= self._role_cells(mask & role)
-        # Balls into cells: so many are hit.
+        # The expected number of cells that are hit when the fact rows fall into cells at random.
         rows = -self.fact_rows * math.expm1(-cells / self.fact_rows) if cells < self.fact_rows * 50 else self.fact_rows
         closure, least, most = self.closure(mask), 1.0, float(self.fact_rows)
         for other, other_closure, measured in self._bounds:
@@ -128,9 +128,9 @@ class GrainSpace:
 
     def _role_cells(self, mask: int) -> float:
         """Combinations of attributes of one role: measured, or the product, at most what a finer one of the role has."""
-        known = self._measured.get(mask)
-        if known is not None:
-            return known
+        cells = self._measured.get(mask)
+        if cells is not None:
+            return cells
         if mask not in self._cells:
             product, number = 1.0, 0
             while mask >> number:

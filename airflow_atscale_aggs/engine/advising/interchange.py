@@ -1,4 +1,4 @@
-"""The search behind `selection`: add, drop or exchange one candidate while it pays, and kick when nothing does."""
+"""Searches for a better choice: it adds, drops or exchanges one candidate while that pays, else it changes some at random."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 _LEAST_GAIN = 1e-9
-"""Of the cost of nothing: a move that gains less is taken for rounding."""
+"""A share of the cost without aggregates. A move that gains less is treated as a rounding error."""
 
 _MOST_KICKS = 2000
 _PATIENCE = 60
-"""Kicks in a row without a better choice before the search ends."""
+"""The search ends after so many random changes in a row without a better choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Neighbourhood:
     """A problem with few enough candidates for a full table.
 
     Attributes:
-        reads: candidates by needs: rows that are read; infinite where a candidate does not serve.
+        reads: candidates by requirements: rows that are read; infinite where a candidate does not serve.
     """
 
     weights: Numbers
@@ -36,15 +36,15 @@ class Neighbourhood:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What answers each need under a choice: the weighted cost, the second best, and whose the best one is (-1: today's)."""
+    """The costs of each requirement under a choice: the best, the second best, and the owner of the best (-1: today's)."""
 
     best: Numbers
     second: Numbers
     owner: NDArray[np.int64]
 
 
-def weighted(costs: Numbers, weights: Numbers) -> Numbers:
-    """Sums over needs. Not by ``@``: threads that wait for each other make it many times slower on a busy machine."""
+def weighted_sums(costs: Numbers, weights: Numbers) -> Numbers:
+    """Weighted sums over requirements. ``@`` is not used: its threads make it many times slower on a busy machine."""
     return np.einsum("ij,j->i", costs, weights)
 
 
@@ -54,9 +54,9 @@ class Interchange:
     def __init__(self, given: Neighbourhood, *, size: float, count: int) -> None:
         self._given, self._size, self._count = given, size, count
         self._cells = 0
-        self._random = random.Random(0)  # noqa: S311 - any will do, the same each time
+        self._random = random.Random(0)  # noqa: S311 - a fixed seed: the same choice each time
         self._costs = given.costs * given.weights
-        # Needs by candidates: what is done with all candidates at once lies side by side. Nobody reads more than today.
+        # Requirements by candidates, so that the values of all candidates lie side by side. No query reads more than today.
         self._reads = np.ascontiguousarray((np.minimum(given.reads, given.costs) * given.weights).T)
         self._change, self._part = np.empty_like(self._reads), np.empty_like(self._reads)
         self._least = _LEAST_GAIN * float(self._costs.sum())
@@ -70,17 +70,17 @@ class Interchange:
             if frozenset(start) in tried or (tried and self._cells > effort // 2):
                 continue
             tried.add(frozenset(start))
-            found = self._improved(list(start))
-            if self._cost(found) < cost - self._least:
-                chosen, cost = found, self._cost(found)
+            improved = self._improve(list(start))
+            if self._cost(improved) < cost - self._least:
+                chosen, cost = improved, self._cost(improved)
         idle = 0
         for _ in range(_MOST_KICKS):
             if self._cells > effort or idle >= _PATIENCE or not len(self._given.sizes):
                 break
-            found = self._improved(self._kicked(chosen))
+            improved = self._improve(self._kick(chosen))
             idle += 1
-            if self._cost(found) < cost - self._least:
-                chosen, cost, idle = found, self._cost(found), 0
+            if self._cost(improved) < cost - self._least:
+                chosen, cost, idle = improved, self._cost(improved), 0
         return chosen
 
     def _cost(self, chosen: Sequence[int]) -> float:
@@ -88,23 +88,23 @@ class Interchange:
         best = self._reads[:, places].min(axis=1, initial=np.inf)
         return float(np.minimum(self._costs, best).sum() + self._given.upkeep[places].sum())
 
-    def _kicked(self, chosen: Sequence[int]) -> list[int]:
-        """Some taken out, one put in; never above the budget."""
-        kept = list(chosen)
-        self._random.shuffle(kept)
-        del kept[: self._random.randint(1, max(2, len(kept) // 3))]
+    def _kick(self, chosen: Sequence[int]) -> list[int]:
+        """A copy of the choice from which some candidates are removed at random and to which one is added, within the budget."""
+        changed = list(chosen)
+        self._random.shuffle(changed)
+        del changed[: self._random.randint(1, max(2, len(changed) // 3))]
         new = self._random.randrange(len(self._given.sizes))
-        if new in kept:
-            return kept
-        while kept and not self._fits([*kept, new]):
-            kept.pop()
-        return [*kept, new] if self._fits([*kept, new]) else kept
+        if new in changed:
+            return changed
+        while changed and not self._fits([*changed, new]):
+            changed.pop()
+        return [*changed, new] if self._fits([*changed, new]) else changed
 
     def _fits(self, chosen: Sequence[int]) -> bool:
         return len(chosen) <= self._count and float(self._given.sizes[list(chosen)].sum()) <= self._size
 
-    def _improved(self, chosen: list[int]) -> list[int]:
-        """After the best moves, until none gains."""
+    def _improve(self, chosen: list[int]) -> list[int]:
+        """Make the best moves, until no move gains."""
         while True:
             move = self._best_move(chosen)
             if move is None:
@@ -120,7 +120,7 @@ class Interchange:
         given, places = self._given, np.array(chosen, dtype=np.int64)
         now = self._standing(places)
         self._cells += given.reads.size
-        # Per need and candidate that comes: what the need costs more, if its owner goes, or less.
+        # By requirement and added candidate: how the cost changes when the present owner is removed.
         change, part = self._change, self._part
         np.minimum(now.second[:, None], self._reads, out=change)
         np.subtract(change, now.best[:, None], out=change)
@@ -134,7 +134,7 @@ class Interchange:
         if len(chosen):
             dropped = given.upkeep[places] - self._by_owner((now.second - now.best)[:, None], now, len(places))[0]
             moves.append((float(dropped.max()), int(dropped.argmax()), -1))
-            # What a candidate that comes leaves unanswered of what the one that goes answered.
+            # The costs that an added candidate does not take over from a removed one.
             unanswered = self._by_owner(np.maximum(change, 0.0, out=part), now, len(places))
             swaps = added[:, None] - unanswered + given.upkeep[places]
             swaps[given.sizes[:, None] > room + given.sizes[places]] = -np.inf
@@ -145,7 +145,7 @@ class Interchange:
 
     @staticmethod
     def _by_owner(costs: Numbers, now: _Standing, count: int) -> Numbers:
-        """Costs (by need in the first place) summed by owner (in the last place)."""
+        """Costs by requirement (the first axis), summed by owner (the last axis)."""
         summed = np.zeros((count, costs.shape[1]))
         for owner in range(count):
             mine = costs[now.owner == owner]

@@ -1,4 +1,4 @@
-"""What a model's structure speaks for before anybody has asked: all-member aggregates, and grains of dimensions alone.
+"""Predicts aggregates from a model's structure: all-member aggregates, and dimension-only aggregates.
 
     all members       one per fact: all its storable metrics, no attributes
     dimension-only    per hierarchy of a dimension: the finest level whose groups are so much fewer than the dimension's rows,
@@ -26,12 +26,12 @@ Chain = tuple[FactPart, ...]
 def all_member_definitions(
     model: SemanticModel, model_id: str, metrics: Mapping[str, Mapping[str, Metric]]
 ) -> tuple[AggregateDefinition, ...]:
-    """One per fact.
+    """One all-member definition for each fact.
 
     Args:
         metrics: storable metrics by name, by fact.
     """
-    found = []
+    definitions = []
     for fact, here in sorted(metrics.items()):
         pieces = {
             piece
@@ -39,14 +39,14 @@ def all_member_definitions(
             for piece in stored_measures(metric.calculation_method, metric.dataset, metric.column)
         }
         part = FactPart(fact=fact, attributes=(), measures=tuple(sorted({*pieces, row_count(fact)})))
-        found.append(predicted_definition(model, model_id, part, tuple(sorted(here))))
-    return tuple(found)
+        definitions.append(predicted_definition(model, model_id, part, tuple(sorted(here))))
+    return tuple(definitions)
 
 
 def predicted_definition(
     model: SemanticModel, model_id: str, part: FactPart, metrics: tuple[str, ...] = ()
 ) -> AggregateDefinition:
-    """A prediction-defined aggregate of one part."""
+    """The prediction-defined aggregate of one part."""
     return AggregateDefinition(
         model_id=model_id,
         name=aggregate_name(part),
@@ -59,11 +59,11 @@ def predicted_definition(
 
 
 def dimension_chains(model: SemanticModel, paths: JoinPaths, dimension: Dimension) -> tuple[Chain, ...]:
-    """Per hierarchy: the grains that its lists of filter values could come from, without the finest level itself.
+    """For each hierarchy: the grains that could answer its lists of filter values, without the finest level itself.
 
     Empty where a dimension has no dataset of its own, or the model keeps it out.
     """
-    found: dict[Chain, None] = {}
+    chains: dict[Chain, None] = {}
     if dimension.is_degenerate:
         return ()
     for hierarchy in dimension.hierarchies:
@@ -75,23 +75,23 @@ def dimension_chains(model: SemanticModel, paths: JoinPaths, dimension: Dimensio
         for number in range(len(hierarchy.levels) - 1, 0, -1):
             levels = frozenset(hierarchy.levels[:number])
             wanted = [
-                GrainAttribute(Role(dimension.name), one.name)
-                for one in dimension.attributes.values()
-                if one.level in levels and not one.exclude_from_dim_agg
+                GrainAttribute(Role(dimension.name), attribute.name)
+                for attribute in dimension.attributes.values()
+                if attribute.level in levels and not attribute.exclude_from_dim_agg
             ]
             bound = tuple(
-                reached[one]
-                for one in wanted
-                if one in reached
-                and not reached[one].is_many_to_many
-                and _is_allowed(model, (step.to_dataset for step in reached[one].steps))
+                reached[attribute]
+                for attribute in wanted
+                if attribute in reached
+                and not reached[attribute].is_many_to_many
+                and _is_allowed(model, (step.to_dataset for step in reached[attribute].steps))
             )
-            # The level itself may be kept out: then the next coarser one says the same.
-            if any(one.attribute.name == hierarchy.levels[number - 1] for one in bound):
+            # If the level itself is left out, the next coarser level gives the same grain.
+            if any(reached_level.attribute.name == hierarchy.levels[number - 1] for reached_level in bound):
                 chain.append(FactPart(fact=leaf.dataset, attributes=bound, measures=(row_count(leaf.dataset),)))
         if chain:
-            found[tuple(chain)] = None
-    return tuple(found)
+            chains[tuple(chain)] = None
+    return tuple(chains)
 
 
 def choose_grain_of_chain(
@@ -110,19 +110,21 @@ def choose_grain_of_chain(
 
 
 def shape(dimension: Dimension | None) -> object:
-    """What a dimension is, wherever it stands in the files; equal when nothing of it changed."""
+    """A dimension without its place in the files and its labels: equal as long as nothing else changed."""
     if dimension is None:
         return None
-    attributes = {name: replace(one, where="", label="") for name, one in dimension.attributes.items()}
-    edges = tuple(replace(one, where="") for one in dimension.relationships)
+    attributes = {name: replace(attribute, where="", label="") for name, attribute in dimension.attributes.items()}
+    edges = tuple(replace(edge, where="") for edge in dimension.relationships)
     return replace(dimension, where="", label="", attributes=attributes, relationships=edges)
 
 
 def fact_shape(model: SemanticModel, fact: str, metrics: Iterable[str]) -> object:
-    """What speaks for the structure's aggregates of a fact; equal when nothing of that changed."""
-    edges = [replace(one, where="") for one in model.relationships if one.from_dataset == fact]
+    """All that the predicted aggregates of a fact depend on: equal as long as nothing of it changed."""
+    edges = [
+        replace(relationship, where="") for relationship in model.relationships if relationship.from_dataset == fact
+    ]
     own = [replace(model.metrics[name], where="", label="") for name in sorted(metrics)]
-    dimensions = {one.dimension for one in edges} | set(model.degenerate_dimensions)
+    dimensions = {relationship.dimension for relationship in edges} | set(model.degenerate_dimensions)
     pending = list(dimensions)
     while pending:
         for edge in model.dimensions[pending.pop()].relationships:

@@ -1,4 +1,4 @@
-"""What queries need of one fact, with how often: the input of every advice."""
+"""Defines query requirements: what queries need from one fact, and how often. They are the input of every advice."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 
 _PAIR_WEIGHT = 0.5
-"""A dashboard's tile by two attributes is half as likely as one by one of them."""
+"""A query by two attributes is half as likely as a query by one of them."""
 
 _MOST_PAIRS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRequirement:
-    """Queries that need the same of one fact: a grain, made of all attributes they use, and stored measures.
+    """Queries that need the same from one fact: a grain of all attributes that they use, and stored measures.
 
     Attributes:
         weight: how many queries it stands for.
@@ -36,59 +36,72 @@ class QueryRequirement:
         return frozenset(bound.attribute for bound in self.part.attributes)
 
 
-def combine_requirements(needs: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
-    """Equal needs as one, heaviest first."""
-    found: dict[tuple[object, ...], QueryRequirement] = {}
-    for need in needs:
-        key = (need.part.fact, need.grain, need.part.measures)
-        known = found.get(key)
-        if known is None:
-            found[key] = need
+def combine_requirements(requirements: Iterable[QueryRequirement]) -> tuple[QueryRequirement, ...]:
+    """The requirements with equal ones combined, heaviest first."""
+    by_meaning: dict[tuple[object, ...], QueryRequirement] = {}
+    for requirement in requirements:
+        key = (requirement.part.fact, requirement.grain, requirement.part.measures)
+        first = by_meaning.get(key)
+        if first is None:
+            by_meaning[key] = requirement
         else:
-            metrics = tuple(sorted({*known.metrics, *need.metrics}))
-            found[key] = replace(known, weight=known.weight + need.weight, metrics=metrics)
-    return tuple(sorted(found.values(), key=lambda need: (-need.weight, need.part.fact, _words(need))))
+            metrics = tuple(sorted({*first.metrics, *requirement.metrics}))
+            by_meaning[key] = replace(first, weight=first.weight + requirement.weight, metrics=metrics)
+    return tuple(
+        sorted(
+            by_meaning.values(),
+            key=lambda requirement: (-requirement.weight, requirement.part.fact, _words(requirement)),
+        )
+    )
 
 
 def requirements_of_structure(
     model: SemanticModel, paths: JoinPaths, stored: Iterable[QueryRequirement]
 ) -> tuple[QueryRequirement, ...]:
-    """What dashboards are likely to ask, by the model alone: each level, and pairs of levels of different dimensions.
+    """The requirements that dashboards are likely to have: each level, and pairs of levels of different dimensions.
 
     Coarse levels weigh more than fine ones: (1, 1/2, 1/3, …) from the coarsest, pairs half of their product.
 
     Args:
-        stored: one per fact, without attributes: the measures that are meant.
+        stored: one per fact, without attributes, with the measures to be asked for.
     """
-    found: list[QueryRequirement] = []
-    for need in stored:
-        levels = _levels(model, paths, need.part.fact)
-        found += [_asking(need, (level,), weight) for level, weight in levels]
+    requirements_found: list[QueryRequirement] = []
+    for measured in stored:
+        levels = _levels(model, paths, measured.part.fact)
+        requirements_found += [_with_attributes(measured, (level,), weight) for level, weight in levels]
         pairs = [
-            (one, other, weight * other_weight * _PAIR_WEIGHT)
-            for (one, weight), (other, other_weight) in itertools.combinations(levels, 2)
-            if one.attribute.role != other.attribute.role
+            (finer, other, weight * other_weight * _PAIR_WEIGHT)
+            for (finer, weight), (other, other_weight) in itertools.combinations(levels, 2)
+            if finer.attribute.role != other.attribute.role
         ]
         pairs.sort(key=lambda pair: (-pair[2], pair[0].attribute, pair[1].attribute))
-        found += [_asking(need, (one, other), weight) for one, other, weight in pairs[:_MOST_PAIRS]]
-    return combine_requirements(found)
+        requirements_found += [
+            _with_attributes(measured, (finer, other), weight) for finer, other, weight in pairs[:_MOST_PAIRS]
+        ]
+    return combine_requirements(requirements_found)
 
 
 def _levels(model: SemanticModel, paths: JoinPaths, fact: str) -> list[tuple[BoundAttribute, float]]:
     """Levels that a fact reaches, each in each role, with their weights."""
-    found: dict[GrainAttribute, tuple[BoundAttribute, float]] = {}
+    by_attribute: dict[GrainAttribute, tuple[BoundAttribute, float]] = {}
     for attribute, bound in paths.attributes_of(fact).items():
         dimension = model.dimensions[attribute.role.dimension]
-        ranks = [one.levels.index(attribute.name) for one in dimension.hierarchies if attribute.name in one.levels]
+        ranks = [
+            hierarchy.levels.index(attribute.name)
+            for hierarchy in dimension.hierarchies
+            if attribute.name in hierarchy.levels
+        ]
         is_own = attribute.role == Role(dimension.name) and not bound.steps and not dimension.is_degenerate
         if ranks and not bound.is_many_to_many and not is_own:
-            found[attribute] = (bound, 1.0 / (1 + min(ranks)))
-    return [found[attribute] for attribute in sorted(found)]
+            by_attribute[attribute] = (bound, 1.0 / (1 + min(ranks)))
+    return [by_attribute[attribute] for attribute in sorted(by_attribute)]
 
 
-def _asking(need: QueryRequirement, attributes: tuple[BoundAttribute, ...], weight: float) -> QueryRequirement:
-    return replace(need, part=replace(need.part, attributes=attributes), weight=weight)
+def _with_attributes(
+    requirement: QueryRequirement, attributes: tuple[BoundAttribute, ...], weight: float
+) -> QueryRequirement:
+    return replace(requirement, part=replace(requirement.part, attributes=attributes), weight=weight)
 
 
-def _words(need: QueryRequirement) -> list[str]:
-    return sorted(attribute.query_name for attribute in need.grain)
+def _words(requirement: QueryRequirement) -> list[str]:
+    return sorted(attribute.query_name for attribute in requirement.grain)

@@ -1,4 +1,4 @@
-"""Which instances go when there are too many of them.
+"""Chooses the instances to be pruned when there are too many of them.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Deleted: a desired number, a number of excess instances that is waited for,
 and two criteria: least recently used, least frequently used.
@@ -13,7 +13,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainedInstance:
-    """A table of a system-defined aggregate that nobody has told to go.
+    """An instance of a system-defined aggregate that is still retained.
 
     Attributes:
         uses: of its definition, with those of the definitions that it replaced.
@@ -29,39 +29,44 @@ class RetainedInstance:
 
 
 def rank_instances(instances: Sequence[RetainedInstance]) -> list[RetainedInstance]:
-    """The instances, those worth keeping first.
+    """Rank the instances; the ones most worth keeping come first.
 
     An instance stands at (number of instances used more recently) + (number used more often): both criteria count the same.
     Ties: more uses, later use, active before inactive, then by name and id, so that the order is always the same.
     """
-    recent = _places([one.last_used_at.timestamp() for one in instances])
-    often = _places([one.uses for one in instances])
+    recent = _places([instance.last_used_at.timestamp() for instance in instances])
+    often = _places([instance.uses for instance in instances])
     keys = {
-        one.id: (
+        instance.id: (
             recent[n] + often[n],
-            -one.uses,
-            -one.last_used_at.timestamp(),
-            not one.is_active,
-            one.aggregate,
-            one.id,
+            -instance.uses,
+            -instance.last_used_at.timestamp(),
+            not instance.is_active,
+            instance.aggregate,
+            instance.id,
         )
-        for n, one in enumerate(instances)
+        for n, instance in enumerate(instances)
     }
-    return sorted(instances, key=lambda one: keys[one.id])
+    return sorted(instances, key=lambda instance: keys[instance.id])
 
 
 def choose_instances_to_prune(
     instances: Sequence[RetainedInstance], *, desired: int, excess: int
 ) -> list[tuple[int, RetainedInstance]]:
-    """(rank from 1, instance) of those that go; none before there are ``desired`` + ``excess`` of them.
+    """(rank from 1, instance) of those to be pruned; none while there are fewer than ``desired`` + ``excess``.
 
-    With a definition's active instance its other active ones go as well: it is not built any more, and would grow old by parts.
+    If an active instance of a definition is pruned, its other active instances are pruned too. The definition is not built any
+    more, so they would become outdated.
     """
     if len(instances) < desired + excess:
         return []
     order = list(enumerate(rank_instances(instances), start=1))
-    gone = {one.definition_id for rank, one in order if rank > desired and one.is_active}
-    return [(rank, one) for rank, one in order if rank > desired or (one.is_active and one.definition_id in gone)]
+    gone = {instance.definition_id for rank, instance in order if rank > desired and instance.is_active}
+    return [
+        (rank, instance)
+        for rank, instance in order
+        if rank > desired or (instance.is_active and instance.definition_id in gone)
+    ]
 
 
 def _places(values: Sequence[float]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which system-defined aggregates are to give way to which: subsets to supersets, pairs to their union.
+"""Decides which system-defined aggregates give way to others: subsets to supersets, pairs to their union.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Superseded: the two situations in which removing an aggregate table reduces the
 overhead of managing them.
@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
 
 MOST_MEASURES = 50
-"""A union that stores more pieces per fact does not pay: every query would read past what others need."""
+"""A union with more stored measures per fact does not pay: every query would read past the columns of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Succession:
 
 
 def successions(definitions: Sequence[AggregateDefinition], unused: Collection[str]) -> list[Succession]:
-    """Who gives way to whom, among definitions with the same dimension columns.
+    """The successions among definitions with the same grain: which one gives way to which other.
 
     User-defined ones never give way; a system-defined one may give way to a user-defined one that stores all it stores.
 
@@ -36,55 +36,57 @@ def successions(definitions: Sequence[AggregateDefinition], unused: Collection[s
         unused: ids of those that nobody uses: a union with one of them does not pay.
     """
     by_grain: dict[object, list[AggregateDefinition]] = {}
-    for one in definitions:
-        by_grain.setdefault(one.grain, []).append(one)
-    found: list[Succession] = []
+    for definition in definitions:
+        by_grain.setdefault(definition.grain, []).append(definition)
+    all_successions: list[Succession] = []
     for group in by_grain.values():
         subsets = _subsets(group)
-        found += subsets
-        gone = {id(one.old) for one in subsets}
-        found += _unions([one for one in group if id(one) not in gone], unused)
-    return found
+        all_successions += subsets
+        gone = {id(succession.old) for succession in subsets}
+        all_successions += _unions([definition for definition in group if id(definition) not in gone], unused)
+    return all_successions
 
 
 def _subsets(group: Sequence[AggregateDefinition]) -> list[Succession]:
-    """Each smaller one with the smallest that stores all it stores."""
-    found = []
+    """The successions of each smaller definition by the smallest one that stores all its measures."""
+    subsets = []
     for small in group:
         if not small.origin.is_system_defined:
             continue
-        larger = [one for one in group if one is not small and _is_subset(small, one)]
+        larger = [other for other in group if other is not small and _is_subset(small, other)]
         if larger:
-            new = min(larger, key=lambda one: (len(_stored(one)), one.name))
-            found.append(Succession(old=small, new=new, reason="it stores all that this one does, at the same grain"))
-    return found
+            new = min(larger, key=lambda other: (len(_measures_of(other)), other.name))
+            subsets.append(Succession(old=small, new=new, reason="it stores all that this one does, at the same grain"))
+    return subsets
 
 
 def _unions(group: Sequence[AggregateDefinition], unused: Collection[str]) -> list[Succession]:
-    """All used system-defined ones of the same facts become one, unless it would be too wide."""
+    """The successions of all used system-defined definitions of the same facts by their union, unless it is too wide."""
     by_facts: dict[tuple[str, ...], list[AggregateDefinition]] = {}
-    for one in sorted(group, key=lambda one: one.name):
-        if one.origin.is_system_defined and one.id not in unused:
-            by_facts.setdefault(tuple(part.fact for part in one.parts), []).append(one)
-    found: list[Succession] = []
+    for definition in sorted(group, key=lambda definition: definition.name):
+        if definition.origin.is_system_defined and definition.id not in unused:
+            by_facts.setdefault(tuple(part.fact for part in definition.parts), []).append(definition)
+    unions: list[Succession] = []
     for several in by_facts.values():
         if len(several) == 1:
             continue
         union = _union(several)
         if max(len(part.measures) for part in union.parts) > MOST_MEASURES:
             continue
-        names = ", ".join(f"`{one.name}`" for one in several)
+        names = ", ".join(f"`{definition.name}`" for definition in several)
         reason = f"one table in place of {len(several)} at the same grain: {names}"
-        found += [Succession(old=one, new=union, reason=reason, is_union=True) for one in several]
-    return found
+        unions += [Succession(old=definition, new=union, reason=reason, is_union=True) for definition in several]
+    return unions
 
 
 def _union(several: Sequence[AggregateDefinition]) -> AggregateDefinition:
     """One definition that stores what all of them store."""
     first = several[0]
-    parts = tuple(_union_part([one.parts[number] for one in several]) for number in range(len(first.parts)))
-    metrics = tuple(dict.fromkeys(metric for one in several for metric in one.metrics))
-    is_demand = any(one.origin is DefinitionOrigin.DEMAND_DEFINED for one in several)
+    parts = tuple(
+        _union_part([definition.parts[number] for definition in several]) for number in range(len(first.parts))
+    )
+    metrics = tuple(dict.fromkeys(metric for definition in several for metric in definition.metrics))
+    is_demand = any(definition.origin is DefinitionOrigin.DEMAND_DEFINED for definition in several)
     origin = DefinitionOrigin.DEMAND_DEFINED if is_demand else DefinitionOrigin.PREDICTION_DEFINED
     name = f"{first.name}_union"
     return replace(first, name=name, label=name, origin=origin, metrics=metrics, parts=parts)
@@ -94,13 +96,13 @@ def _union_part(parts: Sequence[FactPart]) -> FactPart:
     return replace(parts[0], measures=tuple(sorted({measure for part in parts for measure in part.measures})))
 
 
-def _stored(one: AggregateDefinition) -> set[StoredMeasure]:
-    return {measure for part in one.parts for measure in part.measures}
+def _measures_of(definition: AggregateDefinition) -> set[StoredMeasure]:
+    return {measure for part in definition.parts for measure in part.measures}
 
 
 def _is_subset(small: AggregateDefinition, large: AggregateDefinition) -> bool:
-    """Everything stored, fact by fact, and something more."""
+    """Whether the larger one stores all measures of the smaller one, fact by fact, and at least one more."""
     by_fact = {part.fact: set(part.measures) for part in large.parts}
-    return _stored(small) < _stored(large) and all(
+    return _measures_of(small) < _measures_of(large) and all(
         set(part.measures) <= by_fact.get(part.fact, set()) for part in small.parts
     )

@@ -1,4 +1,4 @@
-"""How many bytes an aggregate takes: rows times what its columns take. Always an estimate, until its table is built."""
+"""Estimates the bytes of an aggregate before its table is built: its rows times the bytes of its columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RowWidths:
 
     def of(self, attributes: Iterable[GrainAttribute], measures: int) -> float:
         """Bytes of one row."""
-        return self.row + sum(self.attributes.get(one, 0.0) for one in attributes) + self.measure * measures
+        return self.row + sum(self.attributes.get(attribute, 0.0) for attribute in attributes) + self.measure * measures
 
     def of_part(self, part: FactPart) -> float:
         """Bytes of one row of a stored part."""

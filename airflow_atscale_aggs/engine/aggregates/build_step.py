@@ -1,8 +1,8 @@
-"""One step of a batch as data: how an instance is built, with its sources and rendered SQL.
+"""Describes one step of a batch as data: how an instance is built, with its sources and rendered SQL.
 
-``plan`` prints it, the registry keeps it, ``build`` runs it, tests assert on it. Since the SQL is rendered here, whoever
-builds a step needs neither the model nor an SQL library. Only attempt numbers are unknown when a plan is made; they stand
-as tokens inside quoted names and are put in by `BuildStep.create_statement`.
+``plan`` prints a step, the registry keeps it, and ``build`` runs it. Its SQL is rendered already, so a build needs neither the
+model nor an SQL library. Only the numbers of attempts are unknown when a plan is made. Tokens inside quoted names stand for
+them, and `BuildStep.create_statement` replaces the tokens.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class BuildStep:
         """The statements that fill the attempt's table, or its new segments, from a source, in order."""
         sqls: tuple[str, ...] = (source.create_sql,)
         if self.increment is not None:
-            made = iter(source.segment_sqls)
-            sqls = tuple(one.create_sql or next(made) for one in self.increment.new)
+            segment_sqls = iter(source.segment_sqls)
+            sqls = tuple(segment.create_sql or next(segment_sqls) for segment in self.increment.new)
             sqls = (*sqls, self.increment.create_view_sql)
         filled = (sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in sqls)
         return tuple(
@@ -111,22 +111,23 @@ class BuildStep:
         return ";\n".join(self.create_statements(source, attempt, source_attempt))
 
     def drop_statement(self, attempt: int) -> str:
-        """Drops an attempt's table, or view of segments, if it is there."""
+        """The statement that drops an attempt's table, or its view of segments, if it exists."""
         return self.drop_sql.replace(TARGET_ATTEMPT, str(attempt))
 
     def drop_statements(self, attempt: int) -> tuple[str, ...]:
-        """Drop all that an attempt makes, what reads first, if it is there."""
-        made = self.increment.new if self.increment is not None else ()
+        """The statements that drop all relations of an attempt, if they exist. The view is dropped before its tables."""
+        new_segments = self.increment.new if self.increment is not None else ()
         return tuple(
-            sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in (self.drop_sql, *(one.drop_sql for one in made))
+            sql.replace(TARGET_ATTEMPT, str(attempt))
+            for sql in (self.drop_sql, *(segment.drop_sql for segment in new_segments))
         )
 
     def analyze_statement(self, attempt: int) -> str:
-        """Gathers statistics of an attempt's table; empty where that is not needed."""
+        """The statement that gathers statistics of an attempt's table; empty where that is not needed."""
         return self.analyze_sql.replace(TARGET_ATTEMPT, str(attempt))
 
     def count_statement(self, attempt: int) -> str:
-        """Counts the rows of an attempt's table."""
+        """The statement that counts the rows of an attempt's table."""
         return self.count_sql.replace(TARGET_ATTEMPT, str(attempt))
 
     def verification_of(self, attempt: int) -> Verification | None:
@@ -134,7 +135,7 @@ class BuildStep:
         return self.verification and self.verification.replace_text(TARGET_ATTEMPT, str(attempt))
 
     def view_statements_for(self, attempt: int) -> tuple[str, ...]:
-        """Make the stable view show an attempt's table."""
+        """The statements that make the stable view show an attempt's table."""
         return tuple(sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in self.view_statements)
 
     def table_name(self, attempt: int) -> str:

@@ -1,4 +1,4 @@
-"""The file that definitions travel in: written here, and read as something that anybody may have written.
+"""Writes and reads the file that carries definitions to another system. Nothing in a file is trusted when it is read.
 
 One JSON document, one definition per line. It holds names and figures: no user-defined definitions (they are part of the
 model), no join paths, no tables, no queries, no secrets.
@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.errors import ImportRefusedError
 
 FORMAT = "atscale-aggs definitions"
 FORMAT_VERSION = 1
-"""Grows when a reader of the version before could not read the file."""
+"""This number grows when the version before could not read the file."""
 
 MOST_BYTES = 256 * 1024 * 1024
 """Larger files are not read: 100,000 definitions need less than a quarter of it."""
@@ -35,7 +35,7 @@ _Figure = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What a terminal obeys and a database may refuse."""
+"""Control characters: terminals obey them, and databases may refuse them."""
 
 
 class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, gc=False):
@@ -47,7 +47,7 @@ class ExportedAttribute(msgspec.Struct, forbid_unknown_fields=True, omit_default
 
 
 class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
-    """How it fared where it comes from.
+    """How the aggregate was used in the system that exported it.
 
     Attributes:
         uses, query_seconds, last_used_at: of the queries it answered.
@@ -67,7 +67,7 @@ class ExportedStatistics(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
 
 
 class ExportedDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
-    """One definition, by names. ``fingerprint`` is for people: whoever imports makes it anew."""
+    """One definition, by names. ``fingerprint`` is for people; an import computes it again."""
 
     name: _Name
     label: _Text = ""
@@ -83,7 +83,7 @@ class ExportedDefinition(msgspec.Struct, forbid_unknown_fields=True, omit_defaul
 
 
 class ExportHeader(msgspec.Struct, kw_only=True):
-    """What is read first, from a file of any version.
+    """The header, which is read first from a file of any version.
 
     Attributes:
         model_hash: hash of the SML that was deployed where the file was made.
@@ -118,7 +118,7 @@ def write_export(header: ExportHeader, definitions: Iterable[ExportedDefinition]
 
 
 def read_export(data: bytes, *, where: str, product_version: str) -> tuple[ExportFile, tuple[str, ...]]:
-    """The file and warnings about it; nothing in it is believed beyond its form.
+    """The file and warnings about it. Only the form of the file is checked here.
 
     Args:
         where: its name, for messages.
@@ -135,15 +135,15 @@ def read_export(data: bytes, *, where: str, product_version: str) -> tuple[Expor
         if header.format != FORMAT:
             raise ImportRefusedError(where, f"its `format` is not `{FORMAT}`", "Name a file that `export` has made.")
         warnings = _check_version(header, where, product_version)
-        found = _file_decoder.decode(data)
+        file = _file_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ImportRefusedError(where, f"it is damaged, or no export file: {error}", damaged) from error
     except RecursionError as error:
         raise ImportRefusedError(where, "it is nested too deeply", damaged) from error
-    for number, one in enumerate(found.definitions):
-        if any(map(_CONTROL.search, (one.name, one.label, one.reason))):
+    for number, definition in enumerate(file.definitions):
+        if any(map(_CONTROL.search, (definition.name, definition.label, definition.reason))):
             raise ImportRefusedError(where, f"definition {number + 1} holds control characters in its text", damaged)
-    return found, warnings
+    return file, warnings
 
 
 def _check_version(header: ExportHeader, where: str, product_version: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Incremental indicators: what a fact's rows are cut by, how far back the grace period reaches, both as plain numbers.
+"""Computes with incremental indicators: values, bounds and grace periods as plain numbers.
 
     indicator                   a bound is                           one step
     long, integer               the number itself                    1
@@ -28,10 +28,10 @@ _TIMESTAMP = re.compile(
 )
 _DAYS = 2 * 86400 * _MICRO
 _LOWEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-"""No bound of a timestamp lies below it."""
+"""The lowest bound of a timestamp."""
 
 _JUMP = timedelta(hours=3)
-"""Longer than any clock has been put back at once."""
+"""No clock has been put back by more than this at once."""
 
 
 class IndicatorKind(StrEnum):
@@ -120,13 +120,13 @@ class GracePeriod:
 
 
 def parse_grace_period(text: str) -> GracePeriod | None:
-    """A grace period of SML; None when it is none.
+    """Parse a grace period of SML. None: the text is no grace period.
 
     >>> parse_grace_period("2d").seconds, parse_grace_period("100").suffix, parse_grace_period("two days")
     (172800, '', None)
     """
-    found = _GRACE.fullmatch(text)
-    return GracePeriod(int(found[1]), found[2]) if found else None
+    match = _GRACE.fullmatch(text)
+    return GracePeriod(int(match[1]), match[2]) if match else None
 
 
 def infer_unit(value: int) -> IndicatorUnit | None:
@@ -139,10 +139,10 @@ def infer_unit(value: int) -> IndicatorUnit | None:
 
 
 def parse_indicator_value(kind: IndicatorKind, text: str) -> int | None:
-    """A value of an indicator, as the warehouse writes it as text; None when it is none, such as ``infinity``.
+    """Parse a value of an indicator from the warehouse's text. None: it has no number, such as ``infinity``.
 
     Digits beyond microseconds round up, so that a row is never above its own bound. An instant is a number of microseconds,
-    or says its offset; one without would be read in a time zone that nobody knows.
+    or a text with an offset. A text without an offset is refused, because its time zone is unknown.
 
     >>> parse_indicator_value(IndicatorKind.INTEGER, "42"), parse_indicator_value(IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01.5")
     (42, 1500000)
@@ -151,10 +151,10 @@ def parse_indicator_value(kind: IndicatorKind, text: str) -> int | None:
         number = text.partition(".")
         is_whole = number[0].lstrip("-").isdigit() and not number[2].strip("0")
         return int(number[0]) if is_whole else None
-    found = _TIMESTAMP.fullmatch(text.strip())
-    if found is None or (kind is IndicatorKind.INSTANT and not found["zone"]):
+    match = _TIMESTAMP.fullmatch(text.strip())
+    if match is None or (kind is IndicatorKind.INSTANT and not match["zone"]):
         return None
-    day, time, fraction, _, sign, hours, minutes = found.groups()
+    day, time, fraction, _, sign, hours, minutes = match.groups()
     moment = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=UTC)
     digits = (fraction or "").rstrip("0")
     micro = int(digits[:6].ljust(6, "0")) + (1 if len(digits) > 6 else 0)  # noqa: PLR2004 - digits of a microsecond
@@ -194,22 +194,21 @@ def moment_of(kind: IndicatorKind, unit: IndicatorUnit, now: datetime, zone: Zon
 def settled_bound(indicator: Indicator, grace: GracePeriod, *, greatest: int, now: datetime, zone: ZoneInfo) -> int:
     """The greatest bound that rows late by no more than the grace period stay above, whenever they come from now on.
 
-    A row is late by the time between its indicator and its arrival, and by its distance to the greatest indicator known
-    when it arrives that was not in the future: whichever of the two reaches further back counts. So an indicator in the
-    future settles nothing, and facts that lag behind are not settled by the clock. A row that is late by exactly the grace period stays
-    above.
+    A row is late by the larger of two distances: from its indicator to its arrival, and from its indicator to the greatest
+    indicator at its arrival that was not in the future. So an indicator in the future settles nothing, and the clock does not
+    settle facts that lag behind. A row that is late by exactly the grace period stays above.
 
     Args:
         greatest: greatest indicator so far that is not in the future.
         now: when the build was begun.
-        zone: of timestamps without one. While its clocks are put back, times come a second time; both are kept above.
+        zone: of timestamps without one. While its clocks are put back, times occur twice; rows of both stay above.
     """
     if indicator.kind is IndicatorKind.TIMESTAMP:
-        # What lies far in the future is out of the question, and may be out of the calendar in another zone.
-        known = (_EPOCH + timedelta(microseconds=min(greatest, _micros(now) + _DAYS))).replace(tzinfo=None)
-        if _micros(known.replace(tzinfo=UTC)) - grace.seconds * _MICRO < _LOWEST + _DAYS:
+        # A value far in the future is capped: it settles nothing, and may leave the calendar in another zone.
+        greatest_moment = (_EPOCH + timedelta(microseconds=min(greatest, _micros(now) + _DAYS))).replace(tzinfo=None)
+        if _micros(greatest_moment.replace(tzinfo=UTC)) - grace.seconds * _MICRO < _LOWEST + _DAYS:
             return _LOWEST
-        since = min(now.astimezone(UTC), known.replace(tzinfo=zone, fold=0).astimezone(UTC))
+        since = min(now.astimezone(UTC), greatest_moment.replace(tzinfo=zone, fold=0).astimezone(UTC))
         since -= timedelta(seconds=grace.seconds)
         return _micros(since + min(_offset(since, zone), _offset(since + _JUMP, zone))) - 1
     unit = indicator.unit

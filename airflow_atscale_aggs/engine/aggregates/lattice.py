@@ -1,4 +1,4 @@
-"""The partial order of aggregates: what can be derived from what, and how.
+"""Decides which aggregates can be derived from which others, and how: the partial order of aggregates.
 
 A child derives from a parent of the same fact when the parent stores every measure the child needs, all of them roll up,
 and every attribute of the child is stored in the parent or is determined by one that is, through a hierarchy that the data
@@ -91,14 +91,14 @@ def dependency_of(attribute: BoundAttribute, source: BoundAttribute) -> Dependen
 
 def derivation(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) -> Derivation | None:
     """How to derive the child from the parent, or None. `why_not_derivable` says why."""
-    found = _derive(child, parent, proven)
-    return found if isinstance(found, Derivation) else None
+    result = _derive(child, parent, proven)
+    return result if isinstance(result, Derivation) else None
 
 
 def why_not_derivable(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) -> NotDerivable | None:
     """The first reason against a derivation; None when there is none."""
-    found = _derive(child, parent, proven)
-    return found if isinstance(found, NotDerivable) else None
+    result = _derive(child, parent, proven)
+    return result if isinstance(result, NotDerivable) else None
 
 
 def _derive(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) -> Derivation | NotDerivable:
@@ -106,25 +106,25 @@ def _derive(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) 
         return NotDerivable.OTHER_FACT
     stored = {bound.attribute: bound for bound in parent.attributes}
     is_same_grain = {bound.attribute for bound in child.attributes} == stored.keys()
-    needed = set(child.measures) if is_same_grain else _needed(child.measures)
+    needed = set(child.measures) if is_same_grain else _measures_for(child.measures)
     if not needed <= set(parent.measures):
         return NotDerivable.MEASURE_NOT_STORED
     if not is_same_grain:
         if not child.has_only_rollups():
             return NotDerivable.NOT_ADDITIVE
-        # A fact row stands once per member of a many-to-many attribute; dropping or coarsening one would count it twice.
+        # A fact row counts once for each member of a many-to-many attribute. Without the attribute it would count twice.
         if _many_to_many(child) != _many_to_many(parent):
             return NotDerivable.MANY_TO_MANY
     origins: list[AttributeOrigin] = []
     for bound in child.attributes:
-        source = stored.get(bound.attribute) or _determining(bound, parent, proven)
+        source = stored.get(bound.attribute) or _find_source(bound, parent, proven)
         if source is None:
             return NotDerivable.ATTRIBUTE_NOT_DETERMINED
         origins.append(AttributeOrigin(bound, source))
     return Derivation(tuple(origins), is_same_grain)
 
 
-def _determining(bound: BoundAttribute, parent: FactPart, proven: AbstractSet[Dependency]) -> BoundAttribute | None:
+def _find_source(bound: BoundAttribute, parent: FactPart, proven: AbstractSet[Dependency]) -> BoundAttribute | None:
     if bound.is_many_to_many:
         return None
     for source in parent.attributes:
@@ -134,7 +134,7 @@ def _determining(bound: BoundAttribute, parent: FactPart, proven: AbstractSet[De
     return None
 
 
-def _needed(measures: Iterable[StoredMeasure]) -> set[StoredMeasure]:
+def _measures_for(measures: Iterable[StoredMeasure]) -> set[StoredMeasure]:
     """The measures, and the counts and sums without which centred squares cannot be combined."""
     needed = set(measures)
     for measure in measures:

@@ -1,4 +1,4 @@
-"""How each calculation method is stored, and how stored pieces roll up.
+"""Says how each calculation method is stored, and how the stored pieces roll up.
 
     calculation_method            stored as                                rolls up by
     (every aggregate)             COUNT_ROWS                               SUM
@@ -38,7 +38,7 @@ class StoredFunction(StrEnum):
 
 
 SKETCHES = frozenset({StoredFunction.DISTINCT_SKETCH, StoredFunction.PERCENTILE_SKETCH})
-"""What is kept of them gives estimates only."""
+"""Functions that store sketches, which give estimates only."""
 
 _NON_ADDITIVE = frozenset({StoredFunction.COUNT_DISTINCT, StoredFunction.SUM_DISTINCT})
 

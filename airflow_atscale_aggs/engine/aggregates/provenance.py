@@ -1,7 +1,7 @@
-"""What segments were made from: the columns and tables behind them as the catalog described them, checksums of the rows.
+"""Describes what segments were made from: columns and tables as the catalog describes them, and checksums of the rows.
 
-An increment adds to what older ones have made. That is right only while the rows that it does not read are the rows that they
-read, of the types that they had.
+An increment adds to the segments of older increments. That is right only while the older rows and their types have not
+changed, since the increment does not read these rows.
 
     what differs                                  how it is seen
     type, scale, collation, NOT NULL of a column  the catalog's description of each column that is read
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 _MODULUS = 2**61
 _NUMBER = re.compile(r" #[0-9]+")
-"""Of a column in its table, which people need not read."""
+"""The number of a column in its table, which is left out of messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +71,10 @@ def read_checksum(columns: tuple[str, ...], rows: Iterable[tuple[object, object,
 
 
 def changed_rows(before: Checksum, now: Checksum) -> str:
-    """What speaks for it that rows are not what they were, as the end of a sentence; empty when nothing does.
+    """The reason to believe that rows have changed, as the end of a sentence; empty when there is none.
 
-    Rows that came late are no such thing: buckets that have grown say nothing. When all have, nothing says that the rows are
-    the same.
+    Late rows are no change, so a bucket with more rows proves nothing. If all buckets have more rows, nothing proves that the
+    other rows are the same.
     """
     if before.columns != now.columns or not before.buckets:
         return ""
@@ -117,11 +117,11 @@ def replaced_table(before: SourceState, now: SourceState) -> str:
 
 def read_identities(rows: Iterable[Sequence[object]]) -> Mapping[str, Mapping[str, str] | None]:
     """By fact: identity by table that its rows come from; None where one of them has none."""
-    found: dict[str, dict[str, str] | None] = {}
+    tables_by_fact: dict[str, dict[str, str] | None] = {}
     for fact, table, identity in rows:
-        tables = found.setdefault(str(fact), {})
+        tables = tables_by_fact.setdefault(str(fact), {})
         if identity is None or tables is None:
-            found[str(fact)] = None
+            tables_by_fact[str(fact)] = None
         else:
             tables[str(table)] = str(identity)
-    return found
+    return tables_by_fact

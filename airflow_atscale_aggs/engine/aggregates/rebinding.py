@@ -1,4 +1,4 @@
-"""System-defined definitions when their model changes: the same meaning on today's joins and columns, or none any more."""
+"""Adapts system-defined definitions to a changed model: the same meaning with the new joins and columns, if possible."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def rebind(definition: AggregateDefinition, paths: JoinPaths) -> AggregateDefini
 
 
 def why_undefinable(definition: AggregateDefinition, model: SemanticModel, paths: JoinPaths) -> str:
-    """Why a definition can exist in a model no more; empty when it can.
+    """Why a definition cannot exist in a model any more; empty when it can.
 
     Its metrics must be made of the very measures that it stores: one that is computed otherwise today would be another
     definition.
     """
-    base = BaseMetrics(model)
+    base_metrics = BaseMetrics(model)
     pieces: dict[str, set[StoredMeasure]] = {}
     for name in definition.metrics:
-        bases, missing, cycles = base.of(name)
+        bases, missing, cycles = base_metrics.of(name)
         for gone in (*missing, *cycles):
             return f"metric `{gone}` left the model"
-        for one in bases:
-            metric = model.metrics[one]
-            found = stored_measures(metric.calculation_method, metric.dataset, metric.column)
-            pieces.setdefault(metric.dataset, set()).update(found)
+        for base_metric in bases:
+            metric = model.metrics[base_metric]
+            stored = stored_measures(metric.calculation_method, metric.dataset, metric.column)
+            pieces.setdefault(metric.dataset, set()).update(stored)
     for part in definition.parts:
         dataset = model.datasets.get(part.fact)
         if dataset is None:

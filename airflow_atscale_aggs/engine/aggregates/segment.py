@@ -1,4 +1,4 @@
-"""Segments: the tables that an incremental aggregate consists of, each with the fact rows of one range of the indicator.
+"""Defines segments: the tables of an incremental aggregate. Each holds the fact rows of one range of the indicator.
 
     ─────────── settled ──────────┬──────── settled ────────┬──── unsettled ────
     (-∞, b1]                      (b1, b2]                  (b2, greatest]
@@ -148,7 +148,7 @@ def run_to_merge(settled: Sequence[Segment], most: int) -> int:
     if len(settled) + 1 <= most:
         return 0
     count = max(2, len(settled) + 2 - most)
-    size = sum(one.rows for one in settled[-count:])
+    size = sum(segment.rows for segment in settled[-count:])
     while count < len(settled) and settled[-count - 1].rows <= 2 * size:
         count += 1
         size += settled[-count].rows

@@ -1,4 +1,4 @@
-"""What tells one state of a dataset from a later one."""
+"""Defines the mark by which one state of a dataset is told from a later one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batch found around it when it was planned: settings of the session, tables, what the data had proven.
+"""Records the surroundings in which a batch was planned: settings of the session, tables, proven constraints.
 
 It is kept with the batch. Builds run under the same settings; queries rely on an aggregate only where what matters to it is
 as it was; and while a table is away, because an ETL makes it anew, what was last seen of it stands for it.
@@ -29,7 +29,7 @@ class SeenTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """See the module.
+    """The surroundings in which a batch was planned; see the module.
 
     Attributes:
         settings: those of the dialect's row, by name.

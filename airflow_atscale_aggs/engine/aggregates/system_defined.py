@@ -1,7 +1,7 @@
-"""From names to meaning: definitions that no person made, resolved against the model as it is deployed here.
+"""Resolves system-defined definitions, which are given by names, against the model that is deployed here.
 
-Names are all that is taken from outside. Join paths, columns and tables are the deployed model's own, so the same definition
-means the same on another system, whatever its tables are called there.
+Only names are taken from a file. Join paths, columns and tables come from the deployed model. So a definition has the same
+meaning on every system, even if the tables have other names there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class NamedMeaning(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResolvedMeaning(msgspec.Struct, frozen=True, gc=False):
-    """What names mean in a model: enough to know the definition's identity."""
+    """What names mean in a model. This is enough to know the definition's identity."""
 
     fingerprint: str
     meaning: NamedMeaning
@@ -53,7 +53,7 @@ class ResolvedMeaning(msgspec.Struct, frozen=True, gc=False):
 
 
 _Pieces = dict[tuple[str, str, str], StoredMeasure]
-"""Measures by what they are sorted by: comparing them field by field takes ten times as long."""
+"""Measures by their sort keys. Comparing measures field by field would take ten times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Shared:
 
 
 class SystemDefiner:
-    """Resolves names against one model; what many definitions share is worked out once."""
+    """Resolves names against one model. Results that many definitions share are computed once."""
 
     def __init__(self, model_id: str, model: SemanticModel, paths: JoinPaths) -> None:
         self._model_id, self._model, self._paths = model_id, model, paths
@@ -99,10 +99,14 @@ class SystemDefiner:
         for fact in meaning.facts:
             reached = self._reached_by(fact)
             try:
-                # The same attributes for each fact, so that the last ones are as good as the first.
-                keys = [reached[one][0] for one in meaning.attributes]
+                # The keys are the same for each fact, so the keys of the last fact serve for all.
+                keys = [reached[names][0] for names in meaning.attributes]
             except KeyError:
-                lacking += [self._unreached(fact, one) for one in meaning.attributes if one not in reached]
+                lacking += [
+                    self._describe_missing_attribute(fact, names)
+                    for names in meaning.attributes
+                    if names not in reached
+                ]
         if lacking:
             return tuple(dict.fromkeys(lacking))
         return ResolvedMeaning(fingerprint_with(self._model_id, keys, shared.key), meaning, shared.measures)
@@ -122,7 +126,7 @@ class SystemDefiner:
                 [
                     FactPart(
                         fact=fact,
-                        attributes=tuple([self._reached[fact][one][1] for one in meaning.attributes]),
+                        attributes=tuple([self._reached[fact][names][1] for names in meaning.attributes]),
                         measures=resolved.measures[fact],
                     )
                     for fact in meaning.facts
@@ -132,53 +136,53 @@ class SystemDefiner:
         )
 
     def _reached_by(self, fact: str) -> Mapping[AttributeNames, tuple[str, BoundAttribute]]:
-        found = self._reached.get(fact)
-        if found is None:
-            found = self._reached[fact] = {
-                (one.role.dimension, one.role.template, one.name): (grain_key(one), bound)
-                for one, bound in self._paths.attributes_of(fact).items()
+        by_names = self._reached.get(fact)
+        if by_names is None:
+            by_names = self._reached[fact] = {
+                (attribute.role.dimension, attribute.role.template, attribute.name): (grain_key(attribute), bound)
+                for attribute, bound in self._paths.attributes_of(fact).items()
             }
-        return found
+        return by_names
 
     def _share(self, facts: tuple[str, ...], metrics: tuple[str, ...]) -> _Shared:
         pieces: dict[str, _Pieces] = {}
         lacking: list[str] = []
         for name in metrics:
-            one = self._by_metric.get(name) or self._resolve_metric(name)
-            lacking += one.lacking
-            for fact, found in one.pieces.items():
-                pieces.setdefault(fact, {}).update(found)
+            resolved = self._by_metric.get(name) or self._resolve_metric(name)
+            lacking += resolved.lacking
+            for fact, measures_by_key in resolved.pieces.items():
+                pieces.setdefault(fact, {}).update(measures_by_key)
         lacking += self._lacking_facts(facts, metrics, pieces)
         measures = {
             fact: tuple([pieces[fact][key] for key in sorted(pieces[fact])]) if fact in pieces else (row_count(fact),)
             for fact in facts
         }
-        key = measures_text(str(measure) for found in measures.values() for measure in found)
+        key = measures_text(str(measure) for by_key in measures.values() for measure in by_key)
         return _Shared(measures, key, tuple(dict.fromkeys(lacking)))
 
     def _resolve_metric(self, name: str) -> _Metrics:
         pieces: dict[str, _Pieces] = {}
         bases, missing, cycles = self._base.of(name)
-        known = (*self._model.metrics, *self._model.calculations)
-        lacking = [_lacks("metric", one, known) for one in missing]
-        lacking += [f"metric `{one}`, which refers to itself" for one in cycles]
+        selectable = (*self._model.metrics, *self._model.calculations)
+        lacking = [_describe_lack("metric", name_missing, selectable) for name_missing in missing]
+        lacking += [f"metric `{calculation}`, which refers to itself" for calculation in cycles]
         for base in bases:
             metric = self._model.metrics[base]
             if metric.is_semi_additive:
                 lacking.append(f"a way to store the semi-additive metric `{base}`")
                 continue
             stored = stored_measures(metric.calculation_method, metric.dataset, metric.column)
-            for one in (row_count(metric.dataset), *stored):
-                pieces.setdefault(metric.dataset, {})[one.function, one.dataset, one.column] = one
-        made = self._by_metric[name] = _Metrics(pieces, tuple(lacking))
-        return made
+            for measure in (row_count(metric.dataset), *stored):
+                pieces.setdefault(metric.dataset, {})[measure.function, measure.dataset, measure.column] = measure
+        resolved_metric = self._by_metric[name] = _Metrics(pieces, tuple(lacking))
+        return resolved_metric
 
     def _lacking_facts(self, facts: Sequence[str], metrics: Sequence[str], needed: Iterable[str]) -> list[str]:
         lacking = []
         for fact in facts:
             dataset = self._model.datasets.get(fact)
             if dataset is None:
-                lacking.append(_lacks("dataset", fact, self._model.datasets))
+                lacking.append(_describe_lack("dataset", fact, self._model.datasets))
             elif not dataset.allow_aggregates:
                 lacking.append(f"permission to aggregate dataset `{fact}` (`allow_aggregates: false`)")
         asked = ", ".join(f"`{name}`" for name in metrics)
@@ -189,19 +193,19 @@ class SystemDefiner:
         ]
         return lacking
 
-    def _unreached(self, fact: str, names: AttributeNames) -> str:
+    def _describe_missing_attribute(self, fact: str, names: AttributeNames) -> str:
         """The attribute, with where to look: no such dimension, no such attribute, or no such role for this fact."""
         of, template, name = names
         dimension = self._model.dimensions.get(of)
         if dimension is None:
-            return _lacks("dimension", of, self._model.dimensions)
+            return _describe_lack("dimension", of, self._model.dimensions)
         if name not in dimension.attributes:
-            return _lacks("attribute", name, dimension.attributes, f" of dimension `{of}`")
+            return _describe_lack("attribute", name, dimension.attributes, f" of dimension `{of}`")
         near = ", ".join(f"`{role.query_name(name)}`" for role in self._paths.roles_of(fact, of, name))
         there = f", which has {near}" if near else ""
         return f"attribute `{Role(of, template).query_name(name)}` of dimension `{of}` for dataset `{fact}`{there}"
 
 
-def _lacks(kind: str, name: str, known: Mapping[str, object] | Sequence[str], where: str = "") -> str:
-    near = near_names(name, known)
-    return f"{kind} `{name}`{where}" + (f" (near: {', '.join(f'`{one}`' for one in near)})" if near else "")
+def _describe_lack(kind: str, name: str, candidates: Mapping[str, object] | Sequence[str], where: str = "") -> str:
+    near = near_names(name, candidates)
+    return f"{kind} `{name}`{where}" + (f" (near: {', '.join(f'`{candidate}`' for candidate in near)})" if near else "")

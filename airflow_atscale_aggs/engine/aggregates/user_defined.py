@@ -1,4 +1,4 @@
-"""User-defined aggregates of a model: from names in SML to definitions, or to issues that say why not.
+"""Turns the user-defined aggregates of a model into definitions, or into issues that say why that is not possible.
 
 A definition whose metrics live on several facts becomes one part per fact; every part has the whole grain.
 
@@ -33,7 +33,7 @@ def define_user_aggregates(
     What cannot be resolved becomes an error in ``issues``; of two aggregates with one meaning the first is kept.
     """
     definer = _Definer(model, paths, issues)
-    found: dict[str, AggregateDefinition] = {}
+    by_fingerprint: dict[str, AggregateDefinition] = {}
     names: set[str] = set()
     for declared in model.aggregates:
         if declared.name.casefold() in names:
@@ -43,25 +43,27 @@ def define_user_aggregates(
         definition = definer.define(declared)
         if definition is None:
             continue
-        first = found.get(definition.fingerprint)
+        first = by_fingerprint.get(definition.fingerprint)
         if first is not None:
             message = f"aggregate `{declared.name}` means the same as `{first.name}`, which is kept"
             issues.warning(declared.where, "duplicate-meaning", message)
             continue
-        found[definition.fingerprint] = definition
+        by_fingerprint[definition.fingerprint] = definition
     _warn_of_broken_calculations(model, issues)
-    return tuple(found.values())
+    return tuple(by_fingerprint.values())
 
 
 def _warn_of_broken_calculations(model: SemanticModel, issues: IssueList) -> None:
-    """Calculations that no aggregate needs may be broken; they are told and stop nobody."""
+    """Warn of broken calculations that no aggregate needs. They do not stop the deployment."""
     base = BaseMetrics(model)
-    known = (*model.metrics, *model.calculations)
+    selectable = (*model.metrics, *model.calculations)
     for name, calculation in model.calculations.items():
         _, missing, cycles = base.of(name)
         for other in missing:
             who = f"calculation `{name}`"
-            issues.add_unresolved_reference(calculation.where, "metric", other, known, is_needed=False, wanted_by=who)
+            issues.add_unresolved_reference(
+                calculation.where, "metric", other, selectable, is_needed=False, wanted_by=who
+            )
         if name in cycles:
             issues.error(calculation.where, "calculation-cycle", f"calculation `{name}` refers to itself")
 
@@ -73,18 +75,21 @@ class _Definer:
         self._model, self._paths, self._issues = model, paths, issues
         self._base = BaseMetrics(model)
         self._model_id = model_id(model.catalog, model.name)
-        self._roles = {one.name: Role(one.dimension, one.template) for one in model.relationships}
+        self._roles = {
+            relationship.name: Role(relationship.dimension, relationship.template)
+            for relationship in model.relationships
+        }
 
     def define(self, declared: DeclaredAggregate) -> AggregateDefinition | None:
         """The definition, or None after noting why not."""
         measures = self._measures(declared)
         if measures is None:
             return None
-        facts = tuple(sorted(measures)) or self._dimension_dataset(declared)
-        if facts is None or not self._are_allowed(declared, facts):
+        fact_datasets = tuple(sorted(measures)) or self._dimension_dataset(declared)
+        if fact_datasets is None or not self._can_aggregate(declared, fact_datasets):
             return None
-        attributes = [self._attribute(declared, one, facts) for one in declared.attributes]
-        resolved = [one for one in attributes if one is not None]
+        attributes = [self._attribute(declared, wanted, fact_datasets) for wanted in declared.attributes]
+        resolved = [attribute for attribute in attributes if attribute is not None]
         if len(resolved) < len(attributes):
             return None
         unique = tuple(dict.fromkeys(resolved))
@@ -100,12 +105,12 @@ class _Definer:
                     attributes=tuple(self._paths.attributes_of(fact)[attribute] for attribute in unique),
                     measures=tuple(sorted({row_count(fact), *measures.get(fact, ())})),
                 )
-                for fact in facts
+                for fact in fact_datasets
             ),
             partitions=tuple(
-                PartitionHint(attribute=attribute, by=one.partition)
-                for one, attribute in zip(declared.attributes, resolved, strict=True)
-                if one.partition
+                PartitionHint(attribute=attribute, by=wanted.partition)
+                for wanted, attribute in zip(declared.attributes, resolved, strict=True)
+                if wanted.partition
             ),
             composite=self._model.is_composite,
             where=declared.where,
@@ -113,14 +118,14 @@ class _Definer:
 
     def _measures(self, declared: DeclaredAggregate) -> Mapping[str, set[StoredMeasure]] | None:
         """Stored measures by fact; None when a metric cannot be stored."""
-        found: dict[str, set[StoredMeasure]] = {}
+        by_dataset: dict[str, set[StoredMeasure]] = {}
         is_sound = True
         for name in declared.metrics:
             bases, missing, cycles = self._base.of(name)
             for other in (*missing, *cycles):
-                known = (*self._model.metrics, *self._model.calculations)
+                selectable = (*self._model.metrics, *self._model.calculations)
                 who = f"aggregate `{declared.name}`" + ("" if other == name else f" through `{name}`")
-                self._issues.add_unresolved_reference(declared.where, "metric", other, known, wanted_by=who)
+                self._issues.add_unresolved_reference(declared.where, "metric", other, selectable, wanted_by=who)
                 is_sound = False
             for base in bases:
                 metric = self._model.metrics[base]
@@ -133,12 +138,12 @@ class _Definer:
                     is_sound = False
                     continue
                 pieces = stored_measures(metric.calculation_method, metric.dataset, metric.column)
-                found.setdefault(metric.dataset, set()).update(pieces)
-        return found if is_sound else None
+                by_dataset.setdefault(metric.dataset, set()).update(pieces)
+        return by_dataset if is_sound else None
 
-    def _are_allowed(self, declared: DeclaredAggregate, facts: Iterable[str]) -> bool:
-        """Datasets with ``allow_aggregates: false`` take part in no aggregate."""
-        for fact in facts:
+    def _can_aggregate(self, declared: DeclaredAggregate, fact_datasets: Iterable[str]) -> bool:
+        """Whether all datasets may be aggregated: they exist, and none has ``allow_aggregates: false``."""
+        for fact in fact_datasets:
             dataset = self._model.datasets.get(fact)
             if dataset is None:
                 return False
@@ -149,8 +154,8 @@ class _Definer:
         return True
 
     def _dimension_dataset(self, declared: DeclaredAggregate) -> tuple[str, ...] | None:
-        """Without metrics an aggregate counts the rows of its one dimension's finest dataset."""
-        dimensions = sorted({one.dimension for one in declared.attributes})
+        """The dataset whose rows an aggregate without metrics counts: the finest one of its only dimension."""
+        dimensions = sorted({attribute.dimension for attribute in declared.attributes})
         if len(dimensions) != 1 or dimensions[0] not in self._model.dimensions:
             message = (
                 f"aggregate `{declared.name}` has no metrics and attributes of {len(dimensions)} dimensions; add a metric "
@@ -163,7 +168,7 @@ class _Definer:
             leaf = dimension.attributes.get(hierarchy.levels[-1]) if hierarchy.levels else None
             if leaf is not None and leaf.dataset:
                 reached = self._paths.attributes_of(leaf.dataset)
-                wanted = {GrainAttribute(Role(dimension.name), one.name) for one in declared.attributes}
+                wanted = {GrainAttribute(Role(dimension.name), attribute.name) for attribute in declared.attributes}
                 if wanted <= reached.keys():
                     return (leaf.dataset,)
         message = f"aggregate `{declared.name}`: no dataset of dimension `{dimension.name}` reaches all its attributes"
@@ -171,7 +176,7 @@ class _Definer:
         return None
 
     def _attribute(
-        self, declared: DeclaredAggregate, wanted: DeclaredAttribute, facts: tuple[str, ...]
+        self, declared: DeclaredAggregate, wanted: DeclaredAttribute, fact_datasets: tuple[str, ...]
     ) -> GrainAttribute | None:
         who, where = f"aggregate `{declared.name}`", declared.where
         if wanted.row_security:
@@ -180,22 +185,24 @@ class _Definer:
             return None
         dimension = self._model.dimensions.get(wanted.dimension)
         if dimension is None:
-            self._issues.add_unresolved_reference(where, "dimension", wanted.dimension, self._model.dimensions, wanted_by=who)
+            self._issues.add_unresolved_reference(
+                where, "dimension", wanted.dimension, self._model.dimensions, wanted_by=who
+            )
             return None
         if wanted.name not in dimension.attributes:
             kind = f"attribute of dimension `{dimension.name}`"
             self._issues.add_unresolved_reference(where, kind, wanted.name, dimension.attributes, wanted_by=who)
             return None
-        return self._in_role(declared, wanted, facts)
+        return self._in_role(declared, wanted, fact_datasets)
 
     def _in_role(
-        self, declared: DeclaredAggregate, wanted: DeclaredAttribute, facts: tuple[str, ...]
+        self, declared: DeclaredAggregate, wanted: DeclaredAttribute, fact_datasets: tuple[str, ...]
     ) -> GrainAttribute | None:
         """The attribute in the one role that every fact has it in and that the path, if any, names."""
-        by_fact = {fact: self._paths.roles_of(fact, wanted.dimension, wanted.name) for fact in facts}
+        by_fact = {fact: self._paths.roles_of(fact, wanted.dimension, wanted.name) for fact in fact_datasets}
         for fact, roles in by_fact.items():
             if not roles:
-                self._unreachable(declared, wanted, fact)
+                self._note_unreachable(declared, wanted, fact)
                 return None
         common = set.intersection(*(set(roles) for roles in by_fact.values()))
         role = self._named_role(declared, wanted)
@@ -205,8 +212,8 @@ class _Definer:
             chosen = next(iter(common))
         if chosen is not None:
             return GrainAttribute(chosen, wanted.name)
-        names = sorted(one.query_name(wanted.name) for one in common) or sorted(
-            f"{one.query_name(wanted.name)} ({fact})" for fact, roles in by_fact.items() for one in roles
+        names = sorted(role.query_name(wanted.name) for role in common) or sorted(
+            f"{role.query_name(wanted.name)} ({fact})" for fact, roles in by_fact.items() for role in roles
         )
         message = (
             f"aggregate `{declared.name}` does not say in which role it wants `{wanted.name}`: "
@@ -224,24 +231,26 @@ class _Definer:
                 continue
             edge = next(
                 (
-                    one
+                    relationship
                     for dimension in self._model.dimensions.values()
-                    for one in dimension.relationships
-                    if one.name == name and (role is None or dimension.name == role.dimension)
+                    for relationship in dimension.relationships
+                    if relationship.name == name and (role is None or dimension.name == role.dimension)
                 ),
                 None,
             )
             if edge is None:
-                known = (*self._roles, *(e.name for d in self._model.dimensions.values() for e in d.relationships))
+                names = (*self._roles, *(e.name for d in self._model.dimensions.values() for e in d.relationships))
                 who = f"aggregate `{declared.name}`"
-                self._issues.add_unresolved_reference(declared.where, "relationship", name, known, is_needed=False, wanted_by=who)
+                self._issues.add_unresolved_reference(
+                    declared.where, "relationship", name, names, is_needed=False, wanted_by=who
+                )
             else:
                 role = role.embed(edge.dimension, edge.template) if role else Role(edge.dimension, edge.template)
         return role
 
-    def _unreachable(self, declared: DeclaredAggregate, wanted: DeclaredAttribute, fact: str) -> None:
+    def _note_unreachable(self, declared: DeclaredAggregate, wanted: DeclaredAttribute, fact: str) -> None:
         reached: Mapping[GrainAttribute, BoundAttribute] = self._paths.attributes_of(fact)
-        near = near_names(wanted.name, {one.name for one in reached})
+        near = near_names(wanted.name, {attribute.name for attribute in reached})
         hint = f" Near names that it reaches: {', '.join(f'`{name}`' for name in near)}." if near else ""
         message = (
             f"aggregate `{declared.name}` wants `{wanted.name}` of dimension `{wanted.dimension}` with metrics of "

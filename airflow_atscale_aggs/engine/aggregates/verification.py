@@ -1,4 +1,4 @@
-"""How an aggregate's table is compared with its facts: queries as data, and what their answers mean.
+"""Compares an aggregate's table with its facts: queries as data, and the meaning of their answers.
 
 Pure. Totals are kept as text, so that the registry can keep them and messages can show them: whole and decimal numbers
 without trailing zeros, floating ones with a ``~`` in front, everything else as the warehouse writes it.
@@ -31,7 +31,7 @@ ROUNDOFF = 2.0**-53
 
 LEAST_TOLERANCE = 1e-9
 _MOST_TOLERANCE = 1e-2
-"""A comparison that forgives more than this says nothing and is not made."""
+"""A comparison with a wider tolerance would prove nothing and is not made."""
 
 _FLOATING = "~"
 
@@ -126,7 +126,7 @@ def scale_of(measure: str) -> str:
 
 
 def as_text(value: object) -> str | None:
-    """A value of a driver as text that is equal for equal values, whichever query it came from.
+    """A value of a driver as text. Equal values give equal texts, whatever query they come from.
 
     >>> as_text(Decimal("12.50")), as_text(12), as_text(0.5), as_text(None)
     ('12.5', '12', '~0.5', None)
@@ -175,16 +175,16 @@ def has_changed(verification: Verification, before: Totals, after: Totals) -> bo
     return bool(_differing(verification, before, after, names))
 
 
-def first_disagreement(verification: Verification, one: Totals, other: Totals) -> str:
+def first_disagreement(verification: Verification, totals: Totals, other: Totals) -> str:
     """The first measure of which two totals are not the same, the row count first; empty where there is none.
 
     Only what is in both is compared.
     """
     rows = verification.rows
-    if rows not in one or rows not in other:
+    if rows not in totals or rows not in other:
         return ""
-    names = [name for name in one if name in other and not name.startswith(scale_of("")) and name != TABLE_ROWS]
-    return next(iter(_differing(verification, one, other, names)), "")
+    names = [name for name in totals if name in other and not name.startswith(scale_of("")) and name != TABLE_ROWS]
+    return next(iter(_differing(verification, totals, other, names)), "")
 
 
 def undecidable(verification: Verification, facts: Totals) -> tuple[str, ...]:
@@ -198,8 +198,8 @@ def undecidable(verification: Verification, facts: Totals) -> tuple[str, ...]:
 
 
 def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_count: str) -> tuple[Difference, ...]:
-    """What the rows of a groups query say."""
-    found: list[Difference] = []
+    """The differences that the rows of a groups query report."""
+    all_differences: list[Difference] = []
     width = len(query.keys)
     for row in rows:
         group = ", ".join(
@@ -210,18 +210,18 @@ def group_differences(query: GroupsQuery, rows: Sequence[Sequence[object]], row_
         triples = [row[width + 2 + 3 * number : width + 5 + 3 * number] for number in range(len(query.measures))]
         counted = dict(zip(query.measures, triples, strict=True)).get(row_count, (0, None, None))
         if not in_table:
-            found.append(Difference(row_count, group, shown(as_text(counted[1])), "not there"))
+            all_differences.append(Difference(row_count, group, shown(as_text(counted[1])), "not there"))
         elif in_table > 1:
-            found.append(Difference("rows of the group", group, "1", str(in_table)))
+            all_differences.append(Difference("rows of the group", group, "1", str(in_table)))
         elif not in_facts:
-            found.append(Difference(row_count, group, "not there", shown(as_text(counted[2]))))
+            all_differences.append(Difference(row_count, group, "not there", shown(as_text(counted[2]))))
         else:
-            found += [
+            all_differences += [
                 Difference(measure, group, shown(as_text(expected)), shown(as_text(got)))
                 for measure, (differs, expected, got) in zip(query.measures, triples, strict=True)
                 if int(str(differs))
             ]
-    return tuple(found)
+    return tuple(all_differences)
 
 
 def shown(text: str | None) -> str:
@@ -239,27 +239,32 @@ def _differing(verification: Verification, facts: Totals, others: Totals, names:
     ]
 
 
-def _agree(expected: str | None, found: str | None, scale: str | None, roundoff: float | None, rows: int) -> bool:
-    if expected == found:
+def _agree(expected: str | None, actual: str | None, scale: str | None, roundoff: float | None, rows: int) -> bool:
+    if expected == actual:
         return True
-    if expected is None or found is None:
+    if expected is None or actual is None:
         return False
-    if expected.startswith(_FLOATING) or found.startswith(_FLOATING):
-        return _agree_floating(expected, found, scale, roundoff or ROUNDOFF, rows)
-    one, other = _number(expected), _number(found)
-    if one is not None and other is not None:
-        return one == other
-    return _folded(expected) == _folded(found)
+    if expected.startswith(_FLOATING) or actual.startswith(_FLOATING):
+        return _agree_floating(expected, actual, scale, roundoff or ROUNDOFF, rows)
+    expected_number, actual_number = _number(expected), _number(actual)
+    if expected_number is not None and actual_number is not None:
+        return expected_number == actual_number
+    return _fold_text(expected) == _fold_text(actual)
 
 
-def _agree_floating(expected: str, found: str, scale: str | None, roundoff: float, rows: int) -> bool:
-    """Finite ones to the tolerance; infinite ones and NaN only with themselves. Too wide a tolerance decides nothing."""
-    one, other = (float(text.removeprefix(_FLOATING)) for text in (expected, found))
-    whole = float(scale.removeprefix(_FLOATING)) if scale is not None else max(abs(one), abs(other))
-    if not math.isfinite(one) or not math.isfinite(other) or not math.isfinite(whole):
-        return str(one) == str(other) or not math.isfinite(whole)
+def _agree_floating(expected: str, actual: str, scale: str | None, roundoff: float, rows: int) -> bool:
+    """Whether two floating numbers agree within the tolerance.
+
+    Infinity and NaN agree only with themselves. If the tolerance would be too wide, the numbers count as equal.
+    """
+    expected_number, actual_number = (float(text.removeprefix(_FLOATING)) for text in (expected, actual))
+    size = float(scale.removeprefix(_FLOATING)) if scale is not None else max(abs(expected_number), abs(actual_number))
+    if not math.isfinite(expected_number) or not math.isfinite(actual_number) or not math.isfinite(size):
+        return str(expected_number) == str(actual_number) or not math.isfinite(size)
     allowed = tolerance(rows, roundoff)
-    return allowed > _MOST_TOLERANCE or abs(one - other) <= allowed * max(whole, abs(one), abs(other))
+    return allowed > _MOST_TOLERANCE or abs(expected_number - actual_number) <= allowed * max(
+        size, abs(expected_number), abs(actual_number)
+    )
 
 
 def _number(text: str) -> Decimal | None:
@@ -269,10 +274,13 @@ def _number(text: str) -> Decimal | None:
         return None
 
 
-def _folded(text: str) -> str:
-    """Equal for texts that some collation takes for equal: MIN and MAX may answer with any of those."""
+def _fold_text(text: str) -> str:
+    """A text in a form that is equal for texts that a collation takes for equal.
+
+    MIN and MAX may answer with any of these texts.
+    """
     spread = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(one for one in spread if not unicodedata.combining(one)).rstrip()
+    return "".join(character for character in spread if not unicodedata.combining(character)).rstrip()
 
 
 def _plain(value: Decimal) -> str:

@@ -11,7 +11,7 @@ _MEASURE = re.compile(r"\[\s*Measures\s*\]\s*\.\s*\[((?:[^\]]|\]\])+)\]", re.IGN
 
 
 def referenced_measures(expression: str) -> tuple[str, ...]:
-    """Names inside ``[Measures].[…]``, in order, each once.
+    """The names inside ``[Measures].[…]``, in their order; each name appears once.
 
     >>> referenced_measures("[Measures].[Sales] / [measures].[Cost]")
     ('Sales', 'Cost')
@@ -24,7 +24,7 @@ _BARE = re.compile(r"[^\W\d]\w*(?!\w*\s*\()")
 
 
 def bare_names(expression: str) -> tuple[str, ...]:
-    """Words outside brackets and texts that are no functions, in order, each once; measures may be named so.
+    """The words outside brackets and texts that are no functions, in their order, each once. Measures may be named so.
 
     >>> bare_names("Amount * 2 + IIF([Measures].[Cost] > 0, 'Amount', Measures.Price)")
     ('Amount', 'Measures', 'Price')
@@ -33,21 +33,21 @@ def bare_names(expression: str) -> tuple[str, ...]:
 
 
 class BaseMetrics:
-    """Looks up what metrics and calculations stand on, without regard to case."""
+    """Finds the base metrics that metrics and calculations are made of, without regard to case."""
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
-        self._named: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
     def of(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """(base metrics, names that do not exist, calculations in a cycle) behind a metric or calculation."""
-        found: dict[str, None] = {}
+        base_metrics: dict[str, None] = {}
         missing: dict[str, None] = {}
         cycles: dict[str, None] = {}
         seen: set[str] = set()
-        # From a calculation down to what it stands on, without calls that call themselves.
+        # Walks from a calculation down to what it is made of. A stack of iterators replaces recursive calls.
         path: dict[str, Iterator[str]] = {"": iter((name,))}
         while path:
             last = next(reversed(path))
@@ -55,27 +55,27 @@ class BaseMetrics:
             if other is None:
                 del path[last]
                 continue
-            known = self._known(other)
-            if known is None:
+            full_name = self._find_name(other)
+            if full_name is None:
                 missing[other] = None
-            elif known in path:
-                cycles[known] = None
-            elif known in self._model.metrics:
-                found[known] = None
-            elif known not in seen:
-                seen.add(known)
-                path[known] = iter(self._named_in(known))
-        return tuple(found), tuple(missing), tuple(cycles)
+            elif full_name in path:
+                cycles[full_name] = None
+            elif full_name in self._model.metrics:
+                base_metrics[full_name] = None
+            elif full_name not in seen:
+                seen.add(full_name)
+                path[full_name] = iter(self._names_in(full_name))
+        return tuple(base_metrics), tuple(missing), tuple(cycles)
 
-    def _known(self, name: str) -> str | None:
+    def _find_name(self, name: str) -> str | None:
         if name in self._model.metrics or name in self._model.calculations:
             return name
         return self._by_folded.get(name.casefold())
 
-    def _named_in(self, calculation: str) -> tuple[str, ...]:
-        """What the expression of a calculation names, once parsed."""
-        if calculation not in self._named:
+    def _names_in(self, calculation: str) -> tuple[str, ...]:
+        """The names in the expression of a calculation. Each expression is parsed only once."""
+        if calculation not in self._names:
             expression = self._model.calculations[calculation].expression
             bare = (name for name in bare_names(expression) if name.casefold() in self._by_folded)
-            self._named[calculation] = (*referenced_measures(expression), *bare)
-        return self._named[calculation]
+            self._names[calculation] = (*referenced_measures(expression), *bare)
+        return self._names[calculation]

@@ -129,4 +129,4 @@ def find_column_type(dataset: Dataset, name: str, columns: Mapping[str, str]) ->
         return ""
     if name in columns:
         return columns[name]
-    return next((kind for known, kind in columns.items() if known.casefold() == name.casefold()), "")
+    return next((kind for spelled, kind in columns.items() if spelled.casefold() == name.casefold()), "")

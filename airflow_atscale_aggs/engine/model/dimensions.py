@@ -1,8 +1,8 @@
-"""Documents of datasets, dimensions and metrics to values. References are checked by `resolving`."""
+"""Turns documents of datasets, dimensions and metrics into values. `resolving` checks their references."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +39,7 @@ def template_of(text: object) -> str:
 
 
 def dataset_of(document: Document, connections: Mapping[str, Document], issues: IssueList, *, allowed: bool) -> Dataset:
-    """A dataset document as a value. An unknown connection is an error; neither table nor SQL is one, too."""
+    """A dataset document as a value. An unknown connection is an error. So is a dataset without table and SQL."""
     value = document.value
     connection = connections.get(str(value.get("connection_id")))
     if connection is None and value.get("connection_id"):
@@ -80,29 +80,17 @@ def dimension_of(document: Document) -> Dimension:
     hidden = _hidden_levels(value)
     for level in _list(value, "level_attributes"):
         name = str(level["unique_name"])
-        made = _level_attribute(level, document.file)
-        attributes[name] = replace(made, is_hidden=made.is_hidden or name in hidden)
+        attribute = _level_attribute(level, document.file)
+        attributes[name] = replace(attribute, is_hidden=attribute.is_hidden or name in hidden)
     hierarchies = []
     for hierarchy in _list(value, "hierarchies"):
         levels = _list(hierarchy, "levels")
-        hierarchies.append(
-            Hierarchy(
-                name=str(hierarchy["unique_name"]),
-                levels=tuple(str(level["unique_name"]) for level in levels),
-                filter_empty=_join_rule(hierarchy.get("filter_empty")),
-                default_member=_default_member(hierarchy.get("default_member"), document.file),
-                parallel_periods={
-                    (str(level["unique_name"]), str(period["level"])): column_names(period, "key_columns")
-                    for level in levels
-                    for period in _list(level, "parallel_periods")
-                },
-            )
-        )
+        hierarchies.append(_hierarchy(hierarchy, levels, document.file))
         for level in levels:
             for kind, key in (("secondary", "secondary_attributes"), ("alias", "aliases")):
-                for attribute in _list(level, key):
-                    made = _hanging_attribute(attribute, kind, str(level["unique_name"]), document.file)
-                    attributes.setdefault(made.name, made)
+                for entry in _list(level, key):
+                    hanging = _hanging_attribute(entry, kind, str(level["unique_name"]), document.file)
+                    attributes.setdefault(hanging.name, hanging)
     return Dimension(
         name=document.name,
         label=str(value.get("label") or document.name),
@@ -110,14 +98,30 @@ def dimension_of(document: Document) -> Dimension:
         hierarchies=tuple(hierarchies),
         attributes=attributes,
         relationships=tuple(
-            _relationship(one, document) for one in _list(value, "relationships") if not one["to"].get("row_security")
+            _relationship(edge, document)
+            for edge in _list(value, "relationships")
+            if not edge["to"].get("row_security")
         ),
         where=document.where,
     )
 
 
+def _hierarchy(hierarchy: SmlMapping, levels: Sequence[SmlMapping], file: str) -> Hierarchy:
+    return Hierarchy(
+        name=str(hierarchy["unique_name"]),
+        levels=tuple(str(level["unique_name"]) for level in levels),
+        filter_empty=_join_rule(hierarchy.get("filter_empty")),
+        default_member=_default_member(hierarchy.get("default_member"), file),
+        parallel_periods={
+            (str(level["unique_name"]), str(period["level"])): column_names(period, "key_columns")
+            for level in levels
+            for period in _list(level, "parallel_periods")
+        },
+    )
+
+
 def _hidden_levels(dimension: SmlMapping) -> set[str]:
-    """Levels that are hidden wherever they stand, by themselves or with their hierarchy."""
+    """Levels that are hidden in each of their hierarchies, by themselves or together with the hierarchy."""
     shown: dict[str, bool] = {}
     for hierarchy in _list(dimension, "hierarchies"):
         for level in _list(hierarchy, "levels"):
@@ -176,19 +180,19 @@ def _semi_additive(value: object) -> SemiAdditive | None:
     paths = value.get("relationships") or ()
     return SemiAdditive(
         position=str(value["position"]).casefold(),
-        relationships=tuple(tuple(map(str, one)) if isinstance(one, list) else (str(one),) for one in paths),
-        degenerate_dimensions=tuple(str(one["name"]) for one in value.get("degenerate_dimensions") or ()),
+        relationships=tuple(tuple(map(str, path)) if isinstance(path, list) else (str(path),) for path in paths),
+        degenerate_dimensions=tuple(str(entry["name"]) for entry in value.get("degenerate_dimensions") or ()),
     )
 
 
 def _level_attribute(value: SmlMapping, file: str) -> Attribute:
     shared = tuple(
         DegenerateColumns(
-            dataset=str(one["dataset"]),
-            key_columns=column_names(one, "key_columns"),
-            name_column=str(one.get("name_column") or column_names(one, "key_columns")[0]),
+            dataset=str(columns["dataset"]),
+            key_columns=column_names(columns, "key_columns"),
+            name_column=str(columns.get("name_column") or column_names(columns, "key_columns")[0]),
         )
-        for one in _list(value, "shared_degenerate_columns")
+        for columns in _list(value, "shared_degenerate_columns")
     )
     name = str(value["unique_name"])
     return _attribute(value, "level", name, file, shared)
@@ -221,7 +225,7 @@ def _attribute(value: SmlMapping, kind: str, level: str, file: str, shared: tupl
 
 
 def _empty_member(value: object, keys: int) -> EmptyMember | None:
-    """With a value for each key column; of a key that is too short the last one is repeated."""
+    """The empty member with a value for each key column. The last value of a key that is too short is repeated."""
     if not isinstance(value, Mapping) or value.get("name") is None:
         return None
     given = value.get("key")
@@ -239,7 +243,7 @@ def _default_member(value: object, file: str) -> DefaultMember | None:
 
 
 def _join_rule(value: object) -> str:
-    """``yes``, ``no`` or ``always``; without quotes, the two first are booleans to some writers of YAML."""
+    """``yes``, ``no`` or ``always``. Some writers of YAML write the first two without quotes, as booleans."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value or "yes").strip().casefold()
@@ -273,9 +277,11 @@ def _column(value: SmlMapping) -> Column:
 
 def _variants(value: SmlMapping) -> tuple[SqlVariant, ...]:
     """The default text first, then the dialects' own."""
-    found = [SqlVariant(dialect=None, sql=str(value["sql"]))] if value.get("sql") else []
-    found += [SqlVariant(dialect=str(one["dialect"]), sql=str(one["sql"])) for one in _list(value, "dialects")]
-    return tuple(found)
+    variants = [SqlVariant(dialect=None, sql=str(value["sql"]))] if value.get("sql") else []
+    variants += [
+        SqlVariant(dialect=str(variant["dialect"]), sql=str(variant["sql"])) for variant in _list(value, "dialects")
+    ]
+    return tuple(variants)
 
 
 def _list(value: Mapping[str, Any], key: str) -> list[SmlMapping]:

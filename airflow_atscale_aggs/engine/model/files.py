@@ -1,7 +1,7 @@
-"""Texts of a model's folder: which files are read, and which are no model files at all.
+"""Reads the texts of a model's folder, and decides which files are model files.
 
-Only regular files inside the folder are read. A FIFO would wait for a writer for ever, a device may never end, and a link
-that leaves the folder shows what is not the model's.
+Only regular files inside the folder are read. Reading a FIFO would wait for a writer for ever. Reading a device may never
+end. A link that leaves the folder leads to files that are not the model's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ELSEWHERE = "leaves the model's folder and is not followed. Put a copy into the
 
 
 class NotReadError(Exception):
-    """A file that is not read. Facts: reason."""
+    """A file that is not read. Argument: reason."""
 
     def __init__(self, reason: str, *, is_harmless: bool = False) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""A folder of SML files to documents with file and line, duplicates and packages sorted out."""
+"""Reads a folder of SML files into documents with file and line. It reports duplicates and follows packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping, YamlError,
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _LARGE = 1 << 20
-"""Characters. Other tools' data of this size takes seconds to read, for nothing."""
+"""A number of characters. Data of other tools can be that large; reading it takes seconds and gives nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ModelFolder:
 
     def content_hash(self) -> str:
         """A hash of what the files mean: comments, formatting, file names and their order do not count."""
-        content = {kind: {name: d.value for name, d in found.items()} for kind, found in self.documents.items()}
+        content = {kind: {name: d.value for name, d in documents.items()} for kind, documents in self.documents.items()}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -94,9 +94,9 @@ def read_model_folder(folder: Path) -> ModelFolder:
 
 
 def folder_from_bytes(content: bytes, name: str) -> ModelFolder:
-    """The folder that `ModelFolder.to_bytes` kept."""
-    kept = json.loads(zlib.decompress(content))
-    return _folder_of(name, kept["texts"], dict(kept["variables"]), IssueList(), None)
+    """The folder that `ModelFolder.to_bytes` has turned into bytes."""
+    stored = json.loads(zlib.decompress(content))
+    return _folder_of(name, stored["texts"], dict(stored["variables"]), IssueList(), None)
 
 
 @dataclass(slots=True)
@@ -133,30 +133,30 @@ class _OnDisk:
 def _folder_of(
     name: str, texts: dict[str, str], env: dict[str, str], issues: IssueList, on_disk: _OnDisk | None
 ) -> ModelFolder:
-    found = ModelFolder(name, texts, {}, issues=issues)
+    folder = ModelFolder(name, texts, {}, issues=issues)
     used: dict[str, str] = {}
     pending = [*texts.items()]
     if on_disk is not None:
         pending.sort(
             key=lambda item: "packages:" not in item[1]
         )  # variables of packages are known before they are used
-    kept: dict[str, str] = {}
+    texts_of_model: dict[str, str] = {}
     for file, text in pending:
-        document = _read_document(file, _substituted(text, env, used, file, issues), issues)
+        document = _read_document(file, _substitute_variables(text, env, used, file, issues), issues)
         if document is None:
             continue
-        kept[file] = text
+        texts_of_model[file] = text
         if "object_type" not in document.value:
             if check_document(document.value, "package_file", file, issues) and on_disk is not None:
                 for value in document.value["packages"]:
                     pending.extend(on_disk.texts_of(Package.of(value, file), env, issues))
             continue
-        _keep(document, found)
-    found.texts, found.variables = kept, used
-    return found
+        _file_document(document, folder)
+    folder.texts, folder.variables = texts_of_model, used
+    return folder
 
 
-def _substituted(text: str, env: Mapping[str, str], used: dict[str, str], file: str, issues: IssueList) -> str:
+def _substitute_variables(text: str, env: Mapping[str, str], used: dict[str, str], file: str, issues: IssueList) -> str:
     if "${" not in text:
         return text
 
@@ -172,7 +172,7 @@ def _substituted(text: str, env: Mapping[str, str], used: dict[str, str], file: 
 
 
 def _read_document(file: str, text: str, issues: IssueList) -> Document | None:
-    """The document of an SML file or a list of packages; None for another tool's file, and for what cannot be used."""
+    """The document of an SML file or a list of packages. None: another tool's file, or one that cannot be used."""
     is_sml = "object_type" in text
     if not is_sml and len(text) > _LARGE and "unique_name" not in text and "packages" not in text:
         _skip(file, "it has no `object_type`", issues)
@@ -210,7 +210,7 @@ def _skip(where: str, why: str, issues: IssueList) -> None:
     issues.warning(where, "foreign-file", f"this is no SML file and is skipped: {why}")
 
 
-def _keep(document: Document, found: ModelFolder) -> None:
+def _file_document(document: Document, folder: ModelFolder) -> None:
     """File a document under its type and name."""
     object_type = document.value["object_type"]
     if not isinstance(object_type, str) or object_type not in OBJECT_TYPES:
@@ -218,17 +218,17 @@ def _keep(document: Document, found: ModelFolder) -> None:
         near = near_names(object_type, OBJECT_TYPES) if is_text else ()
         hint = f" Did you mean `{near[0]}`?" if near else ""
         what = f"`object_type: {object_type}` is unknown" if is_text else "`object_type` must be a text"
-        found.issues.error(document.where, "unknown-object-type", f"{what}.{hint}")
-        found.issues.broken[document.name] = document.file
+        folder.issues.error(document.where, "unknown-object-type", f"{what}.{hint}")
+        folder.issues.broken[document.name] = document.file
         return
-    if not check_document(document.value, object_type, document.file, found.issues):
+    if not check_document(document.value, object_type, document.file, folder.issues):
         if document.value.get("unique_name"):
-            found.issues.broken[document.name] = document.file
+            folder.issues.broken[document.name] = document.file
         return
-    documents = found.documents.setdefault(object_type, {})
+    documents = folder.documents.setdefault(object_type, {})
     first = documents.get(document.name)
     if first is not None:
         message = f"{object_type} `{document.name}` is defined twice, first at {first.where}"
-        found.issues.error(document.where, "duplicate-name", message)
+        folder.issues.error(document.where, "duplicate-name", message)
         return
     documents[document.name] = document

@@ -1,7 +1,8 @@
-"""What is made of each property of SML: honoured, refused by name, or harmless. `sml` has the properties themselves.
+"""Says for each property of SML whether it is honoured, refused by name, or harmless. `sml` lists the properties.
 
-A property reads ``name`` (honoured: an answer, an aggregate or a message changes with it), ``name!reason`` (refused: deploy says
-so, and what would need it is refused by name) or ``name=reason`` (harmless: no answer is another one without it).
+``name`` stands for an honoured property: an answer, an aggregate or a message depends on it. ``name!reason`` stands for a
+refused one: deploy says so, and a query that needs it is refused by name. ``name=reason`` stands for a harmless one: no answer
+depends on it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import StrEnum
 
 
 class Treatment(StrEnum):
-    """What is made of a property."""
+    """How the engine treats a property."""
 
     HONOURED = "honoured"
     REFUSED = "refused"
@@ -21,7 +22,7 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PropertyTreatment:
-    """What is made of one property, and why; honoured ones need no reason."""
+    """How the engine treats one property, and the reason. Honoured properties need no reason."""
 
     treatment: Treatment
     reason: str = ""
@@ -128,15 +129,15 @@ _TEXT: Mapping[str, str] = {
 }
 
 
-def _fact(text: str) -> tuple[str, PropertyTreatment]:
-    for sign, treatment in (("!", Treatment.REFUSED), ("=", Treatment.HARMLESS)):
-        name, found, reason = text.partition(sign)
-        if found:
+def _parse_treatment(text: str) -> tuple[str, PropertyTreatment]:
+    for mark, treatment in (("!", Treatment.REFUSED), ("=", Treatment.HARMLESS)):
+        name, sign_there, reason = text.partition(mark)
+        if sign_there:
             return name, PropertyTreatment(treatment, _REASONS[reason])
     return text, PropertyTreatment(Treatment.HONOURED)
 
 
 PROPERTY_TREATMENTS: Mapping[str, Mapping[str, PropertyTreatment]] = {
-    shape: dict(_fact(text) for text in texts.split()) for shape, texts in _TEXT.items()
+    shape: dict(_parse_treatment(text) for text in texts.split()) for shape, texts in _TEXT.items()
 }
-"""What is made of each property, by shape."""
+"""The treatment of each property, by shape."""

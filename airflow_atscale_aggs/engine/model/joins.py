@@ -1,4 +1,4 @@
-"""How each fact dataset reaches attributes: roles merged, joins shared, shortest path first.
+"""Finds the join paths from each fact dataset to attributes. Equal roles share joins; the shortest path wins.
 
     fact ── relationship (role) ──▶ level of a dimension
                                       ├─ the level and all coarser ones, in the hierarchies that hold it
@@ -27,7 +27,7 @@ _DEEPEST = 12
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Arrival at a level of a dimension: the role, and the joins that led to where the foreign key is."""
+    """A level of a dimension that a path has reached: the role, and the joins that lead to the foreign key."""
 
     role: Role
     level: str
@@ -37,7 +37,7 @@ class _Entry:
 
 
 class JoinPaths:
-    """The attributes that the facts of one model reach. Each fact is worked out once."""
+    """The attributes that the fact datasets of one model reach. The paths of each fact are computed once."""
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
@@ -50,18 +50,24 @@ class JoinPaths:
         Where several paths lead to one attribute of one role, the shortest wins, then the order of the relationships.
         """
         if fact not in self._by_fact:
-            found: dict[GrainAttribute, BoundAttribute] = {}
+            by_attribute: dict[GrainAttribute, BoundAttribute] = {}
             for bound in self._walk(fact):
-                known = found.get(bound.attribute)
-                if known is None or len(bound.steps) < len(known.steps):
-                    found[bound.attribute] = bound
-            self._by_fact[fact] = found
+                shorter = by_attribute.get(bound.attribute)
+                if shorter is None or len(bound.steps) < len(shorter.steps):
+                    by_attribute[bound.attribute] = bound
+            self._by_fact[fact] = by_attribute
         return self._by_fact[fact]
 
     def roles_of(self, fact: str, dimension: str, attribute: str) -> tuple[Role, ...]:
         """The roles in which a fact reaches an attribute, sorted."""
         reached = self.attributes_of(fact)
-        return tuple(sorted(one.role for one in reached if one.role.dimension == dimension and one.name == attribute))
+        return tuple(
+            sorted(
+                reached_attribute.role
+                for reached_attribute in reached
+                if reached_attribute.role.dimension == dimension and reached_attribute.name == attribute
+            )
+        )
 
     def _walk(self, fact: str) -> Iterable[BoundAttribute]:
         for name in self._model.degenerate_dimensions:
@@ -74,7 +80,7 @@ class JoinPaths:
 
     def _degenerate(self, dimension: Dimension, fact: str) -> Iterable[BoundAttribute]:
         for attribute in dimension.attributes.values():
-            here = next((one for one in attribute.shared if one.dataset == fact), None)
+            here = next((columns for columns in attribute.shared if columns.dataset == fact), None)
             if here is not None:
                 attribute = replace(  # noqa: PLW2901 - the same attribute, as this fact has it
                     attribute, dataset=fact, key_columns=here.key_columns, name_column=here.name_column
@@ -83,7 +89,10 @@ class JoinPaths:
                 yield self._bound(Role(dimension.name), dimension, attribute, ())
 
     def _own_dimensions(self, fact: str) -> Iterable[BoundAttribute]:
-        """A dimension's dataset reaches its own dimension: dimension-only aggregates and metrical attributes."""
+        """The attributes that a dimension's dataset reaches in its own dimension.
+
+        Dimension-only aggregates and metrical attributes need them.
+        """
         for dimension in self._model.dimensions.values():
             leaves = dict.fromkeys(hierarchy.levels[-1] for hierarchy in dimension.hierarchies if hierarchy.levels)
             for leaf in leaves:
@@ -118,7 +127,7 @@ class JoinPaths:
 
     @staticmethod
     def _arrive(entry: _Entry, dimension: Dimension, target: Attribute) -> tuple[JoinStep, ...]:
-        """The joins to the target level's dataset; a dataset that is fact and dimension at once joins itself to nothing."""
+        """The joins to the target level's dataset. A dataset that is fact and dimension at once needs no join to itself."""
         if entry.from_dataset == target.dataset and entry.from_columns == target.key_columns:
             return entry.steps
         step = JoinStep(
@@ -156,7 +165,7 @@ class JoinPaths:
 
 
 def _join_rule(hierarchies: Sequence[Hierarchy]) -> str:
-    """One rule for the hierarchies of a level, which must not disagree; where they do, no row and no member is left out."""
+    """The one join rule for all hierarchies of a level. If their rules differ, no row and no member is left out."""
     rules = {hierarchy.filter_empty for hierarchy in hierarchies}
     return "no" if "no" in rules else hierarchies[0].filter_empty if hierarchies else "yes"
 

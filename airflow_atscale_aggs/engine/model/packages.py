@@ -1,4 +1,4 @@
-"""Packages: other repositories whose objects a model uses, as folders on this machine. Nothing is fetched.
+"""Finds packages on this machine: folders of other repositories whose objects a model uses. It fetches nothing.
 
     url is a folder     that folder
     url is a git URL    a checkout below the model's folder or beside it: packages/NAME, NAME, ../NAME, ../REPOSITORY
@@ -59,12 +59,14 @@ def is_package_file(value: SmlMapping) -> bool:
     """Whether a mapping without ``object_type`` lists SML's packages, and not those of another tool."""
     items = value.get("packages")
     return (
-        isinstance(items, list) and bool(items) and all(isinstance(one, SmlMapping) and "name" in one for one in items)
+        isinstance(items, list)
+        and bool(items)
+        and all(isinstance(item, SmlMapping) and "name" in item for item in items)
     )
 
 
 def package_folder(package: Package, root: Path, issues: IssueList) -> Path | None:
-    """Where a package is; None when it is nowhere, which is an error.
+    """The folder of a package. None: there is none, and an error is noted.
 
     Args:
         root: the model's folder.
@@ -86,7 +88,7 @@ def package_folder(package: Package, root: Path, issues: IssueList) -> Path | No
 
 
 def _places(package: Package, root: Path) -> Iterator[tuple[Path, bool]]:
-    """Where a package may be, and whether somebody said so."""
+    """The folders in which a package may be, each with whether the model names that folder."""
     if package.url and package.local:
         yield root / package.local, True
         return
@@ -100,7 +102,7 @@ def _places(package: Package, root: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def _is_checkout(place: Path) -> bool:
-    """A folder of the same name that has nothing to do with SML is none."""
+    """Whether a folder is a checkout of the package: it has a ``.git`` folder or SML files."""
     if (place / ".git").exists():
         return True
     files = [path for pattern in ("*", "*/*") for path in place.glob(pattern) if path.suffix in SUFFIXES]

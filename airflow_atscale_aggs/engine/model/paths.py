@@ -1,7 +1,7 @@
 """Join paths: how the rows of a fact dataset reach an attribute of a dimension, in a role.
 
-A role is (dimension, role-play template), never a relationship name: one role is joined once, whatever number of
-relationships lead to it. These values are complete: whoever composes SQL from them needs no SML.
+A role is (dimension, role-play template), never a relationship name. One role is joined once, even if several
+relationships lead to it. These values are complete: SQL is composed from them without the SML.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Role:
     def embed(self, dimension: str, template: str) -> Role:
         """The role of a dimension embedded in this one: inner template first, outer last.
 
-        >>> Role("Orders", "Web {0}").embedded("Date", "Order {0}")
+        >>> Role("Orders", "Web {0}").embed("Date", "Order {0}")
         Role(dimension='Date', template='Web Order {0}')
         """
         return Role(dimension, self.template.replace("{0}", template))

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.folder_reader import Document
-from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Perspective, Relationship
+from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Hierarchy, Perspective, Relationship
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
 
@@ -27,7 +27,7 @@ def perspectives_of(
     issues: IssueList,
 ) -> dict[str, Perspective]:
     """The perspectives of a model's document by name; what they hide and does not exist is a warning."""
-    found: dict[str, Perspective] = {}
+    perspectives: dict[str, Perspective] = {}
     for value in document.value.get("perspectives") or ():
         where, who = f"{document.file}:{value.line}", f"perspective `{value['unique_name']}`"
         hidden = [str(name) for name in value.get("metrics") or ()]
@@ -50,59 +50,78 @@ def perspectives_of(
             if path:
                 roles.setdefault(dimension.name, set()).update(_templates(path, dimension.name, relationships))
         name = str(value["unique_name"])
-        found[name] = Perspective(
+        perspectives[name] = Perspective(
             name=name,
             metrics=frozenset(hidden),
             attributes=frozenset(attributes),
             roles={key: frozenset(templates) for key, templates in roles.items() if templates},
             where=where,
         )
-    return found
+    return perspectives
 
 
 def _templates(path: Collection[str], dimension: str, relationships: Iterable[Relationship]) -> set[str]:
-    return {one.template for one in relationships if one.name in path and one.dimension == dimension}
+    return {
+        relationship.template
+        for relationship in relationships
+        if relationship.name in path and relationship.dimension == dimension
+    }
 
 
-def _hidden(entry: SmlMapping, dimension: Dimension, told: tuple[str, str], issues: IssueList) -> set[str]:
+def _hidden(entry: SmlMapping, dimension: Dimension, mention: tuple[str, str], issues: IssueList) -> set[str]:
     """Names of the dimension's attributes that an entry hides."""
     hierarchies = entry.get("hierarchies") or ()
     secondary = [str(name) for name in entry.get("secondary_attributes") or entry.get("secondaryattributes") or ()]
     if not hierarchies and not secondary:
         return set(dimension.attributes)
-    left = {
-        level: {one.name for one in dimension.hierarchies_of(level)}
+    shown_by = {
+        level: {hierarchy.name for hierarchy in dimension.hierarchies_of(level)}
         for hierarchy in dimension.hierarchies
         for level in hierarchy.levels
     }
     touched: set[str] = set()
-    for one in hierarchies:
-        hierarchy = next((each for each in dimension.hierarchies if each.name == str(one["name"])), None)
+    for entry_of_hierarchy in hierarchies:
+        hierarchy = _find_hierarchy(str(entry_of_hierarchy["name"]), dimension, mention, issues)
         if hierarchy is None:
-            known = [each.name for each in dimension.hierarchies]
-            issues.add_unresolved_reference(told[0], "hierarchy", str(one["name"]), known, is_needed=False, wanted_by=told[1])
             continue
-        for level in _from_level(one, hierarchy.levels, told, issues):
+        for level in _from_level(entry_of_hierarchy, hierarchy.levels, mention, issues):
             touched.add(level)
-            left[level].discard(hierarchy.name)
-    levels = {level for level in touched if not left[level]}
+            shown_by[level].discard(hierarchy.name)
+    levels = {level for level in touched if not shown_by[level]}
     for name in secondary:
         if name not in dimension.attributes:
-            issues.add_unresolved_reference(told[0], "attribute", name, dimension.attributes, is_needed=False, wanted_by=told[1])
-    return {name for name, one in dimension.attributes.items() if one.level in levels or name in secondary}
+            issues.add_unresolved_reference(
+                mention[0],
+                "attribute",
+                name,
+                dimension.attributes,
+                is_needed=False,
+                wanted_by=mention[1],
+            )
+    return {name for name, attribute in dimension.attributes.items() if attribute.level in levels or name in secondary}
+
+
+def _find_hierarchy(name: str, dimension: Dimension, mention: tuple[str, str], issues: IssueList) -> Hierarchy | None:
+    """A hierarchy of the dimension by its name; None after noting that it does not exist."""
+    names = [hierarchy.name for hierarchy in dimension.hierarchies]
+    if name in names:
+        return dimension.hierarchies[names.index(name)]
+    where, who = mention
+    issues.add_unresolved_reference(where, "hierarchy", name, names, is_needed=False, wanted_by=who)
+    return None
 
 
 def _from_level(
-    entry: Mapping[str, Any], levels: Sequence[str], told: tuple[str, str], issues: IssueList
+    entry: Mapping[str, Any], levels: Sequence[str], mention: tuple[str, str], issues: IssueList
 ) -> Sequence[str]:
     """The levels that are hidden: from the coarsest one named on, or all."""
     older = entry.get("levels")
     named = [entry["level"]] if entry.get("level") else older if isinstance(older, list) else [older] if older else []
-    texts = [str(one.get("unique_name") if isinstance(one, Mapping) else one) for one in named]
-    places = [levels.index(one) for one in texts if one in levels]
-    for one in texts:
-        if one not in levels:
-            issues.add_unresolved_reference(told[0], "level", one, levels, is_needed=False, wanted_by=told[1])
+    texts = [str(item.get("unique_name") if isinstance(item, Mapping) else item) for item in named]
+    places = [levels.index(name) for name in texts if name in levels]
+    for name in texts:
+        if name not in levels:
+            issues.add_unresolved_reference(mention[0], "level", name, levels, is_needed=False, wanted_by=mention[1])
     if texts and not places:
         return ()
     return levels[min(places, default=0) :]

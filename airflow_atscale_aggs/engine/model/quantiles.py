@@ -29,7 +29,11 @@ NAMED_QUANTILES: Mapping[str, tuple[str, ...]] = {
 def quantiles_of(value: SmlMapping) -> tuple[str, ...]:
     """Named and custom quantiles of a metric's mapping together, lowest first; what is no quantile is left out."""
     named = NAMED_QUANTILES.get(str(value.get("named_quantiles") or "").strip().casefold(), ())
-    custom = (found for one in value.get("custom_quantiles") or () if (found := _quantile(one)) is not None)
+    custom = (
+        quantile
+        for value_of_quantile in value.get("custom_quantiles") or ()
+        if (quantile := _quantile(value_of_quantile)) is not None
+    )
     return tuple(sorted({*named, *custom}, key=Decimal))
 
 
@@ -42,9 +46,9 @@ def check_quantiles(value: SmlMapping, where: str, issues: IssueList) -> None:
     if named and str(named).strip().casefold() not in NAMED_QUANTILES:
         message = f"`named_quantiles` of metric `{name}` is `{named}`, none of {', '.join(NAMED_QUANTILES)}"
         issues.warning(where, "unknown-quantiles", message)
-    for one in value.get("custom_quantiles") or ():
-        if _quantile(one) is None:
-            message = f"`custom_quantiles` of metric `{name}` has `{one}`, which is no number from 0 to 1"
+    for quantile in value.get("custom_quantiles") or ():
+        if _quantile(quantile) is None:
+            message = f"`custom_quantiles` of metric `{name}` has `{quantile}`, which is no number from 0 to 1"
             issues.warning(where, "unknown-quantiles", message)
     if not quantiles_of(value):
         message = f"metric `{name}` names no quantile, so it cannot be queried; add `named_quantiles`"

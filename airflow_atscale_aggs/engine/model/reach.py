@@ -1,4 +1,4 @@
-"""Which files a model needs, so that another model's fault does not stop it."""
+"""Finds the files that a model needs, so that an error in another model's file does not stop it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALWAYS = ("catalog", "model_settings", "global_settings")
 def files_behind(model: str, folder: ModelFolder) -> frozenset[str]:
     """Files of the model, of all that it names, and of all that these name; files that could not be used among them.
 
-    Every text that is the name of an object counts as a reference, so rather too many files are told than too few.
+    Every text that is the name of an object counts as a reference, so the result may hold too many files, but never too few.
     """
     named = {
         name: document
@@ -24,7 +24,11 @@ def files_behind(model: str, folder: ModelFolder) -> frozenset[str]:
     }
     broken = folder.issues.broken
     files = {document.file for kind in _ALWAYS for document in folder.of_type(kind).values()}
-    files |= {one.file for one in folder.of_type("aggregate_settings").values() if one.value["model"] == model}
+    files |= {
+        settings_document.file
+        for settings_document in folder.of_type("aggregate_settings").values()
+        if settings_document.value["model"] == model
+    }
     models = folder.of_type("model")
     pending = [document for kind in _ENTRIES for name, document in folder.of_type(kind).items() if name == model]
     seen: set[str] = set()
@@ -36,8 +40,8 @@ def files_behind(model: str, folder: ModelFolder) -> frozenset[str]:
             if text in seen:
                 continue
             seen.add(text)
-            found = [named.get(text), models.get(text) if is_composite else None]
-            pending += [one for one in found if one is not None]
+            named_documents = [named.get(text), models.get(text) if is_composite else None]
+            pending += [named_document for named_document in named_documents if named_document is not None]
             files |= {broken[text]} if text in broken else set()
     return frozenset(files)
 

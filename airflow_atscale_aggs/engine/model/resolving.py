@@ -1,4 +1,4 @@
-"""From documents to a semantic model: references looked up, every problem noted with file and line."""
+"""Turns documents into a semantic model. It resolves references and notes every problem with file and line."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def model_names(folder: ModelFolder) -> tuple[str, ...]:
 
 
 def resolve_stored_model(content: bytes, name: str) -> SemanticModel:
-    """A model of the folder that `ModelFolder.to_bytes` kept."""
+    """A model of the folder that `ModelFolder.to_bytes` has turned into bytes."""
     return ModelResolver(folder_from_bytes(content, name)).resolve(name)
 
 
 class ModelResolver:
-    """Resolves the models of one folder; what they share is made once. Issues go to the folder's list."""
+    """Resolves the models of one folder. Values that models share are made once. Issues go to the folder's list."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self._folder, self._issues = folder, folder.issues
@@ -86,13 +86,15 @@ class ModelResolver:
         relationships = self._relationships(members, datasets)
         degenerate = self._degenerate(members)
         metrics, calculations = self._listed_metrics([*members, document] if composite else members)
-        reachable = self._reachable({one.dimension for one in relationships if one.dimension} | set(degenerate))
+        reachable = self._reachable(
+            {relationship.dimension for relationship in relationships if relationship.dimension} | set(degenerate)
+        )
         for metric in self._metrical.values():
             if metric.dimension in reachable:
                 metrics.setdefault(metric.name, metric)
         value = document.value
-        query_names = {key: str(one["query_name"]) for key, one in (value.get("overrides") or {}).items() if one}
-        self._check_paths(document, {one.name for one in relationships})
+        query_names = _query_names(value)
+        self._check_paths(document, {relationship.name for relationship in relationships})
         return SemanticModel(
             catalog=self._catalog.name if self._catalog else name,
             name=name,
@@ -104,31 +106,33 @@ class ModelResolver:
             calculations=calculations,
             relationships=tuple(relationships),
             degenerate_dimensions=degenerate,
-            aggregates=tuple(_aggregate(one, document.file) for one in value.get("aggregates") or ()),
+            aggregates=tuple(_aggregate(declared, document.file) for declared in value.get("aggregates") or ()),
             row_securities=self._row_securities(),
             query_names=query_names,
             quantiles=quantile_metrics(metrics.values(), query_names),
             is_composite=composite is not None,
             build_speculative_aggs=bool(self._catalog and self._catalog.value.get("build_speculative_aggs") is True),
-            listed=_listed([*members, document]),
-            calculation_groups=tuple(one for one in self._calculation_groups if one.dimension in reachable),
-            defaulted=_defaulted(reachable.values()),
-            not_added_up=_not_added_up(reachable.values()),
+            listed=_names_in_lists([*members, document]),
+            calculation_groups=tuple(group for group in self._calculation_groups if group.dimension in reachable),
+            defaulted=_dimensions_with_default(reachable.values()),
+            not_added_up=_attributes_without_total(reachable.values()),
             perspectives=perspectives_of(document, reachable, {*metrics, *calculations}, relationships, self._issues),
             where=document.where,
         )
 
     def _check_paths(self, document: Document, relationships: set[str]) -> None:
-        """Paths of partitions; no build needs them."""
-        known = relationships | {
-            one.name for dimension in self._dimensions.values() for one in dimension.relationships if one.name
+        """Warn of unknown relationships in the paths of partitions. No build needs these paths."""
+        names = relationships | {
+            edge.name for dimension in self._dimensions.values() for edge in dimension.relationships if edge.name
         }
         for partition in document.value.get("partitions") or ():
             for step in partition.get("relationships_path") or ():
-                if str(step) not in known:
+                if str(step) not in names:
                     where = f"{document.file}:{partition.line}"
                     who = f"partition `{partition['unique_name']}`"
-                    self._issues.add_unresolved_reference(where, "relationship", str(step), known, is_needed=False, wanted_by=who)
+                    self._issues.add_unresolved_reference(
+                        where, "relationship", str(step), names, is_needed=False, wanted_by=who
+                    )
 
     def _only_catalog(self) -> Document | None:
         catalogs = list(self._folder.of_type("catalog").values())
@@ -158,30 +162,30 @@ class ModelResolver:
         properties: dict[str, Any] = {}
         for document in (self._catalog, *members):
             properties |= (document.value.get("dataset_properties") or {}) if document else {}
-        allowed = {name: _allows_aggregates(one or {}) for name, one in properties.items()}
+        allowed = {name: _allows_aggregates(values or {}) for name, values in properties.items()}
         connections = self._folder.of_type("connection")
-        found = self._folder.of_type("dataset")
+        datasets = self._folder.of_type("dataset")
         for name in allowed:
-            if name not in found:
+            if name not in datasets:
                 where = self._catalog.where if self._catalog else self._folder.folder
                 self._issues.add_unresolved_reference(
-                    where, "dataset", name, found, is_needed=False, wanted_by="`dataset_properties`"
+                    where, "dataset", name, datasets, is_needed=False, wanted_by="`dataset_properties`"
                 )
         return {
             name: dataset_of(document, connections, self._issues, allowed=allowed.get(name, True))
-            for name, document in found.items()
+            for name, document in datasets.items()
         }
 
     def _relationships(self, members: Iterable[Document], datasets: Mapping[str, Dataset]) -> list[Relationship]:
-        found: dict[str, Relationship] = {}
+        by_name: dict[str, Relationship] = {}
         for document in members:
             for value in document.value.get("relationships") or ():
                 relationship = _relationship(value, document.file)
                 if relationship.row_security:
                     continue
                 if self._is_sound(relationship, datasets):
-                    found.setdefault(relationship.name, relationship)
-        return list(found.values())
+                    by_name.setdefault(relationship.name, relationship)
+        return list(by_name.values())
 
     def _is_sound(self, relationship: Relationship, datasets: Mapping[str, Dataset]) -> bool:
         """Dataset, dimension and level exist and the columns pair up."""
@@ -191,15 +195,19 @@ class ModelResolver:
             return False
         dimension = self._dimensions.get(relationship.dimension)
         if dimension is None:
-            self._issues.add_unresolved_reference(where, "dimension", relationship.dimension, self._dimensions, wanted_by=who)
+            self._issues.add_unresolved_reference(
+                where, "dimension", relationship.dimension, self._dimensions, wanted_by=who
+            )
             return False
         return self._is_sound_level(who, where, dimension, relationship.level, relationship.from_columns)
 
     def _is_sound_level(self, who: str, where: str, dimension: Dimension, level: str, columns: tuple[str, ...]) -> bool:
         attribute = dimension.attributes.get(level)
         if attribute is None or attribute.kind != "level":
-            levels = [name for name, one in dimension.attributes.items() if one.kind == "level"]
-            self._issues.add_unresolved_reference(where, f"level of dimension `{dimension.name}`", level, levels, wanted_by=who)
+            levels = [name for name, candidate in dimension.attributes.items() if candidate.kind == "level"]
+            self._issues.add_unresolved_reference(
+                where, f"level of dimension `{dimension.name}`", level, levels, wanted_by=who
+            )
             return False
         if attribute.key_columns and len(columns) != len(attribute.key_columns):
             message = (
@@ -225,7 +233,7 @@ class ModelResolver:
     def _listed_metrics(self, documents: Iterable[Document]) -> tuple[dict[str, Metric], dict[str, Calculation]]:
         metrics: dict[str, Metric] = {}
         calculations: dict[str, Calculation] = {}
-        known = {**self._metrics, **self._calculations, **self._metrical}
+        selectable = {**self._metrics, **self._calculations, **self._metrical}
         for document in documents:
             for reference in document.value.get("metrics") or ():
                 name = str(reference["unique_name"])
@@ -235,7 +243,9 @@ class ModelResolver:
                     calculations[name] = self._calculations[name]
                 elif name not in self._metrical:
                     where = f"{document.file}:{reference.line}"
-                    self._issues.add_unresolved_reference(where, "metric", name, known, wanted_by=f"model `{document.name}`")
+                    self._issues.add_unresolved_reference(
+                        where, "metric", name, selectable, wanted_by=f"model `{document.name}`"
+                    )
         # Calculations may stand on metrics that the model does not list.
         for name, metric in self._metrics.items():
             metrics.setdefault(name, metric)
@@ -245,19 +255,19 @@ class ModelResolver:
 
     def _reachable(self, names: set[str]) -> dict[str, Dimension]:
         """The dimensions and what they embed, however deep."""
-        found: dict[str, Dimension] = {}
+        dimensions: dict[str, Dimension] = {}
         pending = sorted(names)
         while pending:
             name = pending.pop()
             dimension = self._dimensions.get(name)
-            if dimension is None or name in found:
+            if dimension is None or name in dimensions:
                 continue
-            found[name] = dimension
+            dimensions[name] = dimension
             pending += [edge.dimension for edge in dimension.relationships if edge.kind == "embedded"]
-        return found
+        return dimensions
 
     def _sound_metrics(self, metrics: Iterable[Metric]) -> dict[str, Metric]:
-        """Those with a dataset and a method that are known; what is wrong with the others is told."""
+        """The metrics whose dataset and method exist. The errors of the others are noted."""
         datasets = self._folder.of_type("dataset")
         sound: dict[str, Metric] = {}
         for metric in metrics:
@@ -291,9 +301,11 @@ class ModelResolver:
                         )
             for attribute in dimension.attributes.values():
                 if attribute.dataset and attribute.dataset not in self._folder.of_type("dataset"):
-                    known = self._folder.of_type("dataset")
+                    datasets = self._folder.of_type("dataset")
                     who = f"attribute `{attribute.name}`"
-                    self._issues.add_unresolved_reference(attribute.where, "dataset", attribute.dataset, known, wanted_by=who)
+                    self._issues.add_unresolved_reference(
+                        attribute.where, "dataset", attribute.dataset, datasets, wanted_by=who
+                    )
             self._check_edges(dimension)
         self._check_cycles()
 
@@ -306,12 +318,14 @@ class ModelResolver:
                 continue
             target = self._dimensions.get(edge.dimension)
             if target is None:
-                self._issues.add_unresolved_reference(edge.where, "dimension", edge.dimension, self._dimensions, wanted_by=who)
+                self._issues.add_unresolved_reference(
+                    edge.where, "dimension", edge.dimension, self._dimensions, wanted_by=who
+                )
                 continue
             self._is_sound_level(who, edge.where, target, edge.level, edge.from_columns)
 
     def _check_cycles(self) -> None:
-        """Dimensions that embed each other would give endless roles."""
+        """Note dimensions that embed each other in a cycle: their roles would never end."""
         state: dict[str, int] = {}
 
         def visit(name: str, above: tuple[str, ...]) -> None:
@@ -343,20 +357,35 @@ class ModelResolver:
         }
 
 
-def _listed(documents: Iterable[Document]) -> tuple[str, ...]:
+def _query_names(model: SmlMapping) -> dict[str, str]:
+    """The names of ``overrides`` on the query surface, by unique name."""
+    overrides = model.get("overrides") or {}
+    return {name: str(override["query_name"]) for name, override in overrides.items() if override}
+
+
+def _names_in_lists(documents: Iterable[Document]) -> tuple[str, ...]:
     """Names of metrics and calculations in the models' own lists, each once."""
     return tuple(
-        dict.fromkeys(str(one["unique_name"]) for document in documents for one in document.value.get("metrics") or ())
+        dict.fromkeys(
+            str(reference["unique_name"]) for document in documents for reference in document.value.get("metrics") or ()
+        )
     )
 
 
-def _defaulted(dimensions: Iterable[Dimension]) -> frozenset[str]:
-    return frozenset(one.name for one in dimensions if any(each.default_member for each in one.hierarchies))
-
-
-def _not_added_up(dimensions: Iterable[Dimension]) -> frozenset[tuple[str, str]]:
+def _dimensions_with_default(dimensions: Iterable[Dimension]) -> frozenset[str]:
     return frozenset(
-        (one.name, name) for one in dimensions for name, each in one.attributes.items() if not each.is_aggregatable
+        dimension.name
+        for dimension in dimensions
+        if any(hierarchy.default_member for hierarchy in dimension.hierarchies)
+    )
+
+
+def _attributes_without_total(dimensions: Iterable[Dimension]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (dimension.name, name)
+        for dimension in dimensions
+        for name, attribute in dimension.attributes.items()
+        if not attribute.is_aggregatable
     )
 
 
@@ -366,7 +395,7 @@ def _allows_aggregates(properties: Mapping[str, Any]) -> bool:
 
 
 def _aggregate_function(value: SmlMapping) -> str:
-    """Under either of the names that the reference has for it."""
+    """The aggregate function. The SML reference has two names for this property."""
     return str(value.get("mdx_aggregate_function") or value.get("mdx_aggregation_function") or "").strip().casefold()
 
 
@@ -391,13 +420,13 @@ def _aggregate(value: SmlMapping, file: str) -> DeclaredAggregate:
         metrics=tuple(str(name) for name in value.get("metrics") or ()),
         attributes=tuple(
             DeclaredAttribute(
-                name=str(one["name"]),
-                dimension=str(one.get("dimension") or ""),
-                path=tuple(str(step) for step in one.get("relationships_path") or ()),
-                partition=str(one.get("partition") or ""),
-                row_security=str(one.get("row_security") or ""),
+                name=str(attribute["name"]),
+                dimension=str(attribute.get("dimension") or ""),
+                path=tuple(str(step) for step in attribute.get("relationships_path") or ()),
+                partition=str(attribute.get("partition") or ""),
+                row_security=str(attribute.get("row_security") or ""),
             )
-            for one in value.get("attributes") or ()
+            for attribute in value.get("attributes") or ()
         ),
         where=f"{file}:{value.line}",
     )

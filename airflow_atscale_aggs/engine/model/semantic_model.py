@@ -1,4 +1,4 @@
-"""The resolved model: immutable values whose references have been looked up. Made by `resolving.resolve_model`."""
+"""The resolved model: immutable values whose references are resolved. `resolving.ModelResolver` makes them."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class Calculation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalculationGroup:
-    """Calculations as members of a dimension, which queries cannot use yet: their names are known, to refuse them by name."""
+    """Calculations as members of a dimension. Queries cannot use them yet; the names serve to refuse them by name."""
 
     name: str
     label: str
@@ -271,7 +271,7 @@ class SemanticModel:
         calculation_groups: of the dimensions that it reaches.
         perspectives: by name.
         defaulted: dimensions with a default member.
-        not_added_up: (dimension, attribute) of members that nothing stands for all of.
+        not_added_up: (dimension, attribute) of attributes without a member that stands for all others.
     """
 
     catalog: str

@@ -1,8 +1,9 @@
-"""Every object type and property of SML 1.6 as a table, and the check of documents against it.
+"""Lists every object type and property of SML 1.6 in a table, and checks documents against it.
 
 A property reads ``name``, ``name!`` (expected: its absence is a warning) or ``name!!`` (needed: its absence is an error),
 then ``:kind``. Kinds: text when nothing is said, ``bool``, ``number``, ``any``; ``[kind]`` a list, ``{kind}`` a mapping of
-names, another shape by name; ``column`` a column's name, or the older mapping with a ``name``. Unknown keys are kept and reported: samples and newer versions have more than the text says.
+names, another shape by name; ``column`` a column's name, or the older mapping with a ``name``. Unknown keys are kept and
+reported, because samples and newer versions have more keys than the reference.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ _OBSOLETE = {("aggregate", "target_connection")}
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What the table says of one key."""
+    """What the table says about one key."""
 
     kind: str
     is_expected: bool
@@ -174,18 +175,18 @@ def _check_mapping(mapping: SmlMapping, shape: str, file: str, issues: IssueList
     for key in mapping.duplicates:
         issues.error(where, "duplicate-key", f"{what} has the key `{key}` twice")
     for key, value in mapping.items():
-        known = table.get(key)
-        if known is None:
+        spec = table.get(key)
+        if spec is None:
             near = near_names(key, table)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             issues.warning(where, "unknown-key", f"{what} has the unknown key `{key}`, which is ignored.{hint}")
         elif (shape, key) in _OBSOLETE:
             issues.warning(file, "obsolete-key", f"the key `{key}` is obsolete and ignored")
         elif value is not None:
-            usable &= _check_value(value, known.kind, file, issues, f"`{key}` of {what}", where)
-    for key, known in table.items():
-        if known.is_expected and mapping.get(key) is None and not _is_excused(mapping, shape, key):
-            if known.is_needed:
+            usable &= _check_value(value, spec.kind, file, issues, f"`{key}` of {what}", where)
+    for key, spec in table.items():
+        if spec.is_expected and mapping.get(key) is None and not _is_excused(mapping, shape, key):
+            if spec.is_needed:
                 issues.error(where, "missing-key", f"{what} lacks `{key}`")
                 usable = False
             else:

@@ -1,4 +1,4 @@
-"""What is wrong with a model, as values: collected, never thrown one by one."""
+"""Collects the issues of a model as values. They are raised together, never one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNRESOLVED = "unresolved-reference"
 
 
 class Severity(StrEnum):
-    """Errors stop a deployment; warnings are told and do not."""
+    """How serious an issue is. Errors stop a deployment; warnings are only shown."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ModelIssue:
-    """One thing found in a model.
+    """One error or warning about a model.
 
     Attributes:
         code: kind of issue, stable, for grouping: ``unknown-key``, ``unresolved-reference``, ….
@@ -47,8 +47,8 @@ class IssueList:
     """Collects the issues of one folder.
 
     Attributes:
-        broken: names of objects that are there and cannot be used, by the file that holds them. What is wrong with them is
-            told there, and not again wherever they are named.
+        broken: names of objects that exist but cannot be used, with the file that holds each. Their own issue says why;
+            references to them are not reported again.
     """
 
     def __init__(self) -> None:
@@ -64,20 +64,30 @@ class IssueList:
         self._add(where, Severity.WARNING, code, message)
 
     def add_unresolved_reference(
-        self, where: str, kind: str, name: str, known: Iterable[str], *, is_needed: bool = True, wanted_by: str = ""
+        self,
+        where: str,
+        kind: str,
+        name: str,
+        candidates: Iterable[str],
+        *,
+        is_needed: bool = True,
+        wanted_by: str = "",
     ) -> None:
-        """Note a reference to nothing, with near names; an error when a build needs it."""
+        """Note a reference to a name that does not exist, with similar names. It is an error when a build needs it."""
         if name in self.broken:
             return
-        near = near_names(name, known)
-        hint = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        near = near_names(name, candidates)
+        hint = f" Did you mean {' or '.join(f'`{candidate}`' for candidate in near)}?" if near else ""
         message = (
             f"{wanted_by + ' refers to ' if wanted_by else 'reference to '}{kind} `{name}`, which does not exist.{hint}"
         )
         self._add(where, Severity.ERROR if is_needed else Severity.WARNING, _UNRESOLVED, message)
 
     def forgive(self, needed: Collection[str]) -> None:
-        """Make warnings of errors in files that are not needed, unless one in those that are may come from them."""
+        """Turn errors in files that are not needed into warnings.
+
+        Nothing changes while a needed file has an error: that error may come from one of the other files.
+        """
         if any(issue.is_error and issue.file in needed for issue in self._issues):
             return
         self._issues = {
@@ -88,10 +98,13 @@ class IssueList:
         }
 
     def all(self) -> tuple[ModelIssue, ...]:
-        """Every issue once: errors first, then by file and line. References are not told while a package is missing."""
+        """Every issue once: errors first, then by file and line.
+
+        Unresolved references are left out while a package is missing.
+        """
         is_whole = all(issue.code != MISSING_PACKAGE for issue in self._issues)
-        told = [issue for issue in self._issues if is_whole or issue.code != _UNRESOLVED]
-        return tuple(sorted(told, key=lambda issue: (not issue.is_error, issue)))
+        issues = [issue for issue in self._issues if is_whole or issue.code != _UNRESOLVED]
+        return tuple(sorted(issues, key=lambda issue: (not issue.is_error, issue)))
 
     def _add(self, where: str, severity: Severity, code: str, message: str) -> None:
         file, _, line = where.rpartition(":")

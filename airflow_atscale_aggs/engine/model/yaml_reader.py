@@ -1,7 +1,7 @@
-"""YAML text to plain values that remember their lines. libyaml does the parsing.
+"""Reads YAML text into plain values that remember their lines. libyaml does the parsing.
 
 Scalars follow js-yaml's JSON schema, as SML's own tools read them: only null, true, false, integers and floats are special;
-dates, yes and no stay text. What a text may cost is bounded: its nesting, and what its aliases stand for.
+dates, yes and no stay text. The depth of nesting and the number of values behind aliases are limited.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ for _tag, _pattern, _first in (
 
 
 _DEEPEST = 100
-"""Levels of nesting. SML needs a dozen."""
+"""The most levels of nesting. SML needs about a dozen."""
 
 _SAFE_DEPTH = 400
-"""libyaml makes nodes by recursion, and ends the process at some ten thousand levels. So many are no danger."""
+"""Texts below this depth are safe. libyaml works by recursion and ends the process at about ten thousand levels."""
 
 _LONGEST_NUMBER = 40
-"""Characters. Warehouses know 38 digits; Python refuses to read several thousand."""
+"""The most characters of a number. Warehouses have 38 digits; Python refuses to read several thousand."""
 
 _MOST_BY_ALIASES = 100_000
-"""Values that the aliases of one text may stand for, besides those that are written in it."""
+"""The number of values that the aliases of one text may stand for, besides the values that are written in it."""
 
 _WEIGHT = 64
-"""Characters of a text that count as one value more."""
+"""This many characters of a text count as one more value."""
 
 
 class YamlError(Exception):
-    """The text is no YAML, or not what SML may be made of. Facts: line, reason."""
+    """The text is no YAML, or has something that SML may not have. Arguments: line, reason."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(line, reason)
@@ -92,7 +92,7 @@ def read_yaml(text: str) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """A text that could be deeper than is safe is looked at event by event first."""
+    """Refuse a text that is nested too deeply. A text that may be too deep is read event by event."""
     brackets = text.count("[") + text.count("{")
     if max(brackets, max(map(len, text.splitlines()), default=0)) < _SAFE_DEPTH:
         return
@@ -112,24 +112,24 @@ def _too_deep(line: int) -> YamlError:
 
 @dataclass(slots=True)
 class _Values:
-    """Values of nodes. An alias is the very node that it names, so its values are made, and counted, once more.
+    """Makes the values of nodes. An alias is the node that it names, so its values are made and counted again.
 
     Attributes:
         left: values that may still be made.
         line: of the top-level key that is being read.
     """
 
-    left: int
+    values_left: int
     line: int = 1
 
     def value(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> Any:
         """The value of a node and all below it."""
-        self.left -= 1
-        if self.left < 0:
+        self.values_left -= 1
+        if self.values_left < 0:
             reason = f"its aliases (`*name`) stand for more than {_MOST_BY_ALIASES:,} values; write out what is meant"
             raise YamlError(self.line, reason)
         if isinstance(node, yaml.ScalarNode):
-            self.left -= len(node.value) // _WEIGHT
+            self.values_left -= len(node.value) // _WEIGHT
             return _scalar(node)
         if node in above:
             raise YamlError(node.start_mark.line + 1, "an alias contains itself")
@@ -147,7 +147,7 @@ class _Values:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise YamlError(key_node.start_mark.line + 1, "a key must be a text, not a list or a mapping")
-            key = str(_checked(key_node))
+            key = str(_text_of(key_node))
             if len(inside) == 1:
                 self.line = key_node.start_mark.line + 1
             if key in mapping:
@@ -158,7 +158,7 @@ class _Values:
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    kind, text = node.tag.rpartition(":")[2], _checked(node)
+    kind, text = node.tag.rpartition(":")[2], _text_of(node)
     if kind in {"int", "float"} and len(text) > _LONGEST_NUMBER:
         reason = (
             f"a number of {len(text)} characters; {_LONGEST_NUMBER} are the most. Put quotes around it if it is a text"
@@ -180,8 +180,8 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-def _checked(node: yaml.ScalarNode) -> str:
-    """The text, which no database keeps with a NUL in it."""
+def _text_of(node: yaml.ScalarNode) -> str:
+    """The text of a scalar. A text with a NUL character is refused, since no database can store it."""
     text: str = node.value
     if "\0" in text:
         raise YamlError(

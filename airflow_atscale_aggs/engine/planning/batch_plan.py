@@ -1,4 +1,4 @@
-"""The plan of a batch as data: ordered steps, what is refused and why."""
+"""Describes the plan of a batch as data: its ordered steps, and the parts that are refused with the reasons."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class BatchPlan:
     Attributes:
         schema: where aggregate tables and views go; empty: the warehouse's default schema.
         ordering: ``derivability`` when sources were ordered first, else why not.
-        notes: sentences for people: what was found out and decided.
-        surroundings: what it was planned in.
-        sources: the state in which the datasets were found; none when nobody asked for it.
+        notes: sentences for people about what was decided and why.
+        surroundings: settings, tables and proven constraints at the time of planning.
+        sources: the state of the datasets before the plan was made; empty when nobody asked for it.
     """
 
     model_id: str

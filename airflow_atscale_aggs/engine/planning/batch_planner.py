@@ -1,7 +1,7 @@
-"""From definitions to the ordered, rendered steps of a batch.
+"""Turns definitions into the ordered and rendered steps of a batch.
 
-What can be derived from what is decided on the lattice; which of the possible sources is taken is left to the build, which
-knows real row counts. A part that cannot be built here is refused by name and stops nobody else.
+The lattice decides which aggregates can be derived from which others. The build chooses among the possible sources, because
+it knows real row counts. A part that cannot be built here is refused by name; the other parts are built.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PlanningInput:
     """Everything a plan depends on.
 
     Attributes:
-        facts: what the data proved: unique keys, functional hierarchies.
+        constraints: what the data has proven: unique keys and functional dependencies.
         estimates: rows by (definition id, fact), from sketches; empty when none were asked for.
         decisions: how aggregates of facts with an indicator are built, by (definition id, fact); others are one table.
         new_id: gives instance ids.
@@ -90,7 +90,7 @@ class PlanningInput:
     schema: str
     candidates: Sequence[Candidate]
     sources: Sources
-    facts: ProvenConstraints
+    constraints: ProvenConstraints
     settings: Settings
     new_id: Callable[[], str]
     estimates: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class _Prepared:
     full_reason: str = ""
 
 
-_WHOLE = FullTable(reason="")
+_FULL_TABLE = FullTable(reason="")
 
 
 def _is_refused(decision: Decision) -> TypeGuard[FullTable]:
@@ -134,7 +134,9 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
             for step in range(len(prepared))
         ]
     )
-    keys = {number: priority(_waiting(one.candidate), given.settings) for number, one in enumerate(prepared)}
+    keys = {
+        number: priority(_waiting(step_part.candidate), given.settings) for number, step_part in enumerate(prepared)
+    }
     order = derivability_order(parents, keys)
     composer = _StepComposer(given, prepared, derivations, nearest_sources(parents), parents)
     steps = tuple(composer.step(number, position) for position, number in enumerate(order))
@@ -154,7 +156,7 @@ def make_batch_plan(given: PlanningInput) -> BatchPlan:
 
 
 def _is_never_stored(error: DefinitionError) -> bool:
-    """Whether nothing is wrong with the data or the model: the warehouse just cannot store it."""
+    """Whether the warehouse can never store it, so that nothing is wrong with the data or the model."""
     return isinstance(error, UnsupportedMetricError) and not isinstance(error, NotMeasurableError)
 
 
@@ -163,12 +165,12 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
     refused: list[RefusedPart] = []
     for candidate in given.candidates:
         key = candidate.definition.id, candidate.part.fact
-        decision = given.decisions.get(key, _WHOLE)
+        decision = given.decisions.get(key, _FULL_TABLE)
         try:
             if _is_refused(decision):
                 raise refusal(decision)
             _check_computable(given.refusals.get(key, ""))
-            select = select_from_fact(candidate.part, given.sources, given.facts)
+            select = select_from_fact(candidate.part, given.sources, given.constraints)
         except DefinitionError as error:
             refused.append(
                 RefusedPart(
@@ -194,7 +196,7 @@ def _prepare(given: PlanningInput) -> tuple[list[_Prepared], list[RefusedPart]]:
 
 
 def _check_computable(reason: str) -> None:
-    """Refuse what the warehouse has refused to compute; ``reason`` is empty where it has not."""
+    """Refuse a part that the warehouse cannot compute. ``reason`` is empty when it can."""
     if reason:
         raise DefinitionError("", reason, "Mend the table, view or calculation, then build again.")
 
@@ -209,7 +211,7 @@ def _why_no_derivation(given: PlanningInput, prepared: Sequence[_Prepared]) -> s
             f"queue order: {len(prepared)} aggregates, aggregates.batch.buildFromExisting.threshold is "
             f"{settings.build_from_existing_threshold}"
         )
-    attributes = {bound.attribute for one in prepared for bound in one.candidate.part.attributes}
+    attributes = {bound.attribute for step_part in prepared for bound in step_part.candidate.part.attributes}
     if len(attributes) >= settings.attributes_threshold:
         return (
             f"queue order: {len(attributes)} attributes, aggregates.batch.cube.attributes.threshold is "
@@ -220,25 +222,25 @@ def _why_no_derivation(given: PlanningInput, prepared: Sequence[_Prepared]) -> s
 
 def _derivations(prepared: Sequence[_Prepared], given: PlanningInput) -> dict[tuple[int, int], Derivation]:
     """(step, source) to how the step is derived from the source, for all pairs that the lattice and the data allow."""
-    facts, settings = given.facts, given.settings
-    found: dict[tuple[int, int], Derivation] = {}
+    constraints, settings = given.constraints, given.settings
+    derivations: dict[tuple[int, int], Derivation] = {}
     for step, child in enumerate(prepared):
         for source, parent in enumerate(prepared):
             if step == source or child.candidate.part.fact != parent.candidate.part.fact:
                 continue
             if not _is_like(child.segments, parent.segments, settings):
                 continue
-            way = derivation(child.candidate.part, parent.candidate.part, facts.functional)
+            way = derivation(child.candidate.part, parent.candidate.part, constraints.functional)
             if way is not None:
-                found[step, source] = way
-    return found
+                derivations[step, source] = way
+    return derivations
 
 
 def _is_like(child: Segmented | None, parent: Segmented | None, settings: Settings) -> bool:
-    """Like is derived from like: tables from tables, segments from segments of the same ranges.
+    """Whether the two are built alike: both as one table, or both in segments of the same ranges.
 
     Segments are derived for a first build only; rebuilds and increments read the facts unless a setting says otherwise.
-    What a parent does not make anew cannot be read from its new segments.
+    A parent that may keep its last segment is no source, because its new segments may lack rows.
     """
     if child is None or parent is None:
         return child is parent
@@ -269,32 +271,36 @@ class _StepComposer:
     ) -> None:
         self._given, self._prepared, self._derivations, self._nearest = given, prepared, derivations, nearest
         self._derives = [sum(number in sources for sources in parents) for number in range(len(prepared))]
-        self._verifications = VerificationComposer([one.candidate.part for one in prepared], given.sources, given.facts)
+        self._verifications = VerificationComposer(
+            [step_part.candidate.part for step_part in prepared], given.sources, given.constraints
+        )
         context = SegmentContext(
             sources=given.sources,
-            facts=given.facts,
+            constraints=given.constraints,
             schema=given.schema,
             verifications=self._verifications,
             level=given.settings.verify,
         )
         self._segments = [
             None
-            if one.segments is None
-            else SegmentComposer(one.candidate.part, one.segments, self._table_name(one), context)
-            for one in prepared
+            if step_part.segments is None
+            else SegmentComposer(step_part.candidate.part, step_part.segments, self._table_name(step_part), context)
+            for step_part in prepared
         ]
-        self._views = view_names(given.model, [one.candidate.name for one in prepared], given.sources.dialect)
+        self._views = view_names(
+            given.model, [step_part.candidate.name for step_part in prepared], given.sources.dialect
+        )
 
     def step(self, number: int, position: int) -> BuildStep:
         """The step of one prepared candidate."""
-        one, dialect = self._prepared[number], self._given.sources.dialect
-        candidate, segments, view = one.candidate, self._segments[number], self._views[number]
-        name = self._table_name(one)
+        step_part, dialect = self._prepared[number], self._given.sources.dialect
+        candidate, segments, view = step_part.candidate, self._segments[number], self._views[number]
+        name = self._table_name(step_part)
         target = table(name, self._given.schema)
         rows, estimate_source = self._estimate(candidate)
         shown = segments.shown() if segments is not None else None
         return BuildStep(
-            instance_id=one.instance_id,
+            instance_id=step_part.instance_id,
             definition_id=candidate.definition.id,
             aggregate=candidate.name,
             fact=candidate.part.fact,
@@ -318,28 +324,34 @@ class _StepComposer:
             reason=self._reason(number),
             verification=self._verification(candidate.part, target) if segments is None else segments.verification(),
             increment=None if segments is None else segments.increment(),
-            full_reason=one.full_reason,
+            full_reason=step_part.full_reason,
             settings_needed=settings_needed(candidate.part, self._given.sources),
         )
 
-    def _table_name(self, one: _Prepared) -> str:
-        return instance_table(one.instance_id, one.candidate.name, self._given.sources.dialect, TARGET_ATTEMPT)
+    def _table_name(self, step_part: _Prepared) -> str:
+        return instance_table(
+            step_part.instance_id, step_part.candidate.name, self._given.sources.dialect, TARGET_ATTEMPT
+        )
 
     def _sources(self, number: int, target: exp.Table) -> tuple[SourceOption, ...]:
-        """Other aggregates, then the facts."""
-        one, dialect, segments = self._prepared[number], self._given.sources.dialect, self._segments[number]
+        """The sources of a step: other aggregates first, the fact dataset last."""
+        step_part, dialect, segments = self._prepared[number], self._given.sources.dialect, self._segments[number]
         others = [self._from_instance(number, source, target) for source in self._nearest[number]]
         if segments is not None:
-            facts = SourceOption(
-                instance_id=None, name=one.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
+            fact_option = SourceOption(
+                instance_id=None, name=step_part.candidate.part.fact, create_sql="", segment_sqls=segments.from_facts()
             )
         else:
-            sql = render(create_table_as(target, one.select, dialect), dialect)
-            facts = SourceOption(instance_id=None, name=one.candidate.part.fact, create_sql=sql)
-        return (*others, facts)
+            sql = render(create_table_as(target, step_part.select, dialect), dialect)
+            fact_option = SourceOption(instance_id=None, name=step_part.candidate.part.fact, create_sql=sql)
+        return (*others, fact_option)
 
     def _verification(self, part: FactPart, target: exp.Table) -> Verification:
-        """The totals always, since the level may change before the build; groups cost more and only where asked for."""
+        """How a table is compared with its facts.
+
+        Totals are always planned, since the level may change before the build. Groups cost more and are planned only where the
+        setting asks for them.
+        """
         level, composer = self._given.settings.verify, self._verifications
         if level not in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
             return composer.verification(part, target)
@@ -361,7 +373,7 @@ class _StepComposer:
             self._derivations[number, source],
             table(name, given.schema),
             given.sources,
-            given.facts,
+            given.constraints,
         )
         sql = render(create_table_as(target, select, given.sources.dialect), given.sources.dialect)
         return SourceOption(instance_id=parent.instance_id, name=parent.candidate.name, create_sql=sql)

@@ -1,7 +1,7 @@
-"""Full or by increments: which aggregates can be incremental at all, and what this batch does to the segments of each.
+"""Decides which aggregates can be built by increments, and what a batch does to the segments of each.
 
-Decided in two steps, since only the warehouse knows the indicator's values: `prospects` says what must be looked up, one
-lookup per fact and batch, and `decide` makes the ranges of it.
+This takes two steps, since only the warehouse knows the indicator's values. `prospect` says what must be looked up, in one
+lookup per fact and batch. `decide` makes the ranges from the values.
 
 Source: AtScale, "About Incremental Rebuilds"; "Setting Properties to Allow Incremental Rebuilds" (who is incremental).
 """
@@ -57,8 +57,8 @@ class LastBuild:
         increment: of its step; None where it is one table.
         segments: in order of their ranges; the last one is unsettled.
         are_there: all tables of the segments are in the warehouse.
-        damage: what is wrong with a table of them; empty where nothing is known.
-        moved: in which way settings of the session, or what its tables' names mean, were other ones; empty: they were not.
+        damage: what is wrong with one of these tables; empty where no damage is known.
+        moved: how the settings of the session or the tables behind its names have changed since; empty: they have not.
     """
 
     deployment_id: str
@@ -71,7 +71,7 @@ class LastBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncrementsInput:
-    """What is decided upon.
+    """Everything that a decision depends on.
 
     Attributes:
         now: when the batch is begun.
@@ -93,15 +93,15 @@ class IncrementsInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """An aggregate of a fact with an indicator, before the indicator's values are known.
+    """An aggregate of a fact with an indicator, as known before the indicator's values are looked up.
 
     Attributes:
         model_grace: decides what is settled.
         grace: decides how far back is read; other than the model's when it is overridden.
-        full_reason: why all segments are made anew; empty when it is not known yet that they must be.
+        full_reason: why all segments are made anew; empty as long as there is no such reason.
         kept: settled segments that stay.
-        start: everything above is read again; None when all is.
-        state: what its sources are now; None when nobody looked.
+        start: rows above this bound are read again; None when all rows are.
+        state: the sources as they are now; None when nobody looked.
     """
 
     part: FactPart
@@ -117,13 +117,13 @@ class Prospect:
     state: SourceState | None = None
 
     @property
-    def checksum_of_kept(self) -> Checksum | None:
+    def settled_checksum(self) -> Checksum | None:
         """Of the fact rows behind the settled segments that stay; None where not all are known."""
-        return add_checksums(one.checksum for one in self.kept)
+        return add_checksums(segment.checksum for segment in self.kept)
 
     @property
     def base(self) -> _Base | None:
-        """What an increment is put on top of; None when all segments are made anew."""
+        """The last build that an increment adds to; None when all segments are made anew."""
         if self.last is None or self.last.increment is None or self.start is None:
             return None
         return _Base(self.last.segments, self.last.increment, self.start)
@@ -140,7 +140,7 @@ class _Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullTable:
-    """Built as one table, and why; ``is_refused``: a setting does not let it be built at all."""
+    """The aggregate is built as one table; the reason. ``is_refused``: a setting forbids to build it at all."""
 
     reason: str
     is_refused: bool = False
@@ -148,14 +148,14 @@ class FullTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmented:
-    """Built in segments.
+    """The aggregate is built in segments.
 
     Attributes:
         full_reason: why all are made anew; empty for an increment.
         ranges: of the segments to be made from the facts, the unsettled one last.
         kept: settled segments that stay.
         merged: settled segments that become one.
-        may_be_unchanged: nothing speaks for a change of what the last unsettled segment holds.
+        may_be_unchanged: as far as is known, the rows of the last unsettled segment have not changed.
         last: all segments of the last build.
         late: fact rows below what is read that were not there when it was built; None when nobody counted.
         is_first: it has never been built.
@@ -180,7 +180,7 @@ class Segmented:
     checksums: tuple[Checksum | None, ...] = ()
 
     @property
-    def covered(self) -> RowRange:
+    def covered_range(self) -> RowRange:
         """The range of the fact rows that are read."""
         return replace(self.ranges[-1], after=self.ranges[0].after)
 
@@ -205,7 +205,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
     if grace is None or kind is None:
         return FullTable(reason=problem)
     last, state = given.last.get((definition.id, part.fact)), given.states.get((definition.id, part.fact))
-    found = Prospect(
+    candidate = Prospect(
         part=part,
         column=column,
         data_type=data_type,
@@ -216,17 +216,19 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
         full_reason=_why_full(last, (column, data_type), state, given),
         state=state,
     )
-    return found if found.full_reason else _reaching_back(found, given)
+    return candidate if candidate.full_reason else _apply_grace_period(candidate, given)
 
 
 def _why_never(definition: AggregateDefinition, part: FactPart, given: IncrementsInput) -> FullTable | None:
-    """Why an aggregate of a fact with an indicator is one table all the same."""
+    """Why an aggregate of a fact with an indicator is built as one table anyway; None when it is not."""
     if not given.settings.incremental:
         return FullTable(reason="aggregate.incrementalUpdate.enabled is off")
     if len(definition.parts) > 1:
-        return FullTable(reason=f"it has metrics of several facts: {', '.join(one.fact for one in definition.parts)}")
+        return FullTable(
+            reason=f"it has metrics of several facts: {', '.join(other_part.fact for other_part in definition.parts)}"
+        )
     if not part.has_only_rollups():
-        exact = ", ".join(f"`{one.column}`" for one in part.measures if not one.rolls_up)
+        exact = ", ".join(f"`{measure.column}`" for measure in part.measures if not measure.rolls_up)
         return FullTable(reason=f"exact distinct values of {exact} cannot be combined from segments")
     joined = sorted({step.to_dataset for bound in part.attributes for step in bound.steps})
     mutable = [name for name in joined if name in given.datasets and not given.datasets[name].immutable]
@@ -242,7 +244,7 @@ def _why_never(definition: AggregateDefinition, part: FactPart, given: Increment
 def _why_full(
     last: LastBuild | None, indicator: tuple[str, str], state: SourceState | None, given: IncrementsInput
 ) -> str:
-    """Why all segments must be made anew, as far as the registry knows."""
+    """Why all segments must be made anew, by what the registry knows; empty when there is no reason."""
     if given.build_type is BuildType.FULL:
         return "a full rebuild was asked for"
     if last is None:
@@ -253,7 +255,7 @@ def _why_full(
 
 
 def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, str], given: IncrementsInput) -> str:
-    """Why the segments of the last build cannot be added to."""
+    """Why an increment cannot add to the segments of the last build; empty when it can."""
     if last.deployment_id != given.deployment_id:
         return "the model was edited since it was built"
     was = before.indicator
@@ -273,7 +275,7 @@ def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, st
 
 
 def _why_not_alike(before: Increment, state: SourceState | None) -> str:
-    """Why segments made from the sources as they were do not go with segments made from them as they are."""
+    """Why new segments would not match the old ones: the sources have changed. Empty when they have not."""
     if state is None:
         return ""
     if before.sources is None:
@@ -285,59 +287,61 @@ def _why_not_alike(before: Increment, state: SourceState | None) -> str:
     return ""
 
 
-def _reaching_back(found: Prospect, given: IncrementsInput) -> Prospect:
-    """With the settled segments that the grace period leaves alone."""
-    last = found.last
+def _apply_grace_period(candidate: Prospect, given: IncrementsInput) -> Prospect:
+    """The prospect with the settled segments that the grace period does not reach."""
+    last = candidate.last
     if last is None or last.increment is None:
-        return found
-    kept = [one for one in last.segments if one.is_settled]
-    if last.increment.indicator.unit is IndicatorUnit.PLAIN and found.grace.suffix:
-        return replace(found, full_reason=f"a grace period of {found.grace} says nothing about plain numbers")
-    if found.grace != found.model_grace:
+        return candidate
+    settled = [segment for segment in last.segments if segment.is_settled]
+    if last.increment.indicator.unit is IndicatorUnit.PLAIN and candidate.grace.suffix:
+        return replace(candidate, full_reason=f"a grace period of {candidate.grace} says nothing about plain numbers")
+    if candidate.grace != candidate.model_grace:
         newest = last.increment.newest
         newest = last.segments[-1].through if newest is None else newest
-        reach = _settled_bound(last.increment.indicator, found.grace, newest, given)
-        kept = [one for one in kept if one.through <= reach]
-    if not kept:
-        return replace(found, full_reason="the grace period reaches back to the first row")
-    return replace(found, kept=tuple(kept), start=kept[-1].through)
+        reach = _settled_bound(last.increment.indicator, candidate.grace, newest, given)
+        settled = [segment for segment in settled if segment.through <= reach]
+    if not settled:
+        return replace(candidate, full_reason="the grace period reaches back to the first row")
+    return replace(candidate, kept=tuple(settled), start=settled[-1].through)
 
 
-def decide(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -> Decision:
-    """What is done to the segments of one aggregate.
+def decide(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) -> Decision:
+    """Decide what is done to the segments of one aggregate.
 
     Args:
         looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
     """
-    if looked_up.nulls:
-        return FullTable(reason=f"`{found.column}` is NULL in {counted_rows(looked_up.nulls)} of `{found.part.fact}`")
-    if not looked_up.is_readable:
-        return FullTable(reason=f"the greatest `{found.column}` of `{found.part.fact}` is no finite value")
-    greatest = looked_up.greatest
+    if lookup.nulls:
+        return FullTable(
+            reason=f"`{candidate.column}` is NULL in {describe_rows(lookup.nulls)} of `{candidate.part.fact}`"
+        )
+    if not lookup.is_readable:
+        return FullTable(reason=f"the greatest `{candidate.column}` of `{candidate.part.fact}` is no finite value")
+    greatest = lookup.greatest
     if greatest is None:
-        return FullTable(reason=f"`{found.part.fact}` holds no rows")
-    unit = _unit(found, looked_up, given)
+        return FullTable(reason=f"`{candidate.part.fact}` holds no rows")
+    unit = _unit(candidate, lookup, given)
     if isinstance(unit, UnknownUnit):
         return FullTable(reason=unit.reason)
-    indicator = Indicator(column=found.column, data_type=found.data_type, kind=found.kind, unit=unit)
-    clock = _clock(found, given)
-    newest = looked_up.newest.get(clock[unit]) if unit in clock else greatest
-    settled = None if newest is None else _settled_bound(indicator, found.model_grace, newest, given)
-    base = found.base
-    reason = found.full_reason or ("" if base is None else _why_full_after_all(found, base, looked_up, indicator))
-    made = Segmented(
+    indicator = Indicator(column=candidate.column, data_type=candidate.data_type, kind=candidate.kind, unit=unit)
+    clock = _clock(candidate, given)
+    newest = lookup.newest.get(clock[unit]) if unit in clock else greatest
+    settled = None if newest is None else _settled_bound(indicator, candidate.model_grace, newest, given)
+    base = candidate.base
+    reason = candidate.full_reason or ("" if base is None else _why_full_after_all(candidate, base, lookup, indicator))
+    segmented = Segmented(
         indicator=indicator,
-        grace=found.grace,
+        grace=candidate.grace,
         full_reason=reason,
         full_at=given.now,
-        ranges=_ranges(found, None, settled, greatest),
-        is_first=found.last is None,
+        ranges=_ranges(candidate, None, settled, greatest),
+        is_first=candidate.last is None,
         newest=newest,
-        sources=found.state,
+        sources=candidate.state,
     )
     if reason or base is None:
-        return made
-    return _increment(found, base, looked_up, replace(made, full_at=base.increment.full_at), settled, given)
+        return segmented
+    return _increment(candidate, base, lookup, replace(segmented, full_at=base.increment.full_at), settled, given)
 
 
 def _settled_bound(indicator: Indicator, grace: GracePeriod, newest: int, given: IncrementsInput) -> int:
@@ -346,87 +350,89 @@ def _settled_bound(indicator: Indicator, grace: GracePeriod, newest: int, given:
 
 
 def _increment(
-    found: Prospect,
+    candidate: Prospect,
     base: _Base,
-    looked_up: IndicatorFacts,
-    made: Segmented,
+    lookup: IndicatorFacts,
+    segmented: Segmented,
     settled: int | None,
     given: IncrementsInput,
 ) -> Segmented:
-    greatest, newest = looked_up.greatest, base.segments[-1]
-    is_all_kept = len(found.kept) == len(base.segments) - 1
+    greatest, newest = lookup.greatest, base.segments[-1]
+    is_all_kept = len(candidate.kept) == len(base.segments) - 1
     through = newest.through if greatest is None or greatest <= base.start else greatest
-    run = run_to_merge(found.kept, given.settings.max_static_segments)
+    run = run_to_merge(candidate.kept, given.settings.max_static_segments)
     return replace(
-        made,
-        ranges=_ranges(found, base.start, settled, max(through, base.start)),
-        newest=base.increment.newest if made.newest is None else made.newest,
-        kept=found.kept[: len(found.kept) - run],
-        merged=found.kept[len(found.kept) - run :],
-        may_be_unchanged=is_all_kept and looked_up.above[base.start] == newest.fact_rows and through <= newest.through,
+        segmented,
+        ranges=_ranges(candidate, base.start, settled, max(through, base.start)),
+        newest=base.increment.newest if segmented.newest is None else segmented.newest,
+        kept=candidate.kept[: len(candidate.kept) - run],
+        merged=candidate.kept[len(candidate.kept) - run :],
+        may_be_unchanged=is_all_kept and lookup.above[base.start] == newest.fact_rows and through <= newest.through,
         last=base.segments,
-        late=_late(found, looked_up),
+        late=_late(candidate, lookup),
     )
 
 
-def _ranges(found: Prospect, start: int | None, settled: int | None, through: int) -> tuple[RowRange, ...]:
-    """The settled part of what is read, if there is any, and the unsettled one; all is unsettled where no bound is."""
-    rows = RowRange(column=found.column, kind=found.kind, after=start, through=through)
+def _ranges(candidate: Prospect, start: int | None, settled: int | None, through: int) -> tuple[RowRange, ...]:
+    """The ranges to be read: the settled part, if there is one, then the unsettled part. Without a bound all is unsettled."""
+    rows = RowRange(column=candidate.column, kind=candidate.kind, after=start, through=through)
     if settled is None or (start is not None and settled <= start) or settled >= through:
         return (rows,)
     return (replace(rows, through=settled), replace(rows, after=settled))
 
 
-def _unit(found: Prospect, looked_up: IndicatorFacts, given: IncrementsInput) -> IndicatorUnit | UnknownUnit:
+def _unit(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) -> IndicatorUnit | UnknownUnit:
     """What a step of the indicator stands for."""
-    base, clock = found.base, _clock(found, given)
-    if base is not None and clock and not looked_up.newest and base.increment.indicator.unit in clock:
-        # Nothing above the last segments but rows in the future.
+    base, clock = candidate.base, _clock(candidate, given)
+    if base is not None and clock and not lookup.newest and base.increment.indicator.unit in clock:
+        # There are no rows above the last segments except rows in the future.
         return base.increment.indicator.unit
-    return unit_of(found.column, found.kind, (found.model_grace, found.grace), looked_up, clock, given.settings)
+    return unit_of(
+        candidate.column, candidate.kind, (candidate.model_grace, candidate.grace), lookup, clock, given.settings
+    )
 
 
-def _clock(found: Prospect, given: IncrementsInput) -> Mapping[IndicatorUnit, int]:
-    return clock_in(found.kind, found.model_grace, given.now, given.settings)
+def _clock(candidate: Prospect, given: IncrementsInput) -> Mapping[IndicatorUnit, int]:
+    return clock_in(candidate.kind, candidate.model_grace, given.now, given.settings)
 
 
-def moments(found: Prospect, given: IncrementsInput) -> tuple[int, ...]:
+def moments(candidate: Prospect, given: IncrementsInput) -> tuple[int, ...]:
     """The moments up to which the greatest indicator must be looked up, the same for all prospects of one fact."""
-    return tuple(sorted(set(_clock(found, given).values())))
+    return tuple(sorted(set(_clock(candidate, given).values())))
 
 
-def _why_full_after_all(found: Prospect, base: _Base, looked_up: IndicatorFacts, indicator: Indicator) -> str:
-    """Why all segments must be made anew, as the indicator's values say."""
+def _why_full_after_all(candidate: Prospect, base: _Base, lookup: IndicatorFacts, indicator: Indicator) -> str:
+    """Why all segments must be made anew, by the indicator's values; empty when there is no reason."""
     before, start = base.increment.indicator, base.start
     if before.unit is not indicator.unit:
-        return f"`{found.column}` was read in {before.unit} and is now in {indicator.unit}"
-    expected, counted = _expected(found), looked_up.up_to.get(start)
-    what = f"rows of `{found.part.fact}` with `{found.column}` up to {render_bound(found.kind, start)}"
+        return f"`{candidate.column}` was read in {before.unit} and is now in {indicator.unit}"
+    expected, counted = _expected_rows(candidate), lookup.up_to.get(start)
+    what = f"rows of `{candidate.part.fact}` with `{candidate.column}` up to {render_bound(candidate.kind, start)}"
     if expected is not None and counted is not None and counted < expected:
         return (
             f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older than "
             "the grace period were deleted"
         )
-    if looked_up.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
-        return f"all newer rows of `{found.part.fact}` are gone, and nobody knows whether the older ones are there"
-    kept = found.checksum_of_kept
-    now = None if kept is None else looked_up.checksums.get((start, kept.columns))
-    changed = "" if kept is None or now is None else changed_rows(kept, now)
+    if lookup.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):
+        return f"all newer rows of `{candidate.part.fact}` are gone, and nobody knows whether the older ones are there"
+    old_checksum = candidate.settled_checksum
+    new_checksum = None if old_checksum is None else lookup.checksums.get((start, old_checksum.columns))
+    changed = "" if old_checksum is None or new_checksum is None else changed_rows(old_checksum, new_checksum)
     return f"{what} {changed}" if changed else ""
 
 
-def _expected(found: Prospect) -> int | None:
-    counts = [one.fact_rows for one in found.kept]
+def _expected_rows(candidate: Prospect) -> int | None:
+    counts = [segment.fact_rows for segment in candidate.kept]
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def _late(found: Prospect, looked_up: IndicatorFacts) -> int | None:
-    expected = _expected(found)
-    counted = None if found.start is None else looked_up.up_to.get(found.start)
+def _late(candidate: Prospect, lookup: IndicatorFacts) -> int | None:
+    expected = _expected_rows(candidate)
+    counted = None if candidate.start is None else lookup.up_to.get(candidate.start)
     return None if expected is None or counted is None else counted - expected
 
 
-def counted_rows(number: int) -> str:
+def describe_rows(number: int) -> str:
     """``1 row``, ``2 rows``."""
     return "1 row" if number == 1 else f"{number:,} rows"
 
@@ -436,6 +442,6 @@ def refusal(decision: FullTable) -> DefinitionError:
     return DefinitionError("", decision.reason, "Mark the dataset `immutable`, or switch the setting on.")
 
 
-def starts(found: Sequence[Prospect]) -> tuple[int, ...]:
+def starts(candidates: Sequence[Prospect]) -> tuple[int, ...]:
     """The bounds that must be looked up for prospects of one fact."""
-    return tuple(sorted({one.start for one in found if one.start is not None}))
+    return tuple(sorted({candidate.start for candidate in candidates if candidate.start is not None}))

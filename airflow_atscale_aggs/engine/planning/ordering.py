@@ -1,7 +1,7 @@
-"""The order of a batch: what others can be derived from comes first.
+"""Orders the steps of a batch: aggregates that others can be derived from come first.
 
-Among steps that are free to go, settings decide: new definitions or rebuilds first, user-defined before system-defined,
-then age and name. Source: AtScale, "How Aggregate Tables Are Populated With Data" (aggregates that others can be rebuilt
+Settings decide among steps whose sources are all done: new definitions or rebuilds first, user-defined ones before
+system-defined ones, then age and name. Source: AtScale, "How Aggregate Tables Are Populated With Data" (aggregates that others can be rebuilt
 from are given higher priority) and the queue priority settings.
 """
 
@@ -19,7 +19,7 @@ _NEW_FIRST, _BY_AGE = 0, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What the queue knows of a step. ``is_new``: its definition has no instance yet."""
+    """What the queue knows about a step. ``is_new``: its definition has no instance yet."""
 
     name: str
     is_new: bool
@@ -55,7 +55,7 @@ def nearest_sources(parents: Sequence[frozenset[int]]) -> list[tuple[int, ...]]:
 
 
 def without_cycles(parents: Sequence[frozenset[int]]) -> list[frozenset[int]]:
-    """Mutual derivability (two grains of one meaning) broken: the earlier step stays the source of the later one.
+    """The parents without cycles. Of two steps that derive from each other, the earlier one stays the source.
 
     >>> without_cycles([frozenset({1}), frozenset({0})])
     [frozenset(), frozenset({0})]

@@ -1,4 +1,4 @@
-"""What is asked of a batch, compared with what another batch was asked: does that one answer, may that one be gone on with?"""
+"""Compares a request with the request of an earlier batch: does that batch answer it, and may it be resumed for it?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 
 CLOCK_SKEW = timedelta(seconds=1)
-"""A request and a batch may be stamped on different machines: within this, one batch too many is begun, never one too few."""
+"""The clocks of two machines may differ by this. In doubt a batch too many is begun, never one too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Asked:
 
 
 def is_begun_after(begun_at: datetime, requested_at: datetime) -> bool:
-    """True when a batch was surely begun after it was asked for, so that it has read what was loaded before."""
+    """True when a batch certainly began after the request, so that it has read everything that was loaded before."""
     return begun_at >= requested_at + CLOCK_SKEW
 
 
 def covers(batch: Asked, request: Asked) -> bool:
     """True when a batch that has ended did all that is asked for."""
     is_as_wide = not batch.aggregates or (request.aggregates and set(request.aggregates) <= set(batch.aggregates))
-    # Nobody knows how far back another increment has read.
+    # It is not known how far back another increment has read.
     is_as_deep = batch.build_type is BuildType.FULL or (
         batch.build_type is request.build_type and not request.grace_periods
     )
@@ -44,21 +44,21 @@ def covers(batch: Asked, request: Asked) -> bool:
 def difference(batch: Asked, request: Asked) -> str:
     """Why a batch is not what is asked for now; empty when it is."""
     if batch.build_type is not request.build_type:
-        return f"it is {_shown(batch.build_type)}, and {_shown(request.build_type)} is asked for"
+        return f"it is {_describe_type(batch.build_type)}, and {_describe_type(request.build_type)} is asked for"
     if set(batch.aggregates) != set(request.aggregates):
-        return f"it builds {_named(batch.aggregates)}, and {_named(request.aggregates)} are asked for"
+        return f"it builds {_describe_names(batch.aggregates)}, and {_describe_names(request.aggregates)} are asked for"
     if dict(batch.grace_periods) != dict(request.grace_periods):
-        return f"its grace periods are {_periods(batch)}, and {_periods(request)} are asked for"
+        return f"its grace periods are {_describe_periods(batch)}, and {_describe_periods(request)} are asked for"
     return ""
 
 
-def _shown(build_type: BuildType) -> str:
+def _describe_type(build_type: BuildType) -> str:
     return "a full rebuild" if build_type is BuildType.FULL else "an incremental build"
 
 
-def _named(aggregates: tuple[str, ...]) -> str:
+def _describe_names(aggregates: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(aggregates)) or "all aggregates"
 
 
-def _periods(asked: Asked) -> str:
+def _describe_periods(asked: Asked) -> str:
     return ", ".join(f"{dataset}: {period}" for dataset, period in sorted(asked.grace_periods.items())) or "the model's"

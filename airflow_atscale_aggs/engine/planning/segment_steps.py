@@ -1,4 +1,4 @@
-"""The segments of one step: their statements, the view of all of them, how they are compared with the facts."""
+"""Composes the segments of one step: their statements, the view over them, and their comparison with the facts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SegmentContext:
     """What all steps of a plan share."""
 
     sources: Sources
-    facts: ProvenConstraints
+    constraints: ProvenConstraints
     schema: str
     verifications: VerificationComposer
     level: VerificationLevel
@@ -55,57 +55,59 @@ class SegmentComposer:
         relation: name of the instance's view, with the attempt token.
     """
 
-    def __init__(self, part: FactPart, made: Segmented, relation: str, context: SegmentContext) -> None:
-        self._part, self._made, self._relation, self._context = part, made, relation, context
-        first = 2 if made.merged else 1
-        self._numbered = list(enumerate(made.ranges, first))
+    def __init__(self, part: FactPart, decision: Segmented, relation: str, context: SegmentContext) -> None:
+        self._part, self._decision, self._relation, self._context = part, decision, relation, context
+        first = 2 if decision.merged else 1
+        self._numbered = list(enumerate(decision.ranges, first))
 
     def from_facts(self) -> tuple[str, ...]:
         """The statements that make the new segments from the facts."""
         context = self._context
         return tuple(
-            self._create(number, select_from_fact(self._part, context.sources, context.facts, rows))
+            self._create(number, select_from_fact(self._part, context.sources, context.constraints, rows))
             for number, rows in self._numbered
         )
 
     def from_segments(self, parent: SegmentComposer, way: Derivation) -> tuple[str, ...]:
-        """The same from the new segments of another aggregate, which have the same ranges."""
+        """The statements that make the new segments from those of another aggregate with the same ranges."""
         context, name = self._context, parent._relation.replace(TARGET_ATTEMPT, SOURCE_ATTEMPT)
-        found = []
+        statements = []
         for (number, _), (place, _) in zip(self._numbered, parent._numbered, strict=True):
             source = table(segment_table(name, place), context.schema)
-            select = select_from_instance(self._part, parent._part, way, source, context.sources, context.facts)
-            found.append(self._create(number, select))
-        return tuple(found)
+            select = select_from_instance(self._part, parent._part, way, source, context.sources, context.constraints)
+            statements.append(self._create(number, select))
+        return tuple(statements)
 
     def increment(self) -> Increment:
         """What the step does to the segments of its aggregate."""
-        made = self._made
-        new = ([self._merging()] if made.merged else []) + [self._new(number, rows) for number, rows in self._numbered]
-        tables = [*self._built(made.kept), *(table(one.table, self._context.schema) for one in new)]
-        unchanged = self._unchanged() if made.may_be_unchanged else None
-        last = made.last if unchanged is not None else ()
+        decision = self._decision
+        new = ([self._merging()] if decision.merged else []) + [
+            self._new(number, rows) for number, rows in self._numbered
+        ]
+        tables = [*self._tables_of(decision.kept), *(table(segment.table, self._context.schema) for segment in new)]
+        unchanged = self._unsettled_differences() if decision.may_be_unchanged else None
+        last = decision.last if unchanged is not None else ()
         return Increment(
-            indicator=made.indicator,
-            grace_period=str(made.grace),
-            full_reason=made.full_reason,
-            full_at=made.full_at,
-            kept=tuple(one.key for one in made.kept),
-            kept_rows=sum(one.rows for one in made.kept),
+            indicator=decision.indicator,
+            grace_period=str(decision.grace),
+            full_reason=decision.full_reason,
+            full_at=decision.full_at,
+            kept=tuple(segment.key for segment in decision.kept),
+            kept_rows=sum(segment.rows for segment in decision.kept),
             new=tuple(new),
             create_view_sql=self._view(tables),
             unchanged=unchanged,
-            last=tuple(one.key for one in last),
-            last_rows=sum(one.rows for one in last),
-            unchanged_view_sql=self._view(self._built(last)) if last else "",
-            newest=made.newest,
-            sources=made.sources,
-            identities_sql=identities_query([self._part.fact], self._context.sources) or "" if made.sources else "",
+            last=tuple(segment.key for segment in last),
+            last_rows=sum(segment.rows for segment in last),
+            unchanged_view_sql=self._view(self._tables_of(last)) if last else "",
+            newest=decision.newest,
+            sources=decision.sources,
+            identities_sql=identities_query([self._part.fact], self._context.sources) or "" if decision.sources else "",
         )
 
     def verification(self) -> Verification:
         """How the new segments together are compared with the facts of their range."""
-        context, only = self._context, self._made.covered
+        context, only = self._context, self._decision.covered_range
         tables = [self._target(number) for number, _ in self._numbered]
         target = exp.Subquery(this=united(self._part, tables))
         groups = None
@@ -129,55 +131,57 @@ class SegmentComposer:
             number=number,
             table=segment_table(self._relation, number),
             rows=rows,
-            is_settled=rows is not self._made.ranges[-1],
+            is_settled=rows is not self._decision.ranges[-1],
             drop_sql=render(drop_table(target), dialect),
-            count_sql=self._counted(target, self._summed()),
+            count_sql=self._count_sql(target, self._fact_rows_sum()),
             fact_rows_sql=render(self._fact_rows(rows), dialect) if self._is_fanning else "",
             analyze_sql=render(analyze_table(target), dialect) if dialect.needs_analyze else "",
-            checksum=dict(zip(self._made.ranges, self._made.checksums, strict=False)).get(rows),
+            checksum=dict(zip(self._decision.ranges, self._decision.checksums, strict=False)).get(rows),
         )
 
     def _merging(self) -> NewSegment:
         """The settled segments that become one."""
-        context, merged = self._context, self._made.merged
-        tables = self._built(merged)
+        context, merged = self._context, self._decision.merged
+        tables = self._tables_of(merged)
         rows = RowRange(
-            column=self._made.indicator.column,
-            kind=self._made.indicator.kind,
+            column=self._decision.indicator.column,
+            kind=self._decision.indicator.kind,
             after=merged[0].after,
             through=merged[-1].through,
         )
-        made = self._new(1, rows)
-        fact_rows = _number(merged) if self._is_fanning else self._summed()
+        settled = self._new(1, rows)
+        fact_rows = _number(merged) if self._is_fanning else self._fact_rows_sum()
         return NewSegment(
-            number=made.number,
-            table=made.table,
+            number=settled.number,
+            table=settled.table,
             rows=rows,
             is_settled=True,
-            drop_sql=made.drop_sql,
-            count_sql=self._counted(self._target(1), fact_rows),
-            analyze_sql=made.analyze_sql,
-            merges=tuple(one.key for one in merged),
-            checksum=add_checksums(one.checksum for one in merged),
+            drop_sql=settled.drop_sql,
+            count_sql=self._count_sql(self._target(1), fact_rows),
+            analyze_sql=settled.analyze_sql,
+            merges=tuple(segment.key for segment in merged),
+            checksum=add_checksums(segment.checksum for segment in merged),
             create_sql=self._create(1, combined(self._part, tables, context.sources)),
             verification=context.verifications.merging(
                 self._part, self._target(1), exp.Subquery(this=united(self._part, tables))
             ),
         )
 
-    def _unchanged(self) -> GroupsQuery | None:
-        """The groups in which the last unsettled segment is not what the facts say; None where that cannot be asked."""
+    def _unsettled_differences(self) -> GroupsQuery | None:
+        """A query for the groups in which the last unsettled segment differs from the facts; None where that is impossible."""
         if any(measure.function in SKETCHES for measure in self._part.measures):
             return None
-        newest = self._built(self._made.last[-1:])[0]
-        return self._context.verifications.groups_query(self._part, newest, is_sample=False, only=self._made.covered)
+        newest = self._tables_of(self._decision.last[-1:])[0]
+        return self._context.verifications.groups_query(
+            self._part, newest, is_sample=False, only=self._decision.covered_range
+        )
 
     @property
     def _is_fanning(self) -> bool:
         """True where one fact row may stand in several groups."""
         return any(bound.is_many_to_many for bound in self._part.attributes)
 
-    def _counted(self, target: exp.Table, fact_rows: exp.Expression) -> str:
+    def _count_sql(self, target: exp.Table, fact_rows: exp.Expression) -> str:
         """Rows of a segment, fact rows behind it, and its mark."""
         dialect = self._context.sources.dialect
         mark = exp.cast(table_mark(target, stored_columns(self._part).names, dialect), "text")
@@ -185,7 +189,7 @@ class SegmentComposer:
             exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows, mark).from_(target.copy()), dialect
         )
 
-    def _summed(self) -> exp.Expression:
+    def _fact_rows_sum(self) -> exp.Expression:
         """The fact rows that the groups of a segment stand for; NULL where they overlap."""
         if self._is_fanning:
             return exp.Null()
@@ -211,11 +215,11 @@ class SegmentComposer:
     def _target(self, number: int) -> exp.Table:
         return table(segment_table(self._relation, number), self._context.schema)
 
-    def _built(self, segments: Sequence[Segment]) -> list[exp.Table]:
-        return [table(one.table, self._context.schema) for one in segments]
+    def _tables_of(self, segments: Sequence[Segment]) -> list[exp.Table]:
+        return [table(segment.table, self._context.schema) for segment in segments]
 
 
 def _number(segments: Sequence[Segment]) -> exp.Expression:
     """The fact rows of some segments together, as a literal."""
-    counts = [one.fact_rows for one in segments if one.fact_rows is not None]
+    counts = [segment.fact_rows for segment in segments if segment.fact_rows is not None]
     return exp.Literal.number(sum(counts)) if len(counts) == len(segments) else exp.Null()

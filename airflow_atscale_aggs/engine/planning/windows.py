@@ -1,8 +1,8 @@
-"""Where the window of an increment lies: what the indicator counts in, and which of its values are not in the future.
+"""Finds the window of an increment: the unit of the indicator, and the newest value that is not in the future.
 
-A row with an indicator in the future says nothing about how far the data have come: a mistyped year would close the window
-over rows that are still on their way. The window ends at the newest value that the clock of the batch has reached; rows
-beyond stand in the unsettled segment until their time comes.
+A row with an indicator in the future does not show how far the data have come. A mistyped year would settle rows that have
+not arrived yet. So the window ends at the newest value that the clock of the batch has reached. Later rows stay in the
+unsettled segment until their time comes.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _UNIT_KEY = "aggregate.incrementalUpdate.indicatorUnit"
 
 @dataclass(frozen=True, slots=True)
 class UnknownUnit:
-    """Nobody knows what a step of the indicator stands for; says why."""
+    """The unit of the indicator is not known; the reason."""
 
     reason: str
 
 
 def clock_in(kind: IndicatorKind, grace: GracePeriod, now: datetime, settings: Settings) -> Mapping[IndicatorUnit, int]:
-    """The moment at which a batch is begun, as the indicator writes it, for each unit that it may be in.
+    """The moment at which a batch begins, as a value of the indicator, for each unit that it may have.
 
-    Plain numbers know no time: there is none for them.
+    Plain numbers are no times, so there is no moment for them.
 
     Args:
         grace: the model's; one without a unit of time is in the indicator's own steps.
@@ -55,13 +55,13 @@ def unit_of(
     column: str,
     kind: IndicatorKind,
     graces: tuple[GracePeriod, GracePeriod],
-    looked_up: IndicatorFacts,
+    lookup: IndicatorFacts,
     clock: Mapping[IndicatorUnit, int],
     settings: Settings,
 ) -> IndicatorUnit | UnknownUnit:
     """What a step of the indicator stands for.
 
-    It is told by the values that are not in the future: of several units, the one in which the data have come furthest.
+    Values that are not in the future decide. If they fit several units, the unit with the latest data counts.
 
     Args:
         graces: the model's, and the one in force.
@@ -80,11 +80,11 @@ def unit_of(
     reached = {
         unit: newest / unit.per_second
         for unit, moment in clock.items()
-        if (newest := looked_up.newest.get(moment)) is not None and infer_unit(newest) is unit
+        if (newest := lookup.newest.get(moment)) is not None and infer_unit(newest) is unit
     }
     if reached:
         return max(reached, key=lambda unit: reached[unit])
-    greatest = looked_up.greatest
+    greatest = lookup.greatest
     inferred = None if greatest is None else infer_unit(greatest)
     return inferred or UnknownUnit(
         f"the unit of `{column}` is not known: {greatest} is no epoch time, so that a grace period of {model_grace} says "

@@ -55,7 +55,7 @@ def _demand(
     return FactWorkload(
         fact="sales",
         space=GrainSpace((_DAY, _MONTH), _PROVEN, fact_rows=_FACT, measured=_MEASURED),
-        needs=combine_requirements(needs),
+        requirements=combine_requirements(needs),
         limits=JoinLimits(key_values={"day": 1000}, is_incremental=is_incremental),
         proven=_PROVEN,
         defined=defined,

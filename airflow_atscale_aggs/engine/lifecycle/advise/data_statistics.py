@@ -70,7 +70,7 @@ class Statistician:
         return FactWorkload(
             fact=fact,
             space=space,
-            needs=kept,
+            requirements=kept,
             limits=limits,
             proven=proven,
             defined=known_parts,

@@ -187,7 +187,7 @@ def recommend(
         sizes = _table_bytes(session, workspace, record.id)
         demands = _demands(workspace, known, demand.needs, (statistician, sizes), wanted.ignored)
         allowed = _allowance(demands, settings, wanted)
-        today = sum(need.weight * one.cost_today(need) for one in demands for need in one.needs)
+        today = sum(need.weight * one.cost_today(need) for one in demands for need in one.requirements)
         if source == "history":
             demands, allowed = _with_room(workspace, record.id, allowed, demands, (settings, builds, now))
         advice = _settled(demands, statistician, settings, allowed.left, builds)

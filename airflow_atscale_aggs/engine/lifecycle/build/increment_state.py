@@ -147,7 +147,7 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
     """
     if isinstance(decision, FullTable) or found.state is None or not given.settings.check_older_rows:
         return decision
-    kept, kept_rows = found.checksum_of_kept, _kept_rows(found)
+    kept, kept_rows = found.settled_checksum, _kept_rows(found)
     if kept_rows is not None:
         # Nothing is added to what cannot be compared any more.
         checksums.of(kept_rows)
@@ -212,10 +212,10 @@ def _kept_checksums(found: Sequence[Prospect], checksums: Checksums) -> Mapping[
 
 def _kept_rows(found: Prospect) -> ChecksumRequest | None:
     """The rows that an increment would not read, as they were summed up when they were settled."""
-    if found.start is None or found.checksum_of_kept is None:
+    if found.start is None or found.settled_checksum is None:
         return None
     rows = RowRange(column=found.column, kind=found.kind, through=found.start)
-    return ChecksumRequest(rows, found.checksum_of_kept.columns)
+    return ChecksumRequest(rows, found.settled_checksum.columns)
 
 
 def _states(

@@ -92,7 +92,7 @@ def plan_batch(
             schema=workspace.warehouse.aggregate_schema,
             candidates=candidates,
             sources=sources,
-            facts=facts,
+            constraints=facts,
             settings=workspace.settings_of(record.id),
             new_id=new_id,
             estimates=estimates,

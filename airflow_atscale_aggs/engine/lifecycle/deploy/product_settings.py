@@ -55,7 +55,9 @@ def check_settings(models: Sequence[str], found: ModelFolder) -> None:
         for name in overrides:
             if name not in models:
                 who = "`overrides`"
-                found.issues.add_unresolved_reference(document.where, "model", name, models, is_needed=False, wanted_by=who)
+                found.issues.add_unresolved_reference(
+                    document.where, "model", name, models, is_needed=False, wanted_by=who
+                )
 
 
 def _given(model: str, found: ModelFolder) -> Iterator[tuple[Document, Mapping[str, Any]]]:
