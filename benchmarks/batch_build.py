@@ -103,8 +103,9 @@ class Bench:
             attempts = {instance.id: instance.attempt for instance in instances}
             statements = []
             for instance in instances:
-                option = next(o for o in instance.step.sources if o.name == instance.source)
-                sql = instance.step.create_statement(option, instance.attempt, attempts.get(option.instance_id or ""))
+                step = instance.step.of_attempt(instance.attempt)
+                option = next(o for o in step.sources if o.name == instance.source)
+                sql = step.create_statement(option, attempts.get(option.instance_id or ""))
                 statements.append(sql.replace("as_agg_", "bare_"))
             return statements
 

@@ -14,6 +14,7 @@ from airflow_atscale_aggs.cli.teaching import Verb
 if TYPE_CHECKING:
     from airflow_atscale_aggs.cli.interrupting import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
+    from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
     from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
     from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -88,7 +89,13 @@ def plan(
     if with_sql:
         for step in batch_plan.steps:
             show(f"\n-- {step.position + 1}. {step.aggregate}, from {step.sources[0].name}")
-            show(f"{step.create_statement(step.sources[0], 1, 1)};")
+            show(f"{_first_statement(step)};")
+
+
+def _first_statement(step: BuildStep) -> str:
+    """How a step is built from its first source, where the first attempt at both succeeds."""
+    step = step.of_attempt(1)
+    return step.create_statement(step.sources[0], 1)
 
 
 @click.command(cls=Verb, example="atscale-aggs build retail --jobs 2")
@@ -282,7 +289,7 @@ def _plan_document(batch_plan: BatchPlan) -> dict[str, object]:
                 "estimate_source": step.estimate_source,
                 "reason": step.reason,
                 "view": step.view,
-                "sql": step.create_statement(step.sources[0], 1, 1),
+                "sql": _first_statement(step),
             }
             for step in batch_plan.steps
         ],

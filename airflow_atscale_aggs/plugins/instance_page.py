@@ -84,7 +84,8 @@ def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
         f"<li>{attempt.number}: {escape(attempt.status)}, {escape(attempt.table)}{escape(f' - {attempt.error}' if attempt.error else '')}"
         for attempt in attempts
     )
+    step = step.of_attempt(instance.attempt or 1)
     sources = {option.name: option for option in step.sources}
     chosen = sources.get(instance.source or "", step.sources[-1])
-    sql = escape(step.create_statement(chosen, instance.attempt or 1, 1))
+    sql = escape(step.create_statement(chosen, 1))
     return f"<table>{rows}</table><h2>Attempts</h2><ol>{tries or 'none'}</ol><h2>SQL</h2><pre>{sql}</pre>"

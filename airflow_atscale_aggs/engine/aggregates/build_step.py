@@ -2,12 +2,12 @@
 
 ``plan`` prints a step, the registry keeps it, and ``build`` runs it. Its SQL is rendered already, so a build needs neither the
 model nor an SQL library. Only the numbers of attempts are unknown when a plan is made. Tokens inside quoted names stand for
-them, and `BuildStep.create_statement` replaces the tokens.
+them. `BuildStep.of_attempt` puts in the number of the attempt when it is claimed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_atscale_aggs.engine.aggregates.segment import Increment
 from airflow_atscale_aggs.engine.aggregates.verification import Verification
@@ -34,6 +34,11 @@ class SourceOption:
     name: str
     create_sql: str
     segment_sqls: tuple[str, ...] = ()
+
+    def replace_text(self, token: str, text: str) -> SourceOption:
+        """The same with a token of the tables' names put in."""
+        segment_sqls = tuple(sql.replace(token, text) for sql in self.segment_sqls)
+        return replace(self, create_sql=self.create_sql.replace(token, text), segment_sqls=segment_sqls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,50 +99,38 @@ class BuildStep:
         """``increment``; or ``full``, in segments or as one table."""
         return "increment" if self.increment is not None and not self.increment.full_reason else "full"
 
-    def create_statements(self, source: SourceOption, attempt: int, source_attempt: int | None) -> tuple[str, ...]:
-        """The statements that fill the attempt's table, or its new segments, from a source, in order."""
+    def of_attempt(self, attempt: int) -> BuildStep:
+        """The step of one attempt: its number stands wherever the target token stood."""
+        token, number = TARGET_ATTEMPT, str(attempt)
+        return replace(
+            self,
+            sources=tuple(source.replace_text(token, number) for source in self.sources),
+            table=self.table.replace(token, number),
+            target_sql=self.target_sql.replace(token, number),
+            drop_sql=self.drop_sql.replace(token, number),
+            count_sql=self.count_sql.replace(token, number),
+            view_statements=tuple(sql.replace(token, number) for sql in self.view_statements),
+            analyze_sql=self.analyze_sql.replace(token, number),
+            verification=self.verification and self.verification.replace_text(token, number),
+            increment=self.increment and self.increment.replace_text(token, number),
+        )
+
+    def create_statements(self, source: SourceOption, source_attempt: int | None) -> tuple[str, ...]:
+        """The statements that fill the table, or its new segments, from a source, in order. Both are of one attempt."""
         sqls: tuple[str, ...] = (source.create_sql,)
         if self.increment is not None:
-            segment_sqls = iter(source.segment_sqls)
-            sqls = tuple(segment.create_sql or next(segment_sqls) for segment in self.increment.new)
+            from_source = iter(source.segment_sqls)
+            sqls = tuple(segment.create_sql or next(from_source) for segment in self.increment.new)
             sqls = (*sqls, self.increment.create_view_sql)
-        filled = (sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in sqls)
         return tuple(
-            sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt)) for sql in filled
+            sql if source_attempt is None else sql.replace(SOURCE_ATTEMPT, str(source_attempt)) for sql in sqls
         )
 
-    def create_statement(self, source: SourceOption, attempt: int, source_attempt: int | None) -> str:
+    def create_statement(self, source: SourceOption, source_attempt: int | None) -> str:
         """The same as one text, for people."""
-        return ";\n".join(self.create_statements(source, attempt, source_attempt))
+        return ";\n".join(self.create_statements(source, source_attempt))
 
-    def drop_statement(self, attempt: int) -> str:
-        """The statement that drops an attempt's table, or its view of segments, if it exists."""
-        return self.drop_sql.replace(TARGET_ATTEMPT, str(attempt))
-
-    def drop_statements(self, attempt: int) -> tuple[str, ...]:
+    def drop_statements(self) -> tuple[str, ...]:
         """The statements that drop all relations of an attempt, if they exist. The view is dropped before its tables."""
-        new_segments = self.increment.new if self.increment is not None else ()
-        return tuple(
-            sql.replace(TARGET_ATTEMPT, str(attempt))
-            for sql in (self.drop_sql, *(segment.drop_sql for segment in new_segments))
-        )
-
-    def analyze_statement(self, attempt: int) -> str:
-        """The statement that gathers statistics of an attempt's table; empty where that is not needed."""
-        return self.analyze_sql.replace(TARGET_ATTEMPT, str(attempt))
-
-    def count_statement(self, attempt: int) -> str:
-        """The statement that counts the rows of an attempt's table."""
-        return self.count_sql.replace(TARGET_ATTEMPT, str(attempt))
-
-    def verification_of(self, attempt: int) -> Verification | None:
-        """How an attempt's table is compared with the facts."""
-        return self.verification and self.verification.replace_text(TARGET_ATTEMPT, str(attempt))
-
-    def view_statements_for(self, attempt: int) -> tuple[str, ...]:
-        """The statements that make the stable view show an attempt's table."""
-        return tuple(sql.replace(TARGET_ATTEMPT, str(attempt)) for sql in self.view_statements)
-
-    def table_name(self, attempt: int) -> str:
-        """The physical table of an attempt, unquoted."""
-        return self.table.replace(TARGET_ATTEMPT, str(attempt))
+        segments = self.increment.new if self.increment is not None else ()
+        return (self.drop_sql, *(segment.drop_sql for segment in segments))

@@ -14,7 +14,7 @@ Source: AtScale, "About Incremental Rebuilds": an incremental aggregate is a vie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.indicator import Indicator, RowRange
@@ -86,6 +86,18 @@ class NewSegment:
     verification: Verification | None = None
     checksum: Checksum | None = None
 
+    def replace_text(self, token: str, text: str) -> NewSegment:
+        """The same with a token of the table's name put in."""
+        return replace(
+            self,
+            table=self.table.replace(token, text),
+            drop_sql=self.drop_sql.replace(token, text),
+            count_sql=self.count_sql.replace(token, text),
+            analyze_sql=self.analyze_sql.replace(token, text),
+            create_sql=self.create_sql.replace(token, text),
+            verification=self.verification and self.verification.replace_text(token, text),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Increment:
@@ -123,6 +135,15 @@ class Increment:
     newest: int | None = None
     sources: SourceState | None = None
     identities_sql: str = ""
+
+    def replace_text(self, token: str, text: str) -> Increment:
+        """The same with a token of the tables' names put in."""
+        return replace(
+            self,
+            new=tuple(segment.replace_text(token, text) for segment in self.new),
+            create_view_sql=self.create_view_sql.replace(token, text),
+            unchanged_view_sql=self.unchanged_view_sql.replace(token, text),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

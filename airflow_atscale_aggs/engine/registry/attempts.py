@@ -5,11 +5,13 @@ An instance's ``attempt`` number is the fence: finishing and failing compare it,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Update, and_, bindparam, insert, select, update
 
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
@@ -105,6 +107,7 @@ class AttemptWrites(RegistryReader):
                 raise IllegalTransitionError("Instance", instance_id, instance.status, InstanceStatus.IN_PROGRESS)
             check_transition(instance_id, instance.status, InstanceStatus.IN_PROGRESS)
             number = instance.attempt + 1
+            step = instance.step.of_attempt(number)
             if instance.status in {InstanceStatus.IN_PROGRESS, InstanceStatus.DONE}:
                 self._end_attempt(connection, instance_id, instance.attempt, AttemptStatus.INTERRUPTED, now)
             is_fresh = allowance is not None and allowance != instance.allowance
@@ -113,21 +116,21 @@ class AttemptWrites(RegistryReader):
                 "attempt": number,
                 "started_at": now,
                 "finished_at": None,
-                "table": instance.step.table_name(number),
+                "table": step.table,
                 "rows": None,
                 "error": None,
             }
             if is_fresh:
                 values |= {"failures": 0, "allowance": allowance}
             self._move(connection, instance, values)
-            self._write_down(connection, instance, number, owner, now)
+            self._write_down(connection, step, number, owner, now)
             if is_fresh and instance.failures:
                 connection.execute(
                     update(batches)
                     .where(batches.c.id == instance.batch_id)
                     .values(failures=batches.c.failures - instance.failures)
                 )
-        return Claim(instance=instance, attempt=number, owner=owner)
+        return Claim(instance=replace(instance, step=step), attempt=number, owner=owner)
 
     def finish_attempt(
         self,
@@ -187,19 +190,19 @@ class AttemptWrites(RegistryReader):
         return instance_record(row), row.batch_status
 
     @staticmethod
-    def _write_down(connection: Connection, instance: InstanceRecord, number: int, owner: str, now: datetime) -> None:
+    def _write_down(connection: Connection, step: BuildStep, number: int, owner: str, now: datetime) -> None:
         """The attempt and all that it may make."""
         attempt = {
-            "instance_id": instance.id,
+            "instance_id": step.instance_id,
             "number": number,
-            "table": instance.step.table_name(number),
-            "drop_sql": instance.step.drop_statement(number),
+            "table": step.table,
+            "drop_sql": step.drop_sql,
             "owner": owner,
             "status": AttemptStatus.IN_PROGRESS,
             "started_at": now,
         }
         connection.execute(_INSERT_ATTEMPT, attempt)
-        write_down_segments(connection, instance.step, number)
+        write_down_segments(connection, step, number)
 
     @staticmethod
     def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:

@@ -163,7 +163,11 @@ class BatchRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to write one attempt's table, won by compare-and-set."""
+    """The right to write one attempt's table, won by compare-and-set.
+
+    Attributes:
+        instance: as it was claimed; its step is the attempt's, see `BuildStep.of_attempt`.
+    """
 
     instance: InstanceRecord
     attempt: int

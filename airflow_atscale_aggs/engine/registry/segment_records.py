@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, or_, select, update
 
-from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment, SegmentKey
 from airflow_atscale_aggs.engine.registry import documents
@@ -23,15 +23,15 @@ _SERVING = (InstanceStatus.DONE, InstanceStatus.ACTIVE)
 
 
 def write_down_segments(connection: Connection, step: BuildStep, attempt: int) -> None:
-    """The segments that an attempt may make, in the transaction that claims it."""
+    """The segments that an attempt may make, in the transaction that claims it; the step is the attempt's."""
     for one in step.increment.new if step.increment is not None else ():
         connection.execute(
             insert(segments).values(
                 instance_id=step.instance_id,
                 attempt=attempt,
                 number=one.number,
-                table=one.table.replace(TARGET_ATTEMPT, str(attempt)),
-                drop_sql=one.drop_sql.replace(TARGET_ATTEMPT, str(attempt)),
+                table=one.table,
+                drop_sql=one.drop_sql,
                 after=None if one.rows.after is None else str(one.rows.after),
                 through=str(one.rows.through),
                 is_settled=one.is_settled,

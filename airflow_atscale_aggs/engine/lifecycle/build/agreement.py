@@ -51,7 +51,7 @@ def _differing_facts(
     """By fact: a sentence about what was seen of it differently."""
     by_key: dict[str, list[_Seen]] = {}
     for instance in built:
-        verification = instance.step.verification_of(instance.attempt)
+        verification = instance.step.of_attempt(instance.attempt).verification
         totals = verification and _totals(workspace, session, instance, verification)
         if verification and totals:
             by_key.setdefault(facts_key(verification), []).append((instance, verification, totals))

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import (
@@ -148,7 +148,7 @@ def run_attempt(
             with session.under(_settings_of(workspace, claim.instance)):
                 built = _build(workspace, session, claim, settings, tell)
         except (WarehouseError, VerificationError) as error:
-            _drop_quietly(session, step, claim.attempt)
+            _drop_quietly(session, step)
             raise _failed(workspace, claim, error, settings, tell) from error
         seconds = time.monotonic() - started
         try:
@@ -161,7 +161,7 @@ def run_attempt(
                 verified=built.verified,
             )
         except StaleStatusError:
-            _drop_quietly(session, step, claim.attempt)
+            _drop_quietly(session, step)
             raise
     tell("done", rows=built.parts.rows, seconds=seconds, source=built.source.option.name)
     return done
@@ -215,7 +215,7 @@ def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settin
         except UndecidedError as error:
             undecided = str(error)
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
-            _drop_quietly(session, claim.instance.step, claim.attempt)
+            _drop_quietly(session, claim.instance.step)
     with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
         parts = _fill(session, claim, facts, tell)
     _analyze(session, claim, parts)
@@ -253,7 +253,7 @@ def _build_from(
 def _in_one_snapshot(workspace: Workspace, session: WarehouseSession, claim: Claim, way: _Way, tell: _Teller) -> _Built:
     """Make and compare the table in one snapshot, where there are such. Raises NotComparableError while it may reuse."""
     source, level = way.source, way.level
-    verification = claim.instance.step.verification_of(claim.attempt)
+    verification = claim.instance.step.verification
     if level is VerificationLevel.OFF or verification is None:
         with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
@@ -295,11 +295,11 @@ def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _
     step = claim.instance.step
     if step.increment is not None:
         return fill_segments(session, claim, step.increment, source.option, source.attempt, tell)
-    sql = step.create_statement(source.option, claim.attempt, source.attempt)
+    sql = step.create_statement(source.option, source.attempt)
     tell("sql", text=sql)
     written = session.execute(sql)
     if written is None or written < 0:
-        written = int(session.fetch_all(step.count_statement(claim.attempt))[0][0])
+        written = int(session.fetch_all(step.count_sql)[0][0])
     return BuiltParts(rows=written)
 
 
@@ -307,16 +307,16 @@ def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None
     """Gather statistics of what an attempt has made; without them it is right all the same."""
     step, made = claim.instance.step, {one.number for one in parts.segments}
     new = step.increment.new if step.increment is not None else ()
-    segments = [one.analyze_sql.replace(TARGET_ATTEMPT, str(claim.attempt)) for one in new if one.number in made]
-    for sql in (step.analyze_statement(claim.attempt), *segments):
+    segments = [one.analyze_sql for one in new if one.number in made]
+    for sql in (step.analyze_sql, *segments):
         if sql:
             with contextlib.suppress(WarehouseError):
                 session.execute(sql)
 
 
-def _drop_quietly(session: WarehouseSession, step: BuildStep, attempt: int) -> None:
+def _drop_quietly(session: WarehouseSession, step: BuildStep) -> None:
     """Drop what an attempt has made if that is possible now; `sweep` finds what is left."""
-    for sql in step.drop_statements(attempt):
+    for sql in step.drop_statements():
         with contextlib.suppress(WarehouseError):
             session.execute(sql)
 

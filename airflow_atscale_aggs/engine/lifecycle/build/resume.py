@@ -80,7 +80,7 @@ def why_damaged(workspace: Workspace, batch: BatchRecord) -> str:
     with workspace.warehouse.session() as session:
         for instance in built:
             try:
-                ((rows,),) = session.fetch_all(instance.step.count_statement(instance.attempt))
+                ((rows,),) = session.fetch_all(instance.step.of_attempt(instance.attempt).count_sql)
             except PermanentWarehouseError as error:
                 return f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, cannot be read ({error.reason})"
             if instance.rows is not None and rows != instance.rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, SourceOption
+from airflow_atscale_aggs.engine.aggregates.build_step import SourceOption
 from airflow_atscale_aggs.engine.aggregates.provenance import SourceState, read_identities, replaced_table
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, Increment, NewSegment, SegmentKey
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
@@ -39,7 +39,7 @@ def reuse_segments(session: WarehouseSession, claim: Claim, tell: Tell) -> Built
         # Groups that cannot be compared are made anew.
         raise NotComparableError(error.reason) from error
     _check_tables(session, increment)
-    session.execute(_of(claim, increment.unchanged_view_sql))
+    session.execute(increment.unchanged_view_sql)
     tell("segment", rows=0, text="nothing has changed: no segment is made")
     return BuiltParts(rows=increment.last_rows, uses=increment.last)
 
@@ -58,8 +58,8 @@ def fill_segments(
         WarehouseError: the warehouse refused, or the fact is not the table any more that the segments which stay were made from.
     """
     step = claim.instance.step
-    *segment_sqls, view_sql = step.create_statements(source, claim.attempt, source_attempt)
-    built = [_filled(session, claim, one, sql, tell) for one, sql in zip(increment.new, segment_sqls, strict=True)]
+    *segment_sqls, view_sql = step.create_statements(source, source_attempt)
+    built = [_filled(session, one, sql, tell) for one, sql in zip(increment.new, segment_sqls, strict=True)]
     tell("sql", text=view_sql)
     session.execute(view_sql)
     _check_tables(session, increment)
@@ -102,7 +102,7 @@ def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -
             continue
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
-            verification=one.verification.replace_text(TARGET_ATTEMPT, str(claim.attempt)),
+            verification=one.verification,
             level=VerificationLevel.TOTALS,
             known=None,
             is_derived=False,
@@ -116,13 +116,13 @@ def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -
     return tuple(undecided)
 
 
-def _filled(session: WarehouseSession, claim: Claim, one: NewSegment, sql: str, tell: Tell) -> BuiltSegment:
+def _filled(session: WarehouseSession, one: NewSegment, sql: str, tell: Tell) -> BuiltSegment:
     """Make one segment; its rows, and the fact rows behind them."""
     tell("sql", text=sql)
     started = time.monotonic()
     counted = session.fetch_all(one.fact_rows_sql)[0][0] if one.fact_rows_sql else None
     session.execute(sql)
-    rows, fact_rows, *marks = session.fetch_all(_of(claim, one.count_sql))[0]
+    rows, fact_rows, *marks = session.fetch_all(one.count_sql)[0]
     fact_rows = counted if fact_rows is None else fact_rows
     built = BuiltSegment(
         number=one.number,
@@ -138,7 +138,3 @@ def _told(one: NewSegment, built: BuiltSegment) -> str:
     read = "fact rows not counted" if built.fact_rows is None else f"{built.fact_rows:,} fact rows"
     kind = f"merged from {len(one.merges)}" if one.merges else "settled" if one.is_settled else "unsettled"
     return f"segment {one.number} {one.rows} {kind}: read {read}, wrote {built.rows:,} rows"
-
-
-def _of(claim: Claim, sql: str) -> str:
-    return sql.replace(TARGET_ATTEMPT, str(claim.attempt))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -67,7 +66,7 @@ def _carry(session: WarehouseSession, belongings: Sequence[Belonging], new: Inst
     catalog = catalog_of(session, schema)
     if not belongings or catalog is None or new.table is None:
         return
-    target = new.step.target_sql.replace(TARGET_ATTEMPT, str(new.attempt))
+    target = new.step.of_attempt(new.attempt).target_sql
     kind = "TABLE" if new.step.increment is None else "VIEW"
     columns = {name for name, _ in catalog.columns([new.table]).get(new.table.casefold(), ())}
     with session.transaction():

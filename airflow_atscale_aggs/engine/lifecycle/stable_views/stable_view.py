@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -107,12 +107,11 @@ def obstacle(relation: Relation | None, reads: frozenset[str], role: str, others
     return ""
 
 
-def show_instance(
-    session: WarehouseSession, step: BuildStep, attempt: int, places: ViewPlaces, shown: Mapping[str, Columns]
-) -> None:
+def show_instance(session: WarehouseSession, step: BuildStep, places: ViewPlaces, shown: Mapping[str, Columns]) -> None:
     """Make a stable view show an instance, in the caller's transaction.
 
     Args:
+        step: of the winning attempt, see `BuildStep.of_attempt`.
         shown: columns that the instances have, by helper view; see `make_helper`.
 
     Raises:
@@ -126,15 +125,15 @@ def show_instance(
     if why:
         raise ViewStaysError(step.view, why)
     dialect, schema = session.dialect, places.catalog.schema
-    query = _query_of(session, step, attempt)
+    query = _query_of(session, step)
     relation = places.relations.get(step.view.casefold())
     if relation is None:
         session.execute(create_statement(step.view, schema, query, dialect))
         return
     if not relation.is_own:
-        for sql in places.catalog.grants_to_owner(step.view, target=_target(step, attempt)):
+        for sql in places.catalog.grants_to_owner(step.view, target=step.target_sql):
             session.execute(sql)
-    layout = _layout(step, shown[_helper_name(step, attempt)], places)
+    layout = _layout(step, shown[_helper_name(step)], places)
     if layout.is_alike or places.catalog.queries.replaces_any_columns:
         _replace(
             session, step.view, create_statement(step.view, schema, query, dialect, layout=layout, replace=True), places
@@ -143,7 +142,7 @@ def show_instance(
         _make_anew(session, step.view, create_statement(step.view, schema, query, dialect, layout=layout), places)
 
 
-def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, places: ViewPlaces) -> str:
+def make_helper(session: WarehouseSession, step: BuildStep, places: ViewPlaces) -> str:
     """Make a view that is there for a moment, so that the catalog tells names and types of what an instance shows.
 
     Returns:
@@ -153,8 +152,8 @@ def make_helper(session: WarehouseSession, step: BuildStep, attempt: int, places
 
     if step.view.casefold() not in places.relations or places.obstacle(step.view):
         return ""
-    name = _helper_name(step, attempt)
-    query = _query_of(session, step, attempt)
+    name = _helper_name(step)
+    query = _query_of(session, step)
     session.execute(create_statement(name, places.catalog.schema, query, session.dialect))
     return name
 
@@ -169,15 +168,15 @@ def drop_helpers(session: WarehouseSession, names: Collection[str], catalog: Cat
     return {name: columns[name.casefold()] for name in names}
 
 
-def _helper_name(step: BuildStep, attempt: int) -> str:
-    return f"{step.table_name(attempt)}_v"
+def _helper_name(step: BuildStep) -> str:
+    return f"{step.table}_v"
 
 
-def _query_of(session: WarehouseSession, step: BuildStep, attempt: int) -> exp.Query:
+def _query_of(session: WarehouseSession, step: BuildStep) -> exp.Query:
     """What a stable view selects to show an instance."""
     from airflow_atscale_aggs.engine.sql.view_layout import view_query  # noqa: PLC0415
 
-    return view_query(step.view_statements_for(attempt)[-1], session.dialect)
+    return view_query(step.view_statements[-1], session.dialect)
 
 
 def drop_stable_view(session: WarehouseSession, view: str, places: ViewPlaces) -> None:
@@ -209,11 +208,6 @@ def describe_readers(readers: Collection[Dependent]) -> str:
     names = [str(reader) for reader in readers]
     rest = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _target(step: BuildStep, attempt: int) -> str:
-    """The instance's relation as SQL writes it."""
-    return step.target_sql.replace(TARGET_ATTEMPT, str(attempt))
 
 
 def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:

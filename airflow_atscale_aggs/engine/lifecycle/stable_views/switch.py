@@ -39,20 +39,19 @@ class ViewTask:
     """A stable view that is to show an instance, or to go.
 
     Attributes:
-        step: of the instance; ``attempt``: the winning one. None: the view is to go.
+        step: of the instance's winning attempt. None: the view is to go.
         drop_sql: for warehouses whose catalog we do not know.
     """
 
     view: str
     schema: str
     step: BuildStep | None
-    attempt: int = 0
     drop_sql: str = ""
 
 
 def show_task(instance: InstanceRecord, schema: str) -> ViewTask:
     """The task that makes a stable view show an instance."""
-    return ViewTask(view=instance.step.view, schema=schema, step=instance.step, attempt=instance.attempt)
+    return ViewTask(view=instance.step.view, schema=schema, step=instance.step.of_attempt(instance.attempt))
 
 
 def drop_task(step: BuildStep, schema: str) -> ViewTask:
@@ -159,7 +158,7 @@ def _make_helpers(session: WarehouseSession, task: ViewTask, places: ViewPlaces 
     """The helper view that tells the columns of what a task shows, where it needs one."""
     if places is None or task.step is None:
         return []
-    name = make_helper(session, task.step, task.attempt, places)
+    name = make_helper(session, task.step, places)
     return [name] if name else []
 
 
@@ -179,10 +178,10 @@ def _run_task(
     session: WarehouseSession, task: ViewTask, places: ViewPlaces | None, columns_by_helper: Mapping[str, Columns]
 ) -> None:
     if places is None:
-        statements = (task.drop_sql,) if task.step is None else task.step.view_statements_for(task.attempt)
+        statements = (task.drop_sql,) if task.step is None else task.step.view_statements
         for sql in statements:
             session.execute(sql)
     elif task.step is None:
         drop_stable_view(session, task.view, places)
     else:
-        show_instance(session, task.step, task.attempt, places, columns_by_helper)
+        show_instance(session, task.step, places, columns_by_helper)
