@@ -19,10 +19,10 @@ import pytest
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from tests.support.oracles.query_cases import QueryCase
 from tests.support.stars.deployed import deployed
 from tests.support.stars.model_data import ModelData, Row, days
@@ -132,7 +132,7 @@ def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
     workspace, folder = adventure[0], sample_models / "adventureworks2012"
     report = deploy(workspace, folder, now=utc_now())
     (record,) = workspace.registry.models()
-    model = resolve_stored_model(workspace.registry.content(record.deployment_id), record.name)
+    model = read_deployed_model(workspace.registry, record)
     tried, refused = 0, []
     edges = [*model.relationships, *(edge for one in model.dimensions.values() for edge in one.relationships)]
     with workspace.warehouse.session() as session:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 
 
@@ -26,7 +26,7 @@ class Deployed:
     def model(self) -> SemanticModel:
         """As the registry keeps it."""
         (record,) = self.workspace.registry.models()
-        return resolve_stored_model(self.workspace.registry.content(record.deployment_id), self.report.models[0].model)
+        return read_deployed_model(self.workspace.registry, record)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from airflow_atscale_aggs.engine.model.folder_reader import folder_from_bytes
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -29,8 +28,7 @@ def make_definition(
 ) -> AggregateDefinition:
     """A definition of the tiny star's model."""
     record = place.registry.model("tiny_sales")
-    folder = folder_from_bytes(place.registry.content(record.deployment_id), record.name)
-    model = ModelResolver(folder).resolve(record.name)
+    model = read_deployed_model(place.registry, record)
     definer = SystemDefiner(record.id, model, JoinPaths(model))
     grain = tuple((_DIMENSIONS[one], "{0}", one) for one in attributes)
     resolved = definer.resolve(NamedMeaning((fact,), grain, tuple(metrics)))

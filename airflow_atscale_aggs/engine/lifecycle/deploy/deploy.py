@@ -22,11 +22,12 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import (
     tell_unusable,
 )
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reach import files_behind
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names, resolve_stored_model
+from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -118,7 +119,7 @@ def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel
     known = {one.id: one for one in registry.models()}.get(deployment.model_id)
     if known is None or not _has_predicted(registry, deployment.model_id):
         return None
-    return resolve_stored_model(registry.content(known.deployment_id), known.name)
+    return read_deployed_model(registry, known)
 
 
 def _has_predicted(registry: RegistryReader, identity: str) -> bool:

@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.aggregates.rebinding import rebind
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import (
     NOT_RECORDED,
@@ -32,7 +33,6 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
-from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -177,7 +177,7 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
     registry = workspace.registry
     # Read first: what changes afterwards makes the knowledge old, not wrong for ever.
     version = registry.version(record.id)
-    model = _resolved(registry, record, record.deployment_id)
+    model = read_deployed_model(registry, record)
     paths = JoinPaths(model)
     keys = {key for key in map(table_key, model.datasets.values()) if key is not None}
     active = registry.active_instances(record.id)
@@ -206,10 +206,6 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, tuple(model.datasets)),
     )
-
-
-def _resolved(registry: RegistryReader, record: ModelRecord, deployment_id: str) -> SemanticModel:
-    return resolve_stored_model(registry.content(deployment_id), record.name)
 
 
 def _instances(
@@ -331,7 +327,7 @@ class _History:
     def _read(self, deployment: str) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
         if deployment == self._record.deployment_id:
             return self._current, self._registry.datasets(deployment)
-        model = _resolved(self._registry, self._record, deployment)
+        model = read_deployed_model(self._registry, self._record, deployment_id=deployment)
         paths = JoinPaths(model)
         declared = define_user_aggregates(model, paths, IssueList())
         # No deployment declares system-defined aggregates; each gave them its own joins and columns.

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ModelRecord
 
@@ -66,6 +66,6 @@ def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str)
 
 
 def _is_in_model(workspace: Workspace, model: ModelRecord, record: DefinitionRecord) -> bool:
-    resolved = resolve_stored_model(workspace.registry.content(model.deployment_id), model.name)
+    resolved = read_deployed_model(workspace.registry, model)
     declared = define_user_aggregates(resolved, JoinPaths(resolved), IssueList())
     return record.definition.id in {definition.id for definition in declared}

@@ -36,10 +36,10 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.system_defined import NamedMeaning, ResolvedMeaning, SystemDefiner
 from airflow_atscale_aggs.engine.errors import ImportRefusedError, ModelRetiredError, NotRegisteredError
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
-from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
     InstanceRecord,
@@ -219,7 +219,7 @@ class _Importing:
 
     def __init__(self, registry: Registry, record: ModelRecord) -> None:
         self._registry, self._record = registry, record
-        model = resolve_stored_model(registry.content(record.deployment_id), record.name)
+        model = read_deployed_model(registry, record)
         self._definer = SystemDefiner(record.id, model, JoinPaths(model))
 
     def run(self, found: ExportFile, now: datetime) -> tuple[ImportedDefinition, ...]:
