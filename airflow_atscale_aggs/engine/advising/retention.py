@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,21 @@ def choose_instances_to_prune(
         for rank, instance in order
         if rank > desired or (instance.is_active and instance.definition_id in gone)
     ]
+
+
+def is_unused(last_used_at: datetime | None, serving_since: datetime, *, days: int, now: datetime) -> bool:
+    """Whether a definition was neither used nor new within so many days.
+
+    Args:
+        last_used_at: None: never.
+        serving_since: when its first instance went live after it was defined last.
+
+    >>> from datetime import UTC
+    >>> is_unused(None, datetime(2026, 1, 1, tzinfo=UTC), days=45, now=datetime(2026, 2, 15, tzinfo=UTC))
+    True
+    """
+    idle_since = serving_since if last_used_at is None else max(last_used_at, serving_since)
+    return now - idle_since >= timedelta(days=days)
 
 
 def _places(values: Sequence[float]) -> list[int]:

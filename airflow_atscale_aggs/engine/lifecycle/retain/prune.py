@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune
+from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune, is_unused
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
@@ -188,8 +188,14 @@ def _choose_instances_to_prune(
     services = registry.services(model_id)
     candidates = _collect_candidates(registry, model_id, retained, services)
     if len(retained) < limits.desired:
-        idle = [instance for instance in candidates if _is_unused(instance, services, now, limits.days)]
-        return [(0, instance, f"not used for {limits.days} days") for instance in idle]
+        # Inactive ones wait for their rank.
+        unused = [
+            instance
+            for instance in candidates
+            if instance.is_active
+            and is_unused(instance.last_used_at, services[instance.definition_id].since, days=limits.days, now=now)
+        ]
+        return [(0, instance, f"not used for {limits.days} days") for instance in unused]
     ranks = choose_instances_to_prune(candidates, desired=limits.desired, excess=limits.excess)
     return [
         (rank, instance, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, instance in ranks
@@ -219,9 +225,3 @@ def _collect_candidates(
         )
         for instance in retained
     ]
-
-
-def _is_unused(instance: RetainedInstance, services: Mapping[str, ServiceRecord], now: datetime, days: int) -> bool:
-    """Whether an active instance was neither used nor new within so many days. Inactive ones are pruned by rank only."""
-    idle_since = max(instance.last_used_at, services[instance.definition_id].since)
-    return instance.is_active and now - idle_since >= timedelta(days=days)

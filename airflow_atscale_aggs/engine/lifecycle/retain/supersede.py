@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from airflow_atscale_aggs.engine.advising.retention import is_unused
 from airflow_atscale_aggs.engine.advising.superseding_pairs import Succession, successions
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -90,10 +91,15 @@ def _find_unused(
     if not definitions:
         return set()
     days = workspace.settings_of(definitions[0].definition.model_id).retention_unused_days
-    used_ids = {usage.definition_id for usage in usages if usage.last_used_at > now - timedelta(days=days)}
-    ids = {record.definition.id for record in definitions} - used_ids
+    last_used_at: dict[str, datetime] = {}
+    for usage in usages:
+        last_used_at[usage.definition_id] = max(
+            usage.last_used_at, last_used_at.get(usage.definition_id, usage.last_used_at)
+        )
     return {
-        identity for identity in ids if identity in services and services[identity].since <= now - timedelta(days=days)
+        identity
+        for identity in (record.definition.id for record in definitions)
+        if identity in services and is_unused(last_used_at.get(identity), services[identity].since, days=days, now=now)
     }
 
 
