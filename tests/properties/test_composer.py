@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.aggregates.verification import Verified
 from airflow_atscale_aggs.engine.errors import DefinitionError, VerificationError
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, compare
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance

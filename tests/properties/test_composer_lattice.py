@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation, why_not_derivable
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from tests.support.stars.throwaway_database import duckdb_in_memory
 from tests.support.strategies.strategies import aggregates_of, stars

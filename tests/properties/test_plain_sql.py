@@ -17,8 +17,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from airflow_atscale_aggs.engine.lifecycle.proofs import Proofs
 from airflow_atscale_aggs.engine.lifecycle.query import plain_planner
-from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, Proofs, Sizes
+from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, Sizes
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose

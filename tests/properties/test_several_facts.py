@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel

@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError, WarehouseError
-from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of
+from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, is_away, with_seen
+from airflow_atscale_aggs.engine.model.paths import JoinStep
 from airflow_atscale_aggs.engine.sql.dependence import can_fail
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey, proof_statement, with_proofs
+from airflow_atscale_aggs.engine.sql.probes import (
+    Claim,
+    UniqueKey,
+    dependencies_wanted,
+    implied_dependencies,
+    keys_to_prove,
+    proof_statement,
+    with_proofs,
+)
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 ColumnKey = tuple[str, str]
 """(dataset, column)"""
+
+
+@dataclass(slots=True)
+class Proofs:
+    """What the data has proven about keys and hierarchies, and what has been asked."""
+
+    sources: Sources
+    facts: ProvenConstraints = field(default_factory=ProvenConstraints)
+    asked: set[Claim] = field(default_factory=set)
+    seen: frozenset[Claim] = frozenset()
+    """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
+    is_hurried: bool = False
+    """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.hurried`."""
+
+    def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
+        """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
+        self._ask(session, keys_to_prove(parts))
+        wanted = dependencies_wanted(parts, self.facts)
+        implied = implied_dependencies(wanted, self.facts)
+        self.facts = replace(self.facts, functional=self.facts.functional | implied)
+        self._ask(session, sorted(wanted - implied))
+
+    def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
+        """Ask whether the targets of joins are unique, unless it has been asked before."""
+        self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
+
+    def add_claims(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
+        """Ask the data about claims, unless it has been asked before."""
+        self._ask(session, sorted(set(claims), key=repr))
+
+    def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
+        new = [claim for claim in claims if claim not in self.asked]
+        if not new:
+            return
+        with session.hurried() if self.is_hurried else contextlib.nullcontext():
+            self.facts = prove_claims(session, self.facts, new, self.sources)
+        unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
+        self.facts = with_seen(self.facts, unanswered & self.seen)
+        self.asked.update(new)
+
+
+def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:
+    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
+    proofs = Proofs(sources)
+    proofs.add(session, parts)
+    return proofs.facts
 
 
 def prove_claims(

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.lattice import derivation
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.errors import DefinitionError, UnsupportedMetricError
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance

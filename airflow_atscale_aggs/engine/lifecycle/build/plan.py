@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.build.estimates import estimate_rows
 from airflow_atscale_aggs.engine.lifecycle.build.increment_state import IncrementRequest, decide_increments
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import take_marks
-from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims, refusal_of, unreadable_columns
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove, refusal_of, unreadable_columns
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import datasets_of, surroundings_of
 from airflow_atscale_aggs.engine.lifecycle.stable_views.foresee import note_view_obstacles
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -24,12 +24,6 @@ from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, 
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.batch_planner import Candidate, PlanningInput, make_batch_plan
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord
-from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.probes import (
-    dependencies_wanted,
-    implied_dependencies,
-    keys_to_prove,
-)
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
@@ -119,15 +113,6 @@ def read_physical_tables(
     """Columns of the tables behind the datasets that the parts use, in one round trip."""
     keys = {table_key(datasets[name]) for name in datasets_of(parts) if name in datasets}
     return session.columns([key for key in sorted(keys, key=str) if key is not None])
-
-
-def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources) -> ProvenConstraints:
-    """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
-    facts = prove_claims(session, ProvenConstraints(), keys_to_prove(parts), sources)
-    wanted = dependencies_wanted(parts, facts)
-    implied = implied_dependencies(wanted, facts)
-    facts = replace(facts, functional=implied)
-    return prove_claims(session, facts, sorted(wanted - implied), sources)
 
 
 def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:

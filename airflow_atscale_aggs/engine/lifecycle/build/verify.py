@@ -33,7 +33,8 @@ from airflow_atscale_aggs.engine.errors import (
     near_names,
 )
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare, take_totals
-from airflow_atscale_aggs.engine.lifecycle.build.plan import prove, read_physical_tables
+from airflow_atscale_aggs.engine.lifecycle.build.plan import read_physical_tables
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
 from airflow_atscale_aggs.engine.lifecycle.table_presence import describe_missing_tables, missing_tables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord

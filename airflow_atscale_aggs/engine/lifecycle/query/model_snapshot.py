@@ -15,24 +15,22 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
-from airflow_atscale_aggs.engine.lifecycle.proofs import prove_claims
+from airflow_atscale_aggs.engine.lifecycle.proofs import Proofs
 from airflow_atscale_aggs.engine.lifecycle.read_surroundings import (
     NOT_RECORDED,
     claims_seen,
     datasets_of,
     has_rivals,
-    is_away,
     needed_by,
     tables_of,
     what_differs,
     with_away,
-    with_seen,
 )
 from airflow_atscale_aggs.engine.lifecycle.table_presence import missing_tables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import Dataset, TableKey, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
@@ -44,54 +42,9 @@ from airflow_atscale_aggs.engine.rewriting.match.miss import Candidate, Miss
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
-from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.probes import (
-    Claim,
-    UniqueKey,
-    dependencies_wanted,
-    implied_dependencies,
-    keys_to_prove,
-)
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.table_statistics import read_statistics, statistics_query
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSession
-
-
-@dataclass(slots=True)
-class Proofs:
-    """What the data has proven about keys and hierarchies, and what has been asked."""
-
-    sources: Sources
-    facts: ProvenConstraints = field(default_factory=ProvenConstraints)
-    asked: set[Claim] = field(default_factory=set)
-    seen: frozenset[Claim] = frozenset()
-    """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
-
-    def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
-        """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
-        self._ask(session, keys_to_prove(parts))
-        wanted = dependencies_wanted(parts, self.facts)
-        implied = implied_dependencies(wanted, self.facts)
-        self.facts = replace(self.facts, functional=self.facts.functional | implied)
-        self._ask(session, sorted(wanted - implied))
-
-    def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
-        """Ask whether the targets of joins are unique, unless it has been asked before."""
-        self._ask(session, sorted({UniqueKey(step.to_dataset, step.to_columns) for step in steps}))
-
-    def add_claims(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
-        """Ask the data about claims, unless it has been asked before."""
-        self._ask(session, sorted(set(claims), key=repr))
-
-    def _ask(self, session: WarehouseSession, claims: Iterable[Claim]) -> None:
-        new = [claim for claim in claims if claim not in self.asked]
-        if not new:
-            return
-        with session.hurried():
-            self.facts = prove_claims(session, self.facts, new, self.sources)
-        unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
-        self.facts = with_seen(self.facts, unanswered & self.seen)
-        self.asked.update(new)
 
 
 @dataclass(slots=True)
@@ -202,7 +155,7 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
         index=InstanceIndex(serving),
         not_serving=tuple(others),
         sources=sources,
-        proofs=Proofs(sources, seen=claims_seen(then.values())),
+        proofs=Proofs(sources, seen=claims_seen(then.values()), is_hurried=True),
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, tuple(model.datasets)),
     )
