@@ -64,9 +64,9 @@ def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: Prove
     return select.from_(_subquery(hashed, "hashes"), copy=False)
 
 
-def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, *, are_registers: bool) -> list[int]:
+def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, dialect: Dialect) -> list[int]:
     """The number of groups of each part from the result of `estimate_statement`; at least 1 where there are rows."""
-    if not are_registers:
+    if dialect.approx_count_distinct is not None:
         row = next(iter(rows))
         return [int(str(value or 0)) for value in row]
     ranks: list[dict[int, int]] = [{} for _ in range(number_of_parts)]

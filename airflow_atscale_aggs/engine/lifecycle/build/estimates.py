@@ -50,8 +50,7 @@ def count_groups(
     for begin in range(0, len(parts), PARTS_PER_SCAN):
         here = parts[begin : begin + PARTS_PER_SCAN]
         rows = session.fetch_all(render(estimate_statement(here, sources, facts), sources.dialect))
-        are_registers = sources.dialect.approx_count_distinct is None
-        found += read_estimates(rows, len(here), are_registers=are_registers)
+        found += read_estimates(rows, len(here), sources.dialect)
     return found
 
 

@@ -278,8 +278,7 @@ class SelectPlanner:
             return candidate
         with self._workspace.warehouse.session() as session:
             rows = session.fetch_all(render(statement, known.sources.dialect))
-        are_registers = known.sources.dialect.approx_count_distinct is None
-        (wide,) = read_estimates(rows, 1, are_registers=are_registers)
+        (wide,) = read_estimates(rows, 1, known.sources.dialect)
         return replace(candidate, extra_rows=max(wide - instance.rows, 0))
 
     def _match(self, query: ModelQuery, part: FactQuery, facts: FactCost | None) -> Match | None:
