@@ -31,8 +31,6 @@ _MANY_PARAMETERS = {
     "lifecycle/build/batch.py:run_batch": "options by keyword",
     "lifecycle/build/plan.py:plan_batch": "options by keyword",
     "operators/triggering.py:__init__": "the options of an operator, by keyword",
-    "lifecycle/query/router.py:answer": "options by keyword",
-    "lifecycle/query/router.py:explain": "options by keyword",
     "cli/querying.py:explain": "a click command: its options, by keyword",
     "cli/querying.py:query": "a click command: its options, by keyword",
     "cli/advising.py:recommend": "a click command: its options, by keyword",

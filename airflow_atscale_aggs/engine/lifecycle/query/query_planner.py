@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import TypedDict
 
 from sqlglot import UnsupportedError, exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
@@ -43,18 +44,44 @@ from airflow_atscale_aggs.engine.sql.functions.translating import Translator
 from airflow_atscale_aggs.engine.sql.long_names import has_long_names, shorten_names
 from airflow_atscale_aggs.engine.sql.statements import render_last
 
+DEFAULT_DIALECT = "postgres"
+
+
+class ExplainOptions(TypedDict, total=False):
+    """How a query is asked for, by keyword.
+
+    Attributes:
+        model: the model that is meant where the query names none that is deployed.
+        dialect: the SQL that the query on a model is written in, by sqlglot's name; `DEFAULT_DIALECT` where it is left out.
+        max_staleness: aggregates whose build began longer ago are not used; None: all are.
+    """
+
+    model: str | None
+    dialect: str
+    max_staleness: timedelta | None
+
+
+class QueryOptions(ExplainOptions, total=False):
+    """The same for a query that is run.
+
+    Attributes:
+        use_aggregates: False: from the facts.
+    """
+
+    use_aggregates: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as it was asked; see `use.answer`.
+    """A query as it was asked; its options are those of `QueryOptions`.
 
     Attributes:
         written: the query with its own values, where ``sql`` has marks in their place; empty: as ``sql``.
     """
 
     sql: str
-    model: str | None
-    dialect: str
+    model: str | None = None
+    dialect: str = DEFAULT_DIALECT
     use_aggregates: bool = True
     max_staleness: timedelta | None = None
     written: str = ""
@@ -88,7 +115,7 @@ class QueryPlanner:
         self._catalog = ModelCatalog(workspace, models, tables)
 
     def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
-        """The plan, without reasons. Raises as `use.answer` does."""
+        """The plan, without reasons. Raises as `router.answer` does."""
         return with_room(lambda: self._planned(asked, now), asked.sql)
 
     def _planned(self, asked: Asked, now: datetime) -> QueryPlan:
@@ -98,7 +125,7 @@ class QueryPlanner:
         return self._on_models(read, use_aggregates=asked.use_aggregates)
 
     def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
-        """The plan with the other candidates. Raises as `use.explain` does."""
+        """The plan with the other candidates. Raises as `router.explain` does."""
         check_characters(asked.sql)
         return with_room(lambda: self._explained(asked, now, estimate=estimate), asked.sql)
 

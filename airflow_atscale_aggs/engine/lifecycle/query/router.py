@@ -11,9 +11,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
@@ -24,7 +24,14 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import PartSource
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
-from airflow_atscale_aggs.engine.lifecycle.query.query_planner import Asked, QueryPlanner, check_characters
+from airflow_atscale_aggs.engine.lifecycle.query.query_planner import (
+    DEFAULT_DIALECT,
+    Asked,
+    ExplainOptions,
+    QueryOptions,
+    QueryPlanner,
+    check_characters,
+)
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
@@ -40,7 +47,6 @@ from airflow_atscale_aggs.engine.rewriting.parse.parameterization import (
     restore_values,
 )
 
-DEFAULT_DIALECT = "postgres"
 _REMEDIES = {
     "PIVOT": "Write the columns as `SUM(CASE WHEN attribute = value THEN metric END)`.",
     "EXPLAIN": "Ask `atscale-aggs explain`, which says what answers the query.",
@@ -74,59 +80,49 @@ def answer(
     workspace: Workspace,
     sql: str,
     *,
-    model: str | None = None,
-    dialect: str = DEFAULT_DIALECT,
-    use_aggregates: bool = True,
-    max_staleness: timedelta | None = None,
     parameters: Parameters | None = None,
     user: str = "",
+    **options: Unpack[QueryOptions],
 ) -> Answer:
     """Run a query on a model, or plain SQL on the warehouse's tables.
 
     Args:
         sql: one query whose FROM names deployed models: ``SELECT … FROM catalog.model …``; or one on tables, in the
             warehouse's own SQL: run as it stands, its SELECTs on aggregates where that is proven to be the same.
-        model: the model that is meant where the query names none that is deployed.
-        dialect: the SQL that the query on a model is written in, by sqlglot's name.
-        use_aggregates: False: from the facts.
-        max_staleness: aggregates whose build began longer ago are not used; None: all are.
         parameters: values for ``?``, ``%s``, ``$1`` (a list), or for ``:name``, ``%(name)s`` (a mapping).
         user: who asks, for the log.
+        options: see `QueryOptions`.
 
     Raises:
         QueryError: the query cannot be answered as asked; says which clause.
         NotRegisteredError: no such model.
         WarehouseError: the warehouse refused.
     """
+    bound = with_values(sql, parameters, options.get("dialect", DEFAULT_DIALECT))
     with QueryRouter(workspace, user=user) as router:
-        bound = with_values(sql, parameters, dialect)
-        found = router.answer(
-            bound, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness
-        )
-    return replace(found, log_loss=router.log_loss)
+        answered = router.answer(bound, **options)
+    return replace(answered, log_loss=router.log_loss)
 
 
 def explain(
     workspace: Workspace,
     sql: str,
     *,
-    model: str | None = None,
-    dialect: str = DEFAULT_DIALECT,
-    max_staleness: timedelta | None = None,
     parameters: Parameters | None = None,
     estimate: bool = True,
+    **options: Unpack[ExplainOptions],
 ) -> QueryPlan:
     """How a query would be answered, and why no other aggregate would answer it. Does not run it.
 
     Args:
         estimate: sketch in the warehouse how many rows the smallest change of the nearest aggregate would add, by one
             scan of the fact.
+        options: see `ExplainOptions`.
 
     Raises as `answer` does.
     """
-    router = QueryRouter(workspace)
-    bound = with_values(sql, parameters, dialect)
-    return router.explain(bound, model=model, dialect=dialect, max_staleness=max_staleness, estimate=estimate)
+    bound = with_values(sql, parameters, options.get("dialect", DEFAULT_DIALECT))
+    return QueryRouter(workspace).explain(bound, estimate=estimate, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +149,10 @@ class QueryRouter:
         self._tables = WarehouseTables(workspace)
         self._planner = QueryPlanner(workspace, self._models, self._tables)
 
-    def answer(
-        self,
-        sql: str,
-        *,
-        model: str | None = None,
-        dialect: str = DEFAULT_DIALECT,
-        use_aggregates: bool = True,
-        max_staleness: timedelta | None = None,
-    ) -> Answer:
+    def answer(self, sql: str, **options: Unpack[QueryOptions]) -> Answer:
         """See `answer`."""
-        plan = self.plan(sql, model=model, dialect=dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
+        asked = Asked(sql, **options)
+        plan = self._plan(asked)
         begun = time.perf_counter()
         try:
             columns, rows = self._fetch(plan)
@@ -176,7 +165,7 @@ class QueryRouter:
             # What was known of the warehouse is not true any more.
             self._models.forget()
             self.forget_plans()
-            from_facts = self.plan(sql, model=model, dialect=dialect, use_aggregates=False)
+            from_facts = self._plan(replace(asked, use_aggregates=False, max_staleness=None))
             columns, rows = self._fetch(from_facts)
             reason = error.reason
             found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
@@ -234,22 +223,17 @@ class QueryRouter:
         if self._history.is_due(now):
             self._history.write(settings, now=now)
 
-    def plan(
-        self,
-        sql: str,
-        *,
-        model: str | None = None,
-        dialect: str = DEFAULT_DIALECT,
-        use_aggregates: bool = True,
-        max_staleness: timedelta | None = None,
-    ) -> QueryPlan:
+    def plan(self, sql: str, **options: Unpack[QueryOptions]) -> QueryPlan:
         """What `answer` would run, without reasons."""
+        return self._plan(Asked(sql, **options))
+
+    def _plan(self, asked: Asked) -> QueryPlan:
+        sql = asked.sql
         check_characters(sql)
-        asked = Asked(sql, model, dialect, use_aggregates=use_aggregates, max_staleness=max_staleness)
-        shape = parameterize(sql) if dialect == PARAMETERIZED_DIALECT and max_staleness is None else None
+        shape = parameterize(sql) if asked.dialect == PARAMETERIZED_DIALECT and asked.max_staleness is None else None
         if shape is None:
             return self._planner.planned(asked, now=self._clock())
-        key = (shape.key, model, dialect, use_aggregates)
+        key = (shape.key, asked.model, asked.dialect, asked.use_aggregates)
         cached = self._plans.get(key)
         if cached is not None and self._holds(cached):
             self._plans.move_to_end(key)
@@ -285,17 +269,9 @@ class QueryRouter:
             and self._tables.holds(cached.plan.looked_up)
         )
 
-    def explain(
-        self,
-        sql: str,
-        *,
-        model: str | None = None,
-        dialect: str = DEFAULT_DIALECT,
-        max_staleness: timedelta | None = None,
-        estimate: bool = True,
-    ) -> QueryPlan:
+    def explain(self, sql: str, *, estimate: bool = True, **options: Unpack[ExplainOptions]) -> QueryPlan:
         """See `explain`."""
-        asked = Asked(sql, model, dialect, max_staleness=max_staleness)
+        asked = Asked(sql, **options)
         plan = self._planner.explained(asked, estimate=estimate, now=self._clock())
         name = self._models.asked_in(sql) if plan.unread is not None else ""
         if name and not any(self._tables.are_there([(None, None, name)])):
