@@ -33,6 +33,7 @@ AtScaleAggsError
 │  ├─ PermanentWarehouseError     the same SQL will fail again
 │  └─ UnsupportedOnDialectError   the capability row says no
 ├─ VerificationError              a table does not agree with its facts; carries measure, expected and found
+├─ ViewStaysError                 a stable view cannot be switched now; carries why and what to do
 ├─ BuildFailedError               one aggregate could not be built; carries attempts used and allowed
 ├─ BatchEndedError                an aggregate of an ended batch cannot be built; carries how the batch ended
 └─ BatchFailedError               the batch ended with failed aggregates; carries their names
@@ -424,6 +425,17 @@ class VerificationError(AtScaleAggsError):
             f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer unique, "
             "then build again."
         )
+
+
+class ViewStaysError(AtScaleAggsError):
+    """A stable view cannot be switched now. Arguments: the view, and the reason with what to do."""
+
+    def __init__(self, view: str, reason: str) -> None:
+        super().__init__(view, reason)
+        self.view, self.reason = view, reason
+
+    def __str__(self) -> str:
+        return f"Stable view `{self.view}` stays as it is: {self.reason}"
 
 
 class BuildFailedError(AtScaleAggsError):

@@ -10,11 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from airflow_atscale_aggs.engine.errors import TransientWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.errors import TransientWarehouseError, ViewStaysError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import switch_pending_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
-    ViewStaysError,
     describe_readers,
     drop_stable_view,
     read_view_places,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.errors import AtScaleAggsError
+from airflow_atscale_aggs.engine.errors import ViewStaysError
 from airflow_atscale_aggs.engine.sql.physical_names import is_instance_table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import Belonging, Catalog, Dependent, Relation, catalog_of
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 3
 """Number of dependents that a message names."""
-
-
-class ViewStaysError(AtScaleAggsError):
-    """A stable view cannot be switched now. Arguments: the view, and the reason with what to do."""
-
-    def __init__(self, view: str, reason: str) -> None:
-        super().__init__(view, reason)
-        self.view, self.reason = view, reason
-
-    def __str__(self) -> str:
-        return f"Stable view `{self.view}` stays as it is: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

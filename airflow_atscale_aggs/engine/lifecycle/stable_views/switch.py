@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_random_exponential
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, ViewStaysError
 from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
     ViewPlaces,
-    ViewStaysError,
     drop_helpers,
     drop_stable_view,
     make_helper,
