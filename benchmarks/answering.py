@@ -123,8 +123,8 @@ def ssb(engine: str, rows: int, url: str | None) -> None:
 def tpcds(engine: str, scale: str, url: str | None) -> None:
     """The cases of our own model that an aggregate answers."""
     sys.path.insert(0, str(ROOT))
-    from tests.integration.test_retail_model import MODEL_FOLDER, TABLES
     from tests.support.oracles.query_cases import QueryCase
+    from tests.support.stars.retail_model import MODEL_FOLDER, TABLES
     from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:

@@ -148,3 +148,16 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
         "airflow_atscale_aggs/py.typed",
         "airflow_atscale_aggs/engine/registry/migrations/versions/v0001_initial.py",
     } <= names
+
+
+def test_no_test_imports_from_a_test() -> None:
+    """What tests share stands under tests/support; benchmarks use it from there as well."""
+    importing = [
+        f"{file.relative_to(_ROOT)}: {line.strip()}"
+        for folder in ("tests", "benchmarks")
+        for file in sorted((_ROOT / folder).rglob("*.py"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*(from|import) tests\.[\w.]*\btest_\w+", line)
+    ]
+
+    assert importing == []

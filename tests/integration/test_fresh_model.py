@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
-from tests.integration.test_retail_model import MODEL_FOLDER, SCALE, SCHEMA
+from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, SCHEMA
 from tests.support.stars.tpc_data import generate, load_duckdb
 
 _DASHBOARDS = (

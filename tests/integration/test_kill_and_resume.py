@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,13 +25,11 @@ from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from tests.support.kill.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.support.kill.kill_process import MODEL, SCHEMA, Worker, start_worker
 from tests.support.stars.tiny_star import SETUP_SQL, write_model
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
-SCHEMA = "aggs"
-MODEL = "tiny_sales"
 
 NEW_FACTS = (
     "INSERT INTO sales VALUES (1, 1, 5, 1000.00), (2, NULL, 1, 2.50), (NULL, 2, NULL, NULL), (77, 3, 4, 0.75)",
@@ -70,23 +65,6 @@ STORED_AND_TRUE = {
 """Aggregate to the columns of its table and the SELECT, written by hand, that they must equal."""
 
 Contents = Mapping[str, Counter[tuple[Any, ...]]]
-
-
-@dataclass
-class Worker:
-    """The process that forks, runs and kills builds."""
-
-    process: subprocess.Popen[str]
-
-    def run(self, place: Place, **job: Any) -> dict[str, Any]:
-        """Run a build in a child of its own: the signal that ended it, the points it passed, its error."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        whole = {"registry": place.registry, "warehouse": place.warehouse, "aggregate_schema": SCHEMA, "model": MODEL}
-        self.process.stdin.write(json.dumps(whole | job) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
 
 
 @dataclass(frozen=True)
@@ -172,14 +150,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
     """One worker for all trials."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.support.kill.kill_worker"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Worker(process)
-        assert process.stdin is not None
-        process.stdin.close()
+    with start_worker() as process:
+        yield process
 
 
 @pytest.fixture(scope="module", params=["sqlite and duckdb", "postgres"])

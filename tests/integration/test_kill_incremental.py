@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +19,12 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
-from tests.integration.test_kill_and_resume import Worker
 from tests.support.kill.kill_places import FilePlaces, Place, Places, PostgresPlaces
+from tests.support.kill.kill_process import Worker, start_worker
 from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import MODEL, START, Sale
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**6)))
 SCHEMA = "aggs"
@@ -48,14 +45,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
     """One worker for all trials."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.support.kill.kill_worker"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Worker(process)
-        assert process.stdin is not None
-        process.stdin.close()
+    with start_worker() as process:
+        yield process
 
 
 @pytest.fixture(scope="module", params=["sqlite and duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])

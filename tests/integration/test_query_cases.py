@@ -12,12 +12,12 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
-from tests.integration.test_retail_model import MODEL_FOLDER
-from tests.integration.test_retail_model import TABLES as RETAIL_TABLES
-from tests.integration.test_tpcds_aggregates import DATABASE
-from tests.integration.test_tpcds_aggregates import TABLES as TPCDS_TABLES
 from tests.support.oracles.query_cases import CASES_FOLDER, QueryCase
+from tests.support.stars.retail_model import MODEL_FOLDER
+from tests.support.stars.retail_model import TABLES as RETAIL_TABLES
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.stars.tpcds_model import DATABASE
+from tests.support.stars.tpcds_model import TABLES as TPCDS_TABLES
 
 SCALE = os.environ.get("TPCDS_SCALE", "0.01")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,25 +12,9 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
+from tests.support.stars.retail_model import MODEL_FOLDER, SCALE, SCHEMA, TABLES
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
-SCALE = os.environ.get("TPCDS_SCALE", "0.01")
-MODEL_FOLDER = Path(__file__).parents[2] / "dags" / "models" / "retail"
-SCHEMA = "retail"
-TABLES = (
-    "catalog_sales",
-    "customer",
-    "customer_address",
-    "date_dim",
-    "inventory",
-    "item",
-    "promotion",
-    "store",
-    "store_sales",
-    "time_dim",
-    "warehouse",
-    "web_sales",
-)
 RELATIVE_TOLERANCE = 1e-9
 """Of squared deviations, which are floating point and come out of another order of additions."""
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from tests.integration.test_internet_sales_aggregates import SCHEMA, literal, tables
-from tests.integration.test_tpcds_aggregates import DATABASE, TABLES
 from tests.support.stars.deployed import Deployed, deployed
+from tests.support.stars.internet_sales import SCHEMA, literal, tables
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.stars.tpcds_model import DATABASE, TABLES
 
 TPCDS_GROUPINGS = {
     "alone": ("", ""),

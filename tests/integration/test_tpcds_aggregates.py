@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,34 +15,12 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
 from tests.support.oracles.hand_written import Built, Case
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
+from tests.support.stars.tpcds_model import DATABASE, SCALE, TABLES
 
-SCALE = os.environ.get("TPCDS_SCALE", "0.01")
 CASES = [
     Case.parse(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parents[1] / "cases" / "tpcds").glob("*.sql"))
 ]
-DATABASE = "atscale_tutorial_data"
-"""The sample's query datasets spell this name out."""
-
-TABLES = (
-    "catalog_sales",
-    "customer",
-    "customer_address",
-    "customer_demographics",
-    "date_dim",
-    "household_demographics",
-    "income_band",
-    "inventory",
-    "item",
-    "promotion",
-    "ship_mode",
-    "store",
-    "store_returns",
-    "store_sales",
-    "time_dim",
-    "warehouse",
-    "web_sales",
-)
 
 
 @pytest.fixture(scope="module")

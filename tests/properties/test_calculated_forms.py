@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.aggregates.measures import row_count
-from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.lifecycle.proofs import prove, prove_claims
-from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
-from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.resolving import ModelResolver
-from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
-from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
-from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
-from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
-from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
-from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
-from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of, split_by_fact
-from airflow_atscale_aggs.engine.rewriting.split.member_moves import proven_calendar
-from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.queries import select_from_fact
-from airflow_atscale_aggs.engine.sql.rows import AggregateRows, AnswerRows, FactRows
-from airflow_atscale_aggs.engine.sql.sources import Sources
-from airflow_atscale_aggs.engine.sql.statements import render, table
-from tests.support.oracles.form_oracle import FormOracle, FormQuery, Refused
-from tests.support.oracles.query_oracle import same_rows
-from tests.support.stars.calendar_star import METRICS, setup_sql, write_model
-from tests.support.stars.throwaway_database import PROFILE, Database, Rows
-from tests.support.strategies.form_strategies import form_queries, form_stars
+from tests.support.oracles.calculated_answers import check
+from tests.support.stars.throwaway_database import PROFILE, Database
 
 EXAMPLES = 4 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
-_QUERIES = 6
-"""Per star."""
 
 
 @given(data=st.data())
@@ -61,136 +28,3 @@ def test_forms_equal_plain_python_on_duckdb(on_duckdb: Database, data: st.DataOb
 def test_forms_equal_plain_python_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
     """The same on PostgreSQL."""
     check(on_postgres, data)
-
-
-def check(database: Database, data: st.DataObject) -> None:
-    """One star with two aggregates, asked a few queries."""
-    tables = data.draw(form_stars(), label="star")
-    queries = [data.draw(form_queries(tables), label="query") for _ in range(_QUERIES)]
-    chosen = [data.draw(st.lists(st.sampled_from(_GRAINS), max_size=5, unique=True), label="grain") for _ in range(2)]
-    with database.example():
-        for statement in setup_sql(tables):
-            database.fetch_all(statement)
-        asker = _Asker(database, chosen)
-        oracle = FormOracle(tables)
-        for query in queries:
-            _ask(asker, oracle, query)
-
-
-def _ask(asker: _Asker, oracle: FormOracle, query: FormQuery) -> None:
-    try:
-        expected = oracle.answer(query)
-    except Refused:
-        event(f"refused: {query.form.kind}")
-        try:
-            asker.answers(query)
-        except UnsupportedQueryError:
-            return
-        message = f"not refused: {query.form.mdx}\n{query.sql}"
-        raise AssertionError(message) from None
-    event(f"answered: {query.form.kind}")
-    for source, rows in asker.answers(query):
-        event(f"from {source.split(':')[0]}: {query.form.kind}")
-        wrong = same_rows(rows, expected)
-        assert not wrong, f"{source}: {wrong}\n{query.form.mdx}\n{query.sql}"
-
-
-_GRAINS = (
-    "Sold Year",
-    "Sold Quarter",
-    "Sold Month",
-    "Sold Day",
-    "Sold Week",
-    "Sold Season",
-    "Category",
-    "Class",
-    "Shop",
-)
-
-
-@cache
-def _model() -> SemanticModel:
-    with tempfile.TemporaryDirectory() as folder:
-        found = read_model_folder(write_model(Path(folder) / "model"))
-    model = ModelResolver(found).resolve("forms")
-    datasets = {name: replace(one, schema=None) for name, one in model.datasets.items()}
-    return replace(model, datasets=datasets)
-
-
-@cache
-def _paths() -> JoinPaths:
-    return JoinPaths(_model())
-
-
-class _Asker:
-    """Answers queries on the star from the facts and from aggregates."""
-
-    def __init__(self, database: Database, grains: Sequence[Sequence[str]]) -> None:
-        self._database, self._model, self._paths = database, _model(), _paths()
-        physical = {
-            (None, None, name): {column: str(one.data_type) for column, one in dataset.columns.items()}
-            for name, dataset in self._model.datasets.items()
-        }
-        self._sources = Sources(self._model.datasets, physical, database.dialect)
-        reached = {one.query_name: bound for one, bound in self._paths.attributes_of("sales").items()}
-        pieces = {piece for name in METRICS for piece in pieces_of(self._model.metrics[name], "sales")}
-        measures = tuple(sorted({*pieces, row_count("sales")}))
-        parts = [
-            FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures)
-            for grain in grains
-        ]
-        self._facts = prove(database, parts, self._sources)
-        self._instances = [self._built(part) for part in parts]
-
-    def _built(self, part: FactPart) -> ServingInstance:
-        return self._database.build(part, select_from_fact(part, self._sources, self._facts))
-
-    def answers(self, asked: FormQuery) -> list[tuple[str, Rows]]:
-        """From the facts, then from each aggregate that answers some part of the query."""
-        model = replace(
-            self._model, calculations={"Form": Calculation(name="Form", label="Form", expression=asked.form.mdx)}
-        )
-        names = SurfaceNames(model, self._paths)
-        statement = read_statement(asked.sql, dialect="postgres")
-        query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
-        parts = split_by_fact(query, model, self._paths)
-        calendars = [one.shift.calendar for one in parts if one.shift is not None and one.shift.calendar is not None]
-        needed = [
-            *(one.needed for one in parts),
-            *(one.part for one in calendars),
-            *(one.part for one in self._instances),
-        ]
-        facts = prove(self._database, needed, self._sources)
-        claims = {claim for one in calendars for claim in one.asked}
-        facts = prove_claims(self._database, facts, sorted(claims), self._sources)
-        parts = tuple(_proven(one, facts) for one in parts)
-        found = [("facts", self._run(query, parts, facts, None))]
-        for instance in self._instances:
-            if any(InstanceIndex([instance]).find(query, one, facts.functional) for one in parts):
-                grain = [bound.attribute.query_name for bound in instance.part.attributes]
-                found.append((f"aggregate: {grain}", self._run(query, parts, facts, instance)))
-        return found
-
-    def _run(
-        self, query: ModelQuery, parts: Sequence[FactQuery], facts: ProvenConstraints, instance: ServingInstance | None
-    ) -> Rows:
-        def rows_of(part: FactPart) -> FactRows:
-            return FactRows(part, self._sources, facts)
-
-        rows: list[AnswerRows] = []
-        for part in parts:
-            match = InstanceIndex([instance]).find(query, part, facts.functional) if instance is not None else None
-            if match is None:
-                rows.append(rows_of(part.needed))
-            else:
-                place, stored = table(match.instance.table), match.instance.part
-                rows.append(AggregateRows(part.needed, stored, match.way, place, (self._sources, facts)))
-        made = compose(query, list(zip(parts, rows, strict=True)), rows_of)
-        return self._database.fetch_all(render(made, self._database.dialect))
-
-
-def _proven(part: FactQuery, facts: ProvenConstraints) -> FactQuery:
-    scope = part.shift
-    if scope is None or scope.calendar is None:
-        return part
-    return replace(part, shift=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))

@@ -36,14 +36,14 @@ from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
-from tests.properties.test_rewriting import (
+from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.oracles.query_oracle import same_rows
+from tests.support.oracles.routed_answers import (
     EXAMPLES,
     POSTGRES_EXAMPLES,
     StarPaths,
     build_all,
 )
-from tests.support.kill.planting import Plant, assert_found, plants
-from tests.support.oracles.query_oracle import same_rows
 from tests.support.stars.throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
 from tests.support.strategies.plain_strategies import PlainSql, key_sql, of_plain, plain_sql, plainly_said
 from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of

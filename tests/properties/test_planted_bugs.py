@@ -20,8 +20,8 @@ from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
 from airflow_atscale_aggs.engine.rewriting.match import aggregate_index, miss, serving
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
-from tests.properties.test_rewriting import check
 from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.oracles.routed_answers import check
 from tests.support.stars.throwaway_database import duckdb_in_memory
 
 

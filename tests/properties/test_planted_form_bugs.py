@@ -15,8 +15,8 @@ from airflow_atscale_aggs.engine.rewriting.split import context_shifts as scopes
 from airflow_atscale_aggs.engine.rewriting.split import fact_queries as parts
 from airflow_atscale_aggs.engine.rewriting.split import member_moves as members
 from airflow_atscale_aggs.engine.rewriting.split.member_moves import Calendar
-from tests.properties.test_calculated_forms import check
 from tests.support.kill.planting import Plant, assert_found, plants
+from tests.support.oracles.calculated_answers import check
 from tests.support.stars.throwaway_database import duckdb_in_memory
 
 
@@ -49,7 +49,7 @@ def _members_are_in_order_of_names(patch: pytest.MonkeyPatch) -> None:
 
 def _one_name_is_one_member(patch: pytest.MonkeyPatch) -> None:
     """Whatever the data says."""
-    patch.setattr("tests.properties.test_calculated_forms.proven_calendar", lambda calendar, functional: calendar)
+    patch.setattr("tests.support.oracles.calculated_answers.proven_calendar", lambda calendar, functional: calendar)
 
 
 def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,218 @@
+"""Check that a routed answer is that of the facts and of plain Python, for a drawn star with aggregates and queries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import event
+from hypothesis import strategies as st
+
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.errors import DefinitionError
+from airflow_atscale_aggs.engine.lifecycle.proofs import prove
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
+from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import compose_levels, level_queries
+from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
+from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, Match
+from airflow_atscale_aggs.engine.rewriting.match.miss import Miss, explain_miss
+from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import read_statement
+from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, split_by_fact
+from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
+from airflow_atscale_aggs.engine.sql.queries import select_from_fact
+from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows
+from airflow_atscale_aggs.engine.sql.sources import Sources
+from airflow_atscale_aggs.engine.sql.statements import render, table
+from tests.support.oracles.query_oracle import expected_answer, same_rows
+from tests.support.stars.throwaway_database import Database, Rows
+from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of, with_join_rules
+from tests.support.strategies.strategies import Star, aggregates_of, stars
+
+EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
+"""20,000 for the 2,000 of ``make fuzz``."""
+
+POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
+
+_QUERIES = 4
+"""Per star and its aggregates."""
+
+
+class StarPaths:
+    """`JoinPaths` of a star: its attributes are reached as they were drawn."""
+
+    def __init__(self, star: Star) -> None:
+        self._reached = {bound.attribute: bound for bound in star.attributes}
+
+    def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
+        """All of them, from the one fact."""
+        return self._reached if fact == "sales" else {}
+
+
+def check(database: Database, data: st.DataObject) -> None:
+    """One star with its aggregates, asked a few queries."""
+    star = data.draw(with_join_rules(data.draw(stars(), label="star")))
+    parts = data.draw(aggregates_of(star), label="aggregates")
+    queries = [data.draw(queries_of(star, parts), label="query") for _ in range(_QUERIES)]
+    with database.example():
+        for each in star.tables.values():
+            for statement in each.setup_sql():
+                database.fetch_all(statement)
+        sources = Sources(star.datasets(), star.physical(), database.dialect)
+        instances = build_all(database, parts, sources)
+        for query in queries:
+            _ask(database, star, query, instances, sources)
+
+
+def build_all(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
+    facts = prove(database, parts, sources)
+    built = []
+    for part in parts:
+        try:
+            select = select_from_fact(part, sources, facts)
+        except DefinitionError:
+            continue
+        built.append(database.build(part, select))
+    return built
+
+
+def _ask(database: Database, star: Star, asked: StarQuery, instances: list[ServingInstance], sources: Sources) -> None:
+    model, paths = model_of(star, asked), StarPaths(star)
+    statement = read_statement(asked.sql, dialect="postgres")
+    names = SurfaceNames(model, paths)
+    query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
+    if query.sets:
+        _ask_levels(database, star, asked, (query, split_levels(query, model, paths)), (instances, sources))
+        return
+    (part,) = split_by_fact(query, model, paths)
+    facts = prove(database, [part.needed, *(one.part for one in instances)], sources)
+    expected = expected_answer(star, asked)
+    if expected is None:
+        event("refused: a join would have to guess")
+        with pytest.raises(DefinitionError):
+            FactRows(part.needed, sources, facts)
+        return
+    base = _run(database, query, part, FactRows(part.needed, sources, facts))
+    wrong = same_rows(base, expected)
+    assert not wrong, f"base: {wrong}\n{asked.sql}"
+    for instance in instances:
+        match = InstanceIndex([instance]).find(query, part, facts.functional)
+        assert (match is not None) == (explain_miss(query, part, instance, facts.functional).miss is Miss.DEARER)
+        if match is None:
+            _check_change(query, part, instance, facts)
+            continue
+        _check_match(database, asked, (query, part), match, base, (sources, facts))
+    _check_index(query, part, instances, facts)
+
+
+def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> list[tuple[ModelQuery, FactQuery]]:
+    """The levels of ROLLUP and its like, with the part of the only fact."""
+    levels = []
+    for level in level_queries(query):
+        (part,) = split_by_fact(level, model, paths)
+        levels.append((level, part))
+    return levels
+
+
+def _ask_levels(
+    database: Database,
+    star: Star,
+    asked: StarQuery,
+    read: tuple[ModelQuery, list[tuple[ModelQuery, FactQuery]]],
+    context: tuple[list[ServingInstance], Sources],
+) -> None:
+    """Each level from the facts, then from any aggregate that serves it."""
+    (query, levels), (instances, sources) = read, context
+    parts = [part.needed for _, part in levels]
+    facts = prove(database, [*parts, *(one.part for one in instances)], sources)
+    expected = expected_answer(star, asked)
+    if expected is None:
+        return
+    for instance in (None, *instances):
+        index, selects = InstanceIndex([instance] if instance else []), []
+        for level, part in levels:
+            match = index.find(level, part, facts.functional)
+            rows = _rows(part, match, (sources, facts))
+            event(f"level: {'aggregate' if isinstance(rows, AggregateRows) else 'facts'}")
+            selects.append(compose(level, [(part, rows)]))
+        answer = database.fetch_all(render(compose_levels(query, selects), database.dialect))
+        wrong = same_rows(answer, expected)
+        assert not wrong, f"levels: {wrong}\n{asked.sql}"
+
+
+def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenConstraints]) -> FactRows | AggregateRows:
+    if match is not None:
+        try:
+            place = table(match.instance.table)
+            return AggregateRows(part.needed, match.instance.part, match.way, place, context)
+        except DefinitionError:
+            event("match: cannot be joined back after all")
+    return FactRows(part.needed, *context)
+
+
+def _check_change(query: ModelQuery, part: FactQuery, instance: ServingInstance, facts: ProvenConstraints) -> None:
+    """The smallest change that is named would make the aggregate match."""
+    why = explain_miss(query, part, instance, facts.functional)
+    event(f"no match: {why.miss}")
+    if why.change.startswith("add "):
+        wider = FactPart(
+            fact=part.fact,
+            attributes=(*instance.part.attributes, *why.lacking),
+            measures=tuple(sorted({*instance.part.measures, *part.needed.measures})),
+        )
+        assert InstanceIndex([replace(instance, part=wider)]).find(query, part, facts.functional) is not None, why
+    elif why.change:
+        exact = replace(instance, part=part.needed)
+        assert InstanceIndex([exact]).find(query, part, facts.functional) is not None, why
+
+
+def _check_match(
+    database: Database,
+    asked: StarQuery,
+    read: tuple[ModelQuery, FactQuery],
+    match: Match,
+    base: Rows,
+    context: tuple[Sources, ProvenConstraints],
+) -> None:
+    query, part = read
+    event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
+    if asked.tuples:
+        event("match: tuple")
+    if asked.filtered:
+        event("match: filtered")
+    if any("distinct" in str(name) for name in query.metrics):
+        event("match: exact distinct")
+    try:
+        rows = AggregateRows(part.needed, match.instance.part, match.way, table(match.instance.table), context)
+    except DefinitionError:
+        event("match: cannot be joined back after all")
+        return
+    routed = _run(database, query, part, rows)
+    wrong = same_rows(routed, base)
+    grain = [bound.attribute.query_name for bound in match.instance.part.attributes]
+    assert not wrong, f"routed to {grain}: {wrong}\n{asked.sql}"
+    if query.keys:
+        keys = len(query.keys)
+        assert [row[:keys] for row in routed] == [row[:keys] for row in base], asked.sql
+
+
+def _check_index(
+    query: ModelQuery, part: FactQuery, instances: list[ServingInstance], facts: ProvenConstraints
+) -> None:
+    """The index finds what a loop finds: one with the fewest rows of those that match."""
+    index = InstanceIndex(instances)
+    found = index.find(query, part, facts.functional)
+    fit = [one for one in instances if explain_miss(query, part, one, facts.functional).miss is Miss.DEARER]
+    assert (found.instance.rows if found else None) == min((one.rows for one in fit), default=None)
+    assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
+
+
+def _run(database: Database, query: ModelQuery, part: FactQuery, rows: FactRows | AggregateRows) -> Rows:
+    return database.fetch_all(render(compose(query, [(part, rows)]), database.dialect))
