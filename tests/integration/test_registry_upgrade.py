@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
+from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, upgrade_registry
 from airflow_atscale_aggs.engine.registry.migrations import run
 from airflow_atscale_aggs.engine.registry.registry import open_registry
@@ -43,3 +53,86 @@ def test_what_it_knew_it_knows_and_it_has_an_id(before):
     registry.close()
     assert upgrade_registry(before)
     assert open_registry(before).identity() == identity
+
+
+_BEFORE = Path(__file__).parents[1] / "cases" / "registry" / "0008.sql.gz"
+"""A registry of schema 0008 as it was written before its modules were moved: SQL for SQLite.
+
+The incremental star was deployed, built in full and by an increment, asked twice, and judged; a third batch was begun.
+"""
+
+_DOCUMENTS: dict[tuple[str, str], tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
+    ("deployments", "datasets"): (documents.decode_datasets, documents.encode_datasets),
+    ("definitions", "evidence"): (documents.decode_evidence, documents.encode_evidence),
+    ("batches", "notes"): (documents.decode_notes, documents.encode_notes),
+    ("batches", "surroundings"): (documents.decode_surroundings, documents.encode_surroundings),
+    ("batches", "sources"): (documents.decode_sources, documents.encode_sources),
+    ("instances", "step"): (documents.decode_step, documents.encode_step),
+    ("attempts", "verified"): (documents.decode_verified, documents.encode_verified),
+    ("segments", "checksum"): (documents.decode_checksum, documents.encode_checksum),
+    ("queries", "document"): (documents.decode_query, documents.encode_query),
+    ("evaluations", "document"): (documents.decode_evaluation, documents.encode_evaluation),
+}
+
+
+@pytest.fixture
+def version_before(tmp_path: Path) -> Path:
+    """The file of a registry that the version before has written."""
+    file = tmp_path / "before.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(gzip.decompress(_BEFORE.read_bytes()).decode())
+    return file
+
+
+def _lost(stored: Any, read: Any, path: str = "") -> list[str]:
+    """Paths of what a stored document says and the document that is written again does not."""
+    if isinstance(stored, dict) and isinstance(read, dict):
+        return [lost for key, value in stored.items() for lost in _lost(value, read.get(key), f"{path}.{key}")]
+    if isinstance(stored, list) and isinstance(read, list) and len(stored) == len(read):
+        pairs = enumerate(zip(stored, read, strict=True))
+        return [lost for number, (before, now) in pairs for lost in _lost(before, now, f"{path}[{number}]")]
+    return [] if stored == read else [path]
+
+
+@pytest.mark.parametrize(("table", "column"), _DOCUMENTS)
+def test_a_stored_document_is_read_with_every_field_that_it_has(version_before: Path, table: str, column: str) -> None:
+    """A field that was renamed would be read as its default, without an error."""
+    decode, encode = _DOCUMENTS[table, column]
+    with closing(sqlite3.connect(version_before)) as connection:
+        query = f"SELECT {column} FROM atscale_aggs_{table} WHERE {column} IS NOT NULL"
+        stored = [bytes(document) for (document,) in connection.execute(query)]
+
+    assert stored
+    for document in stored:
+        assert _lost(json.loads(document), json.loads(encode(decode(document)))) == []
+
+
+def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
+    """The model, definitions of people and of the engine, instances with segments, an open batch, queries, judgements."""
+    url = f"sqlite:///{version_before}"
+    upgrade_registry(url)
+    registry = open_registry(url)
+    (model,) = registry.models()
+    definitions = registry.definitions(model.id)
+
+    assert read_deployed_model(registry, model).name == "tiny_sales"
+    with closing(sqlite3.connect(version_before)) as connection:
+        ids = {identity for (identity,) in connection.execute("SELECT id FROM atscale_aggs_definitions")}
+    # An id is made of all that a definition means.
+    assert {record.definition.id for record in definitions} == ids
+    assert {record.definition.origin for record in definitions} == {
+        DefinitionOrigin.USER_DEFINED,
+        DefinitionOrigin.DEMAND_DEFINED,
+    }
+    active = registry.active_instances(model.id)
+    assert {instance.step.aggregate for instance in active} == {record.definition.name for record in definitions}
+    assert all(instance.table and instance.rows for instance in active)
+    assert any(registry.segments_of(instance.id) for instance in active)
+    waiting = registry.open_batch_of(model.id)
+    assert waiting is not None
+    assert waiting.status is BatchStatus.IN_PROGRESS
+    steps = [instance for instance in registry.instances(batch_id=waiting.id) if instance.status is InstanceStatus.NEW]
+    assert {instance.step.aggregate for instance in steps} == {record.definition.name for record in definitions}
+    assert [record.user for record in registry.queries(model.id)] == ["", "ann"]
+    assert len(registry.evaluations(model.id)) == len(definitions)
+    registry.close()
