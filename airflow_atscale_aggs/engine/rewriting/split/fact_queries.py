@@ -34,18 +34,11 @@ from airflow_atscale_aggs.engine.rewriting.split.member_rules import (
     DefaultMembers,
     check_aggregatable,
 )
+from airflow_atscale_aggs.engine.rewriting.split.semi_additive import Edge, edges_of
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 ROLLED_UP = {"sum": "sum", "count non-null": "sum", "minimum": "min", "maximum": "max"}
 """The function that makes the value of a set from the values of its members, by calculation method."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """The first or last member of a level, by its key."""
-
-    level: BoundAttribute
-    is_last: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +82,7 @@ class FactQuery:
     def needed(self) -> FactPart:
         """What an aggregate must have to serve: the grain of all that is used, and the stored pieces of the metrics."""
         pieces = {piece for metric in self.metrics.values() for piece in pieces_of(metric, self.fact)}
-        own = list(dict.fromkeys(self.attributes[place] for place in sorted(self.attributes)))
+        own = list(dict.fromkeys(self.attributes[at] for at in sorted(self.attributes)))
         levels = {edge.level.attribute: edge.level for edge in self.edges.values()}
         attributes = (*own, *(levels[attribute] for attribute in levels.keys() - {bound.attribute for bound in own}))
         return FactPart(fact=self.fact, attributes=attributes, measures=tuple(sorted({*pieces, row_count(self.fact)})))
@@ -119,8 +112,8 @@ class _Splitter:
         self._defaults = DefaultMembers(query, model)
         self._key_attributes = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
         plain = (*query.keys, *query.members, query.where)
-        used = {place for expression in plain for place in references(expression, Ref.ATTRIBUTE)}
-        self._joined = frozenset(place for join in query.joins for place in references(join.on, Ref.ATTRIBUTE))
+        used = {at for expression in plain for at in references(expression, Ref.ATTRIBUTE)}
+        self._joined = frozenset(at for join in query.joins for at in references(join.on, Ref.ATTRIBUTE))
         self._used = frozenset(used | set(query.required_joins) | self._joined)
         self._conjuncts = list(query.where.flatten()) if isinstance(query.where, exp.And) else [query.where]
 
@@ -158,7 +151,7 @@ class _Splitter:
     def _check_related(self, fact_queries: Sequence[FactQuery]) -> None:
         """Refuse a query whose metrics are all unrelated to its attributes, or whose members have several meanings."""
         if all(fact_query.is_repeated for fact_query in fact_queries):
-            names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in self._unrelated_places())
+            names = ", ".join(f"`{self._query.attributes[at].query_name}`" for at in self._unrelated_places())
             reason = f"none of its metrics is related to {names}"
             raise UnsupportedQueryError(self._list_names(self._query.metrics), reason, "Add a metric that is.")
         counted = [member for member in self._query.members if isinstance(member, exp.Count)]
@@ -206,18 +199,18 @@ class _Splitter:
 
     def _unreachable_places(self, fact: str) -> list[int]:
         reached = self._paths.attributes_of(fact)
-        return [place for place in sorted(self._used) if self._query.attributes[place] not in reached]
+        return [at for at in sorted(self._used) if self._query.attributes[at] not in reached]
 
     def _unrelated_places(self) -> list[int]:
         facts = {self._metric(name).dataset for name in self._query.metrics if name != ROW_COUNT}
-        return sorted({place for fact in facts for place in self._unreachable_places(fact)})
+        return sorted({at for fact in facts for at in self._unreachable_places(fact)})
 
     def _is_computed_without(self, metric: Metric | None, missing: Sequence[int]) -> bool:
         """Whether a metric that some attributes are unrelated to is computed without them; False: it is NULL."""
         handling = metric.unrelated_dimensions_handling.casefold() if metric is not None else ""
         if handling in {"empty", "repeat"}:
             return handling == "repeat"
-        names = ", ".join(f"`{self._query.attributes[place].query_name}`" for place in missing)
+        names = ", ".join(f"`{self._query.attributes[at].query_name}`" for at in missing)
         name = metric.name if metric is not None else "COUNT(*)"
         dataset = metric.dataset if metric is not None else self._fact_of_rows()
         reason = f"no relationship leads from its fact `{dataset}` to {names}"
@@ -244,7 +237,7 @@ class _Splitter:
         return self._fact_query(fact, metrics, lacks=False, shift=replace(shift, is_over_rows=is_over_rows))
 
     def _check_frame(self, place: int, metric: Metric | None, frame: Frame) -> None:
-        """A set has one value of a metric only where its members are told by their rows."""
+        """Refuse a metric whose value at a set of members its rows do not give."""
         assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
         if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
             reason = "`Aggregate` of a semi-additive metric is not answered"
@@ -262,7 +255,7 @@ class _Splitter:
         self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, shift: ContextShift | None = None
     ) -> FactQuery:
         reached = self._paths.attributes_of(fact)
-        here = {place for place in self._used if self._query.attributes[place] in reached}
+        here = {at for at in self._used if self._query.attributes[at] in reached}
         keys = self._keys_here(here, fact) if shift is None else shift.keys
         conjuncts = self._conjuncts if shift is None else shift.conditions
         each = {shift.each} if shift is not None and shift.each is not None else set()
@@ -275,7 +268,7 @@ class _Splitter:
         self._check_joins(fact, here, shift)
         used |= self._required_attributes(used, reached) if shift is None else set()
         slices, sliced = self._slices(metrics, reached, fact)
-        edges = self._edges(metrics, reached)
+        edges = edges_of(metrics, reached, self._model.relationships)
         for place in edges.keys() & slices.keys():
             reason = "a semi-additive metric under a condition of its own is not answered"
             raise UnsupportedQueryError(self._query.metrics[place], reason, "Filter by the condition in WHERE instead.")
@@ -302,18 +295,18 @@ class _Splitter:
         )
 
     def _check_joins(self, fact: str, here: Collection[int], shift: ContextShift | None) -> None:
-        """Relations are joined to all rows of all facts."""
+        """Refuse joined relations beside a shifted metric, or where the fact does not reach an attribute of a join."""
         if self._query.joins and shift is not None:
             reason = "a metric that is measured at other members is not answered beside a joined relation"
             raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
-        for place in self._joined - set(here):
-            name = self._query.attributes[place].query_name
+        for at in self._joined - set(here):
+            name = self._query.attributes[at].query_name
             reason = f"a relation is joined by it, and no relationship leads to it from `{fact}`"
             raise UnsupportedQueryError(name, reason, "Ask for the metrics of each fact by themselves.")
 
     def _required_attributes(self, used: set[int], reached: Mapping[GrainAttribute, BoundAttribute]) -> set[int]:
         """One attribute for each join that drops rows although the query uses none of its attributes otherwise."""
-        bounds = {place: reached.get(self._query.attributes[place]) for place in (*used, *self._query.required_joins)}
+        bounds = {at: reached.get(self._query.attributes[at]) for at in (*used, *self._query.required_joins)}
         ways = {bound.steps for place, bound in bounds.items() if place in used and bound is not None}
         required: set[int] = set()
         for place in self._query.required_joins:
@@ -327,11 +320,19 @@ class _Splitter:
         self, metrics: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
     ) -> tuple[dict[int, exp.Expression], set[int]]:
         """By place of the metric: the condition of a tuple, or of the query, and the attributes that they use."""
-        tuples = {place: self._query.slices[place] for place in metrics if place in self._query.slices}
+        tuples = {
+            metric_place: self._query.slices[metric_place]
+            for metric_place in metrics
+            if metric_place in self._query.slices
+        }
         self._check_members(
             {at for condition in tuples.values() for at in references(condition, Ref.ATTRIBUTE)}, reached, fact
         )
-        filters = {place: self._query.filters[place] for place in metrics if place in self._query.filters}
+        filters = {
+            metric_place: self._query.filters[metric_place]
+            for metric_place in metrics
+            if metric_place in self._query.filters
+        }
         for at in {at for condition in filters.values() for at in references(condition, Ref.ATTRIBUTE)}:
             self._check_filter(self._query.attributes[at], reached, fact)
         slices = dict(tuples)
@@ -352,7 +353,7 @@ class _Splitter:
         conditions: list[exp.Expression],
         reached: Mapping[GrainAttribute, BoundAttribute],
     ) -> dict[int, str]:
-        """Add the conditions of default members and what they are about; the key columns that are meant, by place."""
+        """Add the conditions of default members and their attributes; returns the key columns to compare, by place."""
         columns: dict[int, str] = {}
         for default in defaults:
             for column, text in default.tests:
@@ -371,10 +372,10 @@ class _Splitter:
         reached: Mapping[GrainAttribute, BoundAttribute],
     ) -> set[GrainAttribute]:
         """Attributes of which a group has one member: by a key, a condition or a default, or determined by these."""
-        fixed = {self._query.attributes[place] for place in pinned_by(self._query.where)}
+        fixed = {self._query.attributes[at] for at in pinned_by(self._query.where)}
         fixed |= {default.attribute for default in defaults}
-        for place in keys:
-            key = attribute_at(self._query.keys[place])
+        for key_place in keys:
+            key = attribute_at(self._query.keys[key_place])
             fixed |= {self._query.attributes[key]} if key is not None else set()
         determined = {
             GrainAttribute(attribute.role, name)
@@ -386,11 +387,11 @@ class _Splitter:
     def _with_empty_numbers(self, fact_queries: list[FactQuery]) -> list[FactQuery]:
         """The fact queries, each with the places of number metrics that no fact query has."""
         nowhere = set(range(len(self._query.metrics))) - {
-            place for fact_query in fact_queries for place in fact_query.metrics
+            metric_place for fact_query in fact_queries for metric_place in fact_query.metrics
         }
         if not nowhere:
             return fact_queries
-        numbers = frozenset(place for place in nowhere if self._is_number(place))
+        numbers = frozenset(metric_place for metric_place in nowhere if self._is_number(metric_place))
         return [replace(fact_query, numbers=numbers) for fact_query in fact_queries]
 
     def _is_number(self, place: int) -> bool:
@@ -408,35 +409,9 @@ class _Splitter:
                 raise UnsupportedQueryError(self._query.name_of_key(place), f"only a part of it is related to `{fact}`")
         return tuple(place for place, used in enumerate(self._key_attributes) if used <= here)
 
-    def _edges(
-        self, metrics: Mapping[int, Metric | None], reached: Mapping[GrainAttribute, BoundAttribute]
-    ) -> dict[int, Edge]:
-        """By place of each semi-additive metric: where it is taken from."""
-        return {
-            place: self._edge(metric, reached) for place, metric in metrics.items() if metric and metric.semi_additive
-        }
-
-    def _edge(self, metric: Metric, reached: Mapping[GrainAttribute, BoundAttribute]) -> Edge:
-        """Where a semi-additive metric is taken from."""
-        rule = metric.semi_additive
-        names = {path[0] for path in rule.relationships if len(path) == 1} if rule is not None else set()
-        ways = [
-            relationship
-            for relationship in self._model.relationships
-            if relationship.name in names and relationship.from_dataset == metric.dataset
-        ]
-        if rule is None or rule.position not in {"first", "last"} or len(rule.relationships) != 1 or len(ways) != 1:
-            reason = "it is semi-additive by more than the first or last member of one relationship's level"
-            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
-        level = reached.get(GrainAttribute(Role(ways[0].dimension, ways[0].template), ways[0].level))
-        if level is None or level.is_many_to_many or len(level.key_columns) != 1:
-            reason = f"it is semi-additive by `{ways[0].level}`, whose members have no order by one key column"
-            raise UnsupportedQueryError(metric.name, reason, "Leave it out, or ask the fact table.")
-        return Edge(level, is_last=rule.position == "last")
-
     def _check_slices(self) -> None:
         """Refuse a tuple whose dimension the query uses as well: the tuple's member replaces that of the row."""
-        roles = {self._query.attributes[place].role for place in self._used}
+        roles = {self._query.attributes[at].role for at in self._used}
         for place, condition in self._query.slices.items():
             name = self._query.metrics[place]
             for at in references(condition, Ref.ATTRIBUTE):
