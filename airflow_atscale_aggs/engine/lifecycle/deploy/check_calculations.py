@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
-from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import find_untranslated
+from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import find_untranslatable
 from airflow_atscale_aggs.engine.rewriting.split.member_rules import read_default
 from airflow_atscale_aggs.engine.sql.empty_members import mismatch, typed_literal
 
@@ -64,6 +64,6 @@ def _type_of(dataset: Dataset, column: str, physical: PhysicalTables) -> str:
 
 def tell_untranslated(model: SemanticModel, paths: JoinPaths, issues: IssueList) -> None:
     """A warning for each, where it is written; nothing else is kept from anybody."""
-    for calculation, reason in find_untranslated(model, SurfaceNames(model, paths)):
+    for calculation, reason in find_untranslatable(model, SurfaceNames(model, paths)):
         message = f"calculation `{calculation.name}` will not be answered: {reason}; its base metrics will"
         issues.warning(calculation.where, "untranslated-calculation", message)

@@ -181,7 +181,7 @@ class PlainPlanner:
             plain = read_plain(select, joins, names, self._context(scope, known))
             self._prove(plain, known)
             planner = SelectPlanner(self._workspace, known, asked.since)
-            composed = planner.answered(plain.query, plain.part, use_aggregates=asked.use_aggregates)
+            composed = planner.answered(plain.query, plain.fact_query, use_aggregates=asked.use_aggregates)
             understood = understood or planner
             if composed is not None:
                 return planner, composed

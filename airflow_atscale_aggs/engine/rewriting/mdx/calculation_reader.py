@@ -198,7 +198,7 @@ def _at_coordinates(coordinates: Coordinates, metric: MakeMetric) -> MakeMetric:
     return lambda base, own: metric(base, (*coordinates, *own))
 
 
-def find_untranslated(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
+def find_untranslatable(model: SemanticModel, names: SurfaceNames) -> Iterator[tuple[Calculation, str]]:
     """The calculations that no query will be answered for, each with the reason, which quotes the clause.
 
     A calculation that refers to itself, or to a metric that does not exist, is left out: reading the model reports it.
@@ -277,7 +277,7 @@ def _terms_of(node: exp.Expression) -> Iterator[exp.Expression]:
 
 
 def _levels_of(root: exp.Expression) -> int:
-    """How deep an expression is, without calls that call themselves."""
+    """How deep an expression is, counted without recursion."""
     deepest, pending = 0, [(root, 1)]
     while pending:
         node, level = pending.pop()

@@ -65,7 +65,7 @@ class PlainQuery:
     """A plain SELECT understood, provided that each of ``joins.steps`` meets one row at the most."""
 
     query: ModelQuery
-    part: FactQuery
+    fact_query: FactQuery
     joins: StarJoins
 
 
@@ -117,7 +117,7 @@ class _Names:
         return name in self.meanings
 
     def spells(self, name: str) -> bool:
-        """The same: they are told apart by case."""
+        """Whether it is one of them; upper and lower case differ."""
         return self.has(name)
 
 
@@ -436,7 +436,7 @@ class _PlainReader:
         return _flat_column(text)
 
     def _check_groups(self, flat: exp.Select) -> None:
-        """It groups, and shows nothing that it neither groups by nor aggregates."""
+        """Refuse a SELECT that shows what it neither groups by nor aggregates."""
         items = self._group_items(flat)
         if flat.args.get("group") is None and not self._aggregates(flat):
             # DISTINCT groups by all that is shown.
