@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.sql.spelling import spelled
 
 
 class NumberKind(StrEnum):
-    """What is known of a number."""
+    """The kinds of numbers that matter to a division."""
 
     WHOLE = "whole"
     WIDE = "wide"
@@ -220,7 +220,7 @@ def _kind_of_window(function: exp.Expression, of: KindOf, written: str) -> Numbe
 
 
 def _combine_kinds(*kinds: NumberKind) -> NumberKind:
-    """Of a sum: whole where all terms are, another number where one is."""
+    """The kind of a sum: whole where all terms are whole, another kind where one term is of that kind."""
     for kind in (NumberKind.OTHER, NumberKind.UNKNOWN, NumberKind.WIDE):
         if kind in kinds:
             return kind

@@ -155,15 +155,15 @@ class ModelQuery:
     @property
     def key_names(self) -> tuple[str, ...]:
         """Query names of the attributes behind the grouping keys."""
-        places = dict.fromkeys(place for key in self.keys for place in references(key, Ref.ATTRIBUTE))
-        return tuple(self.attributes[place].query_name for place in places)
+        places = dict.fromkeys(at for key in self.keys for at in references(key, Ref.ATTRIBUTE))
+        return tuple(self.attributes[at].query_name for at in places)
 
     @property
     def predicate_names(self) -> tuple[str, ...]:
         """Query names of the attributes in WHERE and in conditions of metrics."""
         conditions = (self.where, *self.filters.values())
-        places = dict.fromkeys(place for condition in conditions for place in references(condition, Ref.ATTRIBUTE))
-        return tuple(self.attributes[place].query_name for place in places)
+        places = dict.fromkeys(at for condition in conditions for at in references(condition, Ref.ATTRIBUTE))
+        return tuple(self.attributes[at].query_name for at in places)
 
     def name_of_key(self, number: int) -> str:
         """The attribute's query name for a plain key, else the output that shows the key, else a number."""

@@ -91,7 +91,7 @@ class _Group:
             rows.select.append("joins", _render_join(join, attributes))
         if fact_query.where is not None:
             add_condition(rows.select, substitute(fact_query.where, attributes))
-        keys = [substitute(query.keys[place], attributes) for place in fact_query.keys]
+        keys = [substitute(query.keys[key_place], attributes) for key_place in fact_query.keys]
         if fact_query.shift is not None and fact_query.shift.each is not None:
             keys.append(rows.value(fact_query.attributes[fact_query.shift.each]).copy())
         members = [substitute(argument_of(member), attributes) for member in query.members]
@@ -127,18 +127,20 @@ class _Group:
         if self._query.joins:
             reason = "a relation is not joined where rows have several members of an attribute"
             raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
-        conditions: dict[exp.Expression | None, None] = {slices.get(place): None for place in fact_query.metrics}
+        conditions: dict[exp.Expression | None, None] = {
+            slices.get(metric_place): None for metric_place in fact_query.metrics
+        }
         columns = [metric.column for metric in fact_query.metrics.values() if metric is not None]
         values, firsts = rows.once(keys, members, list(conditions), columns)
         by_condition = dict(zip(conditions, firsts, strict=True))
-        self._slices = {place: by_condition[slices.get(place)] for place in fact_query.metrics}
+        self._slices = {metric_place: by_condition[slices.get(metric_place)] for metric_place in fact_query.metrics}
         return values
 
     def _slice(self, condition: exp.Expression, attributes: Values) -> exp.Expression:
         """A metric's condition; as in WHERE, only rows with a member of what it names meet it."""
         rendered = substitute(condition, attributes)
         places = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
-        bounds = [self._fact_query.attributes[place] for place in places if place in self._fact_query.sliced]
+        bounds = [self._fact_query.attributes[at] for at in places if at in self._fact_query.sliced]
         return all_of([_parenthesize(rendered), *self._rows.are_there(bounds)]) if bounds else rendered
 
     def _prepare_rows(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
@@ -164,7 +166,7 @@ class _Group:
         self._group_keys = list(self._keys.values())
 
     def close(self, select: exp.Select) -> None:
-        """Group by the keys; by none of them when all are constants, of which no rows make no group."""
+        """Group by the keys that are no constants. Where all keys are constants, no rows make no group."""
         keys = groupable(self._group_keys)
         if keys:
             select.set("group", exp.Group(expressions=keys))
@@ -233,7 +235,7 @@ def _compose_several(
             select.append("joins", exp.Join(this=_table(other), kind="CROSS"))
     for number, (fact_query, _) in enumerate(parts):
         if fact_query.is_repeated:
-            select.append("joins", _join_repeated(fact_query, names, names.parts[number], spine))
+            select.append("joins", _join_by_keys(fact_query, names, names.parts[number], spine))
     values = _laid_values(query, parts, names, spine, is_merged=is_merged)
     show(query, select, values)
     if is_merged:
@@ -291,7 +293,7 @@ def _tables(
         if calendar is None or shift.move is None:
             yield names.parts[number], _bring_together(fact_query, names, single, metrics)
         else:
-            keys = {place: names.keys[place] for place in fact_query.keys}
+            keys = {key_place: names.keys[key_place] for key_place in fact_query.keys}
             yield (
                 names.parts[number],
                 select_moved_rows(calendar, shift.move, (single, calendars[calendar]), keys, metrics),
@@ -301,7 +303,7 @@ def _tables(
 def _bring_together(fact_query: FactQuery, names: _Names, rows: str, metrics: Mapping[str, str]) -> exp.Select:
     """Aggregate the rows of a fact query over the attribute that they were grouped by besides the keys."""
     select = exp.Select().from_(_table(rows), copy=False)
-    keys = [column_of(names.keys[place], rows) for place in fact_query.keys]
+    keys = [column_of(names.keys[key_place], rows) for key_place in fact_query.keys]
     for key in keys:
         select.select(key.copy(), copy=False)
     for name, function in metrics.items():
@@ -409,12 +411,12 @@ def _select_group(
     group = _Group(query, fact_query, rows)
     select, shift = rows.select, fact_query.shift
     if shift is not None and shift.calendar is not None and shift.move is not None and members:
-        keys = {place: (names.keys[place], group.values[Ref.KEY](place)) for place in fact_query.keys}
+        keys = {key_place: (names.keys[key_place], group.values[Ref.KEY](key_place)) for key_place in fact_query.keys}
         group.replace_keys(join_members(shift.calendar, shift.move, select, members, keys))
-    for place in fact_query.keys:
-        select.select(named(group.values[Ref.KEY](place), names.keys[place]), copy=False)
-    for place in fact_query.metrics:
-        select.select(named(group.values[Ref.METRIC](place), names.metrics[place]), copy=False)
+    for key_place in fact_query.keys:
+        select.select(named(group.values[Ref.KEY](key_place), names.keys[key_place]), copy=False)
+    for metric_place in fact_query.metrics:
+        select.select(named(group.values[Ref.METRIC](metric_place), names.metrics[metric_place]), copy=False)
     for number, name in enumerate(names.members):
         select.select(named(group.values[Ref.MEMBERS](number), name), copy=False)
     if not select.expressions:
@@ -452,13 +454,13 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
         for name in (*names.keys, *names.members):
             select.select(column_of(name, here), copy=False)
         for other, owner in enumerate(whole):
-            for place in owner.metrics:
-                column = column_of(names.metrics[place], names.parts[other])
-                if place not in fact_query.metrics:
-                    value: exp.Expression = typed_null(names.metrics[place], names.parts[other])
+            for metric_place in owner.metrics:
+                column = column_of(names.metrics[metric_place], names.parts[other])
+                if metric_place not in fact_query.metrics:
+                    value: exp.Expression = typed_null(names.metrics[metric_place], names.parts[other])
                 else:
                     value = column
-                select.select(named(value, names.metrics[place]), copy=False)
+                select.select(named(value, names.metrics[metric_place]), copy=False)
         if has_shifted:
             is_there = exp.Literal.number(0 if fact_query.shift is not None else 1)
             select.select(named(is_there, names.is_there), copy=False)
@@ -467,7 +469,7 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
     return union
 
 
-def _join_repeated(fact_query: FactQuery, names: _Names, here: str, spine: str) -> exp.Join:
+def _join_by_keys(fact_query: FactQuery, names: _Names, here: str, spine: str) -> exp.Join:
     """Join a fact query with fewer keys on those that it has."""
     if not fact_query.shown:
         return exp.Join(this=_table(here), kind="CROSS")

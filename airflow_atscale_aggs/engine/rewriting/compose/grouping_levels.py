@@ -26,11 +26,11 @@ _ALL = "levels"
 
 def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
     """One query for each level: its keys, all metrics and members, without the clauses that follow the groups."""
-    required_joins = tuple(dict.fromkeys(place for key in query.keys for place in references(key, Ref.ATTRIBUTE)))
+    required_joins = tuple(dict.fromkeys(at for key in query.keys for at in references(key, Ref.ATTRIBUTE)))
     return tuple(
         replace(
             query,
-            keys=tuple(query.keys[place] for place in places),
+            keys=tuple(query.keys[key_place] for key_place in places),
             outputs=tuple(_outputs(query, places)),
             subqueries=(),
             having=None,
@@ -70,7 +70,9 @@ def compose_levels(query: ModelQuery, levels: Sequence[exp.Query]) -> exp.Select
 
 def _outputs(query: ModelQuery, places: Sequence[int]) -> list[Output]:
     keys = [Output(f"key {place}", ref(Ref.KEY, number)) for number, place in enumerate(places)]
-    metrics = [Output(f"metric {place}", ref(Ref.METRIC, place)) for place in range(len(query.metrics))]
+    metrics = [
+        Output(f"metric {metric_place}", ref(Ref.METRIC, metric_place)) for metric_place in range(len(query.metrics))
+    ]
     members = [Output(f"member {at}", ref(Ref.MEMBERS, at)) for at in range(len(query.members))]
     return [*keys, *metrics, *members] or [Output("is there", exp.Literal.number(1))]
 
@@ -79,13 +81,13 @@ def _level(query: ModelQuery, number: int, names: Sequence[str]) -> exp.Select:
     """The rows of a level, with NULL for keys that it has not, and the values of GROUPING."""
     own, here = query.sets[number], names[number]
     select = exp.Select().from_(exp.Table(this=identifier(here)), copy=False)
-    for place in range(len(query.keys)):
-        name = f"key {place}"
-        if place in own:
+    for key_place in range(len(query.keys)):
+        name = f"key {key_place}"
+        if key_place in own:
             select.select(column_of(name, here), copy=False)
             continue
         # A NULL of the type that the key has on another level.
-        other = names[next(level for level, places in enumerate(query.sets) if place in places)]
+        other = names[next(level for level, places in enumerate(query.sets) if key_place in places)]
         typed = exp.Select(expressions=[column_of(name, other)]).from_(exp.Table(this=identifier(other)), copy=False)
         select.select(named(exp.Subquery(this=typed.where(exp.false(), copy=False)), name), copy=False)
     for output in _outputs(query, ()):

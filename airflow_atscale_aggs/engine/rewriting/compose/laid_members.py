@@ -64,8 +64,8 @@ def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int])
         if fact_query.shift is not None:
             continue
         select = exp.Select().from_(exp.Table(this=identifier(name)), copy=False)
-        for place in places:
-            select.select(column_of(names.keys[place], name), copy=False)
+        for key_place in places:
+            select.select(column_of(names.keys[key_place], name), copy=False)
         union = (
             select.distinct(copy=False) if union is None else exp.Union(this=union, expression=select, distinct=True)
         )
@@ -79,9 +79,9 @@ def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
     for name in names.keys:
         select.select(column_of(name, names.shown), copy=False)
     for number, fact_query in enumerate(whole):
-        for place in fact_query.metrics:
-            empty = typed_null(names.metrics[place], names.parts[number])
-            select.select(named(empty, names.metrics[place]), copy=False)
+        for metric_place in fact_query.metrics:
+            empty = typed_null(names.metrics[metric_place], names.parts[number])
+            select.select(named(empty, names.metrics[metric_place]), copy=False)
     if any(fact_query.shift is not None for fact_query in whole):
         select.select(named(exp.Literal.number(1), names.is_there), copy=False)
     return select

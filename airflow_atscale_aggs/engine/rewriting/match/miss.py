@@ -117,12 +117,14 @@ def _explain_measures(
 
 
 def why_only_facts(query: ModelQuery, fact_query: FactQuery) -> tuple[Miss, tuple[str, ...]] | None:
-    """Why no aggregate at all can answer the part, and the metrics that stand against it."""
+    """Why no aggregate can answer the fact query, and the metrics or attributes that prevent it."""
     reasons = (
-        (Miss.SEMI_ADDITIVE, tuple(query.metrics[place] for place in fact_query.edges)),
+        (Miss.SEMI_ADDITIVE, tuple(query.metrics[metric_place] for metric_place in fact_query.edges)),
         (
             Miss.NOT_ADDITIVE,
-            tuple(query.metrics[place] for place in fact_query.metrics) if _is_over_rows(fact_query) else (),
+            tuple(query.metrics[metric_place] for metric_place in fact_query.metrics)
+            if _is_over_rows(fact_query)
+            else (),
         ),
         (Miss.NOT_ADDITIVE, _deviation_metrics(fact_query)),
         (Miss.SEVERAL_MEMBERS, tuple(bound.attribute.query_name for bound in several_members(query, fact_query))),
@@ -142,7 +144,7 @@ def _sketch_metrics(fact_query: FactQuery) -> tuple[str, ...]:
 
 def _deviation_metrics(fact_query: FactQuery) -> tuple[str, ...]:
     """Deviations under a condition, whose means the stored pieces of all rows do not give."""
-    metrics = (fact_query.metrics[place] for place in fact_query.slices)
+    metrics = (fact_query.metrics[metric_place] for metric_place in fact_query.slices)
     return tuple(
         metric.name for metric in metrics if metric and metric.calculation_method.startswith(("stddev", "var"))
     )
@@ -184,8 +186,8 @@ _FAR: Mapping[Miss, int] = {
 
 def _grouping_attributes(query: ModelQuery, fact_query: FactQuery) -> frozenset[GrainAttribute]:
     """Attributes that are grouped by, as they are."""
-    places = (attribute_at(query.keys[place]) for place in fact_query.keys)
-    return frozenset(fact_query.attributes[place].attribute for place in places if place is not None)
+    places = (attribute_at(query.keys[key_place]) for key_place in fact_query.keys)
+    return frozenset(fact_query.attributes[at].attribute for at in places if at is not None)
 
 
 def _lacking_attributes(

@@ -58,11 +58,13 @@ def not_single_rows(query: ModelQuery, fact_query: FactQuery) -> tuple[GrainAttr
     grouping key by itself, or WHERE holds it to one value, or the condition of each metric that is exact only at its
     own grain does.
     """
-    fixed = frozenset(fact_query.attributes[place].attribute for place in fixed_places(query, fact_query))
+    fixed = frozenset(fact_query.attributes[at].attribute for at in fixed_places(query, fact_query))
     fragile = [
         place for place, metric in fact_query.metrics.items() if metric is not None and _is_fragile(fact_query, metric)
     ]
-    by_metric = [_pinned_attributes(fact_query, fact_query.slices.get(place)) for place in fragile] or [frozenset()]
+    by_metric = [_pinned_attributes(fact_query, fact_query.slices.get(metric_place)) for metric_place in fragile] or [
+        frozenset()
+    ]
     return tuple(
         bound.attribute
         for bound in fact_query.attributes.values()
@@ -72,9 +74,7 @@ def not_single_rows(query: ModelQuery, fact_query: FactQuery) -> tuple[GrainAttr
 
 def _pinned_attributes(fact_query: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
     """Attributes that a condition holds to one value of their name."""
-    return frozenset(
-        fact_query.attributes[place].attribute for place in pinned_by(condition) if place not in fact_query.columns
-    )
+    return frozenset(fact_query.attributes[at].attribute for at in pinned_by(condition) if at not in fact_query.columns)
 
 
 def fragile_metrics(fact_query: FactQuery) -> tuple[str, ...]:

@@ -224,12 +224,12 @@ class FlatExpressions:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""
         assert self._calculations is not None  # noqa: S101 - plain names mean no calculation
         if only is None:
-            return _mark_calculated(self._calculations.expand(calculation.name, self.metric))
+            return _mark_calculation(self._calculations.expand(calculation.name, self.metric))
 
         def metric_where(name: str, coordinates: Coordinates) -> exp.Expression:
             return self.metric(name, coordinates, only=only)
 
-        return _mark_calculated(self._calculations.expand(calculation.name, metric_where))
+        return _mark_calculation(self._calculations.expand(calculation.name, metric_where))
 
     def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
         return ref(Ref.ATTRIBUTE, self.used.attributes.setdefault(attribute, len(self.used.attributes)))
@@ -294,7 +294,7 @@ class FlatExpressions:
         if isinstance(function, exp.Count) and isinstance(argument, (exp.Star, exp.Literal)):
             return self.metric(ROW_COUNT, only=only)
         if isinstance(function, exp.Sum) and argument == exp.Literal.number(1):
-            # Of no rows it is NULL, which COUNT is not.
+            # SUM of no rows is NULL; COUNT of no rows is 0.
             return exp.Nullif(this=self.metric(ROW_COUNT, only=only), expression=exp.Literal.number(0))
         is_float = isinstance(argument, exp.Cast) and argument.to.this in _FLOATS
         if is_float and isinstance(function, (exp.Sum, exp.Avg)) and _is_measured(argument.this):
@@ -448,7 +448,7 @@ class FlatExpressions:
         raise UnsupportedQueryError(self.text(clause).strip(), reason, remedy)
 
 
-def _mark_calculated(value: exp.Expression) -> exp.Expression:
+def _mark_calculation(value: exp.Expression) -> exp.Expression:
     return exp.Paren(**{"this": value, CALCULATED: True})
 
 

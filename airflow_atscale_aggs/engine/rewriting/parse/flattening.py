@@ -148,7 +148,7 @@ def _merge(select: exp.Select, subquery: exp.Subquery, is_kept: IsKept) -> None:
     columns = list(_columns_of(select, name, view))
     is_all = view.has_star and not view.shown
     if not view.has_star and select.args.get("joins"):
-        # Its rows are joined, which groups are, and columns that are passed through are not.
+        # The join is to the view's rows. Columns that are passed through and not used make more of these rows.
         return
     if not is_all and not _can_merge(select, columns, view, is_kept):
         return
@@ -191,7 +191,7 @@ def _can_merge(select: exp.Select, columns: list[exp.Column], view: _View, is_ke
         isinstance(function, exp.Count) and not isinstance(function.this, (exp.Column, exp.Distinct))
         for function in functions
     ):
-        # Whoever counts rows means those of the answer that the view would be.
+        # COUNT(*) counts the rows that the view would show.
         return False
     if not (functions or select.args.get("group")) or any(projection.is_star for projection in select.expressions):
         return False

@@ -72,14 +72,14 @@ def free_name(query: exp.Query, taken: Iterable[str]) -> str:
 
 
 def rows_of(name: str, query: exp.Query) -> exp.Subquery:
-    """The rows of a query that stands before the SELECT; what is known of its number goes with them."""
+    """The rows of a query that stands before the SELECT, with the kind of number that it gives."""
     table = exp.Table(this=identifier(name))
     rows = exp.Select(expressions=[exp.Star()]).from_(table, copy=False)
     return exp.Subquery(this=rows, **{KIND: query.meta.get(KIND)})
 
 
 def with_subqueries(select: exp.Select, query: ModelQuery) -> exp.Select:
-    """The SELECT, changed, behind the queries that its expressions read."""
+    """Put the queries that its expressions read before a SELECT, which is changed."""
     if query.subqueries:
         ctes = [
             exp.CTE(this=subquery.copy(), alias=exp.TableAlias(this=identifier(name)))

@@ -89,7 +89,7 @@ class JoinedRelations:
             for owner in self._relations.values()
             if owner[0].columns is not None and column.name in owner[0].columns
         ]
-        # Where others have it, the model has it only if it spells it so.
+        # Where a relation has the name, the model has it as well only if it spells it in the same case.
         is_of_model = self._names.spells(column.name) if owners else self._names.has(column.name)
         if len(owners) + is_of_model > 1:
             refuse(column, "several relations of this SELECT have it", "Write the relation before it.")

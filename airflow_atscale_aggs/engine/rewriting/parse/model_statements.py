@@ -67,7 +67,7 @@ class Statement:
                 lists[id(holder), key] = holder
             else:
                 literal.replace(exp.Placeholder())
-        # One by one, each would renumber all others of a long list.
+        # Replacing the items one by one would renumber a long list each time.
         for (_, key), holder in lists.items():
             items = holder.args[key]
             holder.set(key, [exp.Placeholder() if isinstance(item, exp.Literal) else item for item in items])

@@ -215,7 +215,7 @@ class _Around:
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
             if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
-                # Its own rows begin with those of the first SELECT, which have the types of all.
+                # A recursive CTE reads its own rows, which have the types of its first SELECT.
                 inner_ctes[cte.alias] = _rename(self.query(cte.this.this, inner_ctes, outer), cte.args.get("alias"))
             columns = self.query(cte.this, inner_ctes, outer)
             inner_ctes[cte.alias] = _rename(columns, cte.args.get("alias"))

@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
 
 
 def with_facts_of_rows(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> ModelQuery:
-    """The query with every number of rows that is one of several facts as the sum of theirs."""
+    """Replace each number of rows that counts several facts by the sum of one number for each fact."""
     counted = [
         place for place, name in enumerate(query.metrics) if name == ROW_COUNT and place not in query.counted_facts
     ]

@@ -170,7 +170,7 @@ class _Reader:
         return own if is_folded else expression.name
 
     def _take_keys(self, group: exp.Group | None) -> None:
-        """Everything selected that is no aggregate, and what GROUP BY names besides; with levels, what these name."""
+        """Take as keys what is selected and no aggregate and what GROUP BY names; with levels, only what they name."""
         sets, has_levels = ([()], False) if group is None else grouping_sets(group, self._dialect)
         if not has_levels:
             for _, expression in self._shown:
@@ -219,7 +219,7 @@ class _Reader:
         return next((expression for name, expression in self._shown if name == item.name), None)
 
     def _key(self, expression: exp.Expression) -> int:
-        """The place of a key. Constants are keys as well: of no rows they make no group."""
+        """The place of a key. Constants are keys as well: where there are no rows, they make no group."""
         if expression not in self._keys:
             self._keys.append(expression)
         return self._keys.index(expression)

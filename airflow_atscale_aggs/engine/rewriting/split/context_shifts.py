@@ -65,7 +65,7 @@ Reached = Mapping[GrainAttribute, BoundAttribute]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a fact part is worked out from."""
+    """The query, the model and the conditions that a context shift is found from."""
 
     query: ModelQuery
     model: SemanticModel
@@ -98,30 +98,30 @@ class _Shifter:
         form = self._frame.form
         match form:
             case None:
-                return self._unmoved(self._keys)
+                return self._shift_by_keys(self._keys)
             case Each():
                 return self._over_each(form)
             case Between():
                 return self._over_range(form)
         return self._move(form)
 
-    def _unmoved(self, shown: Iterable[int]) -> ContextShift:
+    def _shift_by_keys(self, shown: Iterable[int]) -> ContextShift:
         return ContextShift(keys=tuple(self._keys), shown=tuple(shown), conditions=tuple(self._conditions))
 
     def _leave_out(self, all_member: Without) -> None:
         gone = {GrainAttribute(all_member.role, name) for name in all_member.names} - set(self._frame.current)
         before = len(self._keys)
-        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        self._keys = [key_place for key_place in self._keys if not self._is_gone(self._query.keys[key_place], gone)]
         self._conditions = [condition for condition in self._conditions if not self._is_gone(condition, gone)]
         current = [attribute for attribute in self._frame.current if attribute.role == all_member.role]
-        grouped = {self._attribute_of(place) for place in self._keys}
+        grouped = {self._attribute_of(key_place) for key_place in self._keys}
         if len(self._keys) < before and current and not grouped & set(current):
             names = ", ".join(f"`{attribute.query_name}`" for attribute in current)
             raise self._refusal(f"the current member of {names} is not told by the query", "Group by it as well.")
 
     def _is_gone(self, expression: exp.Expression, gone: set[GrainAttribute]) -> bool:
         """Whether it concerns only what is replaced."""
-        used = {self._query.attributes[place] for place in references(expression, Ref.ATTRIBUTE)}
+        used = {self._query.attributes[at] for at in references(expression, Ref.ATTRIBUTE)}
         if used & gone and not used <= gone:
             names = ", ".join(sorted(f"`{attribute.query_name}`" for attribute in used & gone))
             reason = f"it binds {names}, which a calculated metric of `{self._metric}` replaces, to what it does not"
@@ -132,7 +132,7 @@ class _Shifter:
         """Over the members of a level that the filter leaves: grouping by its hierarchy is replaced, filters hold."""
         self._check_reach(form.level)
         gone = {GrainAttribute(form.axis.role, name) for name in form.axis.belonging}
-        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        self._keys = [key_place for key_place in self._keys if not self._is_gone(self._query.keys[key_place], gone)]
         place = self._query.attributes.index(form.level)
         there = exp.Not(this=exp.Is(this=_attribute(place), expression=exp.Null()))
         return self._over_members(form.function, place, [there])
@@ -144,9 +144,9 @@ class _Shifter:
         for condition in self._conditions:
             self._check_override(condition, form.axis, gone)
         self._override(form.axis, form.level)
-        for place in self._keys:
-            self._check_override(self._query.keys[place], form.axis, gone)
-        self._keys = [place for place in self._keys if not self._is_gone(self._query.keys[place], gone)]
+        for key_place in self._keys:
+            self._check_override(self._query.keys[key_place], form.axis, gone)
+        self._keys = [key_place for key_place in self._keys if not self._is_gone(self._query.keys[key_place], gone)]
         place = self._query.attributes.index(form.level)
         first, last = exp.Literal.string(form.first), exp.Literal.string(form.last)
         bounds = [
@@ -156,7 +156,7 @@ class _Shifter:
         return self._over_members(form.function, place, bounds)
 
     def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expression]) -> ContextShift:
-        """Aggregate is the measure of all members at once, which needs no values of single ones."""
+        """A shift over several members. ``Aggregate`` measures all of them at once, so it does not group by member."""
         keys, each = tuple(self._keys), None if function == "aggregate" else place
         return ContextShift(
             keys=keys,
@@ -178,8 +178,8 @@ class _Shifter:
     def _move(self, form: Move) -> ContextShift | None:
         """From the current member to others: nothing is empty before the first one."""
         axis = form.axis
-        own = [place for place in self._keys if self._concerns(self._query.keys[place], axis.role)]
-        plain = {place: self._attribute_of(place) for place in own}
+        own = [key_place for key_place in self._keys if self._concerns(self._query.keys[key_place], axis.role)]
+        plain = {key_place: self._attribute_of(key_place) for key_place in own}
         for place, attribute in plain.items():
             if attribute is None:
                 raise self._refusal(f"the query groups by `{self._text(self._query.keys[place])}`, not by a level")
@@ -210,7 +210,7 @@ class _Shifter:
             remedy = f"Group by a level of `{form.axis.name}` instead."
             raise self._refusal(f"`{name}` is of the same dimension as hierarchy `{form.axis.name}`", remedy)
         if isinstance(form, Window) and form.first >= 0 >= form.last:
-            return self._unmoved(self._keys)
+            return self._shift_by_keys(self._keys)
         return None
 
     def _check_order(self, level: GrainAttribute) -> None:
@@ -241,8 +241,8 @@ class _Shifter:
         """Refuse attributes of the hierarchy's dimension that the current level does not determine."""
         if not axis.is_hierarchy:
             return
-        for place in references(expression, Ref.ATTRIBUTE):
-            attribute = self._query.attributes[place]
+        for at in references(expression, Ref.ATTRIBUTE):
+            attribute = self._query.attributes[at]
             if attribute.role == axis.role and attribute not in gone:
                 reason = (
                     f"`{attribute.query_name}` is of the same dimension as hierarchy `{axis.name}`, in which a "
@@ -260,7 +260,7 @@ class _Shifter:
         return {GrainAttribute(axis.role, name) for name in names}
 
     def _concerns(self, expression: exp.Expression, role: Role) -> bool:
-        return any(self._query.attributes[place].role == role for place in references(expression, Ref.ATTRIBUTE))
+        return any(self._query.attributes[at].role == role for at in references(expression, Ref.ATTRIBUTE))
 
     def _attribute_of(self, place: int) -> GrainAttribute | None:
         attribute_place = attribute_at(self._query.keys[place])

@@ -33,7 +33,7 @@ def empty_member_queries(
     if not query.metrics:
         return ()
     behind = [frozenset(references(key, Ref.ATTRIBUTE)) for key in query.keys]
-    shown = {place for places in behind for place in places}
+    shown = {at for places in behind for at in places}
     whole = {
         bound.attribute.role
         for fact_query in parts
@@ -59,8 +59,8 @@ def _member_query(
         what = query.members[0].key.upper() if query.members else role.query_name(role.dimension)
         reason = f'all members of `{role.dimension}` are shown (`filter_empty: "no"`), also those without facts'
         raise UnsupportedQueryError(what, reason, "Ask for its attributes by themselves, in keys and in conditions.")
-    used = {place for number in keys for place in behind[number]}
-    used |= {place for condition in conditions for place in references(condition, Ref.ATTRIBUTE)}
+    used = {at for number in keys for at in behind[number]}
+    used |= {at for condition in conditions for at in references(condition, Ref.ATTRIBUTE)}
     wanted = {place: GrainAttribute(Role(role.dimension), query.attributes[place].name) for place in sorted(used)}
     for dataset in member_datasets(model.dimensions[role.dimension]):
         reached = paths.attributes_of(dataset)

@@ -38,8 +38,8 @@ def several_members(query: ModelQuery, fact_query: FactQuery) -> tuple[BoundAttr
 
 def fixed_places(query: ModelQuery, fact_query: FactQuery) -> Iterable[int]:
     """Places of attributes that are grouping keys by themselves, or that WHERE holds to one value of their name."""
-    keys = (attribute_at(query.keys[place]) for place in fact_query.keys)
-    fixed = {place for place in keys if place is not None} | set(pinned_by(fact_query.where))
+    keys = (attribute_at(query.keys[key_place]) for key_place in fact_query.keys)
+    fixed = {at for at in keys if at is not None} | set(pinned_by(fact_query.where))
     return fixed - set(fact_query.columns)
 
 

@@ -353,25 +353,25 @@ def select_moved_rows(
     keys: Mapping[int, str],
     metrics: Mapping[str, str],
 ) -> exp.Select:
-    """Rows of a part, at the members at which they are shown.
+    """The rows of a fact query, at the members at which they are shown.
 
     Args:
-        places: names of the part's rows and of the members.
+        places: names of the tables of the rows and of the members.
         keys: names of all keys, by place.
-        metrics: name of each metric to the function that brings several members together; empty when there is one.
+        metrics: by name of the metric: the function that combines several members; empty when there is one member.
     """
-    part, members = places
-    select = exp.Select().from_(exp.Table(this=identifier(part)), copy=False)
+    rows, members = places
+    select = exp.Select().from_(exp.Table(this=identifier(rows)), copy=False)
     join_members(
-        calendar, move, select, members, {place: (name, column_of(name, part)) for place, name in keys.items()}
+        calendar, move, select, members, {place: (name, column_of(name, rows)) for place, name in keys.items()}
     )
     from_member = {place for place, _ in calendar.shown}
-    values = [column_of(name, _SHOWN if place in from_member else part) for place, name in keys.items()]
+    values = [column_of(name, _SHOWN if place in from_member else rows) for place, name in keys.items()]
     for value in values:
         select.select(value.copy(), copy=False)
     functions = set(metrics.values())
     for name, function in metrics.items():
-        value = column_of(name, part)
+        value = column_of(name, rows)
         select.select(named(over_members(function, value), name) if function else value, copy=False)
     if functions - {""}:
         select.group_by(*values, copy=False)

@@ -71,7 +71,7 @@ class DefaultMembers:
 
     def _is_meant(self, default: DefaultMember, hierarchy: Hierarchy, dimension: Dimension, role: Role) -> bool:
         """Whether the default member holds: a query that names a level, or its alias, chooses its members itself."""
-        attributes = (self._query.attributes[place] for place in _used_places(self._query))
+        attributes = (self._query.attributes[at] for at in _used_places(self._query))
         used = {attribute.name for attribute in attributes if attribute.role == role}
         own = {
             name
@@ -148,8 +148,8 @@ def check_aggregatable(
         if (attribute.role.dimension, attribute.name) not in model.not_added_up or attribute in fixed:
             continue
         rule = model.dimensions[attribute.role.dimension].attributes[attribute.name]
-        for place in metrics:
-            pinned = {**pinned_by(query.slices.get(place)), **pinned_by(query.filters.get(place))}
+        for metric_place in metrics:
+            pinned = {**pinned_by(query.slices.get(metric_place)), **pinned_by(query.filters.get(metric_place))}
             own = {query.attributes[at] for at in pinned}
             if attribute not in own:
                 name = attribute.query_name
@@ -157,12 +157,12 @@ def check_aggregatable(
                     f"the model says that members of `{name}` are not added up (`is_aggregatable: false`, {rule.where})"
                 )
                 remedy = f"Group by `{name}`, or filter it to one value."
-                raise UnsupportedQueryError(query.metrics[place] or "COUNT(*)", reason, remedy)
+                raise UnsupportedQueryError(query.metrics[metric_place] or "COUNT(*)", reason, remedy)
 
 
 def _used_places(query: ModelQuery) -> set[int]:
     plain = (*query.keys, *query.members, query.where, *query.filters.values())
-    return {place for expression in plain for place in references(expression, Ref.ATTRIBUTE)}
+    return {at for expression in plain for at in references(expression, Ref.ATTRIBUTE)}
 
 
 def _roles_of(frame: Frame | None) -> set[Role]:
