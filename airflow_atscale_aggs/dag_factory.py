@@ -1,4 +1,4 @@
-"""DAGs in a few lines: batch builds, maintenance."""
+"""Makes the DAGs of batch builds and of maintenance."""
 
 from __future__ import annotations
 
@@ -118,14 +118,14 @@ def maintenance_dag(
         ]
         chain(*steps)
         names = [step.task_id for step in steps]
-        # Beside the last step, not after it: as the only leaf it would make every run a success.
+        # The report stands beside the last step. As the only leaf it would make every run a success.
         report = ReportMaintenanceOperator(task_id="report", model=model, step_task_ids=names, **common)
         steps >> report
     return dag
 
 
 def _params(max_concurrent_builds: int, build_type: str) -> dict[str, Param]:
-    """The form of a run."""
+    """The parameters that the form of a run shows."""
     return {
         "build_type": Param(
             build_type,

@@ -1,4 +1,4 @@
-"""A batch build as a task group inside anybody's DAG."""
+"""Makes a batch build as a task group inside any DAG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an Airflow connection to the engine's workspace, and from the engine's errors to Airflow's.
+"""Opens the engine's workspace from an Airflow connection, and turns the engine's errors into Airflow's.
 
 The engine is imported inside methods: a DAG file that imports operators must not pay for SQL libraries.
 """
@@ -50,7 +50,7 @@ class AggregatesHook(BaseHook):
         self.aggs_conn_id = aggs_conn_id
 
     def get_conn(self) -> Workspace:
-        """The workspace; close it, or use it in a ``with`` block.
+        """Open the workspace. Close it afterwards, or use it in a ``with`` block.
 
         Raises:
             AirflowFailException: the connection does not say where registry or warehouse are.
@@ -64,7 +64,7 @@ class AggregatesHook(BaseHook):
 
     @contextlib.contextmanager
     def get_registry(self) -> Iterator[Registry]:
-        """Only the registry, for those who look and do not build. Raises as `get_conn`."""
+        """Open only the registry, for tasks that read and do not build. It raises the errors of `get_conn`."""
         registry = self._registry(self.get_connection(self.aggs_conn_id))
         try:
             yield registry
@@ -97,7 +97,7 @@ class AggregatesHook(BaseHook):
         return self.answer(sql, parameters=parameters, **options).rows
 
     def test_connection(self) -> tuple[bool, str]:
-        """Open both databases; used by the Test button. Whatever is wrong is told in a sentence, never raised."""
+        """Open both databases, for Airflow's Test button. An error is returned as a sentence and never raised."""
         from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 
         try:
@@ -174,7 +174,7 @@ class AggregatesHook(BaseHook):
 
 
 def _sql_engine(connection: Connection) -> Engine:
-    """What Airflow's own hook of a connection gives for SQL. Raises AirflowFailException where it gives nothing."""
+    """The SQLAlchemy engine that Airflow's own hook of a connection gives. Raises AirflowFailException if it gives none."""
     try:
         engine: Engine = connection.get_hook().get_sqlalchemy_engine()
     except (AirflowException, AttributeError, ImportError, TypeError) as error:
@@ -210,10 +210,10 @@ def read_settings() -> Settings:
 
 @contextlib.contextmanager
 def airflow_errors() -> Iterator[None]:
-    """Decides in one place what Airflow does about an error of the engine.
+    """The one place that decides what Airflow does about an error of the engine.
 
-    Worth retrying (connection, lock, deadlock, another batch under way, attempts left): raised as it is, Airflow retries.
-    Everything else would fail again: AirflowFailException with the same sentence, no retry.
+    An error that is worth a retry (connection, lock, deadlock, another batch under way, attempts left) is raised unchanged, and
+    Airflow retries. Every other error would occur again. It becomes an AirflowFailException with the same sentence: no retry.
     """
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 
@@ -226,7 +226,7 @@ def airflow_errors() -> Iterator[None]:
 
 
 def is_worth_retrying(error: Exception) -> bool:
-    """Whether Airflow's next try may end better."""
+    """Whether Airflow's next try may succeed."""
     from airflow_atscale_aggs.engine.errors import BatchHeldError, BuildFailedError
 
     if isinstance(error, BuildFailedError):

@@ -1,4 +1,4 @@
-"""From a URL, with or without an Airflow connection in it, to a file system."""
+"""Opens the file system of a URL, with or without an Airflow connection in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a PostgreSQL connection as Airflow people have it to a URL that libpq reads.
+"""Turns an Airflow connection to PostgreSQL into a URL that libpq can read.
 
 An Airflow connection carries extras that are not options of libpq: of Airflow's PostgreSQL hook (``cursor``, ``iam``), of other tools, or nested
 JSON. libpq refuses a URL with an option that it does not know, so only its own options go into the URL.
@@ -57,7 +57,7 @@ def extras_of(connection: Connection) -> Mapping[str, Any]:
 
 
 def _url(options: Mapping[str, str]) -> str:
-    """Percent-encoded all through: libpq takes a plus sign for a plus sign, SQLAlchemy for a space."""
+    """The text with percent encoding. A plus sign is encoded as well: libpq reads it as a plus sign, SQLAlchemy as a space."""
     text = {key: quote(value, safe="") for key, value in options.items()}
     user, password = text.get("user", ""), text.get("password")
     account = f"{user}{'' if password is None else f':{password}'}@" if user or password else ""
@@ -88,7 +88,7 @@ def _plain(conn_id: str, key: str, value: Any) -> str:
 
 
 def _libpq_options() -> frozenset[str]:
-    """What the installed client library knows."""
+    """The options that the installed client library knows."""
     try:
         from psycopg.pq import Conninfo
     except ImportError as error:
@@ -102,7 +102,7 @@ def _is_on(value: Any) -> bool:
 
 
 def _token_of(connection: Connection) -> tuple[str, str, int]:
-    """User, short-lived password and port from Airflow's own PostgreSQL hook, which knows the clouds."""
+    """User, short-lived password and port from Airflow's own PostgreSQL hook, which can ask cloud services for them."""
     try:
         from airflow.providers.postgres.hooks.postgres import PostgresHook
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Passwords inside URLs: found, put in, and hidden from whoever looks at connections."""
+"""Finds passwords in URLs, puts them in, and hides them where Airflow shows connections."""
 
 from __future__ import annotations
 

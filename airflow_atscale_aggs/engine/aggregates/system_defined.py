@@ -144,7 +144,7 @@ class SystemDefiner:
             }
         return by_names
 
-    def _share(self, facts: tuple[str, ...], metrics: tuple[str, ...]) -> _Shared:
+    def _share(self, fact_names: tuple[str, ...], metrics: tuple[str, ...]) -> _Shared:
         pieces: dict[str, _Pieces] = {}
         lacking: list[str] = []
         for name in metrics:
@@ -152,10 +152,10 @@ class SystemDefiner:
             lacking += resolved.lacking
             for fact, measures_by_key in resolved.pieces.items():
                 pieces.setdefault(fact, {}).update(measures_by_key)
-        lacking += self._lacking_facts(facts, metrics, pieces)
+        lacking += self._lacking_facts(fact_names, metrics, pieces)
         measures = {
             fact: tuple([pieces[fact][key] for key in sorted(pieces[fact])]) if fact in pieces else (row_count(fact),)
-            for fact in facts
+            for fact in fact_names
         }
         key = measures_text(str(measure) for by_key in measures.values() for measure in by_key)
         return _Shared(measures, key, tuple(dict.fromkeys(lacking)))
@@ -177,9 +177,9 @@ class SystemDefiner:
         resolved_metric = self._by_metric[name] = _Metrics(pieces, tuple(lacking))
         return resolved_metric
 
-    def _lacking_facts(self, facts: Sequence[str], metrics: Sequence[str], needed: Iterable[str]) -> list[str]:
+    def _lacking_facts(self, fact_names: Sequence[str], metrics: Sequence[str], needed: Iterable[str]) -> list[str]:
         lacking = []
-        for fact in facts:
+        for fact in fact_names:
             dataset = self._model.datasets.get(fact)
             if dataset is None:
                 lacking.append(_describe_lack("dataset", fact, self._model.datasets))
@@ -187,9 +187,9 @@ class SystemDefiner:
                 lacking.append(f"permission to aggregate dataset `{fact}` (`allow_aggregates: false`)")
         asked = ", ".join(f"`{name}`" for name in metrics)
         lacking += [
-            f"metrics {asked} on {', '.join(facts)} alone: they need dataset `{fact}` as well"
+            f"metrics {asked} on {', '.join(fact_names)} alone: they need dataset `{fact}` as well"
             for fact in needed
-            if fact not in facts
+            if fact not in fact_names
         ]
         return lacking
 

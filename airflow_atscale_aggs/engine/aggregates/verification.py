@@ -158,14 +158,16 @@ def tolerance(rows: int, roundoff: float) -> float:
     return max(LEAST_TOLERANCE, 4 * rows * roundoff)
 
 
-def differences(verification: Verification, facts: Totals, table: Totals) -> tuple[Difference, ...]:
+def differences(verification: Verification, fact_totals: Totals, table_totals: Totals) -> tuple[Difference, ...]:
     """The measures whose total over the table is not that over the facts, the row count first."""
-    rows = facts[verification.rows]
-    if rows != "0" and table[TABLE_ROWS] == "0":
+    rows = fact_totals[verification.rows]
+    if rows != "0" and table_totals[TABLE_ROWS] == "0":
         return (Difference(verification.rows, "", shown(rows), "0, the table is empty"),)
     return tuple(
-        Difference(name, "", shown(facts[name]), shown(table[name]))
-        for name in _differing(verification, facts, table, [n for n in verification.table.names if n != TABLE_ROWS])
+        Difference(name, "", shown(fact_totals[name]), shown(table_totals[name]))
+        for name in _differing(
+            verification, fact_totals, table_totals, [n for n in verification.table.names if n != TABLE_ROWS]
+        )
     )
 
 
@@ -187,13 +189,13 @@ def first_disagreement(verification: Verification, totals: Totals, other: Totals
     return next(iter(_differing(verification, totals, other, names)), "")
 
 
-def undecidable(verification: Verification, facts: Totals) -> tuple[str, ...]:
+def undecidable(verification: Verification, fact_totals: Totals) -> tuple[str, ...]:
     """The measures whose totals say nothing: floating sums over more rows than their precision can tell apart."""
-    rows = _whole(facts[verification.rows])
+    rows = _whole(fact_totals[verification.rows])
     return tuple(
         f"`{name}`: floating sums over {rows:,} rows are not precise enough to be compared"
         for name, roundoff in sorted(verification.roundoff.items())
-        if (facts.get(name) or "").startswith(_FLOATING) and tolerance(rows, roundoff) > _MOST_TOLERANCE
+        if (fact_totals.get(name) or "").startswith(_FLOATING) and tolerance(rows, roundoff) > _MOST_TOLERANCE
     )
 
 
@@ -229,13 +231,15 @@ def shown(text: str | None) -> str:
     return "NULL" if text is None else text.removeprefix(_FLOATING)
 
 
-def _differing(verification: Verification, facts: Totals, others: Totals, names: Sequence[str]) -> list[str]:
+def _differing(verification: Verification, totals: Totals, other_totals: Totals, names: Sequence[str]) -> list[str]:
     """The names under which two totals disagree, the row count first."""
-    most = max(_whole(facts[verification.rows]), _whole(others[verification.rows]))
+    most = max(_whole(totals[verification.rows]), _whole(other_totals[verification.rows]))
     return [
         name
         for name in sorted(names, key=lambda name: name != verification.rows)
-        if not _agree(facts[name], others[name], facts.get(scale_of(name)), verification.roundoff.get(name), most)
+        if not _agree(
+            totals[name], other_totals[name], totals.get(scale_of(name)), verification.roundoff.get(name), most
+        )
     ]
 
 
