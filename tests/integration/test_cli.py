@@ -168,7 +168,7 @@ def test_a_failed_build_says_how_to_go_on(folder: Path) -> None:
         connection.execute("ALTER TABLE sales_table RENAME TO sales")
 
     assert code == 1
-    assert "failed: by_day_and_shop: duckdb:" in err
+    assert "failed: by_day_and_shop: The warehouse refused a statement. duckdb:" in err
     assert f"--resume {batch}" in err
     assert _run(folder, "build", "tiny_sales", "--resume", batch)[0] == 0
 
