@@ -29,11 +29,11 @@ def build_lineage(*, url: str, dialect: str, sql: str, outputs: Sequence[str], r
         from openlineage.client.facet_v2 import output_statistics_output_dataset, sql_job
     except ImportError:
         return None
-    from airflow_atscale_aggs.engine.sql.statements import tables_read
+    from airflow_atscale_aggs.engine.sql.statements import find_source_tables
 
     namespace, prefix = dataset_namespace(url)
     statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows)
-    inputs: list[Dataset] = [InputDataset(namespace, f"{prefix}{name}") for name in tables_read(sql, dialect)]
+    inputs: list[Dataset] = [InputDataset(namespace, f"{prefix}{name}") for name in find_source_tables(sql, dialect)]
     output_datasets: list[Dataset] = [
         OutputDataset(namespace, f"{prefix}{name}", outputFacets={"outputStatistics": statistics}) for name in outputs
     ]

@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import Calcula
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
 from airflow_atscale_aggs.engine.rewriting.split.empty_member_parts import empty_member_queries
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import split_by_fact
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -386,7 +386,7 @@ def _answer(model: SemanticModel, sql: str) -> list[str]:
         for one in model.datasets.values()
         if one.table
     }
-    dialect = dialect_named("postgres")
+    dialect = find_dialect("postgres")
     sources, facts = Sources(model.datasets, physical, dialect), _Everything()
     try:
         select = sqlglot.parse_one(sql, dialect="postgres")

@@ -19,9 +19,9 @@ import pytest
 from sqlglot import ParseError, exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
-from airflow_atscale_aggs.engine.sql.functions.types import type_named
+from airflow_atscale_aggs.engine.sql.functions.types import find_type
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render
 from tests.support.oracles.function_grid import COLUMNS, ERROR, Comparison, answers, compared, grid
 from tests.support.oracles.function_surface import AGGREGATES, SURFACE
@@ -29,7 +29,7 @@ from tests.support.oracles.function_surface import AGGREGATES, SURFACE
 PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
 _OTHER_SPELLINGS = {"Year", "Month", "Day", "Quarter"}
 """Functions of other dialects that the parser knows, as it knows YEAR(x): read as EXTRACT, which is tried."""
-_TYPES = {name: type_named(kind.casefold()) for name, kind in COLUMNS.items()}
+_TYPES = {name: find_type(kind.casefold()) for name, kind in COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,16 @@ def others(truth: Engine) -> Iterator[dict[str, Engine]]:
     connection.close()
 
 
-def translated(expression: str, dialect: str) -> str:
+def translate(expression: str, dialect: str) -> str:
     """An expression as a query on a model would have it on a warehouse."""
-    row = dialect_named(dialect)
+    row = find_dialect(dialect)
     (statement,) = parse_text(f"SELECT {expression}", "postgres")
     assert statement is not None
     node = statement.expressions[0]
     translator = translator_of("postgres", row)
     if translator is None:
         return render(node, row)
-    value = translator.translated(
+    value = translator.translate(
         node, lambda part: _TYPES[part.name] if isinstance(part, exp.Column) and part.name in _TYPES else None
     )
     return render(value.sql, row)
@@ -103,7 +103,7 @@ def found(truth: Engine, others: Mapping[str, Engine]) -> dict[tuple[str, str, s
 
 def _compared(expression: str, true: list[Any], engine: Engine, *, of_all: bool) -> Comparison:
     try:
-        sql = translated(expression, engine.dialect)
+        sql = translate(expression, engine.dialect)
     except (UnsupportedQueryError, ParseError) as error:
         reason = error.reason if isinstance(error, UnsupportedQueryError) else str(error)
         is_error = all(value == ERROR for value in true)
@@ -132,7 +132,7 @@ def test_through_parser_and_printer_postgresql_stays_itself(found: dict[Any, lis
 
 def test_everything_that_is_translated_is_compared() -> None:
     """A function that no expression of the surface tries is not passed on to a warehouse."""
-    translator = translator_of("postgres", dialect_named("duckdb"))
+    translator = translator_of("postgres", find_dialect("duckdb"))
     assert translator is not None
     tried: set[str] = set()
     for functions in SURFACE.values():
@@ -141,7 +141,7 @@ def test_everything_that_is_translated_is_compared() -> None:
                 with contextlib.suppress(ParseError):
                     tried |= _nodes(expression)
 
-    assert sorted(translator.known - tried - _OTHER_SPELLINGS) == []
+    assert sorted(translator.supported_names - tried - _OTHER_SPELLINGS) == []
 
 
 def _nodes(expression: str) -> set[str]:

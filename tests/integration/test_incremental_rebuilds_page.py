@@ -17,8 +17,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
-from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_finer_than_kept, within
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
+from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_finer_than_kept, range_condition
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
@@ -143,7 +143,7 @@ def test_decimals_of_38_digits_without_fraction_are_supported_on_snowflake_only(
     dialect: str, data_type: str, expected: IndicatorKind | None
 ) -> None:
     """Other decimals nowhere."""
-    assert indicator_kind(data_type, dialect_named(dialect)) is expected
+    assert indicator_kind(data_type, find_dialect(dialect)) is expected
 
 
 def test_other_types_are_refused_when_the_model_is_deployed(workspace: Workspace, tmp_path: Path) -> None:
@@ -166,12 +166,12 @@ def test_other_types_are_refused_when_the_model_is_deployed(workspace: Workspace
 )
 def test_bigquery_prunes_partitions_by_timestamp(kind: IndicatorKind, literal: str) -> None:
     """The partition column itself is compared with a literal of its own type."""
-    dialect = dialect_named("bigquery")
+    dialect = find_dialect("bigquery")
     source = Sources(
         {"sales": Dataset(name="sales", table="sales", columns={})}, {(None, None, "sales"): {"i": ""}}, dialect
     )["sales"]
 
-    condition = within(RowRange(column="i", kind=kind, after=_PAGE * 1000), source, "f")
+    condition = range_condition(RowRange(column="i", kind=kind, after=_PAGE * 1000), source, "f")
 
     assert condition is not None
     assert render(condition, dialect) == f"`f`.`i` > {literal}"

@@ -42,7 +42,7 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
 def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
     """The aggregates that answer, and why others do not; the answer is that of the SQL itself."""
     with workspace.warehouse.session() as session:
-        names, wanted = session.fetch_named(sql)
+        names, wanted = session.fetch_with_names(sql)
     found = answer(workspace, sql)
     assert same_rows(found.rows, wanted) == "", found.plan.sql
     assert (found.columns, found.fallback_reason) == (names, "")

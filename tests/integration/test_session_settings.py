@@ -169,7 +169,7 @@ def test_verification_runs_under_the_settings_of_the_build(deployed: str, open_w
     assert {str(one.finding) for one in report.instances} == {"agrees"}
     with workspace.warehouse.session() as session:
         before = session.settings()
-        with session.under({"TimeZone": "Asia/Tokyo"}):
+        with session.apply_settings({"TimeZone": "Asia/Tokyo"}):
             assert session.settings()["TimeZone"] == "Asia/Tokyo"
         assert session.settings() == before
 

@@ -137,24 +137,26 @@ def _edges_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A semi-additive metric adds up over its dimension."""
     patch.setattr(
         composing._Group,
-        "_prepared",
+        "_prepare_rows",
         lambda self, keys, others: [
-            *self._rows.prepared(keys, others),
-            *(composing.exp.true() for _ in self._part.edges),
+            *self._rows.prepare_groups(keys, others),
+            *(composing.exp.true() for _ in self._fact_query.edges),
         ],
     )
 
 
 def _last_is_first(patch: pytest.MonkeyPatch) -> None:
     """The other end is taken."""
-    plain = FactRows._is_edge
-    patch.setattr(FactRows, "_is_edge", lambda self, edge, groups: plain(self, replace(edge, is_last=False), groups))
+    plain = FactRows._edge_condition
+    patch.setattr(
+        FactRows, "_edge_condition", lambda self, edge, groups: plain(self, replace(edge, is_last=False), groups)
+    )
 
 
 def _edges_are_everywhere(patch: pytest.MonkeyPatch) -> None:
     """The last member of all rows is taken for that of each group."""
-    plain = FactRows._is_edge
-    patch.setattr(FactRows, "_is_edge", lambda self, edge, groups: plain(self, edge, ()))
+    plain = FactRows._edge_condition
+    patch.setattr(FactRows, "_edge_condition", lambda self, edge, groups: plain(self, edge, ()))
 
 
 @pytest.mark.parametrize("plant", [None, _edges_are_forgotten, _last_is_first, _edges_are_everywhere])

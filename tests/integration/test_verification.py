@@ -228,7 +228,7 @@ def test_off_compares_nothing(duckdb_workspace: Workspace, monkeypatch: pytest.M
     report = run_batch(duckdb_workspace, _MODEL, owner="me", on_event=events.append)
 
     assert "verified" not in {one.kind for one in events}
-    verified = [duckdb_workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+    verified = [duckdb_workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
     assert {one.level if one else "" for one in verified} == {"off"}
 
 
@@ -358,7 +358,7 @@ def test_without_snapshots_facts_that_stay_are_verified(duckdb_workspace: Worksp
     workspace = _without_snapshots(duckdb_workspace)
 
     report = run_batch(workspace, _MODEL, owner="me")
-    verified = [workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
 
     assert [one.totals[_ROWS] if one and one.totals else None for one in verified] == ["60"] * 4
 
@@ -387,7 +387,7 @@ def test_floating_amounts_raise_no_false_alarm(workspace: Workspace, kind: str) 
 
     report = run_batch(workspace, _MODEL, owner="me")
 
-    verified = [workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
     assert [one.undecided if one else None for one in verified] == [()] * 4
     found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
     assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
@@ -406,7 +406,7 @@ def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_u
 
         report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
-        verified = [workspace.registry.verified(one.id, one.attempt) for one in report.instances]
+        verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
         found = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
     reason = "the comparison failed: value out of range: overflow"
     assert {one.status.value for one in report.instances} == {"active"}

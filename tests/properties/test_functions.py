@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
-from airflow_atscale_aggs.engine.sql.functions.types import type_named
+from airflow_atscale_aggs.engine.sql.functions.types import find_type
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render
 from tests.support.oracles.function_grid import ERROR, is_same
 
@@ -33,8 +33,8 @@ _KINDS = {
     "ts": "TIMESTAMP",
     "p": "BOOLEAN",
 }
-_TYPES = {name: type_named(kind.casefold()) for name, kind in _KINDS.items()}
-_DUCKDB = dialect_named("duckdb")
+_TYPES = {name: find_type(kind.casefold()) for name, kind in _KINDS.items()}
+_DUCKDB = find_dialect("duckdb")
 
 _LETTERS = st.text("abAB %_\\.é1-", max_size=6)
 _VALUES = st.fixed_dictionaries(
@@ -232,7 +232,7 @@ def _translated(expression: str) -> str | None:
     translator = translator_of("postgres", _DUCKDB)
     assert translator is not None
     try:
-        value = translator.translated(
+        value = translator.translate(
             statement.expressions[0], lambda part: _TYPES.get(part.name) if isinstance(part, exp.Column) else None
         )
     except UnsupportedQueryError:

@@ -66,7 +66,7 @@ class _Warehouse:
         yield self
 
     @contextlib.contextmanager
-    def hurried(self) -> Iterator[None]:
+    def wait_briefly(self) -> Iterator[None]:
         """Nobody else holds a lock."""
         yield
 

@@ -68,7 +68,7 @@ def _average_of_averages(patch: pytest.MonkeyPatch) -> None:
         pieces = [
             StoredMeasure(one, self._needed.fact, wanted.column) for one in (StoredFunction.SUM, StoredFunction.COUNT)
         ]
-        total, count = (self._rows.stored(piece) for piece in pieces)
+        total, count = (self._rows.stored_column(piece) for piece in pieces)
         return exp.Avg(
             this=exp.Div(
                 this=exp.cast(total, "double"), expression=exp.Nullif(this=count, expression=exp.Literal.number(0))
@@ -84,7 +84,7 @@ def _no_regrouping(patch: pytest.MonkeyPatch) -> None:
 
     def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         is_sum = measure.function is StoredFunction.SUM
-        return exp.Max(this=self.stored(measure)) if is_sum else plain(self, measure)
+        return exp.Max(this=self.stored_column(measure)) if is_sum else plain(self, measure)
 
     patch.setattr(InstanceRows, "roll_up", roll_up)
 
@@ -95,12 +95,12 @@ def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "not_single_rows", lambda query, part: ())
     patch.setattr(aggregate_index.InstanceIndex, "_only_grain", lambda self, query, part: -1)
     patch.setattr(miss, "fragile_metrics", lambda part: ())
-    patch.setattr(AggregateRows, "_only", lambda self, metric, only: exp.Sum(this=_distinct(self, metric)))
+    patch.setattr(AggregateRows, "_only_stored_value", lambda self, metric, only: exp.Sum(this=_distinct(self, metric)))
 
 
 def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expression:
     function = StoredFunction.COUNT_DISTINCT if metric.method == "count distinct" else StoredFunction.SUM_DISTINCT
-    return rows._rows.stored(StoredMeasure(function, rows._needed.fact, metric.column))
+    return rows._rows.stored_column(StoredMeasure(function, rows._needed.fact, metric.column))
 
 
 def _names_are_keys(patch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def _a_least_is_a_sum(patch: pytest.MonkeyPatch) -> None:
 
     def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         is_greatest = measure.function is StoredFunction.MAXIMUM
-        return exp.Min(this=self.stored(measure)) if is_greatest else plain(self, measure)
+        return exp.Min(this=self.stored_column(measure)) if is_greatest else plain(self, measure)
 
     patch.setattr(InstanceRows, "roll_up", roll_up)
 

@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import (
     Claim,
     UniqueKey,
-    dependencies_wanted,
+    find_wanted_dependencies,
     implied_dependencies,
     keys_to_prove,
     proof_statement,
@@ -46,7 +46,7 @@ class Proofs:
     def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
         """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
         self._ask(session, keys_to_prove(parts))
-        wanted = dependencies_wanted(parts, self.facts)
+        wanted = find_wanted_dependencies(parts, self.facts)
         implied = implied_dependencies(wanted, self.facts)
         self.facts = replace(self.facts, functional=self.facts.functional | implied)
         self._ask(session, sorted(wanted - implied))
@@ -63,7 +63,7 @@ class Proofs:
         new = [claim for claim in claims if claim not in self.asked]
         if not new:
             return
-        with session.hurried() if self.is_hurried else contextlib.nullcontext():
+        with session.wait_briefly() if self.is_hurried else contextlib.nullcontext():
             self.facts = prove_claims(session, self.facts, new, self.sources)
         unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
         self.facts = with_seen(self.facts, unanswered & self.seen)

@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.surroundings import SeenTable, Surroundings
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset, ExistingTables, TableColumns, TableKey, table_key
-from airflow_atscale_aggs.engine.sql.dependence import settings_needed
+from airflow_atscale_aggs.engine.sql.dependence import find_needed_settings
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.probes import Claim, UniqueKey
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -135,7 +135,7 @@ def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, .
     if step.settings_needed is not None:
         return step.settings_needed
     try:
-        return settings_needed(part, sources)
+        return find_needed_settings(part, sources)
     except DefinitionError:
         settings = sources.dialect.session_settings
         return () if settings is None else tuple(settings.reach)

@@ -31,7 +31,7 @@ from airflow_atscale_aggs.engine.planning.ordering import (
 from airflow_atscale_aggs.engine.planning.segment_steps import SegmentComposer, SegmentContext
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
-from airflow_atscale_aggs.engine.sql.dependence import settings_needed
+from airflow_atscale_aggs.engine.sql.dependence import find_needed_settings
 from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table, view_names
@@ -325,7 +325,7 @@ class _StepComposer:
             verification=self._verification(candidate.part, target) if segments is None else segments.verification(),
             increment=None if segments is None else segments.increment(),
             full_reason=step_part.full_reason,
-            settings_needed=settings_needed(candidate.part, self._given.sources),
+            settings_needed=find_needed_settings(candidate.part, self._given.sources),
         )
 
     def _table_name(self, step_part: _Prepared) -> str:

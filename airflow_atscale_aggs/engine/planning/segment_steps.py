@@ -18,9 +18,9 @@ from airflow_atscale_aggs.engine.aggregates.verification import GroupsQuery, Ver
 from airflow_atscale_aggs.engine.planning.increments import Segmented
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
-from airflow_atscale_aggs.engine.sql.derivations import combined, select_from_instance, united
+from airflow_atscale_aggs.engine.sql.derivations import combine_segments, select_from_instance, unite_segments
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
-from airflow_atscale_aggs.engine.sql.indicator_lookup import within
+from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import segment_table, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.source_descriptions import identities_query, table_mark
@@ -109,12 +109,12 @@ class SegmentComposer:
         """How the new segments together are compared with the facts of their range."""
         context, only = self._context, self._decision.covered_range
         tables = [self._target(number) for number, _ in self._numbered]
-        target = exp.Subquery(this=united(self._part, tables))
+        target = exp.Subquery(this=unite_segments(self._part, tables))
         groups = None
         if context.level in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
             groups = context.verifications.groups_query(
                 self._part,
-                exp.Subquery(this=combined(self._part, tables, context.sources)),
+                exp.Subquery(this=combine_segments(self._part, tables, context.sources)),
                 is_sample=context.level is VerificationLevel.SAMPLE,
                 only=only,
             )
@@ -122,7 +122,7 @@ class SegmentComposer:
 
     def shown(self) -> exp.Query:
         """What the stable view selects: rows of the segments, combined."""
-        return combined(self._part, [table(self._relation, self._context.schema)], self._context.sources)
+        return combine_segments(self._part, [table(self._relation, self._context.schema)], self._context.sources)
 
     def _new(self, number: int, rows: RowRange) -> NewSegment:
         dialect = self._context.sources.dialect
@@ -161,9 +161,9 @@ class SegmentComposer:
             analyze_sql=settled.analyze_sql,
             merges=tuple(segment.key for segment in merged),
             checksum=add_checksums(segment.checksum for segment in merged),
-            create_sql=self._create(1, combined(self._part, tables, context.sources)),
+            create_sql=self._create(1, combine_segments(self._part, tables, context.sources)),
             verification=context.verifications.merging(
-                self._part, self._target(1), exp.Subquery(this=united(self._part, tables))
+                self._part, self._target(1), exp.Subquery(this=unite_segments(self._part, tables))
             ),
         )
 
@@ -201,7 +201,7 @@ class SegmentComposer:
     def _fact_rows(self, rows: RowRange) -> exp.Expression:
         source = self._context.sources[self._part.fact]
         counted = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(source.relation(_FACT), copy=False)
-        condition = within(rows, source, _FACT)
+        condition = range_condition(rows, source, _FACT)
         return counted if condition is None else counted.where(condition, copy=False)
 
     def _create(self, number: int, select: exp.Expression) -> str:
@@ -210,7 +210,7 @@ class SegmentComposer:
 
     def _view(self, tables: Sequence[exp.Table]) -> str:
         view = table(self._relation, self._context.schema)
-        return render(create_view(view, united(self._part, tables)), self._context.sources.dialect)
+        return render(create_view(view, unite_segments(self._part, tables)), self._context.sources.dialect)
 
     def _target(self, number: int) -> exp.Table:
         return table(segment_table(self._relation, number), self._context.schema)

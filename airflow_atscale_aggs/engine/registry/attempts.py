@@ -18,10 +18,10 @@ from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegist
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
-from airflow_atscale_aggs.engine.registry.segment_records import record_parts, write_down_segments
+from airflow_atscale_aggs.engine.registry.segment_records import record_parts, record_planned_segments
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
-# The statements of every build are made once: making them costs more than running them.
+# These statements are made once for all builds, because making one costs more than running it.
 _SELECT_LOCKED = (
     select(instances, batches.c.status.label("batch_status"))
     .join(batches, batches.c.id == instances.c.batch_id)
@@ -156,7 +156,7 @@ class AttemptWrites(RegistryReader):
         return self._finish(claim, AttemptStatus.FAILED, _FAIL, {"new_error": error}, now)
 
     def keep_done(self, instance_id: str, *, allowance: str) -> None:
-        """Note the allowance under which a DONE instance was looked at and left."""
+        """Record the allowance under which a DONE instance was found and not built again."""
         with self.database.writing() as connection:
             connection.execute(
                 update(instances)
@@ -164,7 +164,7 @@ class AttemptWrites(RegistryReader):
                 .values(allowance=allowance)
             )
 
-    def mark_dropped(self, instance_id: str, number: int, now: datetime) -> None:
+    def record_drop(self, instance_id: str, number: int, now: datetime) -> None:
         """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
         with self.database.writing() as connection:
             connection.execute(
@@ -202,11 +202,11 @@ class AttemptWrites(RegistryReader):
             "started_at": now,
         }
         connection.execute(_INSERT_ATTEMPT, attempt)
-        write_down_segments(connection, step, number)
+        record_planned_segments(connection, step, number)
 
     @staticmethod
     def _move(connection: Connection, instance: InstanceRecord, values: dict[str, Any]) -> None:
-        moved = connection.execute(
+        moved_rows = connection.execute(
             update(instances)
             .where(
                 and_(
@@ -217,7 +217,7 @@ class AttemptWrites(RegistryReader):
             )
             .values(**values)
         ).rowcount
-        if not moved:
+        if not moved_rows:
             raise StaleStatusError(
                 "Instance", instance.id, f"{instance.status}, attempt {instance.attempt}", "moved on"
             )
@@ -229,18 +229,18 @@ class AttemptWrites(RegistryReader):
         statement: Update,
         values: dict[str, Any],
         now: datetime,
-        made: tuple[Verified | None, BuiltParts] | None = None,
+        verified_and_built: tuple[Verified | None, BuiltParts] | None = None,
     ) -> InstanceRecord:
         instance_id, number = claim.instance.id, claim.attempt
         with self.database.writing() as connection:
-            moved = connection.execute(
+            moved_rows = connection.execute(
                 statement, {"instance": instance_id, "expected_attempt": number, "now": now, **values}
             ).rowcount
-            if moved:
+            if moved_rows:
                 self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
-                if made is not None:
-                    self._keep_verified(connection, claim, made[0])
-                    record_parts(connection, claim, made[1], now)
+                if verified_and_built is not None:
+                    self._record_verification(connection, claim, verified_and_built[0])
+                    record_parts(connection, claim, verified_and_built[1], now)
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
                         update(batches)
@@ -248,20 +248,20 @@ class AttemptWrites(RegistryReader):
                         .values(failures=batches.c.failures + 1)
                     )
             row = connection.execute(_SELECT_ONE, {"instance": instance_id}).one()
-        found = instance_record(row)
-        if not moved:
+        instance = instance_record(row)
+        if not moved_rows:
             expected = f"{InstanceStatus.IN_PROGRESS}, attempt {number}"
-            raise StaleStatusError("Instance", instance_id, expected, f"{found.status}, attempt {found.attempt}")
-        return found
+            raise StaleStatusError("Instance", instance_id, expected, f"{instance.status}, attempt {instance.attempt}")
+        return instance
 
     @staticmethod
-    def _keep_verified(connection: Connection, claim: Claim, verified: Verified | None) -> None:
-        """With the key only where there are totals that other builds may use."""
+    def _record_verification(connection: Connection, claim: Claim, verified: Verified | None) -> None:
+        """Record how the attempt's table was verified; the key of its facts only with totals that other builds may use."""
         if verified is None:
             return
         values = {
             "new_key": verified.facts_key if verified.totals is not None else None,
-            "new_verified": documents.encode_verified(verified),
+            "new_verified": documents.encode_verification(verified),
         }
         connection.execute(_VERIFY_ATTEMPT, {"instance": claim.instance.id, "attempt_number": claim.attempt, **values})
 

@@ -34,35 +34,35 @@ def insert_many(
     if compiled.positiontup is None:
         connection.exec_driver_sql(str(compiled), [{**prepared, **row} for row in rows])
         return
-    take = _taking(tuple(rows[0]))
-    in_order = _taking([names.index(name) for name in compiled.positiontup])
+    take = _values_getter(tuple(rows[0]))
+    in_order = _values_getter([names.index(name) for name in compiled.positiontup])
     fixed = tuple(prepared.values())
     values = [in_order((*fixed, *take(row))) for row in rows]
     connection.exec_driver_sql(str(compiled), values)
 
 
-def _taking(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """What takes the values of some keys, in order, as a tuple."""
+def _values_getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that gets the values of some keys, in order, as a tuple."""
     take = itemgetter(*keys)
     return take if len(keys) > 1 else lambda of: (take(of),)
 
 
 def _copy(connection: Connection, table: str, same: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-    """By COPY, in one stream: PostgreSQL would answer every row of an INSERT by itself."""
+    """Insert rows with COPY, in one stream, because PostgreSQL answers each row of an INSERT separately."""
     import psycopg  # noqa: PLC0415 - a registry in SQLite does without
 
-    given = tuple(rows[0])
+    names = tuple(rows[0])
     statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
-        psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, (*same, *given)))
+        psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, (*same, *names)))
     )
     driver: Any = connection.connection.driver_connection
     fixed = tuple(same.values())
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
-                copy.write_row((*fixed, *(row[name] for name in given)))
+                copy.write_row((*fixed, *(row[name] for name in names)))
     except psycopg.Error as error:
-        # As if it had gone through SQLAlchemy.
+        # The caller gets the error that SQLAlchemy would have raised.
         raise exc.DBAPIError.instance(
             f"COPY {table}", None, error, psycopg.Error, dialect=connection.dialect
         ) from error

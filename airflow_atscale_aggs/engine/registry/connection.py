@@ -29,7 +29,7 @@ class RegistryDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _parsed(url)
+        self.url = _parse_url(url)
         self.engine = _engine(self.url)
 
     @property
@@ -53,7 +53,7 @@ class RegistryDatabase:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose statements see committed data."""
-        with self._translated(), self.engine.connect() as connection:
+        with self._translate_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -68,7 +68,7 @@ class RegistryDatabase:
             RegistryUnavailableError: the database cannot be reached, or a lock was not free in time.
         """
         with (
-            self._translated(),
+            self._translate_errors(),
             self.engine.connect() as connection,
             self._waiting_at_most(connection, patience),
         ):
@@ -103,10 +103,10 @@ class RegistryDatabase:
         with self.reading() as connection:
             if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
                 return False
-            found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
-        if found != SCHEMA_VERSION:
+            version = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
+        if version != SCHEMA_VERSION:
             raise RegistryVersionError(
-                self.name, str(found), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}"
+                self.name, str(version), SCHEMA_VERSION, f"{UPGRADE_COMMAND} --registry {self.name}"
             )
         return True
 
@@ -115,7 +115,7 @@ class RegistryDatabase:
         self.engine.dispose()
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
@@ -148,7 +148,7 @@ def upgrade_registry(url: str) -> str:
     return SCHEMA_VERSION
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):

@@ -22,7 +22,9 @@ class DeploymentWrites(RegistryReader):
 
     __slots__ = ()
 
-    def record_deployments(self, found: Sequence[Deployment], *, now: datetime) -> tuple[DeploymentOutcome, ...]:
+    def record_deployments(
+        self, models_deployed: Sequence[Deployment], *, now: datetime
+    ) -> tuple[DeploymentOutcome, ...]:
         """Record the models of one folder in one transaction: all of them, or none.
 
         A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are gone
@@ -31,24 +33,24 @@ class DeploymentWrites(RegistryReader):
         same, it is user-defined from then on.
         """
         with self.database.writing() as connection:
-            return tuple(self._record(connection, deployment, now) for deployment in found)
+            return tuple(self._record(connection, deployment, now) for deployment in models_deployed)
 
     def _record(self, connection: Connection, deployment: Deployment, now: datetime) -> DeploymentOutcome:
-        known = connection.execute(
+        recorded = connection.execute(
             select(models.c.version, deployments.c.content_hash)
             .join(deployments, deployments.c.id == models.c.deployment_id)
             .where(models.c.id == deployment.model_id)
         ).first()
-        is_new_version = known is None or known.content_hash != deployment.content_hash
-        version = (known.version if known else 0) + is_new_version
-        self._come_back(connection, deployment)
+        is_new_version = recorded is None or recorded.content_hash != deployment.content_hash
+        version = (recorded.version if recorded else 0) + is_new_version
+        self._revive_model(connection, deployment)
         if is_new_version:
-            self._record_version(connection, deployment, version, is_first=known is None, now=now)
+            self._record_version(connection, deployment, version, is_first=recorded is None, now=now)
         shown = json.dumps(deployment.perspectives)
         connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
         self._record_settings(connection, deployment)
         appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
-        left = self._record_system_definitions(connection, deployment, now)
+        names_left = self._record_system_definitions(connection, deployment, now)
         return DeploymentOutcome(
             model=deployment.name,
             model_id=deployment.model_id,
@@ -58,12 +60,12 @@ class DeploymentWrites(RegistryReader):
             changed=tuple(changed),
             retired=tuple(retired),
             unchanged=tuple(unchanged),
-            left=left,
+            left=names_left,
         )
 
     @staticmethod
-    def _come_back(connection: Connection, deployment: Deployment) -> None:
-        """A model that was retired is deployed again."""
+    def _revive_model(connection: Connection, deployment: Deployment) -> None:
+        """Take the mark of retirement from a model that is deployed again."""
         is_retired = (models.c.id == deployment.model_id) & models.c.retired_at.is_not(None)
         counter = models.c.change_counter + 1
         connection.execute(update(models).where(is_retired).values(retired_at=None, change_counter=counter))
@@ -115,7 +117,7 @@ class DeploymentWrites(RegistryReader):
                 definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document, definitions.c.origin
             ).where(definitions.c.model_id == deployment.model_id)
         ).all()
-        known = {row.id: row for row in everything}
+        rows_by_id = {row.id: row for row in everything}
         rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
         serving = {row.name for row in rows if row.status == "defined"}
         wanted = {definition.id: definition for definition in deployment.definitions}
@@ -123,7 +125,7 @@ class DeploymentWrites(RegistryReader):
         changed: list[str] = []
         unchanged: list[str] = []
         for definition in wanted.values():
-            row = known.get(definition.id)
+            row = rows_by_id.get(definition.id)
             document = documents.encode_definition(definition)
             if row is not None and row.status == "blocked":
                 # A person has blocked it, and unblocks it.
@@ -145,8 +147,8 @@ class DeploymentWrites(RegistryReader):
                 .where(definitions.c.id.in_([row.id for row in gone]))
                 .values(status="retired", status_reason="it left the model", retired_at=now)
             )
-        kept_names = {definition.name for definition in wanted.values()}
-        return appeared, changed, [row.name for row in gone if row.name not in kept_names], unchanged
+        wanted_names = {definition.name for definition in wanted.values()}
+        return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
 
     @staticmethod
     def _record_system_definitions(connection: Connection, deployment: Deployment, now: datetime) -> tuple[str, ...]:

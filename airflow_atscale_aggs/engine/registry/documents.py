@@ -1,4 +1,4 @@
-"""Values of the engine as JSON bytes, and back. msgspec knows the dataclasses' types; nothing is written by hand."""
+"""Encodes values of the engine as JSON, and decodes them. msgspec does both from the types of the dataclasses."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class DefinitionEncoder:
     def __init__(self) -> None:
         # By identity: comparing attributes costs more than encoding them. The attributes are kept, so that no id is
         # given to another one meanwhile.
-        self._known: dict[int, tuple[BoundAttribute, str]] = {}
+        self._references: dict[int, tuple[BoundAttribute, str]] = {}
         self._short: dict[int, tuple[FactPart, list[str | StoredMeasure]]] = {}
         self.attributes: dict[str, bytes] = {}
         """Documents of the attributes, by reference."""
@@ -119,21 +119,24 @@ class DefinitionEncoder:
         )
 
     def _reference(self, bound: BoundAttribute) -> str:
-        known = self._known.get(id(bound))
-        if known is None:
+        entry = self._references.get(id(bound))
+        if entry is None:
             document = _encode(bound)
             reference = hashlib.sha256(document).hexdigest()[:32]
             self.attributes[reference] = document
-            known = self._known[id(bound)] = (bound, reference)
-        return known[1]
+            entry = self._references[id(bound)] = (bound, reference)
+        return entry[1]
 
     def _in_short(self, part: FactPart) -> list[str | StoredMeasure]:
-        known = self._short.get(id(part.measures))
-        if known is None or known[0].fact != part.fact:
+        entry = self._short.get(id(part.measures))
+        if entry is None or entry[0].fact != part.fact:
             fact = part.fact
-            short = [f"{one.function.value}:{one.column}" if one.dataset == fact else one for one in part.measures]
-            known = self._short[id(part.measures)] = (part, short)
-        return known[1]
+            short = [
+                f"{measure.function.value}:{measure.column}" if measure.dataset == fact else measure
+                for measure in part.measures
+            ]
+            entry = self._short[id(part.measures)] = (part, short)
+        return entry[1]
 
 
 class DefinitionDecoder:
@@ -150,41 +153,41 @@ class DefinitionDecoder:
 
     def decode(self, document: bytes) -> AggregateDefinition:
         """The definition of a document."""
-        found = _definition_document_decoder.decode(document)
+        fields = _definition_document_decoder.decode(document)
         return AggregateDefinition(
-            model_id=found.model_id,
-            name=found.name,
-            label=found.label or found.name,
-            origin=found.origin,
-            metrics=found.metrics,
+            model_id=fields.model_id,
+            name=fields.name,
+            label=fields.label or fields.name,
+            origin=fields.origin,
+            metrics=fields.metrics,
             parts=tuple(
                 FactPart(
                     fact=part.fact,
                     attributes=tuple(map(self._attribute, part.attributes)),
-                    measures=tuple([self._measure(part.fact, given) for given in part.measures]),
+                    measures=tuple([self._measure(part.fact, measure) for measure in part.measures]),
                 )
-                for part in found.parts
+                for part in fields.parts
             ),
-            partitions=found.partitions,
-            composite=found.composite,
-            where=found.where,
+            partitions=fields.partitions,
+            composite=fields.composite,
+            where=fields.where,
         )
 
-    def _attribute(self, given: str | BoundAttribute) -> BoundAttribute:
-        if not isinstance(given, str):
-            return given
+    def _attribute(self, attribute: str | BoundAttribute) -> BoundAttribute:
+        if not isinstance(attribute, str):
+            return attribute
         if self._attributes is None:
             self._attributes = {key: _attribute_decoder.decode(document) for key, document in self._read().items()}
-        return self._attributes[given]
+        return self._attributes[attribute]
 
-    def _measure(self, fact: str, given: str | StoredMeasure) -> StoredMeasure:
-        if not isinstance(given, str):
-            return given
-        known = self._measures.get((fact, given))
-        if known is None:
-            function, _, column = given.partition(":")
-            known = self._measures[fact, given] = StoredMeasure(StoredFunction(function), fact, column)
-        return known
+    def _measure(self, fact: str, measure: str | StoredMeasure) -> StoredMeasure:
+        if not isinstance(measure, str):
+            return measure
+        decoded = self._measures.get((fact, measure))
+        if decoded is None:
+            function, _, column = measure.partition(":")
+            decoded = self._measures[fact, measure] = StoredMeasure(StoredFunction(function), fact, column)
+        return decoded
 
 
 def encode_evidence(evidence: Mapping[str, float]) -> bytes:
@@ -247,12 +250,12 @@ def decode_sources(document: bytes) -> tuple[SourceMark, ...]:
     return _sources_decoder.decode(document)
 
 
-def encode_verified(verified: Verified) -> bytes:
+def encode_verification(verified: Verified) -> bytes:
     """How an attempt was verified, as JSON."""
     return _encode(verified)
 
 
-def decode_verified(document: bytes) -> Verified:
+def decode_verification(document: bytes) -> Verified:
     """How an attempt was verified."""
     return _verified_decoder.decode(document)
 

@@ -23,13 +23,13 @@ class QualityMemory(RegistryReader):
             return
         rows = [
             {
-                "definition_id": one.definition_id,
-                "evaluated_at": one.evaluated_at,
-                "model_id": one.model_id,
-                "score": one.score,
-                "document": documents.encode_evaluation(one),
+                "definition_id": record.definition_id,
+                "evaluated_at": record.evaluated_at,
+                "model_id": record.model_id,
+                "score": record.score,
+                "document": documents.encode_evaluation(record),
             }
-            for one in records
+            for record in records
         ]
         with self.database.writing() as connection:
             connection.execute(insert(evaluations), rows)

@@ -45,21 +45,25 @@ class QueryLog(RegistryReader):
     def _append(
         self, records: Sequence[QueryRecord], forget_before: datetime | None, patience: timedelta | None
     ) -> None:
-        used: dict[tuple[str, str], tuple[int, float, datetime]] = {}
+        usage_by_place: dict[tuple[str, str], tuple[int, float, datetime]] = {}
         for record in records:
             for source in record.actual:
                 if source.definition_id:
                     place = (source.definition_id, source.fact)
-                    uses, seconds, last = used.get(place, (0, 0.0, record.asked_at))
+                    uses, seconds, last = usage_by_place.get(place, (0, 0.0, record.asked_at))
                     weight = record.weight
-                    used[place] = (uses + weight, seconds + record.seconds * weight, max(last, record.asked_at))
+                    usage_by_place[place] = (
+                        uses + weight,
+                        seconds + record.seconds * weight,
+                        max(last, record.asked_at),
+                    )
         with self.database.writing(patience=patience) as connection:
             if records:
                 connection.execute(insert(queries), [_row(record) for record in records])
-            known = set(connection.scalars(select(definitions.c.id)))
+            definition_ids = set(connection.scalars(select(definitions.c.id)))
             # In one order everywhere: two writers must not wait for each other.
-            for (definition, fact), (uses, seconds, last) in sorted(used.items()):
-                if definition not in known:
+            for (definition, fact), (uses, seconds, last) in sorted(usage_by_place.items()):
+                if definition not in definition_ids:
                     continue
                 row = {"definition_id": definition, "fact": fact, "uses": uses, "seconds": seconds}
                 more = {"uses": usages.c.uses + uses, "seconds": usages.c.seconds + seconds, "last_used_at": last}

@@ -55,7 +55,7 @@ class RegistryReader:
 
     def models(self) -> tuple[ModelRecord, ...]:
         """All models that were not retired, by name."""
-        return tuple(one for one in self.all_models() if one.retired_at is None)
+        return tuple(record for record in self.all_models() if record.retired_at is None)
 
     def all_models(self) -> tuple[ModelRecord, ...]:
         """All models, retired ones as well, by name."""
@@ -67,15 +67,15 @@ class RegistryReader:
         Raises:
             NotRegisteredError: none or several have that name; carries near names.
         """
-        known = self.all_models()
+        records = self.all_models()
         wanted = [
-            record for record in known if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}
+            record for record in records if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}
         ]
         wanted = [record for record in wanted if record.retired_at is None] or wanted
         if len(wanted) == 1:
             return wanted[0]
         names = [f"{record.catalog}.{record.name}" for record in wanted]
-        raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in known]))
+        raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in records]))
 
     def deployed_model(self, name_or_id: str) -> ModelRecord:
         """A model that was not retired.
@@ -203,8 +203,8 @@ class RegistryReader:
 
     def surroundings(self, batch_id: str) -> Surroundings | None:
         """What a batch was planned in; None for one of a version that did not look."""
-        found = self._one(select(batches.c.surroundings), batches.c.id, batch_id, "batch")[0]
-        return None if found is None else documents.decode_surroundings(found)
+        document = self._one(select(batches.c.surroundings), batches.c.id, batch_id, "batch")[0]
+        return None if document is None else documents.decode_surroundings(document)
 
     def open_batch_of(self, model_id: str) -> BatchRecord | None:
         """The model's batch that is in progress, whoever holds it."""
@@ -223,12 +223,12 @@ class RegistryReader:
             )
         return tuple(map(attempt_record, self._rows(query)))
 
-    def verified(self, instance_id: str, number: int) -> Verified | None:
+    def verification_of(self, instance_id: str, number: int) -> Verified | None:
         """How an attempt's table was compared with the facts; None when it was not, or never built."""
         rows = self._rows(
             select(attempts.c.verified).where(attempts.c.instance_id == instance_id, attempts.c.number == number)
         )
-        return documents.decode_verified(rows[0][0]) if rows and rows[0][0] is not None else None
+        return documents.decode_verification(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def facts_totals(self, batch_id: str, facts_key: str) -> Totals | None:
         """The totals of a fact that a build of the batch has taken last; None before the first.
@@ -243,7 +243,7 @@ class RegistryReader:
             .order_by(attempts.c.finished_at.desc())
         )
         rows = self._rows(query.limit(1))
-        return documents.decode_verified(rows[0][0]).totals if rows else None
+        return documents.decode_verification(rows[0][0]).totals if rows else None
 
     def tables_to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
         """Tables that may exist in the warehouse and that nothing needs any more, with the reason.
@@ -427,7 +427,7 @@ def attempt_record(row: _AnyRow) -> AttemptRecord:
         finished_at=row.finished_at,
         error=row.error,
         dropped_at=row.dropped_at,
-        verified=None if row.verified is None else documents.decode_verified(row.verified),
+        verified=None if row.verified is None else documents.decode_verification(row.verified),
     )
 
 

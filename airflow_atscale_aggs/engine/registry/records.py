@@ -113,7 +113,7 @@ class InstanceRecord:
 class AttemptRecord:
     """One attempt to build an instance; its table may exist in the warehouse unless ``dropped_at`` is set.
 
-    ``verified`` tells how the table was compared with the facts, once DONE.
+    ``verification_of`` tells how the table was compared with the facts, once DONE.
     """
 
     instance_id: str

@@ -161,7 +161,7 @@ class Registry(
                 inherit_signals(connection, model_id, batch_id, closed)
                 record_signals(connection, model_id, batch_id, signals)
         except IntegrityError:
-            raise self._held(model_id) from None
+            raise self._batch_held_error(model_id) from None
         return self.batch(batch_id)
 
     def take_over_batch(
@@ -196,7 +196,7 @@ class Registry(
             values["failures"] = 0
         try:
             with self.database.writing() as connection:
-                moved = connection.execute(
+                moved_rows = connection.execute(
                     update(batches)
                     .where(
                         batches.c.id == batch_id,
@@ -205,22 +205,22 @@ class Registry(
                     )
                     .values(**values)
                 ).rowcount
-                if moved and fresh_allowance:
+                if moved_rows and fresh_allowance:
                     connection.execute(
                         update(instances)
                         .where(instances.c.batch_id == batch_id, instances.c.status == InstanceStatus.FAILED)
                         .values(failures=0)
                     )
-                if moved and signals:
+                if moved_rows and signals:
                     record_signals(connection, self._model_of(connection, batch_id), batch_id, signals)
         except IntegrityError:
-            raise self._held(self.batch(batch_id).model_id) from None
-        found = self.batch(batch_id)
-        if not moved:
+            raise self._batch_held_error(self.batch(batch_id).model_id) from None
+        batch = self.batch(batch_id)
+        if not moved_rows:
             raise StaleStatusError(
-                "Batch", batch_id, f"held by {previous_owner}", f"{found.status}, held by {found.owner}"
+                "Batch", batch_id, f"held by {previous_owner}", f"{batch.status}, held by {batch.owner}"
             )
-        return found
+        return batch
 
     def renew_lease(self, batch_id: str, *, owner: str, until: datetime) -> None:
         """Say that the owner is alive. Raises StaleStatusError when the batch is no longer the owner's."""
@@ -242,7 +242,7 @@ class Registry(
             StaleStatusError: the batch is neither in progress nor failed under this owner; nothing was changed.
         """
         with self.database.writing() as connection:
-            moved = connection.execute(
+            moved_rows = connection.execute(
                 update(batches)
                 .where(
                     batches.c.id == batch_id,
@@ -251,10 +251,10 @@ class Registry(
                 )
                 .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
             ).rowcount
-            if moved:
+            if moved_rows:
                 own = instances.c.batch_id == batch_id
                 model = select(batches.c.model_id).where(batches.c.id == batch_id).scalar_subquery()
-                # Nobody rebuilds what is not defined: it would serve rows that grow old.
+                # An instance of a definition that is not defined would never be rebuilt, and would serve old rows.
                 retired = select(definitions.c.id).where(
                     definitions.c.model_id == model, definitions.c.status != "defined"
                 )
@@ -289,7 +289,7 @@ class Registry(
                         .where(is_active, which)
                         .values(status=InstanceStatus.SUPERSEDED, drop_after=when, superseded_at=now)
                     )
-                # What had stayed of a definition that was retired or blocked, and is built again.
+                # Older instances of a definition that was retired or blocked, and is now built again.
                 is_left = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None))
                 connection.execute(update(instances).where(is_left, replaced).values(drop_after=drop_after))
                 connection.execute(
@@ -306,13 +306,13 @@ class Registry(
                     update(models).where(models.c.id == model).values(change_counter=models.c.change_counter + 1)
                 )
                 complete_successions(connection, str(connection.scalar(select(model))), now)
-        found = self.batch(batch_id)
-        if not moved:
-            raise self._stale(found, owner)
-        return found
+        batch = self.batch(batch_id)
+        if not moved_rows:
+            raise self._stale_batch_error(batch, owner)
+        return batch
 
     def give_up(self, instance_ids: Sequence[str]) -> None:
-        """Note that a person gave instances up that are not built; they are FAILED, with what had failed before."""
+        """Make instances that are not built FAILED, because a person gave them up. Their errors of before are kept."""
         if not instance_ids:
             return
         reason = literal("given up by a person; the old one serves on. ") + func.coalesce(instances.c.error, "")
@@ -336,7 +336,7 @@ class Registry(
             values = {"notes": documents.encode_notes(merged)}
             connection.execute(update(batches).where(batches.c.id == batch_id).values(**values))
 
-    def views_switched(self, batch_id: str, notes: Sequence[str] = (), *, is_pending: bool = False) -> None:
+    def record_view_switch(self, batch_id: str, notes: Sequence[str] = (), *, is_pending: bool = False) -> None:
         """Note that the stable views show the batch's instances, or which do not and why.
 
         Args:
@@ -345,7 +345,7 @@ class Registry(
         """
         with self.database.writing() as connection:
             row = connection.execute(select(batches.c.notes).where(batches.c.id == batch_id)).first()
-            others = [one for one in documents.decode_notes(row[0]) if not one.startswith(VIEW_NOTE)] if row else []
+            others = [note for note in documents.decode_notes(row[0]) if not note.startswith(VIEW_NOTE)] if row else []
             values = {"views_pending": is_pending, "notes": documents.encode_notes((*others, *notes))}
             connection.execute(update(batches).where(batches.c.id == batch_id).values(**values))
 
@@ -365,21 +365,21 @@ class Registry(
             IllegalTransitionError: it is DONE.
         """
         with self.database.writing() as connection:
-            moved = connection.execute(
+            moved_rows = connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.status != BatchStatus.DONE)
                 .values(status=BatchStatus.CANCELLED, finished_at=now)
             ).rowcount
-            if moved:
+            if moved_rows:
                 connection.execute(
                     update(instances)
                     .where(instances.c.batch_id == batch_id, instances.c.status.in_(_OPEN_ENDS))
                     .values(status=InstanceStatus.CANCELLED)
                 )
-        found = self.batch(batch_id)
-        if not moved:
-            raise IllegalTransitionError("Batch", batch_id, found.status, BatchStatus.CANCELLED)
-        return found
+        batch = self.batch(batch_id)
+        if not moved_rows:
+            raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.CANCELLED)
+        return batch
 
     def put_setting(self, model_id: str | None, key: str, value: str) -> None:
         """Set a product key for a model, or (None) for all models."""
@@ -399,21 +399,21 @@ class Registry(
         self, batch_id: str, from_: tuple[BatchStatus, ...], owner: str, values: dict[str, object]
     ) -> BatchRecord:
         with self.database.writing() as connection:
-            moved = connection.execute(
+            moved_rows = connection.execute(
                 update(batches)
                 .where(batches.c.id == batch_id, batches.c.status.in_(from_), batches.c.owner == owner)
                 .values(**values)
             ).rowcount
-        found = self.batch(batch_id)
-        if not moved:
-            raise self._stale(found, owner)
-        return found
+        batch = self.batch(batch_id)
+        if not moved_rows:
+            raise self._stale_batch_error(batch, owner)
+        return batch
 
     @staticmethod
     def _model_of(connection: Connection, batch_id: str) -> str:
         return str(connection.scalar(select(batches.c.model_id).where(batches.c.id == batch_id)))
 
-    def _held(self, model_id: str) -> BatchHeldError:
+    def _batch_held_error(self, model_id: str) -> BatchHeldError:
         name = self.model(model_id).name
         current = self.open_batch_of(model_id)
         if current is None:
@@ -421,6 +421,6 @@ class Registry(
         return BatchHeldError(name, current.id, current.owner, current.lease_until.isoformat(timespec="seconds"))
 
     @staticmethod
-    def _stale(found: BatchRecord, owner: str) -> StaleStatusError:
+    def _stale_batch_error(batch: BatchRecord, owner: str) -> StaleStatusError:
         expected = f"{BatchStatus.IN_PROGRESS} under {owner}"
-        return StaleStatusError("Batch", found.id, expected, f"{found.status} under {found.owner}")
+        return StaleStatusError("Batch", batch.id, expected, f"{batch.status} under {batch.owner}")

@@ -79,10 +79,10 @@ class RetentionWrites(RegistryReader):
             drop_after: when the tables may go.
         """
         with self.database.writing() as connection:
-            for one in instance_ids:
+            for instance_id in instance_ids:
                 connection.execute(
                     update(instances)
-                    .where(instances.c.id == one, _RETAINED)
+                    .where(instances.c.id == instance_id, _RETAINED)
                     .values(
                         status=InstanceStatus.SUPERSEDED,
                         drop_after=drop_after,

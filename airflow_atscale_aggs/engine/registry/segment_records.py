@@ -22,48 +22,48 @@ from airflow_atscale_aggs.engine.registry.tables import attempts, batches, insta
 _SERVING = (InstanceStatus.DONE, InstanceStatus.ACTIVE)
 
 
-def write_down_segments(connection: Connection, step: BuildStep, attempt: int) -> None:
-    """The segments that an attempt may make, in the transaction that claims it; the step is the attempt's."""
-    for one in step.increment.new if step.increment is not None else ():
+def record_planned_segments(connection: Connection, step: BuildStep, attempt: int) -> None:
+    """Record the segments that an attempt may make, in the transaction that claims it; the step is the attempt's."""
+    for segment in step.increment.new if step.increment is not None else ():
         connection.execute(
             insert(segments).values(
                 instance_id=step.instance_id,
                 attempt=attempt,
-                number=one.number,
-                table=one.table,
-                drop_sql=one.drop_sql,
-                after=None if one.rows.after is None else str(one.rows.after),
-                through=str(one.rows.through),
-                is_settled=one.is_settled,
-                checksum=None if one.checksum is None else documents.encode_checksum(one.checksum),
+                number=segment.number,
+                table=segment.table,
+                drop_sql=segment.drop_sql,
+                after=None if segment.rows.after is None else str(segment.rows.after),
+                through=str(segment.rows.through),
+                is_settled=segment.is_settled,
+                checksum=None if segment.checksum is None else documents.encode_checksum(segment.checksum),
             )
         )
 
 
 def record_parts(connection: Connection, claim: Claim, built: BuiltParts, now: datetime) -> None:
-    """What a winning attempt has made and consists of, in the transaction that makes it DONE."""
+    """Record what a winning attempt has made and consists of, in the transaction that makes it DONE."""
     if claim.instance.step.increment is None:
         return
     instance_id = claim.instance.id
-    made = [one.number for one in built.segments]
+    numbers = [segment.number for segment in built.segments]
     connection.execute(
         update(segments)
         .where(
             segments.c.instance_id == instance_id,
             segments.c.attempt == claim.attempt,
-            segments.c.number.not_in(made),
+            segments.c.number.not_in(numbers),
         )
         .values(dropped_at=now)
     )
-    for one in built.segments:
+    for segment in built.segments:
         connection.execute(
             update(segments)
             .where(
                 segments.c.instance_id == instance_id,
                 segments.c.attempt == claim.attempt,
-                segments.c.number == one.number,
+                segments.c.number == segment.number,
             )
-            .values(rows=one.rows, fact_rows=one.fact_rows, mark=one.mark)
+            .values(rows=segment.rows, fact_rows=segment.fact_rows, mark=segment.mark)
         )
     connection.execute(delete(segment_uses).where(segment_uses.c.instance_id == instance_id))
     for position, key in enumerate(built.uses):
@@ -119,15 +119,15 @@ class SegmentMemory(RegistryReader):
             attempts.c.status == AttemptStatus.DONE,
         )
         is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
-        return self._unneeded(and_(segments.c.dropped_at.is_(None), ~is_used, is_lost, is_idle))
+        return self._unneeded_segments(and_(segments.c.dropped_at.is_(None), ~is_used, is_lost, is_idle))
 
     def segments_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededSegment, ...]:
         """Tables of segments that were dropped, or found absent, and are there again; see `tables_that_came_back`."""
         dropped = segments.c.dropped_at.is_not(None)
         back = [row[0] for row in self._rows(select(segments.c.table).where(dropped)) if row[0] in existing]
-        return self._unneeded(and_(dropped, segments.c.table.in_(back))) if back else ()
+        return self._unneeded_segments(and_(dropped, segments.c.table.in_(back))) if back else ()
 
-    def mark_segment_dropped(self, key: SegmentKey, now: datetime) -> None:
+    def record_segment_drop(self, key: SegmentKey, now: datetime) -> None:
         """Note that a segment's table is gone."""
         with self.database.writing() as connection:
             connection.execute(
@@ -140,7 +140,7 @@ class SegmentMemory(RegistryReader):
                 .values(dropped_at=now)
             )
 
-    def _unneeded(self, where: ColumnElement[bool]) -> tuple[UnneededSegment, ...]:
+    def _unneeded_segments(self, where: ColumnElement[bool]) -> tuple[UnneededSegment, ...]:
         query: Select[Any] = (
             select(segments, attempts.c.status, instances.c.status, instances.c.step, batches.c.schema)
             .join(
@@ -152,7 +152,7 @@ class SegmentMemory(RegistryReader):
             .where(where)
             .order_by(segments.c.table)
         )
-        return tuple(_unneeded(row) for row in self._rows(query))
+        return tuple(_unneeded_segment(row) for row in self._rows(query))
 
 
 def _is_used() -> ColumnElement[bool]:
@@ -177,7 +177,7 @@ def _segment(row: Any) -> Segment:
     )
 
 
-def _unneeded(row: Any) -> UnneededSegment:
+def _unneeded_segment(row: Any) -> UnneededSegment:
     attempt, instance, step, schema = row[-4:]
     is_lost = attempt in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
     return UnneededSegment(

@@ -23,7 +23,7 @@ class SignalMemory(RegistryReader):
     def batches_of_signals(self, model_id: str, identities: Collection[str]) -> Mapping[str, str]:
         """Identity to the id of the batch that answers it, for those that were answered; cancelled batches answer none."""
         hashes = {_hash(identity): identity for identity in identities}
-        found: dict[str, str] = {}
+        batch_by_identity: dict[str, str] = {}
         for chunk in _chunks(sorted(hashes)):
             query = (
                 select(signals.c.identity, signals.c.batch_id)
@@ -34,20 +34,20 @@ class SignalMemory(RegistryReader):
                     batches.c.status != BatchStatus.CANCELLED,
                 )
             )
-            found.update((hashes[row[0]], row[1]) for row in self._rows(query))
-        return found
+            batch_by_identity.update((hashes[row[0]], row[1]) for row in self._rows(query))
+        return batch_by_identity
 
 
 def record_signals(connection: Connection, model_id: str, batch_id: str, identities: Collection[str]) -> None:
     """Note that a batch answers signals, in the transaction that begins it."""
     for chunk in _chunks(sorted({_hash(identity) for identity in identities})):
         connection.execute(delete(signals).where(signals.c.model_id == model_id, signals.c.identity.in_(chunk)))
-        rows = [{"model_id": model_id, "identity": one, "batch_id": batch_id} for one in chunk]
+        rows = [{"model_id": model_id, "identity": hashed, "batch_id": batch_id} for hashed in chunk]
         connection.execute(insert(signals), rows)
 
 
 def inherit_signals(connection: Connection, model_id: str, batch_id: str, closed: Sequence[str]) -> None:
-    """The signals of batches that a new one closes are answered by the new one."""
+    """Let a new batch answer the signals of the batches that it closes."""
     if closed:
         connection.execute(
             update(signals)

@@ -44,29 +44,31 @@ class SuccessionWrites(RegistryReader):
         if not proposed:
             return 0
         with self.database.writing() as connection:
-            known = {tuple(row) for row in connection.execute(select(successions.c.old_id, successions.c.new_id))}
+            recorded_pairs = {
+                tuple(row) for row in connection.execute(select(successions.c.old_id, successions.c.new_id))
+            }
             rows = [
                 {
-                    "old_id": one.old_id,
-                    "new_id": one.new_id,
-                    "model_id": one.model_id,
-                    "reason": one.reason,
-                    "facts": documents.encode_notes(one.facts),
-                    "proposed_at": one.proposed_at,
+                    "old_id": proposal.old_id,
+                    "new_id": proposal.new_id,
+                    "model_id": proposal.model_id,
+                    "reason": proposal.reason,
+                    "facts": documents.encode_notes(proposal.facts),
+                    "proposed_at": proposal.proposed_at,
                 }
-                for one in proposed
-                if (one.old_id, one.new_id) not in known
+                for proposal in proposed
+                if (proposal.old_id, proposal.new_id) not in recorded_pairs
             ]
             # A pair that was done before may come again, after the old one came back.
-            for one in proposed:
+            for proposal in proposed:
                 connection.execute(
                     update(successions)
                     .where(
-                        successions.c.old_id == one.old_id,
-                        successions.c.new_id == one.new_id,
+                        successions.c.old_id == proposal.old_id,
+                        successions.c.new_id == proposal.new_id,
                         successions.c.done_at.is_not(None),
                     )
-                    .values(done_at=None, reason=one.reason, proposed_at=one.proposed_at)
+                    .values(done_at=None, reason=proposal.reason, proposed_at=proposal.proposed_at)
                 )
             if rows:
                 connection.execute(insert(successions), rows)
@@ -150,20 +152,20 @@ def _give_way(connection: Connection, row: Any, now: datetime) -> None:
 
 
 def _inherit_usages(connection: Connection, old_id: str, new_id: str) -> None:
-    known = set(connection.scalars(select(usages.c.fact).where(usages.c.definition_id == new_id)))
-    for used in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
-        mine = (usages.c.definition_id == new_id, usages.c.fact == used.fact)
-        if used.fact in known:
+    facts_of_successor = set(connection.scalars(select(usages.c.fact).where(usages.c.definition_id == new_id)))
+    for usage in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
+        mine = (usages.c.definition_id == new_id, usages.c.fact == usage.fact)
+        if usage.fact in facts_of_successor:
             later = func.max if connection.dialect.name == "sqlite" else func.greatest
             more: dict[str, Any] = {
-                "uses": usages.c.uses + used.uses,
-                "seconds": usages.c.seconds + used.seconds,
-                "inherited": usages.c.inherited + used.uses,
-                "last_used_at": later(usages.c.last_used_at, literal(used.last_used_at, usages.c.last_used_at.type)),
+                "uses": usages.c.uses + usage.uses,
+                "seconds": usages.c.seconds + usage.seconds,
+                "inherited": usages.c.inherited + usage.uses,
+                "last_used_at": later(usages.c.last_used_at, literal(usage.last_used_at, usages.c.last_used_at.type)),
             }
             connection.execute(update(usages).where(*mine).values(**more))
         else:
-            values = {**used._mapping, "definition_id": new_id, "inherited": used.uses}  # noqa: SLF001 - SQLAlchemy's public name
+            values = {**usage._mapping, "definition_id": new_id, "inherited": usage.uses}  # noqa: SLF001 - SQLAlchemy's public name
             connection.execute(insert(usages), values)
 
 

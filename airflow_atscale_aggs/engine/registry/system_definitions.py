@@ -63,7 +63,7 @@ class SystemDefinitionWrites(RegistryReader):
         if not proposed:
             return ()
         with self.database.writing() as connection:
-            # One after the other: two that define the same at once must both hear what became of it.
+            # The lock lets writers work one after the other, so that two that define the same at once both get an outcome.
             model = models.c.id == proposed[0].definition.model_id
             connection.execute(select(models.c.id).where(model).with_for_update())
             rows = connection.execute(
@@ -75,16 +75,16 @@ class SystemDefinitionWrites(RegistryReader):
             names = Counter(name_word(row.name) for row in rows)
             encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
-            for one in proposed:
-                identity, fingerprint = one.identity or _identity(one.definition)
+            for proposal in proposed:
+                identity, fingerprint = proposal.identity or _identity(proposal.definition)
                 outcome = _outcome(status.get(identity))
                 outcomes.append(outcome)
                 status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
                 if outcome is DefinitionOutcome.ADDED:
-                    definition = _with_free_name(one.definition, fingerprint, names)
-                    new.append(_row(one, definition, (identity, fingerprint), encoder.encode(definition)))
+                    definition = _with_free_name(proposal.definition, fingerprint, names)
+                    new.append(_row(proposal, definition, (identity, fingerprint), encoder.encode(definition)))
                 elif outcome is DefinitionOutcome.RETURNED:
-                    back.append((identity, one))
+                    back.append((identity, proposal))
             same = {
                 "model_id": proposed[0].definition.model_id,
                 "status": "defined",
@@ -93,7 +93,7 @@ class SystemDefinitionWrites(RegistryReader):
             }
             # In the order of their key a hundred thousand rows cost SQLite half the time.
             insert_many(connection, definitions, same, sorted(new, key=itemgetter("id")))
-            _keep_attributes(connection, encoder.attributes)
+            _record_attributes(connection, encoder.attributes)
             _bring_back(connection, back, now)
             return tuple(outcomes)
 
@@ -125,9 +125,9 @@ class SystemDefinitionWrites(RegistryReader):
         return moved
 
 
-def _keep_attributes(connection: Connection, found: Mapping[str, bytes]) -> None:
-    # In one order everywhere, and without complaint: somebody else may keep the same ones just now.
-    rows = [{"id": key, "document": found[key]} for key in sorted(found)]
+def _record_attributes(connection: Connection, documents_by_id: Mapping[str, bytes]) -> None:
+    # Another writer may record the same attributes now: one order avoids a deadlock, and conflicts are ignored.
+    rows = [{"id": key, "document": documents_by_id[key]} for key in sorted(documents_by_id)]
     if rows:
         upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attributes)
         connection.execute(upsert.on_conflict_do_nothing(index_elements=["id"]), rows)
@@ -141,12 +141,12 @@ def _identity(definition: AggregateDefinition) -> tuple[str, str]:
 def _outcome(status: str | None) -> DefinitionOutcome:
     if status is None:
         return DefinitionOutcome.ADDED
-    known = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
-    return known.get(status, DefinitionOutcome.RETURNED)
+    outcomes = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
+    return outcomes.get(status, DefinitionOutcome.RETURNED)
 
 
 def _row(
-    one: ProposedDefinition, definition: AggregateDefinition, keys: tuple[str, str], document: bytes
+    proposal: ProposedDefinition, definition: AggregateDefinition, keys: tuple[str, str], document: bytes
 ) -> dict[str, object]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
@@ -157,13 +157,13 @@ def _row(
         "name": definition.name,
         "origin": definition.origin.value,
         "document": document,
-        "reason": one.reason,
-        "evidence": documents.encode_evidence(one.evidence),
+        "reason": proposal.reason,
+        "evidence": documents.encode_evidence(proposal.evidence),
     }
 
 
 def _with_free_name(definition: AggregateDefinition, fingerprint: str, names: Counter[str]) -> AggregateDefinition:
-    # As views are named: a batch of some aggregates must not take the view of one that is not in it.
+    # Names are compared as views are named, so that no two definitions share a view.
     word = name_word(definition.name)
     if names[word]:
         definition = replace(definition, name=f"{definition.name}_{fingerprint[:6]}")
@@ -181,10 +181,10 @@ def _bring_back(connection: Connection, back: Sequence[tuple[str, ProposedDefini
         [
             {
                 "one_id": identity,
-                "origin": one.definition.origin,
-                "reason": one.reason,
-                "evidence": documents.encode_evidence(one.evidence),
+                "origin": proposal.definition.origin,
+                "reason": proposal.reason,
+                "evidence": documents.encode_evidence(proposal.evidence),
             }
-            for identity, one in back
+            for identity, proposal in back
         ],
     )

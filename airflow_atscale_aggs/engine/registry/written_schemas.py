@@ -54,16 +54,16 @@ class OwnershipMemory(RegistryReader):
 
     def known_views(self) -> frozenset[str]:
         """Names of the stable views of instances that serve or have served and whose tables are still there."""
-        kept = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
-        return frozenset(one.step.view for status in kept for one in self.instances(status=status))
+        statuses = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
+        return frozenset(instance.step.view for status in statuses for instance in self.instances(status=status))
 
     def adopt(self, schema: str, tables: Collection[str], *, now: datetime) -> None:
         """Write tables down that another registry has made."""
         with self.database.writing() as connection:
-            known = select(adopted.c.table).where(adopted.c.schema == schema)
-            new = sorted(set(tables) - set(connection.scalars(known)))
+            adopted_tables = select(adopted.c.table).where(adopted.c.schema == schema)
+            new = sorted(set(tables) - set(connection.scalars(adopted_tables)))
             if new:
-                rows = [{"schema": schema, "table": one, "adopted_at": now} for one in new]
+                rows = [{"schema": schema, "table": table, "adopted_at": now} for table in new]
                 connection.execute(insert(adopted), rows)
 
     def retire_model(self, model_id: str, *, why: str, now: datetime, drop_after: datetime) -> None:

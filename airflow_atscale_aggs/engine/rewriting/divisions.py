@@ -20,7 +20,7 @@ from sqlglot.dialects.dialect import Dialect as SqlDialect
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 
 
 class NumberKind(StrEnum):
@@ -239,4 +239,4 @@ def unclear_division_error(node: exp.Expression, written: str, dialect: Dialect)
         "whether they are is not known here"
     )
     remedy = "Say it: CAST(… AS DOUBLE PRECISION) / … for the quotient, FLOOR of that to leave the remainder out."
-    return UnsupportedQueryError(spelled(node, written), reason, remedy)
+    return UnsupportedQueryError(render_for_people(node, written), reason, remedy)

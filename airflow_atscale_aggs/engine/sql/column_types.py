@@ -83,13 +83,13 @@ def is_time(kind: str) -> bool:
     return kind.startswith(_TIMES)
 
 
-def why_not_measured(method: str, kind: str, unmeasured: Mapping[str, frozenset[str]] = _NOTHING_MORE) -> str:
+def explain_unmeasurable(method: str, kind: str, unmeasured: Mapping[str, frozenset[str]] = _NOTHING_MORE) -> str:
     """Why a column of a type cannot be measured by a calculation method; empty when it may be.
 
     Args:
         unmeasured: methods that the warehouse has not where others have them, by how a type begins.
 
-    >>> why_not_measured("sum", "varchar")
+    >>> explain_unmeasurable("sum", "varchar")
     'it holds texts (varchar), of which there is no `sum`'
     """
     if method in _NUMERIC_METHODS and is_text(kind):

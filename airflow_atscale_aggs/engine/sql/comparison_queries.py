@@ -25,10 +25,10 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
 )
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, join_tree
-from airflow_atscale_aggs.engine.sql.indicator_lookup import within
+from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import as_double, measure_expression, select_from_fact
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 
@@ -50,11 +50,11 @@ class VerificationComposer:
 
     Args:
         parts: of all aggregates that are verified together, so that one scan of a fact serves them all.
-        facts: what the data proved, as the builds rely on it.
+        constraints: what the data proved, as the builds rely on it.
     """
 
-    def __init__(self, parts: Iterable[FactPart], sources: Sources, facts: ProvenConstraints) -> None:
-        self._sources, self._facts = sources, facts
+    def __init__(self, parts: Iterable[FactPart], sources: Sources, constraints: ProvenConstraints) -> None:
+        self._sources, self._constraints = sources, constraints
         self._measures: dict[tuple[str, tuple[BoundAttribute, ...]], set[StoredMeasure]] = {}
         for part in parts:
             totalled = {measure for measure in part.measures if measure.function in _TOTALLED}
@@ -100,22 +100,22 @@ class VerificationComposer:
         self, part: FactPart, target: exp.Expression, *, is_sample: bool, only: RowRange | None = None
     ) -> GroupsQuery:
         """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
-        return _GroupsComposer(part, self._sources, self._facts, only).compose(target, is_sample=is_sample)
+        return _GroupsComposer(part, self._sources, self._constraints, only).compose(target, is_sample=is_sample)
 
     def _facts_totals(self, part: FactPart, only: RowRange | None) -> TotalsQuery:
         fact, fanning = part.fact, _fanning(part)
         key = fact, fanning, only
         if key not in self._totals:
             source, select = self._sources[part.fact], exp.Select()
-            alias, _ = JoinComposer(self._sources, self._facts).root(join_tree(fact, fanning), select)
-            condition = only and within(only, source, alias)
+            alias, _ = JoinComposer(self._sources, self._constraints).root(join_tree(fact, fanning), select)
+            condition = only and range_condition(only, source, alias)
             if condition is not None:
                 select.where(condition, copy=False)
             names = []
             for measure in sorted(self._measures[fact, fanning]):
                 value = measure_expression(measure, source, alias)
                 names.append(str(measure))
-                _add(select, _as_compared(measure, value), f"t{len(names)}")
+                _add(select, _in_comparable_form(measure, value), f"t{len(names)}")
                 if measure.function in _SUMS and _roundoff(source, measure.column) is not None:
                     names.append(scale_of(str(measure)))
                     _add(select, _absolute(source.column(measure.column, alias)), f"t{len(names)}")
@@ -125,8 +125,8 @@ class VerificationComposer:
 
 def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
     """The attributes that multiply fact rows; sorted, so that equal sets make equal SQL."""
-    many = (bound for bound in part.attributes if bound.is_many_to_many)
-    return tuple(sorted(many, key=lambda bound: bound.attribute))
+    fanning = (bound for bound in part.attributes if bound.is_many_to_many)
+    return tuple(sorted(fanning, key=lambda bound: bound.attribute))
 
 
 def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource) -> TotalsQuery:
@@ -145,11 +145,11 @@ def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource)
         else:
             value = exp.Sum(this=as_double(stored) if source.may_be_single(measure.column) else stored)
         names.append(str(measure))
-        _add(select, _as_compared(measure, value), f"t{len(names)}")
+        _add(select, _in_comparable_form(measure, value), f"t{len(names)}")
     return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
 
 
-def _as_compared(measure: StoredMeasure, value: exp.Expression) -> exp.Expression:
+def _in_comparable_form(measure: StoredMeasure, value: exp.Expression) -> exp.Expression:
     """Least and greatest values as text: drivers cannot hold every date that warehouses know."""
     return exp.cast(value, "text") if measure.function in _EXTREMES else value
 
@@ -170,24 +170,24 @@ class _GroupsComposer:
     group with the values of both.
     """
 
-    def __init__(self, part: FactPart, sources: Sources, facts: ProvenConstraints, only: RowRange | None) -> None:
+    def __init__(self, part: FactPart, sources: Sources, constraints: ProvenConstraints, only: RowRange | None) -> None:
         self._part, self._sources = part, sources
         self._layout = stored_columns(part)
         self._measures = [m for m in part.measures if m.function not in SKETCHES]
         self._source = sources[part.fact]
-        self._select = select_from_fact(part, sources, facts, only)
+        self._select = select_from_fact(part, sources, constraints, only)
         names = set(self._layout.measures.values())
         self._keys = [name for name in self._layout.names if name not in names]
 
     def compose(self, target: exp.Expression, *, is_sample: bool) -> GroupsQuery:
         """The query; to be called once."""
         sample = self._sample(target) if is_sample and self._keys else None
-        both = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
-        compared = self._differing(self._side_by_side(both))
+        sides = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
+        differences = self._select_differences(self._side_by_side(sides))
         if sample is not None:
-            compared = compared.with_(identifier(_SAMPLED), as_=sample, copy=False)
+            differences = differences.with_(identifier(_SAMPLED), as_=sample, copy=False)
         return GroupsQuery(
-            sql=render(compared, self._source.dialect),
+            sql=render(differences, self._source.dialect),
             keys=tuple(self._keys),
             measures=tuple(map(str, self._measures)),
             is_sample=is_sample,
@@ -197,11 +197,11 @@ class _GroupsComposer:
         """Keys of every n-th group in the order of the keys."""
         # Said outright, because warehouses disagree on where NULLs stand.
         keys = [exp.Ordered(this=column_of(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
-        over = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=keys))
+        row_number = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=keys))
         inner = _from(target)
         for place, key in enumerate(self._keys):
             _add(inner, column_of(key, _STORED), f"k{place}")
-        _add(inner, over, "place")
+        _add(inner, row_number, "place")
         _add(inner, exp.Window(this=exp.Count(this=exp.Star(), big_int=True)), "number")
         step = exp.Add(
             this=exp.Floor(
@@ -209,10 +209,10 @@ class _GroupsComposer:
             ),
             expression=exp.Literal.number(1),
         )
-        chosen = exp.EQ(
+        is_sampled = exp.EQ(
             this=exp.Mod(this=column_of("place"), expression=exp.cast(step, "bigint")), expression=exp.Literal.number(0)
         )
-        outer = exp.Select().from_(_subquery(inner, "numbered"), copy=False).where(chosen, copy=False)
+        outer = exp.Select().from_(_subquery(inner, "numbered"), copy=False).where(is_sampled, copy=False)
         for place in range(len(self._keys)):
             _add(outer, column_of(f"k{place}"), f"k{place}")
         return outer
@@ -225,7 +225,7 @@ class _GroupsComposer:
         _add(side, exp.Literal.number(0), "of_facts")
         for place, measure in enumerate(self._measures):
             _add(side, column_of(self._layout.measures[measure], _STORED), f"m{place}")
-        for place, _ in self._scaled():
+        for place, _ in self._floating_sums():
             _add(side, exp.cast(exp.Null(), "double"), f"s{place}")
         if sample is not None:
             self._restrict(side, {key: column_of(key, _STORED) for key in self._keys})
@@ -233,11 +233,11 @@ class _GroupsComposer:
 
     def _of_facts(self, sample: exp.Select | None) -> exp.Select:
         """The facts' groups, computed as a build from the facts would."""
-        by_name = {one.alias: one.this for one in self._select.expressions}
+        by_name = {column.alias: column.this for column in self._select.expressions}
         if sample is not None:
             self._restrict(self._select, {key: by_name[key] for key in self._keys})
         alias = self._select.find(exp.From).this.alias_or_name
-        for place, measure in self._scaled():
+        for place, measure in self._floating_sums():
             column = self._source.column(measure.column, alias)
             scale = _squares(column) if measure.function is StoredFunction.CENTERED_SQUARES else _absolute(column)
             _add(self._select, scale, f"s{place}")
@@ -247,7 +247,7 @@ class _GroupsComposer:
         _add(side, exp.Literal.number(1), "of_facts")
         for place, measure in enumerate(self._measures):
             _add(side, column_of(self._layout.measures[measure]), f"m{place}")
-        for place, _ in self._scaled():
+        for place, _ in self._floating_sums():
             _add(side, column_of(f"s{place}"), f"s{place}")
         return side
 
@@ -260,12 +260,12 @@ class _GroupsComposer:
         for place, name in enumerate(self._keys):
             if name not in tested or keys[name].find(exp.Column) is None:
                 continue
-            known = exp.select(column_of(f"k{place}", _SAMPLED)).from_(identifier(_SAMPLED))
-            is_known = exp.In(this=keys[name].copy(), query=exp.Subquery(this=known))
+            sampled_keys = exp.select(column_of(f"k{place}", _SAMPLED)).from_(identifier(_SAMPLED))
+            is_sampled = exp.In(this=keys[name].copy(), query=exp.Subquery(this=sampled_keys))
             is_null = exp.Is(this=keys[name].copy(), expression=exp.Null())
-            select.where(exp.Paren(this=exp.Or(this=is_known, expression=is_null)), copy=False)
+            select.where(exp.Paren(this=exp.Or(this=is_sampled, expression=is_null)), copy=False)
 
-    def _scaled(self) -> list[tuple[int, StoredMeasure]]:
+    def _floating_sums(self) -> list[tuple[int, StoredMeasure]]:
         """Places of the measures that may be floating sums."""
         return [
             (place, measure)
@@ -277,61 +277,65 @@ class _GroupsComposer:
             )
         ]
 
-    def _side_by_side(self, both: exp.Expression) -> exp.Select:
+    def _side_by_side(self, sides: exp.Expression) -> exp.Select:
         """One row per group: how often it stands in the table and in the facts, and the values of both."""
         keys = [column_of(f"k{place}") for place in range(len(self._keys))]
-        made = exp.Select().from_(_subquery(both, "sides"), copy=False)
-        made.select(*(key.copy() for key in keys), copy=False)
+        groups = exp.Select().from_(_subquery(sides, "sides"), copy=False)
+        groups.select(*(key.copy() for key in keys), copy=False)
         is_table = exp.EQ(this=column_of("of_facts"), expression=exp.Literal.number(0))
         for name, test in (("in_table", is_table), ("in_facts", exp.Not(this=is_table))):
-            _add(made, exp.Count(this=_where(test, exp.Literal.number(1)), big_int=True), name)
+            _add(groups, exp.Count(this=_where(test, exp.Literal.number(1)), big_int=True), name)
         for place, _ in enumerate(self._measures):
             for side, test in (("t", is_table), ("f", exp.Not(this=is_table))):
-                _add(made, exp.Max(this=_where(test, column_of(f"m{place}"))), f"{side}{place}")
-        for place, _ in self._scaled():
-            _add(made, exp.Max(this=column_of(f"s{place}")), f"s{place}")
-        return made.group_by(*keys, copy=False) if keys else made
+                _add(groups, exp.Max(this=_where(test, column_of(f"m{place}"))), f"{side}{place}")
+        for place, _ in self._floating_sums():
+            _add(groups, exp.Max(this=column_of(f"s{place}")), f"s{place}")
+        return groups.group_by(*keys, copy=False) if keys else groups
 
-    def _differing(self, groups: exp.Select) -> exp.Select:
+    def _select_differences(self, groups: exp.Select) -> exp.Select:
         """The groups in which the two sides disagree."""
-        scaled = dict(self._scaled())
+        scaled = dict(self._floating_sums())
         tests = [self._differs(place, scaled) for place in range(len(self._measures))]
-        chosen = exp.Select().from_(_subquery(groups, "groups"), copy=False)
+        differences = exp.Select().from_(_subquery(groups, "groups"), copy=False)
         for place in range(len(self._keys)):
-            _add(chosen, exp.cast(column_of(f"k{place}"), "text"), f"key_{place}")
+            _add(differences, exp.cast(column_of(f"k{place}"), "text"), f"key_{place}")
         for name in ("in_table", "in_facts"):
-            chosen.select(column_of(name), copy=False)
+            differences.select(column_of(name), copy=False)
         for place, test in enumerate(tests):
-            one, zero = exp.Literal.number(1), exp.Literal.number(0)
-            _add(chosen, exp.Case(ifs=[exp.If(this=test.copy(), true=one)], default=zero), f"differs_{place}")
+            number_one, zero = exp.Literal.number(1), exp.Literal.number(0)
+            _add(
+                differences, exp.Case(ifs=[exp.If(this=test.copy(), true=number_one)], default=zero), f"differs_{place}"
+            )
             for side, name in (("f", "of_facts"), ("t", "of_table")):
-                _add(chosen, exp.cast(column_of(f"{side}{place}"), "text"), f"{name}_{place}")
+                _add(differences, exp.cast(column_of(f"{side}{place}"), "text"), f"{name}_{place}")
         number = exp.Literal.number
-        stands = exp.NEQ(this=column_of("in_table"), expression=number(1))
-        meets = exp.NEQ(this=column_of("in_facts"), expression=number(1))
-        chosen.where(exp.or_(stands, meets, *tests, copy=False), copy=False)
-        return chosen.limit(_MOST_DIFFERENCES, copy=False)
+        is_not_once_in_table = exp.NEQ(this=column_of("in_table"), expression=number(1))
+        is_not_once_in_facts = exp.NEQ(this=column_of("in_facts"), expression=number(1))
+        differences.where(exp.or_(is_not_once_in_table, is_not_once_in_facts, *tests, copy=False), copy=False)
+        return differences.limit(_MOST_DIFFERENCES, copy=False)
 
     def _differs(self, place: int, scaled: dict[int, StoredMeasure]) -> exp.Expression:
         """True where the values differ, one NULL and the other not included."""
         ours, theirs = column_of(f"t{place}"), column_of(f"f{place}")
         differ: exp.Expression = exp.NEQ(this=ours, expression=theirs)
         if place in scaled:
-            counted = self._measures.index(row_count(self._part.fact))
+            row_count_place = self._measures.index(row_count(self._part.fact))
             unit = exp.Literal.number(repr(4 * ROUNDOFF))
-            most = exp.Add(
+            tolerance = exp.Add(
                 this=exp.Literal.number(repr(LEAST_TOLERANCE)),
-                expression=exp.Mul(this=unit, expression=column_of(f"f{counted}")),
+                expression=exp.Mul(this=unit, expression=column_of(f"f{row_count_place}")),
             )
-            apart = exp.Abs(
+            distance = exp.Abs(
                 this=exp.Sub(this=exp.cast(ours.copy(), "double"), expression=exp.cast(theirs.copy(), "double"))
             )
-            far = exp.GT(this=apart, expression=exp.Mul(this=exp.Paren(this=most), expression=column_of(f"s{place}")))
+            is_far = exp.GT(
+                this=distance, expression=exp.Mul(this=exp.Paren(this=tolerance), expression=column_of(f"s{place}"))
+            )
             # Unequal first: where NaN equals NaN, their distance is NaN and greater than everything.
-            differ = exp.Paren(this=exp.And(this=differ, expression=far))
+            differ = exp.Paren(this=exp.And(this=differ, expression=is_far))
         nulls = [
-            exp.Paren(this=exp.And(this=_is_null(one), expression=exp.Not(this=_is_null(other))))
-            for one, other in ((ours, theirs), (theirs, ours))
+            exp.Paren(this=exp.And(this=_is_null(value), expression=exp.Not(this=_is_null(other))))
+            for value, other in ((ours, theirs), (theirs, ours))
         ]
         return exp.Paren(this=exp.or_(differ, *nulls, copy=False))
 
@@ -354,7 +358,7 @@ def _is_null(expression: exp.Expression) -> exp.Expression:
 
 
 def _add(select: exp.Select, expression: exp.Expression, name: str) -> None:
-    select.select(named(expression, name), copy=False)
+    select.select(alias_as(expression, name), copy=False)
 
 
 def _from(relation: exp.Expression) -> exp.Select:

@@ -22,7 +22,7 @@ _PLAIN = (
     *(exp.Upper, exp.Lower, exp.Trim, exp.Length, exp.Concat, exp.DPipe),
     *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Extract, exp.Year, exp.Month, exp.Quarter, exp.Day),
 )
-"""Nodes whose value is the same in every session, for columns of families that do not mix; see `_depends`."""
+"""Nodes whose value is the same in every session, for columns of families that do not mix; see `_is_session_dependent`."""
 
 
 class _Family(StrEnum):
@@ -63,20 +63,20 @@ _NAMES = {
 _FAMILIES = {name: family for family, names in _NAMES.items() for name in names}
 
 
-def settings_needed(part: FactPart, sources: Sources) -> tuple[str, ...]:
+def find_needed_settings(part: FactPart, sources: Sources) -> tuple[str, ...]:
     """Names of the settings that an aggregate's stored values may depend on, sorted.
 
     Raises:
         DefinitionError: a table or column is not there.
     """
-    known = sources.dialect.session_settings
-    if known is None:
+    session_settings = sources.dialect.session_settings
+    if session_settings is None:
         return ()
-    reached = set(_reached(part, sources))
+    reached = set(_find_reaches(part, sources))
     if Reach.CALCULATIONS in reached:
-        # Nobody knows what it compares inside.
+        # A calculation may compare texts inside, which cannot be seen here.
         reached.add(Reach.TEXTS)
-    return tuple(sorted(name for name, reach in known.reach.items() if reach in reached))
+    return tuple(sorted(name for name, reach in session_settings.reach.items() if reach in reached))
 
 
 def can_fail(expression: exp.Expression) -> bool:
@@ -85,7 +85,7 @@ def can_fail(expression: exp.Expression) -> bool:
     return any(isinstance(node, risky) or not isinstance(node, _PLAIN) for node in expression.walk())
 
 
-def _reached(part: FactPart, sources: Sources) -> Iterator[Reach]:
+def _find_reaches(part: FactPart, sources: Sources) -> Iterator[Reach]:
     for dataset in _datasets(part):
         table = sources[dataset].table
         if table is None or table.kind != "table":
@@ -93,7 +93,7 @@ def _reached(part: FactPart, sources: Sources) -> Iterator[Reach]:
         if table is None or table.kind != "table" or table.has_row_security:
             yield Reach.ROWS
     for dataset, column in _columns(part):
-        yield from _reached_by(column, sources[dataset])
+        yield from _reaches_of_column(column, sources[dataset])
     steps = dict.fromkeys(step for bound in part.attributes for step in bound.steps)
     pairs = (
         (sources[step.from_dataset], left, sources[step.to_dataset], right)
@@ -104,14 +104,14 @@ def _reached(part: FactPart, sources: Sources) -> Iterator[Reach]:
         yield Reach.CALCULATIONS
 
 
-def _reached_by(column: str, source: DatasetSource) -> Iterator[Reach]:
-    """By what a column of a table or a calculation is."""
+def _reaches_of_column(column: str, source: DatasetSource) -> Iterator[Reach]:
+    """What a session's settings can change in the values of a column, or of a calculation."""
     if source.is_physical(column):
         if _family(source.data_type(column), source) in {_Family.TEXT, _Family.OTHER}:
             yield Reach.TEXTS
         return
     expression = source.column(column, "")
-    if _depends(expression, source):
+    if _is_session_dependent(expression, source):
         yield Reach.CALCULATIONS
     if _Family.TEXT in _families(expression, source):
         yield Reach.TEXTS
@@ -127,22 +127,24 @@ def _datasets(part: FactPart) -> Iterable[str]:
 
 def _columns(part: FactPart) -> Iterable[tuple[str, str]]:
     """(dataset, column) of all that is stored or joined on."""
-    found = {(measure.dataset, measure.column): None for measure in part.measures if measure.column}
+    columns = {(measure.dataset, measure.column): None for measure in part.measures if measure.column}
     for bound in part.attributes:
-        found |= {(bound.dataset, column): None for column in bound.columns}
+        columns |= {(bound.dataset, column): None for column in bound.columns}
         for step in bound.steps:
-            found |= {(step.from_dataset, column): None for column in step.from_columns}
-            found |= {(step.to_dataset, column): None for column in step.to_columns}
-    return found
+            columns |= {(step.from_dataset, column): None for column in step.from_columns}
+            columns |= {(step.to_dataset, column): None for column in step.to_columns}
+    return columns
 
 
-def _compare_alike(one: DatasetSource, left: str, other: DatasetSource, right: str) -> bool:
+def _compare_alike(
+    left_source: DatasetSource, left_column: str, right_source: DatasetSource, right_column: str
+) -> bool:
     """Whether ``=`` between two columns needs no cast that a session decides."""
-    if not (one.is_physical(left) and other.is_physical(right)):
+    if not (left_source.is_physical(left_column) and right_source.is_physical(right_column)):
         # A calculation's own type is not known; a date against an instant would be cast.
-        return not _is_zoned(one, left) and not _is_zoned(other, right)
-    types = one.data_type(left), other.data_type(right)
-    families = {_family(types[0], one), _family(types[1], other)}
+        return not _is_zoned(left_source, left_column) and not _is_zoned(right_source, right_column)
+    types = left_source.data_type(left_column), right_source.data_type(right_column)
+    families = {_family(types[0], left_source), _family(types[1], right_source)}
     return types[0] == types[1] or families <= {_Family.EXACT, _Family.FLOAT} or families == {_Family.TIME}
 
 
@@ -150,7 +152,7 @@ def _is_zoned(source: DatasetSource, column: str) -> bool:
     return source.is_physical(column) and _family(source.data_type(column), source) is _Family.OTHER
 
 
-def _depends(expression: exp.Expression, source: DatasetSource) -> bool:
+def _is_session_dependent(expression: exp.Expression, source: DatasetSource) -> bool:
     """Whether a session may decide what a calculation yields.
 
     Texts beside dates or floating numbers are casts from or to text, which settings decide.
@@ -165,13 +167,13 @@ def _depends(expression: exp.Expression, source: DatasetSource) -> bool:
 
 def _families(expression: exp.Expression, source: DatasetSource) -> set[_Family]:
     types: Mapping[str, str] = source.table or {}
-    found = {_family(types.get(node.name, ""), source) for node in expression.find_all(exp.Column)}
-    found |= {_Family.TEXT for node in expression.find_all(exp.Literal) if node.is_string}
-    found |= {
+    families = {_family(types.get(node.name, ""), source) for node in expression.find_all(exp.Column)}
+    families |= {_Family.TEXT for node in expression.find_all(exp.Literal) if node.is_string}
+    families |= {
         _family(node.sql(dialect=source.dialect.sqlglot_name).casefold(), source)
         for node in expression.find_all(exp.DataType)
     }
-    return found
+    return families
 
 
 def _family(data_type: str, source: DatasetSource) -> _Family:

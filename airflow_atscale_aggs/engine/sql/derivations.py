@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.sql.fact_joins import (
 )
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
 from airflow_atscale_aggs.engine.sql.queries import SMALL_INTEGERS, as_bigint, as_double
-from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 
@@ -33,7 +33,7 @@ def select_from_instance(
     way: Derivation,
     parent_table: exp.Expression,
     sources: Sources,
-    facts: ProvenConstraints,
+    constraints: ProvenConstraints,
 ) -> exp.Select:
     """The rows of the child's table, computed from the parent's table.
 
@@ -44,23 +44,25 @@ def select_from_instance(
         way: from `lattice.derivation`; its dependencies are proven.
         parent_table: qualified name of the parent's table.
     """
-    rows = InstanceRows(child, stored_columns(parent), sources, facts)
-    rows.read(way, parent_table.copy())
-    return rows.copied() if way.is_same_grain else rows.rolled_up()
+    rows = InstanceRows(child, stored_columns(parent), sources, constraints)
+    rows.begin_with(way, parent_table.copy())
+    return rows.select_same_grain() if way.is_same_grain else rows.select_coarser_grain()
 
 
-def combined(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
+def combine_segments(part: FactPart, tables: Sequence[exp.Table], sources: Sources) -> exp.Select:
     """The rows of a part's segments, those of one group combined: what one table of all their fact rows would hold."""
     origins = tuple(AttributeOrigin(bound, bound) for bound in part.attributes)
     rows = InstanceRows(part, stored_columns(part), sources, ProvenConstraints())
-    rows.read(Derivation(origins, is_same_grain=False), exp.Subquery(this=united(part, tables)))
-    return rows.rolled_up()
+    rows.begin_with(Derivation(origins, is_same_grain=False), exp.Subquery(this=unite_segments(part, tables)))
+    return rows.select_coarser_grain()
 
 
-def united(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
+def unite_segments(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
     """The rows of a part's segments under each other; a group may stand in several."""
     names = stored_columns(part).names
-    selects = [exp.select(*(exp.Column(this=identifier(name)) for name in names)).from_(one.copy()) for one in tables]
+    selects = [
+        exp.select(*(exp.Column(this=identifier(name)) for name in names)).from_(table.copy()) for table in tables
+    ]
     union: exp.Query = selects[0]
     for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
@@ -82,18 +84,23 @@ class InstanceRows:
     """
 
     def __init__(
-        self, child: FactPart, parent: StoredColumns, sources: Sources, facts: ProvenConstraints, alias: str = "parent"
+        self,
+        child: FactPart,
+        parent: StoredColumns,
+        sources: Sources,
+        constraints: ProvenConstraints,
+        alias: str = "parent",
     ) -> None:
         self._to, self._from = child, parent
-        self._sources, self._facts, self._alias = sources, facts, alias
-        self._composer = JoinComposer(sources, facts)
+        self._sources, self._constraints, self._alias = sources, constraints, alias
+        self._composer = JoinComposer(sources, constraints)
         self._composer.alias(alias)
         self.select = exp.Select()
         self._back: dict[GrainAttribute, list[exp.Expression]] = {}
         self._flags: dict[Path, _Flag] = {}
         self._back_by_key: dict[Path, exp.Join] = {}
 
-    def read(self, way: Derivation, parent_table: exp.Expression) -> None:
+    def begin_with(self, way: Derivation, parent_table: exp.Expression) -> None:
         """Begin with the parent's table, which is used up; to be called once."""
         parent_table.set("alias", exp.TableAlias(this=identifier(self._alias)))
         self.select.set("from_", exp.From(this=parent_table))
@@ -121,14 +128,14 @@ class InstanceRows:
         own = self._from.matched.get(path)
         if own is not None:
             return self._parent(own)
-        found = self._flags[path]
-        return fresh(found) if isinstance(found, exp.Expression) else found[0].matched_flag(found[1])
+        flag = self._flags[path]
+        return fresh(flag) if isinstance(flag, exp.Expression) else flag[0].matched_flag(flag[1])
 
     def is_there(self, path: Path) -> exp.Expression:
         """Whether a row has a member of a path's dimension, made anew."""
-        found = self._flags.get(path) if path not in self._from.matched else None
-        if isinstance(found, tuple):
-            return found[0].is_matched[found[1]].copy()
+        flag = self._flags.get(path) if path not in self._from.matched else None
+        if isinstance(flag, tuple):
+            return flag[0].is_matched[flag[1]].copy()
         return exp.EQ(this=self.flag(path), expression=exp.Literal.number(1))
 
     def join_of_members(self, path: Path) -> exp.Join | None:
@@ -141,22 +148,26 @@ class InstanceRows:
         values: dict[str, exp.Expression] = {}
         for attribute, stored in layout.attributes.items():
             back = self._back.get(attribute)
-            there = self._from.attributes[attribute].columns if back is None else ()
-            columns = [self._parent(column) for column in there] if back is None else [fresh(one) for one in back]
+            columns_there = self._from.attributes[attribute].columns if back is None else ()
+            columns = (
+                [self._parent(column) for column in columns_there]
+                if back is None
+                else [fresh(column) for column in back]
+            )
             values |= dict(zip(stored.columns, columns, strict=True))
         return values | {name: self.flag(path) for path, name in layout.matched.items()}
 
     def _is_key(self, source: BoundAttribute) -> bool:
         """True when a stored key stands in one row of its dataset only, and tells by itself that the row is there."""
         is_physical = self._sources[source.dataset].is_physical(source.key_columns[0])
-        return is_physical and (source.dataset, source.key_columns) in self._facts.unique_keys
+        return is_physical and (source.dataset, source.key_columns) in self._constraints.unique_keys
 
     def _beside(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
     ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
-        beyond = [_shifted(bound, depth) for bound in wanted]
+        beyond = [_shift_steps(bound, depth) for bound in wanted]
         tree = join_tree(source.dataset, beyond)
         stored = (self._parent(column) for column in self._from.attributes[source.attribute].keys)
         place = len(self.select.args.get("joins") or ())
@@ -173,20 +184,20 @@ class InstanceRows:
     ) -> list[tuple[list[exp.Expression], _Flag]]:
         """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
-        beyond = [_shifted(bound, depth) for bound in wanted]
-        tree = join_tree(source.dataset, [*beyond, _shifted(source, depth)])
+        beyond = [_shift_steps(bound, depth) for bound in wanted]
+        tree = join_tree(source.dataset, [*beyond, _shift_steps(source, depth)])
         inner = exp.Select()
-        _, joined = JoinComposer(self._sources, self._facts).root(tree, inner)
+        _, joined = JoinComposer(self._sources, self._constraints).root(tree, inner)
         keys = [joined.column[(), column] for column in source.key_columns]
-        shown = [named(fresh(key), f"k{number}") for number, key in enumerate(keys)]
+        shown = [alias_as(fresh(key), f"k{number}") for number, key in enumerate(keys)]
         for place, shifted in enumerate(beyond):
             dataset = self._sources[shifted.dataset]
             for number, column in enumerate(shifted.columns):
                 value = only_value(dataset, column, fresh(joined.column[shifted.steps, column]))
-                shown.append(named(value, f"c{place}_{number}"))
+                shown.append(alias_as(value, f"c{place}_{number}"))
             if wanted[place].steps not in self._from.matched:
                 is_there = joined.matched_flag(shifted.steps) if shifted.steps else exp.Literal.number(1)
-                shown.append(named(exp.Min(this=is_there), f"f{place}"))
+                shown.append(alias_as(exp.Min(this=is_there), f"f{place}"))
         inner.set("expressions", shown)
         inner.set("group", exp.Group(expressions=groupable(keys)))
         stored = self._from.attributes[source.attribute].keys
@@ -207,40 +218,40 @@ class InstanceRows:
             for place, bound in enumerate(wanted)
         ]
 
-    def copied(self) -> exp.Select:
+    def select_same_grain(self) -> exp.Select:
         """The same grain: columns as they are, nothing to group."""
         for name, value in self._values().items():
-            self.select.select(named(value, name), copy=False)
+            self.select.select(alias_as(value, name), copy=False)
         for measure, name in stored_columns(self._to).measures.items():
-            self.select.select(named(self.stored(measure), name), copy=False)
+            self.select.select(alias_as(self.stored_column(measure), name), copy=False)
         return self.select
 
-    def rolled_up(self) -> exp.Select:
+    def select_coarser_grain(self) -> exp.Select:
         """A coarser grain: grouped, every measure rolled up."""
         values = self._values()
         if self.needs_means:
-            found = self.with_means(list(values.values()), ())
-            values = dict(zip(values, found, strict=True))
+            columns = self.add_means(list(values.values()), ())
+            values = dict(zip(values, columns, strict=True))
         for name, value in values.items():
-            self.select.select(named(value.copy(), name), copy=False)
+            self.select.select(alias_as(value.copy(), name), copy=False)
         for measure, name in stored_columns(self._to).measures.items():
-            self.select.select(named(self.roll_up(measure), name), copy=False)
+            self.select.select(alias_as(self.roll_up(measure), name), copy=False)
         if values:
             self.select.group_by(*(value.copy() for value in values.values()), copy=False)
         return self.select
 
     @property
     def needs_means(self) -> bool:
-        """Whether `with_means` must be called before `roll_up`."""
+        """Whether `add_means` must be called before `roll_up`."""
         return any(measure.function is StoredFunction.CENTERED_SQUARES for measure in self._to.measures)
 
-    def stored(self, measure: StoredMeasure) -> exp.Expression:
+    def stored_column(self, measure: StoredMeasure) -> exp.Expression:
         """The column that holds a stored measure."""
         return self._parent(self._from.measures[measure])
 
     def roll_up(self, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
         """The aggregate over a group of rows that gives the measure of the whole group, or of some of its rows."""
-        column = where(self.stored(measure), only)
+        column = where(self.stored_column(measure), only)
         match measure.function:
             case StoredFunction.COUNT_ROWS | StoredFunction.COUNT:
                 # COUNT of no rows is 0 where SUM of no rows is NULL; the type stays that of a count.
@@ -297,7 +308,7 @@ class InstanceRows:
         total = StoredMeasure(StoredFunction.SUM, measure.dataset, measure.column)
         return self._from.measures[count], self._from.measures[total]
 
-    def with_means(self, groups: Sequence[exp.Expression], others: Sequence[exp.Expression]) -> list[exp.Expression]:
+    def add_means(self, groups: Sequence[exp.Expression], others: Sequence[exp.Expression]) -> list[exp.Expression]:
         """Wrap what is selected so far so that each row knows the mean of its whole group.
 
         Args:
@@ -309,9 +320,9 @@ class InstanceRows:
         """
         inner = self.select
         for number, value in enumerate((*groups, *others)):
-            inner.select(named(value.copy(), f"to_{number}"), copy=False)
+            inner.select(alias_as(value.copy(), f"to_{number}"), copy=False)
         for column in self._from.measures.values():
-            inner.select(named(self._parent(column), column), copy=False)
+            inner.select(alias_as(self._parent(column), column), copy=False)
         for measure in self._to.measures:
             if measure.function is StoredFunction.CENTERED_SQUARES:
                 count, total = self._companions(measure)
@@ -320,7 +331,7 @@ class InstanceRows:
                     for value in (as_double(self._parent(total)), self._parent(count))
                 ]
                 mean = exp.Div(this=over[0], expression=exp.func("NULLIF", over[1], exp.Literal.number(0)))
-                inner.select(named(mean, self._mean_name(total)), copy=False)
+                inner.select(alias_as(mean, self._mean_name(total)), copy=False)
         wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias)))
         self.select = exp.Select().from_(wrapped, copy=False)
         return [self._parent(f"to_{number}") for number in range(len(groups) + len(others))]
@@ -334,7 +345,7 @@ def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expres
     return value if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 
 
-def _shifted(bound: BoundAttribute, depth: int) -> BoundAttribute:
+def _shift_steps(bound: BoundAttribute, depth: int) -> BoundAttribute:
     """The attribute as reached from the dataset ``depth`` joins along its path."""
     return BoundAttribute(
         attribute=bound.attribute,

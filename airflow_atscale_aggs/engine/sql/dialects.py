@@ -457,7 +457,7 @@ DIALECTS: Mapping[str, Dialect] = {row.name: row for row in _ROWS}
 """Every dialect by name. DuckDB and PostgreSQL are proven by running; the others by rendering and parsing back."""
 
 
-def dialect_named(name: str) -> Dialect:
+def find_dialect(name: str) -> Dialect:
     """The row of a dialect.
 
     Raises:
@@ -483,5 +483,5 @@ def dialect_of_url(url: str) -> Dialect:
     for row in _ROWS:
         if scheme in row.schemes:
             return row
-    known = ", ".join(scheme for row in _ROWS for scheme in row.schemes)
-    raise UnsupportedOnDialectError(scheme, "", f"no warehouse dialect has this URL scheme; known: {known}")
+    schemes = ", ".join(scheme for row in _ROWS for scheme in row.schemes)
+    raise UnsupportedOnDialectError(scheme, "", f"no warehouse dialect has this URL scheme; known: {schemes}")

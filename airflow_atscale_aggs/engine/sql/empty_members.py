@@ -24,12 +24,12 @@ from airflow_atscale_aggs.engine.sql.sources import Sources
 
 def paths_with_members(attributes: Sequence[BoundAttribute]) -> tuple[tuple[JoinStep, ...], ...]:
     """Joins without whose member a row is left out: by the join rule, unless an attribute behind them keeps it."""
-    kept = {bound.steps for bound in attributes if bound.keeps_rows}
-    return tuple(dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.steps not in kept))
+    kept_paths = {bound.steps for bound in attributes if bound.keeps_rows}
+    return tuple(dict.fromkeys(bound.steps for bound in attributes if bound.steps and bound.steps not in kept_paths))
 
 
 def shown_value(
-    bound: BoundAttribute, column: str | None, sources: Sources, found: Callable[[str], exp.Expression]
+    bound: BoundAttribute, column: str | None, sources: Sources, find_column: Callable[[str], exp.Expression]
 ) -> exp.Expression:
     """What a reader sees of an attribute.
 
@@ -41,7 +41,7 @@ def shown_value(
         DefinitionError: the empty member's name is not of the column's type.
     """
     wanted = column or bound.name_column
-    value = found(wanted)
+    value = find_column(wanted)
     if bound.empty is None:
         return value
     text = bound.empty.name if column is None else bound.empty.key[bound.key_columns.index(column)]
@@ -50,7 +50,7 @@ def shown_value(
         raise DefinitionError("", *mismatch(bound, text, wanted, sources[bound.dataset].data_type(wanted)))
     if bound.key_columns == (wanted,):
         return exp.Coalesce(this=value, expressions=[literal])
-    tests = [exp.Is(this=found(key), expression=exp.Null()) for key in bound.key_columns]
+    tests = [exp.Is(this=find_column(key), expression=exp.Null()) for key in bound.key_columns]
     return exp.Case(ifs=[exp.If(this=exp.and_(*tests, copy=False), true=literal)], default=value)
 
 
@@ -74,8 +74,8 @@ def typed_literal(text: str, kind: str) -> exp.Expression | None:
     if is_time(kind):
         return _time(text, kind)
     if kind.startswith("bool"):
-        known = {"true": exp.true(), "false": exp.false()}
-        return known.get(text.strip().casefold())
+        literals = {"true": exp.true(), "false": exp.false()}
+        return literals.get(text.strip().casefold())
     return exp.cast(exp.Literal.string(text), kind) if kind.startswith("uuid") else None
 
 

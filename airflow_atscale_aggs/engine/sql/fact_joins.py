@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.lattice import Dependency
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinKind, JoinStep
 from airflow_atscale_aggs.engine.sql.join_types import REFUSED_JOIN_REMEDY, JoinColumn, refused_join
-from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 Path = tuple[JoinStep, ...]
@@ -97,9 +97,9 @@ def key_dependency(node: JoinNode) -> Dependency:
     return Dependency(node.dataset, step.to_columns, (), others, is_join_key=True)
 
 
-def is_plain(step: JoinStep, facts: ProvenConstraints) -> bool:
+def is_plain(step: JoinStep, constraints: ProvenConstraints) -> bool:
     """True when the target's key is proven unique, so that it can be joined as it is."""
-    return step.kind is not JoinKind.BRIDGE and (step.to_dataset, step.to_columns) in facts.unique_keys
+    return step.kind is not JoinKind.BRIDGE and (step.to_dataset, step.to_columns) in constraints.unique_keys
 
 
 def only_value(source: DatasetSource, column: str, expression: exp.Expression) -> exp.Expression:
@@ -124,8 +124,8 @@ def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
 class JoinComposer:
     """Adds the joins of a tree to a SELECT."""
 
-    def __init__(self, sources: Sources, facts: ProvenConstraints) -> None:
-        self._sources, self._facts = sources, facts
+    def __init__(self, sources: Sources, constraints: ProvenConstraints) -> None:
+        self._sources, self._constraints = sources, constraints
         self._aliases: set[str] = set()
 
     def alias(self, dataset: str) -> str:
@@ -178,13 +178,16 @@ class JoinComposer:
             self._check_types(step)
             if step.kind is JoinKind.BRIDGE:
                 self._bridge(child, select, joined)
-            elif is_plain(step, self._facts) and self._tells_matches(step):
+            elif is_plain(step, self._constraints) and self._tells_matches(step):
                 self._plain(child, select, joined)
             else:
                 self._one_row_per_key(child, select, joined)
 
     def _check_types(self, step: JoinStep) -> None:
-        """By name and before the warehouse does, which some do not do until they meet a row."""
+        """Refuse to join columns whose types cannot be compared, and name them.
+
+        Some warehouses refuse this only when they read the first row, and none of them names the datasets.
+        """
         ours, theirs = self._sources[step.from_dataset], self._sources[step.to_dataset]
         if [*map(ours.find_column_type, step.from_columns)] == [*map(theirs.find_column_type, step.to_columns)]:
             return
@@ -210,13 +213,13 @@ class JoinComposer:
 
     def _one_row_per_key(self, node: JoinNode, select: exp.Select, joined: JoinedColumns) -> None:
         self._sources[node.dataset].check_readable()
-        refused = self._facts.unreadable.get(node.dataset)
+        refused = self._constraints.unreadable.get(node.dataset)
         if refused is not None:
             reason = f"dataset `{node.dataset}` ({self._sources[node.dataset].dataset.where}) cannot be read: {refused}"
             raise DefinitionError("", reason, "Mend the table or view, then try again.")
         step, source = node.path[-1], self._sources[node.dataset]
         claim = key_dependency(node)
-        if claim.columns and not is_plain(step, self._facts) and claim not in self._facts.functional:
+        if claim.columns and not is_plain(step, self._constraints) and claim not in self._constraints.functional:
             raise DefinitionError(
                 "",
                 f"a join to dataset `{node.dataset}` on ({', '.join(step.to_columns)}) would meet rows that differ in "
@@ -228,8 +231,8 @@ class JoinComposer:
         values = [only_value(source, column, source.column(column, inner)) for column in claim.columns]
         grouped = exp.Select(
             expressions=[
-                *(named(key, f"k{number}") for number, key in enumerate(keys)),
-                *(named(value, f"c{number}") for number, value in enumerate(values)),
+                *(alias_as(key, f"k{number}") for number, key in enumerate(keys)),
+                *(alias_as(value, f"c{number}") for number, value in enumerate(values)),
             ],
             from_=exp.From(this=source.relation(inner)),
             group=exp.Group(expressions=groupable(keys)),
@@ -257,14 +260,16 @@ class JoinComposer:
         self.children(node, members, inner)
         alias = self.alias(f"{node.dataset}_members")
         for number, column in enumerate(step.to_columns):
-            members.select(named(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
-        used = {(below.path, column) for below in node.walk() for column in below.shown} & inner.column.keys()
-        for number, (path, column) in enumerate(sorted(used, key=lambda item: (len(item[0]), item[0], item[1]))):
-            members.select(named(inner.column[path, column].copy(), f"c{number}"), copy=False)
+            members.select(alias_as(inner.column[node.path, column].copy(), f"k{number}"), copy=False)
+        columns_shown = {(below.path, column) for below in node.walk() for column in below.shown} & inner.column.keys()
+        for number, (path, column) in enumerate(
+            sorted(columns_shown, key=lambda item: (len(item[0]), item[0], item[1]))
+        ):
+            members.select(alias_as(inner.column[path, column].copy(), f"c{number}"), copy=False)
             joined.column[path, column] = column_of(f"c{number}", alias)
         ends = sorted(below.path for below in node.walk() if below.shown and below.path in inner.is_matched)
         for number, path in enumerate(ends):
-            members.select(named(inner.matched_flag(path), f"m{number}"), copy=False)
+            members.select(alias_as(inner.matched_flag(path), f"m{number}"), copy=False)
             joined.is_matched[path] = exp.EQ(this=column_of(f"m{number}", alias), expression=exp.Literal.number(1))
         right = [column_of(f"k{number}", alias) for number in range(len(step.to_columns))]
         _left_join(select, _subquery(members, alias), _left_keys(node, joined), right)
@@ -282,7 +287,12 @@ def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:
 def _left_join(
     select: exp.Select, relation: exp.Expression, left: list[exp.Expression], right: list[exp.Expression]
 ) -> None:
-    on = all_of([exp.EQ(this=fresh(one), expression=fresh(other)) for one, other in zip(left, right, strict=True)])
+    on = all_of(
+        [
+            exp.EQ(this=fresh(left_key), expression=fresh(right_key))
+            for left_key, right_key in zip(left, right, strict=True)
+        ]
+    )
     # Select.join would parse the join type again for every join.
     select.append("joins", exp.Join(this=relation, side="LEFT", on=on))
 

@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
 from airflow_atscale_aggs.engine.aggregates.provenance import Checksum
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.quoting import named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource
 
 SUPPORTED_TYPES = "Long, Integer, Decimal(38,0) on Snowflake, Timestamp, DateTime"
@@ -56,11 +56,12 @@ def indicator_kind(data_type: str, dialect: Dialect) -> IndicatorKind | None:
 def is_finer_than_kept(data_type: str) -> bool:
     """True for timestamps with digits beyond microseconds, which drivers cut off."""
     kind = data_type.casefold()
-    found = _PRECISION.search(kind)
-    return kind.endswith("_ns") or (kind.startswith(_TIMESTAMPS) and bool(found) and int(found[1]) > _MICROSECONDS)  # type: ignore[index]
+    precision = _PRECISION.search(kind)
+    has_digits = precision is not None and int(precision[1]) > _MICROSECONDS
+    return kind.endswith("_ns") or (kind.startswith(_TIMESTAMPS) and has_digits)
 
 
-def within(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expression | None:
+def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expression | None:
     """The condition that a fact row is in a range; None when it has no bounds."""
     tests: list[exp.Expression] = []
     for bound, compare in ((rows.after, exp.GT), (rows.through, exp.LTE)):
@@ -118,33 +119,35 @@ def lookup_statement(
         moments: look for the greatest indicator up to each of these as well.
     """
 
-    def counted(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
+    def lookup_select(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
         shown = exp.Null() if bound is None else exp.Literal.string(str(bound))
         select = exp.select(
-            named(exp.Literal.number(kind), "kind"),
-            named(exp.cast(shown, "text"), "bound"),
-            named(exp.cast(value, "text"), "value"),
+            alias_as(exp.Literal.number(kind), "kind"),
+            alias_as(exp.cast(shown, "text"), "bound"),
+            alias_as(exp.cast(value, "text"), "value"),
         ).from_(source.relation(_TABLE), copy=False)
         return select if where is None else select.where(where, copy=False)
 
-    def bounded(after: int | None, through: int | None) -> exp.Expression | None:
-        return within(RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE)
+    def rows_between(after: int | None, through: int | None) -> exp.Expression | None:
+        return range_condition(
+            RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE
+        )
 
     column = source.column(rows.column, _TABLE)
     greatest = _readable(exp.Max(this=column.copy()), rows.kind, source.dialect)
     count = exp.Count(this=exp.Star(), big_int=True)
-    asked = [
-        counted(_GREATEST, None, bounded(min(above), None) if above else None, greatest),
-        counted(_NULLS, None, exp.Is(this=column.copy(), expression=exp.Null()), count),
-        *(counted(_ABOVE, bound, bounded(bound, None), count.copy()) for bound in above),
-        *(counted(_UP_TO, bound, bounded(None, bound), count.copy()) for bound in up_to),
+    selects = [
+        lookup_select(_GREATEST, None, rows_between(min(above), None) if above else None, greatest),
+        lookup_select(_NULLS, None, exp.Is(this=column.copy(), expression=exp.Null()), count),
+        *(lookup_select(_ABOVE, bound, rows_between(bound, None), count.copy()) for bound in above),
+        *(lookup_select(_UP_TO, bound, rows_between(None, bound), count.copy()) for bound in up_to),
         *(
-            counted(_NEWEST, moment, bounded(min(above) if above else None, moment), greatest.copy())
+            lookup_select(_NEWEST, moment, rows_between(min(above) if above else None, moment), greatest.copy())
             for moment in moments
         ),
     ]
-    union: exp.Expression = asked[0]
-    for other in asked[1:]:
+    union: exp.Expression = selects[0]
+    for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
     return union
 
@@ -188,11 +191,11 @@ def read_lookup(kind: IndicatorKind, rows: Iterable[Sequence[object]]) -> Indica
 
 def unsupported_reason(dataset: str, column: str, data_type: str) -> str:
     """Why a column cannot be an indicator, and what can be done."""
-    found = (
+    type_words = (
         f"has type {data_type.upper()}" if data_type else "has a type that neither the warehouse nor the model tells"
     )
     return (
-        f"the incremental indicator `{column}` of dataset `{dataset}` {found}; supported are {SUPPORTED_TYPES}. "
+        f"the incremental indicator `{column}` of dataset `{dataset}` {type_words}; supported are {SUPPORTED_TYPES}. "
         "Name another column, or add a calculated one with a data_type"
     )
 

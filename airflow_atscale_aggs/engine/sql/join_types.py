@@ -28,16 +28,16 @@ class JoinColumn:
 def refused_join(pairs: Iterable[tuple[JoinColumn, JoinColumn]], dialect: Dialect) -> str:
     """Why the warehouse refuses a join on equal pairs of columns; empty where it does not, or where that is not known."""
     refused = [
-        f"{one} is joined to {other}"
-        for one, other in pairs
-        if are_incomparable(one.data_type, other.data_type, dialect)
+        f"{left} is joined to {right}"
+        for left, right in pairs
+        if are_incomparable(left.data_type, right.data_type, dialect)
     ]
     return f"{' and '.join(refused)}, which {dialect.name} refuses to compare" if refused else ""
 
 
-def are_incomparable(one: str, other: str, dialect: Dialect) -> bool:
+def are_incomparable(left: str, right: str, dialect: Dialect) -> bool:
     """True when the warehouse is known to refuse ``=`` between two column types, whatever the values."""
-    families = [_family(kind, dialect) for kind in (one, other)]
+    families = [_family(kind, dialect) for kind in (left, right)]
     return None not in families and families[0] != families[1]
 
 

@@ -24,10 +24,12 @@ def shorten_names(root: exp.Expression, longest: int) -> dict[str, str]:
     Returns:
         The long names by the short ones.
     """
-    identifiers = [one for one in root.find_all(exp.Identifier) if len(one.name.encode()) > longest]
-    short = {name: _short(name, longest) for name in {one.name for one in identifiers}}
-    for one in identifiers:
-        one.set("this", short[one.name])
+    identifiers = [
+        identifier for identifier in root.find_all(exp.Identifier) if len(identifier.name.encode()) > longest
+    ]
+    short = {name: _short(name, longest) for name in {identifier.name for identifier in identifiers}}
+    for identifier in identifiers:
+        identifier.set("this", short[identifier.name])
     return {value: name for name, value in short.items()}
 
 

@@ -24,15 +24,15 @@ _ROWS = "f"
 
 def columns_of_datasets(parts: Sequence[FactPart]) -> Mapping[str, frozenset[str]]:
     """By dataset: the columns that aggregates store, and those that they join by."""
-    read: dict[str, set[str]] = {part.fact: set() for part in parts}
+    columns_by_dataset: dict[str, set[str]] = {part.fact: set() for part in parts}
     for part in parts:
-        read[part.fact] |= {measure.column for measure in part.measures if measure.column}
+        columns_by_dataset[part.fact] |= {measure.column for measure in part.measures if measure.column}
         for bound in part.attributes:
-            read.setdefault(bound.dataset, set()).update(bound.columns)
+            columns_by_dataset.setdefault(bound.dataset, set()).update(bound.columns)
             for step in bound.steps:
-                read.setdefault(step.from_dataset, set()).update(step.from_columns)
-                read.setdefault(step.to_dataset, set()).update(step.to_columns)
-    return {dataset: frozenset(columns) for dataset, columns in read.items()}
+                columns_by_dataset.setdefault(step.from_dataset, set()).update(step.from_columns)
+                columns_by_dataset.setdefault(step.to_dataset, set()).update(step.to_columns)
+    return {dataset: frozenset(columns) for dataset, columns in columns_by_dataset.items()}
 
 
 def version_mark_sql(source: DatasetSource) -> str:
@@ -43,7 +43,7 @@ def version_mark_sql(source: DatasetSource) -> str:
     column = exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True), table=exp.to_identifier(_ROWS))
     version = exp.cast(column, "text")
     hashed = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
-    return _marked(source, hashed, exp.Min(this=version.copy()))
+    return _render_mark(source, hashed, exp.Min(this=version.copy()))
 
 
 def has_versions(mark: str) -> bool:
@@ -61,10 +61,10 @@ def value_mark_sql(source: DatasetSource, columns: Sequence[str]) -> str:
             # What reads it is not built.
             continue
     hashed = _hash(values, source.dialect) if values else exp.Literal.number(0)
-    return "" if hashed is None else _marked(source, hashed)
+    return "" if hashed is None else _render_mark(source, hashed)
 
 
-def _marked(source: DatasetSource, hashed: exp.Expression, *further: exp.Expression) -> str:
+def _render_mark(source: DatasetSource, hashed: exp.Expression, *further: exp.Expression) -> str:
     select = exp.select(
         exp.cast(exp.Count(this=exp.Star(), big_int=True), "text"),
         exp.cast(exp.Sum(this=hashed), "text"),

@@ -166,7 +166,10 @@ _NO_ROWS = {
 DUCKDB_VIEWS: Mapping[str, str] = {
     **{
         view: "SELECT "
-        + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in (one.split() for one in columns.split(", ")))
+        + ", ".join(
+            f"CAST(NULL AS {kind}) AS {name}"
+            for name, kind in (name_and_type.split() for name_and_type in columns.split(", "))
+        )
         + " WHERE FALSE"
         for view, columns in _NO_ROWS.items()
     },

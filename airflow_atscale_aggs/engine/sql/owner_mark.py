@@ -11,7 +11,7 @@ from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import render, table
 
 MARK_TABLE = "atscale_aggs_owner"
-"""No name of an aggregate's table or view begins like it."""
+"""The name of the mark's table. No table and no view of an aggregate has a name that begins like this."""
 
 COLUMNS = ("registry_id", "registry", "stamp", "marked_at")
 _SLOT = "slot"
@@ -43,7 +43,7 @@ def insert_mark(schema: str, values: Mapping[str, str], dialect: Dialect) -> str
 
 
 def update_mark(schema: str, values: Mapping[str, str], stamp_before: str, dialect: Dialect) -> str:
-    """Another mark in place of the one with that stamp; nothing where somebody else was faster."""
+    """Replaces the mark with a stamp by another mark. It changes nothing when somebody else has replaced that mark before."""
     sets = [exp.EQ(this=column_of(name), expression=exp.Literal.string(values[name])) for name in COLUMNS]
     condition = exp.EQ(this=column_of("stamp"), expression=exp.Literal.string(stamp_before))
     update = exp.Update(this=table(MARK_TABLE, schema), expressions=sets, where=exp.Where(this=condition))

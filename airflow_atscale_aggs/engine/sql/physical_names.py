@@ -116,7 +116,7 @@ def view_names(model: str, aggregates: Sequence[str], dialect: Dialect) -> list[
     return [
         name
         if plain.count(name) == 1 and len(name.encode()) <= limit
-        else _hashed(name, f"{model}\x00{aggregate}", limit)
+        else _append_hash(name, f"{model}\x00{aggregate}", limit)
         for name, aggregate in zip(plain, aggregates, strict=True)
     ]
 
@@ -148,7 +148,7 @@ def _measure_name(measure: StoredMeasure) -> str:
 
 def _unique(name: str, taken: set[str], limit: int) -> str:
     """The name within the limit, numbered when it is taken; remembers it."""
-    chosen = _hashed(name, name, limit) if len(name.encode()) > limit else name
+    chosen = _append_hash(name, name, limit) if len(name.encode()) > limit else name
     number = 2
     while chosen in taken:
         suffix = f"_{number}"
@@ -158,7 +158,7 @@ def _unique(name: str, taken: set[str], limit: int) -> str:
     return chosen
 
 
-def _hashed(name: str, whole: str, limit: int) -> str:
+def _append_hash(name: str, whole: str, limit: int) -> str:
     suffix = "_" + hashlib.sha256(whole.encode()).hexdigest()[:6]
     return _cut(name, limit - len(suffix)) + suffix
 

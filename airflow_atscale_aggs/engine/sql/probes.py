@@ -1,4 +1,4 @@
-"""What must be true of the data before it is relied upon, and the SQL that finds out.
+"""The claims about data that plans rely on, and the SQL that proves them.
 
 A probe is a query that counts violations: 0 proves the claim. All probes of a plan go to the warehouse as one statement.
 """
@@ -47,12 +47,12 @@ def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
     return tuple(sorted(keys))
 
 
-def dependencies_wanted(parts: Sequence[FactPart], facts: ProvenConstraints) -> frozenset[Dependency]:
+def find_wanted_dependencies(parts: Sequence[FactPart], constraints: ProvenConstraints) -> frozenset[Dependency]:
     """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies."""
-    return frozenset({*_coarse_keys(parts, facts), *_hierarchies(parts)})
+    return frozenset({*_coarse_keys(parts, constraints), *_hierarchies(parts)})
 
 
-def implied_dependencies(claims: Iterable[Dependency], facts: ProvenConstraints) -> frozenset[Dependency]:
+def implied_dependencies(claims: Iterable[Dependency], constraints: ProvenConstraints) -> frozenset[Dependency]:
     """The claims that need no look at the data: a unique key determines its row and what is joined to that by unique keys.
 
     Only for keys that facts join on: another unique key may be NULL in a row that facts meet.
@@ -61,13 +61,13 @@ def implied_dependencies(claims: Iterable[Dependency], facts: ProvenConstraints)
         claim
         for claim in claims
         if claim.is_join_key
-        and (claim.dataset, claim.key) in facts.unique_keys
-        and all((step.to_dataset, step.to_columns) in facts.unique_keys for step in claim.steps)
+        and (claim.dataset, claim.key) in constraints.unique_keys
+        and all((step.to_dataset, step.to_columns) in constraints.unique_keys for step in claim.steps)
     )
 
 
 def proof_statement(
-    claims: Iterable[Claim], sources: Sources, facts: ProvenConstraints
+    claims: Iterable[Claim], sources: Sources, constraints: ProvenConstraints
 ) -> tuple[tuple[Claim, ...], exp.Expression | None]:
     """The claims that can be asked, and one query with a row (number of the claim, number of violations) for each.
 
@@ -78,7 +78,7 @@ def proof_statement(
     union: exp.Expression | None = None
     for claim in claims:
         try:
-            violations = _violations(claim, sources, facts)
+            violations = _violations(claim, sources, constraints)
         except DefinitionError:
             continue
         select = exp.select(
@@ -91,23 +91,23 @@ def proof_statement(
 
 
 def with_proofs(
-    facts: ProvenConstraints, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
+    constraints: ProvenConstraints, claims: Sequence[Claim], rows: Iterable[Sequence[object]]
 ) -> ProvenConstraints:
     """The facts plus the claims for which `proof_statement` counted no violation."""
     proven = [claims[int(str(number))] for number, violations in rows if int(str(violations)) == 0]
     return replace(
-        facts,
-        unique_keys=facts.unique_keys | {(c.dataset, c.columns) for c in proven if isinstance(c, UniqueKey)},
-        functional=facts.functional | {claim for claim in proven if isinstance(claim, Dependency)},
+        constraints,
+        unique_keys=constraints.unique_keys | {(c.dataset, c.columns) for c in proven if isinstance(c, UniqueKey)},
+        functional=constraints.functional | {claim for claim in proven if isinstance(claim, Dependency)},
     )
 
 
-def _coarse_keys(parts: Iterable[FactPart], facts: ProvenConstraints) -> Iterable[Dependency]:
+def _coarse_keys(parts: Iterable[FactPart], constraints: ProvenConstraints) -> Iterable[Dependency]:
     for part in parts:
         for node in join_tree(part.fact, part.attributes).walk():
             if node.path and node.path[-1].kind is not JoinKind.BRIDGE:
                 claim = key_dependency(node)
-                if claim.columns and (claim.dataset, claim.key) not in facts.unique_keys:
+                if claim.columns and (claim.dataset, claim.key) not in constraints.unique_keys:
                     yield claim
 
 
@@ -115,17 +115,17 @@ def _hierarchies(parts: Sequence[FactPart]) -> Iterable[Dependency]:
     """Claims between stored attributes and the attributes that other parts of the same fact ask for."""
     by_fact: dict[str, dict[GrainAttribute, BoundAttribute]] = {}
     for part in parts:
-        known = by_fact.setdefault(part.fact, {})
-        known.update((bound.attribute, bound) for bound in part.attributes)
-    for known in by_fact.values():
-        for source in known.values():
-            for bound in known.values():
+        attributes = by_fact.setdefault(part.fact, {})
+        attributes.update((bound.attribute, bound) for bound in part.attributes)
+    for attributes in by_fact.values():
+        for source in attributes.values():
+            for bound in attributes.values():
                 claim = None if bound is source else dependency_of(bound, source)
                 if claim is not None and not bound.is_many_to_many:
                     yield claim
 
 
-def _violations(claim: Claim, sources: Sources, facts: ProvenConstraints) -> exp.Expression:
+def _violations(claim: Claim, sources: Sources, constraints: ProvenConstraints) -> exp.Expression:
     """A derived table with one row per violated key."""
     alias = "violations"
     if isinstance(claim, UniqueKey):
@@ -137,12 +137,12 @@ def _violations(claim: Claim, sources: Sources, facts: ProvenConstraints) -> exp
         select.group_by(*groupable(keys), copy=False)
         select.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)), copy=False)
     else:
-        select = _dependency_violations(claim, sources, facts)
+        select = _dependency_violations(claim, sources, constraints)
     select.set("expressions", [exp.Alias(this=exp.Literal.number(1), alias=exp.to_identifier("one", quoted=True))])
     return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
 
-def _dependency_violations(claim: Dependency, sources: Sources, facts: ProvenConstraints) -> exp.Select:
+def _dependency_violations(claim: Dependency, sources: Sources, constraints: ProvenConstraints) -> exp.Select:
     """Keys with two values, with a value and a NULL, or that are NULL themselves where facts can meet them."""
     target = claim.steps[-1].to_dataset if claim.steps else claim.dataset
     bound = BoundAttribute(
@@ -156,7 +156,7 @@ def _dependency_violations(claim: Dependency, sources: Sources, facts: ProvenCon
     tree = join_tree(claim.dataset, [bound])
     tree.columns.update(dict.fromkeys(claim.key))
     select = exp.Select()
-    _, joined = JoinComposer(sources, facts).root(tree, select)
+    _, joined = JoinComposer(sources, constraints).root(tree, select)
     keys = [joined.column[(), column] for column in claim.key]
     nulls: list[exp.Expression] = [exp.Is(this=key.copy(), expression=exp.Null()) for key in keys]
     if claim.is_join_key:
@@ -175,8 +175,8 @@ def _dependency_violations(claim: Dependency, sources: Sources, facts: ProvenCon
         tests += [several, exp.Paren(this=partly)]
     if claim.steps:
         # Met with NULLs and not met look alike in the columns, but not in an aggregate's flag.
-        met = joined.matched_flag(claim.steps)
-        tests.append(exp.NEQ(this=exp.Min(this=met), expression=exp.Max(this=met.copy())))
+        flag = joined.matched_flag(claim.steps)
+        tests.append(exp.NEQ(this=exp.Min(this=flag), expression=exp.Max(this=flag.copy())))
     select.group_by(*groupable(keys), copy=False)
     select.having(exp.or_(*tests, copy=False), copy=False)
     return select

@@ -18,10 +18,10 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
-from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
+from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.indicator_lookup import within
+from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
@@ -37,12 +37,12 @@ def as_bigint(expression: exp.Expression) -> exp.Cast:
 
 
 def as_double(expression: exp.Expression) -> exp.Cast:
-    """The same for floating numbers."""
+    """A cast to double precision, made without a copy and without the parser, as `as_bigint` makes one."""
     return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
 
 
 def select_from_fact(
-    part: FactPart, sources: Sources, facts: ProvenConstraints, only: RowRange | None = None
+    part: FactPart, sources: Sources, constraints: ProvenConstraints, only: RowRange | None = None
 ) -> exp.Select:
     """The rows of a part's table, computed from its fact dataset and the dimensions.
 
@@ -59,8 +59,8 @@ def select_from_fact(
     layout = stored_columns(part)
     tree = join_tree(part.fact, part.attributes)
     select = exp.Select()
-    alias, joined = JoinComposer(sources, facts).root(tree, select)
-    condition = only and within(only, sources[part.fact], alias)
+    alias, joined = JoinComposer(sources, constraints).root(tree, select)
+    condition = only and range_condition(only, sources[part.fact], alias)
     if condition is not None:
         select.where(condition, copy=False)
     group: list[exp.Expression] = []
@@ -98,10 +98,10 @@ def measure_expression(  # noqa: PLR0911 - one a function
     if function is StoredFunction.COUNT_ROWS:
         return exp.Count(this=exp.Star(), big_int=True)
     column = source.column(measure.column, alias)
-    check_measured(_METHODS.get(function, ""), source, measure.column)
+    check_measurable(_METHODS.get(function, ""), source, measure.column)
     match function:
         case StoredFunction.SUM:
-            return exp.Sum(this=widened(column, source, measure.column))
+            return exp.Sum(this=widen_for_sum(column, source, measure.column))
         case StoredFunction.COUNT:
             return exp.Count(this=column, big_int=True)
         case StoredFunction.MINIMUM:
@@ -113,7 +113,7 @@ def measure_expression(  # noqa: PLR0911 - one a function
         case StoredFunction.COUNT_DISTINCT:
             return exp.Count(this=exp.Distinct(expressions=[column]), big_int=True)
         case StoredFunction.SUM_DISTINCT:
-            distinct = exp.Distinct(expressions=[widened(column, source, measure.column)])
+            distinct = exp.Distinct(expressions=[widen_for_sum(column, source, measure.column)])
             return exp.Sum(this=distinct)
         case StoredFunction.DISTINCT_SKETCH | StoredFunction.PERCENTILE_SKETCH:
             return exp.Anonymous(this=_sketch_function(measure, source), expressions=[column])
@@ -129,13 +129,13 @@ _METHODS = {
 }
 
 
-def check_measured(method: str, source: DatasetSource, column: str) -> None:
-    """Refuse by name what every warehouse would refuse with an error of its own.
+def check_measurable(method: str, source: DatasetSource, column: str) -> None:
+    """Refuse a measure that no warehouse can compute, with the names of its column and dataset.
 
     Raises:
         NotMeasurableError: there is no such measure of the column's type.
     """
-    reason = why_not_measured(method, source.data_type(column), source.dialect.unmeasured)
+    reason = explain_unmeasurable(method, source.data_type(column), source.dialect.unmeasured)
     if reason:
         remedy = "Correct the metric's column or calculation method, or measure a calculated column."
         raise NotMeasurableError(
@@ -150,7 +150,7 @@ def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
     return exp.Anonymous(this=dialect.variance_pop, expressions=[value])
 
 
-def widened(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
+def widen_for_sum(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
     """A column as its sum needs it.
 
     Integers are BIGINT where the warehouse's SUM would overflow at 32 bits. Floating numbers of less than double precision

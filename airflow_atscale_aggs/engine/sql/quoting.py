@@ -1,4 +1,4 @@
-"""Names in expressions: always quoted, made without a parser, since a query names hundreds of them."""
+"""Makes quoted names and columns. No parser is used for them, because a query has hundreds of names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def column_of(name: str, alias: str = "") -> exp.Column:
 
 
 def fresh(expression: exp.Expression) -> exp.Expression:
-    """A copy; that of a quoted column, which most are, is made by itself and not by a copier of trees."""
+    """A copy of an expression. Most of them are quoted columns, which are copied here faster than a tree is."""
     if isinstance(expression, exp.Column):
         name, alias = expression.args.get("this"), expression.args.get("table")
         if isinstance(name, exp.Identifier) and name.quoted and len(expression.args) <= _NAME_AND_TABLE:
@@ -30,6 +30,6 @@ def fresh(expression: exp.Expression) -> exp.Expression:
     return expression.copy()
 
 
-def named(expression: exp.Expression, name: str) -> exp.Expression:
+def alias_as(expression: exp.Expression, name: str) -> exp.Expression:
     """The expression AS name."""
     return exp.Alias(this=expression, alias=identifier(name))

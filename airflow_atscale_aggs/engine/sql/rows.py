@@ -24,8 +24,8 @@ from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, sh
 from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
 from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
-from airflow_atscale_aggs.engine.sql.queries import as_double, check_measured, widened
-from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
+from airflow_atscale_aggs.engine.sql.queries import as_double, check_measurable, widen_for_sum
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 AGGREGATE_ALIAS = "agg"
@@ -61,11 +61,15 @@ class AnswerRows(Protocol):
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
 
-    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
         """Conditions that leave out rows without a member of the attributes' dimensions, where the join rules say so."""
 
-    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
-        """To be called when all rows are filtered: where groups and others are found from now on, in order."""
+    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        """Prepare the grouping. It is called when all filters are added.
+
+        Returns:
+            Where the groups and the other expressions are from now on, in order.
+        """
 
     def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """A metric over a group of rows, or over those of them that meet a condition."""
@@ -73,7 +77,7 @@ class AnswerRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EdgeMetric:
-    """A column that is measured in those rows of a group only that have the first or last member of a level."""
+    """A column that is measured only in the rows of a group with the first, or the last, member of a level."""
 
     column: str
     level: BoundAttribute
@@ -86,17 +90,17 @@ def add_condition(select: exp.Select, condition: exp.Expression) -> None:
     if where is None:
         select.set("where", exp.Where(this=condition))
         return
-    both = [exp.Paren(this=one) if isinstance(one, exp.Or) else one for one in (where.this, condition)]
+    both = [exp.Paren(this=side) if isinstance(side, exp.Or) else side for side in (where.this, condition)]
     where.set("this", exp.And(this=both[0], expression=both[1]))
 
 
 class FactRows:
     """A fact dataset joined to the dimensions that a query uses."""
 
-    def __init__(self, needed: FactPart, sources: Sources, facts: ProvenConstraints) -> None:
+    def __init__(self, needed: FactPart, sources: Sources, constraints: ProvenConstraints) -> None:
         self.select = exp.Select()
         self._sources, self._source = sources, sources[needed.fact]
-        self._alias, self._joined = JoinComposer(sources, facts).root(
+        self._alias, self._joined = JoinComposer(sources, constraints).root(
             join_tree(needed.fact, needed.attributes), self.select
         )
         self._measured: dict[str, exp.Expression] = {}
@@ -121,15 +125,15 @@ class FactRows:
                 if on_the_way is not None:
                     on_the_way.set("side", None)
 
-    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
         """The matches of their joins."""
         return [self._joined.is_matched[path].copy() for path in paths_with_members(attributes)]
 
-    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Nothing to prepare."""
         return [*groups, *others]
 
-    def with_edges(
+    def mark_edges(
         self,
         groups: Sequence[exp.Expression],
         others: Sequence[exp.Expression],
@@ -148,13 +152,13 @@ class FactRows:
         Returns:
             Where groups, others and the conditions of the edges are found now, in order.
         """
-        inner, shown = self.select, [*groups, *others, *(self._is_edge(edge, groups) for edge in edges)]
+        inner, shown = self.select, [*groups, *others, *(self._edge_condition(edge, groups) for edge in edges)]
         for number, value in enumerate(shown):
-            inner.select(named(value.copy(), f"to_{number}"), copy=False)
+            inner.select(alias_as(value.copy(), f"to_{number}"), copy=False)
         self._measure_outside(inner, columns)
         return [column_of(f"to_{number}", self._alias) for number in range(len(shown))]
 
-    def once(
+    def count_once(
         self,
         groups: Sequence[exp.Expression],
         others: Sequence[exp.Expression],
@@ -174,21 +178,23 @@ class FactRows:
         """
         numbered = self._number_rows()
         inner, alias = self.select, self._alias
-        flags = [_is_first(numbered, groups, condition) for condition in conditions]
+        flags = [_first_row_number(numbered, groups, condition) for condition in conditions]
         shown = [*groups, *others, *flags]
         for number, value in enumerate(shown):
-            inner.select(named(value.copy(), f"to_{number}"), copy=False)
+            inner.select(alias_as(value.copy(), f"to_{number}"), copy=False)
         self._measure_outside(inner, columns)
         places = [column_of(f"to_{number}", alias) for number in range(len(shown))]
-        kept = len(groups) + len(others)
-        one = exp.Literal.number(1)
-        return places[:kept], [exp.EQ(this=place, expression=one.copy()) for place in places[kept:]]
+        places_of_values = len(groups) + len(others)
+        number_one = exp.Literal.number(1)
+        return places[:places_of_values], [
+            exp.EQ(this=place, expression=number_one.copy()) for place in places[places_of_values:]
+        ]
 
     def _number_rows(self) -> exp.Expression:
         """Give each row of the fact a number of its own; returns where it is."""
         name, source = "fact row", self.select.args["from_"]
         order = exp.Order(expressions=[exp.Ordered(this=exp.Null())])
-        number = named(exp.Window(this=exp.RowNumber(), order=order), name)
+        number = alias_as(exp.Window(this=exp.RowNumber(), order=order), name)
         everything = exp.Column(this=exp.Star(), table=identifier(self._alias))
         inner = exp.Select(expressions=[everything, number]).from_(source.this, copy=False)
         source.set("this", exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias))))
@@ -197,26 +203,26 @@ class FactRows:
     def _measure_outside(self, inner: exp.Select, columns: Iterable[str]) -> None:
         """Hand columns that metrics measure through a SELECT, which becomes FROM."""
         for number, column in enumerate(dict.fromkeys(columns)):
-            inner.select(named(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
+            inner.select(alias_as(self._source.column(column, self._alias), f"measure_{number}"), copy=False)
             self._measured[column] = column_of(f"measure_{number}", self._alias)
         wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias)))
         self.select = exp.Select().from_(wrapped, copy=False)
 
-    def _is_edge(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
+    def _edge_condition(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
         key = self._joined.column[edge.level.steps, edge.level.key_columns[0]]
         value = self._source.column(edge.column, self._alias)
-        there = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
-        counted = exp.Case(ifs=[exp.If(this=there, true=key.copy())])
-        best = exp.Max(this=counted) if edge.is_last else exp.Min(this=counted)
-        over = exp.Window(this=best, partition_by=groupable(groups))
-        return exp.EQ(this=key.copy(), expression=over)
+        has_value = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
+        key_with_value = exp.Case(ifs=[exp.If(this=has_value, true=key.copy())])
+        edge_key = exp.Max(this=key_with_value) if edge.is_last else exp.Min(this=key_with_value)
+        key_of_group = exp.Window(this=edge_key, partition_by=groupable(groups))
+        return exp.EQ(this=key.copy(), expression=key_of_group)
 
     def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The aggregate function of the metric's method over its column."""
         if not metric.method:
             rows = exp.Star() if only is None else where(exp.Literal.number(1), only)
             return exp.Count(this=rows, big_int=True)
-        check_measured(metric.method, self._source, metric.column)
+        check_measurable(metric.method, self._source, metric.column)
         own = self._measured.get(metric.column)
         column = where(own.copy() if own is not None else self._source.column(metric.column, self._alias), only)
         if metric.method == "average":
@@ -227,7 +233,7 @@ class FactRows:
         if metric.method in _DEVIATIONS:
             return _DEVIATIONS[metric.method](this=as_double(column))
         if metric.method.startswith("sum"):
-            column = widened(column, self._source, metric.column)
+            column = widen_for_sum(column, self._source, metric.column)
         if metric.method.endswith("distinct") and not self._is_estimated(metric.method):
             column = exp.Distinct(expressions=[column])
         if "count" in metric.method and not self._is_estimated(metric.method):
@@ -239,15 +245,15 @@ class FactRows:
         return method.startswith("estimated") and self._source.dialect.approx_count_distinct is not None
 
 
-def _is_first(
+def _first_row_number(
     row: exp.Expression, groups: Sequence[exp.Expression], condition: exp.Expression | None
 ) -> exp.Expression:
     """1 in one of the rows of each fact row in each group, among those that meet a condition."""
     test = exp.Literal.number(1)
-    met = test if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=test)])
-    within = [row.copy(), *groupable(groups), *([met.copy()] if condition is not None else [])]
+    row_if_met = test if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=test)])
+    partition = [row.copy(), *groupable(groups), *([row_if_met.copy()] if condition is not None else [])]
     order = exp.Order(expressions=[exp.Ordered(this=row.copy())])
-    number = exp.Window(this=exp.RowNumber(), partition_by=within, order=order)
+    number = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
     return number if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=number)])
 
 
@@ -281,9 +287,9 @@ class AggregateRows:
     ) -> None:
         self._needed, self._sources = needed, context[0]
         self._of_one_is_zero = context[0].dialect.deviation_of_one_is_zero
-        there = layout if layout is not None else stored_columns(stored)
-        self._rows = InstanceRows(needed, there, *context, alias=AGGREGATE_ALIAS)
-        self._rows.read(way, table)
+        columns = layout if layout is not None else stored_columns(stored)
+        self._rows = InstanceRows(needed, columns, *context, alias=AGGREGATE_ALIAS)
+        self._rows.begin_with(way, table)
 
     @property
     def select(self) -> exp.Select:
@@ -303,13 +309,13 @@ class AggregateRows:
             else:
                 join.set("side", None)
 
-    def are_there(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
         """The matched flags."""
         return [self._rows.is_there(path) for path in paths_with_members(attributes)]
 
-    def prepared(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
-        """Means of the groups are needed before deviations can be combined."""
-        return self._rows.with_means(groups, others) if self._rows.needs_means else [*groups, *others]
+    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+        """Add the means of the groups where deviations are combined, which need them."""
+        return self._rows.add_means(groups, others) if self._rows.needs_means else [*groups, *others]
 
     def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
         """The metric from its stored pieces."""
@@ -317,14 +323,16 @@ class AggregateRows:
         if not metric.method:
             return self._rows.roll_up(row_count(fact), only)
         if metric.method in {"count distinct", "sum distinct"}:
-            return self._only(metric, only)
+            return self._only_stored_value(metric, only)
         piece = _SINGLE.get(metric.method)
         if piece is not None:
             return self._rows.roll_up(StoredMeasure(piece, fact, metric.column), only)
         count = StoredMeasure(StoredFunction.COUNT, fact, metric.column)
-        number = exp.Sum(this=where(self._rows.stored(count), only))
+        number = exp.Sum(this=where(self._rows.stored_column(count), only))
         if metric.method == "average":
-            total = exp.Sum(this=where(self._rows.stored(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only))
+            total = exp.Sum(
+                this=where(self._rows.stored_column(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only)
+            )
             return exp.Div(this=as_double(total), expression=_or_null(number))
         squares = self._rows.roll_up(StoredMeasure(StoredFunction.CENTERED_SQUARES, fact, metric.column))
         is_sample = metric.method.endswith("samp")
@@ -336,11 +344,11 @@ class AggregateRows:
             variance = exp.Case(ifs=[exp.If(this=is_one, true=exp.Literal.number(0))], default=variance)
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
-    def _only(self, metric: MetricPieces, only: exp.Expression | None) -> exp.Expression:
-        """The one stored value of a group, or of those of its rows that meet a condition, which the matcher has proven."""
+    def _only_stored_value(self, metric: MetricPieces, only: exp.Expression | None) -> exp.Expression:
+        """The stored value of a group, or of the rows that meet a condition. The matcher has proven that there is only one."""
         is_count = metric.method == "count distinct"
         function = StoredFunction.COUNT_DISTINCT if is_count else StoredFunction.SUM_DISTINCT
-        stored = self._rows.stored(StoredMeasure(function, self._needed.fact, metric.column))
+        stored = self._rows.stored_column(StoredMeasure(function, self._needed.fact, metric.column))
         value = exp.Max(this=where(stored, only))
         return exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]) if is_count else value
 

@@ -33,7 +33,7 @@ def sketch_error(dialect: Dialect) -> float:
     return _NATIVE_ERROR if dialect.approx_count_distinct is not None else 2 * 1.04 / math.sqrt(REGISTERS)
 
 
-def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: ProvenConstraints) -> exp.Expression:
+def estimate_statement(parts: Sequence[FactPart], sources: Sources, constraints: ProvenConstraints) -> exp.Expression:
     """One query that scans a fact once and sketches the number of groups of every part.
 
     Each attribute is hashed once; parts combine the hashes of theirs.
@@ -48,19 +48,19 @@ def estimate_statement(parts: Sequence[FactPart], sources: Sources, facts: Prove
     attributes = {bound.attribute: bound for part in parts for bound in part.attributes}
     tree = join_tree(parts[0].fact, attributes.values())
     hashed = exp.Select()
-    _, joined = JoinComposer(sources, facts).root(tree, hashed)
+    _, joined = JoinComposer(sources, constraints).root(tree, hashed)
     names = {attribute: f"h{number}" for number, attribute in enumerate(attributes)}
     for attribute, bound in attributes.items():
         columns = [joined.column[bound.steps, column] for column in bound.columns]
-        hashed.select(_named(_hash(columns, sources.dialect), names[attribute]), copy=False)
+        hashed.select(_alias_as(_hash(columns, sources.dialect), names[attribute]), copy=False)
     keys = [[_column(names[bound.attribute]) for bound in part.attributes] for part in parts]
     function = sources.dialect.approx_count_distinct
     if function is None:
         return _registers(hashed, keys)
     select = exp.Select()
     for number, columns in enumerate(keys):
-        counted = exp.Anonymous(this=function, expressions=[_together(columns, sources.dialect)])
-        select.select(_named(counted, f"g{number}"), copy=False)
+        estimate = exp.Anonymous(this=function, expressions=[_combine_hashes(columns, sources.dialect)])
+        select.select(_alias_as(estimate, f"g{number}"), copy=False)
     return select.from_(_subquery(hashed, "hashes"), copy=False)
 
 
@@ -73,7 +73,7 @@ def read_estimates(rows: Iterable[Sequence[object]], number_of_parts: int, diale
     for part, register, least in rows:
         # 1 + number of leading zeros; the least hash has most of them.
         ranks[int(str(part))][int(str(register))] = _WORD_BITS + 1 - int(str(least)).bit_length()
-    return [round(estimate_from_registers(one)) for one in ranks]
+    return [round(estimate_from_registers(ranks_of_part)) for ranks_of_part in ranks]
 
 
 def estimate_from_registers(ranks: dict[int, int]) -> float:
@@ -98,12 +98,12 @@ def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression
     return text if dialect.approx_count_distinct is not None else _own_hash("HASHTEXTEXTENDED", text, _zero())
 
 
-def _together(hashes: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+def _combine_hashes(hashes: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
     """One value for the hashes of several attributes."""
     if len(hashes) == 1:
         return hashes[0].copy()
     if dialect.hash_columns is not None:
-        return exp.Anonymous(this=dialect.hash_columns, expressions=[one.copy() for one in hashes])
+        return exp.Anonymous(this=dialect.hash_columns, expressions=[value.copy() for value in hashes])
     return _composite(hashes)
 
 
@@ -130,15 +130,15 @@ def _registers(hashed: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> 
             word = _own_hash("HASHINT8EXTENDED", column.copy(), word)
         words.append(word)
     rows = exp.select(
-        _named(exp.Anonymous(this="UNNEST", expressions=[exp.Array(expressions=words)]), "hash"),
-        _named(
+        _alias_as(exp.Anonymous(this="UNNEST", expressions=[exp.Array(expressions=words)]), "hash"),
+        _alias_as(
             exp.Anonymous(this="GENERATE_SERIES", expressions=[_zero(), exp.Literal.number(len(words) - 1)]), "part"
         ),
     ).from_(_subquery(hashed, "hashes"), copy=False)
     register = exp.BitwiseAnd(this=_column("hash"), expression=exp.Literal.number(REGISTERS - 1))
     shifted = exp.BitwiseRightShift(this=_column("hash"), expression=exp.Literal.number(_PRECISION))
     word = exp.BitwiseAnd(this=exp.Paren(this=shifted), expression=exp.Literal.number((1 << _WORD_BITS) - 1))
-    select = exp.select(_column("part"), _named(register, "register"), _named(exp.Min(this=word), "least"))
+    select = exp.select(_column("part"), _alias_as(register, "register"), _alias_as(exp.Min(this=word), "least"))
     return select.from_(_subquery(rows, "words"), copy=False).group_by(_column("part"), register.copy(), copy=False)
 
 
@@ -154,7 +154,7 @@ def _column(name: str) -> exp.Expression:
     return exp.column(exp.to_identifier(name, quoted=True))
 
 
-def _named(expression: exp.Expression, name: str) -> exp.Expression:
+def _alias_as(expression: exp.Expression, name: str) -> exp.Expression:
     return exp.Alias(this=expression, alias=exp.to_identifier(name, quoted=True))
 
 

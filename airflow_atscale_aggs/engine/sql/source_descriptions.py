@@ -17,8 +17,8 @@ from airflow_atscale_aggs.engine.aggregates.indicator import RowRange
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.indicator_lookup import within
-from airflow_atscale_aggs.engine.sql.quoting import named
+from airflow_atscale_aggs.engine.sql.indicator_lookup import range_condition
+from airflow_atscale_aggs.engine.sql.quoting import alias_as
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, render
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
@@ -32,16 +32,16 @@ Descriptions = Mapping[TableKey, Mapping[str, str]]
 """By table as the warehouse spells it: description by column; what kind of relation it is, by the empty name."""
 
 
-def columns_read(part: FactPart, indicator: str) -> frozenset[tuple[str, str]]:
+def columns_of_part(part: FactPart, indicator: str) -> frozenset[tuple[str, str]]:
     """(dataset, column) of everything that a part stores, joins by, or is cut by."""
-    read = {(part.fact, indicator)}
-    read |= {(part.fact, measure.column) for measure in part.measures if measure.column}
+    columns = {(part.fact, indicator)}
+    columns |= {(part.fact, measure.column) for measure in part.measures if measure.column}
     for bound in part.attributes:
-        read |= {(bound.dataset, column) for column in bound.columns}
+        columns |= {(bound.dataset, column) for column in bound.columns}
         for step in bound.steps:
-            read |= {(step.from_dataset, column) for column in step.from_columns}
-            read |= {(step.to_dataset, column) for column in step.to_columns}
-    return frozenset(read)
+            columns |= {(step.from_dataset, column) for column in step.from_columns}
+            columns |= {(step.to_dataset, column) for column in step.to_columns}
+    return frozenset(columns)
 
 
 def descriptions_query(places: Iterable[TableKey], dialect: Dialect) -> str | None:
@@ -52,39 +52,39 @@ def descriptions_query(places: Iterable[TableKey], dialect: Dialect) -> str | No
 
 def read_descriptions(rows: Iterable[Sequence[object]], dialect: Dialect) -> Descriptions:
     """The answer: rows of database, schema, table, column (empty: the relation), description, and the relation's own DDL."""
-    found: dict[TableKey, dict[str, str]] = {}
+    descriptions: dict[TableKey, dict[str, str]] = {}
     collations: dict[TableKey, dict[str, str]] = {}
-    for database, schema, table, column, described, ddl in rows:
+    for database, schema, table, column, description, ddl in rows:
         key: TableKey = (str(database), str(schema), str(table))
-        found.setdefault(key, {})[str(column)] = str(described)
+        descriptions.setdefault(key, {})[str(column)] = str(description)
         if ddl:
             collations[key] = _collations(str(ddl), dialect)
-    for key, told in collations.items():
-        for column, collation in told.items():
-            if column in found[key]:
-                found[key][column] += f" {collation}"
-    return found
+    for key, collation_by_column in collations.items():
+        for column, collation in collation_by_column.items():
+            if column in descriptions[key]:
+                descriptions[key][column] += f" {collation}"
+    return descriptions
 
 
-def described(source: DatasetSource, column: str, descriptions: Descriptions, probed: Mapping[str, str]) -> str:
+def describe_column(source: DatasetSource, column: str, descriptions: Descriptions, probed: Mapping[str, str]) -> str:
     """What is known of a column of a dataset; empty where that is nothing.
 
     Args:
         probed: types of calculations, and of columns of queries, as the warehouse has told them of a result.
     """
     place = source.place
-    told = descriptions.get(place, {}) if place is not None else {}
+    column_descriptions = descriptions.get(place, {}) if place is not None else {}
     try:
         physical = source.physical_name(column)
     except DefinitionError:
         return ""
-    if physical is not None and physical in told:
-        return told[physical]
-    known = probed.get(column, "") or source.data_type(column)
+    if physical is not None and physical in column_descriptions:
+        return column_descriptions[physical]
+    data_type = probed.get(column, "") or source.data_type(column)
     own = source.own(column) if physical is None else None
-    read = sorted({one.name for one in own.find_all(exp.Column)}) if own is not None else []
-    bases = ", ".join(f"{name} {told[name]}" for name in read if name in told)
-    return f"{known} of {bases}" if bases else known
+    names = sorted({reference.name for reference in own.find_all(exp.Column)}) if own is not None else []
+    bases = ", ".join(f"{name} {column_descriptions[name]}" for name in names if name in column_descriptions)
+    return f"{data_type} of {bases}" if bases else data_type
 
 
 def relation_kind(source: DatasetSource, descriptions: Descriptions) -> str:
@@ -97,29 +97,29 @@ def probe_statement(source: DatasetSource, columns: Sequence[str]) -> exp.Select
     """A query of no rows whose result has the types of columns that no catalog describes; None where there are none."""
     select = exp.Select().from_(source.relation(_TABLE), copy=False).where(exp.false(), copy=False)
     for column in columns:
-        select.select(named(source.column(column, _TABLE), column), copy=False)
+        select.select(alias_as(source.column(column, _TABLE), column), copy=False)
     return select if columns else None
 
 
-def unlisted(source: DatasetSource, columns: Iterable[str]) -> tuple[str, ...]:
+def find_unlisted_columns(source: DatasetSource, columns: Iterable[str]) -> tuple[str, ...]:
     """Those of some columns that no catalog describes: calculations, and columns of queries. Sorted."""
-    found = []
+    unlisted_columns = []
     for column in sorted(columns):
         try:
             is_listed = source.place is not None and source.physical_name(column) is not None
         except DefinitionError:
             continue
         if not is_listed and source.own(column) is not None:
-            found.append(column)
-    return tuple(found)
+            unlisted_columns.append(column)
+    return tuple(unlisted_columns)
 
 
-def identities_query(facts: Iterable[str], sources: Sources) -> str | None:
+def identities_query(fact_names: Iterable[str], sources: Sources) -> str | None:
     """A query for `provenance.read_identities`; None where there is nothing to ask, or the catalog has no identities."""
     dialect = sources.dialect
     rows = [
         f"({text_literal(fact)}, {text_literal(render(name, dialect))})"
-        for fact in sorted(facts)
+        for fact in sorted(fact_names)
         for name in _tables_of(sources[fact])
     ]
     return dialect.identities.format(tables=", ".join(rows)) if dialect.identities is not None and rows else None
@@ -149,11 +149,11 @@ def checksum_statement(asked: ChecksumRequest, source: DatasetSource) -> exp.Sel
         return None
     numbered = exp.Mod(this=bucket, expression=exp.Literal.number(_BUCKETS))
     select = exp.select(
-        named(numbered, "bucket"),
-        named(exp.Count(this=exp.Star(), big_int=True), "counted"),
-        named(exp.cast(exp.Sum(this=mark), "text"), "total"),
+        alias_as(numbered, "bucket"),
+        alias_as(exp.Count(this=exp.Star(), big_int=True), "counted"),
+        alias_as(exp.cast(exp.Sum(this=mark), "text"), "total"),
     ).from_(source.relation(_TABLE), copy=False)
-    condition = within(asked.rows, source, _TABLE)
+    condition = range_condition(asked.rows, source, _TABLE)
     if condition is not None:
         select.where(condition, copy=False)
     if not asked.columns:
@@ -206,23 +206,23 @@ def _in_first_pages() -> exp.Expression:
 def _tables_of(source: DatasetSource) -> list[exp.Table]:
     """The tables that a dataset names, without aliases."""
     relation = source.relation(_TABLE)
-    made_here = {one.alias_or_name for one in relation.find_all(exp.CTE)}
-    found = [relation] if isinstance(relation, exp.Table) else list(relation.find_all(exp.Table))
+    cte_names = {cte.alias_or_name for cte in relation.find_all(exp.CTE)}
+    tables = [relation] if isinstance(relation, exp.Table) else list(relation.find_all(exp.Table))
     return [
-        exp.Table(this=one.this.copy(), db=one.args.get("db"), catalog=one.args.get("catalog"))
-        for one in found
-        if isinstance(one.this, exp.Identifier) and (one.db or one.name not in made_here)
+        exp.Table(this=table.this.copy(), db=table.args.get("db"), catalog=table.args.get("catalog"))
+        for table in tables
+        if isinstance(table.this, exp.Identifier) and (table.db or table.name not in cte_names)
     ]
 
 
 def _collations(ddl: str, dialect: Dialect) -> dict[str, str]:
     """Collation by column, out of a CREATE TABLE of the warehouse; what cannot be read tells none."""
     try:
-        made = sqlglot.parse_one(ddl, read=dialect.sqlglot_name)
+        statement = sqlglot.parse_one(ddl, read=dialect.sqlglot_name)
     except PARSER_ERRORS:
         return {}
     return {
         column.name: constraint.sql(dialect=dialect.sqlglot_name)
-        for column in made.find_all(exp.ColumnDef)
+        for column in statement.find_all(exp.ColumnDef)
         for constraint in column.find_all(exp.CollateColumnConstraint)
     }

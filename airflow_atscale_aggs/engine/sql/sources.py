@@ -43,15 +43,15 @@ class Sources:
     def __init__(self, datasets: Mapping[str, Dataset], physical: PhysicalTables, dialect: Dialect) -> None:
         self.dialect = dialect
         self._datasets, self._physical = datasets, physical
-        self._made: dict[str, DatasetSource] = {}
+        self._sources_by_name: dict[str, DatasetSource] = {}
 
     def __getitem__(self, name: str) -> DatasetSource:
-        source = self._made.get(name)
+        source = self._sources_by_name.get(name)
         if source is None:
             dataset = self._datasets.get(name)
             if dataset is None:
                 raise DefinitionError("", f"the model has no dataset `{name}`")
-            source = self._made[name] = DatasetSource(dataset, self._physical, self.dialect)
+            source = self._sources_by_name[name] = DatasetSource(dataset, self._physical, self.dialect)
         return source
 
 
@@ -62,7 +62,7 @@ class DatasetSource:
         self.dataset, self.dialect = dataset, dialect
         self._query: exp.Expression | None = None
         self._parsed: dict[str, exp.Expression] = {}
-        self._told_types: dict[str, str] = {}
+        self._column_types: dict[str, str] = {}
         self._spelled: TableKey = (None, None, "")
         self.table: TableColumns | None = None
         """What the warehouse says of the table; None for a query."""
@@ -76,15 +76,15 @@ class DatasetSource:
                 if isinstance(physical, ExistingTables) and physical.reasons.get(key):
                     raise _elsewhere(dataset, what, physical.reasons[key])
                 raise _not_there(dataset, what, [name for _, _, name in physical])
-            found = physical[key]
-            self._columns = dict(found)
-            self._spelled = found.spelled if isinstance(found, TableColumns) else key
-            if isinstance(found, TableColumns):
-                self.table = found
+            table = physical[key]
+            self._columns = dict(table)
+            self._spelled = table.spelled if isinstance(table, TableColumns) else key
+            if isinstance(table, TableColumns):
+                self.table = table
         self._by_folded = {name.casefold(): name for name in self._columns}
 
     def check_readable(self) -> None:
-        """A table that is away, or may not be read, is told apart from one that never was.
+        """Refuse a table that has disappeared, or that may not be read, each with a message of its own.
 
         Raises:
             DefinitionError: says what is to be done.
@@ -102,13 +102,13 @@ class DatasetSource:
         if self._query is not None:
             return exp.Subquery(this=self._query.copy(), alias=exp.TableAlias(this=identifier(alias)))
         database, schema, name = self._spelled
-        made = exp.Table(this=identifier(name), alias=exp.TableAlias(this=identifier(alias)))
+        table = exp.Table(this=identifier(name), alias=exp.TableAlias(this=identifier(alias)))
         # What SML leaves to the warehouse's defaults stays there.
         if schema and self.dataset.schema:
-            made.set("db", identifier(schema))
+            table.set("db", identifier(schema))
             if database and self.dataset.database:
-                made.set("catalog", identifier(database))
-        return made
+                table.set("catalog", identifier(database))
+        return table
 
     def column(self, name: str, alias: str) -> exp.Expression:
         """A column of the dataset, physical or calculated, over an alias of `relation`.
@@ -118,7 +118,7 @@ class DatasetSource:
         """
         declared = self.dataset.columns.get(name)
         if declared is not None and declared.variants:
-            expression = self._calculated(declared).copy()
+            expression = self._calculation(declared).copy()
             return _qualify(expression, alias)
         if declared is not None and declared.parent_column:
             reason = f"column `{name}` of dataset `{self.dataset.name}` is taken out of map column `{declared.parent_column}`"
@@ -144,20 +144,20 @@ class DatasetSource:
     def own(self, name: str) -> exp.Expression | None:
         """A column, or the calculation of one, over columns without a table; None when it cannot be said here."""
         try:
-            made = self.column(name, "")
+            expression = self.column(name, "")
         except DefinitionError:
             return None
-        for reference in made.find_all(exp.Column):
+        for reference in expression.find_all(exp.Column):
             reference.set("table", None)
-        return made.unnest()
+        return expression.unnest()
 
     def hashable(self, names: Iterable[str]) -> tuple[str, ...]:
         """The table's or query's own columns behind some columns; calculations may say something else each time."""
-        found: set[str] = set()
+        own_names: set[str] = set()
         for name in names:
             own = self.own(name)
-            found |= {column.name for column in own.find_all(exp.Column)} if own is not None else set()
-        return tuple(sorted(found))
+            own_names |= {column.name for column in own.find_all(exp.Column)} if own is not None else set()
+        return tuple(sorted(own_names))
 
     def is_physical(self, name: str) -> bool:
         """True for a column of the table or query, False for a calculation on top of it."""
@@ -168,9 +168,9 @@ class DatasetSource:
         """The column's type in lower case: the warehouse's, else SML's, else empty."""
         declared = self.dataset.columns.get(name)
         if declared is None or not declared.variants:
-            found = self._by_folded.get(name.casefold())
-            if found and self._columns[found]:
-                return self._columns[found].casefold()
+            spelled = self._by_folded.get(name.casefold())
+            if spelled and self._columns[spelled]:
+                return self._columns[spelled].casefold()
         return (declared.data_type or "").casefold() if declared else ""
 
     def may_be_single(self, name: str) -> bool:
@@ -198,23 +198,23 @@ class DatasetSource:
 
     def find_column_type(self, name: str) -> str:
         """The type that the warehouse tells of a column; empty for a calculation, and where it does not tell."""
-        if name not in self._told_types:
-            self._told_types[name] = find_column_type(self.dataset, name, self._columns)
-        return self._told_types[name]
+        if name not in self._column_types:
+            self._column_types[name] = find_column_type(self.dataset, name, self._columns)
+        return self._column_types[name]
 
     def _physical_name(self, name: str) -> str:
-        found = name if name in self._columns else self._by_folded.get(name.casefold())
-        if found is not None:
-            if self.table is not None and found in self.table.closed_columns:
+        spelled = name if name in self._columns else self._by_folded.get(name.casefold())
+        if spelled is not None:
+            if self.table is not None and spelled in self.table.closed_columns:
                 what = f"column `{name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
                 reason = f"{what} may not be read by this connection's role"
-                raise DefinitionError("", reason, f"Run: {_grant(self.table, found)}.")
-            return found
+                raise DefinitionError("", reason, f"Run: {_grant(self.table, spelled)}.")
+            return spelled
         if self._query is not None and "*" in self._columns:
             return _fold(name, self.dialect)
         raise _not_there(self.dataset, f"column `{name}`", self._columns)
 
-    def _calculated(self, column: Column) -> exp.Expression:
+    def _calculation(self, column: Column) -> exp.Expression:
         """The calculated column's expression with physical, quoted, unqualified columns."""
         if column.name not in self._parsed:
             self._parsed[column.name] = self._resolve(column, frozenset({column.name}))
@@ -253,10 +253,10 @@ def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
         raise DefinitionError("", f"dataset `{dataset.name}` ({dataset.where}) has neither a table nor SQL")
     variant = _choose(dataset.variants, dialect)
     query = _parse(variant, f"dataset `{dataset.name}` ({dataset.where})")
-    for found in query.find_all(exp.Identifier):
-        if not found.quoted:
-            found.set("this", _fold(found.name, dialect))
-            found.set("quoted", True)
+    for part in query.find_all(exp.Identifier):
+        if not part.quoted:
+            part.set("this", _fold(part.name, dialect))
+            part.set("quoted", True)
     return query
 
 
@@ -292,43 +292,43 @@ def _fold(name: str, dialect: Dialect) -> str:
     return name.upper() if dialect.folding is Folding.UPPER else name
 
 
-def _not_there(dataset: Dataset, what: str, known: Mapping[str, str] | list[str]) -> DefinitionError:
+def _not_there(dataset: Dataset, what: str, names: Mapping[str, str] | list[str]) -> DefinitionError:
     wanted = what.split("`")[1].rpartition(".")[2]
-    near = near_names(wanted, known)
+    near = near_names(wanted, names)
     remedy = f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "Correct the dataset."
     return DefinitionError("", f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse", remedy)
 
 
 def _elsewhere(dataset: Dataset, what: str, reason: str) -> DefinitionError:
-    """A table that is somewhere, but not where the model says."""
-    told = f"{what} of dataset `{dataset.name}` ({dataset.where}) {reason}"
-    return DefinitionError("", told, "Correct the schema or database in the model, or connect otherwise.")
+    """The error for a table that exists, but not where the model says."""
+    explanation = f"{what} of dataset `{dataset.name}` ({dataset.where}) {reason}"
+    return DefinitionError("", explanation, "Correct the schema or database in the model, or connect otherwise.")
 
 
-def _check_readable(dataset: Dataset, found: TableColumns) -> None:
-    """A table that is there and may not be read is no missing table.
+def _check_readable(dataset: Dataset, table: TableColumns) -> None:
+    """Refuse a table that has disappeared, or that is there but may not be read.
 
     Raises:
         DefinitionError: says what is to be granted.
     """
-    what = f"table `{'.'.join(part for part in found.spelled if part)}`"
-    if found.is_away:
+    what = f"table `{'.'.join(part for part in table.spelled if part)}`"
+    if table.is_away:
         reason = f"{what} of dataset `{dataset.name}` ({dataset.where}) is not in the warehouse now"
         raise DefinitionError(
             "", reason, "It was there when aggregates were built: load it again, or correct the dataset."
         )
-    if not found.closed:
+    if not table.closed:
         return
-    why = "USAGE of its schema is not granted" if found.closed == "schema" else "SELECT is not granted"
+    why = "USAGE of its schema is not granted" if table.closed == "schema" else "SELECT is not granted"
     reason = f"{what} of dataset `{dataset.name}` ({dataset.where}) may not be read by this connection's role: {why}"
-    raise DefinitionError("", reason, f"Run: {_grant(found)}.")
+    raise DefinitionError("", reason, f"Run: {_grant(table)}.")
 
 
-def _grant(found: TableColumns, column: str = "") -> str:
+def _grant(table: TableColumns, column: str = "") -> str:
     """The statement that opens a table, or one of its columns, to a role."""
-    _, schema, name = found.spelled
+    _, schema, name = table.spelled
     role = exp.to_identifier("ROLE").sql()
-    if found.closed == "schema":
+    if table.closed == "schema":
         return f"GRANT USAGE ON SCHEMA {identifier(schema).sql()} TO {role}"
     place = exp.Table(this=identifier(name), db=identifier(schema)).sql()
     return f"GRANT SELECT{f' ({identifier(column).sql()})' if column else ''} ON {place} TO {role}"

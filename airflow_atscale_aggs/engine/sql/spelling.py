@@ -1,10 +1,10 @@
-"""Expressions as people and logs read them; what runs is said by `statements.render`."""
+"""Renders expressions for messages and logs. SQL that is run is rendered by `statements.render`."""
 
 from __future__ import annotations
 
 from sqlglot import ErrorLevel, exp
 
 
-def spelled(expression: exp.Expression, dialect: str) -> str:
+def render_for_people(expression: exp.Expression, dialect: str) -> str:
     """The expression in a dialect, by sqlglot's name; also what the dialect has no words for."""
     return expression.sql(dialect=dialect, unsupported_level=ErrorLevel.IGNORE)

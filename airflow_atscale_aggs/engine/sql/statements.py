@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.sql.functions.surface import PostgresSurface, c
 from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 
 PARSER_ERRORS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
-"""What the parser raises about a text of somebody: its own errors, and those of places that it does not find."""
+"""What the parser raises about a text that it cannot read: its own errors, and errors of its code."""
 
 
 def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
@@ -37,7 +37,7 @@ def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
 
 
 def _as_condition(expression: exp.Expression) -> exp.Expression:
-    """SQL takes a subquery for a condition, sqlglot does not."""
+    """The expression as one that sqlglot accepts in AND and OR. SQL accepts a subquery there, sqlglot does not."""
     return expression if isinstance(expression, exp.Condition) else exp.Paren(this=expression)
 
 
@@ -51,7 +51,7 @@ def render(expression: exp.Expression, dialect: Dialect) -> str:
 
 
 def render_last(expression: exp.Expression, dialect: Dialect) -> str:
-    """`render` of what nobody uses afterwards: it may be changed on the way. Raises as `render`."""
+    """Render an expression that nobody uses afterwards. Rendering may change it. Raises as `render`."""
     return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )
@@ -65,9 +65,9 @@ def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
     """
     tools = _tools.by_dialect.get(dialect)
     if tools is None:
-        # PostgreSQL's is read with formats as they are written.
-        made = PostgresSurface() if dialect == "postgres" else sqlglot_dialect(dialect)
-        tools = _tools.by_dialect[dialect] = (made.tokenizer(), made.parser())
+        # This dialect of PostgreSQL keeps the formats of TO_CHAR as they are written.
+        surface = PostgresSurface() if dialect == "postgres" else sqlglot_dialect(dialect)
+        tools = _tools.by_dialect[dialect] = (surface.tokenizer(), surface.parser())
     tokenizer, parser = tools
     tokens = tokenizer.tokenize(sql)
     if dialect != "postgres":
@@ -82,7 +82,7 @@ def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
 
 
 class _Tools(threading.local):
-    """Tokenizer and parser by dialect: both begin anew with each text, so a thread needs but one of each."""
+    """Tokenizer and parser by dialect. Both can be used for one text after the other, so a thread needs one of each."""
 
     def __init__(self) -> None:
         self.by_dialect: dict[str, tuple[Tokenizer, Parser]] = {}
@@ -95,9 +95,10 @@ _parsing = threading.local()
 
 
 def _is_heard(_record: logging.LogRecord) -> bool:
-    """Not what the parser logs about statements that it does not know, in threads that parse for us at this moment.
+    """False for what the parser logs in a thread that parses for us at this moment.
 
-    They are run as they stand or refused with a sentence. Another program's own use of the parser goes on logging.
+    The parser warns about statements that it does not know. We run such a statement as it stands, or refuse it with a
+    message of our own. What the parser logs for other programs is still logged.
     """
     return not getattr(_parsing, "is_ours", False)
 
@@ -116,64 +117,68 @@ def _without_log() -> Iterator[None]:
 
 @cache
 def sqlglot_dialect(name: str) -> SqlDialect:
-    """Looked up by name it would be made anew each time."""
+    """The parser's dialect of a name. It is cached, because each look-up by name would make a new object."""
     return SqlDialect.get_or_raise(name)
 
 
 def table(name: str, schema: str = "") -> exp.Table:
     """A table or view by name, in a schema unless that is empty."""
-    made = exp.Table(this=exp.Identifier(this=name, quoted=True))
+    relation = exp.Table(this=exp.Identifier(this=name, quoted=True))
     if schema:
-        made.set("db", exp.Identifier(this=schema, quoted=True))
-    return made
+        relation.set("db", exp.Identifier(this=schema, quoted=True))
+    return relation
 
 
 def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect) -> exp.Expression:
     """CREATE TABLE target AS select, or SELECT … INTO target where the dialect says it so."""
     if dialect.create_table is CreateTableStyle.SELECT_INTO:
-        made = select.copy()
-        made.set("into", exp.Into(this=target.copy()))
-        return made
+        statement = select.copy()
+        statement.set("into", exp.Into(this=target.copy()))
+        return statement
     return exp.Create(this=target.copy(), kind="TABLE", expression=select)
 
 
-def tables_read(sql: str, dialect: str) -> list[str]:
+def find_source_tables(sql: str, dialect: str) -> list[str]:
     """Names of the tables that CREATE statements read and do not make themselves, ``schema.name`` or ``name``, sorted.
 
-    >>> tables_read('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb")
+    >>> find_source_tables('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb")
     ['d', 's.f']
     """
-    read: set[str] = set()
-    made: set[str] = set()
+    names: set[str] = set()
+    created: set[str] = set()
     for statement in parse(sql, read=dialect):
         if statement is None:
             continue
         target = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
         into = statement.args.get("into")
-        targets = {id(target)} | ({id(one) for one in into.find_all(exp.Table)} if into else set())
-        for one in statement.find_all(exp.Table):
-            name = ".".join(part for part in (one.db, one.name) if part)
-            (made if id(one) in targets else read).add(name)
-    return sorted(read - made)
+        targets = {id(target)} | ({id(relation) for relation in into.find_all(exp.Table)} if into else set())
+        for relation in statement.find_all(exp.Table):
+            name = ".".join(part for part in (relation.db, relation.name) if part)
+            (created if id(relation) in targets else names).add(name)
+    return sorted(names - created)
 
 
-def names_read(create_view_sql: str, dialect: str) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+def find_source_names(create_view_sql: str, dialect: str) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
     """What a CREATE VIEW statement reads: (schema or empty, relation), and names of columns, all in lower case.
 
     Of a text that cannot be read, each word is both: then too much is taken to be read, never too little.
 
-    >>> names_read("CREATE VIEW v AS SELECT A, b FROM s.T JOIN u ON TRUE", "duckdb") == (
+    >>> find_source_names("CREATE VIEW v AS SELECT A, b FROM s.T JOIN u ON TRUE", "duckdb") == (
     ...     frozenset({("s", "t"), ("", "u")}), frozenset({"a", "b"}))
     True
     """
     try:
-        created = parse_one(create_view_sql, read=dialect)
+        statement = parse_one(create_view_sql, read=dialect)
     except PARSER_ERRORS:
         words = frozenset(re.findall(r"\w+", create_view_sql.casefold()))
         return frozenset(("", word) for word in words), words
-    target = created.find(exp.Table) if isinstance(created, exp.Create) else None
-    relations = {(one.db.casefold(), one.name.casefold()) for one in created.find_all(exp.Table) if one is not target}
-    return frozenset(relations), frozenset(one.name.casefold() for one in created.find_all(exp.Column))
+    target = statement.find(exp.Table) if isinstance(statement, exp.Create) else None
+    relations = {
+        (relation.db.casefold(), relation.name.casefold())
+        for relation in statement.find_all(exp.Table)
+        if relation is not target
+    }
+    return frozenset(relations), frozenset(column.name.casefold() for column in statement.find_all(exp.Column))
 
 
 def drop_table(target: exp.Table) -> exp.Expression:

@@ -74,12 +74,12 @@ _TYPE_BYTES = (
 
 def read_statistics(rows: Iterable[Sequence[object]]) -> dict[tuple[str, str], TableStatistics]:
     """By (schema, table): the answer to `statistics_query`. Tables that were never analyzed are left out."""
-    found: dict[tuple[str, str], tuple[int, dict[str, ColumnStatistics]]] = {}
+    columns_by_table: dict[tuple[str, str], tuple[int, dict[str, ColumnStatistics]]] = {}
     for schema, table, count, column, distinct, correlation, is_indexed, width in rows:
         total = int(str(count))
         if total < 0:
             continue
-        _, columns = found.setdefault((str(schema), str(table)), (total, {}))
+        _, columns = columns_by_table.setdefault((str(schema), str(table)), (total, {}))
         if column is not None:
             columns[str(column)] = ColumnStatistics(
                 distinct=_distinct(distinct, total),
@@ -87,14 +87,14 @@ def read_statistics(rows: Iterable[Sequence[object]]) -> dict[tuple[str, str], T
                 is_indexed=bool(is_indexed),
                 width=None if width is None else float(str(width)),
             )
-    return {place: TableStatistics(rows=total, columns=columns) for place, (total, columns) in found.items()}
+    return {place: TableStatistics(rows=total, columns=columns) for place, (total, columns) in columns_by_table.items()}
 
 
-def _distinct(told: object, rows: int) -> float | None:
+def _distinct(figure: object, rows: int) -> float | None:
     """A negative number is the share of the rows."""
-    if told is None:
+    if figure is None:
         return None
-    number = float(str(told))
+    number = float(str(figure))
     return max(number if number > 0 else -number * rows, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Texts as SQL says them, without the SQL library that a build does without."""
+"""Text literals of SQL. A build imports this module, and no SQL library with it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp, parse_one
 
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import create_view, drop_view, render, table
 from airflow_atscale_aggs.engine.sql.view_catalog import CatalogQueries
 
@@ -36,18 +36,20 @@ class ViewLayout:
 
 
 def natural_layout(old: Columns, new: Columns) -> ViewLayout:
-    """Columns of before first, in their order, then new ones; what is stored no more goes, types are what they are now."""
+    """The columns of before that are still stored, in their order, then the new ones, all with the types of now."""
     types = dict(new)
-    kept = [name for name, _ in old if name in types]
-    order = (*kept, *(name for name, _ in new if name not in set(kept)))
-    is_alike = len(kept) == len(old) and all(types[name] == kind for name, kind in old)
+    kept_names = [name for name, _ in old if name in types]
+    order = (*kept_names, *(name for name, _ in new if name not in set(kept_names)))
+    is_alike = len(kept_names) == len(old) and all(types[name] == kind for name, kind in old)
     return ViewLayout(order, {}, {}, is_alike)
 
 
 def compatible_layout(
     old: Columns, new: Columns, read: Collection[str], queries: CatalogQueries
 ) -> tuple[ViewLayout | None, tuple[str, ...]]:
-    """All columns of before with their types, for what depends on the view; None and why where that would be a lie.
+    """The layout that keeps all columns of before with their types, because something depends on the view.
+
+    Where that is not possible, the layout is None, and the reasons are returned beside it.
 
     A column that is stored no more becomes NULL where nobody reads it. A type that is narrower now is cast to the old one.
 
@@ -89,10 +91,10 @@ def create_statement(
     replace: bool = False,
 ) -> str:
     """CREATE VIEW, or CREATE OR REPLACE VIEW, with the columns of a layout."""
-    shown = query.copy() if layout is None else _laid_out(query, layout, dialect)
-    made = create_view(table(view, schema), shown)
-    made.set("replace", replace)
-    return render(made, dialect)
+    shown = query.copy() if layout is None else _apply_layout(query, layout, dialect)
+    statement = create_view(table(view, schema), shown)
+    statement.set("replace", replace)
+    return render(statement, dialect)
 
 
 def drop_statement(view: str, schema: str, dialect: Dialect) -> str:
@@ -100,7 +102,7 @@ def drop_statement(view: str, schema: str, dialect: Dialect) -> str:
     return render(drop_view(table(view, schema)), dialect)
 
 
-def spelled(name: str, schema: str, dialect: Dialect) -> str:
+def render_name(name: str, schema: str, dialect: Dialect) -> str:
     """A relation as SQL writes it."""
     return render(table(name, schema), dialect)
 
@@ -116,15 +118,15 @@ def probe_statement(name: str, dialect: Dialect) -> str:
     return render(query, dialect)
 
 
-def _laid_out(query: exp.Query, layout: ViewLayout, dialect: Dialect) -> exp.Query:
+def _apply_layout(query: exp.Query, layout: ViewLayout, dialect: Dialect) -> exp.Query:
     if not (layout.casts or layout.empty) and tuple(query.named_selects) == layout.order:
         return query.copy()
     columns: list[exp.Expression] = []
     for name in layout.order:
         if name in layout.empty:
-            columns.append(named(_cast(exp.Null(), layout.empty[name], dialect), name))
+            columns.append(alias_as(_cast(exp.Null(), layout.empty[name], dialect), name))
         elif name in layout.casts:
-            columns.append(named(_cast(column_of(name, _SHOWN), layout.casts[name], dialect), name))
+            columns.append(alias_as(_cast(column_of(name, _SHOWN), layout.casts[name], dialect), name))
         else:
             columns.append(column_of(name, _SHOWN))
     source = exp.Subquery(this=query.copy(), alias=exp.TableAlias(this=identifier(_SHOWN)))

@@ -28,7 +28,7 @@ class WarehouseSession(Protocol):
     def fetch_all(self, sql: str) -> list[Row]:
         """Run a query and read its (small) result. Raises as `execute` does."""
 
-    def fetch_named(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
+    def fetch_with_names(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
         """Run a query and read its result with the names of its columns. Raises as `execute` does."""
 
     def result_types(self, sql: str) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class WarehouseSession(Protocol):
         then without case; a name without schema is looked for as the session would.
         """
 
-    def readable(
+    def find_readable(
         self, tables: Sequence[tuple[str | None, str | None, str]]
     ) -> frozenset[tuple[str | None, str | None, str]]:
         """Those of the names under which a query finds a table, a view or whatever else can be read.
@@ -65,11 +65,14 @@ class WarehouseSession(Protocol):
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is, by name; empty where the dialect's row knows none."""
 
-    def hurried(self) -> AbstractContextManager[None]:
-        """The block waits for locks of others for a short while only: what is asked is worth less than a prompt answer."""
+    def wait_briefly(self) -> AbstractContextManager[None]:
+        """The statements of the block wait for locks for a short time only.
 
-    def under(self, settings: Mapping[str, str]) -> AbstractContextManager[None]:
-        """The block runs under these settings, from `settings` of another session; afterwards they are as before.
+        It is for questions whose answers matter less than a quick reply.
+        """
+
+    def apply_settings(self, settings: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Run the block under settings that `settings` of another session gave. Afterwards they are as before.
 
         Raises:
             PermanentWarehouseError: one of them differs and cannot be set here.

@@ -76,7 +76,7 @@ class DbApiSession:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()]
 
-    def fetch_named(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
+    def fetch_with_names(self, sql: str) -> tuple[tuple[str, ...], list[Row]]:
         """Run a query and read its result with the names of its columns."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
@@ -87,7 +87,7 @@ class DbApiSession:
         """Types of the columns of a query's result, as the driver tells them."""
         with self._cursor(sql) as cursor:
             cursor.execute(sql)
-            return tuple(_told_type(column) for column in cursor.description or ())
+            return tuple(_type_of_column(column) for column in cursor.description or ())
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -95,7 +95,7 @@ class DbApiSession:
         if not self.dialect.transactional_ddl:
             yield
             return
-        with self._begun("BEGIN"):
+        with self._open_transaction("BEGIN"):
             yield
 
     @contextlib.contextmanager
@@ -104,11 +104,11 @@ class DbApiSession:
         if self.dialect.begin_snapshot is None:
             yield False
             return
-        with self._begun(self.dialect.begin_snapshot):
+        with self._open_transaction(self.dialect.begin_snapshot):
             yield True
 
     @contextlib.contextmanager
-    def _begun(self, begin: str) -> Iterator[None]:
+    def _open_transaction(self, begin: str) -> Iterator[None]:
         """COMMIT at the end of the block, ROLLBACK when it raises."""
         self.execute(begin)
         self._is_in_transaction = True
@@ -128,11 +128,11 @@ class DbApiSession:
             return ExistingTables({}, {})
         names = ", ".join(sorted({text_literal(name.lower()) for _, _, name in tables}))
         rows = self.fetch_all(self.dialect.columns.replace("{names}", names))
-        best = {key: best_table(key, rows) for key in tables}
-        found = {key: columns for key, columns in best.items() if columns is not None}
-        absent = [key for key in tables if key not in found]
+        columns_by_key = {key: best_table(key, rows) for key in tables}
+        existing = {key: columns for key, columns in columns_by_key.items() if columns is not None}
+        absent = [key for key in tables if key not in existing]
         reasons = {key: why_absent(key, rows, self._database()) for key in absent}
-        return ExistingTables(found, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
+        return ExistingTables(existing, reasons, frozenset((row[0], row[1], row[2]) for row in rows))
 
     def _database(self) -> str:
         """The session's own; empty where the warehouse does not tell."""
@@ -141,19 +141,22 @@ class DbApiSession:
         except WarehouseError:
             return ""
 
-    def readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
-        """Those of the names under which a query of this session finds something. See `base.WarehouseSession.readable`."""
+    def find_readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
+        """Those of the names under which a query of this session finds something. See `base.WarehouseSession.find_readable`."""
         if self.dialect.find_relations is None:
             return frozenset(key for key in tables if self._is_readable(key))
         names = ", ".join(
-            f"({place}, {text_literal(key[0] or '')}, {text_literal(_dotted(key))})" for place, key in enumerate(tables)
+            f"({place}, {text_literal(key[0] or '')}, {text_literal(_quote_name(key))})"
+            for place, key in enumerate(tables)
         )
         try:
             rows = self.fetch_all(self.dialect.find_relations.format(names=names))
         except PermanentWarehouseError:
-            # A name may lie where this user may not look: whoever reads it is told so.
+            # This user may not look into the schema of a name. A query that reads the name says so.
             return (
-                frozenset(tables) if len(tables) == 1 else frozenset().union(*(self.readable([key]) for key in tables))
+                frozenset(tables)
+                if len(tables) == 1
+                else frozenset().union(*(self.find_readable([key]) for key in tables))
             )
         return frozenset(tables[row[0]] for row in rows)
 
@@ -182,24 +185,28 @@ class DbApiSession:
 
     def settings(self) -> Mapping[str, str]:
         """The settings of this session that decide what a value is. See `base.WarehouseSession.settings`."""
-        known = self.dialect.session_settings
-        if known is None:
+        session_settings = self.dialect.session_settings
+        if session_settings is None:
             return {}
         names = list(self._setting_names)
         if names:
-            values = ", ".join(known.value.replace("{name}", text_literal(name)) for name in names)
+            values = ", ".join(session_settings.value.replace("{name}", text_literal(name)) for name in names)
             rows: Sequence[Row] = list(zip(names, self.fetch_all(f"SELECT {values}")[0], strict=True))
         else:
-            literals = ", ".join(text_literal(name) for name in known.reach)
-            rows = [row for row in self.fetch_all(known.read.replace("{names}", literals)) if row[0] in known.reach]
+            literals = ", ".join(text_literal(name) for name in session_settings.reach)
+            rows = [
+                row
+                for row in self.fetch_all(session_settings.read.replace("{names}", literals))
+                if row[0] in session_settings.reach
+            ]
             # A setting that is missing may belong to an extension that is loaded later.
-            if known.value and len(rows) == len(known.reach):
+            if session_settings.value and len(rows) == len(session_settings.reach):
                 self._setting_names[:] = [str(row[0]) for row in rows]
         return {str(row[0]): "" if row[1] is None else str(row[1]) for row in rows}
 
     @contextlib.contextmanager
-    def hurried(self) -> Iterator[None]:
-        """The block waits for locks for a short while only. See `base.WarehouseSession.hurried`."""
+    def wait_briefly(self) -> Iterator[None]:
+        """The block waits for locks for a short while only. See `base.WarehouseSession.wait_briefly`."""
         if self.dialect.hurry is None:
             yield
             return
@@ -212,18 +219,20 @@ class DbApiSession:
                 self.execute(end)
 
     @contextlib.contextmanager
-    def under(self, settings: Mapping[str, str]) -> Iterator[None]:
-        """The block runs under these settings. See `base.WarehouseSession.under`."""
-        known = self.dialect.session_settings
-        if known is None or not settings:
+    def apply_settings(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """The block runs under these settings. See `base.WarehouseSession.apply_settings`."""
+        session_settings = self.dialect.session_settings
+        if session_settings is None or not settings:
             yield
             return
         before = self.settings()
         other = {name: value for name, value in settings.items() if before.get(name, "") != value}
-        stuck = sorted(name for name in other if name in known.fixed or not known.write)
+        stuck = sorted(name for name in other if name in session_settings.fixed or not session_settings.write)
         if stuck:
-            told = ", ".join(f"{name} is `{before.get(name, '')}` and was `{other[name]}`" for name in stuck)
-            reason = f"this session is not as the one that planned: {told}. Plan and build with the same connection"
+            differences = ", ".join(f"{name} is `{before.get(name, '')}` and was `{other[name]}`" for name in stuck)
+            reason = (
+                f"this session is not as the one that planned: {differences}. Plan and build with the same connection"
+            )
             raise PermanentWarehouseError(self.dialect.name, "", reason)
         self._set(other)
         try:
@@ -234,11 +243,11 @@ class DbApiSession:
                 self._set({name: before.get(name, "") for name in other})
 
     def _set(self, settings: Mapping[str, str]) -> None:
-        known = self.dialect.session_settings
-        assert known is not None  # noqa: S101 - there are settings to set
+        session_settings = self.dialect.session_settings
+        assert session_settings is not None  # noqa: S101 - there are settings to set
         for name, value in settings.items():
-            named = known.write.replace("{word}", name).replace("{name}", text_literal(name))
-            self.execute(named.replace("{value}", text_literal(value)))
+            statement = session_settings.write.replace("{word}", name).replace("{name}", text_literal(name))
+            self.execute(statement.replace("{value}", text_literal(value)))
 
     def cancel(self) -> None:
         """Interrupt what another thread runs here."""
@@ -306,7 +315,7 @@ class DbApiWarehouse:
         try:
             if not self._is_schema_tried:
                 self._is_schema_tried = True
-                # Whoever may not make it can ask the facts all the same; a batch requires it.
+                # Queries on the facts work without the schema. A batch calls `require_schema`.
                 with contextlib.suppress(PermanentWarehouseError):
                     self._make_schema(session)
             yield session
@@ -347,12 +356,12 @@ class DbApiWarehouse:
                 raise PermanentWarehouseError(self.dialect.name, "", reason) from error
 
 
-def _dotted(key: TableKey) -> str:
+def _quote_name(key: TableKey) -> str:
     """Schema and name, quoted, as one text."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in key[1:] if part)
 
 
-def _told_type(column: Any) -> str:
+def _type_of_column(column: Any) -> str:
     """The type of a column of a cursor's description: a name, or the driver's code with size, precision and scale."""
     shown = getattr(column, "type_display", None)
     parts = [str(part) for part in column[1:6] if part is not None]

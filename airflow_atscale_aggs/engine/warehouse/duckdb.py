@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.text_literals import text_literal
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
@@ -33,8 +33,12 @@ class _Database:
 
     def __init__(self, path: str, config: Mapping[str, str], lock_timeout: float) -> None:
         self._path, self._lock_timeout = path, lock_timeout
-        known = dialect_named("duckdb").session_settings
-        of_sessions = {"schema", *(name.casefold() for name in known.reach)} if known is not None else {"schema"}
+        session_settings = find_dialect("duckdb").session_settings
+        of_sessions = (
+            {"schema", *(name.casefold() for name in session_settings.reach)}
+            if session_settings is not None
+            else {"schema"}
+        )
         self._config = {name: value for name, value in config.items() if name.casefold() not in of_sessions}
         # Some belong to extensions that are loaded after the file is opened, and some to connections.
         self._of_sessions = {name: value for name, value in config.items() if name.casefold() in of_sessions}
@@ -89,13 +93,13 @@ def open_duckdb(path: str, *, config: Mapping[str, str], lock_timeout: float, ag
         connect=database.connect,
         errors=(duckdb.Error,),
         is_transient=lambda error: isinstance(error, _TRANSIENT),
-        rows_written=_rows_written,
+        rows_written=_count_written_rows,
         interrupt=lambda connection: connection.interrupt(),
         is_missing=_is_missing,
         hides_signal=lambda error: str(error) == "Query interrupted",
         cursors_are_connections=True,
     )
-    return DbApiWarehouse(driver, dialect_named("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
+    return DbApiWarehouse(driver, find_dialect("duckdb"), aggregate_schema=aggregate_schema, close=database.close)
 
 
 def _is_missing(error: BaseException, name: str) -> bool:
@@ -107,7 +111,7 @@ def _is_missing(error: BaseException, name: str) -> bool:
     return is_absent and (name.casefold() in text or text.startswith("binder error: catalog"))
 
 
-def _rows_written(cursor: Any) -> int | None:
+def _count_written_rows(cursor: Any) -> int | None:
     """CREATE TABLE AS and INSERT answer with one row that holds the count."""
     description = cursor.description
     if not description or description[0][0] != "Count":

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse, Driver
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
@@ -60,7 +60,7 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
         is_lost=is_lost,
         reason=reason_of,
     )
-    return DbApiWarehouse(driver, dialect_named("postgres"), aggregate_schema=aggregate_schema)
+    return DbApiWarehouse(driver, find_dialect("postgres"), aggregate_schema=aggregate_schema)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -83,12 +83,12 @@ def is_lost(error: BaseException) -> bool:
 
 def reason_of(error: BaseException) -> str:
     """What the server says, and what that means."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split()) or type(error).__name__
     state = getattr(error, "sqlstate", None)
     if state is None:
-        if _WRONG_CONNECTION.search(said):
-            return f"{said} (correct the connection)"
+        if _WRONG_CONNECTION.search(message):
+            return f"{message} (correct the connection)"
         is_lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-        return f"{said} (the connection was lost, or cannot be made)" if is_lost else said
+        return f"{message} (the connection was lost, or cannot be made)" if is_lost else message
     meaning = next((meaning for start, meaning in _MEANINGS if state.startswith(start)), "")
-    return f"{said} ({meaning})" if meaning else said
+    return f"{message} ({meaning})" if meaning else message

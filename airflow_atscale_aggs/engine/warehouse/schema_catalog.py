@@ -117,10 +117,10 @@ class Catalog:
 
     def columns(self, names: Collection[str]) -> dict[str, tuple[tuple[str, str], ...]]:
         """(column, type) in order, by relation in lower case."""
-        found: dict[str, list[tuple[str, str]]] = {}
+        columns_by_relation: dict[str, list[tuple[str, str]]] = {}
         for relation, column, kind in self._ask(self.queries.columns, names):
-            found.setdefault(str(relation).casefold(), []).append((column, kind))
-        return {name: tuple(columns) for name, columns in found.items()}
+            columns_by_relation.setdefault(str(relation).casefold(), []).append((column, kind))
+        return {name: tuple(columns) for name, columns in columns_by_relation.items()}
 
     def reads(self, names: Collection[str]) -> dict[str, frozenset[str]]:
         """Relations that the views read, by view in lower case."""
@@ -131,23 +131,29 @@ class Catalog:
                 for view in self._read_views()
                 if view.schema.casefold() == schema and view.name.casefold() in wanted
             }
-        found: dict[str, set[str]] = {}
-        for view, read in self._ask(self.queries.reads, names):
-            found.setdefault(str(view).casefold(), set()).add(read)
-        return {view: frozenset(read) for view, read in found.items()}
+        relations_by_view: dict[str, set[str]] = {}
+        for view, relation in self._ask(self.queries.reads, names):
+            relations_by_view.setdefault(str(view).casefold(), set()).add(relation)
+        return {view: frozenset(relation) for view, relation in relations_by_view.items()}
 
     def dependents(self, names: Collection[str]) -> dict[str, tuple[Dependent, ...]]:
         """What needs the relations, by relation in lower case."""
-        found: dict[str, list[Dependent]] = {}
+        dependents: dict[str, list[Dependent]] = {}
         if self.queries.dependents is None:
             for name in {name.casefold() for name in names}:
-                found[name] = [
-                    Dependent(f"{one.schema}.{one.name}", "view", one.columns) for one in self._readers(name)
+                dependents[name] = [
+                    Dependent(f"{view.schema}.{view.name}", "view", view.columns) for view in self._readers(name)
                 ]
         else:
             for relation, name, kind, columns in self._ask(self.queries.dependents, names):
-                found.setdefault(str(relation).casefold(), []).append(Dependent(name, kind, frozenset(columns or ())))
-        return {name: tuple(ones) for name, ones in found.items() if ones}
+                dependents.setdefault(str(relation).casefold(), []).append(
+                    Dependent(name, kind, frozenset(columns or ()))
+                )
+        return {
+            name: tuple(dependents_of_relation)
+            for name, dependents_of_relation in dependents.items()
+            if dependents_of_relation
+        }
 
     def belongings(self, names: Collection[str]) -> dict[str, tuple[Belonging, ...]]:
         """What belongs to the relations, in the order in which it is given back; by relation in lower case."""
@@ -156,7 +162,7 @@ class Catalog:
         belongings: dict[str, list[Belonging]] = {}
         for relation, kind, column, statement in self._ask(self.queries.belongings, names, **places):
             belongings.setdefault(str(relation).casefold(), []).append(Belonging(kind, column or "", statement))
-        return {name: tuple(of_relation) for name, of_relation in belongings.items()}
+        return {name: tuple(belongings_of_relation) for name, belongings_of_relation in belongings.items()}
 
     def revocations(self, name: str, *, target: str) -> tuple[str, ...]:
         """Statements that take away what a new relation got by default."""
@@ -231,11 +237,11 @@ class Catalog:
         """All views, where only their texts tell what they read."""
         if self._views is None:
             # An SQL library, which others need not wait for.
-            from airflow_atscale_aggs.engine.sql.statements import names_read  # noqa: PLC0415
+            from airflow_atscale_aggs.engine.sql.statements import find_source_names  # noqa: PLC0415
 
             self._views = []
             for schema, view, sql in self.session.fetch_all(self.queries.views or ""):
-                reads, columns = names_read(sql, self.session.dialect.sqlglot_name)
+                reads, columns = find_source_names(sql, self.session.dialect.sqlglot_name)
                 self._views.append(_ReadView(schema, view, reads, columns))
         return self._views
 

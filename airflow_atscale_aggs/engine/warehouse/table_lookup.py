@@ -54,11 +54,11 @@ def why_absent(key: TableKey, rows: Sequence[Row], own_database: str) -> str:
     schemas = sorted({row[1] for row in rows if row[2].casefold() == name.casefold()})
     if not schemas:
         return ""
-    names = ", ".join(f"`{one}`" for one in schemas)
+    names = ", ".join(f"`{schema_name}`" for schema_name in schemas)
     if schema is None:
         return f"is not in the schemas that this session looks in, but there is one in {names}"
     return f"is not in schema `{schema}`, but there is one in {names}"
 
 
-def _agrees(found: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
-    return all(not part or part == other for part, other in zip(wanted, found, strict=True))
+def _agrees(spelled: tuple[str, str, str], wanted: tuple[str, str, str]) -> bool:
+    return all(not part or part == other for part, other in zip(wanted, spelled, strict=True))

@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table
-from airflow_atscale_aggs.engine.sql.probes import dependencies_wanted, keys_to_prove, proof_statement
+from airflow_atscale_aggs.engine.sql.probes import find_wanted_dependencies, keys_to_prove, proof_statement
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -128,7 +128,7 @@ def all_facts() -> ProvenConstraints:
     """Everything that the model claims, proven; the day's key is not unique, so that one row per key is made."""
     unique = frozenset({("shop", ("shop_id",)), ("city", ("city_id",))})
     facts = ProvenConstraints(unique_keys=unique)
-    return ProvenConstraints(unique_keys=unique, functional=dependencies_wanted((FINE, COARSE, TOTAL), facts))
+    return ProvenConstraints(unique_keys=unique, functional=find_wanted_dependencies((FINE, COARSE, TOTAL), facts))
 
 
 def target_and_source(dialect: Dialect) -> tuple[exp.Table, exp.Table]:

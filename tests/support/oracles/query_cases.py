@@ -61,7 +61,7 @@ class QueryCase:
         """The SELECT on tables, through the router: the same rows and names of columns as without it."""
         sql = qualified(self.equals, schema, workspace.warehouse.dialect.sqlglot_name)
         with workspace.warehouse.session() as session:
-            names, wanted = session.fetch_named(sql)
+            names, wanted = session.fetch_with_names(sql)
         found = router.answer(sql)
 
         assert same_rows(found.rows, wanted) == "", found.plan.sql

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
-from airflow_atscale_aggs.engine.sql.dialects import Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
 
 Rows = list[tuple[object, ...]]
@@ -61,7 +61,7 @@ class Database:
 def duckdb_in_memory() -> Iterator[Database]:
     """Of one thread, for the length of a ``with`` block."""
     with duckdb.connect(config={"threads": "1"}) as connection:
-        yield Database(dialect_named("duckdb"), lambda sql: connection.execute(sql).fetchall())
+        yield Database(find_dialect("duckdb"), lambda sql: connection.execute(sql).fetchall())
 
 
 @contextlib.contextmanager
@@ -73,4 +73,4 @@ def postgres_at(url: str) -> Iterator[Database]:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
-        yield Database(dialect_named("postgres"), fetch_all)
+        yield Database(find_dialect("postgres"), fetch_all)

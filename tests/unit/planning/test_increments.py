@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
     prospect,
 )
 from airflow_atscale_aggs.engine.settings import Settings
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
@@ -63,7 +63,7 @@ def _given(**changes: object) -> IncrementsInput:
         deployment_id="d",
         now=_NOW,
         datasets=_DATASETS,
-        sources=Sources(_DATASETS, physical, dialect_named("duckdb")),
+        sources=Sources(_DATASETS, physical, find_dialect("duckdb")),
         settings=Settings(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

@@ -271,7 +271,7 @@ def test_a_batch_from_beginning_to_end(registry: Registry) -> None:
         _build(registry, f"b-{number}")
     first = registry.activate("b", owner="me", now=_NOW, drop_after=_LATER)
     assert (first.status, first.views_pending, first.notes) == (BatchStatus.DONE, True, ("a note",))
-    registry.views_switched("b")
+    registry.record_view_switch("b")
 
     _open(registry, "c")
     for number in range(2):
@@ -288,7 +288,7 @@ def test_a_batch_from_beginning_to_end(registry: Registry) -> None:
     unneeded = registry.tables_to_drop(_LATER + timedelta(hours=2))
     assert [one.attempt.table for one in unneeded] == ["as_agg_b0_a1", "as_agg_b1_a1"]
     for one in unneeded:
-        registry.mark_dropped(one.attempt.instance_id, one.attempt.number, _LATER)
+        registry.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
     assert registry.instance("b-0").status is InstanceStatus.DELETED
     assert registry.tables_to_drop(_LATER + timedelta(hours=2)) == ()
     assert registry.last_rows(_MODEL) == {(record.definition.id, "sales"): 5 for record in registry.definitions(_MODEL)}
@@ -463,7 +463,7 @@ def test_no_order_of_calls_breaks_the_rules(tmp_path: Path, calls: list[tuple[st
                     registry.take_over_batch(f"x{batch}", owner="me", previous_owner="me", lease_until=_LATER)
                 case "sweep":
                     for one in registry.tables_to_drop(_LATER):
-                        registry.mark_dropped(one.attempt.instance_id, one.attempt.number, _LATER)
+                        registry.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
         except AtScaleAggsError:
             pass
         instances = registry.instances()

@@ -7,7 +7,7 @@ import sqlglot
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, Incremental, SqlVariant
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, Dialect, find_dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import (
     indicator_kind,
     is_finer_than_kept,
@@ -59,7 +59,7 @@ _INTEGER, _TIMESTAMP, _INSTANT = IndicatorKind.INTEGER, IndicatorKind.TIMESTAMP,
 )
 def test_types_that_can_be_an_indicator(dialect: str, data_type: str, expected: IndicatorKind | None) -> None:
     """AtScale: Long, Integer, Decimal(38,0) on Snowflake, Timestamp, DateTime."""
-    assert indicator_kind(data_type, dialect_named(dialect)) is expected
+    assert indicator_kind(data_type, find_dialect(dialect)) is expected
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_lookup_can_be_said_everywhere(dialect: Dialect, kind: IndicatorKind
 )
 def test_no_digit_of_the_greatest_value_is_lost_to_a_session(kind: IndicatorKind, expected: str) -> None:
     """Snowflake writes milliseconds unless it is told; rows of the last one would stand above their own bound."""
-    dialect = dialect_named("snowflake")
+    dialect = find_dialect("snowflake")
     text = render(lookup_statement(RowRange(column="at", kind=kind), _source(dialect)), dialect)
 
     assert expected in text
@@ -129,6 +129,6 @@ def test_a_calculated_column_needs_a_type() -> None:
             name="at", data_type=data_type, variants=(SqlVariant(dialect=None, sql="CAST(d AS TIMESTAMP)"),)
         )
         dataset = Dataset(name="sales", table="sales", columns={"at": column})
-        source = DatasetSource(dataset, {(None, None, "sales"): {"d": "date"}}, dialect_named("duckdb"))
+        source = DatasetSource(dataset, {(None, None, "sales"): {"d": "date"}}, find_dialect("duckdb"))
         problem = type_problem(source, "at")
         assert (expected in problem) if expected else problem == ""

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, SqlVariant, TableColumns
-from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, find_dialect
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from tests.support.oracles.composed_statements import datasets, physical
@@ -15,7 +15,7 @@ _TYPES = {"o_orderkey": "integer", "o_date": "date", "Mixed": "varchar", "mixed"
 
 
 def _source(dialect="postgres", *, columns=(), types=_TYPES, schema=None, **dataset):
-    row = dialect_named(dialect)
+    row = find_dialect(dialect)
     made = Dataset(
         name="orders",
         schema=schema,

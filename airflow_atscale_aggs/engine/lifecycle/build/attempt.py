@@ -145,7 +145,7 @@ def run_attempt(
     started = time.monotonic()
     with workspace.warehouse.session() as session:
         try:
-            with session.under(_settings_of(workspace, claim.instance)):
+            with session.apply_settings(_settings_of(workspace, claim.instance)):
                 built = _build(workspace, session, claim, settings, tell)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step)
@@ -286,7 +286,7 @@ def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key:
     """The facts' totals that the source was verified against; for a build from the facts, the last ones of the batch."""
     if source.option.instance_id is None or source.attempt is None:
         return workspace.registry.facts_totals(claim.instance.batch_id, key)
-    verified = workspace.registry.verified(source.option.instance_id, source.attempt)
+    verified = workspace.registry.verification_of(source.option.instance_id, source.attempt)
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 

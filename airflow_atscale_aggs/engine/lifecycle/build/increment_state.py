@@ -40,7 +40,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts, lookup_statement, read_lookup
-from airflow_atscale_aggs.engine.sql.source_descriptions import ChecksumRequest, columns_read
+from airflow_atscale_aggs.engine.sql.source_descriptions import ChecksumRequest, columns_of_part
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -152,7 +152,7 @@ def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput,
         # Nothing is added to what cannot be compared any more.
         checksums.of(kept_rows)
     if decision.full_reason or not found.kept:
-        read = {column for dataset, column in columns_read(found.part, found.column) if dataset == found.part.fact}
+        read = {column for dataset, column in columns_of_part(found.part, found.column) if dataset == found.part.fact}
         columns = checksum_columns(found.state, found.part.fact, given.sources[found.part.fact].hashable(read))
     else:
         if kept is None:
@@ -227,7 +227,7 @@ def _states(
         incremental = datasets[one.part.fact].incremental if one.part.fact in datasets else None
         if incremental is None:
             continue
-        read = columns_read(one.part, incremental.column)
+        read = columns_of_part(one.part, incremental.column)
         try:
             for dataset, column in read:
                 sources[dataset].column(column, "")

@@ -16,15 +16,15 @@ from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.source_descriptions import (
     ChecksumRequest,
     checksum_statement,
-    columns_read,
-    described,
+    columns_of_part,
+    describe_column,
     descriptions_query,
+    find_unlisted_columns,
     identities_query,
     probe_statement,
     read_descriptions,
     relation_kind,
     table_mark,
-    unlisted,
 )
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render, table
@@ -52,7 +52,7 @@ def source_states(
     Raises:
         DefinitionError: a table is not there.
     """
-    read = {key: columns_read(one.part, one.indicator) for key, one in parts.items()}
+    read = {key: columns_of_part(one.part, one.indicator) for key, one in parts.items()}
     by_dataset: dict[str, set[str]] = {}
     for dataset, column in frozenset().union(*read.values()):
         by_dataset.setdefault(dataset, set()).add(column)
@@ -66,7 +66,7 @@ def source_states(
             columns={
                 **{dataset: relation_kind(sources[dataset], descriptions) for dataset, _ in sorted(columns)},
                 **{
-                    f"{dataset}.{column}": described(sources[dataset], column, descriptions, probed[dataset])
+                    f"{dataset}.{column}": describe_column(sources[dataset], column, descriptions, probed[dataset])
                     for dataset, column in sorted(columns)
                 },
             },
@@ -78,7 +78,7 @@ def source_states(
 
 def _probed(session: WarehouseSession, sources: Sources, dataset: str, columns: Iterable[str]) -> Mapping[str, str]:
     """Types of the columns that no catalog describes; none when the warehouse cannot compute one of them."""
-    names = unlisted(sources[dataset], columns)
+    names = find_unlisted_columns(sources[dataset], columns)
     statement = probe_statement(sources[dataset], names)
     if statement is None:
         return {}

@@ -40,7 +40,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.sql.comparison_queries import VerificationComposer
-from airflow_atscale_aggs.engine.sql.derivations import combined, united
+from airflow_atscale_aggs.engine.sql.derivations import combine_segments, unite_segments
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import render, table
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -184,7 +184,7 @@ class _Run:
         surroundings = self._workspace.registry.surroundings(instance.batch_id)
         needed = instance.step.settings_needed or ()
         settings = {} if surroundings is None else {name: surroundings.settings.get(name, "") for name in needed}
-        with self._session.under(settings), self._session.snapshot() as is_snapshot:
+        with self._session.apply_settings(settings), self._session.snapshot() as is_snapshot:
             return compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
 
     def _comparison(self, instance: InstanceRecord, verification: Verification, *, is_snapshot: bool) -> Comparison:
@@ -229,12 +229,12 @@ class _Run:
         groups: GroupsQuery | None = None
         if self._level in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:
             try:
-                grouped = tables[0] if is_one else exp.Subquery(this=combined(part, tables, self._sources))
+                grouped = tables[0] if is_one else exp.Subquery(this=combine_segments(part, tables, self._sources))
                 is_sample = self._level is VerificationLevel.SAMPLE
                 groups = self._composer.groups_query(part, grouped, is_sample=is_sample, only=only)
             except (DefinitionError, UnsupportedMetricError) as error:
                 undecided.append(f"groups were not compared: {error.explanation}")
-        target = tables[0] if is_one else exp.Subquery(this=united(part, tables))
+        target = tables[0] if is_one else exp.Subquery(this=unite_segments(part, tables))
         return self._composer.verification(part, target, groups, only)
 
     def _segments(self, instance: InstanceRecord) -> tuple[Segment, ...]:
@@ -255,7 +255,7 @@ class _Run:
             except (VerificationError, UndecidedError):
                 return False
             return True
-        recorded = self._workspace.registry.verified(instance.id, instance.attempt)
+        recorded = self._workspace.registry.verification_of(instance.id, instance.attempt)
         names = set(verification.table.names) - {TABLE_ROWS}
         if recorded is None or recorded.totals is None or not names <= recorded.totals.keys():
             return False

@@ -12,7 +12,7 @@ from typing import TypeVar
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
+from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 
 
@@ -29,7 +29,7 @@ def tell_unusable(
             if missing:
                 message = f"{wanted.who} uses column `{wanted.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
                 issues.warning(wanted.where, "missing-column", message)
-            reason = why_not_measured(wanted.method, kind, dialect.unmeasured)
+            reason = explain_unmeasurable(wanted.method, kind, dialect.unmeasured)
             if reason:
                 message = f"{wanted.who} measures column `{wanted.column}` of dataset `{dataset.name}`, but {reason}; it is refused"
                 issues.warning(wanted.where, "not-measurable", message)

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotC
 from airflow_atscale_aggs.engine.lifecycle.query.table_cache import WarehouseTables
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.sql.model_relations import INFORMATION_SCHEMA, MODEL_VIEWS, PG_CATALOG, Shown
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.statements import render
 
 _ROW = ("schema", "schema_number", "model", "number", "width", "name", "place", "type")
@@ -118,7 +118,7 @@ class ModelCatalog:
         )
         probe = own.copy().where(exp.false(), copy=False)
         with self._workspace.warehouse.session() as session:
-            names, _ = session.fetch_named(render(probe, dialect))
+            names, _ = session.fetch_with_names(render(probe, dialect))
         values = {**MODEL_VIEWS[key].columns, **(dialect.catalog.model_values if dialect.catalog is not None else {})}
         types = self._types_of(key)
         rows = list(self._rows(shown, MODEL_VIEWS[key].shown))
@@ -129,7 +129,7 @@ class ModelCatalog:
             kind = types.get(name.casefold())
             if text is not None and kind is not None:
                 value = exp.Cast(this=value, to=exp.DataType(this=exp.DType.USERDEFINED, kind=kind))
-            ours.select(named(value, name), copy=False)
+            ours.select(alias_as(value, name), copy=False)
         if MODEL_VIEWS[key].shown is Shown.SCHEMA:
             ours.where(_is_new_schema(), copy=False)
         return exp.Union(this=own, expression=ours, distinct=False)

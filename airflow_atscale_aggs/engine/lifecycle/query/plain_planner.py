@@ -219,7 +219,7 @@ class PlainPlanner:
         probe = exp.select("*").from_(asked.subquery("asked")).limit(0)
         try:
             with self._workspace.warehouse.session() as session:
-                names, _ = session.fetch_named(render(probe, dialect))
+                names, _ = session.fetch_with_names(render(probe, dialect))
         except PermanentWarehouseError as error:
             raise UnsupportedQueryError(_text(select), f"the warehouse refuses it: {error.reason}") from error
         return [mine or theirs for mine, theirs in zip(own, names, strict=False)] if len(names) == len(own) else own

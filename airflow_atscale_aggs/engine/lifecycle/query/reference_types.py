@@ -8,7 +8,7 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import TypeOf
 from airflow_atscale_aggs.engine.sql.functions.aggregates import average_type, sum_type
-from airflow_atscale_aggs.engine.sql.functions.types import BIGINT, DOUBLE, UNKNOWN, SqlType, type_named
+from airflow_atscale_aggs.engine.sql.functions.types import BIGINT, DOUBLE, UNKNOWN, SqlType, find_type
 
 _AVERAGES = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_pop"})
 _EXTREMES = frozenset({"minimum", "maximum"})
@@ -47,7 +47,7 @@ def _type_of_attribute(attribute: GrainAttribute, known: ModelSnapshot) -> SqlTy
 def _type_of_column(dataset: str, column: str, known: ModelSnapshot) -> SqlType:
     """Not known where the table is gone: an aggregate may answer all the same."""
     try:
-        return type_named(known.sources[dataset].data_type(column))
+        return find_type(known.sources[dataset].data_type(column))
     except DefinitionError:
         return UNKNOWN
 

@@ -295,8 +295,8 @@ class QueryRouter:
                         raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
             known = session.dialect.session_settings
             is_ours = known is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
-            with session.under(known.literals) if known is not None and is_ours else contextlib.nullcontext():
-                names, rows = session.fetch_named(plan.sql)
+            with session.apply_settings(known.literals) if known is not None and is_ours else contextlib.nullcontext():
+                names, rows = session.fetch_with_names(plan.sql)
         return tuple(plan.full_names.get(name, name) for name in names), rows
 
 

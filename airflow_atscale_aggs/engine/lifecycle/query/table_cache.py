@@ -41,7 +41,7 @@ class WarehouseTables:
         new = [key for key in dict.fromkeys(keys) if key not in self._is_there]
         if new:
             with self._workspace.warehouse.session() as session:
-                there = session.readable(new)
+                there = session.find_readable(new)
             self._is_there |= {key: key in there for key in new}
         return [self._is_there[key] for key in keys]
 

@@ -181,9 +181,9 @@ class _Sweep:
 
 def _mark_dropped(registry: Registry, unneeded: Unneeded, now: datetime) -> None:
     if isinstance(unneeded, UnneededSegment):
-        registry.mark_segment_dropped(unneeded.key, now)
+        registry.record_segment_drop(unneeded.key, now)
     else:
-        registry.mark_dropped(unneeded.attempt.instance_id, unneeded.attempt.number, now)
+        registry.record_drop(unneeded.attempt.instance_id, unneeded.attempt.number, now)
 
 
 def _key(unneeded: Unneeded) -> tuple[str, str]:

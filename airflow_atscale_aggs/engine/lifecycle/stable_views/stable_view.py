@@ -238,25 +238,25 @@ def _replace(session: WarehouseSession, view: str, create_sql: str, places: View
 
 def _make_anew(session: WarehouseSession, view: str, create_sql: str, places: ViewPlaces) -> None:
     """Drop the view, create it again, and give back all its belongings. Only for views that nothing depends on."""
-    from airflow_atscale_aggs.engine.sql.view_layout import drop_statement, spelled  # noqa: PLC0415
+    from airflow_atscale_aggs.engine.sql.view_layout import drop_statement, render_name  # noqa: PLC0415
 
     # Read again: somebody may have granted a right meanwhile, which the new view must have.
     belongings = places.catalog.belongings([view]).get(view.casefold(), ())
     session.execute(drop_statement(view, places.catalog.schema, session.dialect))
     session.execute(create_sql)
     # The schema's default privileges may grant more than the old view granted.
-    for sql in places.catalog.revocations(view, target=spelled(view, places.catalog.schema, session.dialect)):
+    for sql in places.catalog.revocations(view, target=render_name(view, places.catalog.schema, session.dialect)):
         session.execute(sql)
     _give_back(session, view, belongings, places)
 
 
 def _give_back(session: WarehouseSession, view: str, belongings: Collection[Belonging], places: ViewPlaces) -> None:
-    from airflow_atscale_aggs.engine.sql.view_layout import spelled  # noqa: PLC0415
+    from airflow_atscale_aggs.engine.sql.view_layout import render_name  # noqa: PLC0415
 
     if not belongings:
         return
     columns = {name for name, _ in places.catalog.columns([view])[view.casefold()]}
-    target = spelled(view, places.catalog.schema, session.dialect)
+    target = render_name(view, places.catalog.schema, session.dialect)
     for belonging in belongings:
         if not belonging.column or belonging.column in columns:
             session.execute(belonging.statement(target, "VIEW"))

@@ -39,7 +39,7 @@ from airflow_atscale_aggs.engine.rewriting.split.member_moves import (
     select_moved_rows,
 )
 from airflow_atscale_aggs.engine.sql.fact_joins import all_of, groupable
-from airflow_atscale_aggs.engine.sql.quoting import column_of, fresh, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.rows import ROWS, AnswerRows, EdgeMetric, FactRows, MetricPieces, add_condition
 
 _LONGEST_NAME = 55
@@ -131,7 +131,7 @@ class _Group:
             slices.get(metric_place): None for metric_place in fact_query.metrics
         }
         columns = [metric.column for metric in fact_query.metrics.values() if metric is not None]
-        values, firsts = rows.once(keys, members, list(conditions), columns)
+        values, firsts = rows.count_once(keys, members, list(conditions), columns)
         by_condition = dict(zip(conditions, firsts, strict=True))
         self._slices = {metric_place: by_condition[slices.get(metric_place)] for metric_place in fact_query.metrics}
         return values
@@ -141,15 +141,15 @@ class _Group:
         rendered = substitute(condition, attributes)
         places = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
         bounds = [self._fact_query.attributes[at] for at in places if at in self._fact_query.sliced]
-        return all_of([_parenthesize(rendered), *self._rows.are_there(bounds)]) if bounds else rendered
+        return all_of([_parenthesize(rendered), *self._rows.conditions_of_members(bounds)]) if bounds else rendered
 
     def _prepare_rows(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         fact_query, rows = self._fact_query, self._rows
         if not fact_query.edges or not isinstance(rows, FactRows):
-            return rows.prepared(keys, others)
+            return rows.prepare_groups(keys, others)
         measured = {place: metric.column for place, metric in fact_query.metrics.items() if metric is not None}
         edges = [EdgeMetric(measured[place], edge.level, edge.is_last) for place, edge in fact_query.edges.items()]
-        return rows.with_edges(keys, others, edges, measured.values())
+        return rows.mark_edges(keys, others, edges, measured.values())
 
     @property
     def values(self) -> Values:
@@ -307,7 +307,7 @@ def _bring_together(fact_query: FactQuery, names: _Names, rows: str, metrics: Ma
     for key in keys:
         select.select(key.copy(), copy=False)
     for name, function in metrics.items():
-        select.select(named(over_members(function, column_of(name, rows)), name), copy=False)
+        select.select(alias_as(over_members(function, column_of(name, rows)), name), copy=False)
     if keys:
         select.group_by(*keys, copy=False)
     return select
@@ -414,13 +414,13 @@ def _select_group(
         keys = {key_place: (names.keys[key_place], group.values[Ref.KEY](key_place)) for key_place in fact_query.keys}
         group.replace_keys(join_members(shift.calendar, shift.move, select, members, keys))
     for key_place in fact_query.keys:
-        select.select(named(group.values[Ref.KEY](key_place), names.keys[key_place]), copy=False)
+        select.select(alias_as(group.values[Ref.KEY](key_place), names.keys[key_place]), copy=False)
     for metric_place in fact_query.metrics:
-        select.select(named(group.values[Ref.METRIC](metric_place), names.metrics[metric_place]), copy=False)
+        select.select(alias_as(group.values[Ref.METRIC](metric_place), names.metrics[metric_place]), copy=False)
     for number, name in enumerate(names.members):
-        select.select(named(group.values[Ref.MEMBERS](number), name), copy=False)
+        select.select(alias_as(group.values[Ref.MEMBERS](number), name), copy=False)
     if not select.expressions:
-        select.select(named(exp.Literal.number(1), names.is_there), copy=False)
+        select.select(alias_as(exp.Literal.number(1), names.is_there), copy=False)
     group.close(select)
     return select
 
@@ -460,10 +460,10 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
                     value: exp.Expression = typed_null(names.metrics[metric_place], names.parts[other])
                 else:
                     value = column
-                select.select(named(value, names.metrics[metric_place]), copy=False)
+                select.select(alias_as(value, names.metrics[metric_place]), copy=False)
         if has_shifted:
             is_there = exp.Literal.number(0 if fact_query.shift is not None else 1)
-            select.select(named(is_there, names.is_there), copy=False)
+            select.select(alias_as(is_there, names.is_there), copy=False)
         union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
     assert union is not None  # noqa: S101 - there are two parts at least
     return union

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, OrderTerm, Ref, ref, substitute
-from airflow_atscale_aggs.engine.sql.quoting import column_of, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of
 
 Values = Mapping[Ref, Callable[[int], exp.Expression]]
 """What references stand for."""
@@ -16,7 +16,7 @@ Values = Mapping[Ref, Callable[[int], exp.Expression]]
 def show(query: ModelQuery, select: exp.Select, values: Values) -> None:
     """Select the outputs of a query."""
     for output in query.outputs:
-        select.append("expressions", named(substitute(output.expression, values), output.name))
+        select.append("expressions", alias_as(substitute(output.expression, values), output.name))
 
 
 def finish(query: ModelQuery, select: exp.Select, values: Values, *, is_grouped: bool = True) -> None:

@@ -19,7 +19,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.rewriting.compose.finish import finish, show
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Output, Ref, ref, references
 from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import with_subqueries
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 
 _ALL = "levels"
 
@@ -89,12 +89,12 @@ def _level(query: ModelQuery, number: int, names: Sequence[str]) -> exp.Select:
         # A NULL of the type that the key has on another level.
         other = names[next(level for level, places in enumerate(query.sets) if key_place in places)]
         typed = exp.Select(expressions=[column_of(name, other)]).from_(exp.Table(this=identifier(other)), copy=False)
-        select.select(named(exp.Subquery(this=typed.where(exp.false(), copy=False)), name), copy=False)
+        select.select(alias_as(exp.Subquery(this=typed.where(exp.false(), copy=False)), name), copy=False)
     for output in _outputs(query, ()):
         select.select(column_of(output.name, here), copy=False)
     for at, places in enumerate(query.groupings):
         bits = sum(1 << bit for bit, place in enumerate(reversed(places)) if place not in own)
-        select.select(named(exp.Literal.number(bits), f"grouping {at}"), copy=False)
+        select.select(alias_as(exp.Literal.number(bits), f"grouping {at}"), copy=False)
     return select
 
 

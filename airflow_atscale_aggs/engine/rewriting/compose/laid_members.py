@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 
 _BESIDE = "beside"
 
@@ -45,7 +45,7 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery],
     others = [place for place in range(len(names.keys)) if place not in owner]
     select = exp.Select()
     for place, name in enumerate(names.keys):
-        select.select(named(column_of(name, owner.get(place, _BESIDE)), name), copy=False)
+        select.select(alias_as(column_of(name, owner.get(place, _BESIDE)), name), copy=False)
     relations: list[exp.Expression] = [exp.Table(this=identifier(name)) for name in tables]
     if others:
         relations.append(
@@ -81,9 +81,9 @@ def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
     for number, fact_query in enumerate(whole):
         for metric_place in fact_query.metrics:
             empty = typed_null(names.metrics[metric_place], names.parts[number])
-            select.select(named(empty, names.metrics[metric_place]), copy=False)
+            select.select(alias_as(empty, names.metrics[metric_place]), copy=False)
     if any(fact_query.shift is not None for fact_query in whole):
-        select.select(named(exp.Literal.number(1), names.is_there), copy=False)
+        select.select(alias_as(exp.Literal.number(1), names.is_there), copy=False)
     return select
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.quoting import named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as
 
 _HARMLESS = frozenset({"expressions", "from_", "where", "limit", "order", "kind"})
 
@@ -62,7 +62,7 @@ def without_rows(columns: Iterable[tuple[str, exp.Query]]) -> exp.Select:
     """A SELECT of no rows whose columns have the types of the queries' only columns."""
     select = exp.Select()
     for name, query in columns:
-        select.select(named(exp.Subquery(this=query), name), copy=False)
+        select.select(alias_as(exp.Subquery(this=query), name), copy=False)
     return select.limit(0, copy=False)
 
 

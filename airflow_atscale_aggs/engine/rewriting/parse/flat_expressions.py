@@ -43,7 +43,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import free_name,
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import JoinedRelations, Relation
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import CALCULATED
 from airflow_atscale_aggs.engine.sql.functions.surfaces import SURFACE_DIALECT, is_known_name, known_names
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 WRAP = "Put the query into a subquery and say it around it."
@@ -441,7 +441,7 @@ class FlatExpressions:
 
     def text(self, clause: exp.Expression) -> str:
         """For messages."""
-        return spelled(clause, self._dialect)
+        return render_for_people(clause, self._dialect)
 
     def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         """Refuse a clause by name."""

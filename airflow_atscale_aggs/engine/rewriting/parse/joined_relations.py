@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.flat_table import FlatNames
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 
 COLUMNS = "columns"
 """Key of a table's notes: names of its columns and their types, where they are known."""
@@ -189,4 +189,4 @@ def _names(query: exp.Query) -> tuple[str, ...] | None:
 
 
 def _text(node: exp.Expression, dialect: str) -> str:
-    return spelled(node, dialect).strip()
+    return render_for_people(node, dialect).strip()

@@ -21,7 +21,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.flattening import MODEL, IsKept
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import put_first
 from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import foreign_tables
 from airflow_atscale_aggs.engine.rewriting.parse.qualifying import put_conditions_around
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 from airflow_atscale_aggs.engine.sql.statements import PARSER_ERRORS, parse_text, sqlglot_dialect
 
 _IGNORES_CASE = frozenset({NormalizationStrategy.CASE_INSENSITIVE, NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE})
@@ -71,7 +71,7 @@ class Statement:
         for (_, key), holder in lists.items():
             items = holder.args[key]
             holder.set(key, [exp.Placeholder() if isinstance(item, exp.Literal) else item for item in items])
-        return spelled(plain, self.dialect)
+        return render_for_people(plain, self.dialect)
 
     def replace_selects(self, compose_select: Callable[[int, exp.Select], exp.Query]) -> exp.Query:
         """The statement with each SELECT on a model replaced by SQL on tables, those that stand inside another first.
@@ -317,12 +317,14 @@ def _select_of(table: exp.Table, dialect: str) -> exp.Select:
     if not isinstance(select, exp.Select) or select.args.get("laterals"):
         reason = "a model is asked by a SELECT whose FROM begins with it, and that joins no other model"
         remedy = "Put `SELECT … FROM model` into a subquery and join that."
-        raise UnsupportedQueryError(spelled(table, dialect), reason, remedy)
+        raise UnsupportedQueryError(render_for_people(table, dialect), reason, remedy)
     alias = table.args.get("alias")
     renames = alias is not None and bool(alias.args.get("columns"))
     if renames or {name for name, value in table.args.items() if value} - _NAMES:
         reason = "of a model all rows are asked, under its own names of columns"
-        raise UnsupportedQueryError(spelled(table, dialect), reason, "Name the model alone, with an alias if need be.")
+        raise UnsupportedQueryError(
+            render_for_people(table, dialect), reason, "Name the model alone, with an alias if need be."
+        )
     if len(select.expressions) == 1 and not select.args.get("joins"):
         _unqualify_star(select, table)
     return select

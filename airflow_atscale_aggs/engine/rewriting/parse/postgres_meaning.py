@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     UNKNOWN,
     SqlType,
     Value,
-    type_named,
+    find_type,
 )
 
 _OUTPUTS = "types of columns"
@@ -119,7 +119,7 @@ class _Meaning:
         if leaf_type is not None:
             # Most selected expressions are references, which stay as they are.
             return Value(node, leaf_type)
-        return self._translator.translated(node, self._leaf, self._name_references)
+        return self._translator.translate(node, self._leaf, self._name_references)
 
     def _leaf(self, node: exp.Expression) -> SqlType | None:
         if isinstance(node, exp.Placeholder):
@@ -292,7 +292,7 @@ class _Around:
             return _rename(self.query(relation.this, ctes, outer), relation.args.get("alias"))
         noted = relation.meta.get(COLUMNS) if isinstance(relation, exp.Table) else None
         if noted:
-            types = {name: type_named(str(kind)) for name, kind in noted.items()}
+            types = {name: find_type(str(kind)) for name, kind in noted.items()}
             return _rename(types, relation.args.get("alias"))
         if isinstance(relation, exp.Table) and not relation.db:
             return _rename(ctes.get(relation.name, {}), relation.args.get("alias"))
@@ -314,7 +314,7 @@ class _Around:
         leaf_type = leaf(node)
         if leaf_type is not None:
             return Value(node, leaf_type)
-        return self._translator.translated(node, leaf, lambda part: part)
+        return self._translator.translate(node, leaf, lambda part: part)
 
 
 def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
 _KEPT = "is kept"
@@ -35,14 +35,14 @@ def put_conditions_around(root: exp.Query, select: exp.Select) -> exp.Query:
         conditions.append(_first_of_each(on, select, names, shown))
         select.set("distinct", None)
     select.set("qualify", None)
-    around = exp.Select(expressions=[named(column_of(name, _ROWS), name) for name in names])
+    around = exp.Select(expressions=[alias_as(column_of(name, _ROWS), name) for name in names])
     _order(select, around, names)
     for clause in _AFTERWARDS:
         around.set(clause, select.args.get(clause))
         select.set(clause, None)
     around.set("with_", select.args.get("with_"))
     select.set("with_", None)
-    select.append("expressions", named(all_of(conditions), _KEPT))
+    select.append("expressions", alias_as(all_of(conditions), _KEPT))
     is_root = select is root
     if not is_root:
         select.replace(around)
@@ -59,7 +59,7 @@ def _name_columns(select: exp.Select) -> list[str]:
         is_measured = isinstance(projection, exp.AggFunc) and len(columns) == 1
         name = projection.alias_or_name or (columns[0].name if is_measured else f"column_{place}")
         if not isinstance(projection, exp.Alias):
-            projection.replace(named(projection.copy(), name))
+            projection.replace(alias_as(projection.copy(), name))
         names.append(name)
     return names
 
@@ -113,7 +113,7 @@ def _order(select: exp.Select, around: exp.Select, names: list[str]) -> None:
         if not name:
             _check_groups(wanted, select)
             name = f"order {place}"
-            select.append("expressions", named(wanted, name))
+            select.append("expressions", alias_as(wanted, name))
         term.set("this", column_of(name, _ROWS))
     around.set("order", order)
 
@@ -124,5 +124,5 @@ def _check_groups(wanted: exp.Expression, select: exp.Select) -> None:
     if wanted.find(exp.AggFunc, exp.Window) is None and not grouped.issuperset(wanted.find_all(exp.Column)):
         remedy = "Add it to SELECT."
         raise UnsupportedQueryError(
-            spelled(wanted, "postgres"), "the answer is ordered by what it does not show", remedy
+            render_for_people(wanted, "postgres"), "the answer is ordered by what it does not show", remedy
         )

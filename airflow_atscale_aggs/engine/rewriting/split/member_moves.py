@@ -31,7 +31,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Semantic
 from airflow_atscale_aggs.engine.rewriting.mdx.member_sets import Lagged, Move, Parallel, UpTo, Window
 from airflow_atscale_aggs.engine.sql.fact_joins import groupable
 from airflow_atscale_aggs.engine.sql.queries import as_double
-from airflow_atscale_aggs.engine.sql.quoting import column_of, identifier, named
+from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, identifier
 from airflow_atscale_aggs.engine.sql.rows import FactRows, add_condition
 
 _OWN, _SHOWN = "own member", "shown member"
@@ -292,17 +292,17 @@ def select_members(calendar: Calendar, rows: FactRows, names: Mapping[int, str])
     select = rows.select
     for value in dict.fromkeys((key, rows.value(own))):
         add_condition(select, exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
-    select.select(named(key.copy(), "key"), copy=False)
+    select.select(alias_as(key.copy(), "key"), copy=False)
     # Booleans have no least value; the data has proven that a member has one of each.
     shown = {place: rows.value(bound) for place, bound in calendar.shown}
     for place, value in shown.items():
-        select.select(named(value.copy(), names[place]), copy=False)
+        select.select(alias_as(value.copy(), names[place]), copy=False)
     for number, bound in enumerate(calendar.ancestors):
         value = rows.value(_column(bound, bound.key_columns[0]))
-        select.select(named(exp.Min(this=value.copy()), f"ancestor {number}"), copy=False)
+        select.select(alias_as(exp.Min(this=value.copy()), f"ancestor {number}"), copy=False)
     if calendar.parallel:
         value = rows.value(_column(own, calendar.parallel))
-        select.select(named(exp.Min(this=value.copy()), "parallel"), copy=False)
+        select.select(alias_as(exp.Min(this=value.copy()), "parallel"), copy=False)
     select.group_by(*groupable(dict.fromkeys((key, *shown.values()))), copy=False)
     if len(calendar.ancestors) > 1:
         select = _with_one_parent(calendar, select, names)
@@ -320,7 +320,7 @@ def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, 
         if number == 0:
             over = [column_of("ancestor 1", "member")]
             value = exp.Window(this=exp.Min(this=value), partition_by=over)
-        select.select(named(value, f"ancestor {number}"), copy=False)
+        select.select(alias_as(value, f"ancestor {number}"), copy=False)
     return select
 
 
@@ -330,13 +330,13 @@ def _with_places(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]
     own = ("key", "parallel") if calendar.parallel else ()
     for name in (*(names[place] for place, _ in calendar.shown), *own):
         select.select(column_of(name, "member"), copy=False)
-    select.select(named(_rank(exp.RowNumber(), None, key), "position"), copy=False)
+    select.select(alias_as(_rank(exp.RowNumber(), None, key), "position"), copy=False)
     chain = [column_of(f"ancestor {number}", "member") for number in range(len(calendar.ancestors))]
     for number, ancestor in enumerate(chain if calendar.has_places else chain[:1]):
         above = chain[number - 1] if number else None
-        select.select(named(_rank(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
+        select.select(alias_as(_rank(exp.DenseRank(), above, ancestor), f"place {number}"), copy=False)
     if calendar.has_places:
-        select.select(named(_rank(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
+        select.select(alias_as(_rank(exp.RowNumber(), chain[-1], key), f"place {len(chain)}"), copy=False)
     return select
 
 
@@ -372,7 +372,7 @@ def select_moved_rows(
     functions = set(metrics.values())
     for name, function in metrics.items():
         value = column_of(name, rows)
-        select.select(named(over_members(function, value), name) if function else value, copy=False)
+        select.select(alias_as(over_members(function, value), name) if function else value, copy=False)
     if functions - {""}:
         select.group_by(*values, copy=False)
     return select

@@ -10,9 +10,9 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     Handler,
     Handlers,
     Translating,
-    known_places,
     number_of,
     refuse_type,
+    round_decimal,
     text_of,
 )
 from airflow_atscale_aggs.engine.sql.functions.logic import common_type, truth
@@ -89,13 +89,13 @@ def _extreme(node: exp.Expression, t: Translating) -> Value:
 
 
 def _of_truth(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_truth(node: exp.Expression, t: Translating) -> Value:
         return Value(call(name, truth(node.this, t)), BOOLEAN)
 
-    return handled
+    return translate_truth
 
 
-def _listed(node: exp.Expression, t: Translating) -> Value:
+def _string_agg(node: exp.Expression, t: Translating) -> Value:
     """STRING_AGG(x, ',' ORDER BY …)."""
     inner, distinct, order = node.this, False, None
     if isinstance(inner, exp.Order):
@@ -107,60 +107,60 @@ def _listed(node: exp.Expression, t: Translating) -> Value:
     if distinct:
         value = exp.Distinct(expressions=[value])
     if order is not None:
-        value = exp.Order(this=value, expressions=[ordered(one, t) for one in order.expressions])
-    said = text_of(separator, t) if separator is not None else exp.Literal.string("")
-    return Value(exp.GroupConcat(this=value, separator=said), TEXT)
+        value = exp.Order(this=value, expressions=[translate_order_term(term, t) for term in order.expressions])
+    separator_text = text_of(separator, t) if separator is not None else exp.Literal.string("")
+    return Value(exp.GroupConcat(this=value, separator=separator_text), TEXT)
 
 
-def ordered(term: exp.Expression, t: Translating) -> exp.Expression:
+def translate_order_term(term: exp.Expression, t: Translating) -> exp.Expression:
     """A term of ORDER BY."""
-    made = term.copy()
+    translation = term.copy()
     if isinstance(term, exp.Ordered):
-        made.set("this", t.value(term.this).sql)
-        return made
+        translation.set("this", t.value(term.this).sql)
+        return translation
     return t.value(term).sql
 
 
 def _window(node: exp.Expression, t: Translating) -> Value:
     value = t.value(node.this)
-    made = node.copy()
-    made.set("this", value.sql)
-    made.set("partition_by", [t.value(one).sql for one in node.args.get("partition_by") or []])
+    window = node.copy()
+    window.set("this", value.sql)
+    window.set("partition_by", [t.value(expression).sql for expression in node.args.get("partition_by") or []])
     order = node.args.get("order")
     if order is not None:
-        made.set("order", exp.Order(expressions=[ordered(one, t) for one in order.expressions]))
-    return Value(made, value.type)
+        window.set("order", exp.Order(expressions=[translate_order_term(term, t) for term in order.expressions]))
+    return Value(window, value.type)
 
 
-def _ranked(kind: SqlType) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
-        made = node.copy()
+def _rank(kind: SqlType) -> Handler:
+    def translate_rank(node: exp.Expression, t: Translating) -> Value:
+        ranking = node.copy()
         for name, part in node.args.items():
             if isinstance(part, exp.Expression):
-                made.set(name, t.value(part).sql)
-        return Value(made, kind)
+                ranking.set(name, t.value(part).sql)
+        return Value(ranking, kind)
 
-    return handled
+    return translate_rank
 
 
-def _shown(node: exp.Expression, t: Translating) -> Value:
+def _value_of_other_row(node: exp.Expression, t: Translating) -> Value:
     """LAG, LEAD, FIRST_VALUE and its like: the type of what they show."""
     value = t.value(node.this)
-    made = node.copy()
-    made.set("this", value.sql)
+    translation = node.copy()
+    translation.set("this", value.sql)
     kind = value.type
     default = node.args.get("default")
     if default is not None:
         other = t.value(default)
         kind = common_type(node, [value, other], t)
-        made.set("default", t.as_type(other, kind).sql)
+        translation.set("default", t.as_type(other, kind).sql)
     offset = node.args.get("offset")
     if offset is not None:
-        made.set("offset", number_of(offset, t).sql)
-    return Value(made, kind)
+        translation.set("offset", number_of(offset, t).sql)
+    return Value(translation, kind)
 
 
-def _filtered(node: exp.Expression, t: Translating) -> Value:
+def _filter(node: exp.Expression, t: Translating) -> Value:
     value = t.value(node.this)
     condition = exp.Where(this=truth(node.expression.this, t))
     return Value(exp.Filter(this=value.sql, expression=condition), value.type)
@@ -178,7 +178,7 @@ def _within_group(node: exp.Expression, t: Translating) -> Value:
     is_down = isinstance(term, exp.Ordered) and bool(term.args.get("desc"))
     place = 1 - Decimal(share.name) if is_down else Decimal(share.name)
     number = exp.Literal.number(f"{place:f}")
-    return Value(call("QUANTILE_CONT", cast(known_places(value).sql, "double"), number), DOUBLE)
+    return Value(call("QUANTILE_CONT", cast(round_decimal(value).sql, "double"), number), DOUBLE)
 
 
 HANDLERS: Handlers = {
@@ -194,19 +194,19 @@ HANDLERS: Handlers = {
     exp.Max: _extreme,
     exp.LogicalAnd: _of_truth("BOOL_AND"),
     exp.LogicalOr: _of_truth("BOOL_OR"),
-    exp.GroupConcat: _listed,
+    exp.GroupConcat: _string_agg,
     exp.Window: _window,
-    exp.RowNumber: _ranked(BIGINT),
-    exp.Rank: _ranked(BIGINT),
-    exp.DenseRank: _ranked(BIGINT),
-    exp.PercentRank: _ranked(DOUBLE),
-    exp.CumeDist: _ranked(DOUBLE),
-    exp.Ntile: _ranked(INTEGER),
-    exp.Lag: _shown,
-    exp.Lead: _shown,
-    exp.FirstValue: _shown,
-    exp.LastValue: _shown,
-    exp.NthValue: _shown,
-    exp.Filter: _filtered,
+    exp.RowNumber: _rank(BIGINT),
+    exp.Rank: _rank(BIGINT),
+    exp.DenseRank: _rank(BIGINT),
+    exp.PercentRank: _rank(DOUBLE),
+    exp.CumeDist: _rank(DOUBLE),
+    exp.Ntile: _rank(INTEGER),
+    exp.Lag: _value_of_other_row,
+    exp.Lead: _value_of_other_row,
+    exp.FirstValue: _value_of_other_row,
+    exp.LastValue: _value_of_other_row,
+    exp.NthValue: _value_of_other_row,
+    exp.Filter: _filter,
     exp.WithinGroup: _within_group,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, exact, literal_number
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, exact_decimal, literal_number
 from airflow_atscale_aggs.engine.sql.functions.moments import as_interval
 from airflow_atscale_aggs.engine.sql.functions.numbers import integer_division
 from airflow_atscale_aggs.engine.sql.functions.types import (
@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     SqlType,
     Value,
 )
-from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose, fails, joined, number, text
+from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose, join_texts, number, raise_error, text
 
 _D = exp.DataType.Type
 _KINDS = {
@@ -74,8 +74,8 @@ def _cast(node: exp.Expression, t: Translating) -> Value:
 
 
 def _sizes(node: exp.Expression) -> list[int]:
-    found = [literal_number(one.this) for one in node.to.expressions]
-    return [one for one in found if one is not None]
+    sizes = [literal_number(size.this) for size in node.to.expressions]
+    return [size for size in sizes if size is not None]
 
 
 def _to_integer(node: exp.Expression, value: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of value
@@ -85,11 +85,11 @@ def _to_integer(node: exp.Expression, value: Value, t: Translating) -> Value:  #
     if value.kind in UNTYPED:
         return _typed_literal(value, to, t)
     if value.kind in TEXTS:
-        return Value(_checked(value.sql, _INTEGER_TEXT, name, name), to)
+        return Value(_cast_if_readable(value.sql, _INTEGER_TEXT, name, name), to)
     if value.kind is Kind.BOOLEAN and kind is Kind.INTEGER:
         return Value(cast(value.sql, "integer"), to)
     if value.kind is Kind.NUMERIC and value.type.is_double:
-        return Value(cast(call("ROUND", exact(value.sql), 0), name), to)
+        return Value(cast(call("ROUND", exact_decimal(value.sql), 0), name), to)
     if value.kind in FLOATS:
         return Value(cast(call("ROUND_EVEN", cast(value.sql, "double"), 0), name), to)
     if value.kind in NUMBERS:
@@ -105,7 +105,7 @@ def _to_numeric(node: exp.Expression, value: Value, t: Translating) -> Value:
         value = _literal_number(value, t)
     elif value.kind in TEXTS:
         name = "decimal(38, 15)"
-        value = Value(_checked(value.sql, _NUMBER_TEXT, "numeric", name), SqlType(Kind.NUMERIC))
+        value = Value(_cast_if_readable(value.sql, _NUMBER_TEXT, "numeric", name), SqlType(Kind.NUMERIC))
     elif value.kind in FLOATS:
         digits = cast(call("PRINTF", "%.15g", cast(value.sql, "double")), "double")
         value = Value(digits, FLOATING_NUMERIC)
@@ -116,15 +116,15 @@ def _to_numeric(node: exp.Expression, value: Value, t: Translating) -> Value:
     precision, scale = sizes[0], sizes[1] if len(sizes) > 1 else 0
     if not 0 <= scale <= precision:
         t.refuse(node, "its scale is not between 0 and its precision")
-    inner = exact(value.sql) if value.type.is_double else value.sql
+    inner = exact_decimal(value.sql) if value.type.is_double else value.sql
     return Value(cast(inner, f"decimal({precision}, {scale})"), SqlType(Kind.NUMERIC, scale=scale))
 
 
 def _literal_number(value: Value, t: Translating) -> Value:
     if value.kind is Kind.NULL:
         return Value(cast(value.sql, "decimal(38, 0)"), SqlType(Kind.NUMERIC, scale=0))
-    made = t.as_type(value, SqlType(Kind.NUMERIC)).sql
-    return t.value(made) if not isinstance(made, exp.Paren) else Value(made, SqlType(Kind.NUMERIC))
+    typed = t.as_type(value, SqlType(Kind.NUMERIC)).sql
+    return t.value(typed) if not isinstance(typed, exp.Paren) else Value(typed, SqlType(Kind.NUMERIC))
 
 
 def _to_float(node: exp.Expression, value: Value, t: Translating) -> Value:
@@ -137,7 +137,7 @@ def _to_float(node: exp.Expression, value: Value, t: Translating) -> Value:
     if value.kind is Kind.NULL or value.kind in NUMBERS:
         return Value(cast(value.sql, name), to)
     if value.kind in TEXTS:
-        return Value(_checked(value.sql, _FLOAT_TEXT, "double precision", name), to)
+        return Value(_cast_if_readable(value.sql, _FLOAT_TEXT, "double precision", name), to)
     return _no_cast(node, value, t)
 
 
@@ -150,31 +150,34 @@ def _to_boolean(node: exp.Expression, value: Value, t: Translating) -> Value:
         return Value(exp.Paren(this=exp.NEQ(this=exp.Paren(this=value.sql), expression=number(0))), BOOLEAN)
     if value.kind in TEXTS:
         word = call("LOWER", call("TRIM", value.sql, " \t\n\r\f\v"))
-        spelled = [
-            (exp.In(this=word.copy(), expressions=[text(one) for one in spellings]), exp.Boolean(this=is_true))
+        branches = [
+            (
+                exp.In(this=word.copy(), expressions=[text(spelling) for spelling in spellings]),
+                exp.Boolean(this=is_true),
+            )
             for spellings, is_true in (
                 (("t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"), True),
                 (("f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"), False),
             )
         ]
-        problem = fails("invalid input syntax for type boolean", value.sql)
+        problem = raise_error("invalid input syntax for type boolean", value.sql)
         missing = (exp.Is(this=value.sql.copy(), expression=exp.Null()), exp.Null())
-        return Value(choose(missing, *spelled, default=problem), BOOLEAN)
+        return Value(choose(missing, *branches, default=problem), BOOLEAN)
     return _no_cast(node, value, t)
 
 
 def _to_text(node: exp.Expression, value: Value, t: Translating) -> Value:
-    made = as_text(node, value, t)
+    text_value = as_text(node, value, t)
     sizes = _sizes(node)
-    return Value(call("LEFT", made, sizes[0]) if sizes else made, TEXT)
+    return Value(call("LEFT", text_value, sizes[0]) if sizes else text_value, TEXT)
 
 
 def _to_char(node: exp.Expression, value: Value, t: Translating) -> Value:
     sizes = _sizes(node) or ([1] if node.to.this is not _D.BPCHAR else [])
-    made = as_text(node, value, t)
+    text_value = as_text(node, value, t)
     if not sizes:
-        return Value(made, SqlType(Kind.CHAR))
-    padded = call("RPAD", call("LEFT", made, sizes[0]), sizes[0], " ")
+        return Value(text_value, SqlType(Kind.CHAR))
+    padded = call("RPAD", call("LEFT", text_value, sizes[0]), sizes[0], " ")
     return Value(padded, SqlType(Kind.CHAR))
 
 
@@ -202,8 +205,8 @@ def _double_text(value: exp.Expression) -> exp.Expression:
     digits = call("RTRIM", call("REPLACE", call("REPLACE", plain.copy(), ".", ""), "-", ""), "0")
     sign = choose((exp.LT(this=value.copy(), expression=number(0)), text("-")), default=text(""))
     rest = call("SUBSTR", digits.copy(), 2)
-    point = choose((exp.EQ(this=rest, expression=text("")), text("")), default=joined(text("."), rest.copy()))
-    long = joined(sign, call("LEFT", digits, 1), point, text("e+15"))
+    point = choose((exp.EQ(this=rest, expression=text("")), text("")), default=join_texts(text("."), rest.copy()))
+    long = join_texts(sign, call("LEFT", digits, 1), point, text("e+15"))
     between = exp.and_(
         exp.GTE(this=size, expression=exp.Literal.number("1e15")),
         exp.LT(this=size.copy(), expression=exp.Literal.number("1e16")),
@@ -224,7 +227,7 @@ def _to_date(node: exp.Expression, value: Value, t: Translating) -> Value:
     if value.kind in UNTYPED:
         return t.as_type(value, to)
     if value.kind in TEXTS:
-        checked = _checked(value.sql, _DATE_TEXT, name, "timestamp")
+        checked = _cast_if_readable(value.sql, _DATE_TEXT, name, "timestamp")
         return Value(cast(checked, "date") if kind is Kind.DATE else checked, to)
     if value.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
         return Value(cast(value.sql, name), to)
@@ -256,16 +259,16 @@ def _to_interval(node: exp.Expression, value: Value, t: Translating) -> Value:
 
 
 def _typed_literal(value: Value, to: SqlType, t: Translating) -> Value:
-    made = t.as_type(value, to)
-    return made if value.kind is Kind.NULL else Value(cast(made.sql, _INTEGER_NAMES[to.kind]), to)
+    typed = t.as_type(value, to)
+    return typed if value.kind is Kind.NULL else Value(cast(typed.sql, _INTEGER_NAMES[to.kind]), to)
 
 
-def _checked(value: exp.Expression, pattern: str, told: str, name: str) -> exp.Expression:
+def _cast_if_readable(value: exp.Expression, pattern: str, type_name: str, name: str) -> exp.Expression:
     """A text as a number or a day where PostgreSQL reads one in it; NULL stays NULL."""
     fits = call("REGEXP_FULL_MATCH", value, pattern)
-    problem = fails(f"invalid input syntax for type {told}", value)
-    made = cast(call("TRIM", value.copy(), " \t\n\r\f\v"), name)
-    return choose((exp.Not(this=fits), problem), default=made)
+    problem = raise_error(f"invalid input syntax for type {type_name}", value)
+    value_cast = cast(call("TRIM", value.copy(), " \t\n\r\f\v"), name)
+    return choose((exp.Not(this=fits), problem), default=value_cast)
 
 
 def _no_cast(node: exp.Expression, value: Value, t: Translating) -> Value:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.dates import part
 from airflow_atscale_aggs.engine.sql.functions.handling import Translating
-from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, joined, number, text
+from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, join_texts, number, text
 
 _UPPER_NAMES = (
     "A.D.",
@@ -97,7 +97,7 @@ def pieces_of(written: str, node: exp.Expression, t: Translating) -> list[Piece]
     place = 0
     while place < len(written):
         if written[place] == '"':
-            place, quoted = _quoted(written, place + 1)
+            place, quoted = _read_quotation(written, place + 1)
             pieces.append(Piece("", quoted))
             continue
         if written[place] == "\\" and written[place + 1 : place + 2] == '"':
@@ -108,7 +108,7 @@ def pieces_of(written: str, node: exp.Expression, t: Translating) -> list[Piece]
     return pieces
 
 
-def _quoted(written: str, place: int) -> tuple[int, str]:
+def _read_quotation(written: str, place: int) -> tuple[int, str]:
     letters: list[str] = []
     while place < len(written) and written[place] != '"':
         if written[place] == "\\" and place + 1 < len(written):
@@ -128,7 +128,7 @@ def _next(written: str, place: int, pieces: list[Piece], node: exp.Expression, t
         if prefix == "TM":
             t.refuse(node, "names in the session's language are not translated", "Leave TM out.")
         place += 2
-    name = next((one for one in _NAMES if written.startswith(one, place)), "")
+    name = next((candidate for candidate in _NAMES if written.startswith(candidate, place)), "")
     if not name:
         pieces.append(Piece("", written[begun : max(place, begun + 1)] if place == begun else ""))
         return max(place, begun + 1)
@@ -141,31 +141,31 @@ def _next(written: str, place: int, pieces: list[Piece], node: exp.Expression, t
     return place
 
 
-def formatted(moment: exp.Expression, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def format_moment(moment: exp.Expression, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
     """TO_CHAR of a date or timestamp."""
     parts: list[exp.Expression] = []
     for piece in pieces_of(written, node, t):
         if piece.name:
-            parts.append(_said(piece, moment, node, t))
+            parts.append(_render_piece(piece, moment, node, t))
         elif parts and isinstance(parts[-1], exp.Literal):
             parts[-1] = text(parts[-1].name + piece.text)
         else:
             parts.append(text(piece.text))
-    if all(isinstance(one, exp.Literal) for one in parts):
+    if all(isinstance(part_text, exp.Literal) for part_text in parts):
         # A text without any pattern is still NULL where the moment is.
         there = exp.Not(this=exp.Is(this=moment.copy(), expression=exp.Null()))
-        whole = "".join(one.name for one in parts)
+        whole = "".join(part_text.name for part_text in parts)
         return exp.Case(ifs=[exp.If(this=there, true=text(whole))]) if whole else exp.Null()
-    return joined(*parts)
+    return join_texts(*parts)
 
 
-def _said(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Translating) -> exp.Expression:  # noqa: PLR0911 - one a kind of pattern
+def _render_piece(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Translating) -> exp.Expression:  # noqa: PLR0911 - one a kind of pattern
     upper = piece.name.upper()
     if upper in _NUMBERS:
         width, value = _NUMBERS[upper]
         fills = piece.fills or upper in {"MS", "US"} or upper.startswith("FF")
-        made = _digits(value(moment), width if fills else 0)
-        return _with_ordinal(made, piece.ordinal) if piece.ordinal else made
+        digits = _digits(value(moment), width if fills else 0)
+        return _with_ordinal(digits, piece.ordinal) if piece.ordinal else digits
     if upper in {"MONTH", "MON", "DAY", "DY"}:
         return _name(piece, moment)
     if upper in {"AM", "PM", "A.M.", "P.M."}:
@@ -177,12 +177,12 @@ def _said(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Transla
         return _unless_null(moment, choose((is_after, text(after)), default=text(before)))
     if upper == "RM":
         names = [name.lower() if piece.name.islower() else name for name in _ROMAN]
-        return _picked([name.ljust(4) if piece.fills else name for name in names], call("MONTH", moment.copy()))
+        return _pick([name.ljust(4) if piece.fills else name for name in names], call("MONTH", moment.copy()))
     if upper == "Y,YYY":
         year = _year(moment)
         thousands = cast(exp.IntDiv(this=year, expression=number(1000)), "varchar")
         rest = _digits(binary(exp.Mod, _year(moment), number(1000)), 3)
-        return joined(thousands, text(","), rest)
+        return join_texts(thousands, text(","), rest)
     return t.refuse(node, f"the pattern `{piece.name}` is not translated")
 
 
@@ -194,15 +194,15 @@ def _digits(value: exp.Expression, width: int) -> exp.Expression:
 
 def _with_ordinal(digits: exp.Expression, ordinal: str) -> exp.Expression:
     """st, nd, rd or th by the last digits."""
-    spelled = [one.upper() if ordinal == "TH" else one for one in ("st", "nd", "rd", "th")]
+    endings = [ending.upper() if ordinal == "TH" else ending for ending in ("st", "nd", "rd", "th")]
     last = call("RIGHT", digits.copy(), 1)
     teens = exp.and_(
         exp.GT(this=call("LENGTH", digits.copy()), expression=number(1)),
         exp.EQ(this=call("LEFT", call("RIGHT", digits.copy(), 2), 1), expression=text("1")),
         copy=False,
     )
-    ends = [(exp.EQ(this=last.copy(), expression=text(str(n))), text(spelled[n - 1])) for n in (1, 2, 3)]
-    return joined(digits, choose((teens, text(spelled[3])), *ends, default=text(spelled[3])))
+    ends = [(exp.EQ(this=last.copy(), expression=text(str(n))), text(endings[n - 1])) for n in (1, 2, 3)]
+    return join_texts(digits, choose((teens, text(endings[3])), *ends, default=text(endings[3])))
 
 
 def _name(piece: Piece, moment: exp.Expression) -> exp.Expression:
@@ -213,13 +213,13 @@ def _name(piece: Piece, moment: exp.Expression) -> exp.Expression:
     elif piece.fills:
         names = [name.ljust(9) for name in names]
     style = "upper" if piece.name.isupper() else "lower" if piece.name.islower() else "title"
-    spelled = [_SPELLING[style](name) for name in names]
+    spelled_names = [_SPELLING[style](name) for name in names]
     if upper.startswith("MON"):
-        return _picked(spelled, call("MONTH", moment.copy()))
-    return _picked(spelled, binary(exp.Add, call("DAYOFWEEK", moment.copy()), number(1)))
+        return _pick(spelled_names, call("MONTH", moment.copy()))
+    return _pick(spelled_names, binary(exp.Add, call("DAYOFWEEK", moment.copy()), number(1)))
 
 
-def _picked(names: list[str], place: exp.Expression) -> exp.Expression:
+def _pick(names: list[str], place: exp.Expression) -> exp.Expression:
     return exp.Bracket(this=exp.Array(expressions=[text(name) for name in names]), expressions=[place], offset=1)
 
 
@@ -249,19 +249,19 @@ def _of_half_day(moment: exp.Expression) -> exp.Expression:
 
 
 def _micros(size: int) -> Callable[[exp.Expression], exp.Expression]:
-    def made(moment: exp.Expression) -> exp.Expression:
+    def microseconds(moment: exp.Expression) -> exp.Expression:
         micros = binary(exp.Mod, call("MICROSECOND", cast(moment.copy(), "timestamp")), number(1_000_000))
         return exp.IntDiv(this=micros, expression=number(size)) if size > 1 else micros
 
-    return made
+    return microseconds
 
 
 def _in_week(function: str, before: int, size: int) -> Callable[[exp.Expression], exp.Expression]:
-    def made(moment: exp.Expression) -> exp.Expression:
+    def week(moment: exp.Expression) -> exp.Expression:
         day = binary(exp.Add, call(function, moment.copy()), number(before))
         return binary(exp.Add, exp.IntDiv(this=day, expression=number(size)), number(1))
 
-    return made
+    return week
 
 
 def _plain(function: str) -> Callable[[exp.Expression], exp.Expression]:

@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     SqlType,
     Value,
 )
-from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, fails, number
+from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, number, raise_error
 
 _PLURALS = {"CENTURIES": "CENTURY", "MILLENNIA": "MILLENNIUM", "MILS": "MILLENNIUM", "DECS": "DECADE"}
 _SHORT = {
@@ -96,7 +96,7 @@ def part(unit: str, moment: exp.Expression) -> exp.Expression:
     return call(name, moment)
 
 
-def _extracted(node: exp.Expression, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of moment
+def _extract(node: exp.Expression, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of moment
     unit = _unit(node.this.name)
     value = t.value(node.expression)
     if value.kind is Kind.TIMESTAMPTZ and unit == "EPOCH":
@@ -142,23 +142,23 @@ def _of_interval(node: exp.Expression, unit: str, value: Value, t: Translating) 
 
 
 def _calendar(unit: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_part(node: exp.Expression, t: Translating) -> Value:
         """YEAR(x) and its like, which PostgreSQL does not have; its readers take them for EXTRACT."""
         return Value(part(unit, date_of(t.value(node.this), node.this, t).sql), WHOLE_NUMERIC)
 
-    return handled
+    return translate_part
 
 
-def _truncated(node: exp.Expression, t: Translating) -> Value:
+def _truncate(node: exp.Expression, t: Translating) -> Value:
     unit = _unit(node.args["unit"].name)
     if node.args.get("zone") is not None:
         t.refuse(node, "DATE_TRUNC in a time zone is not translated")
     if unit not in _TRUNCATED:
         t.refuse(node, f"PostgreSQL has no unit `{unit.lower()}`")
-    given = t.value(node.this)
-    if given.kind is Kind.INTERVAL:
+    argument = t.value(node.this)
+    if argument.kind is Kind.INTERVAL:
         t.refuse(node, "DATE_TRUNC of an interval is not translated")
-    value = date_of(given, node.this, t)
+    value = date_of(argument, node.this, t)
     if unit in {"CENTURY", "MILLENNIUM"}:
         size = 100 if unit == "CENTURY" else 1000
         moment = value.sql
@@ -166,18 +166,18 @@ def _truncated(node: exp.Expression, t: Translating) -> Value:
         start = binary(
             exp.Add, binary(exp.Mul, exp.IntDiv(this=first, expression=number(size)), number(size)), number(1)
         )
-        made = cast(call("MAKE_DATE", start, 1, 1), "timestamp")
+        start_of_unit = cast(call("MAKE_DATE", start, 1, 1), "timestamp")
     else:
-        made = cast(call("DATE_TRUNC", unit.lower(), cast(value.sql, "timestamp")), "timestamp")
-    if given.kind is Kind.TIMESTAMPTZ:
-        return Value(cast(made, "timestamptz"), given.type)
-    return Value(made, TIMESTAMP)
+        start_of_unit = cast(call("DATE_TRUNC", unit.lower(), cast(value.sql, "timestamp")), "timestamp")
+    if argument.kind is Kind.TIMESTAMPTZ:
+        return Value(cast(start_of_unit, "timestamptz"), argument.type)
+    return Value(start_of_unit, TIMESTAMP)
 
 
 def _age(node: exp.Expression, t: Translating) -> Value:
     if len(node.expressions) != 2:  # noqa: PLR2004 - AGE(until, since)
         t.refuse(node, "with one date it depends on today", "Give both dates.")
-    values = [cast(date_of(t.value(one), one, t).sql, "timestamp") for one in node.expressions]
+    values = [cast(date_of(t.value(argument), argument, t).sql, "timestamp") for argument in node.expressions]
     return Value(call("AGE", *values), SqlType(Kind.INTERVAL))
 
 
@@ -185,18 +185,18 @@ def _make_date(node: exp.Expression, t: Translating) -> Value:
     parts = node.expressions
     if len(parts) != 3:  # noqa: PLR2004 - year, month, day
         t.refuse(node, "it takes a year, a month and a day")
-    return Value(call("MAKE_DATE", *(whole_of(one, t) for one in parts)), DATE)
+    return Value(call("MAKE_DATE", *(whole_of(component, t) for component in parts)), DATE)
 
 
 def _make_timestamp(node: exp.Expression, t: Translating) -> Value:
     names = ("year", "month", "day", "hour", "min", "sec")
     parts = [node.args.get(name) for name in names]
-    if any(one is None for one in parts):
+    if any(component is None for component in parts):
         t.refuse(node, "it takes six numbers")
-    made = [whole_of(one, t) for one in parts[:5] if one is not None]
+    components = [whole_of(component, t) for component in parts[:5] if component is not None]
     second = parts[5]
     assert second is not None  # noqa: S101 - looked at above
-    return Value(call("MAKE_TIMESTAMP", *made, cast(number_of(second, t).sql, "double")), TIMESTAMP)
+    return Value(call("MAKE_TIMESTAMP", *components, cast(number_of(second, t).sql, "double")), TIMESTAMP)
 
 
 def _make_interval(node: exp.Expression, t: Translating) -> Value:
@@ -232,32 +232,32 @@ def _at_zone(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.AtTimeZone(this=exp.Paren(this=value.sql), zone=zone.copy()), kind)
 
 
-def _overlapping(node: exp.Expression, t: Translating) -> Value:
-    sides = [one.expressions if isinstance(one, exp.Tuple) else [] for one in (node.this, node.expression)]
+def _overlaps(node: exp.Expression, t: Translating) -> Value:
+    sides = [side.expressions if isinstance(side, exp.Tuple) else [] for side in (node.this, node.expression)]
     if any(len(side) != 2 for side in sides):  # noqa: PLR2004 - begin and end
         t.refuse(node, "OVERLAPS is of two pairs")
-    values = [[t.value(one) for one in side] for side in sides]
+    values = [[t.value(argument) for argument in side] for side in sides]
     if any(value.kind in UNTYPED or value.kind is Kind.INTERVAL for side in values for value in side):
         t.refuse(node, "its ends have to be dates or timestamps here", "CAST them.")
     ends = [[cast(date_of(value, node, t).sql, "timestamp") for value in side] for side in values]
-    firsts = [call("LEAST", one[0], one[1]) for one in ends]
-    lasts = [call("GREATEST", one[0].copy(), one[1].copy()) for one in ends]
-    missing = [exp.Is(this=moment.copy(), expression=exp.Null()) for one in ends for moment in one]
+    firsts = [call("LEAST", side[0], side[1]) for side in ends]
+    lasts = [call("GREATEST", side[0].copy(), side[1].copy()) for side in ends]
+    missing = [exp.Is(this=moment.copy(), expression=exp.Null()) for side in ends for moment in side]
     crossing = exp.and_(
         exp.LT(this=firsts[0], expression=lasts[1]), exp.LT(this=firsts[1], expression=lasts[0]), copy=False
     )
     same = exp.EQ(this=firsts[0].copy(), expression=firsts[1].copy())
-    made = choose(
-        (exp.or_(*missing, copy=False), fails("OVERLAPS of a NULL")),
+    overlaps = choose(
+        (exp.or_(*missing, copy=False), raise_error("OVERLAPS of a NULL")),
         default=exp.Paren(this=exp.or_(exp.Paren(this=crossing), same, copy=False)),
     )
-    return Value(made, BOOLEAN)
+    return Value(overlaps, BOOLEAN)
 
 
 def _date(node: exp.Expression, t: Translating) -> Value:
     """DATE(x)."""
-    made = exp.Cast(this=node.this.copy(), to=exp.DataType.build("date"))
-    return t.value(made)
+    cast_node = exp.Cast(this=node.this.copy(), to=exp.DataType.build("date"))
+    return t.value(cast_node)
 
 
 def _epoch(node: exp.Expression, t: Translating) -> Value:
@@ -275,19 +275,19 @@ def _is_finite(node: exp.Expression, t: Translating) -> Value:
 
 
 HANDLERS: Handlers = {
-    exp.Extract: _extracted,
+    exp.Extract: _extract,
     exp.Year: _calendar("YEAR"),
     exp.Month: _calendar("MONTH"),
     exp.Day: _calendar("DAY"),
     exp.Quarter: _calendar("QUARTER"),
-    exp.TimestampTrunc: _truncated,
+    exp.TimestampTrunc: _truncate,
     exp.MakeInterval: _make_interval,
     exp.TimestampFromParts: _make_timestamp,
     exp.CurrentDate: _today,
     exp.CurrentTimestamp: _now,
     exp.Localtimestamp: _now,
     exp.AtTimeZone: _at_zone,
-    exp.Overlaps: _overlapping,
+    exp.Overlaps: _overlaps,
     exp.Date: _date,
     exp.UnixToTime: _epoch,
 }

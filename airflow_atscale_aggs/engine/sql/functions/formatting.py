@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.date_formats import MONTHS, Piece, formatted, pieces_of
+from airflow_atscale_aggs.engine.sql.functions.date_formats import MONTHS, Piece, format_moment, pieces_of
 from airflow_atscale_aggs.engine.sql.functions.handling import (
     Handlers,
     NamedHandlers,
@@ -13,9 +13,9 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     text_of,
 )
 from airflow_atscale_aggs.engine.sql.functions.moments import date_of
-from airflow_atscale_aggs.engine.sql.functions.number_formats import formatted_number
+from airflow_atscale_aggs.engine.sql.functions.number_formats import format_number
 from airflow_atscale_aggs.engine.sql.functions.types import DATE, NUMBERS, TEXT, UNTYPED, Kind, SqlType, Value
-from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, fails, number, text
+from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, number, raise_error, text
 
 _FIELDS = {
     "YYYY": r"([0-9]{4})",
@@ -45,28 +45,28 @@ def _to_char(node: exp.Expression, t: Translating) -> Value:
         t.refuse(node, "its format is empty")
     value = t.value(node.this)
     if value.kind in NUMBERS:
-        return Value(formatted_number(value, written, node, t), TEXT)
+        return Value(format_number(value, written, node, t), TEXT)
     if value.kind in {Kind.INTERVAL, Kind.TIME}:
         t.refuse(node, f"TO_CHAR of {value.kind.value} is not translated", "Use EXTRACT.")
     if value.kind in UNTYPED:
         t.refuse(node, "the type of what is shown does not stand there", "CAST it.")
-    return Value(formatted(date_of(value, node.this, t).sql, written, node, t), TEXT)
+    return Value(format_moment(date_of(value, node.this, t).sql, written, node, t), TEXT)
 
 
 def _to_date(node: exp.Expression, t: Translating) -> Value:
-    parsed = _parsed(node, t)
+    parsed = _parse_moment(node, t)
     return Value(cast(parsed, "date"), DATE)
 
 
 def _to_timestamp(node: exp.Expression, t: Translating) -> Value:
-    return Value(cast(_parsed(node, t), "timestamptz"), TIMESTAMP_TZ)
+    return Value(cast(_parse_moment(node, t), "timestamptz"), TIMESTAMP_TZ)
 
 
-def _parsed(node: exp.Expression, t: Translating) -> exp.Expression:
+def _parse_moment(node: exp.Expression, t: Translating) -> exp.Expression:
     """A timestamp from a text that has the very form; what PostgreSQL would guess is an error."""
     written = literal_text(node.args.get("format"), t, "a format")
     value = text_of(node.this, t)
-    pieces = [one for one in pieces_of(written, node, t) if one.name or one.text]
+    pieces = [piece for piece in pieces_of(written, node, t) if piece.name or piece.text]
     pattern, groups = _pattern(pieces, node, t)
     if not {"YYYY", "YY"} & set(groups):
         t.refuse(node, "a format without the year YYYY or YY is not translated")
@@ -92,15 +92,15 @@ def _parsed(node: exp.Expression, t: Translating) -> exp.Expression:
         call("TO_MICROSECONDS", whole("US", 0)),
         call("TO_MICROSECONDS", binary(exp.Mul, whole("MS", 0), number(1000))),
     ]
-    made = cast(day, "timestamp")
-    for one in clock:
-        made = binary(exp.Add, made, one)
-    problem = fails(f"the text has not the form {written}", value.copy())
+    moment = cast(day, "timestamp")
+    for span in clock:
+        moment = binary(exp.Add, moment, span)
+    problem = raise_error(f"the text has not the form {written}", value.copy())
     out_of_range = _range_check(groups, whole)
     branches = [(exp.Not(this=fits), problem)]
     if out_of_range is not None:
-        branches.append((out_of_range, fails("date/time field value out of range", value.copy())))
-    return choose(*branches, default=made)
+        branches.append((out_of_range, raise_error("date/time field value out of range", value.copy())))
+    return choose(*branches, default=moment)
 
 
 def _pattern(pieces: list[Piece], node: exp.Expression, t: Translating) -> tuple[str, list[str]]:
@@ -111,7 +111,7 @@ def _pattern(pieces: list[Piece], node: exp.Expression, t: Translating) -> tuple
             strange = set(piece.text) - _SEPARATORS
             if strange:
                 t.refuse(node, f"`{piece.text}` between the parts of a format is not translated")
-            parts.append("".join(r"\s+" if one == " " else f"[{one}]" for one in piece.text))
+            parts.append("".join(r"\s+" if letter == " " else f"[{letter}]" for letter in piece.text))
             continue
         if name not in _FIELDS or name in groups or piece.ordinal:
             t.refuse(node, f"the pattern `{piece.name}` is not translated where a text is read")
@@ -132,10 +132,10 @@ def _date_of_parts(year: exp.Expression, groups: list[str], whole: object, field
     month = whole("MM", 1)
     for name in ("MON", "MONTH"):
         if name in groups:
-            names = [one[:3].lower() for one in MONTHS]
-            listed = exp.Array(expressions=[text(one) for one in names])
-            found = call("LIST_POSITION", listed, call("LOWER", call("LEFT", field(name), 3)))
-            month = cast(found, "integer")
+            names = [month_name[:3].lower() for month_name in MONTHS]
+            listed = exp.Array(expressions=[text(month_name) for month_name in names])
+            position = call("LIST_POSITION", listed, call("LOWER", call("LEFT", field(name), 3)))
+            month = cast(position, "integer")
     return call("MAKE_DATE", year, month, whole("DD", 1))
 
 
@@ -143,8 +143,8 @@ def _hour(groups: list[str], whole: object, field: object) -> exp.Expression:
     assert callable(whole)  # noqa: S101 - closures of the caller
     assert callable(field)  # noqa: S101 - the same
     if "HH24" in groups:
-        made: exp.Expression = whole("HH24", 0)
-        return made
+        hour_of_day: exp.Expression = whole("HH24", 0)
+        return hour_of_day
     hour = whole("HH12" if "HH12" in groups else "HH", 0)
     if "AM" not in groups:
         return binary(exp.Mod, hour, number(12)) if {"HH12", "HH"} & set(groups) else hour

@@ -1,4 +1,4 @@
-"""What handlers of functions are given: values with types, and a way to refuse by name."""
+"""What the handlers of functions share: how they get values with types, and how they refuse a function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.sql.functions.types import NUMBERS, TEXTS, UNTYPED, Kind, SqlType, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import cast, number
-from airflow_atscale_aggs.engine.sql.spelling import spelled
+from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 
 
 class Translating(Protocol):
@@ -92,14 +92,14 @@ def refuse_type(node: exp.Expression, value: Value, wanted: str, t: Translating)
     t.refuse(place or node, f"it takes {wanted} in PostgreSQL, and an argument is {value.kind.value}", remedy)
 
 
-def known_places(value: Value) -> Value:
+def round_decimal(value: Value) -> Value:
     """A NUMERIC that the warehouse computes in double precision as a decimal that is rounded as PostgreSQL rounds."""
     if value.kind is not Kind.NUMERIC or not value.type.is_double:
         return value
-    return Value(exact(value.sql), SqlType(Kind.NUMERIC))
+    return Value(exact_decimal(value.sql), SqlType(Kind.NUMERIC))
 
 
-def exact(value: exp.Expression) -> exp.Expression:
+def exact_decimal(value: exp.Expression) -> exp.Expression:
     """The fifteen digits that a double precision number is sure of, as a decimal."""
     digits = exp.Anonymous(this="PRINTF", expressions=[exp.Literal.string("%.15g"), value])
     size = exp.Anonymous(this="ABS", expressions=[value.copy()])
@@ -123,6 +123,6 @@ def error_if_zero(dividend: exp.Expression, divisor: exp.Expression, result: exp
     return exp.Case(ifs=[exp.If(this=is_zero, true=problem)], default=result)
 
 
-def refused(node: exp.Expression, reason: str, remedy: str) -> UnsupportedQueryError:
+def refusal_of(node: exp.Expression, reason: str, remedy: str) -> UnsupportedQueryError:
     """The error, with the clause as PostgreSQL writes it."""
-    return UnsupportedQueryError(spelled(node, "postgres"), reason, remedy)
+    return UnsupportedQueryError(render_for_people(node, "postgres"), reason, remedy)

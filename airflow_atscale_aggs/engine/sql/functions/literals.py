@@ -95,7 +95,7 @@ def _boolean(text: str) -> str:
     word = text.strip().casefold()
     least = 2 if word.startswith("o") else 1
     for name, words in (("true", _TRUE), ("false", _FALSE)):
-        if len(word) >= least and any(one.startswith(word) for one in words):
+        if len(word) >= least and any(spelling.startswith(word) for spelling in words):
             return name
     raise UnreadableTextError("PostgreSQL reads no boolean in it")
 
@@ -121,18 +121,18 @@ def _day(text: str, kind: Kind) -> str:
         year, month, day = (int(part) for part in iso.groups()[:3])
         rest = iso.group(4) or ""
     else:
-        year, month, day, rest = *_spelled(text), ""
+        year, month, day, rest = *_read_spelling(text), ""
     try:
-        made = date(year, month, day)
+        day_value = date(year, month, day)
     except ValueError as error:
         raise UnreadableTextError("the calendar has no such day") from error
     time = _time(rest) if rest else ""
     if kind is Kind.DATE:
-        return made.isoformat()
-    return f"{made.isoformat()} {time or '00:00:00'}"
+        return day_value.isoformat()
+    return f"{day_value.isoformat()} {time or '00:00:00'}"
 
 
-def _spelled(text: str) -> tuple[int, int, int]:
+def _read_spelling(text: str) -> tuple[int, int, int]:
     for pattern in (_COMPACT, _SLASHES):
         match = pattern.fullmatch(text)
         if match is not None:

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, known_places
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, Translating, round_decimal
 from airflow_atscale_aggs.engine.sql.functions.types import (
     BOOLEAN,
     DAYS,
@@ -38,12 +38,12 @@ _ROW = "row"
 
 def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -> SqlType:
     """The one type that values of several have in PostgreSQL; texts when none has any."""
-    found: SqlType | None = None
+    common: SqlType | None = None
     for value in values:
         if value.kind in UNTYPED:
             continue
-        found = value.type if found is None else _both(node, found, value.type, t)
-    return found if found is not None else TEXT
+        common = value.type if common is None else _both(node, common, value.type, t)
+    return common if common is not None else TEXT
 
 
 def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:  # noqa: PLR0911 - one a pair of kinds
@@ -80,35 +80,38 @@ def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expression:
     return value.sql
 
 
-def _compared(node: exp.Expression, t: Translating) -> Value:
+def _compare(node: exp.Expression, t: Translating) -> Value:
     left, right = node.this, node.expression
     lefts, rights = _row_of(left), _row_of(right)
     if lefts is not None and rights is not None:
         return _rows(node, lefts, rights, t)
-    quantifier = _quantified(right)
+    quantifier = _find_quantifier(right)
     if quantifier is not None:
         return _any_or_all(node, quantifier, t)
     first, second = t.value(left), t.value(right)
-    made = type(node)(**_sides(node, first, second, t))
-    return Value(made, BOOLEAN)
+    comparison = type(node)(**_sides(node, first, second, t))
+    return Value(comparison, BOOLEAN)
 
 
 def _sides(node: exp.Expression, first: Value, second: Value, t: Translating) -> dict[str, exp.Expression]:
     common = common_type(node, [first, second], t)
-    return {"this": held(_side(first, second, common, t)), "expression": held(_side(second, first, common, t))}
+    return {
+        "this": parenthesize(_side(first, second, common, t)),
+        "expression": parenthesize(_side(second, first, common, t)),
+    }
 
 
 def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Expression:
     if value.kind is Kind.LITERAL:
         if common.kind in {Kind.OTHER, Kind.INTERVAL, Kind.TIME, Kind.TIMESTAMPTZ}:
             return value.sql
-        made = t.as_type(value, common).sql
+        typed = t.as_type(value, common).sql
         # A column is compared with a plain text as it was written; planning looks at literals.
-        return made.this if isinstance(made, exp.Cast) and isinstance(other.sql, _LEAVES) else made
+        return typed.this if isinstance(typed, exp.Cast) and isinstance(other.sql, _LEAVES) else typed
     if {value.kind, other.kind} == {Kind.CHAR, Kind.TEXT}:
         t.refuse(value.sql, "blanks at the end count or not, as CHARACTER meets another type", "CAST it to TEXT.")
     if value.type.is_double and not isinstance(value.sql, (*_LEAVES, exp.Literal)):
-        return known_places(value).sql
+        return round_decimal(value).sql
     if {value.kind, other.kind} <= NUMBERS and value.kind is not other.kind and common.kind is Kind.DOUBLE:
         return cast(value.sql, "double") if value.kind is Kind.NUMERIC else value.sql
     if value.kind is Kind.CHAR:
@@ -116,7 +119,7 @@ def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Ex
     return value.sql
 
 
-def held(node: exp.Expression) -> exp.Expression:
+def parenthesize(node: exp.Expression) -> exp.Expression:
     """In parentheses where its neighbours could tear it apart."""
     return exp.Paren(this=node) if isinstance(node, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else node
 
@@ -135,24 +138,24 @@ def _rows(node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Ex
         t.refuse(node, "the rows have different lengths")
     pairs = list(zip(lefts, rights, strict=True))
     if isinstance(node, exp.EQ | exp.NEQ):
-        equal = [exp.Paren(this=_compared(exp.EQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
+        equal = [exp.Paren(this=_compare(exp.EQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
         whole = exp.Paren(this=exp.and_(*equal, copy=False)) if len(equal) > 1 else equal[0]
         return Value(whole if isinstance(node, exp.EQ) else exp.Not(this=whole), BOOLEAN)
     if isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
-        same = [exp.Paren(this=_compared(exp.NullSafeEQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
+        same = [exp.Paren(this=_compare(exp.NullSafeEQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
         whole = exp.Paren(this=exp.and_(*same, copy=False)) if len(same) > 1 else same[0]
         return Value(whole if isinstance(node, exp.NullSafeEQ) else exp.Not(this=whole), BOOLEAN)
     strict = {exp.LTE: exp.LT, exp.GTE: exp.GT}.get(type(node), type(node))
     a, b = pairs[-1]
-    made = _compared(type(node)(this=a.copy(), expression=b.copy()), t).sql
+    comparison = _compare(type(node)(this=a.copy(), expression=b.copy()), t).sql
     for a, b in reversed(pairs[:-1]):
-        equal_here = _compared(exp.EQ(this=a.copy(), expression=b.copy()), t).sql
-        less_here = _compared(strict(this=a.copy(), expression=b.copy()), t).sql
-        made = choose((equal_here, made), default=less_here)
-    return Value(made, BOOLEAN)
+        equal_here = _compare(exp.EQ(this=a.copy(), expression=b.copy()), t).sql
+        less_here = _compare(strict(this=a.copy(), expression=b.copy()), t).sql
+        comparison = choose((equal_here, comparison), default=less_here)
+    return Value(comparison, BOOLEAN)
 
 
-def _quantified(node: exp.Expression) -> tuple[bool, exp.Expression] | None:
+def _find_quantifier(node: exp.Expression) -> tuple[bool, exp.Expression] | None:
     """Whether it is ANY, and the array."""
     if isinstance(node, exp.Any):
         return True, node.this.unnest()
@@ -188,13 +191,13 @@ def _any_or_all(node: exp.Expression, quantifier: tuple[bool, exp.Expression], t
     if isinstance(array, exp.Query):
         return t.refuse(node, "a comparison with all rows of a query is not translated", "Use IN or EXISTS.")
     parts = [
-        exp.Paren(this=t.value(type(node)(this=node.this.copy(), expression=one.copy())).sql)
-        for one in elements(array, t)
+        exp.Paren(this=t.value(type(node)(this=node.this.copy(), expression=element.copy())).sql)
+        for element in elements(array, t)
     ]
     if not parts:
         return Value(exp.Boolean(this=not is_any), BOOLEAN)
-    made = (exp.or_ if is_any else exp.and_)(*parts, copy=False)
-    return Value(exp.Paren(this=made), BOOLEAN)
+    combination = (exp.or_ if is_any else exp.and_)(*parts, copy=False)
+    return Value(exp.Paren(this=combination), BOOLEAN)
 
 
 def truth(node: exp.Expression, t: Translating) -> exp.Expression:
@@ -207,7 +210,7 @@ def truth(node: exp.Expression, t: Translating) -> exp.Expression:
     return value.sql
 
 
-def _connected(node: exp.Expression, t: Translating) -> Value:
+def _connect(node: exp.Expression, t: Translating) -> Value:
     # Thousands of alternatives stand in a chain, which must not be walked by recursion.
     kind = type(node)
     parts: list[exp.Expression] = []
@@ -215,18 +218,21 @@ def _connected(node: exp.Expression, t: Translating) -> Value:
     while type(rest) is kind:
         parts.append(rest.expression)
         rest = rest.this
-    made = truth(rest, t)
+    connection = truth(rest, t)
     for part in reversed(parts):
-        made = kind(this=_within(made, kind), expression=_within(truth(part, t), kind))
-    return Value(made, BOOLEAN)
+        connection = kind(
+            this=_parenthesize_other_connector(connection, kind),
+            expression=_parenthesize_other_connector(truth(part, t), kind),
+        )
+    return Value(connection, BOOLEAN)
 
 
-def _within(node: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
+def _parenthesize_other_connector(node: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
     return exp.Paren(this=node) if isinstance(node, exp.Connector) and type(node) is not kind else node
 
 
 def _not(node: exp.Expression, t: Translating) -> Value:
-    return Value(exp.Not(this=held(truth(node.this, t))), BOOLEAN)
+    return Value(exp.Not(this=parenthesize(truth(node.this, t))), BOOLEAN)
 
 
 def _is(node: exp.Expression, t: Translating) -> Value:
@@ -235,14 +241,16 @@ def _is(node: exp.Expression, t: Translating) -> Value:
     if row is not None:
         if not isinstance(node.expression, exp.Null):
             t.refuse(node, "only IS NULL is said of a row")
-        tests = [exp.Is(this=held(t.value(one).sql), expression=exp.Null(), negate=negated or None) for one in row]
+        tests = [
+            exp.Is(this=parenthesize(t.value(part).sql), expression=exp.Null(), negate=negated or None) for part in row
+        ]
         return Value(exp.Paren(this=exp.and_(*tests, copy=False)), BOOLEAN)
     value = t.value(node.this)
     inner = truth(node.this, t) if isinstance(node.expression, exp.Boolean) else value.sql
-    made = exp.Is(this=held(inner), expression=node.expression.copy())
+    test = exp.Is(this=parenthesize(inner), expression=node.expression.copy())
     if negated:
-        made.set("negate", True)
-    return Value(made, BOOLEAN)
+        test.set("negate", True)
+    return Value(test, BOOLEAN)
 
 
 def _in(node: exp.Expression, t: Translating) -> Value:
@@ -250,24 +258,26 @@ def _in(node: exp.Expression, t: Translating) -> Value:
         row = _row_of(node.this)
         if row is not None:
             return _row_in(row, node.args["query"], t)
-        return Value(exp.In(this=held(t.value(node.this).sql), query=node.args["query"].copy()), BOOLEAN)
+        return Value(exp.In(this=parenthesize(t.value(node.this).sql), query=node.args["query"].copy()), BOOLEAN)
     if node.args.get("unnest") is not None or node.args.get("field") is not None:
         t.refuse(node, "this form of IN is not translated", "List the values.")
     if not node.expressions:
         t.refuse(node, "IN is followed by no value", "List at least one value.")
     row = _row_of(node.this)
-    if row is not None or any(_row_of(one) is not None for one in node.expressions):
+    if row is not None or any(_row_of(alternative) is not None for alternative in node.expressions):
         parts = [
-            exp.Paren(this=_compared(exp.EQ(this=node.this.copy(), expression=one.copy()), t).sql)
-            for one in node.expressions
+            exp.Paren(this=_compare(exp.EQ(this=node.this.copy(), expression=alternative.copy()), t).sql)
+            for alternative in node.expressions
         ]
         return Value(exp.Paren(this=exp.or_(*parts, copy=False)), BOOLEAN)
     value = t.value(node.this)
-    others = [t.value(one) for one in node.expressions]
+    others = [t.value(alternative) for alternative in node.expressions]
     common = common_type(node, [value, *others], t)
     first = _side(value, others[0], common, t)
-    made = exp.In(this=held(first), expressions=[_side(one, value, common, t) for one in others])
-    return Value(made, BOOLEAN)
+    membership = exp.In(
+        this=parenthesize(first), expressions=[_side(alternative, value, common, t) for alternative in others]
+    )
+    return Value(membership, BOOLEAN)
 
 
 def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) -> Value:
@@ -278,8 +288,8 @@ def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) ->
     )
     rows = exp.Subquery(this=query.unnest().copy(), alias=alias)
     parts = [
-        exp.EQ(this=held(t.value(one).sql), expression=exp.column(name, "row", quoted=True))
-        for one, name in zip(row, names, strict=True)
+        exp.EQ(this=parenthesize(t.value(part).sql), expression=exp.column(name, "row", quoted=True))
+        for part, name in zip(row, names, strict=True)
     ]
     equal = exp.Paren(this=exp.and_(*parts, copy=False)) if len(parts) > 1 else exp.Paren(this=parts[0])
     is_open = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Count(this=equal.copy()))
@@ -290,13 +300,13 @@ def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) ->
 def _between(node: exp.Expression, t: Translating) -> Value:
     value, low, high = (t.value(node.args[part]) for part in ("this", "low", "high"))
     common = common_type(node, [value, low, high], t)
-    ends = [_side(one, value, common, t) for one in (low, high)]
-    first = held(_side(value, low if low.kind not in UNTYPED else high, common, t))
-    made: exp.Expression = exp.Between(this=first, low=held(ends[0]), high=held(ends[1]))
+    ends = [_side(bound, value, common, t) for bound in (low, high)]
+    first = parenthesize(_side(value, low if low.kind not in UNTYPED else high, common, t))
+    test: exp.Expression = exp.Between(this=first, low=parenthesize(ends[0]), high=parenthesize(ends[1]))
     if node.args.get("symmetric"):
-        turned = exp.Between(this=first.copy(), low=held(ends[1]).copy(), high=held(ends[0]).copy())
-        made = exp.Paren(this=exp.Or(this=made, expression=turned))
-    return Value(made, BOOLEAN)
+        turned = exp.Between(this=first.copy(), low=parenthesize(ends[1]).copy(), high=parenthesize(ends[0]).copy())
+        test = exp.Paren(this=exp.Or(this=test, expression=turned))
+    return Value(test, BOOLEAN)
 
 
 def _case(node: exp.Expression, t: Translating) -> Value:
@@ -305,14 +315,14 @@ def _case(node: exp.Expression, t: Translating) -> Value:
         if node.this is None:
             conditions.append(truth(branch.this, t))
         else:
-            conditions.append(_compared(exp.EQ(this=node.this.copy(), expression=branch.this.copy()), t).sql)
+            conditions.append(_compare(exp.EQ(this=node.this.copy(), expression=branch.this.copy()), t).sql)
     values = [t.value(branch.args["true"]) for branch in node.args["ifs"]]
     default = node.args.get("default")
     others = [*values, t.value(default)] if default is not None else values
     common = common_type(node, others, t)
-    made = [as_common(one, common, t) for one in others]
-    ifs = [exp.If(this=one, true=value) for one, value in zip(conditions, made, strict=False)]
-    return Value(exp.Case(ifs=ifs, default=made[-1] if default is not None else None), common)
+    branch_values = [as_common(value, common, t) for value in others]
+    ifs = [exp.If(this=condition, true=value) for condition, value in zip(conditions, branch_values, strict=False)]
+    return Value(exp.Case(ifs=ifs, default=branch_values[-1] if default is not None else None), common)
 
 
 def _if(node: exp.Expression, t: Translating) -> Value:
@@ -331,12 +341,12 @@ def _greatest(node: exp.Expression, t: Translating) -> Value:
 
 
 def _first_of(name: str, node: exp.Expression, parts: list[exp.Expression], t: Translating) -> Value:
-    values = [t.value(one) for one in parts]
+    values = [t.value(part) for part in parts]
     common = common_type(node, values, t)
-    made = [as_common(one, common, t) for one in values]
+    arguments = [as_common(value, common, t) for value in values]
     if name == "COALESCE":
-        return Value(exp.Coalesce(this=made[0], expressions=made[1:]), common)
-    return Value(call(name, *made), common)
+        return Value(exp.Coalesce(this=arguments[0], expressions=arguments[1:]), common)
+    return Value(call(name, *arguments), common)
 
 
 def _nullif(node: exp.Expression, t: Translating) -> Value:
@@ -392,7 +402,7 @@ def _boolean(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - a
     return Value(node.copy(), BOOLEAN)
 
 
-def _collated(node: exp.Expression, t: Translating) -> Value:
+def _collate(node: exp.Expression, t: Translating) -> Value:
     if str(node.expression.name) not in {"C", "POSIX", "default", "ucs_basic"}:
         t.refuse(node, "texts are in the order of their bytes here", 'Leave it out, or write COLLATE "C".')
     return t.value(node.this)
@@ -401,9 +411,9 @@ def _collated(node: exp.Expression, t: Translating) -> Value:
 _LEAVES = (exp.Column, exp.Placeholder)
 
 HANDLERS: Handlers = {
-    **dict.fromkeys(_ORDERED, _compared),
-    exp.And: _connected,
-    exp.Or: _connected,
+    **dict.fromkeys(_ORDERED, _compare),
+    exp.And: _connect,
+    exp.Or: _connect,
     exp.Not: _not,
     exp.Is: _is,
     exp.In: _in,
@@ -419,5 +429,5 @@ HANDLERS: Handlers = {
     exp.Literal: _literal,
     exp.Null: _null,
     exp.Boolean: _boolean,
-    exp.Collate: _collated,
+    exp.Collate: _collate,
 }

@@ -76,14 +76,14 @@ def interval_of(written: str, unit: str, node: exp.Expression, t: Translating) -
         parts.append(_part(int(match.group(1)), match.group(2), node, t))
         rest = rest[match.end() :].strip()
         if rest.casefold() == "ago":
-            parts = [exp.Neg(this=one) for one in parts]
+            parts = [exp.Neg(this=part) for part in parts]
             break
     if not parts:
         t.refuse(node, "an interval is meant, and nothing stands there")
-    made = parts[0]
-    for one in parts[1:]:
-        made = exp.Add(this=made, expression=one)
-    return exp.Paren(this=made)
+    total = parts[0]
+    for part in parts[1:]:
+        total = exp.Add(this=total, expression=part)
+    return exp.Paren(this=total)
 
 
 def _part(amount: int, unit: str, node: exp.Expression, t: Translating) -> exp.Expression:
@@ -121,15 +121,15 @@ def as_interval(value: Value, t: Translating) -> Value:
     return value
 
 
-def added(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
+def add_moments(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
     """A sum or a difference in which a moment or an interval takes part."""
     is_sum = isinstance(node, exp.Add)
     if is_sum and {left.kind, right.kind} == {Kind.DATE, Kind.LITERAL}:
         t.refuse(node, "PostgreSQL does not know what type the text beside the date has", "Write INTERVAL '…'.")
-    left, right = _typed(left, right, is_sum=is_sum, t=t)
+    left, right = _settle_types(left, right, is_sum=is_sum, t=t)
     kinds = (left.kind, right.kind)
     if is_sum and right.kind in {*DAYS, Kind.TIME} and left.kind not in DAYS:
-        return added(exp.Add(this=node.expression, expression=node.this), right, left, t)
+        return add_moments(exp.Add(this=node.expression, expression=node.this), right, left, t)
     operator = type(node)
     if left.kind is Kind.TIMESTAMPTZ and right.kind is Kind.INTERVAL:
         return Value(binary(operator, left.sql, right.sql), left.type)
@@ -149,20 +149,20 @@ def added(node: exp.Expression, left: Value, right: Value, t: Translating) -> Va
     return t.refuse(node, f"PostgreSQL has no such operation on {left.kind.value} and {right.kind.value}")
 
 
-def _typed(left: Value, right: Value, *, is_sum: bool, t: Translating) -> tuple[Value, Value]:
+def _settle_types(left: Value, right: Value, *, is_sum: bool, t: Translating) -> tuple[Value, Value]:
     """A text without a type takes the other's type; beside a day of a sum it is an interval."""
-    made = []
+    typed = []
     for value, other in ((left, right), (right, left)):
         if value.kind is Kind.LITERAL and (is_sum or other.kind is Kind.INTERVAL):
-            made.append(as_interval(value, t))
+            typed.append(as_interval(value, t))
         elif value.kind in UNTYPED:
-            made.append(t.as_type(value, INTERVAL if is_sum else other.type))
+            typed.append(t.as_type(value, INTERVAL if is_sum else other.type))
         else:
-            made.append(value)
-    return made[0], made[1]
+            typed.append(value)
+    return typed[0], typed[1]
 
 
-def multiplied(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
+def multiply_interval(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
     """An interval by a number; by whole ones only, since halves of months are days in PostgreSQL."""
     if left.kind is not Kind.INTERVAL:
         left, right = right, left

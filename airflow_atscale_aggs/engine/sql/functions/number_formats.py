@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.handling import Translating, exact
+from airflow_atscale_aggs.engine.sql.functions.handling import Translating, exact_decimal
 from airflow_atscale_aggs.engine.sql.functions.types import FLOATS, WHOLE, Value
-from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose, fails, joined, number, text
+from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose, join_texts, number, raise_error, text
 
 _TOKEN = re.compile(r'FM|9|0|\.|,|D|G|S|MI|"[^"]*"|[ $€£%-]', re.IGNORECASE)
 _MOST_DIGITS = 30
@@ -82,44 +82,44 @@ def _with_digit(digits: str, fraction: str, pattern: str, *, has_point: bool) ->
     return (digits, fraction + pattern) if has_point else (digits + pattern, fraction)
 
 
-def formatted_number(value: Value, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def format_number(value: Value, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
     """TO_CHAR of a number."""
     form = read_number_format(written, node, t)
     places = len(form.fraction)
     if value.kind in FLOATS:
-        return _formatted_double(form, cast(value.sql, "double"))
+        return _format_double(form, cast(value.sql, "double"))
     amount = value.sql
     if value.type.is_double:
-        amount = exact(cast(amount, "double"))
+        amount = exact_decimal(cast(amount, "double"))
     elif value.kind not in WHOLE and value.type.scale is None:
         amount = cast(amount, "decimal(38, 15)")
     rounded = call("ROUND", cast(amount, "decimal(38, 15)") if value.kind in WHOLE else amount, number(places))
     plain = cast(call("ABS", cast(rounded, f"decimal(38, {places})")), "varchar")
     negative = exp.LT(this=cast(rounded.copy(), f"decimal(38, {places})"), expression=number(0))
-    return _laid_out(form, plain, negative, rounded)
+    return _lay_out(form, plain, negative, rounded)
 
 
-def _formatted_double(form: NumberFormat, amount: exp.Expression) -> exp.Expression:
+def _format_double(form: NumberFormat, amount: exp.Expression) -> exp.Expression:
     """Double precision is rounded as it is stored, and keeps the sign of zero."""
     plain = call("PRINTF", f"%.{len(form.fraction)}f", call("ABS", amount))
-    made = _laid_out(form, plain, call("SIGNBIT", amount.copy()), amount)
+    formatted = _lay_out(form, plain, call("SIGNBIT", amount.copy()), amount)
     # Of fifteen digits PostgreSQL shows no more, behind the point either.
     most = exp.Literal.number(f"1e{15 - len(form.fraction)}")
     too_long = exp.GTE(this=call("ABS", amount.copy()), expression=most)
-    return choose((too_long, fails("it has more digits than double precision", amount.copy())), default=made)
+    return choose((too_long, raise_error("it has more digits than double precision", amount.copy())), default=formatted)
 
 
-def _laid_out(
+def _lay_out(
     form: NumberFormat, plain: exp.Expression, negative: exp.Expression, value: exp.Expression
 ) -> exp.Expression:
     places = len(form.fraction)
     slots = form.whole.replace(",", "")
     whole = call("SPLIT_PART", plain, ".", 1)
-    kept = call("LTRIM", whole, "0")
-    too_long = exp.GT(this=call("LENGTH", kept), expression=number(len(slots)))
+    digits = call("LTRIM", whole, "0")
+    too_long = exp.GT(this=call("LENGTH", digits), expression=number(len(slots)))
     body = _whole_part(form, whole, plain)
     if form.has_point:
-        body = joined(body, text("."), *([_fraction(form, plain)] if places else []))
+        body = join_texts(body, text("."), *([_fraction(form, plain)] if places else []))
     hashes = text(re.sub(r"[90]", "#", form.whole) + ("." + "#" * places if form.has_point else ""))
     body = choose((too_long, hashes), default=body)
     return _around(form, body, negative, value)
@@ -138,7 +138,7 @@ def _whole_part(form: NumberFormat, whole: exp.Expression, plain: exp.Expression
             if group:
                 parts.append(call("SUBSTR", filled.copy(), place, len(group)))
             place += len(group)
-        filled = joined(*parts)
+        filled = join_texts(*parts)
     shown = call("LENGTH", call("LTRIM", filled.copy(), "0,"))
     first_zero = form.whole.find("0")
     forced = len(form.whole) - first_zero if first_zero >= 0 else 0
@@ -154,9 +154,9 @@ def _fraction(form: NumberFormat, plain: exp.Expression) -> exp.Expression:
     digits = call("SPLIT_PART", plain.copy(), ".", 2)
     if form.fills:
         return digits
-    kept = form.fraction.rfind("0") + 1
+    fixed_digits = form.fraction.rfind("0") + 1
     trimmed = call("RTRIM", digits, "0")
-    length = call("GREATEST", call("LENGTH", trimmed), number(kept))
+    length = call("GREATEST", call("LENGTH", trimmed), number(fixed_digits))
     return call("LEFT", digits.copy(), length)
 
 
@@ -169,13 +169,15 @@ def _around(
     sign = choose((negative, text(minus)), default=text(plus))
     if form.sign in {"S>", "MI"}:
         padded = call("LPAD", body, width, " ") if form.fills else body
-        made = joined(padded, sign)
+        signed = join_texts(padded, sign)
     else:
-        made = joined(sign, body)
+        signed = join_texts(sign, body)
         if form.fills:
-            made = call("LPAD", made, width + 1, " ")
+            signed = call("LPAD", signed, width + 1, " ")
     parts = [
-        one for one in (text(form.before), made, text(form.behind)) if not isinstance(one, exp.Literal) or one.name
+        part
+        for part in (text(form.before), signed, text(form.behind))
+        if not isinstance(part, exp.Literal) or part.name
     ]
     there = exp.Is(this=value.copy(), expression=exp.Null())
-    return choose((there, exp.Null()), default=joined(*parts))
+    return choose((there, exp.Null()), default=join_texts(*parts))

@@ -10,13 +10,13 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     NamedHandlers,
     Translating,
     error_if_zero,
-    exact,
-    known_places,
+    exact_decimal,
     literal_number,
     number_of,
     refuse_type,
+    round_decimal,
 )
-from airflow_atscale_aggs.engine.sql.functions.moments import added, multiplied
+from airflow_atscale_aggs.engine.sql.functions.moments import add_moments, multiply_interval
 from airflow_atscale_aggs.engine.sql.functions.types import (
     DAYS,
     DOUBLE,
@@ -33,20 +33,20 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     Value,
     wider,
 )
-from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, fails, number
+from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, number, raise_error
 
 
 def _sum(node: exp.Expression, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
     if {left.kind, right.kind} & {*DAYS, Kind.INTERVAL, Kind.TIME}:
-        return added(node, left, right, t)
+        return add_moments(node, left, right, t)
     return _arithmetic(node, left, right, t)
 
 
 def _product(node: exp.Expression, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
     if Kind.INTERVAL in {left.kind, right.kind}:
-        return multiplied(node, left, right, t)
+        return multiply_interval(node, left, right, t)
     return _arithmetic(node, left, right, t)
 
 
@@ -60,10 +60,10 @@ def _both(node: exp.Expression, left: Value, right: Value, t: Translating) -> tu
         if value.kind not in NUMBERS:
             refuse_type(part, value, "numbers", t)
     common = wider(left.type, right.type)
-    return _widened(left, common), _widened(right, common), common
+    return _widen(left, common), _widen(right, common), common
 
 
-def _widened(value: Value, common: SqlType) -> Value:
+def _widen(value: Value, common: SqlType) -> Value:
     if common.kind is Kind.DOUBLE and value.kind is not Kind.DOUBLE:
         return Value(cast(value.sql, "double"), value.type)
     if common.kind in {Kind.INTEGER, Kind.BIGINT} and value.kind is not common.kind:
@@ -74,18 +74,18 @@ def _widened(value: Value, common: SqlType) -> Value:
 
 def _arithmetic(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
     left, right, common = _both(node, left, right, t)
-    made = binary(type(node), left.sql, right.sql)
+    operation = binary(type(node), left.sql, right.sql)
     if isinstance(node, exp.Mul) and common.kind is Kind.NUMERIC:
-        scales = [_scale(one) for one in (left, right)]
-        scale = None if None in scales else sum(one for one in scales if one is not None)
-        return Value(made, SqlType(Kind.NUMERIC, scale=scale, is_double=common.is_double))
+        scales = [_scale(side) for side in (left, right)]
+        scale = None if None in scales else sum(scale_of_side for scale_of_side in scales if scale_of_side is not None)
+        return Value(operation, SqlType(Kind.NUMERIC, scale=scale, is_double=common.is_double))
     if common.kind is Kind.NUMERIC and common.scale is None and not common.is_double:
         common = SqlType(Kind.NUMERIC)
     elif common.kind is Kind.NUMERIC:
-        scales = [_scale(one) for one in (left, right)]
-        scale = None if None in scales else max(one for one in scales if one is not None)
+        scales = [_scale(side) for side in (left, right)]
+        scale = None if None in scales else max(scale_of_side for scale_of_side in scales if scale_of_side is not None)
         common = SqlType(Kind.NUMERIC, scale=scale, is_double=common.is_double)
-    return Value(made, common)
+    return Value(operation, common)
 
 
 def _scale(value: Value) -> int | None:
@@ -98,7 +98,7 @@ def _quotient(node: exp.Expression, t: Translating) -> Value:
         # Of a calculated metric, which never leaves a remainder out.
         return Value(exp.Div(this=left.sql, expression=right.sql), FLOATING_NUMERIC)
     if left.kind is Kind.INTERVAL:
-        return multiplied(node, left, right, t)
+        return multiply_interval(node, left, right, t)
     left, right, common = _both(node, left, right, t)
     if common.kind in WHOLE:
         return Value(
@@ -114,9 +114,9 @@ def _remainder(node: exp.Expression, t: Translating) -> Value:
     left, right, common = _both(node, t.value(node.this), t.value(node.expression), t)
     if common.kind in FLOATS:
         t.refuse(node, "PostgreSQL has no remainder of double precision", "CAST both sides to NUMERIC.")
-    left, right = known_places(left), known_places(right)
-    made = error_if_zero(left.sql, right.sql, binary(exp.Mod, left.sql, right.sql))
-    return Value(exp.Paren(this=made), SqlType(common.kind, scale=None if common.is_double else common.scale))
+    left, right = round_decimal(left), round_decimal(right)
+    remainder = error_if_zero(left.sql, right.sql, binary(exp.Mod, left.sql, right.sql))
+    return Value(exp.Paren(this=remainder), SqlType(common.kind, scale=None if common.is_double else common.scale))
 
 
 def integer_division(node: exp.Expression, t: Translating) -> Value:
@@ -126,7 +126,7 @@ def integer_division(node: exp.Expression, t: Translating) -> Value:
         whole = exp.IntDiv(this=first.sql, expression=second.sql)
         return Value(exp.Paren(this=error_if_zero(first.sql, second.sql, whole)), WHOLE_NUMERIC)
     quotient = exp.Div(this=cast(first.sql, "double"), expression=second.sql, typed=True)
-    return Value(error_if_zero(first.sql, second.sql, call("TRUNC", exact(quotient))), WHOLE_NUMERIC)
+    return Value(error_if_zero(first.sql, second.sql, call("TRUNC", exact_decimal(quotient))), WHOLE_NUMERIC)
 
 
 def _negative(node: exp.Expression, t: Translating) -> Value:
@@ -140,17 +140,17 @@ def _negative(node: exp.Expression, t: Translating) -> Value:
 
 
 def _bits(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_bits(node: exp.Expression, t: Translating) -> Value:
         left, right = number_of(node.this, t, WHOLE), number_of(node.expression, t, WHOLE)
         common = wider(left.type, right.type)
         if name == "XOR":
             return Value(call("XOR", left.sql, right.sql), common)
         return Value(binary(type(node), left.sql, right.sql), common)
 
-    return handled
+    return translate_bits
 
 
-def _shifted(node: exp.Expression, t: Translating) -> Value:
+def _shift_bits(node: exp.Expression, t: Translating) -> Value:
     places = literal_number(node.expression)
     value = number_of(node.this, t, WHOLE)
     bits = {Kind.SMALLINT: 16, Kind.INTEGER: 32, Kind.BIGINT: 64}[value.kind]
@@ -162,7 +162,7 @@ def _shifted(node: exp.Expression, t: Translating) -> Value:
     return Value(binary(exp.BitwiseRightShift, value.sql, number(places)), value.type)
 
 
-def _inverted(node: exp.Expression, t: Translating) -> Value:
+def _invert_bits(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t, WHOLE)
     return Value(exp.BitwiseNot(this=exp.Paren(this=value.sql)), value.type)
 
@@ -173,7 +173,7 @@ def _round(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t)
     if decimals is None:
         if value.kind is Kind.NUMERIC:
-            return Value(call(name, known_places(value).sql, 0), WHOLE_NUMERIC)
+            return Value(call(name, round_decimal(value).sql, 0), WHOLE_NUMERIC)
         # Halves of double precision go to the even neighbour.
         double = cast(value.sql, "double")
         return Value(call("ROUND_EVEN", double, 0) if name == "ROUND" else call("TRUNC", double), DOUBLE)
@@ -189,8 +189,8 @@ def _round(node: exp.Expression, t: Translating) -> Value:
         return Value(value.sql, SqlType(Kind.NUMERIC, scale=value.type.scale if places == value.type.scale else None))
     if value.kind in WHOLE:
         value = Value(cast(value.sql, "decimal(38, 0)"), WHOLE_NUMERIC)
-    made = _to_places(name, known_places(value).sql, places)
-    return Value(made, SqlType(Kind.NUMERIC, scale=max(places, 0)))
+    rounded = _to_places(name, round_decimal(value).sql, places)
+    return Value(rounded, SqlType(Kind.NUMERIC, scale=max(places, 0)))
 
 
 def _to_places(name: str, value: exp.Expression, places: int) -> exp.Expression:
@@ -199,7 +199,7 @@ def _to_places(name: str, value: exp.Expression, places: int) -> exp.Expression:
     size = number(10**-places)
     whole = call(name, binary(exp.Div, cast(value, "double"), size), number(0))
     if name == "ROUND":
-        whole = call("ROUND", exact(binary(exp.Div, cast(value.copy(), "double"), size.copy())), number(0))
+        whole = call("ROUND", exact_decimal(binary(exp.Div, cast(value.copy(), "double"), size.copy())), number(0))
     return binary(exp.Mul, cast(whole, "decimal(38, 0)"), size.copy())
 
 
@@ -209,7 +209,7 @@ def _ceiling(node: exp.Expression, t: Translating) -> Value:
     name = "CEIL" if isinstance(node, exp.Ceil) else "FLOOR"
     value = number_of(node.this, t)
     if value.kind is Kind.NUMERIC:
-        return Value(call(name, known_places(value).sql), WHOLE_NUMERIC)
+        return Value(call(name, round_decimal(value).sql), WHOLE_NUMERIC)
     return Value(call(name, cast(value.sql, "double")), DOUBLE)
 
 
@@ -221,8 +221,8 @@ def _absolute(node: exp.Expression, t: Translating) -> Value:
 def _sign(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t)
     kind = WHOLE_NUMERIC if value.kind is Kind.NUMERIC else DOUBLE
-    made = call("SIGN", value.sql)
-    return Value(made if value.kind is Kind.NUMERIC else cast(made, "double"), kind)
+    sign = call("SIGN", value.sql)
+    return Value(sign if value.kind is Kind.NUMERIC else cast(sign, "double"), kind)
 
 
 def _double(value: Value) -> exp.Expression:
@@ -235,31 +235,31 @@ def _result(value: Value) -> SqlType:
 
 def _power(node: exp.Expression, t: Translating) -> Value:
     base, exponent = number_of(node.this, t), number_of(node.expression, t)
-    made = call("POW", _double(base), _double(exponent))
+    power = call("POW", _double(base), _double(exponent))
     is_numeric = Kind.NUMERIC in {base.kind, exponent.kind} and not {base.kind, exponent.kind} & FLOATS
     kind = FLOATING_NUMERIC if is_numeric else DOUBLE
     places = literal_number(node.expression)
     if places is not None and places >= 0:
-        return Value(made, kind)
+        return Value(power, kind)
     zero, other = exp.EQ(this=base.sql.copy(), expression=number(0)), exponent.sql
     negative = exp.LT(this=base.sql.copy(), expression=number(0))
     broken = exp.NEQ(this=_double(exponent).copy(), expression=call("TRUNC", _double(exponent).copy()))
     checks = [
         (
             exp.and_(zero, exp.LT(this=other.copy(), expression=number(0)), copy=False),
-            fails("zero raised to a negative power is undefined"),
+            raise_error("zero raised to a negative power is undefined"),
         ),
         (
             exp.and_(negative, broken, copy=False),
-            fails("a negative number raised to a non-integer power yields a complex result"),
+            raise_error("a negative number raised to a non-integer power yields a complex result"),
         ),
     ]
-    return Value(choose(*checks, default=made), kind)
+    return Value(choose(*checks, default=power), kind)
 
 
 def _root(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t)
-    problem = fails("cannot take square root of a negative number")
+    problem = raise_error("cannot take square root of a negative number")
     negative = exp.LT(this=value.sql, expression=number(0))
     return Value(choose((negative, problem), default=call("SQRT", _double(value).copy())), _result(value))
 
@@ -278,15 +278,15 @@ def _logarithm(node: exp.Expression, t: Translating) -> Value:
         base, arguments = number_of(node.this, t), [node.expression]
     value = number_of(arguments[0], t)
     name = "LN" if isinstance(node, exp.Ln) else "LOG10"
-    made = call(name, _double(value))
+    logarithm = call(name, _double(value))
     kind = _result(value)
     if base is not None and not _is_ten(node.this):
         if {base.kind, value.kind} & FLOATS:
             t.refuse(node, "PostgreSQL's LOG with a base takes decimals", "CAST both to NUMERIC.")
-        made = binary(exp.Div, call("LN", _double(value)), call("LN", _double(base)))
+        logarithm = binary(exp.Div, call("LN", _double(value)), call("LN", _double(base)))
         kind = FLOATING_NUMERIC
-    problem = fails("cannot take logarithm of zero or a negative number")
-    return Value(choose((exp.LTE(this=value.sql.copy(), expression=number(0)), problem), default=made), kind)
+    problem = raise_error("cannot take logarithm of zero or a negative number")
+    return Value(choose((exp.LTE(this=value.sql.copy(), expression=number(0)), problem), default=logarithm), kind)
 
 
 def _is_ten(node: exp.Expression) -> bool:
@@ -295,26 +295,26 @@ def _is_ten(node: exp.Expression) -> bool:
 
 def _exponential(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t)
-    made = call("EXP", _double(value))
+    exponential = call("EXP", _double(value))
     overflow = exp.GT(this=_double(value).copy(), expression=exp.Literal.number("709.78"))
-    return Value(choose((overflow, fails("value out of range: overflow")), default=made), _result(value))
+    return Value(choose((overflow, raise_error("value out of range: overflow")), default=exponential), _result(value))
 
 
 def _of_double(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_double(node: exp.Expression, t: Translating) -> Value:
         arguments = [node.this, *([node.expression] if node.args.get("expression") is not None else [])]
-        return Value(call(name, *(_double(number_of(one, t)) for one in arguments)), DOUBLE)
+        return Value(call(name, *(_double(number_of(argument, t)) for argument in arguments)), DOUBLE)
 
-    return handled
+    return translate_double
 
 
 def _within_one(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_within_one(node: exp.Expression, t: Translating) -> Value:
         value = _double(number_of(node.this, t))
         outside = exp.GT(this=call("ABS", value), expression=number(1))
-        return Value(choose((outside, fails("input is out of range")), default=call(name, value.copy())), DOUBLE)
+        return Value(choose((outside, raise_error("input is out of range")), default=call(name, value.copy())), DOUBLE)
 
-    return handled
+    return translate_within_one
 
 
 def _pi(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
@@ -322,42 +322,42 @@ def _pi(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all
 
 
 def _of_whole(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
-        values = [number_of(one, t, WHOLE) for one in node.expressions]
+    def translate_whole(node: exp.Expression, t: Translating) -> Value:
+        values = [number_of(argument, t, WHOLE) for argument in node.expressions]
         if len(values) != 2:  # noqa: PLR2004 - both functions are of two numbers
             t.refuse(node, "it takes two integers")
-        return Value(call(name, *(one.sql for one in values)), wider(values[0].type, values[1].type))
+        return Value(call(name, *(value.sql for value in values)), wider(values[0].type, values[1].type))
 
-    return handled
+    return translate_whole
 
 
 def _factorial(node: exp.Expression, t: Translating) -> Value:
     value = number_of(node.this, t, WHOLE)
-    problem = fails("factorial of a negative number is undefined")
+    problem = raise_error("factorial of a negative number is undefined")
     negative = exp.LT(this=value.sql, expression=number(0))
-    made = choose((negative, problem), default=call("FACTORIAL", cast(value.sql.copy(), "integer")))
-    return Value(made, WHOLE_NUMERIC)
+    factorial = choose((negative, problem), default=call("FACTORIAL", cast(value.sql.copy(), "integer")))
+    return Value(factorial, WHOLE_NUMERIC)
 
 
 def _bucket(node: exp.Expression, t: Translating) -> Value:
     parts = [node.args.get(name) for name in ("this", "min_value", "max_value", "num_buckets")]
-    low, high, buckets = (None if one is None else _plain_number(one) for one in parts[1:])
+    low, high, buckets = (None if bound is None else _plain_number(bound) for bound in parts[1:])
     if parts[0] is None or low is None or high is None or buckets is None or not low < high or buckets < 1:
         t.refuse(node, "its bounds and the number of buckets have to stand in the query, the lower bound first")
-    given = number_of(parts[0], t)
-    value = _double(given)
+    operand = number_of(parts[0], t)
+    value = _double(operand)
     steps = binary(exp.Div, binary(exp.Mul, binary(exp.Sub, value, _plain(low)), _plain(buckets)), _plain(high - low))
-    inside = binary(exp.Add, cast(call("FLOOR", exact(steps)), "integer"), number(1))
+    inside = binary(exp.Add, cast(call("FLOOR", exact_decimal(steps)), "integer"), number(1))
     below = exp.LT(this=value.copy(), expression=_plain(low))
     above = exp.GTE(this=value.copy(), expression=_plain(high))
-    no_number = (call("ISNAN", value.copy()), fails("operand cannot be NaN"))
-    made = choose(
-        *([no_number] if given.kind in FLOATS else []),
+    no_number = (call("ISNAN", value.copy()), raise_error("operand cannot be NaN"))
+    bucket = choose(
+        *([no_number] if operand.kind in FLOATS else []),
         (below, number(0)),
         (above, number(int(buckets) + 1)),
         default=inside,
     )
-    return Value(made, INTEGER)
+    return Value(bucket, INTEGER)
 
 
 def _plain_number(node: exp.Expression) -> float | None:
@@ -368,8 +368,8 @@ def _plain_number(node: exp.Expression) -> float | None:
 
 
 def _plain(value: float) -> exp.Expression:
-    made = exp.Literal.number(repr(abs(value)))
-    return exp.Paren(this=exp.Neg(this=made)) if value < 0 else made
+    literal = exp.Literal.number(repr(abs(value)))
+    return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
 
 
 HANDLERS: Handlers = {
@@ -383,9 +383,9 @@ HANDLERS: Handlers = {
     exp.BitwiseAnd: _bits("AND"),
     exp.BitwiseOr: _bits("OR"),
     exp.BitwiseXor: _bits("XOR"),
-    exp.BitwiseNot: _inverted,
-    exp.BitwiseLeftShift: _shifted,
-    exp.BitwiseRightShift: _shifted,
+    exp.BitwiseNot: _invert_bits,
+    exp.BitwiseLeftShift: _shift_bits,
+    exp.BitwiseRightShift: _shift_bits,
     exp.Round: _round,
     exp.Trunc: _round,
     exp.Ceil: _ceiling,

@@ -17,10 +17,10 @@ _RE2_SPECIAL = frozenset(".^$\\")
 
 
 def _like(node: exp.Expression, t: Translating) -> Value:
-    return _liked(node, node, _ESCAPE, t)
+    return _compare_like(node, node, _ESCAPE, t)
 
 
-def _escaped(node: exp.Expression, t: Translating) -> Value:
+def _escape(node: exp.Expression, t: Translating) -> Value:
     """LIKE … ESCAPE '…': the parser puts the escape around the comparison."""
     inner = node.this
     escape = literal_text(node.expression, t, "an escape")
@@ -29,7 +29,7 @@ def _escaped(node: exp.Expression, t: Translating) -> Value:
     negated = isinstance(inner, exp.Not)
     inner = inner.this if negated else inner
     if isinstance(inner, (exp.Like, exp.ILike)):
-        value = _liked(node, inner, escape, t)
+        value = _compare_like(node, inner, escape, t)
     elif isinstance(inner, exp.SimilarTo):
         value = _similar_to(node, inner, escape, t)
     else:
@@ -37,7 +37,7 @@ def _escaped(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Not(this=exp.Paren(this=value.sql)), BOOLEAN) if negated else value
 
 
-def _liked(node: exp.Expression, like: exp.Expression, escape: str, t: Translating) -> Value:
+def _compare_like(node: exp.Expression, like: exp.Expression, escape: str, t: Translating) -> Value:
     pattern, negated = like.expression, bool(like.args.get("negate"))
     is_any, array = isinstance(pattern, exp.Any), None
     if is_any or isinstance(pattern, exp.All):
@@ -45,28 +45,31 @@ def _liked(node: exp.Expression, like: exp.Expression, escape: str, t: Translati
     elif isinstance(pattern, exp.Anonymous) and pattern.name.casefold() in {"all", "any", "some"}:
         is_any, array = pattern.name.casefold() != "all", pattern.expressions[0]
     if array is not None:
-        parts = [_one(node, like, one, escape, negated=negated, t=t) for one in elements(array, t)]
+        parts = [
+            _compare_with_pattern(node, like, alternative, escape, negated=negated, t=t)
+            for alternative in elements(array, t)
+        ]
         if not parts:
             return Value(exp.Boolean(this=not is_any), BOOLEAN)
         return Value(exp.Paren(this=(exp.or_ if is_any else exp.and_)(*parts, copy=False)), BOOLEAN)
-    return Value(_one(node, like, pattern, escape, negated=negated, t=t), BOOLEAN)
+    return Value(_compare_with_pattern(node, like, pattern, escape, negated=negated, t=t), BOOLEAN)
 
 
-def _one(
+def _compare_with_pattern(
     node: exp.Expression, like: exp.Expression, pattern: exp.Expression, escape: str, *, negated: bool, t: Translating
 ) -> exp.Expression:
     kind = type(like)
-    value, said = text_of(like.this, t), text_of(pattern, t)
-    used = escape
-    if isinstance(said, exp.Literal):
-        plain, used = _canonical(said.name, escape, node, t)
-        said = text(plain)
+    value, pattern_text = text_of(like.this, t), text_of(pattern, t)
+    used_escape = escape
+    if isinstance(pattern_text, exp.Literal):
+        plain, used_escape = _canonical(pattern_text.name, escape, node, t)
+        pattern_text = text(plain)
     value = exp.Paren(this=value) if isinstance(value, exp.Binary) else value
-    said = exp.Paren(this=said) if isinstance(said, exp.Binary) else said
-    made: exp.Expression = kind(this=value, expression=said)
-    if used:
-        made = exp.Escape(this=made, expression=text(used))
-    return exp.Not(this=exp.Paren(this=made)) if negated else exp.Paren(this=made)
+    pattern_text = exp.Paren(this=pattern_text) if isinstance(pattern_text, exp.Binary) else pattern_text
+    comparison: exp.Expression = kind(this=value, expression=pattern_text)
+    if used_escape:
+        comparison = exp.Escape(this=comparison, expression=text(used_escape))
+    return exp.Not(this=exp.Paren(this=comparison)) if negated else exp.Paren(this=comparison)
 
 
 def _canonical(pattern: str, escape: str, node: exp.Expression, t: Translating) -> tuple[str, str]:
@@ -85,11 +88,11 @@ def _canonical(pattern: str, escape: str, node: exp.Expression, t: Translating) 
             parts.append((letter, False))
     if not any(is_escaped and letter in "%_" for letter, is_escaped in parts):
         return "".join(letter for letter, _ in parts), ""
-    made = [
+    letters_with_escapes = [
         _ESCAPE + letter if letter == _ESCAPE or (is_escaped and letter in "%_") else letter
         for letter, is_escaped in parts
     ]
-    return "".join(made), _ESCAPE
+    return "".join(letters_with_escapes), _ESCAPE
 
 
 def _similar(node: exp.Expression, t: Translating) -> Value:
@@ -118,7 +121,7 @@ def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translatin
             parts.append(re.escape(letters[place]))
             place += 1
         elif letter == "[":
-            place = _bracketed(letters, place, parts, escape, node, t)
+            place = _read_bracket(letters, place, parts, escape, node, t)
         elif letter == "%":
             parts.append(".*")
         elif letter == "_":
@@ -129,21 +132,21 @@ def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translatin
             parts.append("\\" + letter)
         else:
             parts.append(letter)
-    made = "".join(parts)
+    regex = "".join(parts)
     try:
-        re.compile(made)
+        re.compile(regex)
     except re.error:
         t.refuse(node, "its pattern is no regular expression")
-    return made
+    return regex
 
 
-def _bracketed(
+def _read_bracket(
     letters: list[str], place: int, parts: list[str], escape: str, node: exp.Expression, t: Translating
 ) -> int:
     """A list of letters in brackets, from behind its opening on; the place behind its end."""
-    made = ["["]
+    list_of_letters = ["["]
     if letters[place : place + 1] == ["^"]:
-        made.append("^")
+        list_of_letters.append("^")
         place += 1
     is_first = True
     while place < len(letters) and (letters[place] != "]" or is_first):
@@ -155,20 +158,20 @@ def _bracketed(
             letter = letters[place] if place < len(letters) else ""
             if not letter or letter.isalnum():
                 t.refuse(node, "its pattern has an escape in brackets that is not the same here")
-            made.append("\\" + letter)
+            list_of_letters.append("\\" + letter)
         else:
-            made.append("\\" + letter if letter in "\\]&~^" else letter)
+            list_of_letters.append("\\" + letter if letter in "\\]&~^" else letter)
         place += 1
         is_first = False
     if place >= len(letters):
         t.refuse(node, "its pattern has a bracket that is not closed")
-    parts.append("".join([*made, "]"]))
+    parts.append("".join([*list_of_letters, "]"]))
     return place + 1
 
 
 HANDLERS: Handlers = {
     exp.Like: _like,
     exp.ILike: _like,
-    exp.Escape: _escaped,
+    exp.Escape: _escape,
     exp.SimilarTo: _similar,
 }

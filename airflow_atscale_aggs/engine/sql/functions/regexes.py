@@ -64,7 +64,7 @@ class _Reading:
     node: exp.Expression
     t: Translating
     place: int = 0
-    made: Regex = field(default_factory=Regex)
+    regex: Regex = field(default_factory=Regex)
 
     def refuse(self, what: str) -> None:
         """A part that RE2 does not have, or has otherwise."""
@@ -84,60 +84,60 @@ def read_regex(written: str, node: exp.Expression, t: Translating) -> Regex:
     opened: list[bool] = []
     while reading.place < len(written):
         begun = written[reading.place]
-        parts.append(_part(reading, opened))
+        parts.append(_read_part(reading, opened))
         is_letter = begun not in "^$()|*+?{" and parts[-1] not in {r"\A", r"\z"}
         if is_letter and not reading.rest().startswith(("*", "?", "{0")):
-            reading.made.takes_letters = True
-    reading.made.pattern = "".join(parts)
+            reading.regex.takes_letters = True
+    reading.regex.pattern = "".join(parts)
     if opened:
         reading.refuse("a parenthesis that is not closed")
-    return reading.made
+    return reading.regex
 
 
-def _part(reading: _Reading, opened: list[bool]) -> str:  # noqa: PLR0911 - one a kind of letter
+def _read_part(reading: _Reading, opened: list[bool]) -> str:  # noqa: PLR0911 - one a kind of letter
     letter = reading.written[reading.place]
     reading.place += 1
-    made = reading.made
+    regex = reading.regex
     if letter == "\\":
-        return _escaped(reading)
+        return _read_escape(reading)
     if letter == "[":
-        return _bracket(reading)
+        return _read_bracket(reading)
     if letter == "(":
-        return _opened(reading, opened)
+        return _open_group(reading, opened)
     if letter == ")":
         if not opened:
             reading.refuse("a parenthesis that was not opened")
         opened.pop()
         if reading.rest()[:1] in {"*", "+", "?", "{"}:
-            made.is_single = False
+            regex.is_single = False
         return letter
     if letter == "|":
-        made.is_single = False
+        regex.is_single = False
         return letter
     if letter in "*+?" or (letter == "{" and _QUANTIFIED.match(reading.written, reading.place - 1)):
-        return _quantifier(reading, letter)
+        return _read_quantifier(reading, letter)
     if letter in "{}":
         return "\\" + letter
     return letter
 
 
-def _quantifier(reading: _Reading, letter: str) -> str:
-    made = letter
+def _read_quantifier(reading: _Reading, letter: str) -> str:
+    quantifier = letter
     if letter == "{":
         match = _QUANTIFIED.match(reading.written, reading.place - 1)
         assert match is not None  # noqa: S101 - the caller looked
-        made = match.group()
+        quantifier = match.group()
         reading.place = match.end()
     if reading.rest()[:1] == "?":
         reading.place += 1
-        reading.made.has_lazy = True
-        made += "?"
+        reading.regex.has_lazy = True
+        quantifier += "?"
     if reading.rest()[:1] in {"*", "+", "?"} and reading.rest():
         reading.refuse("a quantifier of a quantifier")
-    return made
+    return quantifier
 
 
-def _opened(reading: _Reading, opened: list[bool]) -> str:
+def _open_group(reading: _Reading, opened: list[bool]) -> str:
     rest = reading.rest()
     opened.append(True)
     if rest.startswith("?:"):
@@ -145,11 +145,11 @@ def _opened(reading: _Reading, opened: list[bool]) -> str:
         return "(?:"
     if rest.startswith("?"):
         reading.refuse("a look ahead or behind")
-    reading.made.groups += 1
+    reading.regex.groups += 1
     return "("
 
 
-def _escaped(reading: _Reading) -> str:
+def _read_escape(reading: _Reading) -> str:
     letter = reading.rest()[:1]
     reading.place += 1
     if not letter:
@@ -167,7 +167,7 @@ def _escaped(reading: _Reading) -> str:
     return "\\" + letter
 
 
-def _bracket(reading: _Reading) -> str:
+def _read_bracket(reading: _Reading) -> str:
     parts = ["["]
     if reading.rest()[:1] == "^":
         parts.append("^")
@@ -183,16 +183,16 @@ def _bracket(reading: _Reading) -> str:
             return "".join(parts)
         first = False
         if letter == "[" and reading.rest()[:1] in {":", ".", "="}:
-            parts.append(_named_class(reading))
+            parts.append(_read_named_class(reading))
         elif letter == "\\":
-            parts.append(_in_bracket(reading))
+            parts.append(_read_escape_in_bracket(reading))
         elif letter in "[]^&~":
             parts.append("\\" + letter)
         else:
             parts.append(letter)
 
 
-def _named_class(reading: _Reading) -> str:
+def _read_named_class(reading: _Reading) -> str:
     match = re.match(r":([a-z]+):\]", reading.rest())
     if match is None or match.group(1) not in _NAMED_CLASSES:
         reading.refuse("a class of letters that is not known here")
@@ -201,7 +201,7 @@ def _named_class(reading: _Reading) -> str:
     return _NAMED_CLASSES[match.group(1)]
 
 
-def _in_bracket(reading: _Reading) -> str:
+def _read_escape_in_bracket(reading: _Reading) -> str:
     letter = reading.rest()[:1]
     reading.place += 1
     if letter in _CLASSES:
@@ -229,14 +229,14 @@ def _matches(node: exp.Expression, t: Translating) -> Value:
 
 
 def _single(node: exp.Expression, written: exp.Expression, t: Translating) -> Regex:
-    found = read_regex(literal_text(written, t, "a regular expression"), node, t)
-    if not found.is_single or found.has_lazy:
+    regex = read_regex(literal_text(written, t, "a regular expression"), node, t)
+    if not regex.is_single or regex.has_lazy:
         reason = "PostgreSQL takes the longest of several matches, the warehouse the first"
         t.refuse(node, reason, "Use a regular expression without alternatives, repeated groups and lazy quantifiers.")
-    return found
+    return regex
 
 
-def _replaced(node: exp.Expression, t: Translating) -> Value:
+def _replace(node: exp.Expression, t: Translating) -> Value:
     extra = [name for name in ("position", "occurrence", "parameters") if node.args.get(name) is not None]
     if extra:
         t.refuse(node, "only the first match, or all with the flag g, are replaced here")
@@ -269,7 +269,7 @@ def _replacement(written: str, pattern: Regex, node: exp.Expression, t: Translat
     return "".join(parts)
 
 
-def extracted(node: exp.Expression, t: Translating) -> Value:
+def extract_match(node: exp.Expression, t: Translating) -> Value:
     """SUBSTRING(x FROM 'pattern'): the first group, else the whole match; NULL without a match."""
     written = node.args["start"] if isinstance(node, exp.Substring) else node.expression
     return _extract(node, written, t, is_group=True)
@@ -281,8 +281,8 @@ def _extract(node: exp.Expression, written: exp.Expression, t: Translating, *, i
     options = _options("", node, t, "")
     there = call("REGEXP_MATCHES", value, pattern.pattern, options)
     group = 1 if is_group and pattern.groups else 0
-    found = call("REGEXP_EXTRACT", value.copy(), pattern.pattern, group, options)
-    return Value(choose((there, found), default=exp.Null()), TEXT)
+    match = call("REGEXP_EXTRACT", value.copy(), pattern.pattern, group, options)
+    return Value(choose((there, match), default=exp.Null()), TEXT)
 
 
 def _substr(node: exp.Expression, t: Translating) -> Value:
@@ -296,14 +296,14 @@ def _count(node: exp.Expression, t: Translating) -> Value:
     if any(node.args.get(name) is not None for name in ("position", "parameters")):
         t.refuse(node, "it takes a text and a regular expression here")
     pattern = _single(node, node.expression, t)
-    found = call("REGEXP_EXTRACT_ALL", text_of(node.this, t), pattern.pattern, 0, _options("", node, t, ""))
-    return Value(call("LEN", found), INTEGER)
+    matches = call("REGEXP_EXTRACT_ALL", text_of(node.this, t), pattern.pattern, 0, _options("", node, t, ""))
+    return Value(call("LEN", matches), INTEGER)
 
 
 HANDLERS: Handlers = {
     exp.RegexpLike: _matches,
     exp.RegexpILike: _matches,
-    exp.RegexpReplace: _replaced,
+    exp.RegexpReplace: _replace,
     exp.RegexpSubstr: _substr,
     exp.RegexpCount: _count,
 }

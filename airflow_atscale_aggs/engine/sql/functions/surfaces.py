@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions import duckdb
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refused
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refusal_of
 from airflow_atscale_aggs.engine.sql.functions.translating import Translator, function_name
 
 SURFACE_DIALECT = "postgres"
@@ -100,10 +100,10 @@ _PORTABLE = (
 
 def translator_of(written: str, dialect: Dialect) -> Translator | None:
     """Who translates what is written for a warehouse; None where it is the warehouse's own, or nothing is proven."""
-    found = _HANDLERS.get(dialect.functions)
-    if written != SURFACE_DIALECT or found is None:
+    handlers = _HANDLERS.get(dialect.functions)
+    if written != SURFACE_DIALECT or handlers is None:
         return None
-    return Translator(*found, dialect.name)
+    return Translator(*handlers, dialect.name)
 
 
 def is_known_name(name: str) -> bool:
@@ -118,7 +118,7 @@ def known_names() -> frozenset[str]:
 
 
 def check_portable(node: exp.Expression, written: str, dialect: Dialect) -> None:
-    """Where nothing was tried, only what means the same everywhere is passed on.
+    """Refuse functions that may mean something else on a warehouse whose functions were never tried.
 
     Raises:
         UnsupportedQueryError: a function whose meaning there is not proven.
@@ -128,4 +128,4 @@ def check_portable(node: exp.Expression, written: str, dialect: Dialect) -> None
     for part in node.walk():
         if not isinstance(part, _PORTABLE):
             reason = f"`{function_name(part)}` is not proven to mean on {dialect.name} what it means in PostgreSQL"
-            raise refused(part, reason, "Use comparisons, arithmetic, CASE, COALESCE, EXTRACT and DATE_TRUNC.")
+            raise refusal_of(part, reason, "Use comparisons, arithmetic, CASE, COALESCE, EXTRACT and DATE_TRUNC.")

@@ -16,21 +16,30 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     text_of,
     whole_of,
 )
-from airflow_atscale_aggs.engine.sql.functions.regexes import extracted
+from airflow_atscale_aggs.engine.sql.functions.regexes import extract_match
 from airflow_atscale_aggs.engine.sql.functions.types import BOOLEAN, INTEGER, TEXT, TEXTS, UNTYPED, WHOLE, Kind, Value
-from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, fails, joined, number, text
+from airflow_atscale_aggs.engine.sql.functions.writing import (
+    binary,
+    call,
+    cast,
+    choose,
+    join_texts,
+    number,
+    raise_error,
+    text,
+)
 
 _LONGEST = 1_000_000
 """Letters that a text may be filled up to: more is a mistake, and a warehouse out of memory."""
 
 
 def _of_text(name: str, result: object = TEXT) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_text(node: exp.Expression, t: Translating) -> Value:
         argument = node.this if not isinstance(node, exp.Anonymous) else _only(node, t)
-        made = call(name, text_of(argument, t))
-        return Value(made, INTEGER if result is INTEGER else TEXT)
+        translation = call(name, text_of(argument, t))
+        return Value(translation, INTEGER if result is INTEGER else TEXT)
 
-    return handled
+    return translate_text
 
 
 def _only(node: exp.Expression, t: Translating) -> exp.Expression:
@@ -55,10 +64,10 @@ def _initcap(node: exp.Expression, t: Translating) -> Value:
     value = text_of(node.this, t)
     words = call("REGEXP_EXTRACT_ALL", value, r"[\p{L}\p{M}\p{Nd}]+|[^\p{L}\p{M}\p{Nd}]+")
     word = exp.column("w")
-    changed = joined(call("UPPER", call("LEFT", word, 1)), call("LOWER", call("SUBSTR", word.copy(), 2)))
+    changed = join_texts(call("UPPER", call("LEFT", word, 1)), call("LOWER", call("SUBSTR", word.copy(), 2)))
     each = exp.Lambda(this=changed, expressions=[exp.Identifier(this="w", quoted=False)])
-    made = call("ARRAY_TO_STRING", call("LIST_TRANSFORM", words, each), "")
-    return Value(made, TEXT)
+    joined_words = call("ARRAY_TO_STRING", call("LIST_TRANSFORM", words, each), "")
+    return Value(joined_words, TEXT)
 
 
 def _substring(node: exp.Expression, t: Translating) -> Value:
@@ -68,14 +77,14 @@ def _substring(node: exp.Expression, t: Translating) -> Value:
     if isinstance(start, exp.Literal) and start.is_string:
         if length is not None:
             t.refuse(node, "SUBSTRING with SIMILAR's pattern is not translated", "Use a regular expression: FROM '…'.")
-        return extracted(node, t)
+        return extract_match(node, t)
     value, first = text_of(node.this, t), whole_of(start, t)
     begin = literal_number(start)
     if length is None:
         if begin is not None:
             return Value(call("SUBSTR", value, max(begin, 1)), TEXT)
-        made = call("SUBSTR", value, call("GREATEST", first, number(1)))
-        return Value(_kept_null(made, first, None), TEXT)
+        part = call("SUBSTR", value, call("GREATEST", first, number(1)))
+        return Value(_keep_null(part, first, None), TEXT)
     size = whole_of(length, t)
     count = literal_number(length)
     if count is not None and count < 0:
@@ -85,25 +94,25 @@ def _substring(node: exp.Expression, t: Translating) -> Value:
         return Value(call("SUBSTR", value, max(begin, 1), max(count + min(begin - 1, 0), 0)), TEXT)
     end = binary(exp.Add, cast(first, "bigint"), size)
     begun = call("GREATEST", first.copy(), number(1))
-    kept = call("GREATEST", binary(exp.Sub, end, begun.copy()), number(0))
-    places = [cast(one.copy(), "varchar") for one in (first, size)]
-    missing = exp.Is(this=joined(value.copy(), *places), expression=exp.Null())
+    length_kept = call("GREATEST", binary(exp.Sub, end, begun.copy()), number(0))
+    places = [cast(place.copy(), "varchar") for place in (first, size)]
+    missing = exp.Is(this=join_texts(value.copy(), *places), expression=exp.Null())
     negative = exp.LT(this=size.copy(), expression=number(0))
-    problem = fails("negative substring length not allowed")
-    made = choose((missing, exp.Null()), (negative, problem), default=call("SUBSTR", value, begun, kept))
-    return Value(made, TEXT)
+    problem = raise_error("negative substring length not allowed")
+    part = choose((missing, exp.Null()), (negative, problem), default=call("SUBSTR", value, begun, length_kept))
+    return Value(part, TEXT)
 
 
 def _side(name: str) -> Handler:
-    def handled(node: exp.Expression, t: Translating) -> Value:
+    def translate_side(node: exp.Expression, t: Translating) -> Value:
         value, count = text_of(node.this, t), whole_of(node.expression, t)
         return Value(call(name, value, count), TEXT)
 
-    return handled
+    return translate_side
 
 
 def _position(node: exp.Expression, t: Translating) -> Value:
-    extra = {"position", "occurrence"} & {name for name, one in node.args.items() if one is not None}
+    extra = {"position", "occurrence"} & {name for name, argument in node.args.items() if argument is not None}
     if extra:
         t.refuse(node, "PostgreSQL looks from the first letter on")
     return Value(call("STRPOS", text_of(node.this, t), text_of(node.args["substr"], t)), INTEGER)
@@ -120,12 +129,14 @@ def _split(node: exp.Expression, t: Translating) -> Value:
     undivided = choose((at_ends, value.copy()), default=text(""))
     empty = exp.EQ(this=delimiter.copy(), expression=text(""))
     blank = exp.EQ(this=value.copy(), expression=text(""))
-    branches = [(exp.EQ(this=place.copy(), expression=number(0)), fails("field position must not be zero"))]
+    branches = [(exp.EQ(this=place.copy(), expression=number(0)), raise_error("field position must not be zero"))]
     if fixed is not None:
         branches = []
-    missing = exp.Is(this=joined(value.copy(), delimiter.copy(), cast(place.copy(), "varchar")), expression=exp.Null())
-    made = choose((missing, exp.Null()), *branches, (blank, text("")), (empty, undivided), default=whole)
-    return Value(made, TEXT)
+    missing = exp.Is(
+        this=join_texts(value.copy(), delimiter.copy(), cast(place.copy(), "varchar")), expression=exp.Null()
+    )
+    part = choose((missing, exp.Null()), *branches, (blank, text("")), (empty, undivided), default=whole)
+    return Value(part, TEXT)
 
 
 def _pad(node: exp.Expression, t: Translating) -> Value:
@@ -137,21 +148,21 @@ def _pad(node: exp.Expression, t: Translating) -> Value:
     name = "LPAD" if node.args.get("is_left") else "RPAD"
     length = number(max(fixed, 0)) if fixed is not None else call("GREATEST", size, number(0))
     if fill is None:
-        return Value(_kept_null(call(name, value, length, " "), size, fixed), TEXT)
+        return Value(_keep_null(call(name, value, length, " "), size, fixed), TEXT)
     filling = text_of(fill, t)
     if isinstance(filling, exp.Literal):
-        made = call(name, value, length, filling) if filling.name else call("LEFT", value, length)
-        return Value(_kept_null(made, size, fixed), TEXT)
+        padded = call(name, value, length, filling) if filling.name else call("LEFT", value, length)
+        return Value(_keep_null(padded, size, fixed), TEXT)
     none = exp.EQ(this=filling.copy(), expression=text(""))
-    made = choose((none, call("LEFT", value, length)), default=call(name, value.copy(), length.copy(), filling))
-    return Value(_kept_null(made, size, fixed), TEXT)
+    padded = choose((none, call("LEFT", value, length)), default=call(name, value.copy(), length.copy(), filling))
+    return Value(_keep_null(padded, size, fixed), TEXT)
 
 
-def _kept_null(made: exp.Expression, size: exp.Expression, fixed: int | None) -> exp.Expression:
-    """GREATEST leaves NULLs out."""
+def _keep_null(value: exp.Expression, size: exp.Expression, fixed: int | None) -> exp.Expression:
+    """The value, or NULL where its size is NULL. GREATEST, which bounds the size, would ignore the NULL."""
     if fixed is not None:
-        return made
-    return choose((exp.Is(this=size.copy(), expression=exp.Null()), exp.Null()), default=made)
+        return value
+    return choose((exp.Is(this=size.copy(), expression=exp.Null()), exp.Null()), default=value)
 
 
 def _trim(node: exp.Expression, t: Translating) -> Value:
@@ -165,7 +176,7 @@ def _trim(node: exp.Expression, t: Translating) -> Value:
 
 def _replace(node: exp.Expression, t: Translating) -> Value:
     replacement = node.args.get("replacement")
-    parts = [text_of(one, t) for one in (node.this, node.expression) if one is not None]
+    parts = [text_of(argument, t) for argument in (node.this, node.expression) if argument is not None]
     parts.append(text_of(replacement, t) if replacement is not None else text(""))
     return Value(call("REPLACE", *parts), TEXT)
 
@@ -184,7 +195,7 @@ def _translate(node: exp.Expression, t: Translating) -> Value:
     return Value(call("TRANSLATE", *parts), TEXT)
 
 
-def _printed(node: exp.Expression, t: Translating) -> exp.Expression:
+def _text_in_concat(node: exp.Expression, t: Translating) -> exp.Expression:
     """What CONCAT makes of a value: booleans are t and f."""
     value = t.value(node)
     if value.kind is Kind.BOOLEAN:
@@ -197,12 +208,12 @@ def _printed(node: exp.Expression, t: Translating) -> exp.Expression:
 
 
 def _concat(node: exp.Expression, t: Translating) -> Value:
-    return Value(call("CONCAT", *(_printed(one, t) for one in node.expressions)), TEXT)
+    return Value(call("CONCAT", *(_text_in_concat(argument, t) for argument in node.expressions)), TEXT)
 
 
 def _concat_ws(node: exp.Expression, t: Translating) -> Value:
     first, *rest = node.expressions
-    parts = [_printed(one, t) for one in rest]
+    parts = [_text_in_concat(argument, t) for argument in rest]
     if not parts:
         return Value(text(""), TEXT)
     return Value(call("CONCAT_WS", text_of(first, t), *parts), TEXT)
@@ -215,10 +226,10 @@ def _pipes(node: exp.Expression, t: Translating) -> Value:
         parts.append(rest.expression)
         rest = rest.this
     nodes = [rest, *reversed(parts)]
-    values = [t.value(one) for one in nodes]
+    values = [t.value(operand) for operand in nodes]
     if not {values[0].kind, values[1].kind} & {*TEXTS, *UNTYPED}:
         t.refuse(node, "one side of || has to be a text in PostgreSQL", "CAST one of them to TEXT.")
-    return Value(joined(*(as_text(one, value, t) for one, value in zip(nodes, values, strict=True))), TEXT)
+    return Value(join_texts(*(as_text(operand, value, t) for operand, value in zip(nodes, values, strict=True))), TEXT)
 
 
 def _ascii(node: exp.Expression, t: Translating) -> Value:
@@ -232,7 +243,7 @@ def _chr(node: exp.Expression, t: Translating) -> Value:
         t.refuse(node, "it takes one number")
     code = number_of(node.expressions[0], t, WHOLE)
     outside = exp.LT(this=code.sql, expression=number(1))
-    problem = fails("null character not permitted")
+    problem = raise_error("null character not permitted")
     return Value(choose((outside, problem), default=call("CHR", cast(code.sql.copy(), "integer"))), TEXT)
 
 
@@ -249,7 +260,7 @@ def _overlay(node: exp.Expression, t: Translating) -> Value:
     value, new = text_of(node.this, t), text_of(node.expression, t)
     skipped = number(count) if count is not None else call("LENGTH", new.copy())
     rest = binary(exp.Add, number(start), skipped)
-    return Value(joined(call("LEFT", value, start - 1), new, call("SUBSTR", value.copy(), rest)), TEXT)
+    return Value(join_texts(call("LEFT", value, start - 1), new, call("SUBSTR", value.copy(), rest)), TEXT)
 
 
 def _hex(node: exp.Expression, t: Translating) -> Value:
@@ -288,7 +299,7 @@ def _format(node: exp.Expression, t: Translating) -> Value:
         if piece:
             parts.append(text(piece.replace("\x00", "%")))
         if number_ < len(pieces) - 1:
-            parts.append(_printed(arguments[number_], t))
+            parts.append(_text_in_concat(arguments[number_], t))
     return Value(call("CONCAT", *parts) if parts else text(""), TEXT)
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refused
+from airflow_atscale_aggs.engine.sql.functions.handling import Handlers, NamedHandlers, refusal_of
 from airflow_atscale_aggs.engine.sql.functions.literals import UnreadableTextError, read_as
 from airflow_atscale_aggs.engine.sql.functions.types import FLOATS, NUMBERS, TEXTS, UNTYPED, Kind, SqlType, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import cast, text
@@ -45,7 +45,7 @@ class Translator:
         self._type_of: TypeOf = lambda _: None
         self._named_for_people: Callable[[exp.Expression], exp.Expression] = lambda node: node
 
-    def translated(
+    def translate(
         self,
         node: exp.Expression,
         type_of: TypeOf,
@@ -67,15 +67,15 @@ class Translator:
             self._type_of, self._named_for_people = before
 
     @property
-    def known(self) -> frozenset[str]:
+    def supported_names(self) -> frozenset[str]:
         """Names of everything that is translated: of nodes, and of functions that the parser does not know."""
         return frozenset({*(kind.__name__ for kind in self._handlers), *self._named})
 
     def value(self, node: exp.Expression) -> Value:
         """A part of what is translated."""
-        found = self._type_of(node)
-        if found is not None:
-            return Value(node.copy(), found)
+        leaf_type = self._type_of(node)
+        if leaf_type is not None:
+            return Value(node.copy(), leaf_type)
         if isinstance(node, exp.Anonymous):
             named = self._named.get(node.name.casefold())
             return named(node, self) if named is not None else self._refuse_unknown(node)
@@ -99,16 +99,16 @@ class Translator:
         except UnreadableTextError as error:
             remedy = "Dates are read as YYYY-MM-DD." if to.kind in {Kind.DATE, Kind.TIMESTAMP} else ""
             self.refuse(value.sql, f"it stands where {to.kind.value} is meant, and {error}", remedy)
-        return Value(_typed(meant, to.kind), to)
+        return Value(_literal_of_type(meant, to.kind), to)
 
     def refuse(self, node: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
         """Say that this is not answered."""
-        raise refused(self._named_for_people(node), reason, remedy)
+        raise refusal_of(self._named_for_people(node), reason, remedy)
 
     def _refuse_unknown(self, node: exp.Expression) -> NoReturn:
         name = function_name(node)
         names = {*self._named, *(kind.sql_name().casefold() for kind in self._handlers if issubclass(kind, exp.Func))}
-        near = [f"`{one.upper()}`" for one in difflib.get_close_matches(name.casefold(), sorted(names), 3)]
+        near = [f"`{near_name.upper()}`" for near_name in difflib.get_close_matches(name.casefold(), sorted(names), 3)]
         did_you_mean = f"Did you mean {' or '.join(near)}?" if near else ""
         reason = f"`{name}` is not among the functions whose meaning on {self._warehouse} is proven to be PostgreSQL's"
         self.refuse(node, reason, did_you_mean or "The page on functions lists them.")
@@ -121,7 +121,7 @@ def function_name(node: exp.Expression) -> str:
     return node.sql_name() if isinstance(node, exp.Func) else node.key.upper()
 
 
-def _typed(meant: str, kind: Kind) -> exp.Expression:
+def _literal_of_type(meant: str, kind: Kind) -> exp.Expression:
     if kind is Kind.BOOLEAN:
         return exp.Boolean(this=meant == "true")
     if kind in NUMBERS:

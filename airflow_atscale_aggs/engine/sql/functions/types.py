@@ -123,10 +123,10 @@ _NAMES: dict[str, SqlType] = {
 _DECIMAL = re.compile(r"(?:decimal|numeric|number)\s*(?:\(\s*\d+\s*(?:,\s*(\d+)\s*)?\))?")
 
 
-def type_named(name: str) -> SqlType:
+def find_type(name: str) -> SqlType:
     """The type that a warehouse's, or SML's, name of a type stands for.
 
-    >>> type_named("decimal(12,2)")
+    >>> find_type("decimal(12,2)")
     SqlType(kind=<Kind.NUMERIC: 'numeric'>, scale=2, is_double=False, of=None)
     """
     folded = name.casefold().strip()
@@ -142,8 +142,8 @@ def type_named(name: str) -> SqlType:
 def wider(left: SqlType, right: SqlType) -> SqlType:
     """The type of a sum of two numbers."""
     if left.kind is Kind.NUMERIC and right.kind is Kind.NUMERIC:
-        known = None if left.scale is None or right.scale is None else max(left.scale, right.scale)
-        return SqlType(Kind.NUMERIC, scale=known, is_double=left.is_double or right.is_double)
+        scale = None if left.scale is None or right.scale is None else max(left.scale, right.scale)
+        return SqlType(Kind.NUMERIC, scale=scale, is_double=left.is_double or right.is_double)
     if {left.kind, right.kind} & FLOATS:
         return REAL if left.kind is right.kind is Kind.REAL else DOUBLE
     return left if _ORDER.index(left.kind) >= _ORDER.index(right.kind) else right
