@@ -40,15 +40,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@pytest.fixture
-def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """A tiny star with its model deployed and built."""
-    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
-    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=_now())
-    run_batch(empty_workspace, "tiny_sales", owner="test")
-    return empty_workspace
-
-
 def _model_id(workspace: Workspace) -> str:
     return workspace.registry.model("tiny_sales").id
 

@@ -6,18 +6,14 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend
-from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.oracles.query_oracle import same_rows
-from tests.support.stars import tiny_star
 
 
 def _chain(column: str) -> str:
@@ -51,15 +47,6 @@ def _values(column: str) -> str:
 
 _CONDITIONS = {"ORs": _chain, "to the left": _left, "to the right": _right, "ANDs": _conjuncts, "both": _mixed}
 _CONDITIONS |= {"parentheses": _parentheses, "values": _values}
-
-
-@pytest.fixture
-def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """A tiny star with its model deployed and built."""
-    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
-    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-    run_batch(empty_workspace, "tiny_sales", owner="test")
-    return empty_workspace
 
 
 @pytest.mark.parametrize("condition", _CONDITIONS.values(), ids=_CONDITIONS)

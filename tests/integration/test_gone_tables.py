@@ -8,26 +8,14 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.build.verify import verify
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.rewriting.match.miss import Miss
 from airflow_atscale_aggs.engine.settings import VerificationLevel
-from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
+from tests.support.stars.tiny_star import run_sql
 
 _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
-
-
-@pytest.fixture
-def built(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """The tiny star with its aggregates."""
-    run_sql(empty_workspace, *SETUP_SQL)
-    deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
-    run_batch(empty_workspace, "tiny_sales", build_type=BuildType.FULL, owner="test")
-    return empty_workspace
 
 
 def _drop_table_of(workspace: Workspace, aggregate: str) -> str:
@@ -42,35 +30,35 @@ def _findings(workspace: Workspace) -> dict[str, str]:
     return {one.aggregate: str(one.finding) for one in report.instances}
 
 
-def test_verify_fails_for_the_aggregate_whose_table_is_gone(built: Workspace) -> None:
+def test_verify_fails_for_the_aggregate_whose_table_is_gone(workspace: Workspace) -> None:
     """The others are compared as ever."""
-    table = _drop_table_of(built, "by_city")
+    table = _drop_table_of(workspace, "by_city")
 
-    report = verify(built, "tiny_sales", level=VerificationLevel.TOTALS)
+    report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
 
     assert report.has_mismatch
-    assert _findings(built) == dict.fromkeys(("by_day_and_shop", "by_month", "by_month_and_city"), "agrees") | {
+    assert _findings(workspace) == dict.fromkeys(("by_day_and_shop", "by_month", "by_month_and_city"), "agrees") | {
         "by_city": "gone"
     }
     (gone,) = [one for one in report.instances if one.finding == "gone"]
     assert gone.undecided == (f"`{table}` is not in the warehouse any more; build again",)
 
 
-def test_verify_fails_where_the_facts_are_gone(built: Workspace) -> None:
+def test_verify_fails_where_the_facts_are_gone(workspace: Workspace) -> None:
     """Nothing was compared, so nothing is well."""
-    run_sql(built, "DROP TABLE sales CASCADE")
-    report = verify(built, "tiny_sales", level=VerificationLevel.TOTALS)
+    run_sql(workspace, "DROP TABLE sales CASCADE")
+    report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
 
     assert report.has_mismatch
     assert {str(one.finding) for one in report.instances} == {"unreadable"}
 
 
-def test_what_is_gone_is_not_said_to_answer(built: Workspace) -> None:
+def test_what_is_gone_is_not_said_to_answer(workspace: Workspace) -> None:
     """The next best answers, and the reason against the other is told."""
-    table = _drop_table_of(built, "by_city")
+    table = _drop_table_of(workspace, "by_city")
 
-    plan = explain(built, _QUERY)
-    found = answer(built, _QUERY)
+    plan = explain(workspace, _QUERY)
+    found = answer(workspace, _QUERY)
 
     assert plan.sources[0].aggregate == found.plan.sources[0].aggregate == "by_month_and_city"
     assert found.fallback_reason == ""
@@ -79,12 +67,12 @@ def test_what_is_gone_is_not_said_to_answer(built: Workspace) -> None:
 
 
 def test_the_command_line_tells_what_is_gone(
-    built: Workspace, tmp_path: Path, warehouse_url: str, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, tmp_path: Path, warehouse_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`verify` ends with exit code 1, `instances` names the aggregate."""
-    table = _drop_table_of(built, "by_month")
-    built.close()
-    registry = str(built.registry.database.url.render_as_string(hide_password=False))
+    table = _drop_table_of(workspace, "by_month")
+    workspace.close()
+    registry = str(workspace.registry.database.url.render_as_string(hide_password=False))
     options = ["--registry", registry, "--warehouse", warehouse_url, "--schema", "aggs"]
 
     assert run(["verify", "tiny_sales", *options]) == 1

@@ -6,18 +6,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy
 
-from airflow_atscale_aggs.engine.aggregates.instance import BuildType
-from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.query_log import LONGEST_WAIT
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
-from tests.support.stars.tiny_star import SETUP_SQL, run_sql, write_model
 
 _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 _LONG = 15
@@ -27,13 +22,10 @@ Lock = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def built(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+def built(workspace: Workspace) -> Workspace:
     """The tiny star with its aggregates; one query is logged, so that every table of the log has a row."""
-    run_sql(empty_workspace, *SETUP_SQL)
-    deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
-    run_batch(empty_workspace, "tiny_sales", build_type=BuildType.FULL, owner="test")
-    answer(empty_workspace, _QUERY)
-    return empty_workspace
+    answer(workspace, _QUERY)
+    return workspace
 
 
 @pytest.fixture(params=["the whole registry", "the rows that count uses"])

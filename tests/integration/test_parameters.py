@@ -12,23 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.errors import QueryError
-from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-from tests.support.stars import tiny_star
 
 _MODEL = 'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE "City" = {} GROUP BY 1 HAVING SUM("Amount") > {}'
 _TABLES = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = {} GROUP BY 1 HAVING SUM(f.amount) > {}"
-
-
-@pytest.fixture
-def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """A tiny star with its model deployed and built."""
-    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
-    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-    run_batch(empty_workspace, "tiny_sales", owner="test")
-    return empty_workspace
 
 
 @pytest.mark.parametrize("sql", [_MODEL, _TABLES])

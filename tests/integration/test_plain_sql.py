@@ -30,15 +30,6 @@ _PIVOT = (
 )
 
 
-@pytest.fixture
-def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """A tiny star with its model deployed and built."""
-    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
-    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-    run_batch(empty_workspace, "tiny_sales", owner="test")
-    return empty_workspace
-
-
 def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
     """The aggregates that answer, and why others do not; the answer is that of the SQL itself."""
     with workspace.warehouse.session() as session:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,6 @@ from airflow_atscale_aggs.engine.errors import (
     UnreadableQueryError,
     UnsupportedQueryError,
 )
-from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
-from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.oracles.query_oracle import same_rows
@@ -23,15 +20,6 @@ from tests.support.stars import tiny_star
 _TABLE = 'CREATE TABLE tiny_sales ("City" VARCHAR(20), n INTEGER)'
 _ROWS = "INSERT INTO tiny_sales VALUES ('Elsewhere', 7), ('Nowhere', 8)"
 _BY_CITY = "SELECT s.city, SUM(f.amount) FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY 1"
-
-
-@pytest.fixture
-def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """A tiny star with its model deployed and built."""
-    tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
-    deploy(empty_workspace, tiny_star.write_model(tmp_path / "model"), now=datetime.now(UTC))
-    run_batch(empty_workspace, "tiny_sales", owner="test")
-    return empty_workspace
 
 
 def _facts(workspace: Workspace, sql: str) -> list[tuple[object, ...]]:

@@ -29,34 +29,23 @@ _SELECT_LOCKED = (
     .with_for_update(of=instances)
 )
 _SELECT_ONE = select(instances).where(instances.c.id == bindparam("instance"))
-_FINISH = (
-    update(instances)
-    .where(
-        instances.c.id == bindparam("instance"),
-        instances.c.status == InstanceStatus.IN_PROGRESS,
-        instances.c.attempt == bindparam("expected_attempt"),
-    )
-    .values(
-        status=InstanceStatus.DONE,
-        rows=bindparam("new_rows"),
-        seconds=bindparam("new_seconds"),
-        source=bindparam("new_source"),
-        finished_at=bindparam("now"),
-    )
+_UPDATE_BUILDING = update(instances).where(
+    instances.c.id == bindparam("instance"),
+    instances.c.status == InstanceStatus.IN_PROGRESS,
+    instances.c.attempt == bindparam("expected_attempt"),
 )
-_FAIL = (
-    update(instances)
-    .where(
-        instances.c.id == bindparam("instance"),
-        instances.c.status == InstanceStatus.IN_PROGRESS,
-        instances.c.attempt == bindparam("expected_attempt"),
-    )
-    .values(
-        status=InstanceStatus.FAILED,
-        error=bindparam("new_error"),
-        finished_at=bindparam("now"),
-        failures=instances.c.failures + 1,
-    )
+_FINISH = _UPDATE_BUILDING.values(
+    status=InstanceStatus.DONE,
+    rows=bindparam("new_rows"),
+    seconds=bindparam("new_seconds"),
+    source=bindparam("new_source"),
+    finished_at=bindparam("now"),
+)
+_FAIL = _UPDATE_BUILDING.values(
+    status=InstanceStatus.FAILED,
+    error=bindparam("new_error"),
+    finished_at=bindparam("now"),
+    failures=instances.c.failures + 1,
 )
 _END_ATTEMPT = (
     update(attempts)

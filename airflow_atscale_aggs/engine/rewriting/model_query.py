@@ -13,7 +13,7 @@ Expressions are ASTs whose leaves are references (`Ref`). A reference is replace
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlglot import exp
@@ -146,6 +146,10 @@ class ModelQuery:
     sets: tuple[tuple[int, ...], ...] = ()
     groupings: tuple[tuple[int, ...], ...] = ()
     required_joins: tuple[int, ...] = ()
+
+    def without_clauses_on_groups(self) -> ModelQuery:
+        """The same query without the clauses that filter, order or cut its groups, and without their subqueries."""
+        return replace(self, subqueries=(), having=None, order_by=(), limit=None, offset=None, is_distinct=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -52,22 +52,20 @@ _ZERO = dict.fromkeys(
     "0",
 )
 
+_TABLE = {"table_catalog": "CURRENT_DATABASE()", "table_schema": "models.schema", "table_name": "models.model"}
+
 MODEL_VIEWS: Mapping[tuple[str, str], ModelView] = {
     (INFORMATION_SCHEMA, "tables"): ModelView(
         Shown.RELATION,
         {
-            "table_catalog": "CURRENT_DATABASE()",
-            "table_schema": "models.schema",
-            "table_name": "models.model",
+            **_TABLE,
             "table_type": "'VIEW'",
         },
     ),
     (INFORMATION_SCHEMA, "columns"): ModelView(
         Shown.COLUMN,
         {
-            "table_catalog": "CURRENT_DATABASE()",
-            "table_schema": "models.schema",
-            "table_name": "models.model",
+            **_TABLE,
             "column_name": "models.name",
             "ordinal_position": "models.place",
             "is_nullable": "'YES'",
@@ -81,9 +79,7 @@ MODEL_VIEWS: Mapping[tuple[str, str], ModelView] = {
     (INFORMATION_SCHEMA, "views"): ModelView(
         Shown.RELATION,
         {
-            "table_catalog": "CURRENT_DATABASE()",
-            "table_schema": "models.schema",
-            "table_name": "models.model",
+            **_TABLE,
             "check_option": "'NONE'",
             "is_updatable": "'NO'",
             "is_insertable_into": "'NO'",
@@ -183,13 +179,18 @@ DUCKDB_TEXTS: Mapping[str, str] = {
 }
 """What DuckDB, which has no REGCLASS, says of a catalog's relation that a text names: comments are its databases'. 0 for others."""
 
+_DEFINITION_FUNCTIONS = (
+    *("pg_get_ruledef", "pg_get_triggerdef", "pg_get_partkeydef", "pg_get_indexdef"),
+    *("pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns", "pg_get_functiondef"),
+    *("pg_get_function_arguments", "pg_get_function_result", "pg_get_function_identity_arguments"),
+)
+"""Functions that show how rules, indexes, functions and the like were defined."""
+
 DUCKDB_MISSING: Mapping[str, str] = {
     "pg_get_userbyid": "CURRENT_USER",
     **dict.fromkeys(
         (
-            *("pg_get_ruledef", "pg_get_triggerdef", "pg_get_partkeydef", "pg_get_indexdef"),
-            *("pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns", "pg_get_functiondef"),
-            *("pg_get_function_arguments", "pg_get_function_result", "pg_get_function_identity_arguments"),
+            *_DEFINITION_FUNCTIONS,
             *("pg_encoding_to_char", "pg_relation_is_publishable", "has_type_privilege"),
         ),
         "NULL",
@@ -210,21 +211,8 @@ PRIVILEGES: Mapping[str, tuple[int, Shown, str]] = {
 HARMLESS = frozenset(
     {
         *("format_type", "obj_description", "col_description", "shobj_description"),
-        *(
-            "pg_get_userbyid",
-            "pg_get_expr",
-            "pg_get_viewdef",
-            "pg_get_ruledef",
-            "pg_get_triggerdef",
-            "pg_get_partkeydef",
-        ),
-        *("pg_get_indexdef", "pg_get_constraintdef", "pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns"),
-        *(
-            "pg_get_function_arguments",
-            "pg_get_function_result",
-            "pg_get_function_identity_arguments",
-            "pg_get_functiondef",
-        ),
+        *("pg_get_userbyid", "pg_get_expr", "pg_get_viewdef", "pg_get_constraintdef"),
+        *_DEFINITION_FUNCTIONS,
         *("pg_type_is_visible", "pg_function_is_visible", "pg_collation_is_visible", "pg_operator_is_visible"),
         *("pg_encoding_to_char", "pg_is_other_temp_schema", "pg_my_temp_schema", "pg_backend_pid", "pg_typeof"),
         *("pg_partition_ancestors", "pg_relation_is_publishable", "pg_has_role"),

@@ -32,16 +32,10 @@ def members_of_groups(query: ModelQuery) -> ModelQuery | None:
         return None
     keys = dict.fromkeys((*query.keys, *map(argument_of, query.members)))
     return replace(
-        query,
+        query.without_clauses_on_groups(),
         keys=tuple(keys),
         members=(),
         outputs=tuple(Output(f"key {place}", ref(Ref.KEY, place)) for place in range(len(keys))),
-        subqueries=(),
-        having=None,
-        order_by=(),
-        limit=None,
-        offset=None,
-        is_distinct=False,
     )
 
 

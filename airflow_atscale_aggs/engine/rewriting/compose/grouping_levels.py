@@ -29,15 +29,9 @@ def level_queries(query: ModelQuery) -> tuple[ModelQuery, ...]:
     required_joins = tuple(dict.fromkeys(at for key in query.keys for at in references(key, Ref.ATTRIBUTE)))
     return tuple(
         replace(
-            query,
+            query.without_clauses_on_groups(),
             keys=tuple(query.keys[key_place] for key_place in places),
             outputs=tuple(_outputs(query, places)),
-            subqueries=(),
-            having=None,
-            order_by=(),
-            limit=None,
-            offset=None,
-            is_distinct=False,
             sets=(),
             groupings=(),
             required_joins=required_joins,
