@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
+from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "airflow_atscale_aggs")
@@ -163,11 +163,3 @@ class AggregateDefinition:
     def part_name(self, part: FactPart) -> str:
         """``Q2``, or ``Q2 (web_sales)`` when there are several parts."""
         return self.name if len(self.parts) == 1 else f"{self.name} ({part.fact})"
-
-    def has_exact_distinct(self) -> bool:
-        """True when a measure is exact only at the very grain stored."""
-        return not all(part.has_only_rollups() for part in self.parts)
-
-    def row_counts_only(self) -> bool:
-        """True for an aggregate that stores nothing but row counts: dimension-only, or attributes of one fact."""
-        return all(m.function is StoredFunction.COUNT_ROWS for part in self.parts for m in part.measures)

@@ -49,7 +49,6 @@ class _DefinitionDocument(msgspec.Struct, kw_only=True, omit_defaults=True, gc=F
 _definition_document_decoder = msgspec.json.Decoder(_DefinitionDocument)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _step_decoder = msgspec.json.Decoder(BuildStep)
-_definition_decoder = msgspec.json.Decoder(AggregateDefinition)
 _datasets_decoder = msgspec.json.Decoder(dict[str, Dataset])
 _verified_decoder = msgspec.json.Decoder(Verified)
 _query_decoder = msgspec.json.Decoder(QueryRecord)
@@ -76,11 +75,6 @@ def decode_step(document: bytes) -> BuildStep:
 def encode_definition(definition: AggregateDefinition) -> bytes:
     """A definition as JSON."""
     return _encode(definition)
-
-
-def decode_definition(document: bytes) -> AggregateDefinition:
-    """The definition of a document."""
-    return _definition_decoder.decode(document)
 
 
 class DefinitionEncoder:

@@ -34,7 +34,6 @@ from airflow_atscale_aggs.engine.registry.documents import (
     DefinitionDecoder,
     DefinitionEncoder,
     decode_datasets,
-    decode_definition,
     decode_step,
     encode_datasets,
     encode_definition,
@@ -197,8 +196,9 @@ def test_documents_survive_the_round_trip() -> None:
     definition = _definition("größe")
     datasets = {"sales": Dataset(name="sales", table="sales", columns={}, where="a.yml:1")}
 
-    assert decode_definition(encode_definition(definition)) == definition
-    assert decode_definition(encode_definition(definition)).fingerprint == definition.fingerprint
+    decoded = DefinitionDecoder(dict).decode(encode_definition(definition))
+    assert decoded == definition
+    assert decoded.fingerprint == definition.fingerprint
     assert decode_step(encode_step(_step(definition, 0))) == _step(definition, 0)
     assert decode_datasets(encode_datasets(datasets)) == datasets
 

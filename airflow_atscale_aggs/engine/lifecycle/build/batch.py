@@ -100,7 +100,7 @@ def begin_batch(
 
     The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner fell
     silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the same
-    (`resuming.why_not_resumed`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
+    (`resume.why_not_resumed`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
     retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A request that another
     owner's batch answers already begins none: requests that come while a batch runs become one further batch.
 

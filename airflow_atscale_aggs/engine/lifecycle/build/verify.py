@@ -1,6 +1,6 @@
 """Verified on demand: do the aggregates that serve now agree with their facts?
 
-A build compares what it made with the facts of its own snapshot (`comparing`). Here the tables that serve are compared with
+A build compares what it made with the facts of its own snapshot (`compare`). Here the tables that serve are compared with
 the facts of today: they may be right and behind, when the facts have changed since the build.
 """
 

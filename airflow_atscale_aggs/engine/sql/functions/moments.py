@@ -18,7 +18,6 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     UNTYPED,
     WHOLE,
     Kind,
-    SqlType,
     Value,
 )
 from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast
@@ -188,5 +187,4 @@ def date_of(value: Value, node: exp.Expression, t: Translating) -> Value:
     return value
 
 
-TIME_TYPE = SqlType(Kind.TIME)
 HANDLERS: Handlers = {exp.Interval: _interval}

@@ -12,7 +12,6 @@ from airflow_atscale_aggs.engine.sql.functions.types import BOOLEAN, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import call, text
 
 _ESCAPE = "\\"
-_SIMILAR_SPECIAL = frozenset("|*+?{}()[]")
 _RE2_SPECIAL = frozenset(".^$\\")
 
 
