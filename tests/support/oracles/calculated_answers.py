@@ -142,7 +142,7 @@ class _Asker:
             *(one.part for one in self._instances),
         ]
         facts = prove(self._database, needed, self._sources)
-        claims = {claim for one in calendars for claim in one.asked}
+        claims = {claim for one in calendars for claim in one.all_claims}
         facts = prove_claims(self._database, facts, sorted(claims), self._sources)
         parts = tuple(_proven(one, facts) for one in parts)
         found = [("facts", self._run(query, parts, facts, None))]
