@@ -161,7 +161,7 @@ def _hierarchies_are_believed(patch: pytest.MonkeyPatch) -> None:
         )
 
     patch.setattr(aggregate_index.InstanceIndex, "find", believing(aggregate_index.InstanceIndex.find))
-    patch.setattr(aggregate_index, "why_not", believing(miss.explain_miss))
+    patch.setattr(aggregate_index, "explain_miss", believing(miss.explain_miss))
 
 
 def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
