@@ -35,7 +35,8 @@ from airflow_atscale_aggs.engine.aggregates.exported import (
     write_export,
 )
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import export_definitions, import_definitions
+from airflow_atscale_aggs.engine.lifecycle.transfer.export import export_definitions
+from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths

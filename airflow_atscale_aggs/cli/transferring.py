@@ -14,7 +14,7 @@ from airflow_atscale_aggs.cli.teaching import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
-    from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import ImportReport
+    from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import ImportReport
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 
@@ -29,7 +29,7 @@ def export(ctx: click.Context, /, model: str, file: str, **connection: str | Non
     Use it to take what one system has learnt to another one with the same model. FILE is a path, or a URL such as
     s3://bucket/retail.json. User-defined aggregates are part of the model and are not in it.
     """
-    from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import export_definitions
+    from airflow_atscale_aggs.engine.lifecycle.transfer.export import export_definitions
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     with workspace(ctx, connection) as place:
@@ -53,7 +53,7 @@ def import_(
     Use it where the same model (the same ModelID) is deployed, of the same version of this program or a newer one. What exists
     already is told as a duplicate and left alone, so the same file may be imported again.
     """
-    from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import import_definitions
+    from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import import_definitions
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
     data = _read_file(file)

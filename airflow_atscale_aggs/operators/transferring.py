@@ -13,7 +13,7 @@ from airflow_atscale_aggs.operators.triggering import batch_result, batch_run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import ImportReport
+    from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import ImportReport
 
 IMPORTED = "imported"
 """XCom key of an import: number of definitions by outcome, and the names of those that are built."""
@@ -39,7 +39,7 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Export."""
-        from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import export_definitions
+        from airflow_atscale_aggs.engine.lifecycle.transfer.export import export_definitions
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
         from airflow_atscale_aggs.hooks.object_storage import open_filesystem
         from airflow_atscale_aggs.signals.signal import without_password
@@ -95,7 +95,7 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Import; the task fails for good when the file is refused."""
-        from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import import_definitions
+        from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import import_definitions
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
         from airflow_atscale_aggs.signals.signal import without_password
 

@@ -18,7 +18,8 @@ from airflow_atscale_aggs.engine.errors import ImportRefusedError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
-from airflow_atscale_aggs.engine.lifecycle.transfer.transfer import ImportReport, export_definitions, import_definitions
+from airflow_atscale_aggs.engine.lifecycle.transfer.export import export_definitions
+from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import ImportReport, import_definitions
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from tests.conftest import PostgresDatabase
 from tests.support.stars import tiny_star

@@ -1,1 +1,1 @@
-"""System-defined definitions travel to another system by a file."""
+"""Move system-defined definitions to another system by a file."""
