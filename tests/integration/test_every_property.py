@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError
-from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import tell_not_honoured
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import check_support
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.honoured import PROPERTY_TREATMENTS, Treatment
@@ -347,14 +348,18 @@ def _outcome(files: Mapping[str, str]) -> list[str]:
     found = read_model_folder(folder)
     resolver = ModelResolver(found)
     told: list[str] = []
+    models: list[SemanticModel] = []
     for name in model_names(found):
         model = resolver.resolve(name)
         told += _told(model)
         told.append(repr(define_user_aggregates(model, JoinPaths(model), found.issues)))
         told.append(repr(settings_of(name, found)))
         told += [sql for query in _QUERIES if f"FROM {name}" in query for sql in _answer(model, query)]
-        tell_not_honoured([model], found.issues)
-    check_settings(model_names(found), found)
+        models.append(model)
+    checked = CheckInput(
+        folder=found, names=model_names(found), models=models, physical={}, dialect=dialect_named("postgres")
+    )
+    found.issues.add((*check_support(checked), *check_settings(checked)))
     return [*told, *map(str, found.issues.all())]
 
 

@@ -63,6 +63,10 @@ class IssueList:
         """Note a warning at ``file:line``."""
         self._add(where, Severity.WARNING, code, message)
 
+    def add(self, issues: Iterable[ModelIssue]) -> None:
+        """Note issues that a check has returned."""
+        self._issues |= dict.fromkeys(issues)
+
     def add_unresolved_reference(
         self,
         where: str,

@@ -1,1 +1,1 @@
-"""Defined: a folder of SML is read, checked against the warehouse, and recorded."""
+"""Deploy a folder of SML: read it, check it against the warehouse, and record it."""

@@ -1,69 +1,93 @@
-"""Defined: what deploy says about what is written in a model and cannot be said in SQL.
+"""Check default members, empty members and calculations: can they be said in SQL?
 
-Needs an SQL library, which models without any of it need not wait for.
+This module needs an SQL library. Models without any of these do not import it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, find_column_type, table_key
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
-from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.model.validation import IssueList
+from airflow_atscale_aggs.engine.model.semantic_model import DefaultMember, Dimension, Hierarchy, SemanticModel
+from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import find_untranslatable
 from airflow_atscale_aggs.engine.rewriting.split.member_rules import read_default
 from airflow_atscale_aggs.engine.sql.empty_members import mismatch, typed_literal
 
 
-def tell_members(model: SemanticModel, paths: JoinPaths, physical: PhysicalTables, issues: IssueList) -> None:
-    """A warning for each default member that is not read and each empty member of another type than its column."""
-    for dimension in model.dimensions.values():
-        for hierarchy in dimension.hierarchies:
-            if hierarchy.default_member is None:
-                continue
-            try:
-                name, tests = read_default(dimension, hierarchy, hierarchy.default_member)
-            except UnsupportedQueryError as error:
-                message = f"{error.reason}; queries that name no level of it are refused"
-                issues.warning(hierarchy.default_member.where, "default-member", message)
-                continue
-            attribute = dimension.attributes[name]
-            dataset = model.datasets.get(attribute.dataset)
-            for column, text in tests:
-                kind = _type_of(dataset, column or attribute.name_column, physical) if dataset is not None else ""
-                if kind and typed_literal(text, kind) is None:
-                    message = (
-                        f"the default member of hierarchy `{hierarchy.name}` is `{text}`, which is no value of column "
-                        f"`{column or attribute.name_column}` ({kind}); queries that name no level of it fail"
-                    )
+def check_default_members(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """A warning for each default member that cannot be read, or whose value does not fit its column."""
+    issues = IssueList()
+    for model in checked.models:
+        for dimension in model.dimensions.values():
+            for hierarchy in dimension.hierarchies:
+                if hierarchy.default_member is None:
+                    continue
+                for message in _default_problems(
+                    model, dimension, hierarchy, hierarchy.default_member, checked.physical
+                ):
                     issues.warning(hierarchy.default_member.where, "default-member", message)
-    found = {
-        bound.attribute.name: bound for fact in model.fact_datasets for bound in paths.attributes_of(fact).values()
-    }
-    for bound in found.values():
-        dataset = model.datasets.get(bound.dataset)
-        if bound.empty is None or dataset is None:
-            continue
-        kind = _type_of(dataset, bound.name_column, physical)
-        if typed_literal(bound.empty.name, kind) is None:
-            reason, remedy = mismatch(bound, bound.empty.name, bound.name_column, kind)
-            where = model.dimensions[bound.attribute.role.dimension].attributes[bound.attribute.name].where
-            issues.warning(
-                where, "empty-member-type", f"{reason}; queries that use the attribute are refused. {remedy}"
+    return issues.all()
+
+
+def _default_problems(
+    model: SemanticModel, dimension: Dimension, hierarchy: Hierarchy, member: DefaultMember, physical: PhysicalTables
+) -> Iterator[str]:
+    """What is wrong with one default member, one sentence each."""
+    try:
+        name, tests = read_default(dimension, hierarchy, member)
+    except UnsupportedQueryError as error:
+        yield f"{error.reason}; queries that name no level of it are refused"
+        return
+    attribute = dimension.attributes[name]
+    dataset = model.datasets.get(attribute.dataset)
+    for column, text in tests:
+        kind = _type_of(dataset, column or attribute.name_column, physical) if dataset is not None else ""
+        if kind and typed_literal(text, kind) is None:
+            yield (
+                f"the default member of hierarchy `{hierarchy.name}` is `{text}`, which is no value of column "
+                f"`{column or attribute.name_column}` ({kind}); queries that name no level of it fail"
             )
 
 
+def check_empty_members(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """A warning for each empty member whose name does not fit the type of its column."""
+    issues = IssueList()
+    for model in checked.models:
+        paths = JoinPaths(model)
+        attributes = {
+            bound.attribute.name: bound for fact in model.fact_datasets for bound in paths.attributes_of(fact).values()
+        }
+        for bound in attributes.values():
+            dataset = model.datasets.get(bound.dataset)
+            if bound.empty is None or dataset is None:
+                continue
+            kind = _type_of(dataset, bound.name_column, checked.physical)
+            if typed_literal(bound.empty.name, kind) is None:
+                reason, remedy = mismatch(bound, bound.empty.name, bound.name_column, kind)
+                where = model.dimensions[bound.attribute.role.dimension].attributes[bound.attribute.name].where
+                message = f"{reason}; queries that use the attribute are refused. {remedy}"
+                issues.warning(where, "empty-member-type", message)
+    return issues.all()
+
+
 def _type_of(dataset: Dataset, column: str, physical: PhysicalTables) -> str:
-    """In lower case; empty when nobody tells."""
+    """The type of a column in lower case; empty when it is unknown."""
     key = table_key(dataset)
     declared = dataset.columns.get(column)
-    told = find_column_type(dataset, column, physical.get(key, {}) if key is not None else {})
-    return (told or (declared.data_type if declared else "") or "").casefold()
+    physical_type = find_column_type(dataset, column, physical.get(key, {}) if key is not None else {})
+    return (physical_type or (declared.data_type if declared else "") or "").casefold()
 
 
-def tell_untranslated(model: SemanticModel, paths: JoinPaths, issues: IssueList) -> None:
-    """A warning for each, where it is written; nothing else is kept from anybody."""
-    for calculation, reason in find_untranslatable(model, SurfaceNames(model, paths)):
-        message = f"calculation `{calculation.name}` will not be answered: {reason}; its base metrics will"
-        issues.warning(calculation.where, "untranslated-calculation", message)
+def check_calculations(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """A warning for each calculation that cannot be translated to SQL. Its base metrics can still be asked."""
+    issues = IssueList()
+    for model in (model for model in checked.models if model.calculations):
+        for calculation, reason in find_untranslated(model, SurfaceNames(model, JoinPaths(model))):
+            message = f"calculation `{calculation.name}` will not be answered: {reason}; its base metrics will"
+            issues.warning(calculation.where, "untranslated-calculation", message)
+    return issues.all()

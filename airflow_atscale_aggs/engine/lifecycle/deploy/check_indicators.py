@@ -1,41 +1,39 @@
-"""Defined: incremental indicators are compared with what the warehouse's columns really are.
+"""Check the types of incremental indicators in the warehouse, and their grace periods.
 
 Source: AtScale, "About Incremental Rebuilds": supported incremental indicator types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from airflow_atscale_aggs.engine.aggregates.indicator import parse_grace_period
 from airflow_atscale_aggs.engine.errors import DefinitionError
-from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables
-from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
+from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
 from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_type, is_finer_than_kept, type_problem
 from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 
 
-def check_indicators(
-    datasets: Mapping[str, Dataset], physical: PhysicalTables, dialect: Dialect, issues: IssueList
-) -> None:
-    """Note indicators of a type that cannot be one, and grace periods that are none, as errors.
+def check_indicators(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """Errors for indicators of a type that cannot be one, and for grace periods that cannot be read.
 
-    What cannot be told, because the table is not there yet or could not be asked for, is a warning: a batch looks again.
-
-    Args:
-        datasets: those with an indicator, by name.
+    Where the type is unknown, because the table does not exist yet or the warehouse did not answer, there is a warning. The
+    next batch checks it again.
     """
-    sources = Sources(datasets, physical, dialect)
-    for name, dataset in datasets.items():
-        _check_grace(dataset, issues)
-        try:
-            source = sources[name]
-        except DefinitionError as error:
-            message = f"the incremental indicator of dataset `{name}` could not be checked: {error.explanation}"
-            issues.warning(dataset.where, "indicator-not-checked", message)
-            continue
-        _check_type(source, issues)
+    issues = IssueList()
+    for model in checked.models:
+        datasets = {name: dataset for name, dataset in model.datasets.items() if dataset.incremental is not None}
+        sources = Sources(datasets, checked.physical, checked.dialect)
+        for name, dataset in datasets.items():
+            _check_grace(dataset, issues)
+            try:
+                source = sources[name]
+            except DefinitionError as error:
+                message = f"the incremental indicator of dataset `{name}` could not be checked: {error.explanation}"
+                issues.warning(dataset.where, "indicator-not-checked", message)
+                continue
+            _check_type(source, issues)
+    return issues.all()
 
 
 def _check_grace(dataset: Dataset, issues: IssueList) -> None:

@@ -1,47 +1,48 @@
-"""Defined: what deploy says about a model that queries or builds will refuse by name, or that has no effect here.
+"""Check for parts of a model that queries or builds will refuse by name, or that have no effect in this version.
 
-Warnings stop nothing: the rest of the model is usable.
+All issues are warnings: the rest of the model is usable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, SemanticModel
-from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
-from airflow_atscale_aggs.engine.sql.dialects import Dialect
+from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
+from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
 
 
-def tell_unusable(
-    models: Iterable[SemanticModel], physical: PhysicalTables, dialect: Dialect, issues: IssueList
-) -> None:
-    """Columns that are not there, measures that no warehouse has, names that the warehouse takes for one."""
-    for model in models:
-        for wanted in _wanted(model):
-            dataset = model.datasets.get(wanted.dataset)
+def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """Warnings for columns that do not exist, and for metrics that no warehouse can measure."""
+    issues = IssueList()
+    for model in checked.models:
+        for use in _column_uses(model):
+            dataset = model.datasets.get(use.dataset)
             if dataset is None:
                 continue
-            kind, missing = _looked_up(dataset, wanted.column, physical)
+            kind, missing = _look_up(dataset, use.column, checked.physical)
             if missing:
-                message = f"{wanted.who} uses column `{wanted.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
-                issues.warning(wanted.where, "missing-column", message)
-            reason = explain_unmeasurable(wanted.method, kind, dialect.unmeasured)
+                message = f"{use.who} uses column `{use.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
+                issues.warning(use.where, "missing-column", message)
+            reason = why_not_measured(use.method, kind, checked.dialect.unmeasured)
             if reason:
-                message = f"{wanted.who} measures column `{wanted.column}` of dataset `{dataset.name}`, but {reason}; it is refused"
-                issues.warning(wanted.where, "not-measurable", message)
-        _tell_long_names(model, dialect, issues)
+                message = (
+                    f"{use.who} measures column `{use.column}` of dataset `{dataset.name}`, but {reason}; it is refused"
+                )
+                issues.warning(use.where, "not-measurable", message)
+    return issues.all()
 
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A column that something of a model needs; ``method`` is that of a metric."""
+class _ColumnUse:
+    """A column that a part of a model uses. ``method`` is the calculation method of a metric, else empty."""
 
     who: str
     dataset: str
@@ -50,34 +51,36 @@ class _Wanted:
     method: str = ""
 
 
-def _wanted(model: SemanticModel) -> Iterator[_Wanted]:
+def _column_uses(model: SemanticModel) -> Iterator[_ColumnUse]:
     for metric in model.metrics.values():
         who = f"metric `{metric.name}`"
-        yield _Wanted(who, metric.dataset, metric.column, metric.where, metric.calculation_method)
+        yield _ColumnUse(who, metric.dataset, metric.column, metric.where, metric.calculation_method)
     for dimension in model.dimensions.values():
         for attribute in dimension.attributes.values():
-            yield from _of_attribute(attribute)
+            yield from _uses_of_attribute(attribute)
         for edge in dimension.relationships:
             who = f"relationship `{edge.name}`" if edge.name else f"a relationship of dimension `{dimension.name}`"
             for column in edge.from_columns:
-                yield _Wanted(who, edge.from_dataset, column, edge.where)
+                yield _ColumnUse(who, edge.from_dataset, column, edge.where)
     for relationship in model.relationships:
         for column in relationship.from_columns:
-            yield _Wanted(f"relationship `{relationship.name}`", relationship.from_dataset, column, relationship.where)
+            yield _ColumnUse(
+                f"relationship `{relationship.name}`", relationship.from_dataset, column, relationship.where
+            )
 
 
-def _of_attribute(attribute: Attribute) -> Iterator[_Wanted]:
+def _uses_of_attribute(attribute: Attribute) -> Iterator[_ColumnUse]:
     who = f"attribute `{attribute.name}`"
     if attribute.dataset:
         for column in dict.fromkeys((*attribute.key_columns, attribute.name_column)):
-            yield _Wanted(who, attribute.dataset, column, attribute.where)
+            yield _ColumnUse(who, attribute.dataset, column, attribute.where)
     for shared in attribute.shared:
         for column in dict.fromkeys((*shared.key_columns, shared.name_column)):
-            yield _Wanted(who, shared.dataset, column, attribute.where)
+            yield _ColumnUse(who, shared.dataset, column, attribute.where)
 
 
-def _looked_up(dataset: Dataset, name: str, physical: PhysicalTables) -> tuple[str, str]:
-    """(type in lower case, why it is missing) of a column; both empty where nobody tells."""
+def _look_up(dataset: Dataset, name: str, physical: PhysicalTables) -> tuple[str, str]:
+    """(type in lower case, why it is missing) of a column; both are empty where nothing is known of it."""
     declared = dataset.columns.get(name) or _without_case(name, dataset.columns)
     kind = (declared.data_type or "").casefold() if declared else ""
     if declared is not None and (declared.variants or declared.parent_column):
@@ -87,51 +90,58 @@ def _looked_up(dataset: Dataset, name: str, physical: PhysicalTables) -> tuple[s
     if columns is None:
         is_listed = declared is not None or not dataset.columns
         return kind, "" if is_listed else "which its column list does not have"
-    told = columns.get(name) or _without_case(name, columns)
-    if told is None:
+    physical_type = columns.get(name) or _without_case(name, columns)
+    if physical_type is None:
         return kind, f"which table `{'.'.join(part for part in key or () if part)}` does not have"
-    return told.casefold(), ""
+    return physical_type.casefold(), ""
 
 
 def _without_case(name: str, values: Mapping[str, _Value]) -> _Value | None:
+    """The value of a name that is spelled the same but for its case; None when there is none."""
     folded = name.casefold()
-    return next((value for known, value in values.items() if known.casefold() == folded), None)
+    return next((value for key, value in values.items() if key.casefold() == folded), None)
 
 
-def _tell_long_names(model: SemanticModel, dialect: Dialect, issues: IssueList) -> None:
-    """Names that are one to a warehouse which cuts them."""
-    places = {metric.name: metric.where for metric in model.metrics.values()}
-    places |= {calculation.name: calculation.where for calculation in model.calculations.values()}
-    for dimension in model.dimensions.values():
-        places |= {attribute.name: attribute.where for attribute in dimension.attributes.values()}
-    first: dict[bytes, str] = {}
-    for name, where in places.items():
-        shown = model.query_names.get(name, name).encode()
-        if len(shown) <= dialect.max_identifier:
-            continue
-        other = first.setdefault(shown[: dialect.max_identifier], name)
-        if other != name:
-            message = (
-                f"`{name}` and `{other}` share their first {dialect.max_identifier} bytes, of which {dialect.name} keeps no "
-                "more: give one of them another name by `overrides`, or an alias in every query"
-            )
-            issues.warning(where, "long-names", message)
+def check_long_names(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """Warnings for names that a warehouse takes for the same, because it cuts long names off."""
+    issues = IssueList()
+    for model in checked.models:
+        places = {metric.name: metric.where for metric in model.metrics.values()}
+        places |= {calculation.name: calculation.where for calculation in model.calculations.values()}
+        for dimension in model.dimensions.values():
+            places |= {attribute.name: attribute.where for attribute in dimension.attributes.values()}
+        first: dict[bytes, str] = {}
+        for name, where in places.items():
+            shown = model.query_names.get(name, name).encode()
+            if len(shown) <= checked.dialect.max_identifier:
+                continue
+            other = first.setdefault(shown[: checked.dialect.max_identifier], name)
+            if other != name:
+                message = (
+                    f"`{name}` and `{other}` share their first {checked.dialect.max_identifier} bytes, of which {checked.dialect.name} keeps no "
+                    "more: give one of them another name by `overrides`, or an alias in every query"
+                )
+                issues.warning(where, "long-names", message)
+    return issues.all()
 
 
-def tell_not_honoured(models: Iterable[SemanticModel], issues: IssueList) -> None:
-    """What SML says and this version does not do, where it would change an answer."""
-    for model in models:
+def check_support(checked: CheckInput) -> tuple[ModelIssue, ...]:
+    """Warnings for what SML says and this version does not do, where it would change an answer."""
+    issues = IssueList()
+    for model in checked.models:
         for metric in model.metrics.values():
-            said = metric.semi_additive
-            if said is None or (said.position in {"first", "last"} and len(said.relationships) == 1):
+            semi_additive = metric.semi_additive
+            if semi_additive is None or (
+                semi_additive.position in {"first", "last"} and len(semi_additive.relationships) == 1
+            ):
                 continue
             message = (
-                f"metric `{metric.name}` is semi-additive by `{said.position}` of {len(said.relationships)} relationships; only the first or last "
+                f"metric `{metric.name}` is semi-additive by `{semi_additive.position}` of {len(semi_additive.relationships)} relationships; only the first or last "
                 "member along one relationship is answered, so queries that name it are refused"
             )
             issues.warning(metric.where, "not-honoured", message)
         for group in model.calculation_groups:
-            names = ", ".join(f"`{name}`" for name in group.members)
+            names = ", ".join(f"`{member}`" for member in group.members)
             message = (
                 f"calculation group `{group.name}` of dimension `{group.dimension}` is not applied; queries that name it or "
                 f"its members ({names}) are refused"
@@ -142,12 +152,4 @@ def tell_not_honoured(models: Iterable[SemanticModel], issues: IssueList) -> Non
                 if hierarchy.filter_empty not in {"yes", "no", "always"}:
                     message = f"`filter_empty` of hierarchy `{hierarchy.name}` is `{hierarchy.filter_empty}`, none of `yes`, `no`, `always`; it is taken for `yes`"
                     issues.warning(dimension.where, "unknown-value", message)
-
-
-def has_member_rules(model: SemanticModel) -> bool:
-    """Whether a model has default or empty members."""
-    return any(
-        any(hierarchy.default_member is not None for hierarchy in dimension.hierarchies)
-        or any(attribute.empty is not None for attribute in dimension.attributes.values())
-        for dimension in model.dimensions.values()
-    )
+    return issues.all()

@@ -1,4 +1,4 @@
-"""Defined: a folder of SML is deployed; its user-defined aggregates appear, change, or retire, predicted ones are revised.
+"""Deploy a folder of SML: user-defined aggregates appear, change or retire with it, and predicted ones are revised.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Defined, Deleted (user-defined tables).
 """
@@ -15,13 +15,8 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind, why_undefinable
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import InvalidModelError, UnknownNameError, near_names
-from airflow_atscale_aggs.engine.lifecycle.deploy.check_joins import read_columns, tell_refused_joins
-from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import (
-    has_member_rules,
-    tell_not_honoured,
-    tell_unusable,
-)
-from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
+from airflow_atscale_aggs.engine.lifecycle.deploy.checks import run_checks
+from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import settings_of
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, read_model_folder
@@ -29,7 +24,7 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.reach import files_behind
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 
@@ -68,80 +63,63 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
         InvalidModelError: the SML has errors; carries every issue found.
         UnknownNameError: there is no model of that name; carries near names.
     """
-    found = read_model_folder(folder)
-    deployments = _deployments(workspace.registry, found, model)
-    _check_columns(workspace, [one for _, one in deployments], found.issues)
+    model_folder = read_model_folder(folder)
+    names = model_names(model_folder)
+    pairs = _make_deployments(workspace.registry, model_folder, names, model)
+    deployments, models = [deployment for deployment, _ in pairs], [resolved for _, resolved in pairs]
+    model_folder.issues.add(run_checks(workspace, model_folder, names, models))
     if model is not None:
-        found.issues.forgive(files_behind(model, found))
-    issues = found.issues.all()
+        model_folder.issues.forgive(files_behind(model, model_folder))
+    issues = model_folder.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
-    previous = {one.model_id: _previous(workspace.registry, one) for one, _ in deployments}
-    outcomes = workspace.registry.record_deployments([one for one, _ in deployments], now=now)
-    wanted = [
-        (one.model_id, resolved)
-        for one, resolved in deployments
-        if resolved.build_speculative_aggs or _has_predicted(workspace.registry, one.model_id)
+    previous = {deployment.model_id: _previous(workspace.registry, deployment) for deployment in deployments}
+    outcomes = workspace.registry.record_deployments(deployments, now=now)
+    to_predict = [
+        (deployment.model_id, resolved)
+        for deployment, resolved in pairs
+        if resolved.build_speculative_aggs or _has_predicted(workspace.registry, deployment.model_id)
     ]
-    if not wanted:
+    if not to_predict:
         return DeployReport(str(folder), outcomes, issues)
     # Again an SQL library that others need not wait for.
     from airflow_atscale_aggs.engine.lifecycle.advise.predict import predict  # noqa: PLC0415
 
-    predictions = [predict(workspace, it, key, previous=previous[key], now=now) for key, it in wanted]
+    predictions = [
+        predict(workspace, resolved, identity, previous=previous[identity], now=now)
+        for identity, resolved in to_predict
+    ]
     return DeployReport(str(folder), outcomes, issues, tuple(predictions))
-
-
-def _check_columns(workspace: Workspace, models: Sequence[SemanticModel], issues: IssueList) -> None:
-    """What the columns of the warehouse's tables make impossible; tables that are not there yet are no issue of joins."""
-    dialect, physical = workspace.warehouse.dialect, read_columns(workspace, models, issues)
-    tell_refused_joins(models, physical, dialect, issues)
-    tell_unusable(models, physical, dialect, issues)
-    tell_not_honoured(models, issues)
-    for model in models:
-        if has_member_rules(model):
-            # An SQL library, which models without any need not wait for.
-            from airflow_atscale_aggs.engine.lifecycle.deploy.check_calculations import tell_members  # noqa: PLC0415
-
-            tell_members(model, JoinPaths(model), physical, issues)
-    incremental = {
-        name: dataset for one in models for name, dataset in one.datasets.items() if dataset.incremental is not None
-    }
-    if incremental:
-        # An SQL library, which other deployments need not wait for.
-        from airflow_atscale_aggs.engine.lifecycle.deploy.check_indicators import check_indicators  # noqa: PLC0415
-
-        check_indicators(incremental, physical, dialect, issues)
 
 
 def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel | None:
     """The model as it is deployed so far, where prediction will compare."""
-    known = {one.id: one for one in registry.models()}.get(deployment.model_id)
-    if known is None or not _has_predicted(registry, deployment.model_id):
+    record = {record.id: record for record in registry.models()}.get(deployment.model_id)
+    if record is None or not _has_predicted(registry, deployment.model_id):
         return None
-    return read_deployed_model(registry, known)
+    return read_deployed_model(registry, record)
 
 
 def _has_predicted(registry: RegistryReader, identity: str) -> bool:
-    origins = {one.definition.origin for one in registry.definitions(identity)}
+    origins = {record.definition.origin for record in registry.definitions(identity)}
     return DefinitionOrigin.PREDICTION_DEFINED in origins
 
 
-def _deployments(
-    registry: RegistryReader, found: ModelFolder, model: str | None
+def _make_deployments(
+    registry: RegistryReader, folder: ModelFolder, names: Sequence[str], model: str | None
 ) -> list[tuple[Deployment, SemanticModel]]:
-    names = model_names(found)
+    """What is to be recorded of each model that is deployed, and the model itself."""
     if model is not None and model not in names:
-        if (not names or model in found.issues.broken) and any(issue.is_error for issue in found.issues.all()):
-            raise InvalidModelError(found.folder, found.issues.all())
+        if (not names or model in folder.issues.broken) and any(issue.is_error for issue in folder.issues.all()):
+            raise InvalidModelError(folder.folder, folder.issues.all())
         raise UnknownNameError("model", model, near_names(model, names))
-    resolver = ModelResolver(found)
-    content, content_hash = found.to_bytes(), found.content_hash()
+    resolver = ModelResolver(folder)
+    content, content_hash = folder.to_bytes(), folder.content_hash()
     deployments, models = [], []
     for name in names if model is None else (model,):
         resolved = resolver.resolve(name)
         identity, paths = model_id(resolved.catalog, resolved.name), JoinPaths(resolved)
-        as_now, left = _system_defined(registry, identity, resolved, paths)
+        rebound_definitions, reasons_by_id = _system_definitions(registry, identity, resolved, paths)
         deployments.append(
             Deployment(
                 model_id=identity,
@@ -152,30 +130,22 @@ def _deployments(
                 content=content,
                 content_hash=content_hash,
                 datasets=resolved.datasets,
-                definitions=define_user_aggregates(resolved, paths, found.issues),
-                settings=settings_of(name, found),
-                rebound=as_now,
-                left=left,
+                definitions=define_user_aggregates(resolved, paths, folder.issues),
+                settings=settings_of(name, folder),
+                rebound=rebound_definitions,
+                left=reasons_by_id,
                 perspectives=tuple(resolved.perspectives),
             )
         )
         models.append(resolved)
-        if resolved.calculations:
-            # An SQL library, which models without any need not wait for.
-            from airflow_atscale_aggs.engine.lifecycle.deploy.check_calculations import tell_untranslated  # noqa: PLC0415
-
-            tell_untranslated(resolved, paths, found.issues)
-    check_settings(names, found)
-    if not names:
-        found.issues.error(found.folder, "no-model", "the folder holds no model to deploy")
     return list(zip(deployments, models, strict=True))
 
 
-def _system_defined(
+def _system_definitions(
     registry: RegistryReader, identity: str, model: SemanticModel, paths: JoinPaths
 ) -> tuple[tuple[AggregateDefinition, ...], dict[str, str]]:
-    """Definitions that no person made: those that look otherwise in the new model, and those that it has no more."""
-    as_now, left = [], {}
+    """The system-defined definitions that the new model changes, and why others cannot stay, by id."""
+    rebound_definitions, reasons_by_id = [], {}
     for record in registry.definitions(identity, include_retired=True):
         definition = record.definition
         if not definition.origin.is_system_defined:
@@ -183,7 +153,7 @@ def _system_defined(
         why = why_undefinable(definition, model, paths)
         again = rebind(definition, paths)
         if why:
-            left[definition.id] = why
+            reasons_by_id[definition.id] = why
         elif again is not None and again != definition:
-            as_now.append(again)
-    return tuple(as_now), left
+            rebound_definitions.append(again)
+    return tuple(rebound_definitions), reasons_by_id

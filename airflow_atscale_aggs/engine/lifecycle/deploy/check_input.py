@@ -1,0 +1,33 @@
+"""What every check of a deployment is given, and how it returns what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from airflow_atscale_aggs.engine.model.datasets import PhysicalTables
+from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder
+from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
+from airflow_atscale_aggs.engine.sql.dialects import Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckInput:
+    """A folder that is about to be deployed, and the warehouse that its models stand on.
+
+    Attributes:
+        names: of all models of the folder, whether they are deployed or not.
+        models: those that are deployed now.
+        physical: columns of the tables behind the models' datasets; a table that is not in the warehouse is absent.
+    """
+
+    folder: ModelFolder
+    names: Sequence[str]
+    models: Sequence[SemanticModel]
+    physical: PhysicalTables
+    dialect: Dialect
+
+
+Check = Callable[[CheckInput], tuple[ModelIssue, ...]]
+"""A check returns the issues that it sees, and changes nothing."""
