@@ -1,4 +1,4 @@
-"""Used from now on: all new instances of a batch go live together, or none.
+"""Activate a batch: all of its new instances go live together, or none.
 
 The registry's transaction is the switch; the stable views follow in one warehouse transaction. A process that dies between
 the two leaves ``views_pending`` behind, and whoever comes next switches the views. Old tables stay for a while: queries that
@@ -59,21 +59,27 @@ def activate_batch(
     registry = workspace.registry
     batch = registry.batch(batch_id)
     if batch.status is BatchStatus.DONE:
-        return _switched(workspace, batch)
+        return _switch_and_report(workspace, batch)
     if batch.status is BatchStatus.CANCELLED:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
     check_schema(workspace)
     settings = workspace.settings_of(batch.model_id)
     instances = registry.instances(batch_id=batch_id)
-    registry.give_up([one.id for one in instances if one.id in given_up and one.status not in _BUILT])
-    unbuilt = [one.step.aggregate for one in instances if one.status not in _BUILT and one.id not in given_up]
+    registry.give_up(
+        [instance.id for instance in instances if instance.id in given_up and instance.status not in _BUILT]
+    )
+    unbuilt = [
+        instance.step.aggregate
+        for instance in instances
+        if instance.status not in _BUILT and instance.id not in given_up
+    ]
     if len(unbuilt) > settings.max_failures:
         registry.fail_batch(batch_id, owner=owner, now=now)
         raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     # Rights before anybody reads the new tables.
     registry.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
-    return _switched(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
+    return _switch_and_report(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
 
 
 def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
@@ -89,25 +95,25 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
         Sentences about views that stay as they are, which the batch has among its notes as well.
     """
     active = workspace.registry.active_instances(batch.model_id)
-    shown = [show_task(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
-    gone = _gone_views(workspace, batch.model_id, active)
-    problems = switch(workspace, batch.model_id, [*gone, *shown], patience=patience)
-    notes = _notes(problems)
-    is_pending = any((task.schema, task.view) in problems for task in shown)
-    workspace.registry.record_view_switch(batch.id, notes, is_pending=is_pending)
+    tasks = [show_task(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
+    drop_tasks = _gone_views(workspace, batch.model_id, active)
+    problems = switch(workspace, batch.model_id, [*drop_tasks, *tasks], patience=patience)
+    notes = _describe_problems(problems)
+    is_pending = any((task.schema, task.view) in problems for task in tasks)
+    workspace.registry.views_switched(batch.id, notes, is_pending=is_pending)
     return notes
 
 
 def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, patience: float = 0) -> tuple[str, ...]:
-    """Try again what earlier switches could not do, or what a process that died has left; sentences about what stays."""
+    """Switch the views that earlier switches could not switch, or that a dead process left behind. Returns notes about the rest."""
     pending = workspace.registry.batches_with_pending_views(model_id)
     return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
 
 
 def drop_gone_views(workspace: Workspace, model_id: str) -> tuple[str, ...]:
-    """Drop the stable views of aggregates that have no active instance any more; sentences about those that stay."""
+    """Drop the stable views of aggregates without an active instance. Returns notes about views that stay."""
     gone = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
-    return _notes(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
+    return _describe_problems(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
 
 
 def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:
@@ -115,17 +121,23 @@ def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRe
     if not superseded:
         return []
     schemas = {batch.id: batch.schema for batch in workspace.registry.batches(model_id)}
-    kept = {(schemas[instance.batch_id], instance.step.view) for instance in active}
-    found = {(schemas[one.batch_id], one.step.view): one.step for one in superseded if one.step.drop_view_sql}
-    return [drop_task(step, key[0]) for key, step in sorted(found.items(), key=itemgetter(0)) if key not in kept]
+    serving = {(schemas[instance.batch_id], instance.step.view) for instance in active}
+    step_by_view = {
+        (schemas[instance.batch_id], instance.step.view): instance.step
+        for instance in superseded
+        if instance.step.drop_view_sql
+    }
+    return [
+        drop_task(step, key[0]) for key, step in sorted(step_by_view.items(), key=itemgetter(0)) if key not in serving
+    ]
 
 
-def _notes(problems: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
+def _describe_problems(problems: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
     return tuple(f"{VIEW_NOTE}`{view}` stays as it is: {why}." for (_, view), why in sorted(problems.items()))
 
 
 def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> BatchReport:
-    """Give a batch up: nothing of it goes live, the old instances serve on, `sweep` drops what it built.
+    """Cancel a batch: nothing of it goes live, the old instances go on serving, and `sweep` drops what it built.
 
     Raises:
         NotRegisteredError: no such batch.
@@ -135,7 +147,7 @@ def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> Batch
     return BatchReport(batch, workspace.registry.instances(batch_id=batch_id))
 
 
-def _switched(workspace: Workspace, batch: BatchRecord) -> BatchReport:
+def _switch_and_report(workspace: Workspace, batch: BatchRecord) -> BatchReport:
     if batch.views_pending:
         switch_views(workspace, batch)
         batch = workspace.registry.batch(batch.id)

@@ -1,7 +1,7 @@
-"""Compared before they go live: do the aggregates of a batch show the same facts?
+"""Find out, before a batch goes live, whether all of its aggregates show the same facts.
 
-Each one is built in a snapshot of its own. When rows are loaded while a batch is built, or before one of its aggregates is
-repaired, each is right as of its own moment, and two of them may answer differently. That is told with the batch.
+Each aggregate is built in a snapshot of its own. When rows are loaded while a batch is built, or before one of its aggregates
+is repaired, each aggregate is right as of its own moment, and two of them may answer differently. A note of the batch says so.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
-_Seen = tuple[InstanceRecord, Verification, Totals]
+_SeenTotals = tuple[InstanceRecord, Verification, Totals]
 
 
 def disagreements(workspace: Workspace, batch: BatchRecord, instances: Iterable[InstanceRecord]) -> tuple[str, ...]:
-    """What the built instances of a batch have seen differently, in sentences; nothing where they agree or nobody can tell.
+    """Notes about facts that the built instances of a batch saw differently; none where they agree or it cannot be found out.
 
-    Totals are compared as the builds have noted them. Changes that leave totals as they are show in the marks of the datasets.
+    The totals that the builds have noted are compared. Changes that leave the totals as they are show in the marks of the datasets.
     """
     built = [instance for instance in instances if instance.status is InstanceStatus.DONE]
-    # What derives from another one of the batch shows what that one has seen.
+    # An instance that derives from another one of the batch shows the facts that the other one read.
     readers = [instance for instance in built if instance.source == instance.step.sources[-1].name]
     if len(readers) < 2:  # noqa: PLR2004 - one agrees with itself
         return ()
     with contextlib.suppress(WarehouseError), workspace.warehouse.session() as session:
-        facts = _differing_facts(workspace, session, built)
-        changed = [name for name in changed_datasets(session, batch.sources) if name not in facts]
-        notes = list(facts.values())
+        notes_by_fact = _differing_facts(workspace, session, built)
+        changed = [dataset for dataset in changed_datasets(session, batch.sources) if dataset not in notes_by_fact]
+        notes = list(notes_by_fact.values())
         if changed:
-            names = ", ".join(f"`{name}`" for name in changed)
+            names = ", ".join(f"`{dataset}`" for dataset in changed)
             notes.append(
                 f"{names} changed after this batch was begun: its aggregates may show different states of it. "
                 "Build again for one state."
@@ -48,8 +48,8 @@ def disagreements(workspace: Workspace, batch: BatchRecord, instances: Iterable[
 def _differing_facts(
     workspace: Workspace, session: WarehouseSession, built: Sequence[InstanceRecord]
 ) -> dict[str, str]:
-    """By fact: a sentence about what was seen of it differently."""
-    by_key: dict[str, list[_Seen]] = {}
+    """For each fact that instances saw differently, a sentence about it."""
+    by_key: dict[str, list[_SeenTotals]] = {}
     for instance in built:
         verification = instance.step.of_attempt(instance.attempt).verification
         totals = verification and _totals(workspace, session, instance, verification)
@@ -57,9 +57,9 @@ def _differing_facts(
             by_key.setdefault(facts_key(verification), []).append((instance, verification, totals))
     notes: dict[str, str] = {}
     for group in by_key.values():
-        told = _told(group)
-        if told:
-            notes.setdefault(group[0][0].step.fact, told)
+        note = _describe_disagreement(group)
+        if note:
+            notes.setdefault(group[0][0].step.fact, note)
     return notes
 
 
@@ -76,7 +76,7 @@ def _totals(
         return None
 
 
-def _told(group: Sequence[_Seen]) -> str:
+def _describe_disagreement(group: Sequence[_SeenTotals]) -> str:
     """A sentence about the first measure of which instances saw different totals; empty when there is none."""
     _, verification, first = group[0]
     names = [name for _, _, other in group[1:] if (name := first_disagreement(verification, first, other))]
@@ -87,8 +87,8 @@ def _told(group: Sequence[_Seen]) -> str:
     for instance, _, totals in group:
         if name in totals:
             seen.setdefault(shown(totals[name]), []).append(f"`{instance.step.aggregate}`")
-    told = "; ".join(f"{value} by {', '.join(sorted(who))}" for value, who in seen.items())
+    totals_seen = "; ".join(f"{value} by {', '.join(sorted(who))}" for value, who in seen.items())
     return (
-        f"The aggregates of this batch saw different states of `{verification.fact}`: the total of `{name}` was {told}. "
+        f"The aggregates of this batch saw different states of `{verification.fact}`: the total of `{name}` was {totals_seen}. "
         "Build again for one state."
     )

@@ -1,8 +1,8 @@
-"""Built: one aggregate instance is made by one fenced attempt.
+"""Build one aggregate instance by one fenced attempt.
 
 An attempt is written down before its table exists, builds a table named by instance and attempt, and is marked DONE by
-compare-and-set. Whoever loses that comparison drops its own table: a late zombie can never touch a newer attempt's.
-Before it is DONE a table is compared with its facts, in the snapshot that it was made in.
+compare-and-set. An attempt that loses that comparison drops its own table, so that a late one can never touch the table of
+a newer one. Before an attempt is DONE, its table is compared with its facts in the snapshot in which it was made.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Built, Rebuilt; "How Aggregate Tables Are Populated With Data".
 """
@@ -36,7 +36,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEve
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
     NotComparableError,
-    compare_merged,
+    compare_merged_segments,
     fill_segments,
     reuse_segments,
 )
@@ -59,8 +59,8 @@ class ChosenSource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
-    """What one attempt has made."""
+class _BuildResult:
+    """What one attempt has built."""
 
     parts: BuiltParts
     source: ChosenSource
@@ -68,7 +68,7 @@ class _Built:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _BuildWay:
     """How an attempt makes its table. ``may_reuse``: segments may stay when nothing has changed."""
 
     source: ChosenSource
@@ -140,7 +140,7 @@ def run_attempt(
 ) -> InstanceRecord:
     """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does."""
     step = claim.instance.step
-    tell = _Teller(step, claim.attempt, total, on_event)
+    tell = _EventSender(step, claim.attempt, total, on_event)
     tell("start")
     started = time.monotonic()
     with workspace.warehouse.session() as session:
@@ -149,7 +149,7 @@ def run_attempt(
                 built = _build(workspace, session, claim, settings, tell)
         except (WarehouseError, VerificationError) as error:
             _drop_quietly(session, step)
-            raise _failed(workspace, claim, error, settings, tell) from error
+            raise _record_failure(workspace, claim, error, settings, tell) from error
         seconds = time.monotonic() - started
         try:
             done = workspace.registry.finish_attempt(
@@ -176,8 +176,8 @@ def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str,
     if surroundings is None:
         return {}
     needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
-    known = workspace.warehouse.dialect.session_settings
-    literals = {} if known is None else known.literals
+    session_settings = workspace.warehouse.dialect.session_settings
+    literals = {} if session_settings is None else session_settings.literals
     return {**{name: value for name, value in surroundings.settings.items() if name in needed}, **literals}
 
 
@@ -187,28 +187,30 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
     Row counts are those of the built tables, not estimates; a source that failed or is not there yet is passed over.
     """
     options = instance.step.sources
-    facts = ChosenSource(options[-1], None, None)
+    from_facts = ChosenSource(options[-1], None, None)
     if len(options) == 1:
-        return facts
+        return from_facts
     built = workspace.registry.built_sources(instance.batch_id)
     candidates = [
         ChosenSource(option, *built[option.instance_id])
         for option in options[:-1]
         if option.instance_id is not None and option.instance_id in built
     ]
-    return min(candidates, key=lambda chosen: chosen.rows or 0, default=facts)
+    return min(candidates, key=lambda chosen: chosen.rows or 0, default=from_facts)
 
 
-def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: _Teller) -> _Built:
+def _build(
+    workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: _EventSender
+) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
 
-    What is undecided about a table from another aggregate is decided by building from the facts; what is undecided even
-    then, because the warehouse cannot compute the comparison, is told, and the table made without it.
+    Where the comparison of a table that was built from another aggregate is undecided, the table is built from the facts. Where
+    it is undecided even then, because the warehouse cannot compute the comparison, the table is built without a comparison.
     """
-    chosen = choose_source(workspace, claim.instance)
-    facts = ChosenSource(claim.instance.step.sources[-1], None, None)
+    source_chosen = choose_source(workspace, claim.instance)
+    from_facts = ChosenSource(claim.instance.step.sources[-1], None, None)
     undecided = ""
-    for source in dict.fromkeys((chosen, facts)):
+    for source in dict.fromkeys((source_chosen, from_facts)):
         tell("source", source=source.option.name, rows=source.rows)
         try:
             return _build_from(workspace, session, claim, source, settings.verify, tell)
@@ -217,9 +219,9 @@ def _build(workspace: Workspace, session: WarehouseSession, claim: Claim, settin
             tell("undecided", text=f"Built from {source.option.name}: {undecided}")
             _drop_quietly(session, claim.instance.step)
     with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
-        parts = _fill(session, claim, facts, tell)
+        parts = _fill(session, claim, from_facts, tell)
     _analyze(session, claim, parts)
-    return _Built(parts, facts, Verified(level=settings.verify, undecided=(undecided,)))
+    return _BuildResult(parts, from_facts, Verified(level=settings.verify, undecided=(undecided,)))
 
 
 def _build_from(
@@ -228,29 +230,31 @@ def _build_from(
     claim: Claim,
     source: ChosenSource,
     level: VerificationLevel,
-    tell: _Teller,
-) -> _Built:
+    tell: _EventSender,
+) -> _BuildResult:
     """Make and compare the table, or find that nothing has changed.
 
-    A statement that fails ends its transaction, whoever catches the error: nothing that follows in it would be done. What may
-    fail without harm therefore comes last in a transaction that is begun anew, or after it.
+    A statement that fails ends its transaction, even when the error is caught: no later statement of it would take effect.
+    Statements that may fail without harm therefore come after the transaction.
     """
     try:
-        built = _in_one_snapshot(workspace, session, claim, _Way(source, level), tell)
+        built = _in_one_snapshot(workspace, session, claim, _BuildWay(source, level), tell)
     except NotComparableError:
-        built = _in_one_snapshot(workspace, session, claim, _Way(source, level, may_reuse=False), tell)
+        built = _in_one_snapshot(workspace, session, claim, _BuildWay(source, level, may_reuse=False), tell)
     _analyze(session, claim, built.parts)
     if level is not VerificationLevel.OFF:
         # Segments do not change: those that were merged are compared without the snapshot.
         verified = built.verified
-        undecided = (*verified.undecided, *compare_merged(session, claim, built.parts))
+        undecided = (*verified.undecided, *compare_merged_segments(session, claim, built.parts))
         built = replace(built, verified=replace(verified, undecided=undecided))
     for reason in built.verified.undecided:
         tell("undecided", text=reason)
     return built
 
 
-def _in_one_snapshot(workspace: Workspace, session: WarehouseSession, claim: Claim, way: _Way, tell: _Teller) -> _Built:
+def _in_one_snapshot(
+    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: _EventSender
+) -> _BuildResult:
     """Make and compare the table in one snapshot, where there are such. Raises NotComparableError while it may reuse."""
     source, level = way.source, way.level
     verification = claim.instance.step.verification
@@ -258,31 +262,31 @@ def _in_one_snapshot(workspace: Workspace, session: WarehouseSession, claim: Cla
         with session.transaction() if claim.instance.step.increment else contextlib.nullcontext():
             reused = reuse_segments(session, claim, tell) if way.may_reuse else None
             parts = reused or _fill(session, claim, source, tell)
-        return _Built(parts, source, Verified(level=VerificationLevel.OFF))
-    known = _known_totals(workspace, claim, source, facts_key(verification))
+        return _BuildResult(parts, source, Verified(level=VerificationLevel.OFF))
+    totals = _find_earlier_totals(workspace, claim, source, facts_key(verification))
     with session.snapshot() as is_snapshot:
         reused = reuse_segments(session, claim, tell) if way.may_reuse else None
         if reused is not None:
-            return _Built(reused, source, Verified(level=level))
-        if known is None and not is_snapshot and source.option.instance_id is None:
-            # Taken before the table is made: facts that are the same afterwards were the same meanwhile.
-            known = take_totals(session, verification.facts)
+            return _BuildResult(reused, source, Verified(level=level))
+        if totals is None and not is_snapshot and source.option.instance_id is None:
+            # Taken before the table is made: facts with the same totals afterwards have not changed meanwhile.
+            totals = take_totals(session, verification.facts)
         parts = _fill(session, claim, source, tell)
         started = time.monotonic()
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
             verification=verification,
             level=level,
-            known=known,
+            earlier_totals=totals,
             is_derived=source.option.instance_id is not None,
             is_snapshot=is_snapshot,
         )
         verified = compare(session, comparison)
         tell("verified", seconds=time.monotonic() - started, text=f"level {level}")
-    return _Built(parts, source, verified)
+    return _BuildResult(parts, source, verified)
 
 
-def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
+def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
     """The facts' totals that the source was verified against; for a build from the facts, the last ones of the batch."""
     if source.option.instance_id is None or source.attempt is None:
         return workspace.registry.facts_totals(claim.instance.batch_id, key)
@@ -290,24 +294,24 @@ def _known_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key:
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 
-def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _Teller) -> BuiltParts:
-    """Create the attempt's table or segments; how many rows there are."""
+def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _EventSender) -> BuiltParts:
+    """Create the attempt's table or segments. Returns how many rows they have."""
     step = claim.instance.step
     if step.increment is not None:
         return fill_segments(session, claim, step.increment, source.option, source.attempt, tell)
     sql = step.create_statement(source.option, source.attempt)
     tell("sql", text=sql)
-    written = session.execute(sql)
-    if written is None or written < 0:
-        written = int(session.fetch_all(step.count_sql)[0][0])
-    return BuiltParts(rows=written)
+    rows = session.execute(sql)
+    if rows is None or rows < 0:
+        rows = int(session.fetch_all(step.count_sql)[0][0])
+    return BuiltParts(rows=rows)
 
 
 def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None:
-    """Gather statistics of what an attempt has made; without them it is right all the same."""
-    step, made = claim.instance.step, {one.number for one in parts.segments}
+    """Gather statistics of the attempt's tables. A failure is ignored: the tables are right without statistics."""
+    step, numbers = claim.instance.step, {segment.number for segment in parts.segments}
     new = step.increment.new if step.increment is not None else ()
-    segments = [one.analyze_sql for one in new if one.number in made]
+    segments = [segment.analyze_sql for segment in new if segment.number in numbers]
     for sql in (step.analyze_sql, *segments):
         if sql:
             with contextlib.suppress(WarehouseError):
@@ -315,20 +319,20 @@ def _analyze(session: WarehouseSession, claim: Claim, parts: BuiltParts) -> None
 
 
 def _drop_quietly(session: WarehouseSession, step: BuildStep) -> None:
-    """Drop what an attempt has made if that is possible now; `sweep` finds what is left."""
+    """Drop the attempt's tables if that is possible now; `sweep` finds the others."""
     for sql in step.drop_statements():
         with contextlib.suppress(WarehouseError):
             session.execute(sql)
 
 
-def _failed(
+def _record_failure(
     workspace: Workspace,
     claim: Claim,
     error: WarehouseError | VerificationError,
     settings: Settings,
-    tell: _Teller,
+    tell: _EventSender,
 ) -> BuildFailedError:
-    """Record a failed attempt; the error to raise, which knows whether another attempt is allowed.
+    """Record a failed attempt. Returns the error to raise, which knows whether another attempt is allowed.
 
     A permanent error uses up the allowance: the same SQL would fail again, or make the same wrong table.
     """
@@ -344,11 +348,11 @@ def _failed(
     return failure
 
 
-class _Teller:
-    """Tells what happens to one attempt, with the facts that every event repeats."""
+class _EventSender:
+    """Sends the events of one attempt, with the fields that every event repeats."""
 
     def __init__(self, step: BuildStep, attempt: int, total: int, on_event: OnEvent) -> None:
-        self._facts: Mapping[str, object] = {
+        self._repeated: Mapping[str, object] = {
             "aggregate": step.aggregate,
             "instance_id": step.instance_id,
             "position": step.position,
@@ -357,5 +361,5 @@ class _Teller:
         }
         self._on_event = on_event
 
-    def __call__(self, kind: str, **facts: object) -> None:
-        self._on_event(BuildEvent(kind=kind, **self._facts, **facts))  # type: ignore[arg-type]
+    def __call__(self, kind: str, **fields: object) -> None:
+        self._on_event(BuildEvent(kind=kind, **self._repeated, **fields))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Built and rebuilt, all aggregates of a model together: one batch build from its plan to its activation.
+"""Run one batch build of all aggregates of a model, from its plan to its activation.
 
-One batch of a model at a time, held by a lease. A failed aggregate never stops the others; the old instances serve until
-all new ones go live in one registry transaction.
+A lease makes sure that a model has one batch at a time. A failed aggregate never stops the others. The old instances serve
+until all new ones go live in one registry transaction.
 
 Source: AtScale, "How Aggregate Tables Are Populated With Data": batch builds, automatic restarts.
 """
@@ -30,7 +30,12 @@ from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEve
 from airflow_atscale_aggs.engine.lifecycle.build.grace_periods import check_grace_periods
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
-from airflow_atscale_aggs.engine.lifecycle.build.resume import asked_of, why_another, why_damaged, why_not_resumed
+from airflow_atscale_aggs.engine.lifecycle.build.resume import (
+    asked_of,
+    find_damage,
+    find_difference,
+    find_reason_not_to_resume,
+)
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
@@ -53,7 +58,7 @@ class BatchRequest:
         aggregates: names of those to build; empty: all of the model.
         requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
-        grace_periods: durations by dataset, instead of the model's; see `grace.check_grace_periods`.
+        grace_periods: durations by dataset, instead of the model's; see `check_grace_periods`.
         is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the request.
         is_new: the owner asks for a batch, not for the end of one that it has begun before.
     """
@@ -100,7 +105,7 @@ def begin_batch(
 
     The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner fell
     silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the same
-    (`resume.why_not_resumed`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
+    (`find_reason_not_to_resume`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
     retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A request that another
     owner's batch answers already begins none: requests that come while a batch runs become one further batch.
 
@@ -120,22 +125,22 @@ def begin_batch(
     check_schema(workspace, is_claiming=True)
     lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
     switch_pending_views(workspace, record.id)
-    beginning = _Beginning(workspace, record, build_type, owner, now, lease, request)
+    opener = _BatchOpener(workspace, record, build_type, owner, now, lease, request)
     older, reason = _older_batch(registry, record.id), ""
     if older is not None:
         _check_silent(workspace, older, owner, now)
-        reason = beginning.why_closed(older)
+        reason = opener.find_reason_to_close(older)
         if not reason:
-            return beginning.go_on_with(older)
+            return opener.take_over(older)
     if older is None or older.status is not BatchStatus.IN_PROGRESS:
         answering = _answering_batch(workspace, record.id, build_type, owner, request)
         if answering is not None:
             return BegunBatch(answering, (), is_resumed=False, is_coalesced=True)
-    return beginning.begin_anew(older, reason)
+    return opener.begin_anew(older, reason)
 
 
 def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
-    """The batch that waits to be gone on with or closed: the open one, else the last one when it has failed."""
+    """The batch that must be continued or closed: the open one, else the last one when it has failed."""
     current = registry.open_batch_of(model_id)
     if current is not None:
         return current
@@ -143,8 +148,8 @@ def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What `begin_batch` was called with, and its three ends."""
+class _BatchOpener:
+    """What `begin_batch` was called with, and what may come of it: a batch that is taken over, or a new one."""
 
     workspace: Workspace
     record: ModelRecord
@@ -154,21 +159,21 @@ class _Beginning:
     lease: timedelta
     request: BatchRequest
 
-    def why_closed(self, older: BatchRecord) -> str:
-        """Why an older batch must give way; empty when it is gone on with."""
+    def find_reason_to_close(self, older: BatchRecord) -> str:
+        """Why an older batch must give way; empty when it is continued."""
         request = self.request
         asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
         if older.owner == self.owner and not request.is_new:
             # A DAG run that was restarted or cleared goes on with what it has begun.
-            return why_another(older, self.record, asked) or why_damaged(self.workspace, older)
+            return find_difference(older, self.record, asked) or find_damage(self.workspace, older)
         if older.status is BatchStatus.FAILED and older.owner != self.owner:
             return "it had failed, and only --resume, or its own run, goes on with a failed one"
-        return why_not_resumed(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
+        return find_reason_not_to_resume(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)
 
-    def go_on_with(self, older: BatchRecord) -> BegunBatch:
-        """An older batch under this owner; one that had failed gets a fresh allowance of attempts."""
+    def take_over(self, older: BatchRecord) -> BegunBatch:
+        """Take an older batch over. One that had failed gets a fresh allowance of attempts."""
         registry = self.workspace.registry
-        taken = registry.take_over_batch(
+        batch = registry.take_over_batch(
             older.id,
             owner=self.owner,
             previous_owner=older.owner,
@@ -180,13 +185,13 @@ class _Beginning:
         is_own = older.owner == self.owner
         why = "its own run asks for it again" if is_own else "a new one would do the same, of the same facts"
         reason = f"Batch {older.id} of {older.owner} is gone on with: {why}."
-        return BegunBatch(taken, registry.instances(batch_id=older.id), is_resumed=True, reason=reason)
+        return BegunBatch(batch, registry.instances(batch_id=older.id), is_resumed=True, reason=reason)
 
     def begin_anew(self, older: BatchRecord | None, reason: str) -> BegunBatch:
-        """A new batch, and the end of an older one with it."""
+        """Open a new batch, and close the older one in the same transaction."""
         registry, request = self.workspace.registry, self.request
         closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
-        plan = _planned(self.workspace, self.record, self.build_type, self.now, request)
+        plan = _plan_batch(self.workspace, self.record, self.build_type, self.now, request)
         batch = registry.open_batch(
             batch_id=plan.batch_id,
             model_id=self.record.id,
@@ -231,13 +236,13 @@ def resume_batch(
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
     check_schema(workspace)
     _check_silent(workspace, batch, owner, now)
-    if reason := why_damaged(workspace, batch):
+    if reason := find_damage(workspace, batch):
         raise BatchDamagedError(registry.model(batch.model_id).name, batch_id, reason)
-    taken = registry.take_over_batch(
+    resumed = registry.take_over_batch(
         batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
     )
     mark_schema(workspace, batch_id, now=now)
-    return BegunBatch(taken, registry.instances(batch_id=batch_id), is_resumed=True)
+    return BegunBatch(resumed, registry.instances(batch_id=batch_id), is_resumed=True)
 
 
 def run_batch(
@@ -297,9 +302,11 @@ def _answering_batch(
     recent = registry.batches(model_id, _LOOK_BACK)
     if any(batch.owner == owner for batch in recent):
         return None
-    answered = registry.batches_of_signals(model_id, request.signals)
-    if request.signals and request.is_signals_only and len(answered) == len(set(request.signals)):
-        return max((registry.batch(batch_id) for batch_id in set(answered.values())), key=lambda one: one.created_at)
+    batch_by_signal = registry.batches_of_signals(model_id, request.signals)
+    if request.signals and request.is_signals_only and len(batch_by_signal) == len(set(request.signals)):
+        return max(
+            (registry.batch(batch_id) for batch_id in set(batch_by_signal.values())), key=lambda batch: batch.created_at
+        )
     if request.requested_at is None:
         return None
     asked = Asked(build_type=build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
@@ -310,10 +317,10 @@ def _answering_batch(
     return None
 
 
-def _planned(
+def _plan_batch(
     workspace: Workspace, record: ModelRecord, build_type: BuildType, now: datetime, request: BatchRequest
 ) -> BatchPlan:
-    """The plan, with all that is to be noted with the batch; nothing when too much is broken."""
+    """The plan, with all notes of the batch. Raises AggregatesRefusedError when no aggregate can be built."""
     settings, datasets = workspace.settings_of(record.id), workspace.registry.datasets(record.deployment_id)
     grace = check_grace_periods(request.grace_periods, datasets, settings, build_type)
     plan = plan_batch(
@@ -327,14 +334,14 @@ def _planned(
         grace_periods=request.grace_periods,
         mark_sources=True,
     )
-    _refuse_if_nothing_is_left(plan, record.name, settings)
-    refused = (f"{refused.aggregate} is not built: {refused.reason}" for refused in plan.refused)
+    _refuse_empty_plan(plan, record.name, settings)
+    refused = (f"{refusal.aggregate} is not built: {refusal.reason}" for refusal in plan.refused)
     return replace(plan, notes=(*plan.notes, *grace, *refused))
 
 
-def _refuse_if_nothing_is_left(plan: BatchPlan, model: str, settings: Settings) -> None:
-    """What cannot be built is refused by name and stops nobody else; a batch of nothing is none."""
-    failures = [(refused.aggregate, refused.reason) for refused in plan.refused if refused.is_failure]
+def _refuse_empty_plan(plan: BatchPlan, model: str, settings: Settings) -> None:
+    """Refuse a plan without steps. A refused aggregate does not stop the others, but a batch needs at least one."""
+    failures = [(refusal.aggregate, refusal.reason) for refusal in plan.refused if refusal.is_failure]
     if failures and not plan.steps:
         raise AggregatesRefusedError(model, failures, settings.max_failures)
 
@@ -406,7 +413,7 @@ class _BatchRun:
         return None
 
     def _settle(self, instance: InstanceRecord, error: BuildFailedError | None) -> None:
-        """A failed attempt with attempts left goes to the end of the queue; everything else is settled."""
+        """Put a failed instance that has attempts left at the end of the queue. Every other instance is settled."""
         if error is not None and error.may_retry:
             self._waiting.append(instance)
         else:

@@ -1,4 +1,4 @@
-"""Compared: the table of one attempt with its facts, inside the snapshot that it was made in.
+"""Compare the table of one attempt with its facts, inside the snapshot in which it was made.
 
 The facts' totals are taken once and reused while they fit; when they do not, the facts may have changed since, so they are
 taken again in the snapshot at hand before anything is called a mismatch. A table derived from another one shows the facts
@@ -32,7 +32,7 @@ _WITH_GROUPS = frozenset({VerificationLevel.SAMPLE, VerificationLevel.FULL})
 
 
 class UndecidedError(Exception):
-    """The comparison cannot be made with what is at hand; says why. Never leaves the life cycle."""
+    """The comparison cannot decide whether the table is right; says why. Never leaves the life cycle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Comparison:
 
     Attributes:
         aggregate: for messages.
-        known: the facts' totals as taken before: those that the source of a derived table was verified against, else the
+        earlier_totals: the facts' totals as taken before: those that the source of a derived table was verified against, else the
             last ones of the batch; None when there are none.
         is_derived: the table was made from another aggregate's, which may have seen other facts than we do.
         is_snapshot: table and facts are seen as of one moment, the one in which the table was made.
@@ -50,7 +50,7 @@ class Comparison:
     aggregate: str
     verification: Verification
     level: VerificationLevel
-    known: Totals | None
+    earlier_totals: Totals | None
     is_derived: bool
     is_snapshot: bool
 
@@ -61,13 +61,13 @@ class Comparison:
 
 
 def facts_key(verification: Verification) -> str:
-    """Stands for the query of the facts' totals."""
+    """A hash that stands for the query of the facts' totals."""
     return hashlib.sha256(verification.facts.sql.encode()).hexdigest()
 
 
 def take_totals(session: WarehouseSession, query: TotalsQuery) -> Totals:
     """Ask for totals. Raises UndecidedError when the warehouse cannot compute them."""
-    return totals_of(query, _asked(session, query.sql)[0])
+    return totals_of(query, _fetch_comparison(session, query.sql)[0])
 
 
 def compare(session: WarehouseSession, comparison: Comparison) -> Verified:
@@ -78,52 +78,57 @@ def compare(session: WarehouseSession, comparison: Comparison) -> Verified:
         UndecidedError: that cannot be told; another way to build it may help.
         TransientWarehouseError: the warehouse could not be asked.
     """
-    verified = _with_totals(session, comparison)
+    verified = _compare_totals(session, comparison)
     if comparison.level not in _WITH_GROUPS:
         return verified
     query = comparison.verification.groups
     if query is None:
         note = "groups were not compared: the batch was planned at level `totals`"
         return replace(verified, undecided=(*verified.undecided, note))
-    found = group_differences(query, _asked(session, query.sql), comparison.verification.rows)
-    if not found:
+    group_differences_found = group_differences(
+        query, _fetch_comparison(session, query.sql), comparison.verification.rows
+    )
+    if not group_differences_found:
         return verified
     if comparison.is_snapshot and not comparison.is_derived:
-        raise _mismatch(comparison, found)
-    note = f"{found[0]}, but facts or dimensions may have changed since {comparison.source} was read"
+        raise _mismatch(comparison, group_differences_found)
+    note = f"{group_differences_found[0]}, but facts or dimensions may have changed since {comparison.source} was read"
     if comparison.is_snapshot:
         raise UndecidedError(note)
     return replace(verified, totals=None, undecided=(*verified.undecided, note))
 
 
-def _with_totals(session: WarehouseSession, comparison: Comparison) -> Verified:
+def _compare_totals(session: WarehouseSession, comparison: Comparison) -> Verified:
     """The facts' totals that the table agrees with."""
-    verification, known = comparison.verification, comparison.known
+    verification, expected = comparison.verification, comparison.earlier_totals
     verified = Verified(level=comparison.level, facts_key=facts_key(verification))
     table = take_totals(session, verification.table)
-    if known is not None and not differences(verification, known, table):
-        return replace(verified, totals=known, undecided=undecidable(verification, known))
+    if expected is not None and not differences(verification, expected, table):
+        return replace(verified, totals=expected, undecided=undecidable(verification, expected))
     now = take_totals(session, verification.facts)
-    found = differences(verification, now, table)
-    if not found:
+    total_differences = differences(verification, now, table)
+    if not total_differences:
         return replace(verified, totals=now, undecided=undecidable(verification, now))
-    if comparison.is_snapshot and not (comparison.is_derived and known is None):
-        raise _mismatch(comparison, found)
-    if known is not None and not has_changed(verification, known, now):
-        raise _mismatch(comparison, found)
-    note = f"{found[0]}, but the facts may have changed since {comparison.source} was read"
+    if comparison.is_snapshot and not (comparison.is_derived and expected is None):
+        raise _mismatch(comparison, total_differences)
+    if expected is not None and not has_changed(verification, expected, now):
+        raise _mismatch(comparison, total_differences)
+    note = f"{total_differences[0]}, but the facts may have changed since {comparison.source} was read"
     if comparison.is_snapshot:
         raise UndecidedError(note)
     return replace(verified, undecided=(f"{note}, and this warehouse has no snapshots",))
 
 
-def _mismatch(comparison: Comparison, found: tuple[Difference, ...]) -> VerificationError:
-    told = [(one.measure, one.group, one.expected, one.found) for one in found]
-    return VerificationError(comparison.aggregate, comparison.verification.fact, told)
+def _mismatch(comparison: Comparison, found_differences: tuple[Difference, ...]) -> VerificationError:
+    rows = [
+        (difference.measure, difference.group, difference.expected, difference.found)
+        for difference in found_differences
+    ]
+    return VerificationError(comparison.aggregate, comparison.verification.fact, rows)
 
 
-def _asked(session: WarehouseSession, sql: str) -> list[Row]:
-    """A comparing query that the warehouse will never answer (a total out of range) decides nothing."""
+def _fetch_comparison(session: WarehouseSession, sql: str) -> list[Row]:
+    """The rows of a comparing query. Raises UndecidedError when the warehouse will never answer it, as for a total out of range."""
     try:
         return session.fetch_all(sql)
     except PermanentWarehouseError as error:

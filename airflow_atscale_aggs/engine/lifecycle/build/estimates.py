@@ -1,4 +1,4 @@
-"""How large aggregates would be: sketched in the warehouse, one scan per fact dataset."""
+"""Estimate how many rows aggregates would have, by sketches in the warehouse: one scan per fact dataset."""
 
 from __future__ import annotations
 
@@ -19,45 +19,48 @@ PARTS_PER_SCAN = 50
 
 
 def estimate_rows(
-    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources, facts: ProvenConstraints
+    session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources, proven: ProvenConstraints
 ) -> Mapping[tuple[str, str], int]:
     """Estimated rows by (definition id, fact); an aggregate without attributes has exactly one row.
 
     Candidates that cannot be built have no estimate.
     """
-    found: dict[tuple[str, str], int] = {}
+    rows_by_part: dict[tuple[str, str], int] = {}
     by_fact: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         if not candidate.part.attributes:
-            found[candidate.definition.id, candidate.part.fact] = 1
-        elif is_buildable(candidate.part, sources, facts):
+            rows_by_part[candidate.definition.id, candidate.part.fact] = 1
+        elif is_buildable(candidate.part, sources, proven):
             by_fact.setdefault(candidate.part.fact, []).append(candidate)
-    for fact, here in by_fact.items():
-        estimates = count_groups(session, [candidate.part for candidate in here], sources, facts)
-        found.update(((candidate.definition.id, fact), rows) for candidate, rows in zip(here, estimates, strict=True))
-    return found
+    for fact, candidates_of_fact in by_fact.items():
+        estimates = count_groups(session, [candidate.part for candidate in candidates_of_fact], sources, proven)
+        rows_by_part.update(
+            ((candidate.definition.id, fact), rows)
+            for candidate, rows in zip(candidates_of_fact, estimates, strict=True)
+        )
+    return rows_by_part
 
 
 def count_groups(
-    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, facts: ProvenConstraints
+    session: WarehouseSession, parts: Sequence[FactPart], sources: Sources, proven: ProvenConstraints
 ) -> list[int]:
     """Sketched number of groups of each part, in order; one scan of the fact for `PARTS_PER_SCAN` of them.
 
     Args:
         parts: of one fact, each with at least one attribute, each buildable.
     """
-    found: list[int] = []
+    counts: list[int] = []
     for begin in range(0, len(parts), PARTS_PER_SCAN):
-        here = parts[begin : begin + PARTS_PER_SCAN]
-        rows = session.fetch_all(render(estimate_statement(here, sources, facts), sources.dialect))
-        found += read_estimates(rows, len(here), sources.dialect)
-    return found
+        scanned = parts[begin : begin + PARTS_PER_SCAN]
+        rows = session.fetch_all(render(estimate_statement(scanned, sources, proven), sources.dialect))
+        counts += read_estimates(rows, len(scanned), sources.dialect)
+    return counts
 
 
-def is_buildable(part: FactPart, sources: Sources, facts: ProvenConstraints) -> bool:
+def is_buildable(part: FactPart, sources: Sources, proven: ProvenConstraints) -> bool:
     """Whether a part can be computed from its fact here."""
     try:
-        select_from_fact(part, sources, facts)
+        select_from_fact(part, sources, proven)
     except DefinitionError:
         return False
     return True

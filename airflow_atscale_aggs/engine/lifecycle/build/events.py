@@ -1,4 +1,4 @@
-"""What happens while a batch is built, told to whoever listens: a progress bar, a task log."""
+"""Events of a batch build, for listeners such as a progress bar or a task log."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ OnEvent = Callable[[BuildEvent], None]
 
 
 def ignore_event(event: BuildEvent) -> None:
-    """Nobody listens."""
+    """Do nothing with an event: for callers that do not listen."""

@@ -1,4 +1,4 @@
-"""Grace periods of one batch: how far back an incremental rebuild reads again, by dataset, instead of what the model says.
+"""Check the grace periods of one batch: how far back an incremental rebuild reads again, by dataset, instead of the model's.
 
 Source: AtScale, "About Incremental Rebuilds": the grace period; "Aggregate Settings": grace-period overrides.
 """
@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.settings import Settings
 def check_grace_periods(
     overrides: Mapping[str, str], datasets: Mapping[str, Dataset], settings: Settings, build_type: BuildType
 ) -> tuple[str, ...]:
-    """Refuse overrides that cannot be meant; a sentence about each that can, for the batch's notes.
+    """Refuse overrides that cannot take effect. Returns a note for each of the others.
 
     Args:
         overrides: durations by dataset: a whole number and one of s, m, h, d, w; or bare, in the unit of the indicator.
@@ -31,7 +31,7 @@ def check_grace_periods(
         if not (settings.grace_overrides and settings.grace_overrides_of_model):
             raise GracePeriodError(name, duration, "overrides are switched off")
         if name not in datasets:
-            incremental = [one for one, dataset in datasets.items() if dataset.incremental]
+            incremental = [dataset_name for dataset_name, dataset in datasets.items() if dataset.incremental]
             raise UnknownNameError("dataset", name, near_names(name, incremental or datasets))
         own = datasets[name].incremental
         if own is None:

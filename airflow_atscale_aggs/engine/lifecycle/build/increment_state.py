@@ -1,4 +1,4 @@
-"""What increments depend on: the segments that serve, and one look at each fact's indicator per batch."""
+"""Find out what increments depend on: the segments that serve, and the indicator of each fact, read once per batch."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """How the aggregates of a batch are built, by (definition id, fact), sentences about it, and why some cannot be."""
+class IncrementDecisions:
+    """How the aggregates of a batch are built and why some cannot be, both by (definition id, fact), and notes about it."""
 
     decisions: Mapping[Key, Decision]
     notes: tuple[str, ...] = ()
@@ -74,22 +74,24 @@ def decide_increments(
     candidates: Sequence[Candidate],
     sources: Sources,
     request: IncrementRequest,
-) -> Decided:
-    """How each aggregate is built. Asks the registry for segments, and each fact once for its indicator.
+) -> IncrementDecisions:
+    """Decide how each aggregate is built. Reads the segments from the registry, and the indicator of each fact once.
 
-    A second look at a fact is taken only when nothing was found above the last segments: then somebody must say whether
-    the rest is still there.
+    The indicator of a fact is read a second time only when no row lies above the last segments. The second query tells whether
+    the older rows are still there.
     """
     datasets = workspace.registry.datasets(record.deployment_id)
-    facts = {one.part.fact for one in candidates}
-    if not any(name in datasets and datasets[name].incremental for name in facts):
+    fact_names = {candidate.part.fact for candidate in candidates}
+    if not any(fact in datasets and datasets[fact].incremental for fact in fact_names):
         is_asked = request.build_type is BuildType.INCREMENTAL
-        return Decided({}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked)
+        return IncrementDecisions(
+            {}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked
+        )
     settings = workspace.settings_of(record.id)
     last = _last_builds(workspace, session, record, (candidates, request.surroundings, sources))
     if request.build_type is BuildType.INCREMENTAL:
         last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
-    given = IncrementsInput(
+    planning = IncrementsInput(
         build_type=request.build_type,
         deployment_id=record.deployment_id,
         now=request.now,
@@ -100,122 +102,138 @@ def decide_increments(
         last=last,
         states=_states(session, candidates, datasets, sources) if settings.incremental else {},
     )
-    decisions, refusals = _decided(session, candidates, given)
-    names = {(one.definition.id, one.part.fact): one.name for one in candidates}
-    told = {names[key]: decision for key, decision in decisions.items()}
-    return Decided(decisions, notes_of(told, given, {name: fact for (_, fact), name in names.items()}), refusals)
+    decisions, refusals = _decide(session, candidates, planning)
+    names = {(candidate.definition.id, candidate.part.fact): candidate.name for candidate in candidates}
+    decisions_by_name = {names[key]: decision for key, decision in decisions.items()}
+    return IncrementDecisions(
+        decisions, notes_of(decisions_by_name, planning, {name: fact for (_, fact), name in names.items()}), refusals
+    )
 
 
-def _decided(
-    session: WarehouseSession, candidates: Sequence[Candidate], given: IncrementsInput
+def _decide(
+    session: WarehouseSession, candidates: Sequence[Candidate], planning: IncrementsInput
 ) -> tuple[dict[Key, Decision], dict[Key, str]]:
-    """The decisions; and why there is none, for the aggregates of a fact whose indicator cannot be read."""
+    """The decisions, and the reasons for aggregates without one: the indicator of their fact cannot be read."""
     decisions: dict[Key, Decision] = {}
     refusals: dict[Key, str] = {}
     by_fact: dict[str, dict[Key, Prospect]] = {}
-    for one in candidates:
-        key = one.definition.id, one.part.fact
-        if one.part.fact not in given.datasets or _is_not_there(one, given):
+    for candidate in candidates:
+        key = candidate.definition.id, candidate.part.fact
+        if candidate.part.fact not in planning.datasets or _is_not_there(candidate, planning):
             continue
-        found = prospect(one.definition, one.part, given)
-        if isinstance(found, FullTable):
-            decisions[key] = found
+        aggregate_prospect = prospect(candidate.definition, candidate.part, planning)
+        if isinstance(aggregate_prospect, FullTable):
+            decisions[key] = aggregate_prospect
         else:
-            by_fact.setdefault(one.part.fact, {})[key] = found
-    for fact, found_here in by_fact.items():
-        checksums = Checksums(session, given.sources, fact)
+            by_fact.setdefault(candidate.part.fact, {})[key] = aggregate_prospect
+    for fact, prospects_of_fact in by_fact.items():
+        checksums = Checksums(session, planning.sources, fact)
         try:
-            looked_up = _look_up(session, fact, list(found_here.values()), given, checksums)
+            looked_up = _look_up(session, fact, list(prospects_of_fact.values()), planning, checksums)
         except WarehouseError as error:
             check_alive(session, error)
-            refusals |= dict.fromkeys(found_here, f"dataset `{fact}` cannot be read: {error.reason}")
+            refusals |= dict.fromkeys(prospects_of_fact, f"dataset `{fact}` cannot be read: {error.reason}")
             continue
-        for key, found in found_here.items():
+        for key, aggregate_prospect in prospects_of_fact.items():
             try:
-                decisions[key] = _with_checksums(decide(found, looked_up, given), found, given, checksums)
+                decisions[key] = _with_checksums(
+                    decide(aggregate_prospect, looked_up, planning), aggregate_prospect, planning, checksums
+                )
             except WarehouseError as error:
-                # A column that only some of them read.
+                # Only some of the aggregates read the broken column.
                 check_alive(session, error)
                 refusals[key] = f"dataset `{fact}` cannot be read: {error.reason}"
     return decisions, refusals
 
 
-def _with_checksums(decision: Decision, found: Prospect, given: IncrementsInput, checksums: Checksums) -> Decision:
-    """With the checksums of the rows that will be settled, taken before anything is built.
+def _with_checksums(
+    decision: Decision, aggregate_prospect: Prospect, planning: IncrementsInput, checksums: Checksums
+) -> Decision:
+    """The decision with the checksums of the rows that will be settled, taken before anything is built.
 
-    What changes between now and the build is then told as late, or rebuilt, by the next increment, never overlooked.
+    The next increment then notices rows that change between now and the build: it reports them as late, or rebuilds.
     """
-    if isinstance(decision, FullTable) or found.state is None or not given.settings.check_older_rows:
+    if isinstance(decision, FullTable) or aggregate_prospect.state is None or not planning.settings.check_older_rows:
         return decision
-    kept, kept_rows = found.settled_checksum, _kept_rows(found)
+    kept_checksum, kept_rows = aggregate_prospect.settled_checksum, _kept_rows(aggregate_prospect)
     if kept_rows is not None:
-        # Nothing is added to what cannot be compared any more.
+        # No increment is added to rows that cannot be compared any more: this raises the error.
         checksums.of(kept_rows)
-    if decision.full_reason or not found.kept:
-        read = {column for dataset, column in columns_of_part(found.part, found.column) if dataset == found.part.fact}
-        columns = checksum_columns(found.state, found.part.fact, given.sources[found.part.fact].hashable(read))
+    if decision.full_reason or not aggregate_prospect.kept:
+        columns_of_fact = {
+            column
+            for dataset, column in columns_read(aggregate_prospect.part, aggregate_prospect.column)
+            if dataset == aggregate_prospect.part.fact
+        }
+        columns = checksum_columns(
+            aggregate_prospect.state,
+            aggregate_prospect.part.fact,
+            planning.sources[aggregate_prospect.part.fact].hashable(columns_of_fact),
+        )
     else:
-        if kept is None:
+        if kept_checksum is None:
             return decision
-        columns = kept.columns
+        columns = kept_checksum.columns
     *settled, _ = decision.ranges
     return replace(decision, checksums=(*(checksums.of(ChecksumRequest(rows, columns)) for rows in settled), None))
 
 
-def _is_not_there(one: Candidate, given: IncrementsInput) -> bool:
-    """A fact whose table is missing, or may not be read, is refused by name later on."""
+def _is_not_there(candidate: Candidate, planning: IncrementsInput) -> bool:
+    """Whether the fact's table is missing or may not be read. The plan refuses such an aggregate by name later."""
     try:
-        given.sources[one.part.fact].relation("t")
+        planning.sources[candidate.part.fact].relation("t")
     except DefinitionError:
         return True
     return False
 
 
 def _look_up(
-    session: WarehouseSession, fact: str, found: Sequence[Prospect], given: IncrementsInput, checksums: Checksums
+    session: WarehouseSession, fact: str, prospects: Sequence[Prospect], planning: IncrementsInput, checksums: Checksums
 ) -> IndicatorFacts:
     """The indicator of one fact, as far as its aggregates must know it."""
-    first, source = found[0], given.sources[fact]
-    bounds = starts(found)
+    first, source = prospects[0], planning.sources[fact]
+    bounds = starts(prospects)
     rows = RowRange(column=first.column, kind=first.kind)
-    clock = moments(first, given)
+    clock = moments(first, planning)
 
     def look(above: Sequence[int], up_to: Sequence[int]) -> IndicatorFacts:
         statement = lookup_statement(rows, source, above=above, up_to=up_to, moments=clock)
         return read_lookup(first.kind, session.fetch_all(render(statement, source.dialect)))
 
-    looked_up = look(bounds, bounds if given.settings.count_late_rows else ())
-    if given.settings.check_older_rows:
-        looked_up = replace(looked_up, checksums=_kept_checksums(found, checksums))
+    looked_up = look(bounds, bounds if planning.settings.count_late_rows else ())
+    if planning.settings.check_older_rows:
+        looked_up = replace(looked_up, checksums=_kept_checksums(prospects, checksums))
     if bounds and looked_up.greatest is None and looked_up.is_readable:
         whole = look((), bounds)
         return replace(whole, above=looked_up.above, checksums=looked_up.checksums)
     return looked_up
 
 
-def _kept_checksums(found: Sequence[Prospect], checksums: Checksums) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
-    """Of the rows that increments would not read, as they are now; without those that cannot be read."""
+def _kept_checksums(
+    prospects: Sequence[Prospect], checksums: Checksums
+) -> Mapping[tuple[int, tuple[str, ...]], Checksum]:
+    """Checksums of the rows that increments would not read, as they are now. Rows that cannot be read are left out."""
     now: dict[tuple[int, tuple[str, ...]], Checksum] = {}
-    for one in found:
-        asked = _kept_rows(one)
-        if asked is None or one.start is None:
+    for aggregate_prospect in prospects:
+        request = _kept_rows(aggregate_prospect)
+        if request is None or aggregate_prospect.start is None:
             continue
         try:
-            checksum = checksums.of(asked)
+            checksum = checksums.of(request)
         except PermanentWarehouseError:
             # `_with_checksums` asks again, so that this one is refused by name, and the others are not.
             continue
         if checksum is not None:
-            now[one.start, asked.columns] = checksum
+            now[aggregate_prospect.start, request.columns] = checksum
     return now
 
 
-def _kept_rows(found: Prospect) -> ChecksumRequest | None:
+def _kept_rows(aggregate_prospect: Prospect) -> ChecksumRequest | None:
     """The rows that an increment would not read, as they were summed up when they were settled."""
-    if found.start is None or found.settled_checksum is None:
+    if aggregate_prospect.start is None or aggregate_prospect.settled_checksum is None:
         return None
-    rows = RowRange(column=found.column, kind=found.kind, through=found.start)
-    return ChecksumRequest(rows, found.settled_checksum.columns)
+    rows = RowRange(column=aggregate_prospect.column, kind=aggregate_prospect.kind, through=aggregate_prospect.start)
+    return ChecksumRequest(rows, aggregate_prospect.settled_checksum.columns)
 
 
 def _states(
@@ -223,18 +241,20 @@ def _states(
 ) -> Mapping[Key, SourceState]:
     """What the sources of aggregates with an indicator are now; those that are not all there are refused later on."""
     parts: dict[Key, ReadPart] = {}
-    for one in candidates:
-        incremental = datasets[one.part.fact].incremental if one.part.fact in datasets else None
+    for candidate in candidates:
+        incremental = datasets[candidate.part.fact].incremental if candidate.part.fact in datasets else None
         if incremental is None:
             continue
-        read = columns_of_part(one.part, incremental.column)
+        columns = columns_read(candidate.part, incremental.column)
         try:
-            for dataset, column in read:
+            for dataset, column in columns:
                 sources[dataset].column(column, "")
                 sources[dataset].relation("t")
         except DefinitionError:
             continue
-        parts[one.definition.id, one.part.fact] = ReadPart(part=one.part, indicator=incremental.column)
+        parts[candidate.definition.id, candidate.part.fact] = ReadPart(
+            part=candidate.part, indicator=incremental.column
+        )
     return source_states(session, parts, sources) if parts else {}
 
 
@@ -245,16 +265,16 @@ def _with_damages(
     record: ModelRecord,
     schema: str,
 ) -> Mapping[Key, LastBuild]:
-    """With what is wrong with the settled segments that an increment would keep."""
-    kept: dict[Key, KeptSegments] = {}
-    for one in candidates:
-        key = one.definition.id, one.part.fact
+    """The last builds with the damage of settled segments that an increment would keep."""
+    kept_segments: dict[Key, KeptSegments] = {}
+    for candidate in candidates:
+        key = candidate.definition.id, candidate.part.fact
         build = last.get(key)
         if build is not None and build.are_there and build.deployment_id == record.deployment_id:
             settled = [segment for segment in build.segments if segment.is_settled]
             if settled:
-                kept[key] = KeptSegments(part=one.part, schema=schema, segments=settled)
-    damaged = damages(session, kept) if kept else {}
+                kept_segments[key] = KeptSegments(part=candidate.part, schema=schema, segments=settled)
+    damaged = damages(session, kept_segments) if kept_segments else {}
     return {key: replace(build, damage=damaged.get(key, "")) for key, build in last.items()}
 
 
@@ -270,11 +290,11 @@ def _last_builds(
         planned: what the batch is planned for, and in.
     """
     candidates, now, sources = planned
-    parts = {(one.definition.id, one.part.fact): one.part for one in candidates}
+    parts = {(candidate.definition.id, candidate.part.fact): candidate.part for candidate in candidates}
     registry = workspace.registry
     existing: Mapping[str, frozenset[str]] = {}
     deployments: dict[str, tuple[str, str]] = {}
-    found: dict[Key, LastBuild] = {}
+    builds: dict[Key, LastBuild] = {}
     for instance in registry.active_instances(record.id):
         if instance.batch_id not in deployments:
             batch = registry.batch(instance.batch_id)
@@ -284,18 +304,20 @@ def _last_builds(
         part = parts.get((instance.step.definition_id, instance.step.fact))
         if segments and schema not in existing:
             existing = {**existing, schema: session.tables(schema)}
-        found[instance.step.definition_id, instance.step.fact] = LastBuild(
+        builds[instance.step.definition_id, instance.step.fact] = LastBuild(
             deployment_id=deployment,
             increment=instance.step.increment,
             segments=segments,
-            moved="" if part is None or not segments else _moved(registry, instance, part, now, sources),
+            moved="" if part is None or not segments else _describe_move(registry, instance, part, now, sources),
             are_there=schema == workspace.warehouse.aggregate_schema
-            and all(one.table in existing[schema] for one in segments),
+            and all(segment.table in existing[schema] for segment in segments),
         )
-    return found
+    return builds
 
 
-def _moved(registry: Registry, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources) -> str:
+def _describe_move(
+    registry: Registry, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources
+) -> str:
     """In which way the batch is planned in other surroundings than the segments were; empty where that does not matter."""
     then = registry.surroundings(instance.batch_id)
     return what_differs(then, now, needed_by(instance.step, part, sources), datasets_of([part]))

@@ -1,4 +1,4 @@
-"""Before a build: what would be done, in which order, from which source. Writes nothing.
+"""Plan a batch: what would be built, in which order, from which source. Writes nothing.
 
 The warehouse is asked what only it knows: which columns exist, which keys are unique, which hierarchies are functional,
 and, when estimates are wanted, how many groups each grain has.
@@ -62,22 +62,24 @@ def plan_batch(
     registry = workspace.registry
     record = registry.deployed_model(model)
     datasets = registry.datasets(record.deployment_id)
-    definitions = _chosen(registry.definitions(record.id), aggregates)
-    candidates = _candidates(definitions, registry.last_rows(record.id))
+    definitions = _choose_definitions(registry.definitions(record.id), aggregates)
+    candidates = _make_candidates(definitions, registry.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)
         marks = take_marks(session, parts, sources) if mark_sources else ()
-        refusals = refused_by_warehouse(session, candidates, sources)
-        readable = [one for one in candidates if (one.definition.id, one.part.fact) not in refusals]
-        facts = prove(session, [one.part for one in readable], sources)
-        estimates = estimate_rows(session, readable, sources, facts) if estimate else {}
-        surroundings = surroundings_of(session, datasets, parts, sources, facts)
+        refusals = find_refusals(session, candidates, sources)
+        readable = [
+            candidate for candidate in candidates if (candidate.definition.id, candidate.part.fact) not in refusals
+        ]
+        proven = prove(session, [candidate.part for candidate in readable], sources)
+        estimates = estimate_rows(session, readable, sources, proven) if estimate else {}
+        surroundings = surroundings_of(session, datasets, parts, sources, proven)
         request = IncrementRequest(
             build_type=build_type, now=now, grace_periods=grace_periods, surroundings=surroundings
         )
         decided = decide_increments(workspace, session, record, readable, sources, request)
-        given = PlanningInput(
+        planning = PlanningInput(
             model=record.name,
             model_id=record.id,
             deployment_id=record.deployment_id,
@@ -86,7 +88,7 @@ def plan_batch(
             schema=workspace.warehouse.aggregate_schema,
             candidates=candidates,
             sources=sources,
-            constraints=facts,
+            constraints=proven,
             settings=workspace.settings_of(record.id),
             new_id=new_id,
             estimates=estimates,
@@ -95,27 +97,27 @@ def plan_batch(
             surroundings=surroundings,
             refusals={**refusals, **decided.refusals},
         )
-        return replace(note_view_obstacles(workspace, session, make_batch_plan(given)), sources=marks)
+        return replace(note_view_obstacles(workspace, session, make_batch_plan(planning)), sources=marks)
 
 
-def refused_by_warehouse(
+def find_refusals(
     session: WarehouseSession, candidates: Sequence[Candidate], sources: Sources
 ) -> Mapping[tuple[str, str], str]:
     """Why the warehouse cannot compute what a candidate needs, by (definition id, fact); the others are absent."""
     unreadable = unreadable_columns(session, [candidate.part for candidate in candidates], sources)
-    told = ((candidate, refusal_of(candidate.part, unreadable)) for candidate in candidates)
-    return {(candidate.definition.id, candidate.part.fact): reason for candidate, reason in told if reason}
+    reasons = ((candidate, refusal_of(candidate.part, unreadable)) for candidate in candidates)
+    return {(candidate.definition.id, candidate.part.fact): reason for candidate, reason in reasons if reason}
 
 
 def read_physical_tables(
     session: WarehouseSession, datasets: Mapping[str, Dataset], parts: Sequence[FactPart]
 ) -> PhysicalTables:
     """Columns of the tables behind the datasets that the parts use, in one round trip."""
-    keys = {table_key(datasets[name]) for name in datasets_of(parts) if name in datasets}
+    keys = {table_key(datasets[dataset]) for dataset in datasets_of(parts) if dataset in datasets}
     return session.columns([key for key in sorted(keys, key=str) if key is not None])
 
 
-def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
+def _choose_definitions(records: Sequence[DefinitionRecord], aggregates: Collection[str]) -> Sequence[DefinitionRecord]:
     names = {record.definition.name for record in records}
     for name in aggregates:
         if name not in names:
@@ -123,7 +125,9 @@ def _chosen(records: Sequence[DefinitionRecord], aggregates: Collection[str]) ->
     return [record for record in records if not aggregates or record.definition.name in aggregates]
 
 
-def _candidates(records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]) -> tuple[Candidate, ...]:
+def _make_candidates(
+    records: Sequence[DefinitionRecord], last_rows: Mapping[tuple[str, str], int]
+) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(
             definition=record.definition,

@@ -1,7 +1,7 @@
-"""Decided: is an interrupted batch gone on with, or closed for a new one?
+"""Decide whether an interrupted batch is continued, or closed for a new one.
 
-A batch that is asked for is the batch that runs. An older one is gone on with only when it would be the same: the same was asked
-for, of the same deployment, nothing was loaded since, and the plan has not changed.
+An interrupted batch is continued only when a new batch would be the same: the request and the deployment are the same, nothing
+was loaded meanwhile, and the plan has not changed.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def asked_of(batch: BatchRecord) -> Asked:
     return Asked(build_type=batch.build_type, aggregates=batch.aggregates, grace_periods=batch.grace_periods)
 
 
-def why_another(batch: BatchRecord, record: ModelRecord, asked: Asked) -> str:
+def find_difference(batch: BatchRecord, record: ModelRecord, asked: Asked) -> str:
     """Why a batch is not the one that is asked for, as far as the registry knows; empty when it is."""
     if batch.deployment_id != record.deployment_id:
         return "the model was deployed anew since it was begun"
     return difference(asked_of(batch), asked)
 
 
-def why_not_resumed(
+def find_reason_not_to_resume(
     workspace: Workspace,
     batch: BatchRecord,
     asked: Asked,
@@ -53,20 +53,20 @@ def why_not_resumed(
         WarehouseError: the warehouse could not be asked.
     """
     record = workspace.registry.model(batch.model_id)
-    if reason := why_another(batch, record, asked):
+    if reason := find_difference(batch, record, asked):
         return reason
     if requested_at is not None and not is_begun_after(batch.created_at, requested_at):
         return "it was begun before this run was asked for"
     if batch.schema != workspace.warehouse.aggregate_schema:
         return f"it builds in schema `{batch.schema}`, and `{workspace.warehouse.aggregate_schema}` is set now"
     return (
-        why_damaged(workspace, batch)
-        or _why_loaded(workspace, batch)
-        or _why_planned_otherwise(workspace, batch, asked, now)
+        find_damage(workspace, batch)
+        or _find_source_changes(workspace, batch)
+        or _find_plan_difference(workspace, batch, asked, now)
     )
 
 
-def why_damaged(workspace: Workspace, batch: BatchRecord) -> str:
+def find_damage(workspace: Workspace, batch: BatchRecord) -> str:
     """Which table that a batch has built holds other rows than it had then, or is gone; empty when none does.
 
     Rows are counted: what is gone on with goes live without being built again.
@@ -91,19 +91,19 @@ def why_damaged(workspace: Workspace, batch: BatchRecord) -> str:
     return ""
 
 
-def _why_loaded(workspace: Workspace, batch: BatchRecord) -> str:
-    """Whether datasets have changed since a batch was begun, or nobody can tell."""
+def _find_source_changes(workspace: Workspace, batch: BatchRecord) -> str:
+    """Why a batch may have read other data than there is now; empty when no dataset has changed since it was begun."""
     if not batch.sources:
         return "the state of the facts was not noted when it was begun"
     if unknown := unmarked_datasets(batch.sources):
-        return f"this warehouse cannot tell whether {_named(unknown)} changed since it was begun"
+        return f"this warehouse cannot tell whether {_list_names(unknown)} changed since it was begun"
     with workspace.warehouse.session() as session:
         changed = changed_datasets(session, batch.sources)
-    return f"{_named(changed)} changed since it was begun" if changed else ""
+    return f"{_list_names(changed)} changed since it was begun" if changed else ""
 
 
-def _why_planned_otherwise(workspace: Workspace, batch: BatchRecord, asked: Asked, now: datetime) -> str:
-    """Whether the steps of a new batch would be others: settings, advice, what serves now, the clock."""
+def _find_plan_difference(workspace: Workspace, batch: BatchRecord, asked: Asked, now: datetime) -> str:
+    """In what a new batch would be planned otherwise, because of settings, advice, serving instances or the clock; else empty."""
     plan = plan_batch(
         workspace,
         batch.model_id,
@@ -116,9 +116,9 @@ def _why_planned_otherwise(workspace: Workspace, batch: BatchRecord, asked: Aske
     before = [instance.step for instance in workspace.registry.instances(batch_id=batch.id)]
     names, names_now = ({step.aggregate for step in steps} for steps in (before, plan.steps))
     if missing := names_now - names:
-        return f"it does not build {_named(sorted(missing))}"
-    if left := names - names_now:
-        return f"it builds {_named(sorted(left))}, which would not be built now"
+        return f"it does not build {_list_names(sorted(missing))}"
+    if extra := names - names_now:
+        return f"it builds {_list_names(sorted(extra))}, which would not be built now"
     if _comparable(before) != _comparable(plan.steps):
         return "a new one is planned otherwise: settings, definitions or what serves have changed since it was begun"
     return ""
@@ -131,11 +131,11 @@ def _comparable(steps: Sequence[BuildStep]) -> str:
     for step in steps:
         place = f"<{step.position}>"
         tokens |= {step.instance_id: f"<id {place}>", _stem(step.table): f"<table {place}>"}
-        made = step.increment
-        if made is not None:
-            tokens |= {_stem(segment.table): f"<segment {place} {segment.number}>" for segment in made.new}
-            made = replace(made, full_at=_NO_TIME)
-        bare = replace(step, increment=made, estimated_rows=None, estimate_source="", reason="")
+        increment = step.increment
+        if increment is not None:
+            tokens |= {_stem(segment.table): f"<segment {place} {segment.number}>" for segment in increment.new}
+            increment = replace(increment, full_at=_NO_TIME)
+        bare = replace(step, increment=increment, estimated_rows=None, estimate_source="", reason="")
         texts.append(documents.encode_step(bare).decode())
     text = "\n".join(texts)
     for name in sorted(tokens, key=len, reverse=True):
@@ -148,5 +148,5 @@ def _stem(table: str) -> str:
     return table.replace(TARGET_ATTEMPT, "")
 
 
-def _named(datasets: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in datasets)
+def _list_names(datasets: Sequence[str]) -> str:
+    return ", ".join(f"`{dataset}`" for dataset in datasets)

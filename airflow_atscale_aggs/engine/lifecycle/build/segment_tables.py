@@ -1,4 +1,4 @@
-"""Built by increments: the segments of one attempt, and the view of all segments that the aggregate consists of."""
+"""Build the new segments of one attempt, and the view of all segments of the aggregate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotComparableError(Exception):
 
 
 def reuse_segments(session: WarehouseSession, claim: Claim, tell: Tell) -> BuiltParts | None:
-    """All segments as they were, when the facts of the last one still are what it holds; None when they are not.
+    """Reuse all segments when the last one still holds what its facts say; None when it does not.
 
     Nothing is made but the view.
 
@@ -59,20 +59,24 @@ def fill_segments(
     """
     step = claim.instance.step
     *segment_sqls, view_sql = step.create_statements(source, source_attempt)
-    built = [_filled(session, one, sql, tell) for one, sql in zip(increment.new, segment_sqls, strict=True)]
+    built = [
+        _fill_segment(session, segment, sql, tell) for segment, sql in zip(increment.new, segment_sqls, strict=True)
+    ]
     tell("sql", text=view_sql)
     session.execute(view_sql)
     _check_tables(session, increment)
-    made = tuple(SegmentKey(step.instance_id, claim.attempt, one.number) for one in increment.new)
+    new_keys = tuple(SegmentKey(step.instance_id, claim.attempt, segment.number) for segment in increment.new)
     return BuiltParts(
-        rows=increment.kept_rows + sum(one.rows for one in built), segments=tuple(built), uses=(*increment.kept, *made)
+        rows=increment.kept_rows + sum(segment.rows for segment in built),
+        segments=tuple(built),
+        uses=(*increment.kept, *new_keys),
     )
 
 
 def _check_tables(session: WarehouseSession, increment: Increment) -> None:
-    """What was added to segments that stay comes from the tables that they came from; somebody may have replaced one.
+    """Refuse to go on when somebody replaced a table that the remaining segments were made from.
 
-    To be called when all is read: what a transaction has read, nobody replaces before it ends.
+    Call it after everything is read: nobody can replace a table that a transaction has read before the transaction ends.
     """
     if not increment.identities_sql or increment.sources is None or not (increment.kept or increment.last):
         return
@@ -86,7 +90,7 @@ def _check_tables(session: WarehouseSession, increment: Increment) -> None:
         raise PermanentWarehouseError(session.dialect.name, "", reason)
 
 
-def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -> tuple[str, ...]:
+def compare_merged_segments(session: WarehouseSession, claim: Claim, built: BuiltParts) -> tuple[str, ...]:
     """Compare merged segments with those that they replace; what could not be decided, for people.
 
     Not to be called inside a transaction, which would not survive a comparison that the warehouse cannot make.
@@ -96,15 +100,15 @@ def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -
     """
     increment = claim.instance.step.increment
     undecided: list[str] = []
-    made = {one.number for one in built.segments}
-    for one in increment.new if increment is not None else ():
-        if one.verification is None or one.number not in made:
+    numbers = {segment.number for segment in built.segments}
+    for segment in increment.new if increment is not None else ():
+        if segment.verification is None or segment.number not in numbers:
             continue
         comparison = Comparison(
             aggregate=claim.instance.step.aggregate,
-            verification=one.verification,
+            verification=segment.verification,
             level=VerificationLevel.TOTALS,
-            known=None,
+            earlier_totals=None,
             is_derived=False,
             # Segments do not change.
             is_snapshot=True,
@@ -116,25 +120,25 @@ def compare_merged(session: WarehouseSession, claim: Claim, built: BuiltParts) -
     return tuple(undecided)
 
 
-def _filled(session: WarehouseSession, one: NewSegment, sql: str, tell: Tell) -> BuiltSegment:
-    """Make one segment; its rows, and the fact rows behind them."""
+def _fill_segment(session: WarehouseSession, segment: NewSegment, sql: str, tell: Tell) -> BuiltSegment:
+    """Make one segment. Returns its rows, and the fact rows behind them."""
     tell("sql", text=sql)
     started = time.monotonic()
-    counted = session.fetch_all(one.fact_rows_sql)[0][0] if one.fact_rows_sql else None
+    counted = session.fetch_all(segment.fact_rows_sql)[0][0] if segment.fact_rows_sql else None
     session.execute(sql)
-    rows, fact_rows, *marks = session.fetch_all(one.count_sql)[0]
+    rows, fact_rows, *marks = session.fetch_all(segment.count_sql)[0]
     fact_rows = counted if fact_rows is None else fact_rows
     built = BuiltSegment(
-        number=one.number,
+        number=segment.number,
         rows=int(rows),
         fact_rows=None if fact_rows is None else int(fact_rows),
         mark="" if not marks or marks[0] is None else str(marks[0]),
     )
-    tell("segment", rows=built.rows, seconds=time.monotonic() - started, text=_told(one, built))
+    tell("segment", rows=built.rows, seconds=time.monotonic() - started, text=_describe_segment(segment, built))
     return built
 
 
-def _told(one: NewSegment, built: BuiltSegment) -> str:
-    read = "fact rows not counted" if built.fact_rows is None else f"{built.fact_rows:,} fact rows"
-    kind = f"merged from {len(one.merges)}" if one.merges else "settled" if one.is_settled else "unsettled"
-    return f"segment {one.number} {one.rows} {kind}: read {read}, wrote {built.rows:,} rows"
+def _describe_segment(segment: NewSegment, built: BuiltSegment) -> str:
+    rows_read = "fact rows not counted" if built.fact_rows is None else f"{built.fact_rows:,} fact rows"
+    kind = f"merged from {len(segment.merges)}" if segment.merges else "settled" if segment.is_settled else "unsettled"
+    return f"segment {segment.number} {segment.rows} {kind}: read {rows_read}, wrote {built.rows:,} rows"

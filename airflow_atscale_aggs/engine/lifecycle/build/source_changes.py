@@ -1,4 +1,4 @@
-"""Asks the warehouse what the sources of aggregates are, what became of segments that stay, and for checksums of rows."""
+"""Ask the warehouse for the state of the aggregates' sources, for damage to kept segments, and for checksums of rows."""
 
 from __future__ import annotations
 
@@ -52,31 +52,35 @@ def source_states(
     Raises:
         DefinitionError: a table is not there.
     """
-    read = {key: columns_of_part(one.part, one.indicator) for key, one in parts.items()}
+    columns_by_part = {key: columns_read(part.part, part.indicator) for key, part in parts.items()}
     by_dataset: dict[str, set[str]] = {}
-    for dataset, column in frozenset().union(*read.values()):
+    for dataset, column in frozenset().union(*columns_by_part.values()):
         by_dataset.setdefault(dataset, set()).add(column)
     places = {place for dataset in by_dataset if (place := sources[dataset].place) is not None}
     query = descriptions_query(places, sources.dialect)
     descriptions = read_descriptions(session.fetch_all(query), sources.dialect) if query is not None else {}
-    probed = {dataset: _probed(session, sources, dataset, columns) for dataset, columns in by_dataset.items()}
-    identities = _identities(session, {one.part.fact for one in parts.values()}, sources)
+    types_by_dataset = {
+        dataset: _probe_types(session, sources, dataset, columns) for dataset, columns in by_dataset.items()
+    }
+    identities = _read_identities(session, {part.part.fact for part in parts.values()}, sources)
     return {
         key: SourceState(
             columns={
                 **{dataset: relation_kind(sources[dataset], descriptions) for dataset, _ in sorted(columns)},
                 **{
-                    f"{dataset}.{column}": describe_column(sources[dataset], column, descriptions, probed[dataset])
+                    f"{dataset}.{column}": described(sources[dataset], column, descriptions, types_by_dataset[dataset])
                     for dataset, column in sorted(columns)
                 },
             },
             tables=identities.get(parts[key].part.fact),
         )
-        for key, columns in read.items()
+        for key, columns in columns_by_part.items()
     }
 
 
-def _probed(session: WarehouseSession, sources: Sources, dataset: str, columns: Iterable[str]) -> Mapping[str, str]:
+def _probe_types(
+    session: WarehouseSession, sources: Sources, dataset: str, columns: Iterable[str]
+) -> Mapping[str, str]:
     """Types of the columns that no catalog describes; none when the warehouse cannot compute one of them."""
     names = find_unlisted_columns(sources[dataset], columns)
     statement = probe_statement(sources[dataset], names)
@@ -89,15 +93,15 @@ def _probed(session: WarehouseSession, sources: Sources, dataset: str, columns: 
     return dict(zip(names, types, strict=True))
 
 
-def _identities(
-    session: WarehouseSession, facts: Iterable[str], sources: Sources
+def _read_identities(
+    session: WarehouseSession, fact_names: Iterable[str], sources: Sources
 ) -> Mapping[str, Mapping[str, str] | None]:
-    query = identities_query(facts, sources)
+    query = identities_query(fact_names, sources)
     return {} if query is None else read_identities(session.fetch_all(query))
 
 
 def checksum_columns(state: SourceState, fact: str, read: Iterable[str]) -> tuple[str, ...]:
-    """What of the rows of a fact is summed up.
+    """The columns of a fact whose rows a checksum covers; none where the versions of rows are summed up instead.
 
     Versions of rows in the first pages, which cost nothing, where the catalog tells tables from each other: they show rows that
     were deleted and loaded again. Hashes of what is read, all rows of it, everywhere else: also for views, since nobody knows
@@ -117,22 +121,22 @@ class Checksums:
     session: WarehouseSession
     sources: Sources
     fact: str
-    _known: dict[ChecksumRequest, Checksum | None] = field(default_factory=dict)
+    _checksums: dict[ChecksumRequest, Checksum | None] = field(default_factory=dict)
 
-    def of(self, asked: ChecksumRequest) -> Checksum | None:
+    def of(self, request: ChecksumRequest) -> Checksum | None:
         """The checksum of some rows; None where the warehouse cannot make one."""
-        if asked not in self._known:
+        if request not in self._checksums:
             source = self.sources[self.fact]
-            statement = checksum_statement(asked, source)
-            self._known[asked] = (
+            statement = checksum_statement(request, source)
+            self._checksums[request] = (
                 None
                 if statement is None
                 else read_checksum(
-                    asked.columns,
+                    request.columns,
                     ((row[0], row[1], row[2]) for row in self.session.fetch_all(render(statement, source.dialect))),
                 )
             )
-        return self._known[asked]
+        return self._checksums[request]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,35 +148,44 @@ class KeptSegments:
     segments: Sequence[Segment]
 
 
-def damages(session: WarehouseSession, kept: Mapping[Key, KeptSegments]) -> Mapping[Key, str]:
+def damages(session: WarehouseSession, kept_by_part: Mapping[Key, KeptSegments]) -> Mapping[Key, str]:
     """What is wrong with the tables of segments that were built, by aggregate; those that are as they were are not in it.
 
     Two round trips.
     """
-    places = {(None, one.schema or None, segment.table): key for key, one in kept.items() for segment in one.segments}
-    there = session.columns(list(places))
-    found: dict[Key, str] = {}
+    places = {
+        (None, kept_segments.schema or None, segment.table): key
+        for key, kept_segments in kept_by_part.items()
+        for segment in kept_segments.segments
+    }
+    columns_by_place = session.columns(list(places))
+    problems: dict[Key, str] = {}
     for place, key in places.items():
-        columns = there.get(place)
-        if columns is None or not set(stored_columns(kept[key].part).names) <= set(columns):
-            found.setdefault(key, f"`{place[2]}` is not the table that was made for one of its segments")
-    asked = [(key, segment) for key, one in kept.items() if key not in found for segment in one.segments]
-    if not asked:
-        return found
-    counted = session.fetch_all(render(_counted(kept, asked, session), session.dialect))
+        columns = columns_by_place.get(place)
+        if columns is None or not set(stored_columns(kept_by_part[key].part).names) <= set(columns):
+            problems.setdefault(key, f"`{place[2]}` is not the table that was made for one of its segments")
+    segments_to_count = [
+        (key, segment)
+        for key, kept_segments in kept_by_part.items()
+        if key not in problems
+        for segment in kept_segments.segments
+    ]
+    if not segments_to_count:
+        return problems
+    counted = session.fetch_all(render(_count_statement(kept_by_part, segments_to_count, session), session.dialect))
     by_table = {str(row[0]): row[1:] for row in counted}
-    for key, segment in asked:
-        if (told := _damage(kept[key].part, segment, by_table[segment.table])) and key not in found:
-            found[key] = told
-    return found
+    for key, segment in segments_to_count:
+        if (problem := _damage(kept_by_part[key].part, segment, by_table[segment.table])) and key not in problems:
+            problems[key] = problem
+    return problems
 
 
-def _counted(
-    kept: Mapping[Key, KeptSegments], asked: Sequence[tuple[Key, Segment]], session: WarehouseSession
+def _count_statement(
+    kept_by_part: Mapping[Key, KeptSegments], segments: Sequence[tuple[Key, Segment]], session: WarehouseSession
 ) -> exp.Expression:
     selects = []
-    for key, segment in asked:
-        part, schema = kept[key].part, kept[key].schema
+    for key, segment in segments:
+        part, schema = kept_by_part[key].part, kept_by_part[key].schema
         layout, where = stored_columns(part), table(segment.table, schema)
         rows = exp.Column(this=exp.to_identifier(layout.measures[row_count(part.fact)], quoted=True))
         selects.append(
@@ -189,9 +202,9 @@ def _counted(
     return union
 
 
-def _damage(part: FactPart, segment: Segment, counted: Sequence[object]) -> str:
-    rows, fact_rows = int(str(counted[0])), int(str(counted[1]))
-    mark = "" if counted[2] is None else str(counted[2])
+def _damage(part: FactPart, segment: Segment, counts: Sequence[object]) -> str:
+    rows, fact_rows = int(str(counts[0])), int(str(counts[1]))
+    mark = "" if counts[2] is None else str(counts[2])
     if rows != segment.rows:
         return f"`{segment.table}`, one of its segments, was made with {segment.rows:,} rows and has {rows:,}"
     is_fanning = any(bound.is_many_to_many for bound in part.attributes)

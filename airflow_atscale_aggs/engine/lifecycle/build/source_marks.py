@@ -1,7 +1,7 @@
-"""Noted and compared: in which state a batch has found the datasets that it reads.
+"""Mark the state of the datasets that a batch reads, and compare it later.
 
-The marks are taken before anything else is read. When they are the same later, nothing was loaded in between, whatever was built
-meanwhile.
+The marks are taken before anything else is read. When they are the same later, nothing was loaded in between, however long the
+build took.
 """
 
 from __future__ import annotations
@@ -39,25 +39,27 @@ def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: So
 
 def changed_datasets(session: WarehouseSession, marks: Sequence[SourceMark]) -> tuple[str, ...]:
     """The datasets that are not what they were when they were marked, sorted. Those without a mark are not among them."""
-    return tuple(sorted(one.dataset for one in marks if one.mark is not None and _read(session, one.sql) != one.mark))
+    return tuple(
+        sorted(mark.dataset for mark in marks if mark.mark is not None and _fetch_mark(session, mark.sql) != mark.mark)
+    )
 
 
 def unmarked_datasets(marks: Sequence[SourceMark]) -> tuple[str, ...]:
-    """The datasets of which nobody can tell whether they were changed."""
-    return tuple(one.dataset for one in marks if one.mark is None)
+    """The datasets without a mark: the warehouse cannot tell whether they have changed."""
+    return tuple(mark.dataset for mark in marks if mark.mark is None)
 
 
 def _mark_of(session: WarehouseSession, dataset: str, source: DatasetSource, columns: Sequence[str]) -> SourceMark:
-    """By versions of rows where the table has them, else by values."""
+    """Mark one dataset by the versions of its rows where the table has them, else by their values."""
     sql = version_mark_sql(source)
-    mark = _read(session, sql)
+    mark = _fetch_mark(session, sql)
     if mark is None or not has_versions(mark):
         sql = value_mark_sql(source, columns)
-        mark = _read(session, sql)
+        mark = _fetch_mark(session, sql)
     return SourceMark(dataset=dataset, sql=sql, mark=mark)
 
 
-def _read(session: WarehouseSession, sql: str) -> str | None:
+def _fetch_mark(session: WarehouseSession, sql: str) -> str | None:
     """The answer of a marking query as text; None where there is none."""
     if not sql:
         return None

@@ -1,7 +1,7 @@
-"""Verified on demand: do the aggregates that serve now agree with their facts?
+"""Verify on demand whether the aggregates that serve now agree with their facts.
 
-A build compares what it made with the facts of its own snapshot (`compare`). Here the tables that serve are compared with
-the facts of today: they may be right and behind, when the facts have changed since the build.
+A build compares its table with the facts of its own snapshot (`compare`). This module compares the tables that serve with the
+facts of today. A table may be right and yet behind, when the facts have changed since the build.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class VerifiedInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """All that were compared, in build order."""
+    """All compared instances, in build order."""
 
     model: str
     level: VerificationLevel
@@ -95,7 +95,7 @@ class VerifyReport:
     @property
     def has_mismatch(self) -> bool:
         """True when an aggregate answers otherwise than the facts do now, or one of the two is not there to be asked."""
-        return any(one.finding in _FAILURES for one in self.instances)
+        return any(result.finding in _FAILURES for result in self.instances)
 
 
 def verify(workspace: Workspace, model: str, *, aggregate: str | None = None, level: VerificationLevel) -> VerifyReport:
@@ -115,14 +115,18 @@ def verify(workspace: Workspace, model: str, *, aggregate: str | None = None, le
     """
     record = workspace.registry.model(model)
     active = workspace.registry.active_instances(record.id)
-    chosen = [one for one in active if aggregate in {None, one.step.aggregate, _definition_name(workspace, one)}]
+    chosen = [
+        instance
+        for instance in active
+        if aggregate in {None, instance.step.aggregate, _definition_name(workspace, instance)}
+    ]
     if aggregate is not None and not chosen:
-        names = [one.step.aggregate for one in active]
+        names = [instance.step.aggregate for instance in active]
         raise NotRegisteredError("active instance of aggregate", aggregate, near_names(aggregate, names))
     with workspace.warehouse.session() as session:
         run = _Run(workspace, session, level, record.deployment_id, chosen)
-        found = tuple(run.verified(one) for one in chosen)
-    return VerifyReport(model=record.name, level=level, instances=found)
+        instances = tuple(run.verify_instance(instance) for instance in chosen)
+    return VerifyReport(model=record.name, level=level, instances=instances)
 
 
 def _definition_name(workspace: Workspace, instance: InstanceRecord) -> str:
@@ -142,61 +146,63 @@ class _Run:
     ) -> None:
         self._workspace, self._session, self._level = workspace, session, level
         self._gone = missing_tables(workspace.registry, session, instances)
-        self._parts = {one.id: self._part(one) for one in instances}
+        self._parts = {instance.id: self._part(instance) for instance in instances}
         parts = list(self._parts.values())
         datasets = workspace.registry.datasets(deployment_id)
         physical = read_physical_tables(session, datasets, parts)
         sources = self._sources = Sources(datasets, physical, workspace.warehouse.dialect)
         self._composer = VerificationComposer(parts, sources, prove(session, parts, sources))
-        self._known: dict[str, Totals] = {}
+        self._totals_by_query: dict[str, Totals] = {}
 
-    def verified(self, instance: InstanceRecord) -> VerifiedInstance:
+    def verify_instance(self, instance: InstanceRecord) -> VerifiedInstance:
         """One instance, compared in one snapshot."""
-        gone = self._gone.get(instance.id)
-        if gone is not None:
-            return _told(instance, Finding.GONE, undecided=(describe_missing_tables(gone),))
+        missing = self._gone.get(instance.id)
+        if missing is not None:
+            return _make_result(instance, Finding.GONE, undecided=(describe_missing_tables(missing),))
         undecided: list[str] = []
         try:
             verification = self._verification(instance, undecided)
         except UnsupportedMetricError as error:
-            return _told(instance, Finding.UNDECIDED, undecided=(error.explanation,))
+            return _make_result(instance, Finding.UNDECIDED, undecided=(error.explanation,))
         except DefinitionError as error:
-            return _told(instance, Finding.UNREADABLE, undecided=(error.explanation,))
-        not_compared = _not_compared(self._parts[instance.id], verification)
+            return _make_result(instance, Finding.UNREADABLE, undecided=(error.explanation,))
+        not_compared = _uncompared_measures(self._parts[instance.id], verification)
         try:
-            outcome = self._compared(instance, verification)
+            outcome = self._compare(instance, verification)
         except UndecidedError as error:
             undecided.append(str(error))
-            finding = Finding.UNDECIDED if self._may_read(instance) else Finding.UNREADABLE
-            return _told(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
+            finding = Finding.UNDECIDED if self._can_read(instance) else Finding.UNREADABLE
+            return _make_result(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
         except VerificationError as error:
-            found = tuple(Difference(*one) for one in error.differences)
+            found_differences = tuple(Difference(*difference) for difference in error.differences)
             finding = Finding.BEHIND if self._is_behind(instance, verification) else Finding.DIFFERS
-            return _told(instance, finding, differences=found, not_compared=not_compared)
+            return _make_result(instance, finding, differences=found_differences, not_compared=not_compared)
         if outcome.totals is not None:
-            self._known[verification.facts.sql] = outcome.totals
+            self._totals_by_query[verification.facts.sql] = outcome.totals
         undecided += outcome.undecided
         finding = Finding.UNDECIDED if undecided else Finding.AGREES
-        return _told(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
+        return _make_result(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
 
-    def _compared(self, instance: InstanceRecord, verification: Verification) -> Verified:
-        """In one snapshot, under the settings that it was built under: under others the facts have other values."""
+    def _compare(self, instance: InstanceRecord, verification: Verification) -> Verified:
+        """Compare in one snapshot, under the settings of the build: under other settings the facts may have other values."""
         surroundings = self._workspace.registry.surroundings(instance.batch_id)
         needed = instance.step.settings_needed or ()
-        settings = {} if surroundings is None else {name: surroundings.settings.get(name, "") for name in needed}
-        with self._session.apply_settings(settings), self._session.snapshot() as is_snapshot:
+        settings = (
+            {} if surroundings is None else {setting: surroundings.settings.get(setting, "") for setting in needed}
+        )
+        with self._session.under(settings), self._session.snapshot() as is_snapshot:
             return compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
 
     def _comparison(self, instance: InstanceRecord, verification: Verification, *, is_snapshot: bool) -> Comparison:
-        known = self._known.get(verification.facts.sql)
-        if known is None and not is_snapshot:
-            known = take_totals(self._session, verification.facts)
+        totals = self._totals_by_query.get(verification.facts.sql)
+        if totals is None and not is_snapshot:
+            totals = take_totals(self._session, verification.facts)
         is_groups = verification.groups is not None
         return Comparison(
             aggregate=instance.step.aggregate,
             verification=verification,
             level=self._level if is_groups else VerificationLevel.TOTALS,
-            known=known,
+            earlier_totals=totals,
             is_derived=False,
             is_snapshot=is_snapshot,
         )
@@ -206,12 +212,12 @@ class _Run:
         return self._of_tables(instance, self._tables(instance), _up_to(instance, self._segments(instance)), undecided)
 
     def _tables(self, instance: InstanceRecord) -> list[exp.Table]:
-        """Where its rows are."""
+        """The tables that hold its rows."""
         schema = self._workspace.registry.batch(instance.batch_id).schema
         names = [segment.table for segment in self._segments(instance)] or [instance.table or ""]
-        return [table(name, schema) for name in names]
+        return [table(table_name, schema) for table_name in names]
 
-    def _may_read(self, instance: InstanceRecord) -> bool:
+    def _can_read(self, instance: InstanceRecord) -> bool:
         try:
             for relation in self._tables(instance):
                 probe = exp.select("1").from_(relation).where(exp.false())
@@ -245,13 +251,13 @@ class _Run:
 
         Segments are behind when the settled ones agree with the facts: the others are read again by the next increment.
         """
-        settled = [one for one in self._segments(instance) if one.is_settled]
+        settled = [segment for segment in self._segments(instance) if segment.is_settled]
         if settled:
             schema = self._workspace.registry.batch(instance.batch_id).schema
-            tables = [table(one.table, schema) for one in settled]
+            tables = [table(segment.table, schema) for segment in settled]
             of_settled = self._of_tables(instance, tables, _up_to(instance, settled), [])
             try:
-                self._compared(instance, of_settled)
+                self._compare(instance, of_settled)
             except (VerificationError, UndecidedError):
                 return False
             return True
@@ -280,12 +286,12 @@ def _up_to(instance: InstanceRecord, segments: Sequence[Segment]) -> RowRange | 
     return RowRange(column=indicator.column, kind=indicator.kind, through=segments[-1].through)
 
 
-def _not_compared(part: FactPart, verification: Verification) -> tuple[str, ...]:
+def _uncompared_measures(part: FactPart, verification: Verification) -> tuple[str, ...]:
     compared = {*verification.table.names, *(verification.groups.measures if verification.groups else ())}
     return tuple(str(measure) for measure in part.measures if str(measure) not in compared)
 
 
-def _told(
+def _make_result(
     instance: InstanceRecord,
     finding: Finding,
     *,

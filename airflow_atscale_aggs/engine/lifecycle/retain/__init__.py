@@ -1,1 +1,1 @@
-"""Kept or let go: aggregates are judged, superseded, blocked, pruned, and their tables are swept."""
+"""Decide which aggregates stay: evaluate, supersede, block and prune them, and sweep their tables."""

@@ -83,14 +83,14 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
 def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[DefinitionRecord]) -> dict[str, int]:
     """Rows of each fact now. Facts that cannot be counted are left out."""
     datasets = workspace.registry.datasets(model.deployment_id)
-    facts = sorted({part.fact for record in standing for part in record.definition.parts} & set(datasets))
+    fact_names = sorted({part.fact for record in standing for part in record.definition.parts} & set(datasets))
     rows_by_fact: dict[str, int] = {}
     dialect = workspace.warehouse.dialect
     try:
         with workspace.warehouse.session() as session:
-            keys = sorted({key for fact in facts if (key := table_key(datasets[fact])) is not None}, key=str)
+            keys = sorted({key for fact in fact_names if (key := table_key(datasets[fact])) is not None}, key=str)
             sources = Sources(datasets, session.columns(keys), dialect)
-            for fact in facts:
+            for fact in fact_names:
                 try:
                     count = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(sources[fact].relation("f"))
                 except DefinitionError:
@@ -139,13 +139,13 @@ class _Figures:
         rows = sum(instance.rows or 0 for instance in built) if is_whole else None
         sizes = [self.sizes[instance.id] for instance in built if instance.id in self.sizes]
         whole = sum(self.fact_rows[fact] for fact in names) if all(fact in self.fact_rows for fact in names) else None
-        seconds_saved, measured = self._seconds_saved(identity, sum(own.values()))
+        seconds_saved, measured = self._saved_seconds(identity, sum(own.values()))
         service = self.services.get(identity)
         figures = QualityFigures(
             last_used_at=max((usage.last_used_at for usage in usages.values()), default=None),
             rows=rows,
             fact_rows=whole,
-            rows_saved=self._rows_saved(identity, own),
+            rows_saved=self._saved_rows(identity, own),
             seconds_saved=seconds_saved,
             builds=service.builds if service else 0,
             build_seconds=service.build_seconds if service else 0.0,
@@ -170,7 +170,7 @@ class _Figures:
             predicted_rows=record.evidence.get("predicted_rows"),
         )
 
-    def _rows_saved(self, identity: str, own: Mapping[str, int]) -> int | None:
+    def _saved_rows(self, identity: str, own: Mapping[str, int]) -> int | None:
         """Fact rows that were not read, less the rows that were; by the sizes of today."""
         saved = 0
         for fact, uses in own.items():
@@ -180,7 +180,7 @@ class _Figures:
             saved += uses * (self.fact_rows[fact] - instance.rows)
         return saved
 
-    def _seconds_saved(self, identity: str, uses: int) -> tuple[float | None, float]:
+    def _saved_seconds(self, identity: str, uses: int) -> tuple[float | None, float]:
         """(seconds, share that is measured): each use saved what a use in the log saved on average."""
         saving = self.savings.get(identity)
         if not uses:

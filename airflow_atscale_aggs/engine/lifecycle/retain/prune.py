@@ -78,7 +78,7 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
     settings = workspace.settings_of(record.id)
     limits = _limits(settings)
     retained = registry.retained_instances(record.id)
-    pruned = _choose_instances_to_prune(registry, record.id, retained, limits, now)
+    pruned = _rank_instances_to_prune(registry, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if pruned and not dry_run:
@@ -181,7 +181,7 @@ def _limits(settings: Settings) -> _Limits:
     return _Limits(values[0], values[1], values[2], tuple(warnings))
 
 
-def _choose_instances_to_prune(
+def _rank_instances_to_prune(
     registry: Registry, model_id: str, retained: Sequence[InstanceRecord], limits: _Limits, now: datetime
 ) -> list[tuple[int, RetainedInstance, str]]:
     """The instances to prune, each with its rank and the reason."""
@@ -189,13 +189,13 @@ def _choose_instances_to_prune(
     candidates = _collect_candidates(registry, model_id, retained, services)
     if len(retained) < limits.desired:
         # Inactive ones wait for their rank.
-        unused = [
-            instance
-            for instance in candidates
-            if instance.is_active
-            and is_unused(instance.last_used_at, services[instance.definition_id].since, days=limits.days, now=now)
+        idle = [
+            candidate
+            for candidate in candidates
+            if candidate.is_active
+            and is_unused(candidate.last_used_at, services[candidate.definition_id].since, days=limits.days, now=now)
         ]
-        return [(0, instance, f"not used for {limits.days} days") for instance in unused]
+        return [(0, candidate, f"not used for {limits.days} days") for candidate in idle]
     ranks = choose_instances_to_prune(candidates, desired=limits.desired, excess=limits.excess)
     return [
         (rank, instance, f"ranked {rank} of {len(retained)}, {limits.desired} are kept") for rank, instance in ranks

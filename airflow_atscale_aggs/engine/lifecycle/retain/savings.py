@@ -73,11 +73,11 @@ def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> d
 
 def _seconds_on_facts(log: Iterable[QueryRecord]) -> dict[str, float]:
     """Median seconds by fingerprint of the queries that the facts answered, planned so or after a failure."""
-    found: dict[str, list[float]] = {}
+    seconds_by_fingerprint: dict[str, list[float]] = {}
     for record in log:
         if record.actual and not any(source.definition_id for source in record.actual):
-            found.setdefault(record.fingerprint, []).append(record.seconds)
-    return {fingerprint: statistics.median(times) for fingerprint, times in found.items()}
+            seconds_by_fingerprint.setdefault(record.fingerprint, []).append(record.seconds)
+    return {fingerprint: statistics.median(times) for fingerprint, times in seconds_by_fingerprint.items()}
 
 
 def _estimate_on_facts(sources: Iterable[QuerySource], builds: Mapping[str, float]) -> float | None:

@@ -100,18 +100,18 @@ def adopt_strays(workspace: Workspace, strays: Collection[Stray], *, now: dateti
 
 
 def _find_stray_relations(workspace: Workspace, session: WarehouseSession, catalog: Catalog) -> dict[str, Relation]:
-    registered_tables = {name.casefold() for name in workspace.registry.known_tables()}
-    registered_views = {name.casefold() for name in workspace.registry.known_views()}
+    registered_tables = {table.casefold() for table in workspace.registry.known_tables()}
+    registered_views = {view.casefold() for view in workspace.registry.known_views()}
     names = [name for name in session.tables(catalog.schema) if name.casefold() not in registered_tables]
-    tables = {name for name in names if is_instance_table(name)}
-    perhaps = [name for name in names if is_view_name(name) and name.casefold() not in registered_views]
+    tables = {table for table in names if is_instance_table(table)}
+    perhaps = [view for view in names if is_view_name(view) and view.casefold() not in registered_views]
     reads = catalog.reads(perhaps)
-    folded = {name.casefold() for name in tables}
+    folded = {table.casefold() for table in tables}
     # A stable view of ours reads only tables that are strays themselves.
     stable = {
-        name
-        for name in perhaps
-        if reads.get(name.casefold()) and {table.casefold() for table in reads[name.casefold()]} <= folded
+        view
+        for view in perhaps
+        if reads.get(view.casefold()) and {table.casefold() for table in reads[view.casefold()]} <= folded
     }
     relations = catalog.relations(tables | stable)
     candidates = {name: relations[name.casefold()] for name in sorted(tables | stable) if name.casefold() in relations}

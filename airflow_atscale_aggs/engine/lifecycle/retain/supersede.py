@@ -57,7 +57,7 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
     registry = workspace.registry
     model_record = registry.model(model)
     definitions = registry.definitions(model_record.id)
-    unused = _find_unused(
+    unused = _find_unused_definitions(
         definitions, registry.services(model_record.id), registry.usages(model_record.id), workspace, now
     )
     proposals = successions([record.definition for record in definitions], unused)
@@ -80,7 +80,7 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
     )
 
 
-def _find_unused(
+def _find_unused_definitions(
     definitions: Sequence[DefinitionRecord],
     services: Mapping[str, ServiceRecord],
     usages: Sequence[UsageRecord],

@@ -84,10 +84,12 @@ def obstacle(relation: Relation | None, reads: frozenset[str], role: str, others
     if relation.kind != "view":
         owner = f" of role `{relation.owner}`" if relation.owner else ""
         return f"a {relation.kind}{owner} has its name; rename the {relation.kind}, or drop it"
-    if not any(is_instance_table(name) for name in reads):
+    if not any(is_instance_table(table) for table in reads):
         return "a view has its name that shows no aggregate and is not ours; rename that view, or drop it"
-    for name in sorted(reads & others.keys()):
-        return f"it shows {others[name]}, which has the same name; rename one of the two, or use another schema for one"
+    for table in sorted(reads & others.keys()):
+        return (
+            f"it shows {others[table]}, which has the same name; rename one of the two, or use another schema for one"
+        )
     if not relation.may_replace:
         return (
             f"it belongs to role `{relation.owner}`, which role `{role}` may not act for; make `{role}` a member of "
@@ -152,9 +154,9 @@ def drop_helpers(session: WarehouseSession, names: Collection[str], catalog: Cat
     from airflow_atscale_aggs.engine.sql.view_layout import drop_statement  # noqa: PLC0415
 
     columns = catalog.columns(names)
-    for name in names:
-        session.execute(drop_statement(name, catalog.schema, session.dialect))
-    return {name: columns[name.casefold()] for name in names}
+    for view in names:
+        session.execute(drop_statement(view, catalog.schema, session.dialect))
+    return {view: columns[view.casefold()] for view in names}
 
 
 def _helper_name(step: BuildStep) -> str:
@@ -178,7 +180,7 @@ def drop_stable_view(session: WarehouseSession, view: str, places: ViewPlaces) -
     from airflow_atscale_aggs.engine.sql.view_layout import drop_statement  # noqa: PLC0415
 
     relation, reads = places.relations.get(view.casefold()), places.reads.get(view.casefold(), frozenset())
-    is_ours = any(is_instance_table(name) for name in reads) and not reads & places.others.keys()
+    is_ours = any(is_instance_table(table) for table in reads) and not reads & places.others.keys()
     if relation is None or relation.kind != "view" or not is_ours:
         return
     readers = places.readers(view)
@@ -210,7 +212,7 @@ def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:
     read = {column.casefold() for reader in readers for column in _columns_of_reader(reader, [name for name, _ in old])}
     if places.catalog.queries.replaces_any_columns:
         gone = [name for name, _ in old if name not in natural.order and name.casefold() in read]
-        layout, why = natural, tuple(f"column `{name}` is not stored any more" for name in gone)
+        layout, why = natural, tuple(f"column `{column}` is not stored any more" for column in gone)
     else:
         compatible, why = compatible_layout(old, new, read, places.catalog.queries)
         layout = compatible or natural
