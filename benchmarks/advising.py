@@ -240,13 +240,13 @@ def counts(rows: int) -> None:
 
         requirements = workload_of_queries(
             snapshot, request.queries or (), workspace.settings_of(snapshot.record.id)
-        ).needs
+        ).requirements
         parts = [requirement.part for requirement in requirements]
         with workspace.warehouse.session() as session:
             asked = Statistician(session, snapshot)
             snapshot.proofs.add(session, parts)
             begun = time.perf_counter()
-            sketched = asked.counted(parts)
+            sketched = asked.sketch_groups(parts)
             took = time.perf_counter() - begun
             begun = time.perf_counter()
             errors = []

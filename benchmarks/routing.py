@@ -139,10 +139,10 @@ def rewrite(counts: list[int], clock: Clock) -> None:
         run_batch(workspace, "bench_model", owner=process_owner())
         router = QueryRouter(workspace)
         router.plan(QUERIES[0].format(m=MODEL))
-        (key,) = router._models._known  # noqa: SLF001 - made-up aggregates are registered nowhere
-        known = router._models._known[key]  # noqa: SLF001
+        (key,) = router._models._snapshots  # noqa: SLF001 - made-up aggregates are registered nowhere
+        known = router._models._snapshots[key]  # noqa: SLF001
         for count in counts:
-            router._models._known[key] = replace(known, index=InstanceIndex(random_instances(known, count)))  # noqa: SLF001
+            router._models._snapshots[key] = replace(known, index=InstanceIndex(random_instances(known, count)))  # noqa: SLF001
             for fresh in (True, False):
                 floors, times, hits = plan_ms(router, clock, fresh=fresh)
                 mean, floor = statistics.mean(times), statistics.mean(floors)

@@ -226,8 +226,10 @@ def _plan_document(plan: QueryPlan) -> dict[str, object]:
 
 def _source(source: PartSource) -> dict[str, object]:
     names = ("model", "fact", "aggregate", "instance_id", "rows", "as_of")
-    fact_figures = {"fact_rows": source.facts.rows, "fact_cost": source.facts.cost} if source.facts is not None else {}
-    return {**{name: getattr(source, name) for name in names}, **fact_figures}
+    facts = (
+        {"fact_rows": source.fact_cost.rows, "fact_cost": source.fact_cost.cost} if source.fact_cost is not None else {}
+    )
+    return {**{name: getattr(source, name) for name in names}, **facts}
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:

@@ -44,8 +44,8 @@ def test_without_an_index_the_aggregate_answers(workspace: Workspace) -> None:
     source = answer(workspace, _ONE_DAY).plan.sources[0]
 
     assert source.aggregate == "by_day_and_shop"
-    assert source.facts is not None
-    assert (source.facts.rows, source.facts.cost, source.facts.index) == (_ROWS, _ROWS, "")
+    assert source.fact_cost is not None
+    assert (source.fact_cost.rows, source.fact_cost.cost, source.fact_cost.index) == (_ROWS, _ROWS, "")
 
 
 @pytest.mark.postgres

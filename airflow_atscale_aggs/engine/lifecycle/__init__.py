@@ -1,1 +1,1 @@
-"""Do: I/O and the order of steps; the files follow the page "Life Cycle of Aggregate Tables"."""
+"""Run the life cycle of aggregate tables: input and output, and the order of steps. The rooms follow AtScale's page of this name."""

@@ -33,22 +33,22 @@ ColumnKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Proofs:
-    """What the data has proven about keys and hierarchies, and what has been asked."""
+    """What the data has proven about keys and hierarchies, and which claims it has been asked about."""
 
     sources: Sources
-    facts: ProvenConstraints = field(default_factory=ProvenConstraints)
+    proven: ProvenConstraints = field(default_factory=ProvenConstraints)
     asked: set[Claim] = field(default_factory=set)
     seen: frozenset[Claim] = frozenset()
-    """What was proven when aggregates were built: it stands where the data cannot be asked, because a table is away or locked."""
+    """What was proven when aggregates were built. It counts as proven where a table is away or locked and the data cannot be asked."""
     is_hurried: bool = False
     """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.hurried`."""
 
     def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
         """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
         self._ask(session, keys_to_prove(parts))
-        wanted = find_wanted_dependencies(parts, self.facts)
-        implied = implied_dependencies(wanted, self.facts)
-        self.facts = replace(self.facts, functional=self.facts.functional | implied)
+        wanted = dependencies_wanted(parts, self.proven)
+        implied = implied_dependencies(wanted, self.proven)
+        self.proven = replace(self.proven, functional=self.proven.functional | implied)
         self._ask(session, sorted(wanted - implied))
 
     def add_keys(self, session: WarehouseSession, steps: Iterable[JoinStep]) -> None:
@@ -63,10 +63,10 @@ class Proofs:
         new = [claim for claim in claims if claim not in self.asked]
         if not new:
             return
-        with session.wait_briefly() if self.is_hurried else contextlib.nullcontext():
-            self.facts = prove_claims(session, self.facts, new, self.sources)
-        unanswered = {claim for claim in new if claim in self.facts.unanswered or is_away(claim, self.sources)}
-        self.facts = with_seen(self.facts, unanswered & self.seen)
+        with session.hurried() if self.is_hurried else contextlib.nullcontext():
+            self.proven = prove_claims(session, self.proven, new, self.sources)
+        unanswered = {claim for claim in new if claim in self.proven.unanswered or is_away(claim, self.sources)}
+        self.proven = with_seen(self.proven, unanswered & self.seen)
         self.asked.update(new)
 
 
@@ -74,7 +74,7 @@ def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources
     """Which keys are unique and which hierarchies are functional, as the data says now: two round trips at most."""
     proofs = Proofs(sources)
     proofs.add(session, parts)
-    return proofs.facts
+    return proofs.proven
 
 
 def prove_claims(
@@ -125,10 +125,12 @@ def unreadable_columns(
     Raises:
         WarehouseError: the connection is lost.
     """
-    facts = {part.fact for part in parts}
+    fact_names = {part.fact for part in parts}
     reasons: dict[ColumnKey, str] = {}
     for dataset in datasets_of(parts):
-        columns = [*_find_doubtful_columns(dataset, _columns_used(dataset, parts), sources, is_fact=dataset in facts)]
+        columns = [
+            *_find_doubtful_columns(dataset, _used_columns(dataset, parts), sources, is_fact=dataset in fact_names)
+        ]
         if not columns or not _find_refusal(session, dataset, columns, sources):
             continue
         for column in columns:
@@ -141,14 +143,14 @@ def unreadable_columns(
 def refusal_of(part: FactPart, unreadable: Mapping[ColumnKey, str]) -> str:
     """Why a part cannot be built, in one sentence without a full stop; empty when nothing that it uses is unreadable."""
     for dataset in datasets_of([part]):
-        for column in _columns_used(dataset, [part]):
+        for column in _used_columns(dataset, [part]):
             reason = unreadable.get((dataset, column))
             if reason is not None:
                 return f"column `{column}` of dataset `{dataset}` cannot be read: {reason}"
     return ""
 
 
-def _columns_used(dataset: str, parts: Sequence[FactPart]) -> Iterable[str]:
+def _used_columns(dataset: str, parts: Sequence[FactPart]) -> Iterable[str]:
     """The columns of a dataset that parts store or join on."""
     columns: dict[str, None] = {}
     for part in parts:

@@ -28,7 +28,7 @@ def surroundings_of(
     proven: ProvenConstraints,
 ) -> Surroundings:
     """The surroundings of a plan."""
-    used = [name for name in datasets_of(parts) if name in datasets]
+    used = [dataset for dataset in datasets_of(parts) if dataset in datasets]
     return Surroundings(
         settings=session.settings(),
         tables=tables_of(used, sources),
@@ -44,20 +44,20 @@ def datasets_of(parts: Iterable[FactPart]) -> tuple[str, ...]:
         names.add(part.fact)
         for bound in part.attributes:
             names.add(bound.dataset)
-            names.update(name for step in bound.steps for name in (step.from_dataset, step.to_dataset))
+            names.update(dataset for step in bound.steps for dataset in (step.from_dataset, step.to_dataset))
     return tuple(sorted(names))
 
 
 def tables_of(datasets: Iterable[str], sources: Sources) -> dict[str, SeenTable]:
     """The tables of those datasets whose table exists, by name of the dataset."""
     tables: dict[str, SeenTable] = {}
-    for name in datasets:
+    for dataset in datasets:
         try:
-            table = sources[name].table
+            table = sources[dataset].table
         except DefinitionError:
             continue
         if table is not None and not table.is_away:
-            tables[name] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
+            tables[dataset] = SeenTable(place=table.spelled, columns=dict(table), kind=table.kind)
     return tables
 
 
@@ -103,9 +103,9 @@ def claims_seen(seen: Iterable[Surroundings | None]) -> frozenset[Claim]:
 def is_away(claim: Claim, sources: Sources) -> bool:
     """Whether the data cannot be asked about a claim because a table of it is away."""
     steps = () if isinstance(claim, UniqueKey) else claim.steps
-    for name in (claim.dataset, *(step.to_dataset for step in steps)):
+    for dataset in (claim.dataset, *(step.to_dataset for step in steps)):
         try:
-            table = sources[name].table
+            table = sources[dataset].table
         except DefinitionError:
             continue
         if table is not None and table.is_away:
@@ -143,9 +143,9 @@ def needed_by(step: BuildStep, part: FactPart, sources: Sources) -> tuple[str, .
 
 def has_rivals(datasets: Iterable[str], sources: Sources) -> bool:
     """Whether a table name without a schema might mean another table in another session."""
-    for name in datasets:
+    for dataset in datasets:
         try:
-            source = sources[name]
+            source = sources[dataset]
         except DefinitionError:
             continue
         if source.table is not None and not source.table.is_only and not source.dataset.schema:
@@ -163,12 +163,12 @@ def what_differs(then: Surroundings | None, now: Surroundings, needed: Sequence[
     """
     if then is None:
         return NOT_RECORDED if needed else ""
-    for name in needed:
-        before, today = then.settings.get(name, ""), now.settings.get(name, "")
+    for setting in needed:
+        before, today = then.settings.get(setting, ""), now.settings.get(setting, "")
         if before != today:
-            return f"{name} of its session was `{before}` and is now `{today}`"
-    for name in datasets:
-        seen, current = then.tables.get(name), now.tables.get(name)
+            return f"{setting} of its session was `{before}` and is now `{today}`"
+    for dataset in datasets:
+        seen, current = then.tables.get(dataset), now.tables.get(dataset)
         if seen is not None and current is not None and seen.place != current.place:
-            return f"dataset `{name}` was table `{'.'.join(seen.place)}` and is now `{'.'.join(current.place)}`"
+            return f"dataset `{dataset}` was table `{'.'.join(seen.place)}` and is now `{'.'.join(current.place)}`"
     return ""

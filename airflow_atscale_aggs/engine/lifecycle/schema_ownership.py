@@ -111,7 +111,7 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
 
 def unknown_tables(session: WarehouseSession, workspace: Workspace) -> frozenset[str]:
     """Tables and views of the schema that are named as ours and that this registry never wrote down."""
-    existing = {name for name in session.tables(workspace.warehouse.aggregate_schema) if is_instance_table(name)}
+    existing = {table for table in session.tables(workspace.warehouse.aggregate_schema) if is_instance_table(table)}
     return frozenset(existing - workspace.registry.known_tables()) if existing else frozenset()
 
 
@@ -145,7 +145,7 @@ def _read_mark(session: WarehouseSession, workspace: Workspace) -> SchemaMark | 
     try:
         rows = session.fetch_all(read_mark(schema, workspace.warehouse.dialect))
     except PermanentWarehouseError as error:
-        # A role that may not read it is not the one that builds here.
+        # A role that may not read the mark is not the role that builds here.
         raise SchemaOwnedError(
             schema,
             f"{MARK_TABLE}, which tells whose it is, cannot be read ({error.reason}); if the tables were given to another "
@@ -170,7 +170,7 @@ def _write_mark(
     if before is not None:
         session.execute(update_mark(schema, values, before.stamp, dialect))
         return
-    # Two that begin at the same moment: one of them finds the table, or the row, of the other.
+    # When two registries begin at the same moment, one of them finds the table or the row of the other.
     with contextlib.suppress(WarehouseError):
         session.execute(create_mark(schema, dialect))
         session.execute(insert_mark(schema, values, dialect))

@@ -32,7 +32,7 @@ def missing_tables(
         schema = schemas[instance.batch_id]
         if schema not in existing:
             existing[schema] = session.tables(schema)
-        absent = tuple(name for name in _tables_of(registry, instance) if name not in existing[schema])
+        absent = tuple(table for table in _tables_of(registry, instance) if table not in existing[schema])
         if absent:
             missing[instance.id] = absent
     return missing
@@ -53,7 +53,7 @@ def missing_of_active(workspace: Workspace, instances: Iterable[InstanceRecord])
 
 def describe_missing_tables(tables: Sequence[str]) -> str:
     """A sentence which says that the tables of one instance are gone."""
-    names = ", ".join(f"`{name}`" for name in tables[:_MOST_NAMED])
+    names = ", ".join(f"`{table}`" for table in tables[:_MOST_NAMED])
     more = f" and {len(tables) - _MOST_NAMED} more" if len(tables) > _MOST_NAMED else ""
     return f"{names}{more} {'is' if len(tables) == 1 else 'are'} not in the warehouse any more; build again"
 

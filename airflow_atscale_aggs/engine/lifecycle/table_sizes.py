@@ -32,7 +32,7 @@ def bytes_of_instances(
         names = (
             [segment.table for segment in registry.segments_of(instance.id)] if is_segmented else [instance.table or ""]
         )
-        places[instance.id] = [(schemas[instance.batch_id], name) for name in names]
+        places[instance.id] = [(schemas[instance.batch_id], table) for table in names]
     sizes = _read_sizes(
         session, sorted({place for places_of_instance in places.values() for place in places_of_instance})
     )

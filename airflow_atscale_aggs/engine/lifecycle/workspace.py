@@ -78,7 +78,7 @@ def open_workspace(
 
 
 def utc_now() -> datetime:
-    """The clock of the callers that have no other."""
+    """The current time, for callers without a clock of their own."""
     return datetime.now(UTC)
 
 

@@ -1,1 +1,1 @@
-"""Defined by demand or by prediction: what a model should have, from what it was asked and from its structure."""
+"""Advise which aggregates a model should have, from its queries and from its structure."""

@@ -1,4 +1,4 @@
-"""What advice needs to know of the data: rows of facts, values of keys, group counts of grains. A few scans per fact."""
+"""Collect statistics of the data for advice: rows of facts, values of keys, group counts of grains. A few scans per fact."""
 
 from __future__ import annotations
 
@@ -22,85 +22,98 @@ from airflow_atscale_aggs.engine.sql.statements import render
 from airflow_atscale_aggs.engine.sql.table_statistics import type_bytes
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
-_NEEDS_MEASURED_AT_ONCE = 30
+_REQUIREMENTS_MEASURED_AT_ONCE = 30
 
 _FLAG_BYTES = type_bytes("int")
-"""Of the column that tells whether a join has met."""
+"""Bytes of the column that tells whether a join found a row."""
 
 
 class Statistician:
-    """Asks the warehouse about one model; keeps what it was told.
+    """Asks the warehouse about one model, and keeps the answers.
 
     Args:
         session: open for as long as questions are asked.
     """
 
-    def __init__(self, session: WarehouseSession, known: ModelSnapshot) -> None:
-        self._session, self._known = session, known
+    def __init__(self, session: WarehouseSession, snapshot: ModelSnapshot) -> None:
+        self._session, self._snapshot = session, snapshot
         self.scans = 0
         """Scans of a fact so far."""
 
-    def demand_of(
-        self, fact: str, needs: Sequence[QueryRequirement], defined: Sequence[DefinedPart]
+    def collect_workload(
+        self, fact: str, requirements: Sequence[QueryRequirement], defined: Sequence[DefinedPart]
     ) -> FactWorkload | None:
-        """What is asked of one fact, with its statistics; None when the fact cannot be read.
+        """The requirements of one fact with its statistics; None when the fact cannot be read.
 
-        Needs that cannot be built here, because a column or table is not there, are left out.
+        Requirements that cannot be built here, because a column or table is not there, are left out.
         """
-        known = self._known
-        known.proofs.add(self._session, [FactPart(fact=fact, attributes=_attributes(needs, defined), measures=())])
-        kept = tuple(need for need in needs if is_buildable(need.part, known.sources, known.proofs.facts))
-        datasets = {step.to_dataset for need in kept for bound in need.part.attributes for step in bound.steps}
+        snapshot = self._snapshot
+        snapshot.proofs.add(
+            self._session, [FactPart(fact=fact, attributes=_attributes(requirements, defined), measures=())]
+        )
+        buildable = tuple(
+            requirement
+            for requirement in requirements
+            if is_buildable(requirement.part, snapshot.sources, snapshot.proofs.proven)
+        )
+        datasets = {
+            step.to_dataset
+            for requirement in buildable
+            for bound in requirement.part.attributes
+            for step in bound.steps
+        }
         try:
             rows = self.row_counts({fact, *datasets})
         except DefinitionError:
             return None
-        counted = self.measure(one.part for one in defined if one.rows is None)
-        proven = known.proofs.facts.functional
-        attributes = _attributes(kept, defined)
+        counts = self.measure(part.part for part in defined if part.rows is None)
+        proven = snapshot.proofs.proven.functional
+        attributes = _attributes(buildable, defined)
         space = GrainSpace(attributes, proven, fact_rows=rows[fact], measured={})
-        space.learn(self.measure(self._basic(fact, space, kept)))
-        own = known.model.datasets
+        space.learn(self.measure(self._basic(fact, space, buildable)))
+        own = snapshot.model.datasets
         limits = JoinLimits(
-            key_values={name: rows[name] for name in datasets},
+            key_values={dataset: rows[dataset] for dataset in datasets},
             is_incremental=own[fact].incremental is not None,
-            unsafe=frozenset(name for name in datasets if not own[name].immutable),
+            unsafe=frozenset(dataset for dataset in datasets if not own[dataset].immutable),
         )
-        known_parts = tuple(one if one.rows is not None else _with_rows(one, counted) for one in defined)
+        parts_with_rows = tuple(part if part.rows is not None else _with_rows(part, counts) for part in defined)
         return FactWorkload(
             fact=fact,
             space=space,
-            requirements=kept,
+            requirements=buildable,
             limits=limits,
             proven=proven,
-            defined=known_parts,
+            defined=parts_with_rows,
             widths=self.widths(attributes),
         )
 
     def widths(self, attributes: Iterable[BoundAttribute]) -> RowWidths:
         """Bytes of columns: what the warehouse's statistics tell of the columns they are taken from, else by their types."""
-        dialect = self._known.sources.dialect
-        found = {
+        dialect = self._snapshot.sources.dialect
+        bytes_by_attribute = {
             bound.attribute: sum(self._column_bytes(bound.dataset, column) for column in bound.columns)
             + (_FLAG_BYTES if bound.steps else 0)
             for bound in attributes
         }
-        return RowWidths(attributes=found, row=dialect.row_bytes)
+        return RowWidths(attributes=bytes_by_attribute, row=dialect.row_bytes)
 
     def _column_bytes(self, dataset: str, column: str) -> float:
         source = self._sources[dataset]
         name = source.physical_name(column)
         table = (
-            self._known.sizes.told(self._session).get((source.place[1] or "", source.place[2]))
+            self._snapshot.sizes.read(self._session).get((source.place[1] or "", source.place[2]))
             if source.place
             else None
         )
-        known = table.columns.get(name) if table is not None and name is not None else None
-        return type_bytes(source.data_type(column)) if known is None or known.width is None else known.width
+        statistics = table.columns.get(name) if table is not None and name is not None else None
+        return (
+            type_bytes(source.data_type(column)) if statistics is None or statistics.width is None else statistics.width
+        )
 
     def measure(self, parts: Iterable[FactPart]) -> Mapping[frozenset[GrainAttribute], float]:
-        """Sketched group counts of parts of one fact by grain, see `counted`."""
-        return {grain: count for (_, grain), count in self.counted(parts).items()}
+        """Sketched group counts of parts of one fact by grain, see `sketch_groups`."""
+        return {grain: count for (_, grain), count in self.sketch_groups(parts).items()}
 
     def is_there(self, dataset: str) -> bool:
         """Whether the warehouse has a dataset's table."""
@@ -110,22 +123,26 @@ class Statistician:
             return False
         return True
 
-    def counted(self, parts: Iterable[FactPart]) -> Mapping[tuple[str, frozenset[GrainAttribute]], float]:
+    def sketch_groups(self, parts: Iterable[FactPart]) -> Mapping[tuple[str, frozenset[GrainAttribute]], float]:
         """Sketched group counts by fact and grain; parts that cannot be built are left out."""
-        known = self._known
-        found: dict[tuple[str, frozenset[GrainAttribute]], float] = {}
+        snapshot = self._snapshot
+        counts_by_grain: dict[tuple[str, frozenset[GrainAttribute]], float] = {}
         by_fact: dict[str, dict[frozenset[GrainAttribute], FactPart]] = {}
         wanted = list(parts)
-        known.proofs.add(self._session, wanted)
+        snapshot.proofs.add(self._session, wanted)
         for part in wanted:
             grain = frozenset(bound.attribute for bound in part.attributes)
-            if grain and is_buildable(part, known.sources, known.proofs.facts):
+            if grain and is_buildable(part, snapshot.sources, snapshot.proofs.proven):
                 by_fact.setdefault(part.fact, {})[grain] = part
-        for fact, here in by_fact.items():
-            counts = count_groups(self._session, list(here.values()), known.sources, known.proofs.facts)
+        for fact, parts_by_grain in by_fact.items():
+            counts = count_groups(
+                self._session, list(parts_by_grain.values()), snapshot.sources, snapshot.proofs.proven
+            )
             self.scans += 1
-            found.update({(fact, grain): float(count) for grain, count in zip(here, counts, strict=True)})
-        return found
+            counts_by_grain.update(
+                {(fact, grain): float(count) for grain, count in zip(parts_by_grain, counts, strict=True)}
+            )
+        return counts_by_grain
 
     def row_counts(self, datasets: Iterable[str]) -> Mapping[str, int]:
         """Exact rows of datasets, in one statement.
@@ -136,40 +153,40 @@ class Statistician:
         names = sorted(datasets)
         union: exp.Expression | None = None
         for number, name in enumerate(names):
-            one = exp.select(
+            select = exp.select(
                 exp.Alias(this=exp.Literal.number(number), alias=exp.to_identifier("place", quoted=True)),
                 exp.Alias(this=exp.Count(this=exp.Star()), alias=exp.to_identifier("rows", quoted=True)),
             ).from_(self._sources[name].relation("t"), copy=False)
-            union = one if union is None else exp.Union(this=union, expression=one, distinct=False)
+            union = select if union is None else exp.Union(this=union, expression=select, distinct=False)
         rows = self._session.fetch_all(render(union, self._sources.dialect)) if union is not None else []
         return {names[int(place)]: int(count) for place, count in rows}
 
     @property
     def _sources(self) -> Sources:
-        return self._known.sources
+        return self._snapshot.sources
 
     @staticmethod
-    def _basic(fact: str, space: GrainSpace, needs: Sequence[QueryRequirement]) -> list[FactPart]:
+    def _basic(fact: str, space: GrainSpace, requirements: Sequence[QueryRequirement]) -> list[FactPart]:
         """Each attribute, each set of attributes of one role that is asked for, and the heaviest grains."""
         grains: dict[tuple[BoundAttribute, ...], None] = {(bound,): None for bound in space.attributes}
-        for number, need in enumerate(needs):
-            asked = space.bound(space.reduce(space.mask(need.grain)))
-            for role in dict.fromkeys(bound.attribute.role for bound in asked):
-                grains[tuple(bound for bound in asked if bound.attribute.role == role)] = None
-            if number < _NEEDS_MEASURED_AT_ONCE:
-                grains[asked] = None
-        return [FactPart(fact=fact, attributes=one, measures=()) for one in grains if one]
+        for number, requirement in enumerate(requirements):
+            attributes = space.bound(space.reduce(space.mask(requirement.grain)))
+            for role in dict.fromkeys(bound.attribute.role for bound in attributes):
+                grains[tuple(bound for bound in attributes if bound.attribute.role == role)] = None
+            if number < _REQUIREMENTS_MEASURED_AT_ONCE:
+                grains[attributes] = None
+        return [FactPart(fact=fact, attributes=attributes, measures=()) for attributes in grains if attributes]
 
 
-def _with_rows(one: DefinedPart, counted: Mapping[frozenset[GrainAttribute], float]) -> DefinedPart:
-    grain = frozenset(bound.attribute for bound in one.part.attributes)
-    return replace(one, rows=counted.get(grain) if grain else 1.0)
+def _with_rows(part: DefinedPart, counts: Mapping[frozenset[GrainAttribute], float]) -> DefinedPart:
+    grain = frozenset(bound.attribute for bound in part.part.attributes)
+    return replace(part, rows=counts.get(grain) if grain else 1.0)
 
 
-def _attributes(needs: Iterable[QueryRequirement], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:
-    parts = [*(need.part for need in needs), *(one.part for one in defined)]
-    found: dict[GrainAttribute, BoundAttribute] = {}
+def _attributes(requirements: Iterable[QueryRequirement], defined: Iterable[DefinedPart]) -> tuple[BoundAttribute, ...]:
+    parts = [*(requirement.part for requirement in requirements), *(part.part for part in defined)]
+    attributes: dict[GrainAttribute, BoundAttribute] = {}
     for part in parts:
         for bound in part.attributes:
-            found.setdefault(bound.attribute, bound)
-    return tuple(found.values())
+            attributes.setdefault(bound.attribute, bound)
+    return tuple(attributes.values())

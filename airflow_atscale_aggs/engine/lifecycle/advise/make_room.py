@@ -1,4 +1,4 @@
-"""Superseded by demand: what queries need no more makes room for what they need now, once that serves and not before.
+"""Choose aggregates that make room: what queries no longer need gives way to what they need now, once that serves.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Superseded: demand-defined tables.
 """
@@ -17,7 +17,7 @@ MAKES_ROOM = "the budget has no room for both, and the queries of the log are se
 
 _SHARES = (0.125, 0.25, 0.5, 1.0)
 _CLEARLY_LESS = 0.95
-"""Every change costs builds, and the log is not the future."""
+"""A change must save at least this much: every change costs builds, and future queries may differ from the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +28,27 @@ class Replaceable:
 
     @property
     def size(self) -> float:
-        """Of all."""
+        """Size of all of them together."""
         return sum(self.sizes.values())
 
     def first(self, size: float) -> tuple[str, ...]:
-        """As many as make so much room."""
-        found: list[str] = []
-        for name, mine in self.sizes.items():
+        """The first names whose sizes together make so much room."""
+        names: list[str] = []
+        for name, size_of_name in self.sizes.items():
             if size <= 0:
                 break
-            found.append(name)
-            size -= mine
-        return tuple(found)
+            names.append(name)
+            size -= size_of_name
+        return tuple(names)
 
 
 NOTHING = Replaceable(sizes={})
 
 
 def ways_to_make_room(
-    demands: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
+    fact_workloads: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
 ) -> list[Replaceable]:
-    """Some and more of those that may give way, the least worth for their size first.
+    """Groups of aggregates that may give way, each larger than the one before. The least worth for their size come first.
 
     Args:
         served_long: names of aggregates that had time to be used.
@@ -56,29 +56,34 @@ def ways_to_make_room(
     """
     sizes: dict[str, float] = {}
     worth: dict[str, float] = {}
-    for demand in demands:
-        for found, told in ((sizes, demand.spent(in_bytes=in_bytes)), (worth, demand.worth(builds))):
-            for name, mine in told.items():
-                found[name] = found.get(name, 0.0) + mine
+    for fact_workload in fact_workloads:
+        for totals, figures in ((sizes, fact_workload.spent(in_bytes=in_bytes)), (worth, fact_workload.worth(builds))):
+            for name, figure in figures.items():
+                totals[name] = totals.get(name, 0.0) + figure
     order = sorted(served_long & worth.keys(), key=lambda name: (worth[name] / max(sizes[name], 1.0), name))
     counts = dict.fromkeys(math.ceil(len(order) * share) for share in _SHARES) if order else {}
     return [Replaceable(sizes={name: sizes[name] for name in order[:count]}) for count in counts]
 
 
 def best_way(
-    demands: Sequence[FactWorkload], ways: Sequence[Replaceable], advised: Callable[..., Advice], *, builds: float
+    fact_workloads: Sequence[FactWorkload], ways: Sequence[Replaceable], advise: Callable[..., Advice], *, builds: float
 ) -> Replaceable:
-    """The way after which queries and builds read least; none, unless that is clearly less.
+    """The group whose room lets queries and builds read least; `NOTHING` unless that is clearly less than now.
 
     Args:
-        advised: advice for demands when a way's room is free.
+        advise: gives advice for workloads when a way's room is free.
     """
-    kept = sum(sum(demand.upkeep(builds).values()) for demand in demands)
+    upkeep_now = sum(sum(fact_workload.upkeep(builds).values()) for fact_workload in fact_workloads)
 
     def cost(way: Replaceable) -> float:
-        gone = sum(upkeep for demand in demands for name, upkeep in demand.upkeep(builds).items() if name in way.sizes)
-        advice = advised([demand.without(way.sizes.keys()) for demand in demands], way)
-        return kept - gone + advice.cost_after + sum(one.upkeep for one in advice.proposals)
+        gone = sum(
+            upkeep
+            for fact_workload in fact_workloads
+            for name, upkeep in fact_workload.upkeep(builds).items()
+            if name in way.sizes
+        )
+        advice = advise([fact_workload.without(way.sizes.keys()) for fact_workload in fact_workloads], way)
+        return upkeep_now - gone + advice.cost_after + sum(proposal.upkeep for proposal in advice.proposals)
 
     if not ways:
         return NOTHING
@@ -92,9 +97,9 @@ def served_long(
     records: Sequence[DefinitionRecord], services: Mapping[str, ServiceRecord], *, days: int, now: datetime
 ) -> frozenset[str]:
     """Names of definitions that serve for so many days at least."""
-    since = {key: one.since for key, one in services.items()}
+    since = {identity: service.since for identity, service in services.items()}
     return frozenset(
-        one.definition.name
-        for one in records
-        if one.definition.id in since and since[one.definition.id] <= now - timedelta(days=days)
+        record.definition.name
+        for record in records
+        if record.definition.id in since and since[record.definition.id] <= now - timedelta(days=days)
     )

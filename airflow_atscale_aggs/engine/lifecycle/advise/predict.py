@@ -1,4 +1,4 @@
-"""Defined, by prediction: what a model's structure speaks for is defined at deploy and revised at redeploy.
+"""Predict aggregates: what a model's structure speaks for is defined at deploy and revised at redeploy.
 
 Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new aggregate takes
 the place of one that serves, the old one is built and serves on until the first instance of the new one is Active. All-member
@@ -39,7 +39,7 @@ from airflow_atscale_aggs.engine.settings import Settings
 
 _OFF = "`build_speculative_aggs` is off"
 _REDEPLOYED = "redeployed"
-"""How the reasons of successions begin that are prediction's."""
+"""The reason of every succession that prediction proposes begins with this word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,9 @@ class _Prediction:
         self._paths = JoinPaths(model)
         self._metrics = storable_metrics(model, self._settings)
         self._existing = {
-            one.definition.id: one.definition
-            for one in workspace.registry.definitions(model_id)
-            if one.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
+            record.definition.id: record.definition
+            for record in workspace.registry.definitions(model_id)
+            if record.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
         }
         self._proposed: list[ProposedDefinition] = []
         self._kept: set[str] = set()
@@ -97,23 +97,25 @@ class _Prediction:
         self._notes: list[str] = []
 
     def run(self) -> PredictReport:
-        """Decide, then write."""
+        """Decide what is predicted, then write it to the registry."""
         if not self._is_on():
             self._retired = dict.fromkeys(self._existing, _OFF)
-            return self._written()
-        self._all_members()
+            return self._write_result()
+        self._predict_all_members()
         try:
-            known = read_model_snapshot(self._workspace, self._record, now=self._now)
+            snapshot = read_model_snapshot(self._workspace, self._record, now=self._now)
             with self._workspace.warehouse.session() as session:
-                self._dimensions(Statistician(session, known), known)
-            self._structures()
+                self._predict_dimensions(Statistician(session, snapshot), snapshot)
+            self._predict_structures()
         except WarehouseError as error:
-            undecided = [one for one in self._existing if one not in self._kept and one not in self._retired]
+            undecided = [
+                identity for identity in self._existing if identity not in self._kept and identity not in self._retired
+            ]
             self._kept.update(undecided)
             self._notes.append(
                 f"the warehouse did not answer, so only all-member aggregates are predicted; deploy again later: {error}"
             )
-        return self._written()
+        return self._write_result()
 
     def _is_on(self) -> bool:
         if not self._model.build_speculative_aggs:
@@ -126,11 +128,11 @@ class _Prediction:
             return False
         return True
 
-    def _all_members(self) -> None:
+    def _predict_all_members(self) -> None:
         wanted: dict[str, AggregateDefinition] = {}
         if self._settings.predict_all_members:
-            made = all_member_definitions(self._model, self._record.id, self._metrics)
-            wanted = {one.id: one for one in made}
+            definitions = all_member_definitions(self._model, self._record.id, self._metrics)
+            wanted = {definition.id: definition for definition in definitions}
         for identity, definition in wanted.items():
             if identity in self._existing:
                 self._kept.add(identity)
@@ -144,65 +146,71 @@ class _Prediction:
         for identity, old in self._existing.items():
             if not old.grain and identity not in wanted:
                 fact = old.parts[0].fact
-                heirs = [one for one in wanted.values() if one.parts[0].fact == fact]
-                self._leave([identity], f"the metrics of `{fact}` changed, or are predicted no more", heirs)
+                heirs = [definition for definition in wanted.values() if definition.parts[0].fact == fact]
+                self._retire([identity], f"the metrics of `{fact}` changed, or are predicted no more", heirs)
 
-    def _dimensions(self, statistician: Statistician, known: ModelSnapshot) -> None:
+    def _predict_dimensions(self, statistician: Statistician, snapshot: ModelSnapshot) -> None:
         for name, dimension in sorted(self._model.dimensions.items()):
-            mine = {
+            existing = {
                 identity: old
                 for identity, old in self._existing.items()
-                if old.grain and not old.metrics and {one.role.dimension for one in old.grain} == {name}
+                if old.grain and not old.metrics and {attribute.role.dimension for attribute in old.grain} == {name}
             }
             if not self._settings.predict_dimensions:
-                self._retired.update(dict.fromkeys(mine, "dimension-only aggregates are switched off"))
+                self._retired.update(dict.fromkeys(existing, "dimension-only aggregates are switched off"))
                 continue
             before = self._previous.dimensions.get(name) if self._previous is not None else None
-            if mine and shape(before) == shape(dimension):
-                self._kept.update(mine)
+            if existing and shape(before) == shape(dimension):
+                self._kept.update(existing)
                 continue
-            wanted = self._of_dimension(dimension_chains(self._model, self._paths, dimension), statistician, known)
+            wanted = self._propose_for_dimension(
+                dimension_chains(self._model, self._paths, dimension), statistician, snapshot
+            )
             for proposal in wanted:
-                if proposal.definition.id in mine:
+                if proposal.definition.id in existing:
                     self._kept.add(proposal.definition.id)
                 else:
                     self._proposed.append(proposal)
             new = {proposal.definition.id: proposal.definition for proposal in wanted}
-            self._leave([one for one in mine if one not in new], f"dimension `{name}` changed", new.values())
+            self._retire(
+                [identity for identity in existing if identity not in new],
+                f"dimension `{name}` changed",
+                new.values(),
+            )
 
-    def _of_dimension(
-        self, chains: tuple[Chain, ...], statistician: Statistician, known: ModelSnapshot
+    def _propose_for_dimension(
+        self, chains: tuple[Chain, ...], statistician: Statistician, snapshot: ModelSnapshot
     ) -> list[ProposedDefinition]:
-        found: dict[str, ProposedDefinition] = {}
+        proposals: dict[str, ProposedDefinition] = {}
         parts = [part for chain in chains for part in chain]
         rows = statistician.row_counts({part.fact for part in parts if statistician.is_there(part.fact)})
-        counts = statistician.counted([part for part in parts if part.fact in rows])
+        counts = statistician.sketch_groups([part for part in parts if part.fact in rows])
         for chain in chains:
-            counted = [counts.get((part.fact, _grain(part))) for part in chain]
+            counts_of_chain = [counts.get((part.fact, _grain(part))) for part in chain]
             least = self._settings.predict_dimension_compression
-            chosen = choose_grain_of_chain(chain, rows.get(chain[0].fact, 0), counted, compression=least)
+            chosen = choose_grain_of_chain(chain, rows.get(chain[0].fact, 0), counts_of_chain, compression=least)
             if chosen is None:
                 continue
-            definition = predicted_definition(self._model, known.record.id, chosen)
+            definition = predicted_definition(self._model, snapshot.record.id, chosen)
             groups = counts[chosen.fact, _grain(chosen)]
             reason = f"lists of `{chosen.fact}`: {rows[chosen.fact]:,} rows become about {groups:,.0f}"
             evidence = {"predicted_rows": groups, "dimension_rows": float(rows[chosen.fact])}
-            found[definition.id] = ProposedDefinition(definition=definition, reason=reason, evidence=evidence)
-        return list(found.values())
+            proposals[definition.id] = ProposedDefinition(definition=definition, reason=reason, evidence=evidence)
+        return list(proposals.values())
 
-    def _structures(self) -> None:
+    def _predict_structures(self) -> None:
         for fact in sorted({*self._metrics, *(old.parts[0].fact for old in self._existing.values() if old.metrics)}):
-            mine = [
+            existing = [
                 identity
                 for identity, old in self._existing.items()
                 if old.grain and old.metrics and old.parts[0].fact == fact
             ]
             if not self._settings.predict_structure or fact not in self._metrics:
-                self._retired.update(dict.fromkeys(mine, f"nothing is predicted for `{fact}` any more"))
-            elif mine and self._is_unchanged(fact):
-                self._kept.update(mine)
+                self._retired.update(dict.fromkeys(existing, f"nothing is predicted for `{fact}` any more"))
+            elif existing and self._is_unchanged(fact):
+                self._kept.update(existing)
             else:
-                self._of_structure(fact, mine)
+                self._predict_structure(fact, existing)
 
     def _is_unchanged(self, fact: str) -> bool:
         if self._previous is None:
@@ -211,41 +219,51 @@ class _Prediction:
         now = fact_shape(self._model, fact, self._metrics[fact])
         return before is not None and fact_shape(self._previous, fact, before) == now
 
-    def _of_structure(self, fact: str, mine: list[str]) -> None:
+    def _predict_structure(self, fact: str, existing: list[str]) -> None:
         request = RecommendRequest(
             from_structure=True,
             facts=(fact,),
             most=self._settings.predict_structure_number,
             percent=self._settings.predict_structure_percent,
             origin=DefinitionOrigin.PREDICTION_DEFINED,
-            ignored=frozenset(mine),
+            ignored=frozenset(existing),
         )
         report = recommend(self._workspace, self._record.id, request=request, now=self._now)
-        new = {one.definition.id: one.definition for one in report.recommendations}
-        self._kept.update(new.keys() & set(mine))
+        new = {recommendation.definition.id: recommendation.definition for recommendation in report.recommendations}
+        self._kept.update(new.keys() & set(existing))
         self._proposed += [
-            make_proposal(one, report) for one in report.recommendations if one.definition.id not in mine
+            make_proposal(recommendation, report)
+            for recommendation in report.recommendations
+            if recommendation.definition.id not in existing
         ]
-        self._leave([one for one in mine if one not in new], f"what leads to `{fact}` changed", new.values())
+        self._retire(
+            [identity for identity in existing if identity not in new],
+            f"what leads to `{fact}` changed",
+            new.values(),
+        )
 
-    def _leave(self, old: Iterable[str], why: str, heirs: Iterable[AggregateDefinition]) -> None:
-        """Old definitions are spoken for no more; new ones of the same kind may take their places."""
+    def _retire(self, old: Iterable[str], why: str, heirs: Iterable[AggregateDefinition]) -> None:
+        """Retire old definitions. New ones of the same kind may take their places."""
         for identity in old:
             self._retired[identity] = why
             self._heirs[identity] = tuple(heirs)
 
-    def _written(self) -> PredictReport:
+    def _write_result(self) -> PredictReport:
         registry = self._workspace.registry
         outcomes = registry.add_definitions(self._proposed, now=self._now)
         registry.withdraw_successions(self._kept, reason=_REDEPLOYED)
         giving_way = self._giving_way()
         retired = {}
         for why in sorted(set(self._retired.values())):
-            ids = [one for one, reason in self._retired.items() if reason == why and one not in giving_way]
+            ids = [
+                identity for identity, reason in self._retired.items() if reason == why and identity not in giving_way
+            ]
             registry.set_definition_status(ids, "retired", why, expected="defined", now=self._now)
             retired.update({self._existing[identity].name: why for identity in ids})
         new = {DefinitionOutcome.ADDED, DefinitionOutcome.RETURNED}
-        appeared = [one.definition.id for one, outcome in zip(self._proposed, outcomes, strict=True) if outcome in new]
+        appeared = [
+            proposal.definition.id for proposal, outcome in zip(self._proposed, outcomes, strict=True) if outcome in new
+        ]
         return PredictReport(
             model=self._record.name,
             appeared=tuple(registry.definition(identity).definition.name for identity in appeared),
@@ -256,16 +274,17 @@ class _Prediction:
         )
 
     def _giving_way(self) -> dict[str, str]:
-        """Those that serve and have an heir wait for it: old id to the heir's name. Nothing else changes for queries."""
+        """Propose that definitions which serve give way to their heirs: name of the heir by id of the old one."""
         registry = self._workspace.registry
-        serving = {one.step.definition_id for one in registry.active_instances(self._record.id)}
-        defined = {one.definition.id: one.definition.name for one in registry.definitions(self._record.id)}
-        found: dict[str, AggregateDefinition] = {}
+        serving = {instance.step.definition_id for instance in registry.active_instances(self._record.id)}
+        defined = {record.definition.id: record.definition.name for record in registry.definitions(self._record.id)}
+        heir_by_old: dict[str, AggregateDefinition] = {}
         for old in sorted(serving & self._heirs.keys() & defined.keys()):
             grain = self._existing[old].grain
-            able = [one for one in self._heirs[old] if one.id in defined]
+            able = [heir for heir in self._heirs[old] if heir.id in defined]
             if able:
-                found[old] = max(able, key=lambda one, grain=grain: (len(one.grain & grain), one.name))  # type: ignore[misc]
+                shared = {heir.id: len(heir.grain & grain) for heir in able}
+                heir_by_old[old] = max(able, key=lambda heir, shared=shared: (shared[heir.id], heir.name))  # type: ignore[misc]
         registry.propose_successions(
             [
                 SuccessionRecord(
@@ -276,14 +295,14 @@ class _Prediction:
                     facts=tuple(part.fact for part in heir.parts),
                     proposed_at=self._now,
                 )
-                for old, heir in found.items()
+                for old, heir in heir_by_old.items()
             ]
         )
         # An heir may serve already, as one that a person has defined.
-        done = {one.old_id for one in registry.complete_successions(self._record.id, now=self._now)}
+        done = {succession.old_id for succession in registry.complete_successions(self._record.id, now=self._now)}
         if done:
             drop_gone_views(self._workspace, self._record.id)
-        return {old: defined[heir.id] for old, heir in found.items() if old not in done}
+        return {old: defined[heir.id] for old, heir in heir_by_old.items() if old not in done}
 
 
 def _grain(part: FactPart) -> frozenset[GrainAttribute]:

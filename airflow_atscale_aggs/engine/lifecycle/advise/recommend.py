@@ -1,4 +1,4 @@
-"""Defined, by demand: what a model was asked decides which aggregates it should have.
+"""Recommend aggregates: what a model was asked decides which aggregates it should have.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Defined (system-defined tables); "When the AtScale Engine Creates
 Demand-Defined Aggregates"; priming.
@@ -48,7 +48,7 @@ from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _MOST_ROUNDS = 4
-"""Of measuring what was chosen and choosing again."""
+"""Rounds of measuring the chosen aggregates and choosing again."""
 
 _MOST_LOGGED = 100_000
 """Queries of the log that are looked at, the newest ones."""
@@ -96,8 +96,8 @@ class Allowance:
     released: Replaceable = NOTHING
 
     @property
-    def left(self) -> Budget:
-        """For what is new."""
+    def remaining(self) -> Budget:
+        """The budget for new aggregates."""
         return Budget(
             size=max(self.size - self.spent + self.released.size, 0.0), count=self.count, in_bytes=self.in_bytes
         )
@@ -172,94 +172,128 @@ def recommend(
         NotRegisteredError: no such model.
         WarehouseError: the warehouse cannot be asked.
     """
-    wanted = request or RecommendRequest()
+    request = request or RecommendRequest()
     record = workspace.registry.deployed_model(model)
     settings = workspace.settings_of(record.id)
-    known = read_model_snapshot(workspace, record, now=now)
-    source, demand = _demand(workspace, known, wanted, settings, now)
-    if known.model.row_securities and not settings.secure_dimensions:
-        demand = _nothing_secured(demand)
+    snapshot = read_model_snapshot(workspace, record, now=now)
+    source, workload = _read_workload(workspace, snapshot, request, settings, now)
+    if snapshot.model.row_securities and not settings.secure_dimensions:
+        workload = _refuse_all(workload)
     builds = (
-        0.0 if wanted.queries is not None or wanted.from_structure else _builds(workspace, record.id, settings, now)
+        0.0
+        if request.queries is not None or request.from_structure
+        else _count_builds(workspace, record.id, settings, now)
     )
     with workspace.warehouse.session() as session:
-        statistician = Statistician(session, known)
+        statistician = Statistician(session, snapshot)
         sizes = _table_bytes(session, workspace, record.id)
-        demands = _demands(workspace, known, demand.needs, (statistician, sizes), wanted.ignored)
-        allowed = _allowance(demands, settings, wanted)
-        today = sum(need.weight * one.cost_today(need) for one in demands for need in one.requirements)
+        fact_workloads = _collect_workloads(
+            workspace, snapshot, workload.requirements, (statistician, sizes), request.ignored
+        )
+        allowance = _make_allowance(fact_workloads, settings, request)
+        today = _cost_today(fact_workloads)
         if source == "history":
-            demands, allowed = _with_room(workspace, record.id, allowed, demands, (settings, builds, now))
-        advice = _settled(demands, statistician, settings, allowed.left, builds)
+            fact_workloads, allowance = _with_room(
+                workspace, record.id, allowance, fact_workloads, (settings, builds, now)
+            )
+        advice = _advise_with_counts(fact_workloads, statistician, settings, allowance.remaining, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
-    found, blocked = _recommendations(known, advice, wanted, records)
-    refused = tuple(Unserved(attribute_names(need.part), need.weight, reason) for need, reason in advice.refused)
+    recommendations, blocked = _recommendations(snapshot, advice, request, records)
+    refused = tuple(
+        Unserved(attribute_names(requirement.part), requirement.weight, reason)
+        for requirement, reason in advice.refused
+    )
     report = RecommendReport(
         model=record.name,
         model_id=record.id,
         source=source,
-        queries=sum(need.weight for need in demand.needs) + sum(one.weight for one in demand.unserved),
+        queries=sum(requirement.weight for requirement in workload.requirements)
+        + sum(refusal.weight for refusal in workload.unserved),
         cost_before=round(today),
         cost_after=round(advice.cost_after),
-        recommendations=tuple(found),
-        unserved=(*demand.unserved, *refused, *blocked),
+        recommendations=tuple(recommendations),
+        unserved=(*workload.unserved, *refused, *blocked),
         scans=statistician.scans,
-        budget=allowed,
+        budget=allowance,
     )
-    report = _with_ways(report, {one.definition.id: one.definition.name for one in records})
-    return _applied(workspace, report, now) if apply and found else report
+    report = _choose_giving_way(report, {record.definition.id: record.definition.name for record in records})
+    return _apply(workspace, report, now) if apply and recommendations else report
+
+
+def _cost_today(fact_workloads: Sequence[FactWorkload]) -> float:
+    """Rows that the queries read with the aggregates of today."""
+    return sum(
+        requirement.weight * fact_workload.cost_today(requirement)
+        for fact_workload in fact_workloads
+        for requirement in fact_workload.requirements
+    )
 
 
 def _with_room(
     workspace: Workspace,
     model_id: str,
-    allowed: Allowance,
-    demands: Sequence[FactWorkload],
+    allowance: Allowance,
+    fact_workloads: Sequence[FactWorkload],
     at: tuple[Settings, float, datetime],
 ) -> tuple[list[FactWorkload], Allowance]:
-    """Without those that had better give way, when they had as long as a query takes to count half."""
+    """The workloads without aggregates that had better give way. Only those give way that served for the half-life of queries."""
     settings, builds, now = at
     registry = workspace.registry
     old = served_long(
         registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
     )
-    ways = ways_to_make_room(demands, old, builds=builds, in_bytes=allowed.in_bytes)
+    ways = ways_to_make_room(fact_workloads, old, builds=builds, in_bytes=allowance.in_bytes)
 
-    def advised(those: Sequence[FactWorkload], way: Replaceable) -> Advice:
-        return advise(those, settings, budget=replace(allowed, released=way).left, builds=builds)
+    def advise_with(those: Sequence[FactWorkload], way: Replaceable) -> Advice:
+        return advise(those, settings, budget=replace(allowance, released=way).remaining, builds=builds)
 
-    best = best_way(demands, ways, advised, builds=builds)
-    return [demand.without(best.sizes.keys()) for demand in demands], replace(allowed, released=best)
+    best = best_way(fact_workloads, ways, advise_with, builds=builds)
+    return [fact_workload.without(best.sizes.keys()) for fact_workload in fact_workloads], replace(
+        allowance, released=best
+    )
 
 
-def _with_ways(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
-    """Who gives way, and to whom: only as many as the new ones need room. Who is asked for again stays."""
-    allowed = report.budget
-    again = {names.get(one.definition.id, "") for one in report.recommendations} & allowed.released.sizes.keys()
-    made = tuple(one for one in report.recommendations if names.get(one.definition.id, "") not in again)
-    new = sum(one.size_bytes if allowed.in_bytes else one.rows for one in made)
-    leaving = Replaceable(sizes={name: size for name, size in allowed.released.sizes.items() if name not in again})
-    old = leaving.first(allowed.spent + new - allowed.size) if made else ()
-    heir = max(made, key=lambda one: one.saved, default=None)
+def _choose_giving_way(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
+    """Choose which aggregates give way, and to which: only as many as needed. An aggregate that is recommended again stays."""
+    allowance = report.budget
+    again = {
+        names.get(recommendation.definition.id, "") for recommendation in report.recommendations
+    } & allowance.released.sizes.keys()
+    kept_recommendations = tuple(
+        recommendation
+        for recommendation in report.recommendations
+        if names.get(recommendation.definition.id, "") not in again
+    )
+    new = sum(
+        recommendation.size_bytes if allowance.in_bytes else recommendation.rows
+        for recommendation in kept_recommendations
+    )
+    leaving = Replaceable(sizes={name: size for name, size in allowance.released.sizes.items() if name not in again})
+    old = leaving.first(allowance.spent + new - allowance.size) if kept_recommendations else ()
+    heir = max(kept_recommendations, key=lambda recommendation: recommendation.saved, default=None)
     ways = {name: heir.definition.name for name in old if heir is not None}
-    return replace(report, recommendations=made, giving_way=ways)
+    return replace(report, recommendations=kept_recommendations, giving_way=ways)
 
 
-def _applied(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
-    proposed = [make_proposal(one, report) for one in report.recommendations]
+def _apply(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
+    proposed = [make_proposal(recommendation, report) for recommendation in report.recommendations]
     outcomes = workspace.registry.add_definitions(proposed, now=now)
-    made = [
-        # One that comes back has the name that it had.
-        replace(one, outcome=outcome, definition=workspace.registry.definition(one.definition.id).definition)
-        for one, outcome in zip(report.recommendations, outcomes, strict=True)
+    applied = [
+        # A retired definition that comes back keeps its old name.
+        replace(
+            recommendation,
+            outcome=outcome,
+            definition=workspace.registry.definition(recommendation.definition.id).definition,
+        )
+        for recommendation, outcome in zip(report.recommendations, outcomes, strict=True)
     ]
-    _give_way(workspace, report, now)
-    return replace(report, recommendations=tuple(made))
+    _propose_giving_way(workspace, report, now)
+    return replace(report, recommendations=tuple(applied))
 
 
-def _give_way(workspace: Workspace, report: RecommendReport, now: datetime) -> None:
-    ids = {one.definition.name: one.definition.id for one in workspace.registry.definitions(report.model_id)}
-    heirs = {one.definition.name: one.definition for one in report.recommendations}
+def _propose_giving_way(workspace: Workspace, report: RecommendReport, now: datetime) -> None:
+    ids = {record.definition.name: record.definition.id for record in workspace.registry.definitions(report.model_id)}
+    heirs = {recommendation.definition.name: recommendation.definition for recommendation in report.recommendations}
     ways = [(ids[old], heirs[new]) for old, new in report.giving_way.items() if old in ids]
     workspace.registry.propose_successions(
         [
@@ -276,150 +310,164 @@ def _give_way(workspace: Workspace, report: RecommendReport, now: datetime) -> N
     )
 
 
-def _demand(
-    workspace: Workspace, known: ModelSnapshot, wanted: RecommendRequest, settings: Settings, now: datetime
+def _read_workload(
+    workspace: Workspace, snapshot: ModelSnapshot, request: RecommendRequest, settings: Settings, now: datetime
 ) -> tuple[str, Workload]:
-    if wanted.from_structure:
-        return "structure", workload_of_structure(known, settings, wanted.facts)
-    if wanted.queries is not None:
-        return "queries", workload_of_queries(known, wanted.queries, settings, dialect=wanted.dialect)
+    if request.from_structure:
+        return "structure", workload_of_structure(snapshot, settings, request.facts)
+    if request.queries is not None:
+        return "queries", workload_of_queries(snapshot, request.queries, settings, dialect=request.dialect)
     return "history", workload_of_log(
-        known, workspace.registry.queries(known.record.id, limit=_MOST_LOGGED), settings, now=now
+        snapshot, workspace.registry.queries(snapshot.record.id, limit=_MOST_LOGGED), settings, now=now
     )
 
 
-def _nothing_secured(demand: Workload) -> Workload:
+def _refuse_all(workload: Workload) -> Workload:
     reason = "the model has row security; `aggregates.create.securityDimensions.enabled` is false"
-    refused = [Unserved(attribute_names(need.part), need.weight, reason) for need in demand.needs]
-    return Workload((), (*demand.unserved, *refused))
+    refused = [
+        Unserved(attribute_names(requirement.part), requirement.weight, reason) for requirement in workload.requirements
+    ]
+    return Workload((), (*workload.unserved, *refused))
 
 
-def _builds(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> float:
-    """Builds that fall into the time of the log, old ones for less as queries are; one at least."""
-    ends = [one.finished_at for one in workspace.registry.batches(model_id) if one.status == "done" and one.finished_at]
+def _count_builds(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> float:
+    """Number of builds in the time of the log, at least 1. Old builds count for less, as old queries do."""
+    ends = [
+        batch.finished_at
+        for batch in workspace.registry.batches(model_id)
+        if batch.status == "done" and batch.finished_at
+    ]
     return max(1.0, sum(decay(end, settings, now=now) for end in ends))
 
 
-def _demands(
+def _collect_workloads(
     workspace: Workspace,
-    known: ModelSnapshot,
-    needs: Sequence[QueryRequirement],
+    snapshot: ModelSnapshot,
+    requirements: Sequence[QueryRequirement],
     measured: tuple[Statistician, Mapping[tuple[str, str], int]],
     ignored: frozenset[str],
 ) -> list[FactWorkload]:
-    """By fact: needs, statistics, and what is defined already."""
+    """By fact: requirements, statistics, and what is defined already."""
     statistician, sizes = measured
     by_fact: dict[str, list[QueryRequirement]] = {}
-    for need in needs:
-        by_fact.setdefault(need.part.fact, []).append(need)
-    last = workspace.registry.last_rows(known.record.id)
+    for requirement in requirements:
+        by_fact.setdefault(requirement.part.fact, []).append(requirement)
+    last = workspace.registry.last_rows(snapshot.record.id)
     defined = [
         DefinedPart(
-            name=one.definition.name,
+            name=record.definition.name,
             part=part,
-            rows=last.get((one.definition.id, part.fact)),
-            size_bytes=sizes.get((one.definition.id, part.fact)),
-            metrics=one.definition.metrics,
-            is_system=one.definition.origin.is_system_defined,
-            is_demanded=one.definition.origin is DefinitionOrigin.DEMAND_DEFINED,
+            rows=last.get((record.definition.id, part.fact)),
+            size_bytes=sizes.get((record.definition.id, part.fact)),
+            metrics=record.definition.metrics,
+            is_system=record.definition.origin.is_system_defined,
+            is_demanded=record.definition.origin is DefinitionOrigin.DEMAND_DEFINED,
         )
-        for one in workspace.registry.definitions(known.record.id)
-        for part in (one.definition.parts if one.definition.id not in ignored else ())
+        for record in workspace.registry.definitions(snapshot.record.id)
+        for part in (record.definition.parts if record.definition.id not in ignored else ())
     ]
-    found = []
-    for fact, here in sorted(by_fact.items()):
-        demand = statistician.demand_of(fact, here, [one for one in defined if one.part.fact == fact])
-        if demand is not None:
-            found.append(demand)
-    return found
+    fact_workloads = []
+    for fact, requirements_of_fact in sorted(by_fact.items()):
+        fact_workload = statistician.collect_workload(
+            fact, requirements_of_fact, [part for part in defined if part.part.fact == fact]
+        )
+        if fact_workload is not None:
+            fact_workloads.append(fact_workload)
+    return fact_workloads
 
 
-def _allowance(demands: Sequence[FactWorkload], settings: Settings, wanted: RecommendRequest) -> Allowance:
-    """In bytes where the request says so, or says nothing and the settings do."""
-    in_rows = sum(demand.space.fact_rows for demand in demands)
-    told = settings.demand_bytes if wanted.budget_bytes is None and wanted.percent is None else wanted.budget_bytes
-    percent = settings.demand_percent if wanted.percent is None else wanted.percent
-    counts = wanted.origin is DefinitionOrigin.DEMAND_DEFINED
+def _make_allowance(fact_workloads: Sequence[FactWorkload], settings: Settings, request: RecommendRequest) -> Allowance:
+    """The budget. It is in bytes where the request says so, or where the request says nothing and the settings do."""
+    in_rows = sum(fact_workload.space.fact_rows for fact_workload in fact_workloads)
+    budget_bytes = (
+        settings.demand_bytes if request.budget_bytes is None and request.percent is None else request.budget_bytes
+    )
+    percent = settings.demand_percent if request.percent is None else request.percent
+    counts = request.origin is DefinitionOrigin.DEMAND_DEFINED
     return Allowance(
-        size=float(told) if told else in_rows * percent / 100,
-        spent=sum(sum(demand.spent(in_bytes=bool(told)).values()) for demand in demands) if counts else 0.0,
-        count=settings.demand_number if wanted.most is None else wanted.most,
-        in_bytes=bool(told),
+        size=float(budget_bytes) if budget_bytes else in_rows * percent / 100,
+        spent=sum(sum(fact_workload.spent(in_bytes=bool(budget_bytes)).values()) for fact_workload in fact_workloads)
+        if counts
+        else 0.0,
+        count=settings.demand_number if request.most is None else request.most,
+        in_bytes=bool(budget_bytes),
     )
 
 
 def _table_bytes(session: WarehouseSession, workspace: Workspace, model_id: str) -> dict[tuple[str, str], int]:
-    """Of what is built, by (definition id, fact)."""
-    active = {one.id: one for one in workspace.registry.active_instances(model_id)}
-    told = bytes_of_instances(session, workspace, list(active.values()))
-    return {(active[key].step.definition_id, active[key].step.fact): size for key, size in told.items()}
+    """Bytes of the active instances by (definition id, fact)."""
+    active = {instance.id: instance for instance in workspace.registry.active_instances(model_id)}
+    sizes = bytes_of_instances(session, workspace, list(active.values()))
+    return {(active[key].step.definition_id, active[key].step.fact): size for key, size in sizes.items()}
 
 
-def _settled(
-    demands: Sequence[FactWorkload],
+def _advise_with_counts(
+    fact_workloads: Sequence[FactWorkload],
     statistician: Statistician,
     settings: Settings,
     budget: Budget,
     builds: float,
 ) -> Advice:
-    """Advice whose choice does not change any more when its grains are counted."""
-    advice = advise(demands, settings, budget=budget, builds=builds)
+    """Advice for which all chosen grains were counted."""
+    advice = advise(fact_workloads, settings, budget=budget, builds=builds)
     for _ in range(_MOST_ROUNDS):
         if not advice.to_measure:
             break
-        for demand in demands:
-            demand.space.learn(statistician.measure(one for one in advice.to_measure if one.fact == demand.fact))
-        advice = advise(demands, settings, budget=budget, builds=builds)
+        for fact_workload in fact_workloads:
+            fact_workload.space.learn(
+                statistician.measure(part for part in advice.to_measure if part.fact == fact_workload.fact)
+            )
+        advice = advise(fact_workloads, settings, budget=budget, builds=builds)
     return advice
 
 
 def _recommendations(
-    known: ModelSnapshot, advice: Advice, wanted: RecommendRequest, records: Sequence[DefinitionRecord]
+    snapshot: ModelSnapshot, advice: Advice, request: RecommendRequest, records: Sequence[DefinitionRecord]
 ) -> tuple[list[Recommendation], list[Unserved]]:
-    """The proposals as definitions; those that a person has blocked apart."""
-    names = {one.definition.name: one.definition.id for one in records}
-    blocked = {one.definition.id for one in records if one.status == "blocked"}
-    found, left_out = [], []
+    """The proposals as definitions, and those that a person has blocked."""
+    names = {record.definition.name: record.definition.id for record in records}
+    blocked = {record.definition.id for record in records if record.status == "blocked"}
+    recommendations, blocked_proposals = [], []
     for proposal in advice.proposals:
-        definition = _definition(known, proposal, wanted.origin, names)
+        definition = _definition(snapshot, proposal, request.origin, names)
         if definition.id in blocked:
             reason = f"`{definition.name}` would answer, but a person has blocked it"
-            left_out.append(Unserved(attribute_names(proposal.part), proposal.queries, reason))
+            blocked_proposals.append(Unserved(attribute_names(proposal.part), proposal.queries, reason))
             continue
         is_sketched = proposal.is_measured and bool(proposal.part.attributes)
-        found.append(
+        recommendations.append(
             Recommendation(
                 definition=definition,
                 rows=round(proposal.rows),
-                error=sketch_error(known.sources.dialect) if is_sketched else None,
+                error=sketch_error(snapshot.sources.dialect) if is_sketched else None,
                 size_bytes=round(proposal.size_bytes),
                 saved=round(proposal.saved),
                 share=proposal.saved / advice.cost_before if advice.cost_before else 0.0,
                 upkeep=round(proposal.upkeep),
                 queries=proposal.queries,
-                reason=_reason(proposal, is_likely=wanted.from_structure),
+                reason=_reason(proposal, is_likely=request.from_structure),
             )
         )
-    return found, left_out
+    return recommendations, blocked_proposals
 
 
 def _definition(
-    known: ModelSnapshot, proposal: Proposal, origin: DefinitionOrigin, names: dict[str, str]
+    snapshot: ModelSnapshot, proposal: Proposal, origin: DefinitionOrigin, names: dict[str, str]
 ) -> AggregateDefinition:
     """The proposal under a name that no other definition has; ``names`` learns it."""
-    made = AggregateDefinition(
-        model_id=known.record.id,
+    definition = AggregateDefinition(
+        model_id=snapshot.record.id,
         name=aggregate_name(proposal.part),
         label=aggregate_label(proposal.part),
         origin=origin,
         metrics=proposal.metrics,
         parts=(proposal.part,),
-        composite=known.model.is_composite,
+        composite=snapshot.model.is_composite,
     )
-    if names.get(made.name, made.id) != made.id:
-        made = replace(made, name=f"{made.name}_{made.fingerprint[:6]}")
-    names[made.name] = made.id
-    return made
+    if names.get(definition.name, definition.id) != definition.id:
+        definition = replace(definition, name=f"{definition.name}_{definition.fingerprint[:6]}")
+    names[definition.name] = definition.id
+    return definition
 
 
 def _reason(proposal: Proposal, *, is_likely: bool) -> str:
@@ -431,16 +479,16 @@ def _reason(proposal: Proposal, *, is_likely: bool) -> str:
     return f"asked {times(heaviest.weight)}: {reads}" + (f"; answers {times(others)} more" if others > 0 else "")
 
 
-def make_proposal(one: Recommendation, report: RecommendReport) -> ProposedDefinition:
+def make_proposal(recommendation: Recommendation, report: RecommendReport) -> ProposedDefinition:
     """A recommendation as the registry records it, with the figures that speak for it."""
     evidence = {
-        "predicted_rows": float(one.rows),
-        "predicted_bytes": float(one.size_bytes),
-        "predicted_saved_rows": float(one.saved),
-        "predicted_upkeep_rows": float(one.upkeep),
-        "queries": one.queries,
+        "predicted_rows": float(recommendation.rows),
+        "predicted_bytes": float(recommendation.size_bytes),
+        "predicted_saved_rows": float(recommendation.saved),
+        "predicted_upkeep_rows": float(recommendation.upkeep),
+        "queries": recommendation.queries,
         "cost_before_rows": float(report.cost_before),
     }
-    if one.error is not None:
-        evidence["predicted_rows_error"] = one.error
-    return ProposedDefinition(definition=one.definition, reason=one.reason, evidence=evidence)
+    if recommendation.error is not None:
+        evidence["predicted_rows_error"] = recommendation.error
+    return ProposedDefinition(definition=recommendation.definition, reason=recommendation.reason, evidence=evidence)

@@ -1,4 +1,4 @@
-"""What was asked of a model, as needs: from the log of queries, from queries that stand for it, or from the model alone."""
+"""Read the workload of a model: from the log of queries, from queries that stand for it, or from the model's structure."""
 
 from __future__ import annotations
 
@@ -52,54 +52,54 @@ class Unserved:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Needs, heaviest first, and what could not be one."""
+    """Query requirements, the heaviest first, and queries that no aggregate may serve."""
 
-    needs: tuple[QueryRequirement, ...]
+    requirements: tuple[QueryRequirement, ...]
     unserved: tuple[Unserved, ...]
 
 
 def workload_of_log(
-    known: ModelSnapshot, records: Iterable[QueryRecord], settings: Settings, *, now: datetime
+    snapshot: ModelSnapshot, records: Iterable[QueryRecord], settings: Settings, *, now: datetime
 ) -> Workload:
-    """The needs of logged queries; old ones weigh less by the half-life of the settings."""
+    """The requirements of logged queries; old ones weigh less by the half-life of the settings."""
     weights: dict[str, float] = {}
-    shown: dict[str, QueryRecord] = {}
+    newest: dict[str, QueryRecord] = {}
     for record in records:
-        age = decay(record.asked_at, settings, now=now)
-        weights[record.fingerprint] = weights.get(record.fingerprint, 0.0) + record.weight * age
-        shown.setdefault(record.fingerprint, record)
-    reader = _DemandReader(known, settings)
+        share = decay(record.asked_at, settings, now=now)
+        weights[record.fingerprint] = weights.get(record.fingerprint, 0.0) + record.weight * share
+        newest.setdefault(record.fingerprint, record)
+    reader = _WorkloadReader(snapshot, settings)
     heaviest = sorted(weights, key=lambda fingerprint: -weights[fingerprint])
     for fingerprint in heaviest[:_MOST_SHAPES]:
-        reader.add_logged(shown[fingerprint], weights[fingerprint])
-    return reader.demand()
+        reader.add_logged_query(newest[fingerprint], weights[fingerprint])
+    return reader.workload()
 
 
 def workload_of_queries(
-    known: ModelSnapshot, queries: Iterable[str], settings: Settings, *, dialect: str = _LOGGED_DIALECT
+    snapshot: ModelSnapshot, queries: Iterable[str], settings: Settings, *, dialect: str = _LOGGED_DIALECT
 ) -> Workload:
-    """The needs of queries that stand for a history; one that stands there twice weighs twice."""
-    reader = _DemandReader(known, settings)
+    """The requirements of queries that stand for a history; one that stands there twice weighs twice."""
+    reader = _WorkloadReader(snapshot, settings)
     for sql in queries:
         reader.add(sql, 1.0, dialect)
-    return reader.demand()
+    return reader.workload()
 
 
-def workload_of_structure(known: ModelSnapshot, settings: Settings, facts: Sequence[str] | None = None) -> Workload:
-    """The needs that the model's structure makes likely, all metrics of a fact together.
+def workload_of_structure(snapshot: ModelSnapshot, settings: Settings, facts: Sequence[str] | None = None) -> Workload:
+    """The requirements that the model's structure makes likely, all metrics of a fact together.
 
     Args:
         facts: only these; None: all that may be aggregated.
     """
     stored = [
         QueryRequirement(part=_part(fact, metrics), weight=1.0, metrics=tuple(sorted(metrics)))
-        for fact, metrics in storable_metrics(known.model, settings).items()
+        for fact, metrics in storable_metrics(snapshot.model, settings).items()
         if facts is None or fact in facts
     ]
-    reader = _DemandReader(known, settings)
-    for need in requirements_of_structure(known.model, known.paths, stored):
-        reader.take(need, ", ".join(sorted(one.query_name for one in need.grain)))
-    return reader.demand()
+    reader = _WorkloadReader(snapshot, settings)
+    for requirement in requirements_of_structure(snapshot.model, snapshot.paths, stored):
+        reader.take(requirement, ", ".join(sorted(attribute.query_name for attribute in requirement.grain)))
+    return reader.workload()
 
 
 def split_queries(text: str, *, dialect: str = _LOGGED_DIALECT) -> tuple[str, ...]:
@@ -115,8 +115,8 @@ def split_queries(text: str, *, dialect: str = _LOGGED_DIALECT) -> tuple[str, ..
         ends = [token.start for token in tokenize(text, read=dialect) if token.token_type is TokenType.SEMICOLON]
     except (SqlglotError, ValueError) as error:
         raise UnreadableQueryError(text, f"it cannot be taken apart into queries: {error}") from error
-    found = [text[begin:end].strip().removeprefix(";").strip() for begin, end in pairwise((0, *ends, len(text)))]
-    return tuple(one for one in found if one)
+    texts = [text[begin:end].strip().removeprefix(";").strip() for begin, end in pairwise((0, *ends, len(text)))]
+    return tuple(text_of_query for text_of_query in texts if text_of_query)
 
 
 def storable_metrics(model: SemanticModel, settings: Settings) -> Mapping[str, Mapping[str, Metric]]:
@@ -124,15 +124,17 @@ def storable_metrics(model: SemanticModel, settings: Settings) -> Mapping[str, M
 
     Those that the model lists, and those that its listed calculations stand on.
     """
-    found: dict[str, dict[str, Metric]] = {fact: {} for fact in model.fact_datasets}
+    metrics_by_fact: dict[str, dict[str, Metric]] = {fact: {} for fact in model.fact_datasets}
     base = BaseMetrics(model)
-    for name in dict.fromkeys(one for listed in model.listed for one in base.of(listed)[0]):
+    for name in dict.fromkeys(metric_name for listed in model.listed for metric_name in base.of(listed)[0]):
         metric = model.metrics[name]
-        is_own = metric.dataset in found and not metric.dimension and not metric.is_semi_additive
-        if is_own and all(not _why_not_stored(piece.function, settings) for piece in pieces_of(metric, metric.dataset)):
-            found[metric.dataset][name] = metric
+        is_own = metric.dataset in metrics_by_fact and not metric.dimension and not metric.is_semi_additive
+        if is_own and all(
+            not _reason_against_storing(piece.function, settings) for piece in pieces_of(metric, metric.dataset)
+        ):
+            metrics_by_fact[metric.dataset][name] = metric
     datasets = model.datasets
-    return {fact: metrics for fact, metrics in found.items() if metrics and datasets[fact].allow_aggregates}
+    return {fact: metrics for fact, metrics in metrics_by_fact.items() if metrics and datasets[fact].allow_aggregates}
 
 
 def decay(moment: datetime, settings: Settings, *, now: datetime) -> float:
@@ -141,24 +143,26 @@ def decay(moment: datetime, settings: Settings, *, now: datetime) -> float:
     return float(0.5 ** (days / settings.demand_half_life))
 
 
-class _DemandReader:
-    """Collects the needs of one model's queries."""
+class _WorkloadReader:
+    """Collects the query requirements of one model."""
 
-    def __init__(self, known: ModelSnapshot, settings: Settings) -> None:
-        self._known, self._settings = known, settings
-        self._needs: list[QueryRequirement] = []
+    def __init__(self, snapshot: ModelSnapshot, settings: Settings) -> None:
+        self._snapshot, self._settings = snapshot, settings
+        self._requirements: list[QueryRequirement] = []
         self._unserved: list[Unserved] = []
 
-    def demand(self) -> Workload:
-        """All that was collected."""
-        return Workload(combine_requirements(self._needs), tuple(sorted(self._unserved, key=lambda one: -one.weight)))
+    def workload(self) -> Workload:
+        """The workload of all queries that were added."""
+        return Workload(
+            combine_requirements(self._requirements), tuple(sorted(self._unserved, key=lambda refusal: -refusal.weight))
+        )
 
-    def add_logged(self, record: QueryRecord, weight: float) -> None:
+    def add_logged_query(self, record: QueryRecord, weight: float) -> None:
         """A query of the log: its text without values, or, where that cannot be read, what was noted of it."""
         try:
             self._read(_with_values(record.shape), weight, _LOGGED_DIALECT)
         except (QueryError, SqlglotError):
-            self._add_noted(record, weight)
+            self._add_from_notes(record, weight)
 
     def add(self, sql: str, weight: float, dialect: str) -> None:
         """A query as somebody wrote it."""
@@ -170,68 +174,70 @@ class _DemandReader:
     def _read(self, sql: str, weight: float, dialect: str) -> None:
         for query, part in with_room(lambda: self._parts(sql, dialect), sql):
             metrics = tuple(sorted({metric.name for metric in part.metrics.values() if metric is not None}))
-            need = QueryRequirement(part=part.needed, weight=weight, metrics=metrics)
-            if not need.part.has_only_rollups() and not_single_rows(query, part):
+            requirement = QueryRequirement(part=part.needed, weight=weight, metrics=metrics)
+            if not requirement.part.has_only_rollups() and not_single_rows(query, part):
                 self._unserved.append(Unserved(sql, weight, "an exact distinct metric is needed at a coarser grain"))
             else:
-                self.take(need, sql)
+                self.take(requirement, sql)
 
     def _parts(self, sql: str, dialect: str) -> list[tuple[ModelQuery, FactQuery]]:
-        known = self._known
-        statement = read_statement(sql, dialect=dialect, model=known.record.name)
-        found: list[tuple[ModelQuery, FactQuery]] = []
+        snapshot = self._snapshot
+        statement = read_statement(sql, dialect=dialect, model=snapshot.record.name)
+        parts: list[tuple[ModelQuery, FactQuery]] = []
         for select in statement.selects:
-            query = read_select(select, known.names, known.calculations, dialect=dialect)
-            found += [(query, part) for part in split_by_fact(query, known.model, known.paths)]
-        return found
+            query = read_select(select, snapshot.names, snapshot.calculations, dialect=dialect)
+            parts += [(query, part) for part in split_by_fact(query, snapshot.model, snapshot.paths)]
+        return parts
 
-    def _add_noted(self, record: QueryRecord, weight: float) -> None:
-        model, names = self._known.model, self._known.names
+    def _add_from_notes(self, record: QueryRecord, weight: float) -> None:
+        model, names = self._snapshot.model, self._snapshot.names
         try:
             meanings = [names.find(name) for name in dict.fromkeys((*record.keys, *record.predicates))]
         except QueryError as error:
             self._unserved.append(Unserved(record.shape, weight, str(error)))
             return
-        grain = [one for one in meanings if isinstance(one, GrainAttribute)]
+        grain = [attribute for attribute in meanings if isinstance(attribute, GrainAttribute)]
         by_fact: dict[str, dict[str, Metric]] = {}
         for name in record.metrics:
             metric = model.metric(name) if name != ROW_COUNT else None
             if metric is not None:
                 by_fact.setdefault(metric.dataset, {})[name] = metric
         for fact, metrics in by_fact.items():
-            reached = self._known.paths.attributes_of(fact)
-            attributes = tuple(reached[one] for one in grain if one in reached)
+            reached = self._snapshot.paths.attributes_of(fact)
+            attributes = tuple(reached[attribute] for attribute in grain if attribute in reached)
             part = replace(_part(fact, metrics), attributes=attributes)
             self.take(QueryRequirement(part=part, weight=weight, metrics=tuple(sorted(metrics))), record.shape)
 
-    def take(self, need: QueryRequirement, shown: str) -> None:
-        """A need, unless the model or the settings keep the engine from answering it."""
-        reason = self._why_not(need)
+    def take(self, requirement: QueryRequirement, shown: str) -> None:
+        """Add a requirement, unless the model or the settings keep the engine from serving it."""
+        reason = self._reason_against_serving(requirement)
         if reason:
-            self._unserved.append(Unserved(shown, need.weight, reason))
+            self._unserved.append(Unserved(shown, requirement.weight, reason))
         else:
-            self._needs.append(need)
+            self._requirements.append(requirement)
 
-    def _why_not(self, need: QueryRequirement) -> str:
-        for measure in need.part.measures:
-            reason = _why_not_stored(measure.function, self._settings)
+    def _reason_against_serving(self, requirement: QueryRequirement) -> str:
+        for measure in requirement.part.measures:
+            reason = _reason_against_storing(measure.function, self._settings)
             if reason:
                 return f"{measure} {reason}"
-        datasets = self._known.model.datasets
-        used = {need.part.fact} | {step.to_dataset for bound in need.part.attributes for step in bound.steps}
-        for name in sorted(used):
-            if name in datasets and not datasets[name].allow_aggregates:
-                return f"dataset `{name}` has `allow_aggregates: false`"
-        is_dimension = not need.metrics and need.part.fact not in self._known.model.fact_datasets
-        for bound in need.part.attributes:
-            attribute = self._known.model.dimensions[bound.attribute.role.dimension].attributes[bound.attribute.name]
+        datasets = self._snapshot.model.datasets
+        used = {requirement.part.fact} | {
+            step.to_dataset for bound in requirement.part.attributes for step in bound.steps
+        }
+        for dataset in sorted(used):
+            if dataset in datasets and not datasets[dataset].allow_aggregates:
+                return f"dataset `{dataset}` has `allow_aggregates: false`"
+        is_dimension = not requirement.metrics and requirement.part.fact not in self._snapshot.model.fact_datasets
+        for bound in requirement.part.attributes:
+            attribute = self._snapshot.model.dimensions[bound.attribute.role.dimension].attributes[bound.attribute.name]
             if attribute.exclude_from_dim_agg if is_dimension else attribute.exclude_from_fact_agg:
                 word = "exclude_from_dim_agg" if is_dimension else "exclude_from_fact_agg"
                 return f"`{bound.attribute.query_name}` has `{word}`"
         return ""
 
 
-def _why_not_stored(function: StoredFunction, settings: Settings) -> str:
+def _reason_against_storing(function: StoredFunction, settings: Settings) -> str:
     if function in SKETCHES:
         return "is a sketch, which queries of this version do not read"
     key = _ALLOWED_BY.get(function)
@@ -248,7 +254,7 @@ def _part(fact: str, metrics: Mapping[str, Metric]) -> FactPart:
 
 
 def _with_values(shape: str) -> str:
-    """A logged query with some value for each that was left out: what it needs does not depend on them."""
+    """A logged query with a value in each place where one was left out. Its requirement does not depend on the values."""
     text, end = [], 0
     for token in tokenize(shape, read=_LOGGED_DIALECT):
         if token.token_type is TokenType.PLACEHOLDER:

@@ -87,7 +87,7 @@ def check_calculations(checked: CheckInput) -> tuple[ModelIssue, ...]:
     """A warning for each calculation that cannot be translated to SQL. Its base metrics can still be asked."""
     issues = IssueList()
     for model in (model for model in checked.models if model.calculations):
-        for calculation, reason in find_untranslated(model, SurfaceNames(model, JoinPaths(model))):
+        for calculation, reason in find_untranslatable(model, SurfaceNames(model, JoinPaths(model))):
             message = f"calculation `{calculation.name}` will not be answered: {reason}; its base metrics will"
             issues.warning(calculation.where, "untranslated-calculation", message)
     return issues.all()

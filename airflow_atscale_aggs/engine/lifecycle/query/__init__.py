@@ -1,1 +1,1 @@
-"""Used: queries are answered from aggregates, or from the facts. Knows nothing of builds."""
+"""Answer queries from aggregates, or from the facts. This room does not know how aggregates are built."""

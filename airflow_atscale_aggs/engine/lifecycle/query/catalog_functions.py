@@ -1,4 +1,4 @@
-"""Functions of the catalog that are asked about models: which are answered, and which let a statement be run as it stands."""
+"""Answer the catalog's functions that are asked about models, and tell when a statement must be run as it stands."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ShownModel:
 
     Attributes:
         number: its object identifier, the same as long as it is deployed.
-        is_visible: its name alone means it.
+        is_visible: a query may name it without its schema.
     """
 
-    known: ModelSnapshot
+    snapshot: ModelSnapshot
     number: int
     schema_number: int
     is_visible: bool
@@ -37,12 +37,12 @@ class ShownModel:
     @property
     def schema(self) -> str:
         """The name of its catalog."""
-        return self.known.record.catalog
+        return self.snapshot.record.catalog
 
     @property
     def name(self) -> str:
         """Its own name."""
-        return self.known.record.name
+        return self.snapshot.record.name
 
 
 class CatalogFunctions:
@@ -50,7 +50,7 @@ class CatalogFunctions:
 
     def __init__(self, models: Sequence[ShownModel]) -> None:
         self._models = models
-        self._spelled = {text: one for one in models for text in _spellings(one)}
+        self._spelled = {text: model for model in models for text in _spellings(model)}
 
     @staticmethod
     def names_relations(root: exp.Query) -> bool:
@@ -58,23 +58,23 @@ class CatalogFunctions:
         names = {_name(function) for function in root.find_all(exp.Func)}
         return bool(names & {TO_RELATION, *PRIVILEGES}) or any(map(_is_regclass, root.find_all(exp.Cast)))
 
-    def are_sure(self, root: exp.Query) -> bool:
-        """Whether nothing is asked that would be wrong or an error for a relation that the warehouse has not."""
+    def is_answerable(self, root: exp.Query) -> bool:
+        """Whether every function of the query can be answered for a model, which is no relation of the warehouse."""
         if any(column.name.casefold() in SYSTEM_COLUMNS for column in root.find_all(exp.Column)):
             return False
         if any(_is_regclass(cast) and not cast.this.is_string for cast in root.find_all(exp.Cast)):
             return False
-        named = [one for one in root.find_all(exp.Func) if _name(one) == TO_RELATION]
-        if any(len(one.expressions) != 1 or not one.expressions[0].is_string for one in named):
+        casts_of_names = [function for function in root.find_all(exp.Func) if _name(function) == TO_RELATION]
+        if any(len(function.expressions) != 1 or not function.expressions[0].is_string for function in casts_of_names):
             return False
         names = [_name(function) for function in root.find_all(exp.Func)]
         looks_up = [name for name in names if name.startswith(CATALOG_FUNCTIONS)]
         return all(name in HARMLESS or name in PRIVILEGES or name in {VISIBLE, TO_RELATION} for name in looks_up)
 
-    def say(self, root: exp.Query) -> bool:
-        """Let the functions know the models; the query is changed. False: none of them names one by itself."""
+    def replace_names(self, root: exp.Query) -> bool:
+        """Change the query so that its functions know the models. Returns False when no function names a model by itself."""
         has_named = False
-        for cast in [one for one in root.find_all(exp.Cast) if _is_regclass(one)]:
+        for cast in [cast for cast in root.find_all(exp.Cast) if _is_regclass(cast)]:
             model = self._spelled.get(cast.this.name)
             if model is not None:
                 cast.replace(_relation(cast, model))
@@ -83,7 +83,7 @@ class CatalogFunctions:
             name = _name(function)
             whole = function.parent if isinstance(function.parent, exp.Dot) else function
             if name == VISIBLE:
-                numbers = [str(one.number) for one in self._models if one.is_visible]
+                numbers = [str(model.number) for model in self._models if model.is_visible]
                 (number,) = function.expressions
                 is_ours = _is_in(number, numbers)
                 whole.replace(exp.Paren(this=exp.Or(this=whole.copy(), expression=is_ours)))
@@ -97,34 +97,38 @@ class CatalogFunctions:
         return has_named
 
     def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> bool:
-        """Models may be read, and nothing else. True: one is named."""
+        """Answer a function that asks for privileges: models may be read, and nothing else. Returns True when it names a model."""
         place, kind, right = PRIVILEGES[name]
         arguments = function.expressions
         if len(arguments) < -place:
             return False
         spellings = self._spelled if kind is Shown.RELATION else _schemas(self._models)
-        asked = exp.Lower(this=arguments[-1].copy())
+        right_asked_for = exp.Lower(this=arguments[-1].copy())
         has_right = exp.And(
-            this=exp.Like(this=asked, expression=exp.Literal.string(f"%{right}%")),
-            expression=exp.Not(this=exp.Like(this=asked.copy(), expression=exp.Literal.string("%option%"))),
+            this=exp.Like(this=right_asked_for, expression=exp.Literal.string(f"%{right}%")),
+            expression=exp.Not(this=exp.Like(this=right_asked_for.copy(), expression=exp.Literal.string("%option%"))),
         )
         case = exp.Case(ifs=[exp.If(this=_is_in(arguments[place], spellings), true=has_right)], default=whole.copy())
         whole.replace(case)
         return arguments[place].is_string and arguments[place].name in spellings
 
 
-def say_missing(root: exp.Query, lacks: CatalogQueries, dialect: str) -> None:
-    """Say casts to REGCLASS and functions that a warehouse, by sqlglot's name, has not; the query is changed."""
+def replace_missing(root: exp.Query, lacks: CatalogQueries, dialect: str) -> None:
+    """Replace casts to REGCLASS and functions that a warehouse lacks; the query is changed.
+
+    Args:
+        dialect: of the warehouse, by sqlglot's name.
+    """
     if lacks.relation_texts is not None:
-        for cast in [one for one in root.find_all(exp.Cast) if _is_regclass(one) and one.this.is_string]:
+        for cast in [cast for cast in root.find_all(exp.Cast) if _is_regclass(cast) and cast.this.is_string]:
             name = cast.this.name.casefold().removeprefix("pg_catalog.")
             if name.startswith("pg_"):
                 cast.replace(parse_one(lacks.relation_texts.get(name, "0"), read=dialect))
         for operator in list(root.find_all(exp.Operator)):
             name = operator.text("operator").rpartition(".")[2]
             if name in {"~", "!~"}:
-                found = exp.RegexpLike(this=operator.this, expression=operator.expression)
-                operator.replace(exp.Not(this=found) if name == "!~" else found)
+                match = exp.RegexpLike(this=operator.this, expression=operator.expression)
+                operator.replace(exp.Not(this=match) if name == "!~" else match)
         for collate in list(root.find_all(exp.Collate)):
             if collate.expression.name.casefold() == "default":
                 collate.replace(collate.this)
@@ -136,11 +140,11 @@ def say_missing(root: exp.Query, lacks: CatalogQueries, dialect: str) -> None:
 
 
 def _schemas(models: Iterable[ShownModel]) -> list[str]:
-    return [text for one in models for text in (one.schema, str(one.schema_number))]
+    return [text for model in models for text in (model.schema, str(model.schema_number))]
 
 
 def _spellings(model: ShownModel) -> list[str]:
-    """How a text names a model."""
+    """All texts that name a model."""
     quoted = exp.to_identifier(model.name, quoted=True).sql(), exp.to_identifier(model.schema, quoted=True).sql()
     names = [f"{schema}.{name}" for schema in (model.schema, quoted[1]) for name in (model.name, quoted[0])]
     bare = [model.name, quoted[0]] if model.is_visible else []
@@ -148,7 +152,7 @@ def _spellings(model: ShownModel) -> list[str]:
 
 
 def _relation(named: exp.Expression, model: ShownModel) -> exp.Expression:
-    """A model's number; its name where people read it."""
+    """The literal that stands for a model: its name where people read it, else its number."""
     parent = named.parent
     is_shown = isinstance(parent, exp.Select) or (
         isinstance(parent, exp.Alias) and isinstance(parent.parent, exp.Select)

@@ -1,4 +1,4 @@
-"""Models in the warehouse's own catalog: ``information_schema`` and ``pg_catalog`` show each as a view with typed columns.
+"""Show models in the warehouse's own catalog: ``information_schema`` and ``pg_catalog`` show each as a view with typed columns.
 
 Clients look there for what can be asked. A model stands in the schema of its catalog's name, beside what the warehouse has.
 What a view of the catalog shows of a model is data: see `sql/model_relations.py`.
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlglot import exp, parse_one
 
-from airflow_atscale_aggs.engine.lifecycle.query.catalog_functions import CatalogFunctions, ShownModel, say_missing
+from airflow_atscale_aggs.engine.lifecycle.query.catalog_functions import CatalogFunctions, ShownModel, replace_missing
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
@@ -25,7 +25,7 @@ from airflow_atscale_aggs.engine.sql.statements import render
 _ROW = ("schema", "schema_number", "model", "number", "width", "name", "place", "type")
 _PLAIN = frozenset({"this", "db", "catalog", "alias", "joins", "only"})
 _FIRST_NUMBER = 0xF0000000
-"""Numbers of objects are counted up from low ones: a warehouse would have to make four thousand million of them."""
+"""Object numbers of models start here. Warehouses count from low numbers, and will not reach this one."""
 
 
 class ModelCatalog:
@@ -36,34 +36,35 @@ class ModelCatalog:
         self._types: dict[tuple[str, int], Sequence[tuple[str, str]]] = {}
 
     def add_models(self, root: exp.Query, now: datetime) -> bool:
-        """Let the catalog's views that a query names show models, too; the query is changed.
+        """Change the query so that the catalog's views in it show models, too.
 
-        False: it names none, or asks something that the catalog cannot say of models; the query is as it was.
+        Returns False when the query names no such view, or asks something that the catalog cannot answer for models. Then the query
+        is unchanged.
         """
         if self._workspace.warehouse.dialect.type_of is None or not self._models.records:
             return False
         views = [(table, key) for table in root.find_all(exp.Table) if (key := self._key_of(table)) is not None]
         if (not views and not CatalogFunctions.names_relations(root)) or not all(_is_plain(view) for view, _ in views):
             return False
-        shown = self._shown(now)
+        shown = self._visible_models(now)
         functions = CatalogFunctions(shown)
-        if not shown or not functions.are_sure(root) or not (functions.say(root) or views):
+        if not shown or not functions.is_answerable(root) or not (functions.replace_names(root) or views):
             return False
         for view, key in views:
             alias = view.args.get("alias") or exp.TableAlias(this=identifier(view.name))
-            made = exp.Subquery(this=self._view(view, key, shown), alias=alias.copy())
-            # Parentheses around joins hang them on the first table.
-            made.set("joins", view.args.get("joins"))
-            view.replace(made)
-        self._say_what_is_missing(root)
+            subquery = exp.Subquery(this=self._view(view, key, shown), alias=alias.copy())
+            # The parser attaches joins in parentheses to the first table.
+            subquery.set("joins", view.args.get("joins"))
+            view.replace(subquery)
+        self._replace_what_is_missing(root)
         for column in root.find_all(exp.Column):
             if (column.args.get("db") and column.text("db").casefold(), column.table.casefold()) in MODEL_VIEWS:
                 column.set("db", None)
                 column.set("catalog", None)
         return True
 
-    def _say_what_is_missing(self, root: exp.Query) -> None:
-        """Let a query ask for parts of PostgreSQL's catalog that the warehouse lacks, as far as they are known; it is changed."""
+    def _replace_what_is_missing(self, root: exp.Query) -> None:
+        """Replace those parts of PostgreSQL's catalog that the warehouse lacks and we know; the query is changed."""
         dialect = self._workspace.warehouse.dialect
         lacks = dialect.catalog
         if lacks is None:
@@ -74,10 +75,10 @@ class ModelCatalog:
             if text is not None and is_own and table.find_ancestor(exp.Table) is None:
                 alias = table.args.get("alias") or exp.TableAlias(this=identifier(table.name))
                 query = parse_one(text, read=dialect.sqlglot_name)
-                made = exp.Subquery(this=query, alias=alias.copy())
-                made.set("joins", table.args.get("joins"))
-                table.replace(made)
-        say_missing(root, lacks, dialect.sqlglot_name)
+                subquery = exp.Subquery(this=query, alias=alias.copy())
+                subquery.set("joins", table.args.get("joins"))
+                table.replace(subquery)
+        replace_missing(root, lacks, dialect.sqlglot_name)
 
     def _key_of(self, table: exp.Table) -> tuple[str, str] | None:
         """Which view of the catalog a name means; None: none that shows models."""
@@ -89,25 +90,27 @@ class ModelCatalog:
         if not table.db:
             root = table.root()
             is_cte = any(cte.alias.casefold() == key[1] for cte in root.find_all(exp.CTE))
-            (found,) = self._tables.find([(None, None, table.name)])
-            if is_cte or (found is not None and found.spelled[1] != PG_CATALOG):
+            (relation,) = self._tables.find([(None, None, table.name)])
+            if is_cte or (relation is not None and relation.spelled[1] != PG_CATALOG):
                 return None
         return key
 
-    def _shown(self, now: datetime) -> list[ShownModel]:
-        """The models that no table of the warehouse stands in the place of."""
-        every = self._models.all(None, now)
-        there = self._tables.are_there([(None, one.record.catalog, one.record.name) for one in every])
-        bare = self._tables.are_there([(None, None, one.record.name) for one in every])
-        names = [one.record.name.casefold() for one in every]
+    def _visible_models(self, now: datetime) -> list[ShownModel]:
+        """The models whose names no table of the warehouse has."""
+        snapshots = self._models.all(None, now)
+        is_there_by_model = self._tables.are_there(
+            [(None, snapshot.record.catalog, snapshot.record.name) for snapshot in snapshots]
+        )
+        is_hidden_by_model = self._tables.are_there([(None, None, snapshot.record.name) for snapshot in snapshots])
+        names = [snapshot.record.name.casefold() for snapshot in snapshots]
         numbers: dict[str, int] = {}
         shown = []
-        for known, is_there, is_hidden in zip(every, there, bare, strict=True):
-            number = _number(numbers, f"model {known.record.id}")
-            schema_number = _number(numbers, f"schema {known.record.catalog}")
-            is_visible = not is_hidden and names.count(known.record.name.casefold()) == 1
+        for snapshot, is_there, is_hidden in zip(snapshots, is_there_by_model, is_hidden_by_model, strict=True):
+            number = _number(numbers, f"model {snapshot.record.id}")
+            schema_number = _number(numbers, f"schema {snapshot.record.catalog}")
+            is_visible = not is_hidden and names.count(snapshot.record.name.casefold()) == 1
             if not is_there:
-                shown.append(ShownModel(known, number, schema_number, is_visible))
+                shown.append(ShownModel(snapshot, number, schema_number, is_visible))
         return shown
 
     def _view(self, view: exp.Table, key: tuple[str, str], shown: Sequence[ShownModel]) -> exp.Query:
@@ -123,19 +126,19 @@ class ModelCatalog:
         types = self._types_of(key)
         rows = list(self._rows(shown, MODEL_VIEWS[key].shown))
         ours = exp.Select().from_(exp.values(rows, alias="models", columns=list(_ROW)), copy=False)
-        for name in names:
-            text = values.get(name.casefold())
+        for column in names:
+            text = values.get(column.casefold())
             value = parse_one(text, read=dialect.sqlglot_name) if text is not None else exp.Null()
-            kind = types.get(name.casefold())
+            kind = types.get(column.casefold())
             if text is not None and kind is not None:
                 value = exp.Cast(this=value, to=exp.DataType(this=exp.DType.USERDEFINED, kind=kind))
-            ours.select(alias_as(value, name), copy=False)
+            ours.select(named(value, column), copy=False)
         if MODEL_VIEWS[key].shown is Shown.SCHEMA:
             ours.where(_is_new_schema(), copy=False)
         return exp.Union(this=own, expression=ours, distinct=False)
 
     def _types_of(self, key: tuple[str, str]) -> Mapping[str, str]:
-        """Types of the view's own columns, which a constant would change; none where constants take them over."""
+        """Types of the view's own columns, to which constants must be cast; empty where no cast is needed."""
         if key[0] == INFORMATION_SCHEMA:
             return {}
         (columns,) = self._tables.find([(None, *key)])
@@ -143,30 +146,32 @@ class ModelCatalog:
 
     def _rows(self, shown: Sequence[ShownModel], kind: Shown) -> Iterator[tuple[str | int, ...]]:
         if kind is Shown.SCHEMA:
-            for schema, number in {one.schema: one.schema_number for one in shown}.items():
+            for schema, number in {model.schema: model.schema_number for model in shown}.items():
                 yield (schema, number, "", 0, 0, "", 0, "")
             return
-        for one in shown:
-            columns = self._typed(one.known)
-            row = (one.schema, one.schema_number, one.name, one.number, len(columns))
+        for model in shown:
+            columns = self._read_column_types(model.snapshot)
+            row = (model.schema, model.schema_number, model.name, model.number, len(columns))
             if kind is Shown.RELATION:
                 yield (*row, "", 0, "")
                 continue
             for place, (name, type_name) in enumerate(columns, 1):
                 yield (*row, name, place, type_name)
 
-    def _typed(self, known: ModelSnapshot) -> Sequence[tuple[str, str]]:
+    def _read_column_types(self, snapshot: ModelSnapshot) -> Sequence[tuple[str, str]]:
         """Names and types of a model's columns, asked once for each version of it."""
-        key = (known.record.id, known.version)
+        key = (snapshot.record.id, snapshot.version)
         if key not in self._types:
             dialect = self._workspace.warehouse.dialect
-            probe = SelectPlanner(self._workspace, known, None).columns()
-            names = [one.alias for one in probe.expressions if len(one.alias.encode()) <= dialect.max_identifier]
+            probe = SelectPlanner(self._workspace, snapshot, None).columns()
+            names = [
+                column.alias for column in probe.expressions if len(column.alias.encode()) <= dialect.max_identifier
+            ]
             select = exp.Select().from_(
                 exp.Subquery(this=exp.select("1"), alias=exp.TableAlias(this=identifier("one")))
             )
-            for name in names:
-                kind = exp.Anonymous(this=dialect.type_of, expressions=[column_of(name, "model")])
+            for column in names:
+                kind = exp.Anonymous(this=dialect.type_of, expressions=[column_of(column, "model")])
                 select.select(exp.cast(kind, "text"), copy=False)
             rows = exp.Subquery(this=probe, alias=exp.TableAlias(this=identifier("model")))
             select.append("joins", exp.Join(this=rows, side="LEFT", on=exp.true()))
@@ -189,7 +194,7 @@ def may_ask_for_models(sql: str) -> bool:
 
 
 def _number(numbers: dict[str, int], name: str) -> int:
-    """A number that a name keeps, whatever else is deployed; the next free one where two names meet."""
+    """The number of a name. It depends on the name alone, unless two names have the same number: then the next free one is taken."""
     if name not in numbers:
         number = _FIRST_NUMBER | (zlib.crc32(name.encode()) & ~_FIRST_NUMBER)
         while number in numbers.values():
@@ -199,7 +204,7 @@ def _number(numbers: dict[str, int], name: str) -> int:
 
 
 def _is_new_schema() -> exp.Expression:
-    """The warehouse has no schema of the catalog's name."""
+    """The condition that the warehouse has no schema of the catalog's name."""
     return parse_one(
         "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace AS n WHERE n.nspname = models.schema)", read="postgres"
     )

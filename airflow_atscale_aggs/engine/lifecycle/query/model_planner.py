@@ -1,4 +1,4 @@
-"""How one SELECT on one model is answered: read, split by fact, matched, composed; proofs are made where they are needed."""
+"""Plan one SELECT on one model: read it, split it by fact, match the parts, compose the SQL. Proofs are made when needed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PartSource:
         fact: the fact dataset, or a dimension's own for a query on members.
         aggregate: None when it is the facts.
         rows: of the aggregate.
-        facts: what the facts would cost, or do; None when the warehouse does not tell.
+        fact_cost: what the facts would cost, or did; None when the warehouse does not tell.
         relies_on: settings of the session that decide what the aggregate stores, with the values that they must have.
     """
 
@@ -81,15 +81,15 @@ class PartSource:
     definition_id: str | None = None
     rows: int | None = None
     as_of: datetime | None = None
-    facts: FactCost | None = None
+    fact_cost: FactCost | None = None
     relies_on: Mapping[str, str] = field(default_factory=dict)
 
 
 class SelectPlanner:
     """Plans one SELECT on one model."""
 
-    def __init__(self, workspace: Workspace, knowledge: ModelSnapshot, since: datetime | None) -> None:
-        self._workspace, self.known, self._since = workspace, knowledge, since
+    def __init__(self, workspace: Workspace, snapshot: ModelSnapshot, since: datetime | None) -> None:
+        self._workspace, self.snapshot, self._since = workspace, snapshot, since
         self.query: ModelQuery | None = None
         self._parts: list[tuple[ModelQuery, FactQuery]] = []
         self._matches: list[Match | None] = []
@@ -98,119 +98,121 @@ class SelectPlanner:
     @property
     def model_id(self) -> str:
         """The model that is asked."""
-        return self.known.record.id
+        return self.snapshot.record.id
 
     def plan(self, statement: Statement, select: exp.Select, *, use_aggregates: bool) -> exp.Query:
-        """The SELECT on tables."""
-        known = self.known
-        if known.model.row_securities:
-            # Neither facts nor aggregates know who asks.
-            names = ", ".join(f"`{name}`" for name in known.model.row_securities)
+        """Plan the SELECT: returns it as a SELECT on tables."""
+        snapshot = self.snapshot
+        if snapshot.model.row_securities:
+            # Neither the facts nor the aggregates are filtered by the user who asks.
+            names = ", ".join(f"`{security}`" for security in snapshot.model.row_securities)
             reason = f"the model has row security ({names}), which this version does not apply"
-            raise UnsupportedQueryError(known.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
+            raise UnsupportedQueryError(snapshot.record.name, reason, "Ask the warehouse itself, as somebody it knows.")
         if asks_for_columns(select):
             return self.columns(excluded_columns(select))
         if asks_for_sample(select):
             select = with_columns(select, self._columns_of(self._fullest_fact()))
-        query = read_select(select, known.names, known.calculations, dialect=statement.dialect, nests=True)
-        query = with_facts_of_rows(query, known.model, known.paths)
-        query, columns = self._meant(query, statement)
+        query = read_select(select, snapshot.names, snapshot.calculations, dialect=statement.dialect, nests=True)
+        query = with_facts_of_rows(query, snapshot.model, snapshot.paths)
+        query, columns = self._translate(query, statement)
         self.query = query
         try:
-            made = self._answer(query, use_aggregates=use_aggregates)
+            select_on_tables = self._answer(query, use_aggregates=use_aggregates)
         except DefinitionError as error:
             if not any(self._matches):
                 raise UnsupportedQueryError(statement.sql, error.reason, error.remedy) from error
-            # What an aggregate lacks could not be joined back to it after all.
+            # An attribute that the aggregate lacks could not be joined back to it: plan again on the facts.
             return self.plan(statement, select, use_aggregates=False)
-        return self._noted(made, query, columns, statement)
+        return self._note_kinds(select_on_tables, query, columns, statement)
 
     def _answer(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
-        """All levels of a query on tables."""
+        """Compose all levels of totals of a query as one SELECT on tables."""
         self._parts, self._matches, self.sources = [], [], []
         if not query.sets:
-            return self._composed(query, use_aggregates=use_aggregates)
+            return self._compose(query, use_aggregates=use_aggregates)
         levels = level_queries(query)
-        return compose_levels(query, [self._composed(one, use_aggregates=use_aggregates) for one in levels])
+        return compose_levels(query, [self._compose(level, use_aggregates=use_aggregates) for level in levels])
 
-    def _meant(self, query: ModelQuery, statement: Statement) -> tuple[ModelQuery, Columns]:
-        """The query with functions that mean on the warehouse what they mean where it was written; its columns' types."""
-        known, written, warehouse = self.known, statement.dialect, self.known.sources.dialect
+    def _translate(self, query: ModelQuery, statement: Statement) -> tuple[ModelQuery, Columns]:
+        """The query with functions that mean on the warehouse what they mean in its own dialect, and the types of its columns."""
+        snapshot, written, warehouse = self.snapshot, statement.dialect, self.snapshot.sources.dialect
         translator = translator_of(written, warehouse)
         if translator is not None:
-            return translate_query(query, type_of_references(query, known), translator)
+            return translate_query(query, type_of_references(query, snapshot), translator)
         check_query(query, written, warehouse)
         query = with_decimal_rounding(query, warehouse)
         if "/" in statement.sql:
-            query = translate_divisions(query, _kinds(query, known, written), written, warehouse)
+            query = translate_divisions(query, _kinds(query, snapshot, written), written, warehouse)
         return query, {}
 
-    def _noted(self, made: exp.Select, query: ModelQuery, columns: Columns, statement: Statement) -> exp.Query:
-        """The SELECT with what is known of its columns, for what stands around it."""
-        written, warehouse = statement.dialect, self.known.sources.dialect
+    def _note_kinds(
+        self, select_on_tables: exp.Select, query: ModelQuery, columns: Columns, statement: Statement
+    ) -> exp.Query:
+        """The SELECT with notes about its columns, which the statement around it needs."""
+        written, warehouse = statement.dialect, self.snapshot.sources.dialect
         kind, kinds_by_name = None, dict[str, NumberKind]()
         if "/" in statement.sql and translator_of(written, warehouse) is None:
-            kinds = _kinds(query, self.known, written)
+            kinds = _kinds(query, self.snapshot, written)
             kind = kind_of_answer(query, kinds, written, warehouse)
             kinds_by_name = dict(kinds_of_columns(query, kinds, written, warehouse))
-        made.meta[KIND], made.meta[KINDS] = kind, kinds_by_name
-        return with_types(made, columns)
+        select_on_tables.meta[KIND], select_on_tables.meta[KINDS] = kind, kinds_by_name
+        return with_types(select_on_tables, columns)
 
-    def _composed(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
-        """A query of one level on tables; remembers its parts, and from what each is answered."""
-        known = self.known
+    def _compose(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
+        """Compose a query of one level of totals on tables. Notes its parts, and from what each is answered."""
+        snapshot = self.snapshot
         inner = members_of_groups(query)
         if inner is not None:
-            return compose_groups(query, inner, self._composed(inner, use_aggregates=use_aggregates))
-        parts = [self._in_order(part) for part in split_by_fact(query, known.model, known.paths)]
-        answered: list[tuple[FactQuery, AnswerRows]] = []
+            return compose_groups(query, inner, self._compose(inner, use_aggregates=use_aggregates))
+        parts = [self._order_members(part) for part in split_by_fact(query, snapshot.model, snapshot.paths)]
+        rows_by_part: list[tuple[FactQuery, AnswerRows]] = []
         for part in parts:
             cost = self._cost_on_facts(part)
             match = self._match(query, part, cost) if use_aggregates else None
             self._parts.append((query, part))
             self._matches.append(match)
             self.sources.append(self._source(part, match, cost))
-            answered.append((part, self._rows(part, match)))
-        return compose(query, answered, self._rows_of, self._all_members(query, parts))
+            rows_by_part.append((part, self._rows(part, match)))
+        return compose(query, rows_by_part, self._rows_of, self._all_members(query, parts))
 
     def _all_members(self, query: ModelQuery, parts: Sequence[FactQuery]) -> tuple[FactQuery, ...]:
-        """Parts whose members are shown without facts, too."""
-        found = empty_member_queries(query, parts, self.known.model, self.known.paths)
-        for part in found:
+        """Parts whose members are shown even when they have no fact rows."""
+        parts_shown = empty_member_queries(query, parts, self.snapshot.model, self.snapshot.paths)
+        for part in parts_shown:
             self._prove(part.needed)
-        return found
+        return parts_shown
 
     def columns(self, others: Collection[str] = ()) -> exp.Select:
-        """All columns of the flat table that can be asked, but for some, without rows."""
-        known, found = self.known, dict[str, exp.Query]()
-        for name, meaning in known.names.unique():
+        """A SELECT without rows of all columns of the flat table, except some."""
+        snapshot, queries_by_name = self.snapshot, dict[str, exp.Query]()
+        for name, meaning in snapshot.names.unique():
             if name in others:
                 continue
             with contextlib.suppress(DefinitionError, QueryError):
-                found[name] = self._column(name, meaning)
-        return without_rows(found.items())
+                queries_by_name[name] = self._column(name, meaning)
+        return without_rows(queries_by_name.items())
 
     def _fullest_fact(self) -> str:
-        """The fact that most metrics are of."""
-        known = self.known
-        numbers = Counter(metric.dataset for metric in known.model.metrics.values())
-        return max(known.model.fact_datasets, key=lambda fact: numbers[fact])
+        """The fact with the most metrics."""
+        snapshot = self.snapshot
+        numbers = Counter(metric.dataset for metric in snapshot.model.metrics.values())
+        return max(snapshot.model.fact_datasets, key=lambda fact: numbers[fact])
 
     def _columns_of(self, fact: str) -> list[str]:
         """Names of the columns that rows of a fact have: one value of each attribute, and its own metrics."""
-        known = self.known
-        reached = known.paths.attributes_of(fact)
+        snapshot = self.snapshot
+        reached = snapshot.paths.attributes_of(fact)
         names = []
-        for name, meaning in known.names.unique():
+        for name, meaning in snapshot.names.unique():
             if isinstance(meaning, GrainAttribute):
                 if meaning in reached and not reached[meaning].is_many_to_many:
                     names.append(name)
                 continue
             with contextlib.suppress(QueryError):
                 query = read_select(
-                    column_query(name), known.names, known.calculations, dialect=known.sources.dialect.name
+                    column_query(name), snapshot.names, snapshot.calculations, dialect=snapshot.sources.dialect.name
                 )
-                parts = split_by_fact(query, known.model, known.paths)
+                parts = split_by_fact(query, snapshot.model, snapshot.paths)
                 if (
                     not query.frames
                     and not query.slices
@@ -220,18 +222,20 @@ class SelectPlanner:
         return names
 
     def _column(self, name: str, meaning: Meaning) -> exp.Query:
-        known = self.known
+        snapshot = self.snapshot
         if isinstance(meaning, GrainAttribute):
-            bound = bound_of(meaning, known)
+            bound = bound_of(meaning, snapshot)
             assert bound is not None  # noqa: S101 - names are made of what facts reach
-            source = known.sources[bound.dataset]
+            source = snapshot.sources[bound.dataset]
             column = source.column(bound.name_column, bound.dataset)
             return exp.select(column).from_(source.relation(bound.dataset), copy=False).where(exp.false(), copy=False)
-        query = read_select(column_query(name), known.names, known.calculations, dialect=known.sources.dialect.name)
-        parts = split_by_fact(query, known.model, known.paths)
+        query = read_select(
+            column_query(name), snapshot.names, snapshot.calculations, dialect=snapshot.sources.dialect.name
+        )
+        parts = split_by_fact(query, snapshot.model, snapshot.paths)
         return compose(query, [(part, self._rows(part, None)) for part in parts])
 
-    def answered(self, query: ModelQuery, part: FactQuery, *, use_aggregates: bool) -> exp.Query | None:
+    def plan_on_aggregate(self, query: ModelQuery, part: FactQuery, *, use_aggregates: bool) -> exp.Query | None:
         """The SELECT on an aggregate that answers a query of one part; None when none does, or none may."""
         cost = self._cost_on_facts(part)
         match = self._match(query, part, cost) if use_aggregates else None
@@ -246,97 +250,99 @@ class SelectPlanner:
             return None
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
-        """By part: what does not answer it, and why, nearest first."""
-        known = self.known
-        found: list[tuple[Candidate, ...]] = []
+        """For each part, the aggregates that do not answer it, with the reason, the nearest first."""
+        snapshot = self.snapshot
+        candidates: list[tuple[Candidate, ...]] = []
         for (query, part), match in zip(self._parts, self._matches, strict=True):
-            self._prove_with(part, known.index.claimed_sources(part))
-            others = [one for one in known.not_serving if one.fact == part.fact]
-            proven = known.proofs.facts.functional
-            others += known.index.misses(query, part, proven, since=self._since, rows_of=self._rows_of_dataset)
+            self._prove_with(part, snapshot.index.claimed_sources(part))
+            others = [candidate for candidate in snapshot.not_serving if candidate.fact == part.fact]
+            proven = snapshot.proofs.proven.functional
+            others += snapshot.index.misses(query, part, proven, since=self._since, rows_of=self._rows_of_dataset)
             dear = self._find(query, part) if match is None else None
             if dear is not None:
                 name, rows = dear.instance.aggregate, dear.instance.rows
                 others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.FACTS_CHEAPER, rows=rows))
             others.sort(key=nearness)
             if estimate and match is None and others:
-                others[0] = self._estimated(others[0])
-            found.append(tuple(others))
-        return found
+                others[0] = self._estimate(others[0])
+            candidates.append(tuple(others))
+        return candidates
 
-    def _estimated(self, candidate: Candidate) -> Candidate:
-        """With the rows that its change would add, where it adds attributes."""
-        known = self.known
-        instance = next((one for one in known.index.instances if one.aggregate == candidate.aggregate), None)
+    def _estimate(self, candidate: Candidate) -> Candidate:
+        """The candidate with the number of rows that its change would add, where it adds attributes."""
+        snapshot = self.snapshot
+        instance = next(
+            (instance for instance in snapshot.index.instances if instance.aggregate == candidate.aggregate), None
+        )
         if not candidate.lacking or instance is None:
             return candidate
         wider = FactPart(fact=candidate.fact, attributes=(*instance.part.attributes, *candidate.lacking), measures=())
         self._prove(wider)
         try:
-            statement = estimate_statement([wider], known.sources, known.proofs.facts)
+            statement = estimate_statement([wider], snapshot.sources, snapshot.proofs.proven)
         except DefinitionError:
             return candidate
         with self._workspace.warehouse.session() as session:
-            rows = session.fetch_all(render(statement, known.sources.dialect))
-        (wide,) = read_estimates(rows, 1, known.sources.dialect)
+            rows = session.fetch_all(render(statement, snapshot.sources.dialect))
+        (wide,) = read_estimates(rows, 1, snapshot.sources.dialect)
         return replace(candidate, extra_rows=max(wide - instance.rows, 0))
 
-    def _match(self, query: ModelQuery, part: FactQuery, facts: FactCost | None) -> Match | None:
-        found = self._find(query, part)
-        # Facts are read where that is cheaper, which takes an index to the rows that the condition keeps.
-        return None if found is None or _are_cheaper(facts, found.instance.rows) else found
+    def _match(self, query: ModelQuery, part: FactQuery, cost: FactCost | None) -> Match | None:
+        match = self._find(query, part)
+        # The facts are read where that is cheaper: where an index leads to the rows that the condition keeps.
+        return None if match is None or _are_cheaper(cost, match.instance.rows) else match
 
     def _find(self, query: ModelQuery, part: FactQuery) -> Match | None:
-        known = self.known
-        found, wanted = known.index.find_improvements(query, part, known.proofs.facts.functional)
+        snapshot = self.snapshot
+        candidates_found, wanted = snapshot.index.find_improvements(query, part, snapshot.proofs.proven.functional)
         self._prove_with(part, wanted)
-        among = None if wanted else found
-        proven = known.proofs.facts.functional
-        return known.index.find(query, part, proven, since=self._since, among=among, rows_of=self._rows_of_dataset)
+        among = None if wanted else candidates_found
+        proven = snapshot.proofs.proven.functional
+        return snapshot.index.find(query, part, proven, since=self._since, among=among, rows_of=self._rows_of_dataset)
 
     def _rows_of_dataset(self, dataset: str) -> int:
-        known = self.known
+        snapshot = self.snapshot
         try:
-            found = statistics_of(dataset, known.sources, known.sizes.of(self._workspace.warehouse))
+            statistics = statistics_of(dataset, snapshot.sources, snapshot.sizes.of(self._workspace.warehouse))
         except DefinitionError:
             return 0
-        return 0 if found is None else found.rows
+        return 0 if statistics is None else statistics.rows
 
     def _cost_on_facts(self, part: FactQuery) -> FactCost | None:
         try:
-            return cost_on_facts(part, self.known.sources, self.known.sizes.of(self._workspace.warehouse))
+            return cost_on_facts(part, self.snapshot.sources, self.snapshot.sizes.of(self._workspace.warehouse))
         except DefinitionError:
-            # A table or column is gone: whoever reads the facts says so.
+            # A table or column is missing. The error comes when the facts are read.
             return None
 
     def _rows(self, part: FactQuery, match: Match | None) -> AnswerRows:
-        known = self.known
+        snapshot = self.snapshot
         if match is None:
             self._prove(part.needed)
-            return FactRows(part.needed, known.sources, known.proofs.facts)
+            return FactRows(part.needed, snapshot.sources, snapshot.proofs.proven)
         instance = match.instance
         place = table(instance.table, instance.schema)
-        context = (known.sources, known.proofs.facts)
+        context = (snapshot.sources, snapshot.proofs.proven)
         return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
 
-    def _in_order(self, part: FactQuery) -> FactQuery:
-        """With members that the data tells apart, where the part moves among some."""
-        scope = part.shift
-        if scope is None or scope.calendar is None:
+    def _order_members(self, part: FactQuery) -> FactQuery:
+        """The part with members in the proven order of its calendar, where it moves among members."""
+        shift = part.shift
+        if shift is None or shift.calendar is None:
             return part
-        proofs = self.known.proofs
+        proofs = self.snapshot.proofs
         with self._workspace.warehouse.session() as session:
-            proofs.add(session, [scope.calendar.part])
-            proofs.add_claims(session, scope.calendar.all_claims)
+            proofs.add(session, [shift.calendar.part])
+            proofs.add_claims(session, shift.calendar.all_claims)
         try:
-            calendar = proven_calendar(scope.calendar, proofs.facts.functional)
+            calendar = proven_calendar(shift.calendar, proofs.proven.functional)
         except UnsupportedQueryError:
-            self._check_joins(scope.calendar)
+            self._check_joins(shift.calendar)
             raise
-        return replace(part, shift=replace(scope, calendar=calendar))
+        return replace(part, shift=replace(shift, calendar=calendar))
 
     def _check_joins(self, calendar: Calendar) -> None:
-        """Claims over joins that cannot be made are not asked of the data, which has not broken them then."""
+        """Raise an error about a join that cannot be made: its claim was not asked of the data, so the data has not refuted it."""
         try:
             self._rows_of(calendar.part)
         except DefinitionError as error:
@@ -344,7 +350,7 @@ class SelectPlanner:
 
     def _rows_of(self, part: FactPart) -> FactRows:
         """Rows of a dimension's dataset."""
-        return FactRows(part, self.known.sources, self.known.proofs.facts)
+        return FactRows(part, self.snapshot.sources, self.snapshot.proofs.proven)
 
     def _prove_with(self, part: FactQuery, sources: tuple[BoundAttribute, ...]) -> None:
         """Ask the data whether the keys of stored attributes determine what the part needs."""
@@ -354,51 +360,51 @@ class SelectPlanner:
 
     def _prove(self, part: FactPart) -> None:
         with self._workspace.warehouse.session() as session:
-            self.known.proofs.add(session, [part])
+            self.snapshot.proofs.add(session, [part])
 
-    def _source(self, part: FactQuery, match: Match | None, facts: FactCost | None) -> PartSource:
-        model = self.known.record.name
+    def _source(self, part: FactQuery, match: Match | None, cost: FactCost | None) -> PartSource:
+        model = self.snapshot.record.name
         if match is None:
-            return PartSource(model=model, fact=part.fact, facts=facts)
-        one = match.instance
+            return PartSource(model=model, fact=part.fact, fact_cost=cost)
+        instance = match.instance
         return PartSource(
             model=model,
             fact=part.fact,
-            aggregate=one.aggregate,
-            instance_id=one.id,
-            definition_id=one.definition_id,
-            rows=one.rows,
-            as_of=one.as_of,
-            facts=facts,
-            relies_on=one.relies_on,
+            aggregate=instance.aggregate,
+            instance_id=instance.id,
+            definition_id=instance.definition_id,
+            rows=instance.rows,
+            as_of=instance.as_of,
+            fact_cost=cost,
+            relies_on=instance.relies_on,
         )
 
 
-def _kinds(query: ModelQuery, known: ModelSnapshot, written: str) -> KindOf:
+def _kinds(query: ModelQuery, snapshot: ModelSnapshot, written: str) -> KindOf:
     """Whether attributes and metrics are whole numbers, by the types of their columns in the warehouse."""
 
     def kind_of(kind: Ref, place: int) -> NumberKind:
         if kind is Ref.ATTRIBUTE:
-            return _kind_of_attribute(query.attributes[place], known)
-        metric = known.model.metric(query.metrics[place])
+            return _kind_of_attribute(query.attributes[place], snapshot)
+        metric = snapshot.model.metric(query.metrics[place])
         method = query.methods.get(place) or (metric.calculation_method if metric is not None else "")
         if metric is None or "count" in method:
             return NumberKind.WIDE
         if method not in {"sum", "sum distinct", "minimum", "maximum"}:
             return NumberKind.OTHER
-        number = kind_of_type(known.sources[metric.dataset].data_type(metric.column))
+        number = kind_of_type(snapshot.sources[metric.dataset].data_type(metric.column))
         return sum_of(number, written) if method.startswith("sum") else number
 
     return kind_of
 
 
-def _kind_of_attribute(attribute: GrainAttribute, known: ModelSnapshot) -> NumberKind:
-    bound = bound_of(attribute, known)
+def _kind_of_attribute(attribute: GrainAttribute, snapshot: ModelSnapshot) -> NumberKind:
+    bound = bound_of(attribute, snapshot)
     if bound is None:
         return NumberKind.UNKNOWN
-    return kind_of_type(known.sources[bound.dataset].data_type(bound.name_column))
+    return kind_of_type(snapshot.sources[bound.dataset].data_type(bound.name_column))
 
 
-def _are_cheaper(facts: FactCost | None, rows: int) -> bool:
-    """Facts than an aggregate; estimates that have the facts smaller than what was made of them are old."""
-    return facts is not None and bool(facts.index) and facts.cost < rows <= facts.rows
+def _are_cheaper(cost: FactCost | None, rows: int) -> bool:
+    """Whether reading the facts costs less than an aggregate. An estimate of fewer fact rows than aggregate rows is outdated."""
+    return cost is not None and bool(cost.index) and cost.cost < rows <= cost.rows

@@ -1,6 +1,6 @@
-"""What answering queries needs to know of one model: names, join paths, active instances, what the data proves.
+"""Take a snapshot of one model for answering queries: names, join paths, active instances, what the data proves.
 
-Made once per version of the registry; proofs are made when a query first needs them.
+A snapshot is taken once per version of the registry. Proofs are made when a query first needs them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from airflow_atscale_aggs.engine.warehouse.base import Warehouse, WarehouseSessi
 
 @dataclass(slots=True)
 class Sizes:
-    """What the warehouse tells about the model's tables; asked when it is first needed."""
+    """Statistics of the model's tables, read from the warehouse when they are first needed."""
 
     sources: Sources
     datasets: tuple[str, ...]
@@ -59,10 +59,10 @@ class Sizes:
         """By (schema, table); empty where the warehouse tells nothing."""
         if self._found is None:
             with warehouse.session() as session:
-                return self.told(session)
+                return self.read(session)
         return self._found
 
-    def told(self, session: WarehouseSession) -> Statistics:
+    def read(self, session: WarehouseSession) -> Statistics:
         """As `of`, over a session that is open already."""
         if self._found is None:
             query = statistics_query(set(self._places()), self.sources.dialect)
@@ -70,9 +70,9 @@ class Sizes:
         return self._found
 
     def _places(self) -> Iterator[TableKey]:
-        for name in self.datasets:
+        for dataset in self.datasets:
             try:
-                place = self.sources[name].place
+                place = self.sources[dataset].place
             except DefinitionError:
                 continue
             if place is not None:
@@ -85,9 +85,9 @@ class ModelSnapshot:
 
     Attributes:
         version: of the registry, see `RegistryReader.version`.
-        known_at: when the warehouse was asked for columns; proofs are as old at the most.
+        taken_at: when the warehouse was asked for columns. No proof is older.
         not_serving: definitions that are not built, and instances of another version of the model.
-        views: what is known through each perspective that was asked for.
+        views: snapshots by perspective, for those that were asked for.
         of: the whole model, where this is what a perspective shows of it.
     """
 
@@ -109,11 +109,11 @@ class ModelSnapshot:
 
     @property
     def whole(self) -> ModelSnapshot:
-        """What is known of the model without a perspective."""
+        """The snapshot of the whole model, without a perspective."""
         return self.of or self
 
     def seen_through(self, perspective: str) -> ModelSnapshot:
-        """The same model with the names that a perspective shows."""
+        """The snapshot of the same model with only the names that a perspective shows."""
         if perspective not in self.views:
             names = SurfaceNames(self.model, self.paths, self.model.perspectives[perspective])
             record = replace(self.record, perspective=perspective)
@@ -122,13 +122,13 @@ class ModelSnapshot:
 
 
 def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
-    """Read a model from the registry and its tables' columns from the warehouse.
+    """Take a snapshot: read a model from the registry, and its tables' columns from the warehouse.
 
     Raises:
         WarehouseError: the warehouse cannot be asked.
     """
     registry = workspace.registry
-    # Read first: what changes afterwards makes the knowledge old, not wrong for ever.
+    # Read first: what changes afterwards makes the snapshot outdated, and it is taken again.
     version = registry.version(record.id)
     model = read_deployed_model(registry, record)
     paths = JoinPaths(model)
@@ -138,12 +138,14 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
         physical = session.columns(sorted(keys, key=str))
         gone = missing_tables(registry, session, active)
         settings = session.settings()
-    then = {one: registry.surroundings(one) for one in dict.fromkeys(instance.batch_id for instance in active)}
-    physical = with_away(physical, model.datasets, list(then.values()))
+    surroundings_by_batch = {
+        batch: registry.surroundings(batch) for batch in dict.fromkeys(instance.batch_id for instance in active)
+    }
+    physical = with_away(physical, model.datasets, list(surroundings_by_batch.values()))
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
     today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
-    known = _Now(model, paths, sources, today, then, gone)
-    serving, others = _instances(registry, record, known, active)
+    circumstances = _Circumstances(model, paths, sources, today, surroundings_by_batch, gone)
+    serving, others = _split_instances(registry, record, circumstances, active)
     return ModelSnapshot(
         record=record,
         version=version,
@@ -155,53 +157,57 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
         index=InstanceIndex(serving),
         not_serving=tuple(others),
         sources=sources,
-        proofs=Proofs(sources, seen=claims_seen(then.values()), is_hurried=True),
+        proofs=Proofs(sources, seen=claims_seen(surroundings_by_batch.values()), is_hurried=True),
         physical=PhysicalModel(model, paths, sources),
         sizes=Sizes(sources, tuple(model.datasets)),
     )
 
 
-def _instances(
+def _split_instances(
     registry: RegistryReader,
     record: ModelRecord,
-    now: _Now,
+    now: _Circumstances,
     active: Sequence[InstanceRecord],
 ) -> tuple[list[ServingInstance], list[Candidate]]:
-    """The active instances that mean today what they meant when they were built; and what does not serve."""
+    """The active instances that still mean what they meant when they were built, and candidates that do not serve."""
     rebuild = f"build the model again: `atscale-aggs build {record.name}`"
-    current = {one.definition.id: one for one in registry.definitions(record.id, include_retired=True)}
-    history = _History(registry, record, {key: one.definition for key, one in current.items()})
+    current = {
+        definition.definition.id: definition for definition in registry.definitions(record.id, include_retired=True)
+    }
+    history = _History(registry, record, {identity: definition.definition for identity, definition in current.items()})
     serving: list[ServingInstance] = []
     others: list[Candidate] = []
-    blocked = {key for key, one in current.items() if one.status == "blocked"}
+    blocked = {identity for identity, definition in current.items() if definition.status == "blocked"}
     for instance in active:
         if instance.step.definition_id in blocked:
             others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
             continue
-        part = _as_of_now(history.part(instance), history.datasets(instance), now.model, now.paths)
-        miss = _why_not(instance, part, now, rebuild)
+        part = _rebind_part(history.part(instance), history.datasets(instance), now.model, now.paths)
+        miss = _find_reason_not_serving(instance, part, now, rebuild)
         if part is None or miss is not None:
             others += [miss] if miss is not None else []
         else:
-            serving.append(_serving(instance, part, registry, now))
-    built = {(one.step.definition_id, one.step.fact) for one in active}
-    for one in current.values():
-        for part in one.definition.parts if one.status == "defined" else ():
-            if (one.definition.id, part.fact) not in built:
-                name, change = one.definition.part_name(part), f"build it: `atscale-aggs build {record.name}`"
+            serving.append(_make_serving(instance, part, registry, now))
+    built = {(instance.step.definition_id, instance.step.fact) for instance in active}
+    for definition in current.values():
+        for part in definition.definition.parts if definition.status == "defined" else ():
+            if (definition.definition.id, part.fact) not in built:
+                name, change = definition.definition.part_name(part), f"build it: `atscale-aggs build {record.name}`"
                 others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.NOT_BUILT, change=change))
     return serving, others
 
 
-def _why_not(instance: InstanceRecord, part: FactPart | None, now: _Now, rebuild: str) -> Candidate | None:
+def _find_reason_not_serving(
+    instance: InstanceRecord, part: FactPart | None, now: _Circumstances, rebuild: str
+) -> Candidate | None:
     """Why an active instance does not serve; None when it does."""
-    told = Candidate(
+    candidate = Candidate(
         aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.OTHER_VERSION, change=rebuild
     )
     if instance.id in now.gone:
-        return replace(told, miss=Miss.GONE, missing=now.gone[instance.id])
+        return replace(candidate, miss=Miss.GONE, missing=now.gone[instance.id])
     if part is None:
-        return told
+        return candidate
     needed = needed_by(instance.step, part, now.sources)
     then = now.then[instance.batch_id]
     difference = what_differs(then, now.surroundings, needed, datasets_of([part]))
@@ -210,12 +216,12 @@ def _why_not(instance: InstanceRecord, part: FactPart | None, now: _Now, rebuild
     if not difference:
         return None
     change = f"ask and build with connections of the same settings; {rebuild}"
-    return replace(told, miss=Miss.OTHER_SETTINGS, missing=(difference,), change=change)
+    return replace(candidate, miss=Miss.OTHER_SETTINGS, missing=(difference,), change=change)
 
 
 @dataclass(frozen=True, slots=True)
-class _Now:
-    """What the active instances are held against: the model as it is deployed, and the warehouse as it is.
+class _Circumstances:
+    """What decides whether active instances serve: the model as it is deployed, and the warehouse as it is.
 
     Attributes:
         then: surroundings of the batches that built the instances, by batch.
@@ -230,7 +236,9 @@ class _Now:
     gone: Mapping[str, tuple[str, ...]]
 
 
-def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader, now: _Now) -> ServingInstance:
+def _make_serving(
+    instance: InstanceRecord, part: FactPart, registry: RegistryReader, now: _Circumstances
+) -> ServingInstance:
     then = now.then[instance.batch_id]
     settings = {} if then is None else then.settings
     needed = needed_by(instance.step, part, now.sources)
@@ -243,7 +251,7 @@ def _serving(instance: InstanceRecord, part: FactPart, registry: RegistryReader,
         table=str(instance.table),
         schema=registry.batch(instance.batch_id).schema,
         as_of=instance.started_at,
-        relies_on={name: settings.get(name, "") for name in needed},
+        relies_on={setting: settings.get(setting, "") for setting in needed},
     )
 
 
@@ -274,22 +282,24 @@ class _History:
             self._deployment_of[batch] = self._registry.batch(batch).deployment_id
         deployment = self._deployment_of[batch]
         if deployment not in self._old:
-            self._old[deployment] = self._read(deployment)
+            self._old[deployment] = self._read_deployment(deployment)
         return self._old[deployment]
 
-    def _read(self, deployment: str) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
+    def _read_deployment(self, deployment: str) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
         if deployment == self._record.deployment_id:
             return self._current, self._registry.datasets(deployment)
         model = read_deployed_model(self._registry, self._record, deployment_id=deployment)
         paths = JoinPaths(model)
         declared = define_user_aggregates(model, paths, IssueList())
-        # No deployment declares system-defined aggregates; each gave them its own joins and columns.
-        system = [rebind(one, paths) for one in self._current.values() if one.origin.is_system_defined]
-        then = {one.id: one for one in system if one is not None}
-        return {**then, **{one.id: one for one in declared}}, model.datasets
+        # No deployment declares system-defined aggregates. They take their joins and columns from the deployed model.
+        system = [
+            rebind(definition, paths) for definition in self._current.values() if definition.origin.is_system_defined
+        ]
+        then = {definition.id: definition for definition in system if definition is not None}
+        return {**then, **{definition.id: definition for definition in declared}}, model.datasets
 
 
-def _as_of_now(
+def _rebind_part(
     part: FactPart | None, datasets: Mapping[str, Dataset], model: SemanticModel, paths: JoinPaths
 ) -> FactPart | None:
     """The part with today's attributes; None when an attribute or a dataset means something else today."""
@@ -326,14 +336,14 @@ def _is_same_data(one: Dataset | None, other: Dataset | None, columns: Iterable[
     """The same table or query, and the same calculations of the columns that are used."""
     if one is None or other is None:
         return False
-    places = [(each.database, each.schema, each.table, each.variants) for each in (one, other)]
+    places = [(dataset.database, dataset.schema, dataset.table, dataset.variants) for dataset in (one, other)]
     if places[0] != places[1]:
         return False
     if one.columns == other.columns:
         return True
     if any(column.variants for column in (*one.columns.values(), *other.columns.values())):
-        # Calculations may stand on each other.
-        calculated = [{n: c for n, c in each.columns.items() if c.variants} for each in (one, other)]
+        # A calculation may use another one.
+        calculated = [{n: c for n, c in dataset.columns.items() if c.variants} for dataset in (one, other)]
         if calculated[0] != calculated[1]:
             return False
-    return all(one.columns.get(name) == other.columns.get(name) for name in columns)
+    return all(one.columns.get(column) == other.columns.get(column) for column in columns)

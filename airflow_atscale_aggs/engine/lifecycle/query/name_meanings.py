@@ -1,4 +1,4 @@
-"""What the names in FROM mean: a deployed model, or a table of the warehouse, which no model hides.
+"""Decide what the names in FROM mean: a deployed model, or a table of the warehouse, which no model hides.
 
 FROM catalog.sales       the model, whose catalog is named
 FROM sales               the table `sales` where the warehouse has one, else the model
@@ -25,16 +25,16 @@ class Meanings:
 
     Attributes:
         models: the names that are models, in the order of the text.
-        looked_up: what the warehouse was found to have, which the rest rests on.
-        told: one sentence for each name that a model has.
+        looked_up: whether the warehouse has a table of each name that was looked up. The meanings depend on it.
+        notes: one sentence for each name that a model has.
     """
 
     models: tuple[tuple[exp.Table, ModelRecord], ...] = ()
     looked_up: Mapping[TableKey, bool] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def mean(tables: Sequence[exp.Table], models: SnapshotCache, warehouse: WarehouseTables) -> Meanings:
+def resolve_names(tables: Sequence[exp.Table], models: SnapshotCache, warehouse: WarehouseTables) -> Meanings:
     """Which of a statement's names are models.
 
     Raises:
@@ -42,10 +42,10 @@ def mean(tables: Sequence[exp.Table], models: SnapshotCache, warehouse: Warehous
     """
     namesakes = {id(table): models.named_like(table, warehouse.here) for table in tables}
     open_names = [table for table in tables if namesakes[id(table)] and not _is_sure(table, namesakes[id(table)])]
-    looked_up = _looked_up(open_names, warehouse)
-    found: list[tuple[exp.Table, ModelRecord]] = []
+    looked_up = _look_up(open_names, warehouse)
+    models_found: list[tuple[exp.Table, ModelRecord]] = []
     others: list[exp.Table] = []
-    told: dict[str, None] = {}
+    notes: dict[str, None] = {}
     for table in tables:
         records = namesakes[id(table)]
         if not records:
@@ -55,14 +55,14 @@ def mean(tables: Sequence[exp.Table], models: SnapshotCache, warehouse: Warehous
         if is_table:
             others.append(table)
         else:
-            found.append((table, models.only(table, records)))
-        told[_told(table, records, is_table=is_table, is_sure=_is_sure(table, records))] = None
-    if found and others:
-        looked_up = {**looked_up, **_looked_up(others, warehouse)}
+            models_found.append((table, models.only(table, records)))
+        notes[_describe_meaning(table, records, is_table=is_table, is_sure=_is_sure(table, records))] = None
+    if models_found and others:
+        looked_up = {**looked_up, **_look_up(others, warehouse)}
         missing = next((table for table in others if not looked_up[key_of(table)]), None)
         if missing is not None:
             raise NotRegisteredError("model, and the warehouse no table,", written_name(missing), models.near(missing))
-    return Meanings(tuple(found), looked_up, tuple(told))
+    return Meanings(tuple(models_found), looked_up, tuple(notes))
 
 
 def written_name(table: exp.Table) -> str:
@@ -71,17 +71,17 @@ def written_name(table: exp.Table) -> str:
 
 
 def _is_sure(table: exp.Table, records: Sequence[ModelRecord]) -> bool:
-    """Whether the model's own catalog is named, and no database before it, which a table's would be."""
+    """Whether a name can mean only the model: it names the model's catalog, and no other database before it."""
     catalog = records[0].catalog.casefold()
     return table.db.casefold() == catalog and table.catalog.casefold() in {"", catalog}
 
 
-def _looked_up(tables: Sequence[exp.Table], warehouse: WarehouseTables) -> dict[TableKey, bool]:
+def _look_up(tables: Sequence[exp.Table], warehouse: WarehouseTables) -> dict[TableKey, bool]:
     keys = list(dict.fromkeys(key_of(table) for table in tables))
     return dict(zip(keys, warehouse.are_there(keys), strict=True)) if keys else {}
 
 
-def _told(table: exp.Table, records: Sequence[ModelRecord], *, is_table: bool, is_sure: bool) -> str:
+def _describe_meaning(table: exp.Table, records: Sequence[ModelRecord], *, is_table: bool, is_sure: bool) -> str:
     model = " or ".join(f"`{record.catalog}.{record.name}`" for record in records)
     if is_table:
         return f"`{written_name(table)}` is the warehouse's table. Write {model} for the model of this name."

@@ -1,6 +1,7 @@
-"""Plain SQL on the tables of a star: answered from an aggregate where that is proven to be the same, else run as it stands.
+"""Plan plain SQL on the tables of a star: it is answered from an aggregate where that is proven to be the same.
 
-Plain SQL is the warehouse's own. Its SELECTs are looked at one by one; what stands around one that is rewritten is kept.
+Plain SQL is the warehouse's own dialect. Each of its SELECTs is planned by itself; the SQL around a rewritten SELECT stays. What
+is not rewritten is run as it stands.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from airflow_atscale_aggs.engine.sql.statements import render
 
 @dataclass(slots=True)
 class PlainPlan:
-    """What is to be done about a plain query.
+    """How a plain query will be run.
 
     Attributes:
         statement: with the SELECTs that are rewritten.
         composed: what takes their place.
         untouched: why the others are run as they stand, one sentence each.
         planners: of the SELECTs that were understood, rewritten or not.
-        known: the models that were looked at.
+        snapshots: of the models that may answer it.
     """
 
     statement: Statement
@@ -48,7 +49,7 @@ class PlainPlan:
     untouched: list[str] = field(default_factory=list)
     planners: list[SelectPlanner] = field(default_factory=list)
     sources: list[PartSource] = field(default_factory=list)
-    known: tuple[ModelSnapshot, ...] = ()
+    snapshots: tuple[ModelSnapshot, ...] = ()
 
     @property
     def queries(self) -> list[ModelQuery]:
@@ -56,9 +57,9 @@ class PlainPlan:
         return [planner.query for planner in self.planners if planner.query is not None]
 
     def candidates(self, *, estimate: bool) -> list[tuple[Candidate, ...]]:
-        """By source: what does not answer it, and why."""
-        found = [one for planner in self.planners for one in planner.candidates(estimate=estimate)]
-        return found + [()] * (len(self.sources) - len(found))
+        """For each source, the aggregates that do not answer it, with the reason."""
+        candidates = [candidate for planner in self.planners for candidate in planner.candidates(estimate=estimate)]
+        return candidates + [()] * (len(self.sources) - len(candidates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class PlainText:
     """A query in the warehouse's own SQL.
 
     Attributes:
-        root: None for what is not known to the parser, or known and no SELECT: it is run as it stands.
+        root: None where the parser cannot read it, or where it is no SELECT. Then it is run as it stands.
         unread: why there is no root.
     """
 
@@ -75,7 +76,7 @@ class PlainText:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Request:
     """How a query was asked; see `PlainPlanner.plan`. ``written`` is empty for a SELECT inside another."""
 
     since: datetime | None
@@ -100,14 +101,14 @@ class PlainPlanner:
         except UnsupportedQueryError:
             return None
         named = [key_of(table) for table in tables]
-        is_there = not named or any(one is not None for one in self._tables.find(named))
+        is_there = not named or any(columns is not None for columns in self._tables.find(named))
         return PlainText(root) if is_there or any(self._tables.are_there(named)) else None
 
     def plan(
         self,
         sql: str,
         root: exp.Query,
-        known: Sequence[ModelSnapshot],
+        snapshots: Sequence[ModelSnapshot],
         *,
         since: datetime | None,
         written: str,
@@ -117,20 +118,20 @@ class PlainPlanner:
 
         Args:
             root: from `read`.
-            known: the models that may answer it.
+            snapshots: of the models that may answer it.
             since: only aggregates that know the facts of this moment; None: all.
             written: the query with the values that it really has.
             use_aggregates: False: it is understood, for the log, and run as it stands.
         """
         dialect = self._workspace.warehouse.dialect
         rewritten: list[exp.Select] = []
-        plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), known=tuple(known))
+        plan = PlainPlan(Statement(sql, dialect.sqlglot_name, root, (), ()), snapshots=tuple(snapshots))
         for select in root.find_all(exp.Select, bfs=False):
             if select.args.get("from_") is None:
                 continue
             try:
-                asked = _Asked(since, written if select is root else "", use_aggregates)
-                composed = self._answered(select, plan, asked)
+                request = _Request(since, written if select is root else "", use_aggregates)
+                composed = self._plan_select(select, plan, request)
             except UnsupportedQueryError as error:
                 plan.untouched.append(f"`{error.clause}`: {error.reason}.")
                 continue
@@ -140,20 +141,22 @@ class PlainPlanner:
         plan.statement = Statement(sql, dialect.sqlglot_name, root, tuple(rewritten), ())
         return plan
 
-    def _answered(self, select: exp.Select, plan: PlainPlan, asked: _Asked) -> exp.Query | None:
+    def _plan_select(self, select: exp.Select, plan: PlainPlan, request: _Request) -> exp.Query | None:
         """The SELECT on an aggregate; None when it is understood and no aggregate serves, or when it is on no star."""
         relations = _relations(select)
-        own = {one.alias for one in select.root().find_all(exp.CTE)}
-        if all(not isinstance(one, exp.Table) or (not one.db and one.name in own) for one in relations):
+        own = {cte.alias for cte in select.root().find_all(exp.CTE)}
+        if all(
+            not isinstance(relation, exp.Table) or (not relation.db and relation.name in own) for relation in relations
+        ):
             return None
         scope = self._scope(select, relations, own)
         first: UnsupportedQueryError | None = None
         understood: SelectPlanner | None = None
-        for known in plan.known:
-            if not any(known.physical.datasets_at(table.place) for table in scope.tables.values()):
+        for snapshot in plan.snapshots:
+            if not any(snapshot.physical.datasets_at(table.place) for table in scope.tables.values()):
                 continue
             try:
-                planner, composed = self._answered_by(select, scope, known, asked)
+                planner, composed = self._plan_by_model(select, scope, snapshot, request)
             except UnsupportedQueryError as error:
                 first = first or error
                 continue
@@ -169,63 +172,71 @@ class PlainPlanner:
         plan.sources += understood.sources
         return composed
 
-    def _answered_by(
-        self, select: exp.Select, scope: SelectTables, known: ModelSnapshot, asked: _Asked
+    def _plan_by_model(
+        self, select: exp.Select, scope: SelectTables, snapshot: ModelSnapshot, request: _Request
     ) -> tuple[SelectPlanner, exp.Query | None]:
-        """By one model."""
-        if known.model.row_securities:
-            raise UnsupportedQueryError(known.record.name, "the model has row security, which aggregates do not know")
+        """Plan the SELECT on one model."""
+        if snapshot.model.row_securities:
+            raise UnsupportedQueryError(
+                snapshot.record.name, "the model has row security, which aggregates do not know"
+            )
         understood: SelectPlanner | None = None
-        for joins in find_stars(select, scope, known.physical):
-            names = self._names(select, asked.written)
-            plain = read_plain(select, joins, names, self._context(scope, known))
-            self._prove(plain, known)
-            planner = SelectPlanner(self._workspace, known, asked.since)
-            composed = planner.answered(plain.query, plain.fact_query, use_aggregates=asked.use_aggregates)
+        for joins in find_stars(select, scope, snapshot.physical):
+            names = self._names(select, request.written)
+            plain = read_plain(select, joins, names, self._context(scope, snapshot))
+            self._prove(plain, snapshot)
+            planner = SelectPlanner(self._workspace, snapshot, request.since)
+            composed = planner.plan_on_aggregate(plain.query, plain.fact_query, use_aggregates=request.use_aggregates)
             understood = understood or planner
             if composed is not None:
                 return planner, composed
         if understood is None:
-            reason = f"its joins are not those of model `{known.record.name}`"
+            reason = f"its joins are not those of model `{snapshot.record.name}`"
             raise UnsupportedQueryError(_text(select), reason)
         return understood, None
 
-    def _context(self, scope: SelectTables, known: ModelSnapshot) -> PlainContext:
+    def _context(self, scope: SelectTables, snapshot: ModelSnapshot) -> PlainContext:
         return PlainContext(
             select_tables=scope,
-            model=known.physical,
-            calculations=known.calculations,
+            model=snapshot.physical,
+            calculations=snapshot.calculations,
             dialect=self._workspace.warehouse.dialect,
-            popularity=known.index.popularity,
+            popularity=snapshot.index.popularity,
         )
 
-    def _prove(self, plain: PlainQuery, known: ModelSnapshot) -> None:
-        """A join that may meet several rows multiplies what it joins; no aggregate says how often."""
+    def _prove(self, plain: PlainQuery, snapshot: ModelSnapshot) -> None:
+        """Refuse joins that may meet several rows: they multiply rows, and no aggregate says how often."""
         steps = plain.joins.steps
         with self._workspace.warehouse.session() as session:
-            known.proofs.add_keys(session, steps)
+            snapshot.proofs.add_keys(session, steps)
         for step in steps:
             key = (step.to_dataset, step.to_columns)
-            if step.kind is JoinKind.BRIDGE or key not in known.proofs.facts.unique_keys:
-                raise UnsupportedQueryError(_told(step), "the data does not prove that it meets one row at the most")
+            if step.kind is JoinKind.BRIDGE or key not in snapshot.proofs.proven.unique_keys:
+                raise UnsupportedQueryError(
+                    _describe_step(step), "the data does not prove that it meets one row at the most"
+                )
 
     def _names(self, select: exp.Select, written: str) -> list[str]:
-        """Names of the columns; those that the warehouse makes up are asked of it, for the outermost SELECT."""
-        own = [one.alias or (one.name if isinstance(one, exp.Column) else "") for one in select.expressions]
+        """Names of the columns. For the outermost SELECT, the warehouse is asked for the names that it makes up itself."""
+        own = [column.alias or (column.name if isinstance(column, exp.Column) else "") for column in select.expressions]
         if all(own) or not written:
             return own
         dialect = self._workspace.warehouse.dialect
-        asked = parse_query(written, dialect=dialect.sqlglot_name)
-        probe = exp.select("*").from_(asked.subquery("asked")).limit(0)
+        query = parse_query(written, dialect=dialect.sqlglot_name)
+        probe = exp.select("*").from_(query.subquery("asked")).limit(0)
         try:
             with self._workspace.warehouse.session() as session:
                 names, _ = session.fetch_with_names(render(probe, dialect))
         except PermanentWarehouseError as error:
             raise UnsupportedQueryError(_text(select), f"the warehouse refuses it: {error.reason}") from error
-        return [mine or theirs for mine, theirs in zip(own, names, strict=False)] if len(names) == len(own) else own
+        return (
+            [own_name or given_name for own_name, given_name in zip(own, names, strict=False)]
+            if len(names) == len(own)
+            else own
+        )
 
     def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> SelectTables:
-        made: list[PlainTable] = []
+        tables: list[PlainTable] = []
         keys = []
         for relation in relations:
             strange = {name for name, value in relation.args.items() if value} - {"this", "db", "catalog", "alias"}
@@ -233,22 +244,22 @@ class PlainPlanner:
             if not isinstance(relation, exp.Table) or strange or columns:
                 raise UnsupportedQueryError(_text(relation), "it is no plain table")
             keys.append(key_of(relation))
-        for relation, found in zip(relations, self._tables.find(keys), strict=True):
-            if found is None or (not relation.args.get("db") and relation.name in own):
+        for relation, columns in zip(relations, self._tables.find(keys), strict=True):
+            if columns is None or (not relation.args.get("db") and relation.name in own):
                 raise UnsupportedQueryError(_text(relation), "it is no table of the warehouse")
-            made.append(PlainTable(relation.alias_or_name, found.spelled, found))
-        if len({one.alias for one in made}) < len(made):
+            tables.append(PlainTable(relation.alias_or_name, columns.spelled, columns))
+        if len({table.alias for table in tables}) < len(tables):
             raise UnsupportedQueryError(_text(select), "two of its tables have one name")
-        return SelectTables(made, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
+        return SelectTables(tables, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
 
 
 def _relations(select: exp.Select) -> list[exp.Expression]:
-    """What stands in FROM."""
+    """The relations in FROM."""
     source = select.args.get("from_")
     return [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
 
 
-def _told(step: JoinStep) -> str:
+def _describe_step(step: JoinStep) -> str:
     return f"{step.from_dataset} → {step.to_dataset} ({', '.join(step.to_columns)})"
 
 

@@ -1,8 +1,8 @@
-"""What was asked, and what it was answered from: collected without slowing queries, written in batches.
+"""Log queries and what answered them. They are collected without slowing queries, and written in batches.
 
-The memory is bounded: when many queries come between two writes, only every tenth is kept and stands for ten. A registry
-that another process has locked is tried again later: nobody waits for it longer than `PATIENCE`. What cannot be written at
-the end is lost and counted; the answers are not touched by it.
+The memory is bounded: when many queries come between two writes, only every tenth is kept and counts ten times. When another
+process has locked the registry, no query waits longer than `PATIENCE`; the write is tried again later. Queries that cannot be
+written at the end are lost and counted. The answers do not depend on it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class QueryHistory:
         return is_much or (bool(self._waiting) and now - since >= LONGEST_WAIT)
 
     def write(self, settings: Settings, *, now: datetime) -> None:
-        """Write what is waiting, and forget what is older than the log's retention. What is refused waits on."""
+        """Write what is waiting, and delete what is older than the log's retention. Where that fails, the queries go on waiting."""
         self._written_at = now
         if not self._waiting:
             return

@@ -26,7 +26,7 @@ class QueryPlan:
         candidates: by part: the other aggregates with the reason against each, nearest first.
         untouched: of plain SQL on tables: why its SELECTs, or some of them, are run as they stand.
         meant: what names in FROM mean that a model has, one sentence each.
-        known: the models that it was made from.
+        snapshots: of the models that it was made from.
         looked_up: what the warehouse was found to have, which it rests on.
         full_names: by the names of the answer's columns in the SQL: their own, which the warehouse would cut off.
         unread: why the SQL was not understood, which is run as it stands.
@@ -42,7 +42,7 @@ class QueryPlan:
     candidates: tuple[tuple[Candidate, ...], ...] = ()
     untouched: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
-    known: tuple[ModelSnapshot, ...] = ()
+    snapshots: tuple[ModelSnapshot, ...] = ()
     looked_up: Mapping[TableKey, bool] = field(default_factory=dict)
     full_names: Mapping[str, str] = field(default_factory=dict)
     unread: UnreadableQueryError | None = None
@@ -52,13 +52,13 @@ class QueryPlan:
         source = self.sources[number]
         if source.aggregate is not None:
             return f"`{source.aggregate}` answers, with {source.rows:,} rows, instead of `{source.fact}`."
-        facts, nearest = source.facts, next(iter(self.candidates[number]), None)
-        if facts is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
+        cost, nearest = source.fact_cost, next(iter(self.candidates[number]), None)
+        if cost is not None and nearest is not None and nearest.miss is Miss.FACTS_CHEAPER:
             return (
-                f"The facts `{source.fact}` answer: the index on `{facts.index}` leads to about {facts.cost:,} of "
-                f"{facts.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
+                f"The facts `{source.fact}` answer: the index on `{cost.index}` leads to about {cost.cost:,} of "
+                f"{cost.rows:,} rows, fewer than the {nearest.rows:,} of `{nearest.aggregate}`."
             )
-        misses = {one.miss for one in self.candidates[number]}
+        misses = {candidate.miss for candidate in self.candidates[number]}
         if not misses:
             return f"The facts `{source.fact}` answer: no aggregate is defined for them."
         if misses <= {Miss.NOT_BUILT}:

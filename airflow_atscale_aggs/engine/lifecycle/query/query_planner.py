@@ -1,4 +1,4 @@
-"""From the text of a query to its plan: what its names mean, what its SELECTs on models become, what stays as it stands."""
+"""Plan a query from its text: resolve its names, plan its SELECTs on models, and leave the rest as it stands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.errors import (
 from airflow_atscale_aggs.engine.lifecycle.query.model_catalog import ModelCatalog, may_ask_for_models
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
-from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, mean, written_name
+from airflow_atscale_aggs.engine.lifecycle.query.name_meanings import Meanings, resolve_names, written_name
 from airflow_atscale_aggs.engine.lifecycle.query.plain_planner import PlainPlan, PlainPlanner, PlainText
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
@@ -72,7 +72,7 @@ class QueryOptions(ExplainOptions, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A query as it was asked; its options are those of `QueryOptions`.
 
     Attributes:
@@ -89,7 +89,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _OnModels:
-    """A statement on models, with what plans each of its SELECTs."""
+    """A statement on models, with the planner of each of its SELECTs."""
 
     statement: Statement
     planners: tuple[SelectPlanner, ...]
@@ -98,7 +98,7 @@ class _OnModels:
 
 @dataclass(frozen=True, slots=True)
 class _OnTables:
-    """Plain SQL; None for what is not looked into."""
+    """Plain SQL. ``plan`` is None for SQL that is run without being planned."""
 
     sql: str
     plan: PlainPlan | None
@@ -114,41 +114,41 @@ class QueryPlanner:
         self._workspace, self._models, self._tables = workspace, models, tables
         self._catalog = ModelCatalog(workspace, models, tables)
 
-    def planned(self, asked: Asked, *, now: datetime) -> QueryPlan:
+    def plan(self, request: Request, *, now: datetime) -> QueryPlan:
         """The plan, without reasons. Raises as `router.answer` does."""
-        return with_room(lambda: self._planned(asked, now), asked.sql)
+        return with_room(lambda: self._plan(request, now), request.sql)
 
-    def _planned(self, asked: Asked, now: datetime) -> QueryPlan:
-        read = self._read(asked, now)
-        if isinstance(read, _OnTables):
-            return self._on_tables(read)
-        return self._on_models(read, use_aggregates=asked.use_aggregates)
+    def _plan(self, request: Request, now: datetime) -> QueryPlan:
+        resolved = self._resolve_names(request, now)
+        if isinstance(resolved, _OnTables):
+            return self._on_tables(resolved)
+        return self._on_models(resolved, use_aggregates=request.use_aggregates)
 
-    def explained(self, asked: Asked, *, estimate: bool, now: datetime) -> QueryPlan:
+    def explain(self, request: Request, *, estimate: bool, now: datetime) -> QueryPlan:
         """The plan with the other candidates. Raises as `router.explain` does."""
-        check_characters(asked.sql)
-        return with_room(lambda: self._explained(asked, now, estimate=estimate), asked.sql)
+        check_characters(request.sql)
+        return with_room(lambda: self._explain(request, now, estimate=estimate), request.sql)
 
-    def _explained(self, asked: Asked, now: datetime, *, estimate: bool) -> QueryPlan:
-        read = self._read(asked, now)
-        if isinstance(read, _OnTables):
-            candidates = read.plan.candidates(estimate=estimate) if read.plan is not None else []
-            return replace(self._on_tables(read), candidates=tuple(candidates))
-        plan = self._on_models(read, use_aggregates=True)
-        found = [one for planner in read.planners for one in planner.candidates(estimate=estimate)]
-        return replace(plan, candidates=tuple(found))
+    def _explain(self, request: Request, now: datetime, *, estimate: bool) -> QueryPlan:
+        resolved = self._resolve_names(request, now)
+        if isinstance(resolved, _OnTables):
+            candidates = resolved.plan.candidates(estimate=estimate) if resolved.plan is not None else []
+            return replace(self._on_tables(resolved), candidates=tuple(candidates))
+        plan = self._on_models(resolved, use_aggregates=True)
+        candidates = [candidate for planner in resolved.planners for candidate in planner.candidates(estimate=estimate)]
+        return replace(plan, candidates=tuple(candidates))
 
-    def _on_models(self, read: _OnModels, *, use_aggregates: bool) -> QueryPlan:
-        statement, planners = read.statement, read.planners
+    def _on_models(self, resolved: _OnModels, *, use_aggregates: bool) -> QueryPlan:
+        statement, planners = resolved.statement, resolved.planners
         translator = translator_of(statement.dialect, self._workspace.warehouse.dialect)
         divides = translator is None and "/" in statement.sql
 
-        def answered(number: int, select: exp.Select) -> exp.Query:
+        def compose_select(number: int, select: exp.Select) -> exp.Query:
             if divides:
                 translate_outer_divisions(select, statement.dialect, self._workspace.warehouse.dialect, besides=select)
             return planners[number].plan(statement, select, use_aggregates=use_aggregates)
 
-        sql, full_names = self._rendered(statement, answered, divides=divides, translator=translator)
+        sql, full_names = self._render(statement, compose_select, divides=divides, translator=translator)
         keys, metrics, predicates = _names([planner.query for planner in planners if planner.query is not None])
         return QueryPlan(
             sql=sql,
@@ -159,31 +159,31 @@ class QueryPlanner:
             keys=keys,
             metrics=metrics,
             predicates=predicates,
-            meant=read.meanings.told,
-            known=tuple(planner.known for planner in planners),
-            looked_up=read.meanings.looked_up,
+            meant=resolved.meanings.notes,
+            snapshots=tuple(planner.snapshot for planner in planners),
+            looked_up=resolved.meanings.looked_up,
             full_names=full_names,
         )
 
-    def _on_tables(self, read: _OnTables) -> QueryPlan:
-        """As it stands, unless a part of it is answered from an aggregate."""
-        plain = read.plan
+    def _on_tables(self, resolved: _OnTables) -> QueryPlan:
+        """The plan of plain SQL: it is run as it stands, unless a part of it is answered from an aggregate."""
+        plain = resolved.plan
         if plain is None:
-            reason = read.unread.reason if read.unread is not None else read.reason
-            statement = Statement(read.sql, "", exp.Select(), (), ())
+            reason = resolved.unread.reason if resolved.unread is not None else resolved.reason
+            statement = Statement(resolved.sql, "", exp.Select(), (), ())
             return QueryPlan(
-                sql=read.sql,
+                sql=resolved.sql,
                 sources=(),
                 model_id="",
                 asked=statement,
                 untouched=(f"{reason}.",),
-                meant=read.meanings.told,
-                unread=read.unread,
+                meant=resolved.meanings.notes,
+                unread=resolved.unread,
             )
         keys, metrics, predicates = _names(plain.queries)
         composed = plain.composed
         return QueryPlan(
-            sql=self._rendered(plain.statement, lambda number, _: composed[number])[0] if composed else read.sql,
+            sql=self._render(plain.statement, lambda number, _: composed[number])[0] if composed else resolved.sql,
             sources=tuple(plain.sources),
             model_id=plain.planners[0].model_id if plain.planners else "",
             asked=plain.statement,
@@ -191,56 +191,56 @@ class QueryPlanner:
             metrics=metrics,
             predicates=predicates,
             untouched=tuple(plain.untouched),
-            meant=read.meanings.told,
-            known=plain.known,
-            looked_up=read.meanings.looked_up,
+            meant=resolved.meanings.notes,
+            snapshots=plain.snapshots,
+            looked_up=resolved.meanings.looked_up,
         )
 
-    def _read(self, asked: Asked, now: datetime) -> _OnTables | _OnModels:
-        """What the names in the query mean, and so who plans it."""
+    def _resolve_names(self, request: Request, now: datetime) -> _OnTables | _OnModels:
+        """Resolve the names in the query. What they mean decides whether it is planned on models or on tables."""
         self._models.look(now)
         self._tables.forget_old(now)
-        unreadable, root, named = self._parsed(asked.sql, asked.dialect)
-        meanings = mean(named, self._models, self._tables)
+        unreadable, root, named = self._parse(request.sql, request.dialect)
+        meanings = resolve_names(named, self._models, self._tables)
         if not meanings.models:
             planner = PlainPlanner(self._workspace, self._tables)
-            plain = planner.read(asked.sql)
+            plain = planner.read(request.sql)
             if plain is not None:
-                return self._read_plain(asked, planner, plain, meanings, now)
+                return self._read_plain(request, planner, plain, meanings, now)
             if root is None or not named:
                 reason = "it is no query of the warehouse, and it names no model"
-                raise unreadable or UnreadableQueryError(asked.sql, reason)
-            meanings = self._by_default(named, asked.model, meanings)
+                raise unreadable or UnreadableQueryError(request.sql, reason)
+            meanings = self._use_default_model(named, request.model, meanings)
         assert root is not None  # noqa: S101 - names were found in it
-        known = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
-        numbers = {one.record.id: number for number, one in enumerate(known)}
+        snapshots = list({id(record): self._models.of(record, now) for _, record in meanings.models}.values())
+        numbers = {snapshot.record.id: number for number, snapshot in enumerate(snapshots)}
         models = [(table, numbers[record.id]) for table, record in meanings.models]
-        self._note_columns(table for table in named if id(table) not in {id(one) for one, _ in meanings.models})
-        rename_ctes(root, {name for one in known for name in _names_inside(one)})
-        kept = functools.partial(_is_kept, known)
-        statement = model_statement(asked.sql, root, dialect=asked.dialect, models=models, is_kept=kept)
-        since = now - asked.max_staleness if asked.max_staleness is not None else None
-        planners = tuple(SelectPlanner(self._workspace, known[number], since) for number in statement.models)
+        self._note_columns(table for table in named if id(table) not in {id(table) for table, _ in meanings.models})
+        rename_ctes(root, {name for snapshot in snapshots for name in _names_inside(snapshot)})
+        keeps_metric = functools.partial(_is_kept, snapshots)
+        statement = model_statement(request.sql, root, dialect=request.dialect, models=models, is_kept=keeps_metric)
+        since = now - request.max_staleness if request.max_staleness is not None else None
+        planners = tuple(SelectPlanner(self._workspace, snapshots[number], since) for number in statement.models)
         return _OnModels(statement, planners, meanings)
 
     def _read_plain(
-        self, asked: Asked, planner: PlainPlanner, plain: PlainText, meanings: Meanings, now: datetime
+        self, request: Request, planner: PlainPlanner, plain: PlainText, meanings: Meanings, now: datetime
     ) -> _OnTables:
         if plain.root is None:
-            return _OnTables(asked.sql, None, plain.unread, meanings)
-        sql = self._with_models(asked.sql, plain.root, now)
+            return _OnTables(request.sql, None, plain.unread, meanings)
+        sql = self._with_models(request.sql, plain.root, now)
         if sql is not None:
             return _OnTables(sql, None, None, meanings, "it asks for the catalog, which shows models as views")
-        since = now - asked.max_staleness if asked.max_staleness is not None else None
+        since = now - request.max_staleness if request.max_staleness is not None else None
         plan = planner.plan(
-            asked.sql,
+            request.sql,
             plain.root,
-            self._models.all(asked.model, now),
+            self._models.all(request.model, now),
             since=since,
-            written=asked.written or asked.sql,
-            use_aggregates=asked.use_aggregates,
+            written=request.written or request.sql,
+            use_aggregates=request.use_aggregates,
         )
-        return _OnTables(asked.sql, plan, None, meanings)
+        return _OnTables(request.sql, plan, None, meanings)
 
     def _with_models(self, sql: str, root: exp.Query, now: datetime) -> str | None:
         """A query on the catalog, which shows models as well; None: it is none, or it cannot be said exactly."""
@@ -248,22 +248,22 @@ class QueryPlanner:
         if shows is None or not self._catalog.add_models(shows, now):
             return None
         try:
-            made = render_last(shows, self._workspace.warehouse.dialect)
+            text = render_last(shows, self._workspace.warehouse.dialect)
         except UnsupportedError:
             return None
         # The parser may take an operator for a function that only some warehouses mean by it.
-        is_said = "~" in made or "REGEXP_MATCHES(" in made
-        return made if "~" not in sql or is_said else None
+        is_said = "~" in text or "REGEXP_MATCHES(" in text
+        return text if "~" not in sql or is_said else None
 
     def _note_columns(self, tables: Iterable[exp.Table]) -> None:
         """Note the columns of tables that stand beside models: names without a table are looked up among them."""
         beside = list(tables)
-        for table, columns in zip(beside, self._tables.find([key_of(one) for one in beside]), strict=True):
+        for table, columns in zip(beside, self._tables.find([key_of(table) for table in beside]), strict=True):
             if columns is not None:
                 table.meta[COLUMNS] = {**{name.casefold(): kind for name, kind in columns.items()}, **columns}
 
-    def _by_default(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
-        """Where nothing that is named is there, a default model is meant.
+    def _use_default_model(self, named: Sequence[exp.Table], model: str | None, meanings: Meanings) -> Meanings:
+        """Take the default model where none of the names exists.
 
         Raises:
             NotRegisteredError: there is no default, or no such model.
@@ -275,14 +275,14 @@ class QueryPlanner:
         return replace(meanings, models=tuple((table, record) for table in named))
 
     @staticmethod
-    def _parsed(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
+    def _parse(sql: str, dialect: str) -> tuple[UnreadableQueryError | None, exp.Query | None, list[exp.Table]]:
         """The query and its tables, or why it is none in this dialect; plain SQL may be one in the warehouse's."""
         try:
-            return None, *parse_with_tables(sql, dialect=_known_dialect(sql, dialect))
+            return None, *parse_with_tables(sql, dialect=_checked_dialect(sql, dialect))
         except UnreadableQueryError as error:
             return error, None, []
 
-    def _rendered(
+    def _render(
         self,
         statement: Statement,
         composed: Callable[[int, exp.Select], exp.Query],
@@ -297,22 +297,22 @@ class QueryPlanner:
         """
         dialect = self._workspace.warehouse.dialect
         try:
-            made = statement.replace_selects(composed)
+            query = statement.replace_selects(composed)
             if divides:
-                translate_outer_divisions(made, statement.dialect, dialect)
+                translate_outer_divisions(query, statement.dialect, dialect)
             if translator is not None and not statement.is_plain:
-                translate_around(made, translator)
+                translate_around(query, translator)
             is_long = has_long_names(statement.sql, dialect.max_identifier)
-            full_names = shorten_names(made, dialect.max_identifier) if is_long else {}
-            return render_last(made, dialect), full_names
+            full_names = shorten_names(query, dialect.max_identifier) if is_long else {}
+            return render_last(query, dialect), full_names
         except UnsupportedError as error:
             reason = f"it cannot be said in {self._workspace.warehouse.dialect.name}: {error}"
             raise UnsupportedQueryError(statement.sql, reason) from error
 
 
-def _is_kept(known: Sequence[ModelSnapshot], number: int, name: str, around: exp.Expression) -> bool | None:
+def _is_kept(snapshots: Sequence[ModelSnapshot], number: int, name: str, around: exp.Expression) -> bool | None:
     """Whether an aggregate function around a column means the metric as it is defined; None: it is no metric."""
-    names = known[number].names
+    names = snapshots[number].names
     try:
         meaning = names.find(name) if names.has(name) else None
     except QueryError:
@@ -324,16 +324,16 @@ def _is_kept(known: Sequence[ModelSnapshot], number: int, name: str, around: exp
         return False
     if isinstance(meaning, Metric):
         return method_of(around, meaning, is_distinct=is_distinct) == AS_DEFINED
-    # SUM is what tools put around any number. The greatest of several ratios is not the ratio of all.
+    # Tools put SUM around any number. Other functions mean something else: the greatest of several ratios is not the ratio of all.
     return isinstance(around, exp.Sum) and keeps_calculation(around, is_distinct=is_distinct)
 
 
-def _names_inside(known: ModelSnapshot) -> Iterator[str]:
+def _names_inside(snapshot: ModelSnapshot) -> Iterator[str]:
     """Names without a schema that SQL on a model's tables uses: a CTE of one of them would hide the table."""
-    yield from known.model.datasets
-    for dataset in known.model.datasets:
+    yield from snapshot.model.datasets
+    for dataset in snapshot.model.datasets:
         with contextlib.suppress(DefinitionError):
-            place = known.sources[dataset].place
+            place = snapshot.sources[dataset].place
             if place is not None:
                 yield place[2]
 
@@ -342,12 +342,12 @@ def _names(queries: Sequence[ModelQuery]) -> tuple[tuple[str, ...], tuple[str, .
     """What the queries group by, measure and filter by."""
     return (
         tuple(dict.fromkeys(name for query in queries for name in query.key_names)),
-        tuple(dict.fromkeys(name for query in queries for name in query.metrics)),
+        tuple(dict.fromkeys(metric for query in queries for metric in query.metrics)),
         tuple(dict.fromkeys(name for query in queries for name in query.predicate_names)),
     )
 
 
-def _known_dialect(sql: str, dialect: str) -> str:
+def _checked_dialect(sql: str, dialect: str) -> str:
     """The dialect's name, when there is one of that name."""
     try:
         _check_dialect(dialect)
@@ -362,7 +362,7 @@ def _check_dialect(name: str) -> None:
 
 
 def check_characters(sql: str) -> None:
-    """Refuse halves of characters, which bytes of a command line become that are no UTF-8. No warehouse takes them.
+    """Refuse lone surrogates: bytes of a command line that are no UTF-8 become such characters. No warehouse takes them.
 
     Raises:
         UnreadableQueryError: there is one.

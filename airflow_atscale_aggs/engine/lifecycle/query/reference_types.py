@@ -14,17 +14,17 @@ _AVERAGES = frozenset({"average", "stddev_samp", "stddev_pop", "var_samp", "var_
 _EXTREMES = frozenset({"minimum", "maximum"})
 
 
-def type_of_references(query: ModelQuery, known: ModelSnapshot) -> TypeOf:
+def type_of_references(query: ModelQuery, snapshot: ModelSnapshot) -> TypeOf:
     """The type of an attribute or a metric by its place in the query."""
 
     def type_of(kind: Ref, place: int) -> SqlType:
         if kind is Ref.ATTRIBUTE:
-            return _type_of_attribute(query.attributes[place], known)
-        metric = known.model.metric(query.metrics[place])
+            return _type_of_attribute(query.attributes[place], snapshot)
+        metric = snapshot.model.metric(query.metrics[place])
         method = query.methods.get(place) or (metric.calculation_method if metric is not None else "")
         if metric is None or "count" in method:
             return BIGINT
-        column = _type_of_column(metric.dataset, metric.column, known)
+        column = _type_of_column(metric.dataset, metric.column, snapshot)
         if method.startswith("sum"):
             return sum_type(column)
         if method in _AVERAGES:
@@ -36,23 +36,23 @@ def type_of_references(query: ModelQuery, known: ModelSnapshot) -> TypeOf:
     return type_of
 
 
-def _type_of_attribute(attribute: GrainAttribute, known: ModelSnapshot) -> SqlType:
-    bound = bound_of(attribute, known)
+def _type_of_attribute(attribute: GrainAttribute, snapshot: ModelSnapshot) -> SqlType:
+    bound = bound_of(attribute, snapshot)
     if bound is None:
         return UNKNOWN
     column = attribute.column if isinstance(attribute, KeyColumn) else bound.name_column
-    return _type_of_column(bound.dataset, column, known)
+    return _type_of_column(bound.dataset, column, snapshot)
 
 
-def _type_of_column(dataset: str, column: str, known: ModelSnapshot) -> SqlType:
-    """Not known where the table is gone: an aggregate may answer all the same."""
+def _type_of_column(dataset: str, column: str, snapshot: ModelSnapshot) -> SqlType:
+    """The type of a column; unknown where the table is gone, since an aggregate may answer all the same."""
     try:
-        return find_type(known.sources[dataset].data_type(column))
+        return type_named(snapshot.sources[dataset].data_type(column))
     except DefinitionError:
         return UNKNOWN
 
 
-def bound_of(attribute: GrainAttribute, known: ModelSnapshot) -> BoundAttribute | None:
+def bound_of(attribute: GrainAttribute, snapshot: ModelSnapshot) -> BoundAttribute | None:
     """An attribute as some fact reaches it; its columns are the same for all."""
-    reached = (known.paths.attributes_of(fact).get(attribute) for fact in known.model.fact_datasets)
+    reached = (snapshot.paths.attributes_of(fact).get(attribute) for fact in snapshot.model.fact_datasets)
     return next((bound for bound in reached if bound is not None), None)

@@ -1,4 +1,4 @@
-"""Used: queries on a model are answered from its aggregates, or from the facts when none can be proven to serve.
+"""Route queries: a query on a model is answered from its aggregates, or from the facts when no aggregate is proven to serve.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to an aggregate table that satisfies them.
 """
@@ -26,10 +26,10 @@ from airflow_atscale_aggs.engine.lifecycle.query.query_log import QueryHistory
 from airflow_atscale_aggs.engine.lifecycle.query.query_plan import QueryPlan
 from airflow_atscale_aggs.engine.lifecycle.query.query_planner import (
     DEFAULT_DIALECT,
-    Asked,
     ExplainOptions,
     QueryOptions,
     QueryPlanner,
+    Request,
     check_characters,
 )
 from airflow_atscale_aggs.engine.lifecycle.query.snapshot_cache import SnapshotCache
@@ -135,7 +135,7 @@ class _CachedPlan:
 
 
 class QueryRouter:
-    """Answers many queries of one workspace; keeps what it knows of models between them. For one thread.
+    """Answers many queries of one workspace, and keeps snapshots of models between them. For one thread.
 
     Args:
         user: who asks, for the log.
@@ -151,29 +151,29 @@ class QueryRouter:
 
     def answer(self, sql: str, **options: Unpack[QueryOptions]) -> Answer:
         """See `answer`."""
-        asked = Asked(sql, **options)
-        plan = self._plan(asked)
-        begun = time.perf_counter()
+        request = Request(sql, **options)
+        plan = self._plan(request)
+        started = time.perf_counter()
         try:
             columns, rows = self._fetch(plan)
-            found = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
+            answered = Answer(columns=columns, rows=rows, plan=plan, planned=plan.sources)
         except PermanentWarehouseError as error:
             if plan.unread is not None:
-                raise self._refused(plan.unread, error) from error
+                raise self._make_refusal(plan.unread, error) from error
             if not plan.uses_aggregates:
                 raise
-            # What was known of the warehouse is not true any more.
+            # The warehouse has changed: the snapshots no longer hold.
             self._models.forget()
             self.forget_plans()
-            from_facts = self._plan(replace(asked, use_aggregates=False, max_staleness=None))
+            from_facts = self._plan(replace(request, use_aggregates=False, max_staleness=None))
             columns, rows = self._fetch(from_facts)
             reason = error.reason
-            found = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
-        self._remember(found, time.perf_counter() - begun)
-        return found
+            answered = Answer(columns=columns, rows=rows, plan=from_facts, planned=plan.sources, fallback_reason=reason)
+        self._remember(answered, time.perf_counter() - started)
+        return answered
 
-    def _refused(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
-        """What to say of a statement that neither we nor the warehouse understand."""
+    def _make_refusal(self, unread: UnreadableQueryError, error: PermanentWarehouseError) -> QueryError:
+        """The error for a statement that neither we nor the warehouse understand."""
         meant = self._models.named_in(unread.sql)
         if meant and first_word(unread.sql) not in {"SELECT", "WITH"}:
             return _no_select(meant, unread.sql)
@@ -196,8 +196,8 @@ class QueryRouter:
     ) -> None:
         self.close()
 
-    def _remember(self, found: Answer, seconds: float) -> None:
-        plan, now = found.plan, self._clock()
+    def _remember(self, answered: Answer, seconds: float) -> None:
+        plan, now = answered.plan, self._clock()
         if not plan.model_id:
             # Plain SQL that has nothing to do with a model.
             return
@@ -212,11 +212,11 @@ class QueryRouter:
             keys=plan.keys,
             metrics=plan.metrics,
             predicates=plan.predicates,
-            planned=_remembered(found.planned),
-            actual=_remembered(plan.sources),
-            rows=len(found.rows),
+            planned=_log_sources(answered.planned),
+            actual=_log_sources(plan.sources),
+            rows=len(answered.rows),
             seconds=seconds,
-            fallback_reason=found.fallback_reason,
+            fallback_reason=answered.fallback_reason,
             user=self._user,
         )
         self._history.add(record)
@@ -225,54 +225,56 @@ class QueryRouter:
 
     def plan(self, sql: str, **options: Unpack[QueryOptions]) -> QueryPlan:
         """What `answer` would run, without reasons."""
-        return self._plan(Asked(sql, **options))
+        return self._plan(Request(sql, **options))
 
-    def _plan(self, asked: Asked) -> QueryPlan:
-        sql = asked.sql
+    def _plan(self, request: Request) -> QueryPlan:
+        sql = request.sql
         check_characters(sql)
-        shape = parameterize(sql) if asked.dialect == PARAMETERIZED_DIALECT and asked.max_staleness is None else None
+        is_parameterized = request.dialect == PARAMETERIZED_DIALECT and request.max_staleness is None
+        shape = parameterize(sql) if is_parameterized else None
         if shape is None:
-            return self._planner.planned(asked, now=self._clock())
-        key = (shape.key, asked.model, asked.dialect, asked.use_aggregates)
+            return self._planner.plan(request, now=self._clock())
+        key = (shape.key, request.model, request.dialect, request.use_aggregates)
         cached = self._plans.get(key)
-        if cached is not None and self._holds(cached):
+        if cached is not None and self._is_current(cached):
             self._plans.move_to_end(key)
-            return _filled(cached.plan, cached.template, shape)
+            return _fill_plan(cached.plan, cached.template, shape)
         try:
-            plan = self._planner.planned(replace(asked, sql=shape.marked, written=sql), now=self._clock())
+            plan = self._planner.plan(replace(request, sql=shape.marked, written=sql), now=self._clock())
         except QueryError:
-            # The sentence must quote what was written.
-            return self._planner.planned(asked, now=self._clock())
+            # The error must quote the SQL as it was written.
+            return self._planner.plan(request, now=self._clock())
         template = find_template(plan.sql, shape)
-        if template is None or not plan.known or self._models.settings_of(plan.model_id).history_literals:
-            return self._planner.planned(asked, now=self._clock())
+        if template is None or not plan.snapshots or self._models.settings_of(plan.model_id).history_literals:
+            return self._planner.plan(request, now=self._clock())
         self._plans[key] = _CachedPlan(self._models.records, plan, template)
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
-        return _filled(plan, template, shape)
+        return _fill_plan(plan, template, shape)
 
     def forget_plans(self) -> None:
-        """Plan every query anew."""
+        """Forget all cached plans, so that every query is planned again."""
         self._plans.clear()
 
-    def _holds(self, cached: _CachedPlan) -> bool:
-        """Whether what a plan was made from is still true."""
+    def _is_current(self, cached: _CachedPlan) -> bool:
+        """Whether everything that a cached plan was made from still holds."""
         now = self._clock()
         self._models.look(now)
         self._tables.forget_old(now)
         return (
             cached.records is self._models.records
             and all(
-                self._models.is_true(known, now) and not self._models.settings_of(known.record.id).history_literals
-                for known in cached.plan.known
+                self._models.is_true(snapshot, now)
+                and not self._models.settings_of(snapshot.record.id).history_literals
+                for snapshot in cached.plan.snapshots
             )
             and self._tables.holds(cached.plan.looked_up)
         )
 
     def explain(self, sql: str, *, estimate: bool = True, **options: Unpack[ExplainOptions]) -> QueryPlan:
         """See `explain`."""
-        asked = Asked(sql, **options)
-        plan = self._planner.explained(asked, estimate=estimate, now=self._clock())
+        request = Request(sql, **options)
+        plan = self._planner.explain(request, estimate=estimate, now=self._clock())
         name = self._models.asked_in(sql) if plan.unread is not None else ""
         if name and not any(self._tables.are_there([(None, None, name)])):
             # The warehouse has no such table, so that it would refuse to run it.
@@ -283,7 +285,8 @@ class QueryRouter:
         """Run a plan, in a session whose settings are those that its aggregates rely on.
 
         Raises:
-            PermanentWarehouseError: they are not, which a role's or database's new default does; or the warehouse refused.
+            PermanentWarehouseError: a setting has another value, as after a change of a role's or database's default; or the
+                warehouse refused.
         """
         needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
         with self._workspace.warehouse.session() as session:
@@ -293,11 +296,15 @@ class QueryRouter:
                     if settings.get(name, "") != value:
                         reason = f"{name} of its session was `{value}` and is now `{settings.get(name, '')}`"
                         raise PermanentWarehouseError(session.dialect.name, plan.sql, reason)
-            known = session.dialect.session_settings
-            is_ours = known is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
-            with session.apply_settings(known.literals) if known is not None and is_ours else contextlib.nullcontext():
-                names, rows = session.fetch_with_names(plan.sql)
-        return tuple(plan.full_names.get(name, name) for name in names), rows
+            session_settings = session.dialect.session_settings
+            is_ours = session_settings is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
+            with (
+                session.under(session_settings.literals)
+                if session_settings is not None and is_ours
+                else contextlib.nullcontext()
+            ):
+                names, rows = session.fetch_named(plan.sql)
+        return tuple(plan.full_names.get(column, column) for column in names), rows
 
 
 def _no_select(model: str, sql: str) -> UnsupportedQueryError:
@@ -306,7 +313,7 @@ def _no_select(model: str, sql: str) -> UnsupportedQueryError:
     return UnsupportedQueryError(verb, reason, _REMEDIES.get(verb, "Write it as a SELECT on the model."))
 
 
-def _filled(plan: QueryPlan, template: SqlTemplate, shape: ParameterizedQuery) -> QueryPlan:
+def _fill_plan(plan: QueryPlan, template: SqlTemplate, shape: ParameterizedQuery) -> QueryPlan:
     """The plan of a shape for the values of one query."""
     if not shape.values:
         return plan
@@ -314,15 +321,15 @@ def _filled(plan: QueryPlan, template: SqlTemplate, shape: ParameterizedQuery) -
     return replace(plan, sql=template.fill(shape.values), untouched=untouched)
 
 
-def _remembered(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
+def _log_sources(sources: Iterable[PartSource]) -> tuple[QuerySource, ...]:
     return tuple(
         QuerySource(
-            fact=one.fact,
-            aggregate=one.aggregate or "",
-            definition_id=one.definition_id or "",
-            rows=one.rows,
-            fact_rows=one.facts.rows if one.facts is not None else None,
-            fact_cost=one.facts.cost if one.facts is not None else None,
+            fact=source.fact,
+            aggregate=source.aggregate or "",
+            definition_id=source.definition_id or "",
+            rows=source.rows,
+            fact_rows=source.fact_cost.rows if source.fact_cost is not None else None,
+            fact_cost=source.fact_cost.cost if source.fact_cost is not None else None,
         )
-        for one in sources
+        for source in sources
     )

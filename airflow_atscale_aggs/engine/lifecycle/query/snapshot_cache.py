@@ -1,4 +1,4 @@
-"""The deployed models that a router knows: looked up by name, known while the registry stays as it is."""
+"""Keep snapshots of the deployed models for a router: find models by name, and take a snapshot again when it is outdated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import first_w
 from airflow_atscale_aggs.engine.settings import Settings
 
 LOOK_EVERY = timedelta(seconds=1)
-"""How long a router takes the registry to be as it was."""
+"""How long a router takes the registry to be unchanged."""
 
 LONGEST_ALONE = timedelta(minutes=5)
-"""How long a router answers by what it knows while the registry cannot be reached."""
+"""How long a router answers by its snapshots while the registry cannot be reached."""
 
 
 class SnapshotCache:
-    """The models of one workspace, as one router has come to know them.
+    """The models of one workspace, as one router has read them.
 
     Attributes:
         records: all that are deployed; the same object while nothing was deployed.
@@ -34,14 +34,14 @@ class SnapshotCache:
         self._workspace = workspace
         self.records: Sequence[ModelRecord] = ()
         self._named: dict[str, list[ModelRecord]] = {}
-        self._known: dict[str, ModelSnapshot] = {}
+        self._snapshots: dict[str, ModelSnapshot] = {}
         self._versions: dict[str, int] = {}
         self._settings: dict[str, Settings] = {}
         self._looked_at: datetime | None = None
         self._read_at: datetime | None = None
 
     def look(self, now: datetime) -> None:
-        """Ask the registry again, once a second at most: old tables stay much longer after they are superseded.
+        """Read the registry again, once a second at most. Superseded tables stay much longer, so that old plans still work.
 
         Raises:
             RegistryUnavailableError: it cannot be reached, and has not been for `LONGEST_ALONE`, or never.
@@ -56,12 +56,12 @@ class SnapshotCache:
         self._looked_at = now
 
     def _read(self, now: datetime) -> None:
-        """All that a router asks of the registry again and again, or nothing."""
+        """Read everything that a router asks the registry for repeatedly. Where that fails, nothing is changed."""
         registry = self._workspace.registry
         records = registry.models()
-        known = [one.id for one in records if one.id in self._known]
-        versions = {one: registry.version(one) for one in known}
-        settings = {one: self._workspace.settings_of(one) for one in known}
+        ids = [identity.id for identity in records if identity.id in self._snapshots]
+        versions = {identity: registry.version(identity) for identity in ids}
+        settings = {identity: self._workspace.settings_of(identity) for identity in ids}
         if records != self.records:
             self.records = records
             self._named = {}
@@ -73,25 +73,25 @@ class SnapshotCache:
         self._versions, self._settings, self._read_at = versions, settings, now
 
     def of(self, record: ModelRecord, now: datetime) -> ModelSnapshot:
-        """What is known of a model, while it is true: until the registry changes, or proofs have become old."""
-        known = self._known.get(record.id)
-        if known is None or not self.is_true(known, now):
-            known = self._known[record.id] = read_model_snapshot(
+        """The snapshot of a model. It is taken again when the registry has changed or its proofs have become old."""
+        snapshot = self._snapshots.get(record.id)
+        if snapshot is None or not self.is_true(snapshot, now):
+            snapshot = self._snapshots[record.id] = read_model_snapshot(
                 self._workspace, replace(record, perspective=""), now=now
             )
-            self._versions[record.id] = known.version
-        return known.seen_through(record.perspective) if record.perspective else known
+            self._versions[record.id] = snapshot.version
+        return snapshot.seen_through(record.perspective) if record.perspective else snapshot
 
     def forget(self) -> None:
-        """Know every model anew, at the next question."""
-        self._known.clear()
+        """Forget all snapshots; the next query takes new ones."""
+        self._snapshots.clear()
 
     def all(self, only: str | None, now: datetime) -> list[ModelSnapshot]:
-        """Every model, or the one of that name. Raises as `named`."""
+        """Every model, or the one of that name. Raises NotRegisteredError when there is none."""
         self.look(now)
         return [
-            self.of(one, now)
-            for one in (self.records if only is None else [self._workspace.registry.deployed_model(only)])
+            self.of(record, now)
+            for record in (self.records if only is None else [self._workspace.registry.deployed_model(only)])
         ]
 
     def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
@@ -142,18 +142,18 @@ class SnapshotCache:
         """Models that somebody may have meant."""
         names = {f"{record.catalog}.{record.name}": None for record in self.records}
         plain = {record.name: f"{record.catalog}.{record.name}" for record in self.records}
-        found = [plain[name] for name in near_names(table.name, plain)]
-        return tuple(found) or tuple(names)[:3]
+        names_found = [plain[name] for name in near_names(table.name, plain)]
+        return tuple(names_found) or tuple(names)[:3]
 
-    def is_true(self, known: ModelSnapshot, now: datetime) -> bool:
-        """Whether this is still what is known of its model."""
-        key = known.record.id
-        if self._known.get(key, known.whole) is not known.whole:
+    def is_true(self, snapshot: ModelSnapshot, now: datetime) -> bool:
+        """Whether a snapshot still holds for its model."""
+        key = snapshot.record.id
+        if self._snapshots.get(key, snapshot.whole) is not snapshot.whole:
             return False
         if key not in self._versions:
             self._versions[key] = self._workspace.registry.version(key)
         longest = timedelta(seconds=self.settings_of(key).proof_seconds)
-        return known.version == self._versions[key] and now - known.taken_at <= longest
+        return snapshot.version == self._versions[key] and now - snapshot.taken_at <= longest
 
     def settings_of(self, model_id: str) -> Settings:
         """The settings in force for a model; defaults for no model."""

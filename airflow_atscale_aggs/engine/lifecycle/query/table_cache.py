@@ -1,4 +1,4 @@
-"""What the warehouse has under the names that queries use: asked once a minute at most, not once a query."""
+"""Keep what the warehouse has under the names that queries use. It is asked once a minute at most, not once a query."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
 from airflow_atscale_aggs.engine.sql.dialects import Folding
 
-KEPT = timedelta(minutes=1)
+KEPT_FOR = timedelta(minutes=1)
 """How long a table is taken to be there, or not to be there."""
 
 
 class WarehouseTables:
-    """Tables by the names that queries use, as one router has come to know them."""
+    """Tables by the names that queries use, as one router has read them."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -32,8 +32,8 @@ class WarehouseTables:
         new = [key for key in dict.fromkeys(keys) if key not in self._columns]
         if new:
             with self._workspace.warehouse.session() as session:
-                there = session.columns(new)
-            self._columns |= {key: self._as_written(key, there.get(key)) for key in new}
+                columns_by_key = session.columns(new)
+            self._columns |= {key: self._if_spelled_so(key, columns_by_key.get(key)) for key in new}
         return [self._columns[key] for key in keys]
 
     def are_there(self, keys: Sequence[TableKey]) -> list[bool]:
@@ -54,19 +54,19 @@ class WarehouseTables:
                 self._here = frozenset(str(name).casefold() for name in row if name)
         return self._here
 
-    def holds(self, known: Mapping[TableKey, bool]) -> bool:
-        """Whether the same names are there as when this was written down."""
-        return self.are_there(list(known)) == list(known.values())
+    def holds(self, is_there_by_key: Mapping[TableKey, bool]) -> bool:
+        """Whether the same names exist as when this was written down."""
+        return self.are_there(list(is_there_by_key)) == list(is_there_by_key.values())
 
     def forget_old(self, now: datetime) -> None:
-        """Ask anew once a minute."""
-        if self._since is None or not timedelta(0) <= now - self._since <= KEPT:
+        """Forget everything that is older than a minute."""
+        if self._since is None or not timedelta(0) <= now - self._since <= KEPT_FOR:
             self._columns.clear()
             self._is_there.clear()
             self._since = now
 
-    def _as_written(self, key: TableKey, columns: TableColumns | None) -> TableColumns | None:
-        """Nothing where the warehouse tells names apart that differ in case, and has only the other one."""
+    def _if_spelled_so(self, key: TableKey, columns: TableColumns | None) -> TableColumns | None:
+        """The columns, unless the warehouse tells names apart that differ in case, and its table is spelled otherwise than the name."""
         if columns is None or self._workspace.warehouse.dialect.folding is Folding.KEEP:
             return columns
         return columns if columns.spelled[2] == key[2] else None
