@@ -357,7 +357,7 @@ def _outcome(files: Mapping[str, str]) -> list[str]:
         told += [sql for query in _QUERIES if f"FROM {name}" in query for sql in _answer(model, query)]
         models.append(model)
     checked = CheckInput(
-        folder=found, names=model_names(found), models=models, physical={}, dialect=dialect_named("postgres")
+        folder=found, names=model_names(found), models=models, physical={}, dialect=find_dialect("postgres")
     )
     found.issues.add((*check_support(checked), *check_settings(checked)))
     return [*told, *map(str, found.issues.all())]

@@ -41,12 +41,12 @@ class Proofs:
     seen: frozenset[Claim] = frozenset()
     """What was proven when aggregates were built. It counts as proven where a table is away or locked and the data cannot be asked."""
     is_hurried: bool = False
-    """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.hurried`."""
+    """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.wait_briefly`."""
 
     def add(self, session: WarehouseSession, parts: Sequence[FactPart]) -> None:
         """Ask the data what the parts rely on, unless it has been asked before; two round trips at most."""
         self._ask(session, keys_to_prove(parts))
-        wanted = dependencies_wanted(parts, self.proven)
+        wanted = find_wanted_dependencies(parts, self.proven)
         implied = implied_dependencies(wanted, self.proven)
         self.proven = replace(self.proven, functional=self.proven.functional | implied)
         self._ask(session, sorted(wanted - implied))
@@ -63,7 +63,7 @@ class Proofs:
         new = [claim for claim in claims if claim not in self.asked]
         if not new:
             return
-        with session.hurried() if self.is_hurried else contextlib.nullcontext():
+        with session.wait_briefly() if self.is_hurried else contextlib.nullcontext():
             self.proven = prove_claims(session, self.proven, new, self.sources)
         unanswered = {claim for claim in new if claim in self.proven.unanswered or is_away(claim, self.sources)}
         self.proven = with_seen(self.proven, unanswered & self.seen)

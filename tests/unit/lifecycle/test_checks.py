@@ -10,14 +10,14 @@ import pytest
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.lifecycle.deploy.checks import CHECKS
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
-from airflow_atscale_aggs.engine.sql.dialects import dialect_named
+from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 
 
 def _issues(folder: Path, files: Mapping[str, str]) -> list[str]:
     for name, text in files.items():
         (folder / name).write_text(text)
     checked = CheckInput(
-        folder=read_model_folder(folder), names=(), models=(), physical={}, dialect=dialect_named("duckdb")
+        folder=read_model_folder(folder), names=(), models=(), physical={}, dialect=find_dialect("duckdb")
     )
     return [issue.code for check in CHECKS for issue in check(checked)]
 
@@ -33,7 +33,7 @@ def test_checks_note_nothing_in_the_folder(tmp_path: Path, overrides: str) -> No
     (tmp_path / "settings.yml").write_text(f"unique_name: s\nobject_type: model_settings\n{overrides}\n")
     folder = read_model_folder(tmp_path)
     before = folder.issues.all()
-    checked = CheckInput(folder=folder, names=(), models=(), physical={}, dialect=dialect_named("duckdb"))
+    checked = CheckInput(folder=folder, names=(), models=(), physical={}, dialect=find_dialect("duckdb"))
 
     issues = [issue for check in CHECKS for issue in check(checked)]
 

@@ -46,7 +46,7 @@ NOTHING = Replaceable(sizes={})
 
 
 def ways_to_make_room(
-    fact_workloads: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
+    workloads: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
 ) -> list[Replaceable]:
     """Groups of aggregates that may give way, each larger than the one before. The least worth for their size come first.
 
@@ -56,7 +56,7 @@ def ways_to_make_room(
     """
     sizes: dict[str, float] = {}
     worth: dict[str, float] = {}
-    for fact_workload in fact_workloads:
+    for fact_workload in workloads:
         for totals, figures in ((sizes, fact_workload.spent(in_bytes=in_bytes)), (worth, fact_workload.worth(builds))):
             for name, figure in figures.items():
                 totals[name] = totals.get(name, 0.0) + figure
@@ -66,23 +66,23 @@ def ways_to_make_room(
 
 
 def best_way(
-    fact_workloads: Sequence[FactWorkload], ways: Sequence[Replaceable], advise: Callable[..., Advice], *, builds: float
+    workloads: Sequence[FactWorkload], ways: Sequence[Replaceable], advise: Callable[..., Advice], *, builds: float
 ) -> Replaceable:
     """The group whose room lets queries and builds read least; `NOTHING` unless that is clearly less than now.
 
     Args:
         advise: gives advice for workloads when a way's room is free.
     """
-    upkeep_now = sum(sum(fact_workload.upkeep(builds).values()) for fact_workload in fact_workloads)
+    upkeep_now = sum(sum(fact_workload.upkeep(builds).values()) for fact_workload in workloads)
 
     def cost(way: Replaceable) -> float:
         gone = sum(
             upkeep
-            for fact_workload in fact_workloads
+            for fact_workload in workloads
             for name, upkeep in fact_workload.upkeep(builds).items()
             if name in way.sizes
         )
-        advice = advise([fact_workload.without(way.sizes.keys()) for fact_workload in fact_workloads], way)
+        advice = advise([fact_workload.without(way.sizes.keys()) for fact_workload in workloads], way)
         return upkeep_now - gone + advice.cost_after + sum(proposal.upkeep for proposal in advice.proposals)
 
     if not ways:

@@ -179,40 +179,29 @@ def recommend(
     source, workload = _read_workload(workspace, snapshot, request, settings, now)
     if snapshot.model.row_securities and not settings.secure_dimensions:
         workload = _refuse_all(workload)
-    builds = (
-        0.0
-        if request.queries is not None or request.from_structure
-        else _count_builds(workspace, record.id, settings, now)
-    )
+    builds = _count_builds(workspace, record.id, settings, now) if source == "history" else 0.0
     with workspace.warehouse.session() as session:
         statistician = Statistician(session, snapshot)
         sizes = _table_bytes(session, workspace, record.id)
-        fact_workloads = _collect_workloads(
+        workloads = _collect_workloads(
             workspace, snapshot, workload.requirements, (statistician, sizes), request.ignored
         )
-        allowance = _make_allowance(fact_workloads, settings, request)
-        today = _cost_today(fact_workloads)
+        allowance = _make_allowance(workloads, settings, request)
+        today = _cost_today(workloads)
         if source == "history":
-            fact_workloads, allowance = _with_room(
-                workspace, record.id, allowance, fact_workloads, (settings, builds, now)
-            )
-        advice = _advise_with_counts(fact_workloads, statistician, settings, allowance.remaining, builds)
+            workloads, allowance = _with_room(workspace, record.id, allowance, workloads, (settings, builds, now))
+        advice = _advise_with_counts(workloads, statistician, settings, allowance.remaining, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     recommendations, blocked = _recommendations(snapshot, advice, request, records)
-    refused = tuple(
-        Unserved(attribute_names(requirement.part), requirement.weight, reason)
-        for requirement, reason in advice.refused
-    )
     report = RecommendReport(
         model=record.name,
         model_id=record.id,
         source=source,
-        queries=sum(requirement.weight for requirement in workload.requirements)
-        + sum(refusal.weight for refusal in workload.unserved),
+        queries=_weight_of(workload),
         cost_before=round(today),
         cost_after=round(advice.cost_after),
         recommendations=tuple(recommendations),
-        unserved=(*workload.unserved, *refused, *blocked),
+        unserved=(*workload.unserved, *_refusals(advice), *blocked),
         scans=statistician.scans,
         budget=allowance,
     )
@@ -220,11 +209,25 @@ def recommend(
     return _apply(workspace, report, now) if apply and recommendations else report
 
 
-def _cost_today(fact_workloads: Sequence[FactWorkload]) -> float:
+def _refusals(advice: Advice) -> list[Unserved]:
+    """The requirements that advice refuses, with the reason."""
+    return [
+        Unserved(attribute_names(requirement.part), requirement.weight, reason)
+        for requirement, reason in advice.refused
+    ]
+
+
+def _weight_of(workload: Workload) -> float:
+    """How many queries were looked at, old ones for less."""
+    served = sum(requirement.weight for requirement in workload.requirements)
+    return served + sum(refusal.weight for refusal in workload.unserved)
+
+
+def _cost_today(workloads: Sequence[FactWorkload]) -> float:
     """Rows that the queries read with the aggregates of today."""
     return sum(
         requirement.weight * fact_workload.cost_today(requirement)
-        for fact_workload in fact_workloads
+        for fact_workload in workloads
         for requirement in fact_workload.requirements
     )
 
@@ -233,7 +236,7 @@ def _with_room(
     workspace: Workspace,
     model_id: str,
     allowance: Allowance,
-    fact_workloads: Sequence[FactWorkload],
+    workloads: Sequence[FactWorkload],
     at: tuple[Settings, float, datetime],
 ) -> tuple[list[FactWorkload], Allowance]:
     """The workloads without aggregates that had better give way. Only those give way that served for the half-life of queries."""
@@ -242,15 +245,13 @@ def _with_room(
     old = served_long(
         registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
     )
-    ways = ways_to_make_room(fact_workloads, old, builds=builds, in_bytes=allowance.in_bytes)
+    ways = ways_to_make_room(workloads, old, builds=builds, in_bytes=allowance.in_bytes)
 
     def advise_with(those: Sequence[FactWorkload], way: Replaceable) -> Advice:
         return advise(those, settings, budget=replace(allowance, released=way).remaining, builds=builds)
 
-    best = best_way(fact_workloads, ways, advise_with, builds=builds)
-    return [fact_workload.without(best.sizes.keys()) for fact_workload in fact_workloads], replace(
-        allowance, released=best
-    )
+    best = best_way(workloads, ways, advise_with, builds=builds)
+    return [fact_workload.without(best.sizes.keys()) for fact_workload in workloads], replace(allowance, released=best)
 
 
 def _choose_giving_way(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
@@ -366,19 +367,19 @@ def _collect_workloads(
         for record in workspace.registry.definitions(snapshot.record.id)
         for part in (record.definition.parts if record.definition.id not in ignored else ())
     ]
-    fact_workloads = []
+    workloads = []
     for fact, requirements_of_fact in sorted(by_fact.items()):
         fact_workload = statistician.collect_workload(
             fact, requirements_of_fact, [part for part in defined if part.part.fact == fact]
         )
         if fact_workload is not None:
-            fact_workloads.append(fact_workload)
-    return fact_workloads
+            workloads.append(fact_workload)
+    return workloads
 
 
-def _make_allowance(fact_workloads: Sequence[FactWorkload], settings: Settings, request: RecommendRequest) -> Allowance:
+def _make_allowance(workloads: Sequence[FactWorkload], settings: Settings, request: RecommendRequest) -> Allowance:
     """The budget. It is in bytes where the request says so, or where the request says nothing and the settings do."""
-    in_rows = sum(fact_workload.space.fact_rows for fact_workload in fact_workloads)
+    in_rows = sum(fact_workload.space.fact_rows for fact_workload in workloads)
     budget_bytes = (
         settings.demand_bytes if request.budget_bytes is None and request.percent is None else request.budget_bytes
     )
@@ -386,7 +387,7 @@ def _make_allowance(fact_workloads: Sequence[FactWorkload], settings: Settings, 
     counts = request.origin is DefinitionOrigin.DEMAND_DEFINED
     return Allowance(
         size=float(budget_bytes) if budget_bytes else in_rows * percent / 100,
-        spent=sum(sum(fact_workload.spent(in_bytes=bool(budget_bytes)).values()) for fact_workload in fact_workloads)
+        spent=sum(sum(fact_workload.spent(in_bytes=bool(budget_bytes)).values()) for fact_workload in workloads)
         if counts
         else 0.0,
         count=settings.demand_number if request.most is None else request.most,
@@ -402,22 +403,22 @@ def _table_bytes(session: WarehouseSession, workspace: Workspace, model_id: str)
 
 
 def _advise_with_counts(
-    fact_workloads: Sequence[FactWorkload],
+    workloads: Sequence[FactWorkload],
     statistician: Statistician,
     settings: Settings,
     budget: Budget,
     builds: float,
 ) -> Advice:
     """Advice for which all chosen grains were counted."""
-    advice = advise(fact_workloads, settings, budget=budget, builds=builds)
+    advice = advise(workloads, settings, budget=budget, builds=builds)
     for _ in range(_MOST_ROUNDS):
         if not advice.to_measure:
             break
-        for fact_workload in fact_workloads:
+        for fact_workload in workloads:
             fact_workload.space.learn(
                 statistician.measure(part for part in advice.to_measure if part.fact == fact_workload.fact)
             )
-        advice = advise(fact_workloads, settings, budget=budget, builds=builds)
+        advice = advise(workloads, settings, budget=budget, builds=builds)
     return advice
 
 

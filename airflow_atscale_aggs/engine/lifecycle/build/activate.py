@@ -100,7 +100,7 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
     problems = switch(workspace, batch.model_id, [*drop_tasks, *tasks], patience=patience)
     notes = _describe_problems(problems)
     is_pending = any((task.schema, task.view) in problems for task in tasks)
-    workspace.registry.views_switched(batch.id, notes, is_pending=is_pending)
+    workspace.registry.record_view_switch(batch.id, notes, is_pending=is_pending)
     return notes
 
 

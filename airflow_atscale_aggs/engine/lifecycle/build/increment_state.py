@@ -162,7 +162,7 @@ def _with_checksums(
     if decision.full_reason or not aggregate_prospect.kept:
         columns_of_fact = {
             column
-            for dataset, column in columns_read(aggregate_prospect.part, aggregate_prospect.column)
+            for dataset, column in columns_of_part(aggregate_prospect.part, aggregate_prospect.column)
             if dataset == aggregate_prospect.part.fact
         }
         columns = checksum_columns(
@@ -245,7 +245,7 @@ def _states(
         incremental = datasets[candidate.part.fact].incremental if candidate.part.fact in datasets else None
         if incremental is None:
             continue
-        columns = columns_read(candidate.part, incremental.column)
+        columns = columns_of_part(candidate.part, incremental.column)
         try:
             for dataset, column in columns:
                 sources[dataset].column(column, "")

@@ -52,7 +52,7 @@ def source_states(
     Raises:
         DefinitionError: a table is not there.
     """
-    columns_by_part = {key: columns_read(part.part, part.indicator) for key, part in parts.items()}
+    columns_by_part = {key: columns_of_part(part.part, part.indicator) for key, part in parts.items()}
     by_dataset: dict[str, set[str]] = {}
     for dataset, column in frozenset().union(*columns_by_part.values()):
         by_dataset.setdefault(dataset, set()).add(column)
@@ -68,7 +68,9 @@ def source_states(
             columns={
                 **{dataset: relation_kind(sources[dataset], descriptions) for dataset, _ in sorted(columns)},
                 **{
-                    f"{dataset}.{column}": described(sources[dataset], column, descriptions, types_by_dataset[dataset])
+                    f"{dataset}.{column}": describe_column(
+                        sources[dataset], column, descriptions, types_by_dataset[dataset]
+                    )
                     for dataset, column in sorted(columns)
                 },
             },

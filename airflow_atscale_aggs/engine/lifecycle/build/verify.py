@@ -190,7 +190,7 @@ class _Run:
         settings = (
             {} if surroundings is None else {setting: surroundings.settings.get(setting, "") for setting in needed}
         )
-        with self._session.under(settings), self._session.snapshot() as is_snapshot:
+        with self._session.apply_settings(settings), self._session.snapshot() as is_snapshot:
             return compare(self._session, self._comparison(instance, verification, is_snapshot=is_snapshot))
 
     def _comparison(self, instance: InstanceRecord, verification: Verification, *, is_snapshot: bool) -> Comparison:

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.model.datasets import Dataset, PhysicalTables, table_key
 from airflow_atscale_aggs.engine.model.semantic_model import Attribute, SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList, ModelIssue
-from airflow_atscale_aggs.engine.sql.column_types import why_not_measured
+from airflow_atscale_aggs.engine.sql.column_types import explain_unmeasurable
 
 
 def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
@@ -28,7 +28,7 @@ def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
             if missing:
                 message = f"{use.who} uses column `{use.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
                 issues.warning(use.where, "missing-column", message)
-            reason = why_not_measured(use.method, kind, checked.dialect.unmeasured)
+            reason = explain_unmeasurable(use.method, kind, checked.dialect.unmeasured)
             if reason:
                 message = (
                     f"{use.who} measures column `{use.column}` of dataset `{dataset.name}`, but {reason}; it is refused"

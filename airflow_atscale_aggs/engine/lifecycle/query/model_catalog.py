@@ -132,7 +132,7 @@ class ModelCatalog:
             kind = types.get(column.casefold())
             if text is not None and kind is not None:
                 value = exp.Cast(this=value, to=exp.DataType(this=exp.DType.USERDEFINED, kind=kind))
-            ours.select(named(value, column), copy=False)
+            ours.select(alias_as(value, column), copy=False)
         if MODEL_VIEWS[key].shown is Shown.SCHEMA:
             ours.where(_is_new_schema(), copy=False)
         return exp.Union(this=own, expression=ours, distinct=False)

@@ -47,7 +47,7 @@ def _type_of_attribute(attribute: GrainAttribute, snapshot: ModelSnapshot) -> Sq
 def _type_of_column(dataset: str, column: str, snapshot: ModelSnapshot) -> SqlType:
     """The type of a column; unknown where the table is gone, since an aggregate may answer all the same."""
     try:
-        return type_named(snapshot.sources[dataset].data_type(column))
+        return find_type(snapshot.sources[dataset].data_type(column))
     except DefinitionError:
         return UNKNOWN
 

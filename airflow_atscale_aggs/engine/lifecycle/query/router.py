@@ -299,11 +299,11 @@ class QueryRouter:
             session_settings = session.dialect.session_settings
             is_ours = session_settings is not None and "\\" in plan.sql and plan.sql != plan.asked.sql
             with (
-                session.under(session_settings.literals)
+                session.apply_settings(session_settings.literals)
                 if session_settings is not None and is_ours
                 else contextlib.nullcontext()
             ):
-                names, rows = session.fetch_named(plan.sql)
+                names, rows = session.fetch_with_names(plan.sql)
         return tuple(plan.full_names.get(column, column) for column in names), rows
 
 
