@@ -51,6 +51,7 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
         (errors.BatchEndedError("Q2", "b", "done"), False),
         (errors.ImportRefusedError("a.json", "it is damaged", "Export it again."), False),
         (errors.InstanceNeededError("i", "Q2", "it serves", "retire its definition first"), False),
+        (errors.ViewStaysError("agg_retail_city", "a table has its name; rename the table"), False),
         (errors.SchemaOwnedError("aggs", "the registry at x writes there"), False),
         (errors.ModelRetiredError("sales"), False),
     )
