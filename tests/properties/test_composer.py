@@ -132,7 +132,7 @@ class _Verifier:
             aggregate=name,
             verification=self.composer.verification(part, table(name), groups),
             level=level,
-            known=None,
+            earlier_totals=None,
             is_derived=False,
             is_snapshot=True,
         )
