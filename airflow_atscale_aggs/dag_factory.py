@@ -35,9 +35,9 @@ def batch_build_dag(
 ) -> DAG:
     """The DAG that builds all aggregates of a model: one visible, retryable, clearable task per aggregate.
 
-    Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form; one run at a time, and runs that
-    were asked for while one was under way become one further batch. An activation updates the asset ``aggregates_of_<model>`` and one asset per
-    aggregate (`airflow_atscale_aggs.assets.activated`).
+    Its runs take ``build_type``, ``max_concurrent_builds`` and ``aggregates`` from a form; one run at a time, and runs
+    that were asked for while one was under way become one further batch. An activation updates the asset
+    ``aggregates_of_<model>`` and one asset per aggregate (`airflow_atscale_aggs.assets.activated`).
 
     Args:
         model: name or id of the model.
@@ -83,10 +83,13 @@ def maintenance_dag(
     tags: Sequence[str] = ("aggregates",),
     **dag_options: Any,
 ) -> DAG:
-    """The DAG that keeps a model's aggregates worth their place: evaluate, recommend, supersede, prune, sweep, build, report.
+    """The DAG that keeps a model's aggregates worth their place.
+
+    Evaluate, recommend, supersede, prune, sweep, build, report.
 
     Its runs take ``dry_run`` from a form: then every step only tells what it would do. The setting
-    ``aggregates.maintenance.autonomy`` says how much it may do on its own: ``suggest``, ``define``, ``define and build``.
+    ``aggregates.maintenance.autonomy`` says how much it may do on its own: ``suggest``, ``define``, ``define and
+    build``.
 
     Args:
         model: name or id of the model.

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
 _TRIES = 30
-"""Retries of a build task. The engine's own limits end it earlier; interruptions, which do not count there, use these."""
+"""Retries of a build task.
+
+The engine's own limits end it earlier; interruptions, which do not count there, use these.
+"""
 
 
 def add_batch_build_tasks(

@@ -1,9 +1,11 @@
-"""Measures the advisor: the quality of its choices, its speed, and the accuracy of its sizes. See `replay.py` for drift.
+"""Measures the advisor: the quality of its choices, its speed, and the accuracy of its sizes. See `replay.py` for
+drift.
 
     python benchmarks/advising.py choose        a Zipf log against plain greedy (HRU) and the exact optimum (HiGHS)
     python benchmarks/advising.py scale         seconds for lattices of 1,000, 10,000 and 100,000 nodes
     python benchmarks/advising.py counts --rows 20000000     30 group counts in one scan against exact ones, DuckDB
-    python benchmarks/advising.py fresh --rows 1000000       what prediction alone answers of 300 dashboards, without history
+    python benchmarks/advising.py fresh --rows 1000000       what prediction alone answers of 300 dashboards, without
+    history
 
 `choose` and `scale` know the number of groups of every grain by formula; `counts` and `fresh` ask a real warehouse.
 """
@@ -145,7 +147,8 @@ def choose(seeds: int, power: float) -> None:
         "a choice may cost as little as its optimum and no less: where opt/HRU is above a goal, nobody reaches the goal"
     )
     print(
-        "seed budget  n   HRU  greedy  ours   opt  ours/opt ours/HRU opt/HRU  seconds (opt)   hits train/test  test ours/opt"
+        "seed budget  n   HRU  greedy  ours   opt  ours/opt ours/HRU opt/HRU  seconds (opt)   hits train/test  test "
+        "ours/opt"
     )
     ratios: list[float] = []
     for seed in range(1, seeds + 1):
@@ -178,8 +181,10 @@ def choose(seeds: int, power: float) -> None:
             ]
             ratios.append(problem.cost(ours) / min(problem.cost(best), problem.cost(ours)))
             print(
-                f"{seed:4} {share:5.0%} {count:4} {left_plain:5.1f} {cost_left[0]:6.1f} {cost_left[1]:6.2f} {cost_left[2]:6.2f} "
-                f"{cost_left[1] / cost_left[2]:8.4f} {cost_left[1] / left_plain:8.2f} {cost_left[2] / left_plain:7.2f} {took:8.2f} ({took_best:5.1f})"
+                f"{seed:4} {share:5.0%} {count:4} {left_plain:5.1f} {cost_left[0]:6.1f} {cost_left[1]:6.2f} "
+                f"{cost_left[2]:6.2f} "
+                f"{cost_left[1] / cost_left[2]:8.4f} {cost_left[1] / left_plain:8.2f} {cost_left[2] / left_plain:7.2f} "
+                f"{took:8.2f} ({took_best:5.1f})"
                 f"   {hits[0]:6.1%} / {hits[1]:6.1%}  {unseen.cost(ours) / unseen.cost(best):8.3f}"
                 f"   bound {100 * bound / problem.cost_of_nothing:.2f}",
                 flush=True,
@@ -258,7 +263,8 @@ def counts(rows: int) -> None:
             took_exact = time.perf_counter() - begun
         errors.sort()
         print(
-            f"{len(parts)} grains of {rows:,} rows: {asked.scans} scan, {took:.1f} s; exact, one by one: {took_exact:.1f} s "
+            f"{len(parts)} grains of {rows:,} rows: {asked.scans} scan, {took:.1f} s; exact, one by one: "
+            f"{took_exact:.1f} s "
             f"({took_exact / took:.1f}x); error median {errors[len(errors) // 2]:.1%}, "
             f"p90 {errors[int(len(errors) * 0.9)]:.1%}, max {errors[-1]:.1%}"
         )

@@ -3,7 +3,8 @@
     python benchmarks/airflow_tasks.py --count 30
 
 Figures are (last end - first start) / number of mapped task instances, one at a time, median of the repeats. Goal: a
-ratio of at most 1.3. The aggregates are trivial, so what is measured is Airflow, the imports of the task and the engine.
+ratio of at most 1.3. The aggregates are trivial, so what is measured is Airflow, the imports of the task and the
+engine.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def main() -> None:
                     times.extend([took] if number else [])
     empty, build = (statistics.median(seconds[dag_id]) for dag_id in ("empty", "build"))
     print(
-        f"{chosen.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio {build / empty:.2f}"
+        f"{chosen.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio "
+        f"{build / empty:.2f}"
     )
 
 

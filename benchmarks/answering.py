@@ -1,10 +1,11 @@
 """Runs queries on facts and on aggregates in one run: hits, the speed-up of each query, the geometric mean.
 
     python benchmarks/answering.py ssb --rows 1500000 --engine duckdb postgres       13 queries, plain SQL on the tables
-    python benchmarks/answering.py tpcds --scale 0.2 --engine duckdb postgres        queries on the model of dags/models/retail
+    python benchmarks/answering.py tpcds --scale 0.2 --engine duckdb postgres        queries on the model of
+    dags/models/retail
 
-Each time is the best of three. Every answer from an aggregate is compared with that from the facts. PostgreSQL is `--postgres URL`
-(an empty database) or started from the wheel. Only the ratios matter.
+Each time is the best of three. Every answer from an aggregate is compared with that from the facts. PostgreSQL is
+`--postgres URL` (an empty database) or started from the wheel. Only the ratios matter.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
         source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources) or "as it stands"
         alike = "" if is_same else "  ANSWERS DIFFER"
         print(
-            f"{name[:34]:34} {took[False] * 1e3:9.1f} ms {took[True] * 1e3:9.1f} ms {ratios[-1][0]:7.1f}x  {source}{alike}"
+            f"{name[:34]:34} {took[False] * 1e3:9.1f} ms {took[True] * 1e3:9.1f} ms {ratios[-1][0]:7.1f}x  "
+            f"{source}{alike}"
         )
     print(
         f"hits {hits} of {len(queries)}; geometric mean "

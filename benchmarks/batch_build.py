@@ -3,7 +3,8 @@
     python benchmarks/batch_build.py overhead --scale 1        whole `build` / the same statements run directly
     python benchmarks/batch_build.py trivial --counts 30 300   per aggregate, beside bare SQL and dbt-duckdb
     python benchmarks/batch_build.py lattice --rows 20000000   derived from others / all from the facts
-    python benchmarks/batch_build.py lattice --rows 6000000 --without-largest 4 --postgres postgresql+psycopg://…  (an empty database)
+    python benchmarks/batch_build.py lattice --rows 6000000 --without-largest 4 --postgres postgresql+psycopg://…  (an
+    empty database)
 
 Both sides run in one go on one machine; read the ratios, not the seconds. DuckDB runs on one thread.
 """
@@ -171,7 +172,8 @@ def overhead(scale: str, repeat: int) -> None:
             bares.append(_bare(bench, statements))
         build, bare = statistics.median(builds[1:]), statistics.median(bares)
         print(
-            f"TPC-DS at scale {scale}, {len(statements)} aggregates: build {build:.2f} s, bare SQL {bare:.2f} s, ratio {build / bare:.3f}"
+            f"TPC-DS at scale {scale}, {len(statements)} aggregates: build {build:.2f} s, bare SQL {bare:.2f} s, ratio "
+            f"{build / bare:.3f}"
         )
 
 
@@ -218,7 +220,8 @@ def _dbt(bench: Bench, statements: list[str], repeat: int) -> float:
         "name: bench\nversion: '1.0'\nprofile: bench\nmodels:\n  +materialized: table\n"
     )
     (project / "profiles.yml").write_text(
-        f"bench:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: {bench.warehouse_file}\n      threads: 1\n      settings: {{threads: 1}}\n"
+        f"bench:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: {bench.warehouse_file}\n      "
+        f"threads: 1\n      settings: {{threads: 1}}\n"
     )
     names = [re.findall(r'"(bare_\w+)"', statement)[0] for statement in statements]
     for name, statement in zip(names, statements, strict=True):
@@ -242,7 +245,10 @@ def _dbt_python() -> Path:
 
 
 def lattice(rows: int, repeat: int, postgres: str, largest_dropped: int) -> None:
-    """Build-from-existing against all from the facts. Goal: derivable part 10x on DuckDB, 7x on PostgreSQL; whole 1.8x."""
+    """Build-from-existing against all from the facts.
+
+    Goal: derivable part 10x on DuckDB, 7x on PostgreSQL; whole 1.8x.
+    """
     with _bench(rows, without_largest(largest_dropped), postgres) as bench:
         wholes: dict[str, list[float]] = {"true": [], "false": []}
         parts: dict[str, dict[str, float]] = {}
@@ -263,7 +269,8 @@ def lattice(rows: int, repeat: int, postgres: str, largest_dropped: int) -> None
             print(f"  {label:15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x")
         slow, fast = statistics.median(wholes["false"]), statistics.median(wholes["true"])
         print(
-            f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio {slow / fast:.2f}x"
+            f"  {'whole process':15} from facts {slow:7.2f} s, build-from-existing {fast:7.2f} s, ratio "
+            f"{slow / fast:.2f}x"
         )
 
 

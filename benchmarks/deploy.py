@@ -2,9 +2,9 @@
 
     python benchmarks/deploy.py [FOLDER]       default: the retail model of the examples
 
-Both sides in one process, median of the repeats. Goal for a model of 155 files: at most 3. Opening the warehouse, which is
-asked for the types of join columns, is printed separately: it is not the engine's work, and DuckDB takes as long for an
-empty file.
+Both sides in one process, median of the repeats. Goal for a model of 155 files: at most 3. Opening the warehouse, which
+is asked for the types of join columns, is printed separately: it is not the engine's work, and DuckDB takes as long for
+an empty file.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> None:
         deploy_once()
     parsed, deployed, opened = statistics.median(parses), statistics.median(deploys[1:]), statistics.median(opens[1:])
     print(
-        f"{len(files)} files: libyaml {1000 * parsed:.0f} ms, deploy {1000 * deployed:.0f} ms, ratio {deployed / parsed:.2f}; "
+        f"{len(files)} files: libyaml {1000 * parsed:.0f} ms, deploy {1000 * deployed:.0f} ms, ratio "
+        f"{deployed / parsed:.2f}; "
         f"opening the warehouse {1000 * opened:.0f} ms"
     )
 

@@ -1,11 +1,13 @@
-"""Compares incremental rebuilds with full ones, REFRESH MATERIALIZED VIEW and dbt; and queries over 1, 10 and 50 segments.
+"""Compares incremental rebuilds with full ones, REFRESH MATERIALIZED VIEW and dbt; and queries over 1, 10 and 50
+segments.
 
     python benchmarks/incremental.py                      10 million rows on DuckDB, beside a dbt incremental model
     python benchmarks/incremental.py --postgres           on a PostgreSQL that the tests' wheel brings, beside REFRESH
     python benchmarks/incremental.py --rows 1000000       smaller
 
-All sides run in turn on one machine; read the ratios, not the seconds. Seconds of an aggregate are those of its attempt, the
-comparison with its facts included; what a batch costs beside (plan, lookup of the indicator, registry) is told apart.
+All sides run in turn on one machine; read the ratios, not the seconds. Seconds of an aggregate are those of its
+attempt, the comparison with its facts included; what a batch costs beside (plan, lookup of the indicator, registry) is
+told apart.
 Goals: an increment at most 1.5 x delta x full + 50 ms; a view over 10 segments at most 1.4 x one over 1.
 """
 
@@ -113,11 +115,13 @@ def _make(connection: Any, rows: int, step: float) -> None:
     create_star(connection, rows)
     connection.execute("ALTER TABLE sales RENAME TO plain")
     connection.execute(
-        f"CREATE TABLE sales AS SELECT *, {_START} + to_microseconds(CAST(rowid * {step * 1e6!r} AS BIGINT)) AS loaded_at "
+        f"CREATE TABLE sales AS SELECT *, {_START} + to_microseconds(CAST(rowid * {step * 1e6!r} AS BIGINT)) AS "
+        "loaded_at "
         "FROM plain ORDER BY rowid"
     )
     connection.execute(
-        f"CREATE TABLE newest AS SELECT row_number() OVER () - 1 AS number, plain.* FROM plain WHERE rowid >= {rows - 1000}"
+        "CREATE TABLE newest AS SELECT row_number() OVER () - 1 AS number, plain.* FROM plain WHERE rowid >= "
+        f"{rows - 1000}"
     )
     connection.execute("DROP TABLE plain")
 
@@ -186,7 +190,8 @@ def increments(bench: Bench, folder: Path, repeat: int, *, with_dbt: bool) -> No
         part, full = (statistics.median(batch_seconds for _, batch_seconds in runs) for runs in (parts, fulls))
         beside = statistics.median(batch_seconds - sum(seconds.values()) for seconds, batch_seconds in parts)
         print(
-            f"  {'whole batch':26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; {beside:.3f} s of it beside"
+            f"  {'whole batch':26} full {full:7.3f} s, increment {part:7.3f} s: {full / part:6.1f}x; {beside:.3f} s of "
+            "it beside"
         )
         for name, seconds in others.items():
             print(f"  {name:26} {statistics.median(seconds):7.3f} s")
@@ -202,7 +207,8 @@ def counting(bench: Bench) -> None:
         seconds_beside[value] = batch_seconds - sum(seconds.values())
     bench.set("aggregate.incrementalUpdate.countLateRows.enabled", "true")
     print(
-        f"beside the aggregates: {seconds_beside['true']:.3f} s with late rows counted, {seconds_beside['false']:.3f} s without"
+        f"beside the aggregates: {seconds_beside['true']:.3f} s with late rows counted, {seconds_beside['false']:.3f} "
+        "s without"
     )
 
 
@@ -299,7 +305,8 @@ def _dbt_project(bench: Bench, folder: Path) -> Path:
         "      settings: {threads: 1}\n"
     )
     newest = (
-        "{% if is_incremental() %} WHERE loaded_at >= (SELECT COALESCE(MAX(newest), TIMESTAMP '2000-01-01') FROM {{ this }}) "
+        "{% if is_incremental() %} WHERE loaded_at >= (SELECT COALESCE(MAX(newest), TIMESTAMP '2000-01-01') FROM {{ "
+        "this }}) "
         "{% endif %} GROUP BY"
     )
     select = _select(bench).replace("SELECT ", 'SELECT date_trunc(\'day\', MAX("sales"."loaded_at")) AS newest, ', 1)

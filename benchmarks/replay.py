@@ -4,9 +4,10 @@
     python benchmarks/replay.py ssb              a star shaped like the Star Schema Benchmark's
     python benchmarks/replay.py star             the star of the other benchmarks
 
-Each week dashboards, the popular ones most (Zipf), send queries that are answered and logged at simulated times; then the
-maintenance runs as it does in production: evaluate, supersede, recommend --apply, prune, build. A tenth of the dashboards is replaced
-every week. The models' own aggregates are left out, so that the first week has nothing. No setting is changed.
+Each week dashboards, the popular ones most (Zipf), send queries that are answered and logged at simulated times; then
+the maintenance runs as it does in production: evaluate, supersede, recommend --apply, prune, build. A tenth of the
+dashboards is replaced every week. The models' own aggregates are left out, so that the first week has nothing. No
+setting is changed.
 
     hits        queries that were answered from aggregates alone
     cost left   rows that the queries read, in percent of what they would read from the facts
@@ -68,7 +69,9 @@ class Clock:
 
 
 class Dashboards:
-    """Draws queries on a model: one fact, one to three attributes of different roles, coarse levels more often, often a filter."""
+    """Draws queries on a model: one fact, one to three attributes of different roles, coarse levels more often, often a
+    filter.
+    """
 
     def __init__(self, workspace: Workspace, snapshot: ModelSnapshot, draw: random.Random) -> None:
         self._workspace, self._snapshot, self._draw = workspace, snapshot, draw
@@ -153,7 +156,8 @@ class Replay:
             stored = sum(instance.rows or 0 for instance in self._workspace.registry.active_instances(self._id))
             print(
                 f"{week:4} {week_cost.hits / queries:6.1%} {cost_left:10.2%} {best:7.2%} {cost_left / best:6.2f} "
-                f"{week_cost.on_facts - week_cost.read:12,} {len(after):12} {len(after - before):6} {len(before - after):5} "
+                f"{week_cost.on_facts - week_cost.read:12,} {len(after):12} {len(after - before):6} "
+                f"{len(before - after):5} "
                 f"{stored / fact_rows:12.1%} {time.perf_counter() - begun:8.1f}",
                 flush=True,
             )

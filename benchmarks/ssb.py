@@ -1,4 +1,6 @@
-"""A star like that of the Star Schema Benchmark (O'Neil et al., 2009): synthetic data, 13 queries, a model with aggregates."""
+"""A star like that of the Star Schema Benchmark (O'Neil et al., 2009): synthetic data, 13 queries, a model with
+aggregates.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ _SETUP = (
 
 _BY_DATE = "FROM lineorder JOIN dates ON lo_orderdate = d_datekey"
 _Q2 = (
-    "SELECT SUM(lo_revenue) AS revenue, d_year, p_brand1 FROM lineorder, dates, part, supplier WHERE lo_orderdate = d_datekey "
+    "SELECT SUM(lo_revenue) AS revenue, d_year, p_brand1 FROM lineorder, dates, part, supplier WHERE lo_orderdate = "
+    "d_datekey "
     "AND lo_partkey = p_partkey AND lo_suppkey = s_suppkey AND {0} GROUP BY d_year, p_brand1 ORDER BY d_year, p_brand1"
 )
 _Q3 = (
@@ -47,7 +50,8 @@ _Q3 = (
 )
 _Q4 = (
     "SELECT {0}, SUM(lo_revenue - lo_supplycost) AS profit FROM dates, customer, supplier, part, lineorder "
-    "WHERE lo_custkey = c_custkey AND lo_suppkey = s_suppkey AND lo_partkey = p_partkey AND lo_orderdate = d_datekey AND {1} "
+    "WHERE lo_custkey = c_custkey AND lo_suppkey = s_suppkey AND lo_partkey = p_partkey AND lo_orderdate = d_datekey "
+    "AND {1} "
     "GROUP BY {0} ORDER BY {0}"
 )
 _TWO_CITIES = "c_city IN ('NATION 1.1', 'NATION 1.6') AND s_city IN ('NATION 1.1', 'NATION 1.6')"
@@ -75,7 +79,8 @@ QUERIES: dict[str, str] = {
     ),
     "Q4.2": _Q4.format(
         "d_year, s_nation, p_category",
-        "c_region = 'AMERICA' AND s_region = 'AMERICA' AND d_year IN (1997, 1998) AND (p_mfgr = 'MFGR#1' OR p_mfgr = 'MFGR#2')",
+        "c_region = 'AMERICA' AND s_region = 'AMERICA' AND d_year IN (1997, 1998) AND (p_mfgr = 'MFGR#1' OR p_mfgr = "
+        "'MFGR#2')",
     ),
     "Q4.3": _Q4.format(
         "d_year, s_city, p_brand1", "s_nation = 'UNITED STATES' AND d_year IN (1997, 1998) AND p_category = 'MFGR#14'"
@@ -104,8 +109,10 @@ _AGGREGATES = {
 }
 """Coarser levels stand beside finer ones: they add no groups, and nothing is joined back to large dimensions.
 
-Q4.3 joins customers without using them; `q4 brands` stores their coarsest level so that it knows which facts have one. Places
-lie in 50 cities here: with the 250 of the original, `q3 months` and `q4 brands` would have about as many groups as facts.
+Q4.3 joins customers without using them; `q4 brands` stores their coarsest level so that it knows which facts have one.
+Places
+lie in 50 cities here: with the 250 of the original, `q3 months` and `q4 brands` would have about as many groups as
+facts.
 """
 
 _METRICS = {"Discounted": "lo_discounted", "Revenue": "lo_revenue", "Profit": "lo_profit"}

@@ -5,9 +5,9 @@
 
 Without a URL, a PostgreSQL server is started from the tests' wheel.
 
-The model is the example model `retail`; the definitions are distinct grains of up to six attributes with random metrics. Each
-figure is the best of the repetitions. Each import goes into a fresh registry, the second import into the same one. The
-processor's time stands in brackets; other work on the machine does not change it much.
+The model is the example model `retail`; the definitions are distinct grains of up to six attributes with random
+metrics. Each figure is the best of the repetitions. Each import goes into a fresh registry, the second import into the
+same one. The processor's time stands in brackets; other work on the machine does not change it much.
 """
 
 from __future__ import annotations

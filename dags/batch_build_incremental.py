@@ -1,7 +1,7 @@
 """Every hour what is new, every Sunday everything anew: two DAGs on one model, which wait for each other.
 
-Instead of the second one, the setting ``aggregate.incrementalUpdate.fullRebuildAfterDays`` makes an hourly run a full one
-when its time has come.
+Instead of the second one, the setting ``aggregate.incrementalUpdate.fullRebuildAfterDays`` makes an hourly run a full
+one when its time has come.
 """
 
 from airflow_atscale_aggs.dag_factory import batch_build_dag

@@ -1,4 +1,7 @@
-"""On the system that learns (staging, say): what it has learnt goes to a path that the other system reads, every night."""
+"""On the system that learns (staging, say).
+
+What it has learnt goes to a path that the other system reads, every night.
+"""
 
 from airflow.sdk import DAG
 

@@ -1,4 +1,7 @@
-"""On the system that is promoted to (production, say): what is new in the file is defined and built. The same file again does nothing."""
+"""On the system that is promoted to (production, say): what is new in the file is defined and built.
+
+The same file again does nothing.
+"""
 
 from datetime import timedelta
 

@@ -1,4 +1,7 @@
-"""Builds the retail aggregates when the ETL's completion files of the day are there: a task of an ETL DAG that waits, deferred."""
+"""Builds the retail aggregates when the ETL's completion files of the day are there.
+
+A task of an ETL DAG that waits, deferred.
+"""
 
 from airflow.sdk import DAG
 

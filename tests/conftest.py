@@ -80,8 +80,8 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 def postgres_database(postgres_server: str) -> PostgresDatabase:
     """Makes an empty database of a given name for the length of a ``with`` block; the block gets its URL.
 
-    Some names are asked for by many tests, since models name their database. Runs that share a server wait for each other;
-    within one, a second block of a name would drop the database under the first, and is refused.
+    Some names are asked for by many tests, since models name their database. Runs that share a server wait for each
+    other; within one, a second block of a name would drop the database under the first, and is refused.
     """
     maintenance = urlsplit(postgres_server)._replace(scheme="postgresql").geturl()
     in_use: set[str] = set()

@@ -1,8 +1,8 @@
 """Finds out why and when a run was started. This decides whether an earlier batch answers it.
 
-Airflow makes one run of several asset events. Events that come while another run of the DAG is active are folded into the next
-run, and its ``run_after`` is the time of the first of them; the later ones are not even among the events that the run is told
-of (apache/airflow #56050). All of them are there when the run starts.
+Airflow makes one run of several asset events. Events that come while another run of the DAG is active are folded into
+the next run, and its ``run_after`` is the time of the first of them; the later ones are not even among the events that
+the run is told of (apache/airflow #56050). All of them are there when the run starts.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def moment_of_run(context: Context, *, began_at: datetime, is_first: bool) -> da
 def moment_of_newest_event(context: Context) -> datetime:
     """The moment of the newest event that a run was started for. An aggregate is fresh enough if it was built after it.
 
-    The start of its data interval, where it has one; else the newest of its ``run_after`` and of the events of its assets until
-    it started.
+    The start of its data interval, where it has one; else the newest of its ``run_after`` and of the events of its
+    assets until it started.
     """
     run = context["dag_run"]
     if run.data_interval_start is not None:

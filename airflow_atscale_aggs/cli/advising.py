@@ -71,8 +71,8 @@ def recommend(
 ) -> None:
     """Tell which aggregates a model should have, by what was asked of it: rows, saving, cost, reason.
 
-    Use it when queries go to the facts too often. It looks at the log of queries; on a new model, at a file of queries that
-    stand for it, or at the model's structure. The warehouse counts groups by sketches: a few scans of the facts.
+    Use it when queries go to the facts too often. It looks at the log of queries; on a new model, at a file of queries
+    that stand for it, or at the model's structure. The warehouse counts groups by sketches: a few scans of the facts.
     """
     from airflow_atscale_aggs.engine.lifecycle.advise.recommend import recommend as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now

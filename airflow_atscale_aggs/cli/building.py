@@ -61,7 +61,8 @@ def plan(
 ) -> None:
     """Show what a build would do: the ordered steps, the source of each, estimated rows. Builds nothing.
 
-    Use it before a build, to see what derives from what and what will not be built. Rows are sketched in the warehouse, one scan per fact table.
+    Use it before a build, to see what derives from what and what will not be built. Rows are sketched in the warehouse,
+    one scan per fact table.
     """
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
@@ -131,8 +132,9 @@ def build(
 ) -> int:
     """Build or rebuild all aggregates of a model, in one batch, and activate them together.
 
-    Use it after each load of the facts. What others derive from comes first. The old instances serve until all new ones are ready; if too many fail, they go
-    on serving and what was built stays staged for `--resume`. An interrupted batch is gone on with by the next build only when that would do the same; else it is closed, and the reason is told.
+    Use it after each load of the facts. What others derive from comes first. The old instances serve until all new ones
+    are ready; if too many fail, they go on serving and what was built stays staged for `--resume`. An interrupted batch
+    is gone on with by the next build only when that would do the same; else it is closed, and the reason is told.
     """
     from airflow_atscale_aggs.cli.interrupting import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
@@ -247,7 +249,10 @@ def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_
 
 
 def _print_plan(batch_plan: BatchPlan) -> None:
-    """Print one line per step. A column for the kind of build is shown only if some steps are increments or segments."""
+    """Print one line per step.
+
+    A column for the kind of build is shown only if some steps are increments or segments.
+    """
     with_kind = any(step.increment is not None for step in batch_plan.steps)
     rows = [
         (

@@ -1,4 +1,7 @@
-"""Finds registry and warehouse: by options before or after the verb, the environment, or files in the current folder."""
+"""Finds registry and warehouse.
+
+By options before or after the verb, the environment, or files in the current folder.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,14 @@ _OPTIONS = (
     click.option(
         "--registry",
         metavar="URL",
-        help=f"Our own memory: sqlite:///FILE or postgresql+psycopg://…  [env ATSCALE_AGGS_REGISTRY; {DEFAULT_REGISTRY}]",
+        help="Our own memory: sqlite:///FILE or postgresql+psycopg://…  "
+        f"[env ATSCALE_AGGS_REGISTRY; {DEFAULT_REGISTRY}]",
     ),
     click.option(
         "--warehouse",
         metavar="URL",
-        help=f"Where the facts are: duckdb:///FILE, postgresql+psycopg://…  [env ATSCALE_AGGS_WAREHOUSE; {DEFAULT_WAREHOUSE}]",
+        help="Where the facts are: duckdb:///FILE, postgresql+psycopg://…  "
+        f"[env ATSCALE_AGGS_WAREHOUSE; {DEFAULT_WAREHOUSE}]",
     ),
     click.option(
         "--schema",

@@ -31,9 +31,9 @@ def deploy(
     """Read a folder of SML, check it, register its models with their user-defined aggregates.
 
     Use it after every change of the model. The same content again changes nothing; an error in the SML leaves
-    everything as it was, and all errors are shown at once. The warehouse is asked for the types of its columns: joins that
-    it will refuse are told. Where the catalog says `build_speculative_aggs`, aggregates are defined that the model's structure
-    and statistics speak for.
+    everything as it was, and all errors are shown at once. The warehouse is asked for the types of its columns: joins
+    that it will refuse are told. Where the catalog says `build_speculative_aggs`, aggregates are defined that the
+    model's structure and statistics speak for.
     """
     from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -88,7 +88,8 @@ def _show_warnings(issues: tuple[ModelIssue, ...], *, verbose: bool) -> None:
     by_number = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
     for code, issues_of_kind in by_number[: _MOST_LINES - 1]:
         say(
-            f"warning: {len(issues_of_kind)} {code}, {'the first' if len(issues_of_kind) > 1 else 'namely'}: {issues_of_kind[0]}"
+            f"warning: {len(issues_of_kind)} {code}, {'the first' if len(issues_of_kind) > 1 else 'namely'}: "
+            f"{issues_of_kind[0]}"
         )
     say(f"warning: {len(issues)} warnings of {len(kinds)} kinds; --verbose shows all")
 

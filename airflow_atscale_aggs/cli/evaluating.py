@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def evaluate(ctx: click.Context, /, model: str, *, is_applied: bool, as_json: bool, **connection: str | None) -> None:
     """Judge each aggregate by its use, what it saved and what it cost; name those that could take another's place.
 
-    Use it to see what aggregates earn. Each judgement is kept. Seconds with a ~ are estimated; the others were measured, on queries that ran on
-    the facts as well. With --apply smaller ones give way to larger ones at the same grain, once those are Active.
+    Use it to see what aggregates earn. Each judgement is kept. Seconds with a ~ are estimated; the others were
+    measured, on queries that ran on the facts as well. With --apply smaller ones give way to larger ones at the same
+    grain, once those are Active.
     """
     from airflow_atscale_aggs.engine.lifecycle.retain.evaluate import evaluate as run
     from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede

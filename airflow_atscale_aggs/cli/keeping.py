@@ -1,4 +1,7 @@
-"""The verbs ``prune``, ``delete-instance``, ``block`` and ``unblock``: they take instances and aggregates out of use."""
+"""The verbs ``prune``, ``delete-instance``, ``block`` and ``unblock``.
+
+They take instances and aggregates out of use.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **connection: str | None) -> None:
     """Let the least used instances of system-defined aggregates go when there are too many of them.
 
-    Use it now and then, or let the maintenance DAG do it. Definitions and statistics stay, user-defined aggregates are never touched. Tables go with
-    `sweep`, after the drop delay.
+    Use it now and then, or let the maintenance DAG do it. Definitions and statistics stay, user-defined aggregates are
+    never touched. Tables go with `sweep`, after the drop delay.
     """
     from airflow_atscale_aggs.engine.lifecycle.retain.prune import prune as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -53,7 +56,8 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
             right=("rank", "uses"),
         )
     say(
-        f"{report.total} instances of system-defined aggregates; {report.desired} are desired, {report.excess} more tolerated."
+        f"{report.total} instances of system-defined aggregates; {report.desired} are desired, {report.excess} more "
+        "tolerated."
     )
     if not report.pruned:
         say("Nothing to prune.")
@@ -61,7 +65,8 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
         say(f"{len(report.pruned)} would go; nothing was changed.")
     else:
         say(
-            f"{len(report.pruned)} serve{'s' if len(report.pruned) == 1 else ''} no more; `atscale-aggs sweep` drops their tables from {when(report.drop_after)} on."
+            f"{len(report.pruned)} serve{'s' if len(report.pruned) == 1 else ''} no more; `atscale-aggs sweep` drops "
+            f"their tables from {when(report.drop_after)} on."
         )
 
 
@@ -72,8 +77,8 @@ def prune(ctx: click.Context, /, model: str, *, dry_run: bool, as_json: bool, **
 def delete_instance(ctx: click.Context, /, instance_id: str, **connection: str | None) -> None:
     """Let one instance go by hand: one of an aggregate that has left its model, or that is blocked.
 
-    Use it for what `definitions` says has stayed: instances of user-defined aggregates go no other way. The table goes with `sweep`,
-    after the drop delay.
+    Use it for what `definitions` says has stayed: instances of user-defined aggregates go no other way. The table goes
+    with `sweep`, after the drop delay.
     """
     from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that move a terminal's cursor, change its state, or change the direction of text, except tabs and line ends."""
+"""Characters that move a terminal's cursor, change its state, or change the direction of text, except tabs and line
+ends.
+"""
 
 
 def visible(text: str) -> str:

@@ -89,8 +89,9 @@ def query(
 ) -> None:
     """Answer a query on a model: FROM names the model, columns are its attributes and metrics.
 
-    Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on standard error.
-    Plain SQL on the warehouse's tables is run as it stands, or on an aggregate where that is proven to be the same.
+    Use it to read a model as one flat table. The answer is that of the facts, sooner. Where it came from is said on
+    standard error. Plain SQL on the warehouse's tables is run as it stands, or on an aggregate where that is proven to
+    be the same.
     """
     from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 
@@ -136,7 +137,8 @@ def explain(
 ) -> None:
     """Show what would answer a query: the source and SQL of each part, and why every other aggregate would not.
 
-    Use it when an aggregate is not used: the nearest one comes first, with the smallest change that would make it match. Runs no query.
+    Use it when an aggregate is not used: the nearest one comes first, with the smallest change that would make it
+    match. Runs no query.
     """
     from airflow_atscale_aggs.engine.lifecycle.query.router import explain as explain_query
 

@@ -65,8 +65,8 @@ def definitions(
 ) -> None:
     """List aggregate definitions: what should be aggregated, at which grain.
 
-    Use it after `deploy`, to see what a build will make. It also tells which instances have stayed of user-defined aggregates that
-    left the model.
+    Use it after `deploy`, to see what a build will make. It also tells which instances have stayed of user-defined
+    aggregates that left the model.
     """
     with workspace(ctx, connection) as place:
         chosen = [place.registry.model(model)] if model else place.registry.models()
@@ -142,7 +142,8 @@ def instances(
     for instance in records:
         if instance.id in missing:
             say(
-                f"`{instance.step.aggregate}` is active and cannot answer: {describe_missing_tables(missing[instance.id])}."
+                f"`{instance.step.aggregate}` is active and cannot answer: "
+                f"{describe_missing_tables(missing[instance.id])}."
             )
     if unknown:
         say(f"Whether the tables are there is not known: {unknown}")

@@ -23,8 +23,9 @@ def retire(
 ) -> None:
     """Let a model go that was renamed or removed: its aggregates serve no more, its tables go with `sweep`.
 
-    Use it when `models` lists a model that no folder holds any more. Definitions and statistics are kept; deploying the model again brings
-    them back. A stable view that somebody's own view reads stays, and is named. Without a terminal and without --yes it only lists.
+    Use it when `models` lists a model that no folder holds any more. Definitions and statistics are kept; deploying the
+    model again brings them back. A stable view that somebody's own view reads stays, and is named. Without a terminal
+    and without --yes it only lists.
     """
     from airflow_atscale_aggs.engine.lifecycle.retain.retire import retire as run
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -36,7 +37,10 @@ def retire(
             print_table(("table", "view"), list(zip(report.tables, report.views, strict=True)))
         is_wanted = yes or (not as_json and sys.stdin.isatty())
         if is_wanted and not dry_run:
-            question = f"Retire model `{report.model}` with {len(report.aggregates)} aggregates, {len(report.tables)} of them in use?"
+            question = (
+                f"Retire model `{report.model}` with {len(report.aggregates)} aggregates, "
+                f"{len(report.tables)} of them in use?"
+            )
             if not yes and not click.confirm(question, err=True):
                 say("Nothing was changed.")
                 return
@@ -48,7 +52,8 @@ def retire(
         print_json({name: getattr(report, name) for name in names})
     elif report.dry_run:
         say(
-            f"Model `{report.model}` has {len(report.aggregates)} aggregates, {len(report.tables)} of them in use; nothing was "
+            f"Model `{report.model}` has {len(report.aggregates)} aggregates, {len(report.tables)} of them in use; "
+            "nothing was "
             f"changed{'' if dry_run else ' (--yes retires it)'}."
         )
     else:
@@ -68,8 +73,9 @@ def retire(
 def adopt(ctx: click.Context, /, *, yes: bool, as_json: bool, **connection: str | None) -> None:
     """Take over an aggregate schema that another registry, or a copy of this one, has written into.
 
-    Use it when that registry is gone, or was put back from a backup. Nothing is dropped: builds of this registry make tables of their own and
-    switch the stable views of the same names; `sweep` offers what is left. The other registry is refused from then on.
+    Use it when that registry is gone, or was put back from a backup. Nothing is dropped: builds of this registry make
+    tables of their own and switch the stable views of the same names; `sweep` offers what is left. The other registry
+    is refused from then on.
     """
     from airflow_atscale_aggs.engine.lifecycle.schema_ownership import adopt_schema, schema_mark
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
@@ -92,5 +98,6 @@ def adopt(ctx: click.Context, /, *, yes: bool, as_json: bool, **connection: str 
         print_json({"schema": schema, "before": before, "adopted": is_wanted})
     else:
         say(
-            f"{whose} {'This registry has taken it over.' if is_wanted else 'Nothing was changed (--yes takes it over).'}"
+            f"{whose} "
+            f"{'This registry has taken it over.' if is_wanted else 'Nothing was changed (--yes takes it over).'}"
         )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--unknown",
     type=click.Choice(["adopt", "drop"]),
-    help="What to do, with --yes, with tables of ours that no registry knows: leave them alone from now on, or drop them.",
+    help="What to do, with --yes, with tables of ours that no registry knows: "
+    "leave them alone from now on, or drop them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; without --yes it only lists.")
 @connection_options
@@ -42,8 +43,8 @@ def sweep(
     """Drop the tables of failed, interrupted, cancelled and superseded builds.
 
     Use it now and then, or after a build that failed for good. Never one that serves, is staged, is being
-    written, or that somebody's view reads. Tables that are named as ours and that no registry knows are listed apart, and dropped or adopted
-    only when you say so. Without a terminal and without --yes it only lists.
+    written, or that somebody's view reads. Tables that are named as ours and that no registry knows are listed apart,
+    and dropped or adopted only when you say so. Without a terminal and without --yes it only lists.
     """
     from airflow_atscale_aggs.engine.lifecycle.retain.strays import find_strays
     from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep as run

@@ -50,8 +50,8 @@ def import_(
 ) -> int:
     """Define here what `export` wrote on another system, and build it at once in a batch of just those.
 
-    Use it where the same model (the same ModelID) is deployed, of the same version of this program or a newer one. What exists
-    already is told as a duplicate and left alone, so the same file may be imported again.
+    Use it where the same model (the same ModelID) is deployed, of the same version of this program or a newer one. What
+    exists already is told as a duplicate and left alone, so the same file may be imported again.
     """
     from airflow_atscale_aggs.engine.lifecycle.transfer.import_ import import_definitions
     from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now

@@ -32,9 +32,9 @@ def verify(
 ) -> int:
     """Compare the aggregates that serve with their facts as they are now. Changes nothing.
 
-    Use it when a number looks wrong, or on a schedule. An aggregate that is only behind, because the facts have changed since
-    its build, is told apart from one that is wrong. Both end with exit code 1, and so does one whose table, or whose facts, are
-    gone.
+    Use it when a number looks wrong, or on a schedule. An aggregate that is only behind, because the facts have changed
+    since its build, is told apart from one that is wrong. Both end with exit code 1, and so does one whose table, or
+    whose facts, are gone.
     """
     from airflow_atscale_aggs.engine.lifecycle.build.verify import verify as run
     from airflow_atscale_aggs.engine.settings import VerificationLevel

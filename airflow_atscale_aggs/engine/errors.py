@@ -38,8 +38,8 @@ AtScaleAggsError
 ├─ BatchEndedError                an aggregate of an ended batch cannot be built; carries how the batch ended
 └─ BatchFailedError               the batch ended with failed aggregates; carries their names
 
-Constructors take their arguments by position and pass them to ``super().__init__``; ``__str__`` composes the sentence. So
-every raise site gives the same wording, the arguments stay readable, and errors survive pickling between processes.
+Constructors take their arguments by position and pass them to ``super().__init__``; ``__str__`` composes the sentence.
+So every raise site gives the same wording, the arguments stay readable, and errors survive pickling between processes.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ class AggregatesRefusedError(AtScaleAggsError):
     def __str__(self) -> str:
         lines = "\n".join(f"  {aggregate}: {reason}" for aggregate, reason in self.refused)
         return (
-            f"Model `{self.model}`: none of what was asked for can be built; no batch was begun and the old instances keep "
+            f"Model `{self.model}`: none of what was asked for can be built; no batch was begun and the old instances "
+            "keep "
             f"serving.\n{lines}"
         )
 
@@ -204,7 +205,8 @@ class AmbiguousColumnError(QueryError):
         self.model, self.name, self.meanings = model, name, tuple(meanings)
 
     def __str__(self) -> str:
-        return f"`{self.name}` means several things in model `{self.model}`: {', '.join(self.meanings)}. Use a unique name."
+        meanings = ", ".join(self.meanings)
+        return f"`{self.name}` means several things in model `{self.model}`: {meanings}. Use a unique name."
 
 
 class UnsupportedQueryError(QueryError):
@@ -238,7 +240,8 @@ class GracePeriodError(AtScaleAggsError):
 
     def __str__(self) -> str:
         return (
-            f"Grace period `{self.value}` of dataset `{self.dataset}`: {self.reason}. A grace period is a whole number and s, "
+            f"Grace period `{self.value}` of dataset `{self.dataset}`: {self.reason}. A grace period is a whole number "
+            "and s, "
             "m, h, d or w, for a fact dataset with `incremental` in the model; overrides need the settings "
             "`aggregate.batch.gracePeriodOverrides.enabled` and `aggregate.batch.cube.gracePeriodOverrides.enabled`."
         )
@@ -422,7 +425,8 @@ class VerificationError(AtScaleAggsError):
         ]
         return (
             f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: "
-            f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer unique, "
+            f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer "
+            "unique, "
             "then build again."
         )
 
@@ -470,7 +474,8 @@ class BatchEndedError(AtScaleAggsError):
     def __str__(self) -> str:
         became = "is live" if self.status == "done" else "was cancelled or closed by a newer one"
         return (
-            f"`{self.aggregate}` is not built again: its batch {self.batch_id} {became}. To rebuild this aggregate, begin "
+            f"`{self.aggregate}` is not built again: its batch {self.batch_id} {became}. To rebuild this aggregate, "
+            "begin "
             f"a new batch for it: trigger the DAG with `aggregates` = `{self.aggregate}`, or run "
             f"`atscale-aggs build MODEL --aggregate {self.aggregate}`."
         )
@@ -486,6 +491,8 @@ class BatchFailedError(AtScaleAggsError):
     def __str__(self) -> str:
         return (
             f"Batch {self.batch_id} of model `{self.model}` is not activated: {len(self.failed)} failed "
-            f"({', '.join(self.failed)}), `aggregates.batch.max.failures` allows {self.allowed}. The old instances keep "
-            f"serving. Repair, then run `atscale-aggs build {self.model} --resume {self.batch_id}` or clear the failed tasks."
+            f"({', '.join(self.failed)}), `aggregates.batch.max.failures` allows {self.allowed}. The old instances "
+            "keep "
+            f"serving. Repair, then run `atscale-aggs build {self.model} --resume {self.batch_id}` or clear the failed "
+            "tasks."
         )

@@ -72,18 +72,25 @@ _ONE_STORE = "all aggregates live in the one warehouse of their facts"
 
 WITHOUT_EFFECT: Mapping[str, str] = {
     "aggregates.create.joins.nonInner.enabled": (
-        "joins of aggregates lose no rows of a fact and tell those that met no member, so any join of a model gives the same "
+        "joins of aggregates lose no rows of a fact and tell those that met no member, so any join of a model gives "
+        "the same "
         "answer as on the facts, in every role"
     ),
     "aggregates.create.joins.prime.compression": f"there is no preferred storage; {_ONE_STORE}",
-    "aggregates.dimensional.allowJoinsToSecondaries.enabled": "dimension-only aggregates are tables, not kept in memory",
+    "aggregates.dimensional.allowJoinsToSecondaries.enabled": (
+        "dimension-only aggregates are tables, not kept in memory"
+    ),
     "aggregates.tableCache.enabled": "dimension-only aggregates are tables, not kept in memory",
     "aggregates.new.build.scheduled": _NEXT_BATCH,
     "aggregates.uda.build.scheduled": _NEXT_BATCH,
     "aggregates.predictionDefined.build.scheduled": _NEXT_BATCH,
-    "aggregates.create.buildFromExisting": "first instances are derived as all are: `aggregates.batch.buildFromExisting.enabled`",
+    "aggregates.create.buildFromExisting": (
+        "first instances are derived as all are: `aggregates.batch.buildFromExisting.enabled`"
+    ),
     "aggregates.batch.reuseOrderingGraph.enabled": "the order of a batch is made anew each time, which is quick",
-    "aggregates.batch.cubeDataRequests.parallelism": "a batch asks for nothing but builds: `aggregates.batch.maxConcurrentBuilds`",
+    "aggregates.batch.cubeDataRequests.parallelism": (
+        "a batch asks for nothing but builds: `aggregates.batch.maxConcurrentBuilds`"
+    ),
     "aggregate.maintenance.enabled": "maintenance is a DAG of Airflow: pause that",
     "aggregate.maintenance.byorganization.pausescheduledjobs": "maintenance is a DAG of Airflow: pause that",
 }
@@ -146,7 +153,8 @@ class Settings:
     incremental: bool = _setting(
         "aggregate.incrementalUpdate.enabled",
         True,
-        "aggregates of fact datasets with an incremental indicator are made of segments, so that they can grow by increments",
+        "aggregates of fact datasets with an incremental indicator are made of segments, so that they can grow by "
+        "increments",
     )
     max_static_segments: int = _setting(
         "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions",
@@ -162,7 +170,8 @@ class Settings:
     check_older_rows: bool = _setting(
         "aggregate.incrementalUpdate.checkOlderRows.enabled",
         True,
-        "compare checksums of the fact rows that increments do not read: a reload with as many rows means a full rebuild",
+        "compare checksums of the fact rows that increments do not read: a reload with as many rows means a full "
+        "rebuild",
     )
     full_rebuild_after_days: int = _setting(
         "aggregate.incrementalUpdate.fullRebuildAfterDays",
@@ -203,7 +212,8 @@ class Settings:
     proof_seconds: int = _setting(
         "query.proofs.maxAgeSeconds",
         300,
-        "how long queries rely on keys and hierarchies that the data has proven; activation and deployment end it at once",
+        "how long queries rely on keys and hierarchies that the data has proven; activation and deployment end it at "
+        "once",
         least=0,
     )
     history: bool = _setting("query.history.enabled", True, "keep a log of the queries that are answered")

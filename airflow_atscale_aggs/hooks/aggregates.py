@@ -72,7 +72,10 @@ class AggregatesHook(BaseHook):
             registry.close()
 
     def warehouse_url(self) -> str:
-        """The warehouse's URL, which may hold a password. Raises AirflowFailException when the connection names none."""
+        """The warehouse's URL, which may hold a password.
+
+        Raises AirflowFailException when the connection names none.
+        """
         connection = self.get_connection(self.aggs_conn_id)
         url = self._url(connection, "warehouse")
         return url or self.get_connection(self._conn_id(connection, "warehouse")).get_uri()
@@ -174,13 +177,17 @@ class AggregatesHook(BaseHook):
 
 
 def _sql_engine(connection: Connection) -> Engine:
-    """The SQLAlchemy engine that Airflow's own hook of a connection gives. Raises AirflowFailException if it gives none."""
+    """The SQLAlchemy engine that Airflow's own hook of a connection gives.
+
+    Raises AirflowFailException if it gives none.
+    """
     try:
         engine: Engine = connection.get_hook().get_sqlalchemy_engine()
     except (AirflowException, AttributeError, ImportError, TypeError) as error:
         kind = f"a {connection.conn_type} connection" if connection.conn_type else "a connection without a type"
         message = (
-            f"Connection `{connection.conn_id}` is {kind}, with which no installed Airflow provider runs SQL ({error}). Name a connection of the "
+            f"Connection `{connection.conn_id}` is {kind}, with which no installed Airflow provider runs SQL "
+            f"({error}). Name a connection of the "
             "warehouse, and install its provider; for DuckDB fill in `warehouse_url`."
         )
         raise AirflowFailException(message) from error
@@ -212,8 +219,9 @@ def read_settings() -> Settings:
 def airflow_errors() -> Iterator[None]:
     """The one place that decides what Airflow does about an error of the engine.
 
-    An error that is worth a retry (connection, lock, deadlock, another batch under way, attempts left) is raised unchanged, and
-    Airflow retries. Every other error would occur again. It becomes an AirflowFailException with the same sentence: no retry.
+    An error that is worth a retry (connection, lock, deadlock, another batch under way, attempts left) is raised
+    unchanged, and Airflow retries. Every other error would occur again. It becomes an AirflowFailException with the
+    same sentence: no retry.
     """
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError
 

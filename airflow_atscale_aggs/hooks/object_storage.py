@@ -14,8 +14,8 @@ _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs"})
 def open_filesystem(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it.
 
-    ``s3://aws_default@bucket/key`` names an Airflow connection, as ``ObjectStoragePath`` reads it. Kinds of storage that
-    no installed Airflow provider serves go to fsspec itself, which takes credentials from the environment.
+    ``s3://aws_default@bucket/key`` names an Airflow connection, as ``ObjectStoragePath`` reads it. Kinds of storage
+    that no installed Airflow provider serves go to fsspec itself, which takes credentials from the environment.
 
     Blocks (it may ask Airflow for the connection): not for an event loop.
 

@@ -1,7 +1,8 @@
 """Turns an Airflow connection to PostgreSQL into a URL that libpq can read.
 
-An Airflow connection carries extras that are not options of libpq: of Airflow's PostgreSQL hook (``cursor``, ``iam``), of other tools, or nested
-JSON. libpq refuses a URL with an option that it does not know, so only its own options go into the URL.
+An Airflow connection carries extras that are not options of libpq: of Airflow's PostgreSQL hook (``cursor``, ``iam``),
+of other tools, or nested JSON. libpq refuses a URL with an option that it does not know, so only its own options go
+into the URL.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ _TOKEN_EXTRAS = ("iam", "azure_conn_id")
 def libpq_url(connection: Connection) -> str:
     """The ``postgresql+psycopg://`` URL of a connection, with a password.
 
-    Extras that libpq knows are kept, in the spelling that it wants; others are left out, as Airflow's own hook does with its own.
+    Extras that libpq knows are kept, in the spelling that it wants; others are left out, as Airflow's own hook does
+    with its own.
 
     Raises:
-        AirflowFailException: an option of libpq has no plain value, or the connection asks for a token of a cloud and the provider
-            that fetches it is not installed.
+        AirflowFailException: an option of libpq has no plain value, or the connection asks for a token of a cloud and
+            the provider that fetches it is not installed.
     """
     extra = extras_of(connection)
     options = {key: _plain(connection.conn_id, key, value) for key, value in extra.items() if key in _libpq_options()}
@@ -52,12 +54,18 @@ def extras_of(connection: Connection) -> Mapping[str, Any]:
     extra = connection.extra_dejson
     if isinstance(extra, Mapping):
         return extra
-    message = f"Connection `{connection.conn_id}`: its extras must be a JSON object, such as {{}}, not {type(extra).__name__}."
+    message = (
+        f"Connection `{connection.conn_id}`: its extras must be a JSON object, such as {{}}, "
+        f"not {type(extra).__name__}."
+    )
     raise AirflowFailException(message)
 
 
 def _url(options: Mapping[str, str]) -> str:
-    """The text with percent encoding. A plus sign is encoded as well: libpq reads it as a plus sign, SQLAlchemy as a space."""
+    """The text with percent encoding.
+
+    A plus sign is encoded as well: libpq reads it as a plus sign, SQLAlchemy as a space.
+    """
     text = {key: quote(value, safe="") for key, value in options.items()}
     user, password = text.get("user", ""), text.get("password")
     account = f"{user}{'' if password is None else f':{password}'}@" if user or password else ""
@@ -81,7 +89,8 @@ def _plain(conn_id: str, key: str, value: Any) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     message = (
-        f"Connection `{conn_id}`: the extra `{key}` is an option of PostgreSQL's client and must be a text or a number, not "
+        f"Connection `{conn_id}`: the extra `{key}` is an option of PostgreSQL's client and must be a text or a "
+        "number, not "
         f"{type(value).__name__}."
     )
     raise AirflowFailException(message)
@@ -107,7 +116,8 @@ def _token_of(connection: Connection) -> tuple[str, str, int]:
         from airflow.providers.postgres.hooks.postgres import PostgresHook
     except ImportError as error:
         message = (
-            f"Connection `{connection.conn_id}` signs in with a token of a cloud (`iam` or `azure_conn_id` in its extras). Install "
+            f"Connection `{connection.conn_id}` signs in with a token of a cloud (`iam` or `azure_conn_id` in its "
+            "extras). Install "
             "`apache-airflow-providers-postgres` and the provider of the cloud, or give the connection a password."
         )
         raise AirflowFailException(message) from error

@@ -10,7 +10,9 @@ SECRET_URLS = ("registry_url", "warehouse_url")
 """Extras of our connections that may hold a password, which their names do not tell Airflow."""
 
 _MASKERS = ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker")
-"""Airflow has one masker for its servers and one for tasks (Airflow 3.3). Neither can be told further names by a provider."""
+"""Airflow has one masker for its servers and one for tasks (Airflow 3.3). Neither can be told further names by a
+provider.
+"""
 
 _SECRET_OPTIONS = ("password", "passwd", "token", "secret", "sslpassword", "motherduck_token", "oauth")
 

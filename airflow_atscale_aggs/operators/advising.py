@@ -25,7 +25,8 @@ class RecommendAggregatesOperator(MaintenanceOperator):
         most, budget_percent, budget_bytes: instead of the settings' number and budget.
 
     Returns:
-        One mapping per recommendation: ``aggregate``, ``rows``, ``size_bytes`` (estimated), ``saved_share``, ``reason``, ``outcome``.
+        One mapping per recommendation: ``aggregate``, ``rows``, ``size_bytes`` (estimated), ``saved_share``,
+            ``reason``, ``outcome``.
     """
 
     template_fields: Sequence[str] = ("model", "queries", "dry_run")

@@ -16,8 +16,8 @@ class AggregateAwareSQLOperator(AggregatesOperator):
     """Runs a query on a model, or plain SQL on tables, answered from aggregates where they are proven to serve.
 
     Args:
-        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``. A query on
-            the warehouse's tables is in the warehouse's own SQL, and is run as it stands where no aggregate serves.
+        sql: one query, or the name of a ``.sql`` file; FROM names the model: ``SELECT … FROM catalog.model …``. A query
+            on the warehouse's tables is in the warehouse's own SQL, and is run as it stands where no aggregate serves.
         model: the model that is meant where FROM names none that is deployed.
         dialect: the SQL that a query on a model is written in, by sqlglot's name.
         use_aggregates: False: from the facts.

@@ -28,7 +28,10 @@ def batch_owner(context: Context) -> str:
 
 
 class AttemptsOfAggregate(RetryPolicy):
-    """Retries as long as the engine allows the aggregate another attempt; other failures follow the task's own retries."""
+    """Retries as long as the engine allows the aggregate another attempt.
+
+    Other failures follow the task's own retries.
+    """
 
     def evaluate(
         self,

@@ -26,8 +26,8 @@ class BuildAggregateOperator(AggregatesOperator):
     """Builds one aggregate of the run's batch. Mapped over what ``PlanBatchBuildOperator`` returns.
 
     Clearing the task gives the aggregate a fresh allowance of attempts; a batch that had failed is opened again. An
-    aggregate that was built is built anew while its batch is open, unless the plan was cleared with it: then the run goes
-    on from the statuses and it is left. Once the batch is live the task fails and says what to do instead.
+    aggregate that was built is built anew while its batch is open, unless the plan was cleared with it: then the run
+    goes on from the statuses and it is left. Once the batch is live the task fails and says what to do instead.
 
     Args:
         instance_id: from the plan.

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 class ActivateBatchOperator(AggregatesOperator):
     """Activates the run's batch: all aggregates together, or none. As a leaf it decides the run's state.
 
-    Runs whatever became of the builds (trigger rule ``all_done``), since ``aggregates.batch.max.failures`` may allow some
-    to fail. A build task that somebody marked as success without its aggregate being built is given up: the old instance
-    serves on, and the registry says so. Skipped when the plan found that another batch answers the run.
+    Runs whatever became of the builds (trigger rule ``all_done``), since ``aggregates.batch.max.failures`` may allow
+    some to fail. A build task that somebody marked as success without its aggregate being built is given up: the old
+    instance serves on, and the registry says so. Skipped when the plan found that another batch answers the run.
 
     Args:
         model: name or id of the model.
-        plan_task_id, build_task_id: where plan and builds are in the DAG; None: beside this task, ``plan`` and ``build``.
+        plan_task_id, build_task_id: where plan and builds are in the DAG; None: beside this task, ``plan`` and
+            ``build``.
 
     Returns:
         Batch id and number of instances by status.

@@ -37,22 +37,23 @@ _HELD = timedelta(seconds=10)
 class PlanBatchBuildOperator(AggregatesOperator):
     """Begins the batch of this DAG run: ordered instances, NEW, recorded in one transaction.
 
-    While another batch of the model is under way the task waits deferred. When a batch that was begun after this run was
-    asked for, or one that answers the same completion signals, has done what is asked, the run has nothing to do: the list is empty,
-    ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch. A run of asset events stands for all events until its
-    plan begins, so that only a batch begun later answers it; see `run_events.moment_of_request`.
+    While another batch of the model is under way the task waits deferred. When a batch that was begun after this run
+    was asked for, or one that answers the same completion signals, has done what is asked, the run has nothing to do:
+    the list is empty, ``activate`` is skipped, and the XCom ``coalesced_into`` names the batch. A run of asset events
+    stands for all events until its plan begins, so that only a batch begun later answers it; see
+    `run_events.moment_of_request`.
 
     Args:
         model: name or id of a deployed model.
         build_type: ``full`` or ``incremental``.
         aggregates: names of those to build, for a repair, also as JSON or as a text with one per line; empty: all.
         grace_periods: durations by dataset, also as JSON, instead of the model's.
-        is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when the
-            run was; otherwise when the task began.
+        is_first: nothing that loads facts runs before this task in its DAG, so that the batch counts as asked for when
+            the run was; otherwise when the task began.
 
     Returns:
-        ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to be mapped over. The
-        same run asking again gets the same list.
+        ``[{"instance_id": …, "aggregate": …, "planned_at": …}, …]`` in build order, for ``BuildAggregateOperator`` to
+        be mapped over. The same run asking again gets the same list.
     """
 
     template_fields: Sequence[str] = ("model", "build_type", "aggregates", "grace_periods")

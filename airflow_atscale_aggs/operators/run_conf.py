@@ -1,7 +1,7 @@
 """Checks the conf of a run before anything is planned.
 
-Airflow checks the parameters that a DAG declares when a run is started through its API. It does not check what other DAGs pass on, keys
-that are not declared, and DAGs that hold a `BatchBuildTaskGroup` without declaring parameters.
+Airflow checks the parameters that a DAG declares when a run is started through its API. It does not check what other
+DAGs pass on, keys that are not declared, and DAGs that hold a `BatchBuildTaskGroup` without declaring parameters.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def read_max_concurrent_builds(value: Any) -> int | None:
 
 
 def signal_ids_of_conf(value: Any) -> tuple[str, ...]:
-    """Identities of completion signals from the ``signals`` of a conf: a list of identities, or of objects with an ``id``.
+    """Identities of completion signals from the ``signals`` of a conf.
+
+    A list of identities, or of objects with an ``id``.
 
     >>> signal_ids_of_conf([{"id": "a", "kind": "line"}, "b"])
     ('a', 'b')

@@ -24,8 +24,8 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
 
     Args:
         model: name or id of a deployed model.
-        path: a local path or any URL of `ObjectStoragePath` or fsspec, ``s3://conn@bucket/retail.json`` for instance. It is
-            replaced as a whole.
+        path: a local path or any URL of `ObjectStoragePath` or fsspec, ``s3://conn@bucket/retail.json`` for instance.
+            It is replaced as a whole.
 
     Returns:
         ``{"path": …, "definitions": …, "bytes": …}``.
@@ -61,8 +61,8 @@ class ExportAggregateDefinitionsOperator(AggregatesOperator):
 class ImportAggregateDefinitionsOperator(AggregatesOperator):
     """Defines here what was exported elsewhere, and starts a batch of just that.
 
-    Duplicates, and what this system's model lacks, are told one by one in the log. The same file again changes nothing; definitions
-    of it for which no batch was begun yet are built then.
+    Duplicates, and what this system's model lacks, are told one by one in the log. The same file again changes nothing;
+    definitions of it for which no batch was begun yet are built then.
 
     Args:
         model: name or id of the model, which is deployed here.
@@ -72,8 +72,8 @@ class ImportAggregateDefinitionsOperator(AggregatesOperator):
         wait: wait, deferred, for the end of the batch.
 
     Returns:
-        With ``build`` and ``wait``: what ``activate`` of the batch returned; otherwise the number of definitions by outcome. XCom
-        ``imported`` has the latter always.
+        With ``build`` and ``wait``: what ``activate`` of the batch returned; otherwise the number of definitions by
+        outcome. XCom ``imported`` has the latter always.
     """
 
     template_fields: Sequence[str] = ("model", "path", "batch_dag_id")

@@ -19,7 +19,8 @@ class TriggerBatchBuildOperator(BaseOperator):
     """Starts the batch DAG of a model, as the last task of an ETL DAG for instance, and waits for its end deferred.
 
     The task's page links to the run. The task fails when the run fails; a run that another batch answers is a success.
-    Airflow's own operator for starting runs imports the metadata models, which every task of the DAG file would pay for.
+    Airflow's own operator for starting runs imports the metadata models, which every task of the DAG file would pay
+    for.
 
     Args:
         model: name of the model.
@@ -31,8 +32,8 @@ class TriggerBatchBuildOperator(BaseOperator):
         poke_interval: seconds between two looks at the run.
 
     Returns:
-        With ``wait``: what ``activate`` returned, batch id and number of instances by status; or the id of the batch that
-        answers the run.
+        With ``wait``: what ``activate`` returned, batch id and number of instances by status; or the id of the batch
+        that answers the run.
     """
 
     template_fields: Sequence[str] = ("model", "batch_dag_id", "build_type", "aggregates", "conf")

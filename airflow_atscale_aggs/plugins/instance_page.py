@@ -32,8 +32,8 @@ pre{{white-space:pre-wrap;border:1px solid #8884;border-radius:6px;padding:.8rem
 def instance_page(aggs_conn_id: str, instance_id: str) -> HTMLResponse:
     """The instance as HTML.
 
-    404 when there is no such connection, or its registry does not know the instance; 409 when the connection is of another type or its
-    registry cannot be opened.
+    404 when there is no such connection, or its registry does not know the instance; 409 when the connection is of
+    another type or its registry cannot be opened.
     """
     from airflow_atscale_aggs.engine.errors import AtScaleAggsError, NotRegisteredError
 
@@ -81,7 +81,8 @@ def _body(instance: InstanceRecord, attempts: tuple[AttemptRecord, ...]) -> str:
         f"<tr><th>{name}<td>{escape(str(value))}" for name, value in properties.items() if value not in {None, ""}
     )
     tries = "".join(
-        f"<li>{attempt.number}: {escape(attempt.status)}, {escape(attempt.table)}{escape(f' - {attempt.error}' if attempt.error else '')}"
+        f"<li>{attempt.number}: {escape(attempt.status)}, "
+        f"{escape(attempt.table)}{escape(f' - {attempt.error}' if attempt.error else '')}"
         for attempt in attempts
     )
     step = step.of_attempt(instance.attempt or 1)

@@ -23,8 +23,8 @@ class BatchBuildSensor(BaseSensorOperator):
 
     Args:
         model: name or id of the model.
-        since: ISO time; templated. Empty: the start of the run's data interval; without one, when the run was asked for, or the
-            newest event of the assets that started it, also when Airflow tells the run of older ones only.
+        since: ISO time; templated. Empty: the start of the run's data interval; without one, when the run was asked
+            for, or the newest event of the assets that started it, also when Airflow tells the run of older ones only.
         aggs_conn_id: connection of type ``atscale_aggs``.
         deferrable: wait in the triggerer, without a worker slot.
 

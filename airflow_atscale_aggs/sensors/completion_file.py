@@ -30,8 +30,9 @@ _SLACK = timedelta(minutes=2)
 class CompletionFileSensor(BaseSensorOperator):
     """Waits until files appear or are overwritten, or lines with a pattern are appended.
 
-    A signal ends the waiting of one run: the next run waits for the next signal. What was seen is remembered across runs in
-    the state of an asset named after the task. A run that is retried or cleared after its signal came has the same signal.
+    A signal ends the waiting of one run: the next run waits for the next signal. What was seen is remembered across
+    runs in the state of an asset named after the task. A run that is retried or cleared after its signal came has the
+    same signal.
 
     Args:
         paths: one or many local paths or fsspec URLs, exact or globs; ``s3://conn_id@bucket/key`` names a connection.

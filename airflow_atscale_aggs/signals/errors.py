@@ -26,7 +26,8 @@ class UnsafePatternError(SignalError):
 
     def __str__(self) -> str:
         return (
-            f"Pattern `{self.pattern}` is refused: {self.reason}. Patterns are RE2 expressions, which take time linear in "
+            f"Pattern `{self.pattern}` is refused: {self.reason}. Patterns are RE2 expressions, which take time linear "
+            "in "
             "the length of the line; look-around and back-references do not exist there."
         )
 
@@ -51,7 +52,8 @@ class PathDeniedError(SignalError):
 
     def __str__(self) -> str:
         return (
-            f"No permission to read `{self.url}`: {self.reason}. Give the user that runs Airflow's workers and triggerer "
+            f"No permission to read `{self.url}`: {self.reason}. Give the user that runs Airflow's workers and "
+            "triggerer "
             "(or the connection in the URL) the right to list its folder and to read it."
         )
 
@@ -79,6 +81,7 @@ class NoFilesystemError(SignalError):
 
     def __str__(self) -> str:
         return (
-            f"`{self.url}` cannot be opened: {self.reason}. Install the fsspec package or the Airflow provider of this kind "
+            f"`{self.url}` cannot be opened: {self.reason}. Install the fsspec package or the Airflow provider of this "
+            "kind "
             "of storage, for example `s3fs` for s3://."
         )

@@ -1,4 +1,7 @@
-"""Finds and opens files behind an fsspec URL, and files that rotation left beside them. A ``Place`` is one path or glob."""
+"""Finds and opens files behind an fsspec URL, and files that rotation left beside them.
+
+A ``Place`` is one path or glob.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ class FileStat:
     """The properties of a file that a file system tells.
 
     Attributes:
-        modified: microseconds since 1970 by the clock of the storage, 0 when unknown; compared, never measured against ours.
+        modified: microseconds since 1970 by the clock of the storage, 0 when unknown; compared, never measured against
+            ours.
         etag: empty where the storage has none.
         inode: 0 where there is none. Only a hint for logs; no part of the identity.
         changed: microseconds since 1970 of the last change of the file or of what is said about it, 0 where there is no
@@ -137,7 +141,10 @@ class Place:
         return stats[0] if stats else None
 
     def siblings(self, urls: Iterable[str]) -> list[FileStat]:
-        """Files that rotation may have left beside the given ones: ``etl.log.1``, ``etl-20260101.log``; oldest first."""
+        """Files that rotation may have left beside the given ones.
+
+        ``etl.log.1``, ``etl-20260101.log``; oldest first.
+        """
         paths = {self._path_of(url) for url in urls}
         if not has_magic(self.path):
             # Rotation goes by the name that writers use, which may be a link to the log.

@@ -1,4 +1,7 @@
-"""Reads local files, among links, pipes and devices. It never waits for a writer, and never leaves the watched folder."""
+"""Reads local files, among links, pipes and devices.
+
+It never waits for a writer, and never leaves the watched folder.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,8 @@ class LocalFolder:
     """The part of a watched path before its first wildcard or its last name. Only what lies in it is read.
 
     Attributes:
-        followed: paths of files that lay in it when they were read first. They are read on when the folder itself is a link
-            that leads to another folder now.
+        followed: paths of files that lay in it when they were read first. They are read on when the folder itself is a
+            link that leads to another folder now.
     """
 
     path: str

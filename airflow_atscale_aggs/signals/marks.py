@@ -1,7 +1,7 @@
 """Decides whether a file is the one that was signalled, or a new one that only looks the same.
 
-A storage tells size, modification time and perhaps an etag. A writer can make a new file with the same values. A local file
-also has an inode and the time of its last change, which no writer can set.
+A storage tells size, modification time and perhaps an etag. A writer can make a new file with the same values. A local
+file also has an inode and the time of its last change, which no writer can set.
 """
 
 from __future__ import annotations

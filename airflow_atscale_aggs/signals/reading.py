@@ -87,8 +87,8 @@ def read_lines(
 ) -> Progress:
     """Judge the lines from the offset on.
 
-    Bytes that are no UTF-8 are judged as U+FFFD. A line without its end is left for the next time, unless ``is_settled``:
-    then nothing has been written for a while, and if the pattern is in it, it is taken as it is, once.
+    Bytes that are no UTF-8 are judged as U+FFFD. A line without its end is left for the next time, unless
+    ``is_settled``: then nothing has been written for a while, and if the pattern is in it, it is taken as it is, once.
 
     Args:
         stream: the log.

@@ -54,7 +54,8 @@ def line_signal(entry: str, url: str, generation: int, offset: int, line: str) -
     Args:
         entry: the watched path or glob.
         url: the file in which the line stands now.
-        generation: number of the file among all that were read for the entry: rotation does not change it, truncation does.
+        generation: number of the file among all that were read for the entry: rotation does not change it, truncation
+            does.
         offset: byte at which the line starts.
         line: its text.
     """

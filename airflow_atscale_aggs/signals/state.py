@@ -21,8 +21,8 @@ class Stream:
         is_inside: whether the offset stands inside a line that was judged already.
         window: digest of the bytes just before the offset.
         inode: of the file, 0 where there is none; tells two logs with the same bytes apart.
-        version: of the file when everything in it was read, else empty. A file that has another one and not one byte more was
-            written anew with the same content.
+        version: of the file when everything in it was read, else empty. A file that has another one and not one byte
+            more was written anew with the same content.
     """
 
     url: str
@@ -63,8 +63,8 @@ class WatchState:
         sequence: grows with every change; of two states the one with the greater number is newer.
         entries: by path or glob.
         collected: (entry, signal): of a watch for ``all``, what waits for the other entries.
-        untold: signals that were found and whose event is not known to be stored. Written down before the event is told,
-            and told again after a restart, so none is lost.
+        untold: signals that were found and whose event is not known to be stored. Written down before the event is
+            told, and told again after a restart, so none is lost.
     """
 
     sequence: int = 0

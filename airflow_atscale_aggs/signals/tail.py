@@ -5,8 +5,8 @@ log  (to 120)    log  (300 bytes)          log from 120
 log  (to 120)    log.1 (150), log (20)     log.1 from 120, log from 0        rotated: known again by its bytes
 log  (to 120)    log.2, log.1, log         log.2 from 120, log.1 and log from 0
 log  (to 120)    log  (20)                 log from 0                        truncated, or rotated out of reach
-log  (to 120)    log  (120, newer)         log from 0                        a status file, written anew with the same line
-log → a (to 9)   log → b (20)              a from 9, b from 0                a link that leads to another log now
+log  (to 120)    log  (120, newer)         log from 0                        a status file, written anew with the same
+line log → a (to 9)   log → b (20)              a from 9, b from 0                a link that leads to another log now
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ class Watch:
         paths: local paths or URLs of fsspec file systems, exact or globs.
         match: ``any``: a signal of one path is enough; ``all``: one of each is needed.
         pattern: an RE2 expression; lines with it are the signals. None: the files themselves are.
-        settle_seconds: how long a file must stay the same before it counts; also how long an unfinished last line waits.
+        settle_seconds: how long a file must stay the same before it counts; also how long an unfinished last line
+            waits.
         existing: whether what is there at the very first look counts; None: files do, lines do not.
     """
 
@@ -175,7 +176,10 @@ class Watcher:
         return signals
 
     def _look_safely(self, entry: str, look: Look, budget: Budget, now: float) -> list[Signal]:
-        """The signals of one entry. If the entry cannot be read, its state stays as it is and the other entries are read."""
+        """The signals of one entry.
+
+        If the entry cannot be read, its state stays as it is and the other entries are read.
+        """
         before = self.state.entries.get(entry, EntryState())
         after = deepcopy(before)
         try:

@@ -13,7 +13,10 @@ from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 
 
 def finished_batch(aggs_conn_id: str, model: str, since: datetime) -> dict[str, Any] | None:
-    """The newest batch of a model that is DONE, builds all aggregates and was begun since a time; None: there is none."""
+    """The newest batch of a model that is DONE, builds all aggregates and was begun since a time; None.
+
+    There is none.
+    """
     with AggregatesHook(aggs_conn_id).get_registry() as registry:
         for batch in registry.batches(registry.model(model).id, 50):
             if batch.status == "done" and not batch.aggregates and batch.created_at >= since:

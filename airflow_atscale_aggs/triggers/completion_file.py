@@ -30,8 +30,8 @@ class CompletionFileTrigger(BaseEventTrigger):
     """Waits until files appear or are overwritten, or lines with a pattern are appended.
 
     Deferred tasks get one event, with which the trigger ends. As a watcher of an asset
-    (``Asset(name, watchers=[AssetWatcher(name=…, trigger=CompletionFileTrigger(…))])``) it goes on for ever and gives at most
-    one event per look, with all signals of that look; remember ``signals[…]["id"]`` to act on each only once.
+    (``Asset(name, watchers=[AssetWatcher(name=…, trigger=CompletionFileTrigger(…))])``) it goes on for ever and gives
+    at most one event per look, with all signals of that look; remember ``signals[…]["id"]`` to act on each only once.
 
     Args:
         paths: one or many local paths or fsspec URLs, exact or globs; ``s3://conn_id@bucket/key`` names a connection.
@@ -145,8 +145,8 @@ class CompletionFileTrigger(BaseEventTrigger):
         return f"completion_file:{self.watch.key}"
 
     def _stores(self) -> list[Any]:
-        # Airflow makes one trigger of equal watchers of several assets; its accessor then wants to be told which asset is
-        # meant, and has no public way to list them (Airflow 3.3.2, AssetStateStoreAccessors).
+        # Airflow makes one trigger of equal watchers of several assets; its accessor then wants to be told which asset
+        # is meant, and has no public way to list them (Airflow 3.3.2, AssetStateStoreAccessors).
         store = self.asset_state_store
         by_name: dict[str, Any] = getattr(store, "_by_name", {})
         return list(by_name.values()) or [store]

@@ -63,7 +63,10 @@ class LocalAirflow:
         return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
 
     def start(self) -> None:
-        """Make the metadata database and start all processes; returns when the API answers and the scheduler is healthy."""
+        """Make the metadata database and start all processes.
+
+        Returns when the API answers and the scheduler is healthy.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             self._command("db", "migrate"), env=self._environment, capture_output=True, text=True, check=False
@@ -231,7 +234,10 @@ class LocalAirflow:
         }
 
     def _database(self, url: str | None) -> dict[str, str]:
-        """The metadata database: SQLite in the home, or PostgreSQL by a psycopg URL, which serves both ways of access."""
+        """The metadata database.
+
+        SQLite in the home, or PostgreSQL by a psycopg URL, which serves both ways of access.
+        """
         if url is None:
             return {"DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}"}
         return {"DATABASE__SQL_ALCHEMY_CONN": url, "DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}

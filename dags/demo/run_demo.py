@@ -1,4 +1,6 @@
-"""The demo behind `make demo`: generated data, a real Airflow, the ETL DAG, the batch it starts, the table of aggregates.
+"""The demo behind `make demo`.
+
+Generated data, a real Airflow, the ETL DAG, the batch it starts, the table of aggregates.
 
 WAIT=0 exits when the aggregates are active; otherwise the UI stays up until Ctrl-C. SCALE=0.1 is the size of the data.
 """

@@ -1,7 +1,9 @@
-"""Asset events in a real Airflow: whatever comes between an event and its batch, the row of each event is in an active aggregate.
+"""Asset events in a real Airflow: whatever comes between an event and its batch, the row of each event is in an active
+aggregate.
 
-A row is put into the facts just before each event is posted. When all runs have ended, all are green and no row is missing.
-The warehouse is PostgreSQL, since facts are loaded while batches build, and DuckDB lets one process in at a time.
+A row is put into the facts just before each event is posted. When all runs have ended, all are green and no row is
+missing. The warehouse is PostgreSQL, since facts are loaded while batches build, and DuckDB lets one process in at a
+time.
 """
 
 from __future__ import annotations
@@ -219,7 +221,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresD
 
 
 def test_events_at_every_moment_of_a_batch(place: _Place) -> None:
-    """Airflow folds them into one later run with the time of the first, which came before the batch under way was begun."""
+    """Airflow folds them into one later run with the time of the first, which came before the batch under way was
+    begun.
+    """
     before = place.number_of_batches()
     run_id = place.run_of_event()
     place.event()

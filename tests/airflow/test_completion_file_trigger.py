@@ -39,7 +39,9 @@ class _Store:
 
 
 class _Triggerer:
-    """Runs a watcher as the triggerer does; ``kill`` ends it where it stands, ``store_events`` is the metadata database."""
+    """Runs a watcher as the triggerer does; ``kill`` ends it where it stands, ``store_events`` is the metadata
+    database.
+    """
 
     def __init__(self, make: Callable[[], CompletionFileTrigger], store: Any) -> None:
         self.make, self.store = make, store

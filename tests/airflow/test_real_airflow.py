@@ -1,7 +1,7 @@
 """The batch DAG in a real Airflow: scheduler, dag processor, triggerer, API server as processes.
 
-One aggregate is made to fail: the batch stays unfinished and the old instances serve. Clearing that one task instance, as
-the UI's Clear dialog does, rebuilds only it, and the batch activates.
+One aggregate is made to fail: the batch stays unfinished and the old instances serve. Clearing that one task instance,
+as the UI's Clear dialog does, rebuilds only it, and the batch activates.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
         place.run_sql("SELECT COUNT(*), SUM(amount) FROM sales")
     )
 
-    # The plan looks at the columns of facts without computing them; the build of whatever needs this one fails for good.
+    # The plan looks at the columns of facts without computing them; the build of whatever needs this one fails for
+    # good.
     place.run_sql("UPDATE sales SET amount = amount + 1", *_BREAK_QUANTITY)
     failed_run, state = place.run_to_end()
     states = place.states(failed_run)

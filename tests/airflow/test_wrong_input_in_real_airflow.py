@@ -1,4 +1,6 @@
-"""What strangers send to a real Airflow: malformed confs, connections with passwords, addresses of pages that are not there."""
+"""What strangers send to a real Airflow: malformed confs, connections with passwords, addresses of pages that are not
+there.
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@
     python tests/chaos/chaos.py --kills 200 --executor celery    two Celery workers and a Redis of its own; needs
                                                                  redis-server and apache-airflow-providers-celery
 
-Each round changes the facts, starts a batch and kills pieces of it: the scheduler with all its workers, a task, a task's
-supervisor, the triggerer, the API server, the warehouse's connections, or everything at once. What was killed is started
-again after a moment. All the time a reader compares the stable views with the facts of the last batch or the present
+Each round changes the facts, starts a batch and kills pieces of it: the scheduler with all its workers, a task, a
+task's supervisor, the triggerer, the API server, the warehouse's connections, or everything at once. What was killed is
+started again after a moment. All the time a reader compares the stable views with the facts of the last batch or the
+present
 one. After each round: all aggregates are those of the new facts, and a sweep leaves no other table behind.
 """
 

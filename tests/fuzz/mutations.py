@@ -50,7 +50,9 @@ def choose(choices: Choices, options: Sequence[Any]) -> Any:
 
 
 def mutated_text(choices: Choices, seeds: Sequence[str], words: Sequence[str]) -> str:
-    """A text of the seeds' language, changed in a few places: tokens removed, doubled, swapped, replaced, nested, spliced."""
+    """A text of the seeds' language, changed in a few places: tokens removed, doubled, swapped, replaced, nested,
+    spliced.
+    """
     tokens = _TOKEN.findall(choose(choices, seeds))
     for _ in range(1 + choices.randrange(6)):
         place = choices.randrange(len(tokens) + 1)

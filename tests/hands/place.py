@@ -100,7 +100,8 @@ class _Cursor:
 
 @contextlib.contextmanager
 def postgres_place(admin_url: str, folder: Path, name: str) -> Iterator[Place]:
-    """A database whose tables belong to an ETL role, whose builder may read them and make aggregates, and that others read.
+    """A database whose tables belong to an ETL role, whose builder may read them and make aggregates, and that others
+    read.
 
     Args:
         admin_url: of an empty database.

@@ -298,7 +298,8 @@ class Story:
             self._check_answers()
         finally:
             self.place.run(f'ALTER VIEW {SCHEMA}.{view} OWNER TO "{builder}"')
-            # PostgreSQL gives the rights of the owner before to the new one, also those that it had before it was the owner.
+            # PostgreSQL gives the rights of the owner before to the new one, also those that it had before it was the
+            # owner.
             self.rights.discard((view, role))
         self.build()
         return f"{view} to {role}, and back after a batch"
@@ -451,7 +452,9 @@ class Story:
         return kind
 
     def _drop_what_holds_a_view(self) -> None:
-        """A view that somebody's view depends on cannot change the type of a column; it goes on when that is dropped, as it is said."""
+        """A view that somebody's view depends on cannot change the type of a column; it goes on when that is dropped,
+        as it is said.
+        """
         held = [note for note in self.notes if note.startswith(VIEW_NOTE)]
         if not held:
             return

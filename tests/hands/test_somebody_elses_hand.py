@@ -1,4 +1,5 @@
-"""Whatever others do to the warehouse between and during batches: answers equal the facts, rights are kept, the next batch ends well.
+"""Whatever others do to the warehouse between and during batches: answers equal the facts, rights are kept, the next
+batch ends well.
 
 A short form; ``HAND_SEQUENCES=500 pytest tests/hands`` runs as many stories on each warehouse.
 """

@@ -2,10 +2,11 @@
 
 Not compared, because the sample's own text cannot be run or proven on our warehouses:
 
-- Sales quotas by date: the relationship compares a quarter (a number) with a year (a timestamp), which both warehouses refuse;
-  deployment tells, and it is refused by name.
+- Sales quotas by date: the relationship compares a quarter (a number) with a year (a timestamp), which both warehouses
+  refuse; deployment tells, and it is refused by name.
 - The description of a product's class and what shows it: its SQL does not parse.
-- Sales by reason: the reasons of an order line are not declared many-to-many, so a line with two reasons is refused by name.
+- Sales by reason: the reasons of an order line are not declared many-to-many, so a line with two reasons is refused by
+name.
 - Tuples with members by key, where queries see names, and the two calculations that deploy leaves untranslated.
 """
 

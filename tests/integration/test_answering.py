@@ -1,4 +1,6 @@
-"""Queries through the public life cycle on DuckDB and PostgreSQL: what serves, what does not any more, what is remembered."""
+"""Queries through the public life cycle on DuckDB and PostgreSQL: what serves, what does not any more, what is
+remembered.
+"""
 
 from __future__ import annotations
 
@@ -497,7 +499,9 @@ def _deploy_with(workspace: Workspace, tmp_path: Path, semi_additive: str) -> De
 def test_a_division_means_what_it_means_in_its_own_dialect(
     workspace: Workspace, expression: str, by_python: Callable[[SimpleNamespace], float]
 ) -> None:
-    """PostgreSQL's `/` of whole numbers leaves the remainder out, on whatever warehouse; from facts and from aggregates."""
+    """PostgreSQL's `/` of whole numbers leaves the remainder out, on whatever warehouse; from facts and from
+    aggregates.
+    """
     sql = f'SELECT "Shop", "Quantity", "Amount", COUNT(*), {expression} AS found FROM tiny.tiny_sales'
 
     for use in (True, False):

@@ -1,4 +1,6 @@
-"""The batch protocol on real warehouses: fencing, leases, failures, resume, cancel, drop delay, side by side, retirement."""
+"""The batch protocol on real warehouses: fencing, leases, failures, resume, cancel, drop delay, side by side,
+retirement.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Calculated metrics at other members than a row's equal SELECTs written by hand; what cannot be proven is refused by name."""
+"""Calculated metrics at other members than a row's equal SELECTs written by hand; what cannot be proven is refused by
+name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The command line on models that are wrong or hostile: a sentence, JSON where it was asked for, nothing for the terminal."""
+"""The command line on models that are wrong or hostile: a sentence, JSON where it was asked for, nothing for the
+terminal.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every property of SML is honoured, refused by name, or harmless for a stated reason.
 
-Of each honoured one a change is made to a model that has nearly everything. What comes of the model is compared: the SQL of some
-queries, messages, names, definitions, and what later stages are told.
+Of each honoured one a change is made to a model that has nearly everything. What comes of the model is compared: the
+SQL of some queries, messages, names, definitions, and what later stages are told.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Our own retail model on TPC-DS data, freshly deployed and never asked: prediction answers a fair share of plain dashboards."""
+"""Our own retail model on TPC-DS data, freshly deployed and never asked: prediction answers a fair share of plain
+dashboards.
+"""
 
 from __future__ import annotations
 

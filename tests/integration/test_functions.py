@@ -1,4 +1,5 @@
-"""Functions of the SQL surface on PostgreSQL as it stands, and translated on every other warehouse: one answer, or a refusal.
+"""Functions of the SQL surface on PostgreSQL as it stands, and translated on every other warehouse: one answer, or a
+refusal.
 
 `docs/functions.md` is written by this test: ``ATSCALE_AGGS_WRITE_DOCS=1 pytest tests/integration/test_functions.py``.
 """

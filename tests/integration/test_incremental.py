@@ -1,4 +1,6 @@
-"""Incremental rebuilds through the public life cycle, on DuckDB and PostgreSQL: who is incremental, what is read, what is told."""
+"""Incremental rebuilds through the public life cycle, on DuckDB and PostgreSQL: who is incremental, what is read, what
+is told.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Incremental rebuilds where it gets narrow: rows that stand in several groups, several facts, instances let go, odd columns."""
+"""Incremental rebuilds where it gets narrow: rows that stand in several groups, several facts, instances let go, odd
+columns.
+"""
 
 from __future__ import annotations
 

@@ -334,7 +334,9 @@ def test_rows_of_the_aggregate_are_updated_where_indicators_match(built: Workspa
 
 
 def test_the_example_of_updating(example: Workspace) -> None:
-    """A day before the batch began: what changed there is found; the first row below is not looked at, if nobody wants it."""
+    """A day before the batch began: what changed there is found; the first row below is not looked at, if nobody wants
+    it.
+    """
     star.put_setting(example, _CHECK, "false")
     tiny_star.run_sql(
         example,

@@ -1,4 +1,6 @@
-"""Increments on top of sources that are not what they were: types, reloads, swapped tables, segments that somebody changed."""
+"""Increments on top of sources that are not what they were: types, reloads, swapped tables, segments that somebody
+changed.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the internet sales sample model has and TPC-DS lacks, on data made here and against plain Python.
 
-A many-to-many dimension behind a bridge, compound keys, a snowflake of geography, standard deviations, minimum and maximum,
-exact and estimated distinct counts. The sample has no aggregates of its own; the test adds some to a copy.
+A many-to-many dimension behind a bridge, compound keys, a snowflake of geography, standard deviations, minimum and
+maximum, exact and estimated distinct counts. The sample has no aggregates of its own; the test adds some to a copy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What stands around a model in a statement: joins, CTEs, views on it, SELECTs laid together; each as the same SQL on the tables."""
+"""What stands around a model in a statement: joins, CTEs, views on it, SELECTs laid together; each as the same SQL on
+the tables.
+"""
 
 from __future__ import annotations
 

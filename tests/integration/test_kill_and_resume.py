@@ -1,4 +1,5 @@
-"""A batch killed anywhere and resumed ends as one that was never killed; what serves is right at every moment (laws 2, 3).
+"""A batch killed anywhere and resumed ends as one that was never killed; what serves is right at every moment (laws 2,
+3).
 
 ``FUZZ_EXAMPLES`` sets the number of points tried per warehouse and kind of fault, ``FUZZ_SEED`` repeats a run.
 """

@@ -1,4 +1,5 @@
-"""An incremental batch killed anywhere leaves the old segments serving, and resumes to what a full rebuild holds (laws 2 to 4).
+"""An incremental batch killed anywhere leaves the old segments serving, and resumes to what a full rebuild holds (laws
+2 to 4).
 
 The batch adds to some segments and merges others. ``FUZZ_EXAMPLES`` sets the number of points tried per warehouse.
 """

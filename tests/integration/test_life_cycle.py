@@ -1,4 +1,6 @@
-"""The page "Life Cycle of Aggregate Tables", as far as aggregates are judged, superseded and deleted: each sentence is a test."""
+"""The page "Life Cycle of Aggregate Tables", as far as aggregates are judged, superseded and deleted: each sentence is
+a test.
+"""
 
 from __future__ import annotations
 

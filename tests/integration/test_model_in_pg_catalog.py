@@ -1,4 +1,6 @@
-"""Models in pg_catalog: statements as the PostgreSQL drivers and BI tools send them, of what there is and what it is like."""
+"""Models in pg_catalog: statements as the PostgreSQL drivers and BI tools send them, of what there is and what it is
+like.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +151,9 @@ def test_a_model_has_one_number_and_one_schema(workspace: Workspace) -> None:
 
 
 def test_a_model_may_be_read_and_nothing_else(workspace: Workspace) -> None:
-    """By number and by name, as Metabase and Superset ask; also where the warehouse would refuse a name that it has not."""
+    """By number and by name, as Metabase and Superset ask; also where the warehouse would refuse a name that it has
+    not.
+    """
     by_number = "SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class c WHERE c.relname = 'tiny_sales' AND pg_table_is_visible(c.oid)"
     assert answer(workspace, by_number).rows == [(True,)]
     by_name = """

@@ -1,4 +1,6 @@
-"""What cannot be read fails its own aggregates, by name; the others are planned, built and activated, and queries answered."""
+"""What cannot be read fails its own aggregates, by name; the others are planned, built and activated, and queries
+answered.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ def _defined(workspace: Workspace) -> dict[str, AggregateDefinition]:
 
 
 def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Path) -> None:
-    """Totals, lists of filter values and plain dashboards do not need the facts; a redeploy of the same changes nothing."""
+    """Totals, lists of filter values and plain dashboards do not need the facts; a redeploy of the same changes
+    nothing.
+    """
     report = _deploy(workspace, folder)
     found = _defined(workspace)
 
@@ -139,7 +141,9 @@ def test_a_changed_metric_set_is_a_new_all_member_aggregate(workspace: Workspace
 
 
 def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: Workspace, folder: Path) -> None:
-    """AtScale, "Life Cycle of Aggregate Tables", Superseded: also over batches that do not build the new one; uses pass on."""
+    """AtScale, "Life Cycle of Aggregate Tables", Superseded: also over batches that do not build the new one; uses pass
+    on.
+    """
     total = 'SELECT "Amount" FROM tiny_sales'
     workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
@@ -283,7 +287,9 @@ def _deploy_any(workspace: Workspace, folder: Path) -> PredictReport:
 
 
 def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, folder: Path) -> None:
-    """After an attribute moves to another column the old instance serves no more, and the next build stores the new one."""
+    """After an attribute moves to another column the old instance serves no more, and the next build stores the new
+    one.
+    """
     request = RecommendRequest(queries=['SELECT "City", "Amount" FROM tiny_sales'])
     workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)

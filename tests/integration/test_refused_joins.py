@@ -1,4 +1,6 @@
-"""Joins that the warehouse refuses are told by deployment and refused by name; whether it does refuse them, it is asked."""
+"""Joins that the warehouse refuses are told by deployment and refused by name; whether it does refuse them, it is
+asked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every calculated metric of the TPC-DS and internet sales sample models is answered, alone and beside what it moves along."""
+"""Every calculated metric of the TPC-DS and internet sales sample models is answered, alone and beside what it moves
+along.
+"""
 
 from __future__ import annotations
 

@@ -160,7 +160,9 @@ def test_what_was_built_before_settings_were_recorded(
 
 
 def test_verification_runs_under_the_settings_of_the_build(deployed: str, open_with: Open) -> None:
-    """An aggregate is not wrong because somebody looks from elsewhere; the session has its own settings again afterwards."""
+    """An aggregate is not wrong because somebody looks from elsewhere; the session has its own settings again
+    afterwards.
+    """
     _build(open_with(_UTC))
 
     workspace = open_with(_BERLIN)

@@ -1,4 +1,6 @@
-"""Spellings that tools and people use, on both warehouses: answered as the same question on the tables, or refused helpfully."""
+"""Spellings that tools and people use, on both warehouses: answered as the same question on the tables, or refused
+helpfully.
+"""
 
 from __future__ import annotations
 

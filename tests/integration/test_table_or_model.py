@@ -1,4 +1,6 @@
-"""What names in FROM mean: a model never hides a table of the warehouse, and is found under every name that clients use for it."""
+"""What names in FROM mean: a model never hides a table of the warehouse, and is found under every name that clients use
+for it.
+"""
 
 from __future__ import annotations
 
@@ -308,7 +310,9 @@ def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
     ],
 )
 def test_what_is_no_query_on_a_model_is_refused_by_name(workspace: Workspace, sql: str, clause: str) -> None:
-    """In one sentence of ours, not with what the warehouse says of a table that it does not have; `explain` says it as well."""
+    """In one sentence of ours, not with what the warehouse says of a table that it does not have; `explain` says it as
+    well.
+    """
     for ask in (answer, explain):
         with pytest.raises(UnsupportedQueryError, match="is a model, and a model is asked by SELECT alone") as refused:
             ask(workspace, sql)

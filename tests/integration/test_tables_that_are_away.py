@@ -103,7 +103,9 @@ def test_what_was_proven_stands_while_a_dimension_is_locked(built: Workspace) ->
 
 
 def test_a_table_that_is_back_is_asked_again(built: Workspace) -> None:
-    """Proofs that were seen last give way to what the data says now: a day in two months is in none of them for certain."""
+    """Proofs that were seen last give way to what the data says now: a day in two months is in none of them for
+    certain.
+    """
     assert answer(built, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"
     run_sql(built, "DROP TABLE sales CASCADE", *[sql for sql in SETUP_SQL if " sales " in sql])
     assert answer(built, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"

@@ -115,7 +115,9 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     ],
 )
 def test_a_table_that_changed_is_answered_as_of_the_build(workspace: Workspace, change: str, told: str) -> None:
-    """What is stored is what it was; facts that cannot be read any more say which column, and plain SQL is the warehouse's."""
+    """What is stored is what it was; facts that cannot be read any more say which column, and plain SQL is the
+    warehouse's.
+    """
     before = answer(workspace, _BY_CITY)
     tiny_star.run_sql(workspace, change)
 

@@ -1,8 +1,8 @@
 """Whatever the order of events, runs and batches: each event is followed by a batch that was begun after it.
 
-Airflow is imitated as its scheduler works (3.3.2): the first event of an asset queues the DAG, later ones queue nothing while it
-is queued; a run is made when none is active, its ``run_after`` is the time of the first event, and it is told of the events until
-then only.
+Airflow is imitated as its scheduler works (3.3.2): the first event of an asset queues the DAG, later ones queue nothing
+while it is queued; a run is made when none is active, its ``run_after`` is the time of the first event, and it is told
+of the events until then only.
 """
 
 from __future__ import annotations

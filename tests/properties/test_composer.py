@@ -1,8 +1,8 @@
 """Every aggregate equals its direct GROUP BY, from the facts and along every path of derivations.
 
 The oracle is plain Python over the generated rows; it shares no code with the composer. Floating measures agree to
-`group_by_oracle.TOLERANCE`; everything else, NULLs included, agrees exactly. What the oracle finds right, the engine's own
-verification finds right, at every level; what is then corrupted, it finds wrong.
+`group_by_oracle.TOLERANCE`; everything else, NULLs included, agrees exactly. What the oracle finds right, the engine's
+own verification finds right, at every level; what is then corrupted, it finds wrong.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Random expressions of the surface over random values: PostgreSQL's answer on DuckDB, or an error, never another value."""
+"""Random expressions of the surface over random values: PostgreSQL's answer on DuckDB, or an error, never another
+value.
+"""
 
 from __future__ import annotations
 

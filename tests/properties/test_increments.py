@@ -1,8 +1,8 @@
 """Increments equal a full rebuild (law 4): any loads that are late by no more than the grace period, merges, kills,
 rows in the future, other types, reloads, damaged segments.
 
-200 stories on DuckDB, a quarter per kind of indicator, and a tenth as many on PostgreSQL, where each costs several times as much.
-With ``FUZZ_EXAMPLES`` two and a half times as many as that: 5,000 for the 2,000 of ``make fuzz``.
+200 stories on DuckDB, a quarter per kind of indicator, and a tenth as many on PostgreSQL, where each costs several
+times as much. With ``FUZZ_EXAMPLES`` two and a half times as many as that: 5,000 for the 2,000 of ``make fuzz``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # ruff: noqa: ARG005 - a planted bug ignores what it should not
 """Law 1 for plain SQL: what is answered from an aggregate equals the very same SQL on the tables.
 
-The oracle is the warehouse itself: the SQL as it stands. Joins are drawn inner and left, on keys that are unique and on keys
-that are not, to tables that nothing else uses; every aggregate of an example is tried by itself.
+The oracle is the warehouse itself: the SQL as it stands. Joins are drawn inner and left, on keys that are unique and on
+keys that are not, to tables that nothing else uses; every aggregate of an example is tried by itself.
 """
 
 from __future__ import annotations

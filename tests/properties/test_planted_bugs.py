@@ -1,8 +1,8 @@
 # ruff: noqa: ARG005 - a planted bug ignores what it should not
 """The property test of the router catches bugs of the kinds that others had: each is planted, and must be found.
 
-Every kind is a line of the trap list that the router was designed against. A plant that nobody finds would mean that the
-property test cannot fail there.
+Every kind is a line of the trap list that the router was designed against. A plant that nobody finds would mean that
+the property test cannot fail there.
 """
 
 from __future__ import annotations

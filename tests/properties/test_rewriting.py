@@ -1,7 +1,7 @@
 """Law 1: a query answered from any aggregate that matches gives the answer of the facts, and of plain Python.
 
-The oracle computes answers row by row; it shares no code with the router. Every aggregate of an example is tried by itself,
-so that dear ones are tested as well, and the index is compared with a loop over all of them.
+The oracle computes answers row by row; it shares no code with the router. Every aggregate of an example is tried by
+itself, so that dear ones are tested as well, and the index is compared with a loop over all of them.
 """
 
 from __future__ import annotations

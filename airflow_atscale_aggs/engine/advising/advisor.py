@@ -1,7 +1,7 @@
 """The advisor: it turns query requirements into proposals, chosen for all facts together under one budget.
 
-What is predicted of a proposal is computed from the proposal itself: a need counts as answered when the lattice derives it
-from what would be stored, with the measures that would be stored.
+What is predicted of a proposal is computed from the proposal itself: a need counts as answered when the lattice derives
+it from what would be stored, with the measures that would be stored.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ def advise(workloads: Sequence[FactWorkload], settings: Settings, *, budget: Bud
 
     Args:
         budget: in rows or bytes.
-        builds: number of builds during the time of the workload. 0: not known; upkeep then does not matter and is given for
-            one build.
+        builds: number of builds during the time of the workload. 0: not known; upkeep then does not matter and is given
+            for one build.
     """
     table = _Table(workloads, settings, builds, in_bytes=budget.in_bytes)
     chosen = table.choose(budget)
@@ -287,7 +287,7 @@ class _Table:
         return space.rows(space.reduce(self.candidates[place].mask))
 
     def _widest(self) -> NDArray[np.float64]:
-        """Bytes of a row of each candidate with all measures that it could store, so that a budget is never exceeded."""
+        """Bytes of a row of each candidate with all measures that it could store. So a budget is never exceeded."""
         widths: list[float] = []
         for number, workload in enumerate(self._workloads):
             space = workload.space
@@ -440,7 +440,10 @@ class _Proposing:
 
 @dataclass(slots=True)
 class _Draft:
-    """An unfinished proposal: its grain, its part with metrics, the requirements it answers best with their cost today."""
+    """An unfinished proposal.
+
+    Its grain, its part with metrics, the requirements it answers best with their cost today.
+    """
 
     grain: CandidateGrain
     part: tuple[FactPart, tuple[str, ...]]

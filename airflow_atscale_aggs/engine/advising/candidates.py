@@ -1,7 +1,7 @@
 """Collects candidates for one fact: grains that queries ask for, and the smallest grains that serve several of them.
 
-Other candidates are never better, since the smallest grain that serves the same requirements has no more rows. So only joins
-of required grains on the lattice are made, until there are too many.
+Other candidates are never better, since the smallest grain that serves the same requirements has no more rows. So only
+joins of required grains on the lattice are made, until there are too many.
 """
 
 from __future__ import annotations

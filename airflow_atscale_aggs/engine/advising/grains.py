@@ -1,7 +1,9 @@
-"""Computes with the grains of one fact as sets of bits: which attributes determine others, and how many rows a grain has.
+"""Computes with the grains of one fact as sets of bits.
 
-Rows come from measurements. For other grains they are estimated as the product of the roles' group counts, as if the roles
-were independent. Measured coarser and finer grains bound the estimate.
+Which attributes determine others, and how many rows a grain has.
+
+Rows come from measurements. For other grains they are estimated as the product of the roles' group counts, as if the
+roles were independent. Measured coarser and finer grains bound the estimate.
 """
 
 from __future__ import annotations
@@ -127,7 +129,10 @@ class GrainSpace:
         return max(min(rows, most), least)
 
     def _role_cells(self, mask: int) -> float:
-        """Combinations of attributes of one role: measured, or the product, at most what a finer one of the role has."""
+        """Combinations of attributes of one role.
+
+        Measured, or the product, at most what a finer one of the role has.
+        """
         cells = self._measured.get(mask)
         if cells is not None:
             return cells

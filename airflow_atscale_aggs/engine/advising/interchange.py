@@ -1,4 +1,7 @@
-"""Searches for a better choice: it adds, drops or exchanges one candidate while that pays, else it changes some at random."""
+"""Searches for a better choice.
+
+It adds, drops or exchanges one candidate while that pays, else it changes some at random.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ class Neighbourhood:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """The costs of each requirement under a choice: the best, the second best, and the owner of the best (-1: today's)."""
+    """The costs of each requirement under a choice.
+
+    The best, the second best, and the owner of the best (-1: today's).
+    """
 
     best: Numbers
     second: Numbers
@@ -56,7 +62,8 @@ class Interchange:
         self._cells = 0
         self._random = random.Random(0)  # noqa: S311 - a fixed seed: the same choice each time
         self._costs = given.costs * given.weights
-        # Requirements by candidates, so that the values of all candidates lie side by side. No query reads more than today.
+        # Requirements by candidates, so that the values of all candidates lie side by side. No query reads more than
+        # today.
         self._reads = np.ascontiguousarray((np.minimum(given.reads, given.costs) * given.weights).T)
         self._change, self._part = np.empty_like(self._reads), np.empty_like(self._reads)
         self._least = _LEAST_GAIN * float(self._costs.sum())
@@ -89,7 +96,10 @@ class Interchange:
         return float(np.minimum(self._costs, best).sum() + self._given.upkeep[places].sum())
 
     def _kick(self, chosen: Sequence[int]) -> list[int]:
-        """A copy of the choice from which some candidates are removed at random and to which one is added, within the budget."""
+        """A copy of the choice without some candidates.
+
+        They are removed at random, and one other is added, within the budget.
+        """
         changed = list(chosen)
         self._random.shuffle(changed)
         del changed[: self._random.randint(1, max(2, len(changed) // 3))]

@@ -1,10 +1,11 @@
 """Predicts aggregates from a model's structure: all-member aggregates, and dimension-only aggregates.
 
     all members       one per fact: all its storable metrics, no attributes
-    dimension-only    per hierarchy of a dimension: the finest level whose groups are so much fewer than the dimension's rows,
-                      with all coarser levels and what hangs on them: what lists of filter values show
+    dimension-only    per hierarchy of a dimension: the finest level whose groups are so much fewer than the dimension's
+                      rows, with all coarser levels and what hangs on them: what lists of filter values show
 
-Source: AtScale, "Types of Aggregate Tables": prediction-defined; "Life Cycle of Aggregate Tables": prediction-defined tables.
+Source: AtScale, "Types of Aggregate Tables": prediction-defined; "Life Cycle of Aggregate Tables": prediction-defined
+tables.
 """
 
 from __future__ import annotations

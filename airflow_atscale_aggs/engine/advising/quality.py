@@ -5,8 +5,8 @@
     recency       halves with every 30 days without a use; 0 while it never was used
     compression   1 - its rows / the rows of its facts
 
-The score is 100 times the product, so no part can make up for a bad one. Seconds are compared where they are known. Otherwise
-the rows that queries did not have to read are compared with the rows that builds read.
+The score is 100 times the product, so no part can make up for a bad one. Seconds are compared where they are known.
+Otherwise the rows that queries did not have to read are compared with the rows that builds read.
 """
 
 from __future__ import annotations

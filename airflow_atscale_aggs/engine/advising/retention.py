@@ -1,6 +1,7 @@
 """Chooses the instances to be pruned when there are too many of them.
 
-Source: AtScale, "Life Cycle of Aggregate Tables", Deleted: a desired number, a number of excess instances that is waited for,
+Source: AtScale, "Life Cycle of Aggregate Tables", Deleted: a desired number, a number of excess instances that is
+waited for,
 and two criteria: least recently used, least frequently used.
 """
 
@@ -31,7 +32,8 @@ class RetainedInstance:
 def rank_instances(instances: Sequence[RetainedInstance]) -> list[RetainedInstance]:
     """Rank the instances; the ones most worth keeping come first.
 
-    An instance stands at (number of instances used more recently) + (number used more often): both criteria count the same.
+    An instance stands at (number of instances used more recently) + (number used more often): both criteria count the
+    same.
     Ties: more uses, later use, active before inactive, then by name and id, so that the order is always the same.
     """
     recent = _places([instance.last_used_at.timestamp() for instance in instances])
@@ -55,8 +57,8 @@ def choose_instances_to_prune(
 ) -> list[tuple[int, RetainedInstance]]:
     """(rank from 1, instance) of those to be pruned; none while there are fewer than ``desired`` + ``excess``.
 
-    If an active instance of a definition is pruned, its other active instances are pruned too. The definition is not built any
-    more, so they would become outdated.
+    If an active instance of a definition is pruned, its other active instances are pruned too. The definition is not
+    built any more, so they would become outdated.
     """
     if len(instances) < desired + excess:
         return []

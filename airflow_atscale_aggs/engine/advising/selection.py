@@ -1,10 +1,10 @@
 """Selects the aggregates that save most query cost within a budget, after the cost of keeping them up to date.
 
-    cost of a choice = sum over requirements of weight * rows of the smallest chosen aggregate that serves, or of what answers today
-                     + sum over chosen aggregates of upkeep
+    cost of a choice = sum over requirements of weight * rows of the smallest chosen aggregate that serves, or of what
+                     answers today + sum over chosen aggregates of upkeep
 
-Several greedy starts, from benefit alone to benefit per unit of space, then a search over adding, dropping and exchanging
-one aggregate, with kicks. Same input, same choice.
+Several greedy starts, from benefit alone to benefit per unit of space, then a search over adding, dropping and
+exchanging one aggregate, with kicks. Same input, same choice.
 
 Source: Harinarayan, Rajaraman, Ullman, "Implementing Data Cubes Efficiently" (1996): the greedy choice and its bound;
 Minoux (1978): lazy evaluation; Teitz, Bart (1968) and Whitaker (1983): interchange.
@@ -87,7 +87,8 @@ def select(problem: SelectionProblem, budget: Budget, *, effort: int = 80_000_00
     """Select the candidates to make; those that save most come first.
 
     Args:
-        effort: how long to search, in cells of the (candidate, requirement) table looked at; the greedy starts come on top.
+        effort: how long to search, in cells of the (candidate, requirement) table looked at; the greedy starts come on
+            top.
     """
     greedy = _Greedy(problem, budget)
     starts = [greedy.picks(weight) for weight in _SPACE_WEIGHTS]

@@ -1,7 +1,7 @@
 """Decides which system-defined aggregates give way to others: subsets to supersets, pairs to their union.
 
-Source: AtScale, "Life Cycle of Aggregate Tables", Superseded: the two situations in which removing an aggregate table reduces the
-overhead of managing them.
+Source: AtScale, "Life Cycle of Aggregate Tables", Superseded: the two situations in which removing an aggregate table
+reduces the overhead of managing them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ def _subsets(group: Sequence[AggregateDefinition]) -> list[Succession]:
 
 
 def _unions(group: Sequence[AggregateDefinition], unused: Collection[str]) -> list[Succession]:
-    """The successions of all used system-defined definitions of the same facts by their union, unless it is too wide."""
+    """The successions of all used system-defined definitions of the same facts by their union.
+
+    There are none where the union is too wide.
+    """
     by_facts: dict[tuple[str, ...], list[AggregateDefinition]] = {}
     for definition in sorted(group, key=lambda definition: definition.name):
         if definition.origin.is_system_defined and definition.id not in unused:

@@ -1,8 +1,8 @@
 """Describes one step of a batch as data: how an instance is built, with its sources and rendered SQL.
 
-``plan`` prints a step, the registry keeps it, and ``build`` runs it. Its SQL is rendered already, so a build needs neither the
-model nor an SQL library. Only the numbers of attempts are unknown when a plan is made. Tokens inside quoted names stand for
-them. `BuildStep.of_attempt` puts in the number of the attempt when it is claimed.
+``plan`` prints a step, the registry keeps it, and ``build`` runs it. Its SQL is rendered already, so a build needs
+neither the model nor an SQL library. Only the numbers of attempts are unknown when a plan is made. Tokens inside quoted
+names stand for them. `BuildStep.of_attempt` puts in the number of the attempt when it is claimed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class BuildStep:
         fact: the fact dataset.
         position: 0-based place in the order; sources come before what derives from them.
         sources: in order of preference as known when planning; the facts are always the last one.
-        table: the physical table's name with the target token, unquoted; a view of the same name where there are segments.
+        table: the physical table's name with the target token, unquoted; a view of the same name where there are
+            segments.
         target_sql: the same, qualified and quoted for the dialect.
         drop_sql: drops the target of an attempt; does nothing when it is not there.
         count_sql: counts the target's rows.
@@ -67,8 +68,8 @@ class BuildStep:
             versions that did not compare.
         increment: the segments that it makes; None where the aggregate is one table.
         full_reason: why an incremental batch builds it in full; empty where it does not, or nobody asked.
-        settings_needed: names of the session's settings that decide what it stores; None in steps of versions that did not
-            look. Their values are the batch's `Surroundings`.
+        settings_needed: names of the session's settings that decide what it stores; None in steps of versions that did
+            not look. Their values are the batch's `Surroundings`.
         reason: why the step stands where it stands, one sentence for people.
     """
 
@@ -131,6 +132,9 @@ class BuildStep:
         return ";\n".join(self.create_statements(source, source_attempt))
 
     def drop_statements(self) -> tuple[str, ...]:
-        """The statements that drop all relations of an attempt, if they exist. The view is dropped before its tables."""
+        """The statements that drop all relations of an attempt, if they exist.
+
+        The view is dropped before its tables.
+        """
         segments = self.increment.new if self.increment is not None else ()
         return (self.drop_sql, *(segment.drop_sql for segment in segments))

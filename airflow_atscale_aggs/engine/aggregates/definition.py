@@ -80,7 +80,10 @@ def measures_text(measures: Iterable[str]) -> str:
 
 
 def definition_id(fingerprint: str) -> str:
-    """The id of definitions with a fingerprint, the same in every registry: a UUID of version 5 in this project's namespace."""
+    """The id of definitions with a fingerprint, the same in every registry.
+
+    A UUID of version 5 in this project's namespace.
+    """
     # The same UUID as the standard library's, in a third of the time. Imports make a hundred thousand of them.
     number = int.from_bytes(hashlib.sha1(_PREFIX + fingerprint.encode(), usedforsecurity=False).digest()[:16])
     number = number & ~(0xF000 << 64) & ~(0xC000 << 48) | 5 << 76 | 0x8000 << 48

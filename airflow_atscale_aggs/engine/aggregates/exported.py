@@ -1,7 +1,7 @@
 """Writes and reads the file that carries definitions to another system. Nothing in a file is trusted when it is read.
 
-One JSON document, one definition per line. It holds names and figures: no user-defined definitions (they are part of the
-model), no join paths, no tables, no queries, no secrets.
+One JSON document, one definition per line. It holds names and figures: no user-defined definitions (they are part of
+the model), no join paths, no tables, no queries, no secrets.
 
 Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 """

@@ -91,7 +91,10 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRange:
-    """The fact rows with an indicator in (after, through]; None: no bound. Rows without an indicator are in no range."""
+    """The fact rows with an indicator in (after, through]; None: no bound.
+
+    Rows without an indicator are in no range.
+    """
 
     column: str
     kind: IndicatorKind
@@ -141,10 +144,11 @@ def infer_unit(value: int) -> IndicatorUnit | None:
 def parse_indicator_value(kind: IndicatorKind, text: str) -> int | None:
     """Parse a value of an indicator from the warehouse's text. None: it has no number, such as ``infinity``.
 
-    Digits beyond microseconds round up, so that a row is never above its own bound. An instant is a number of microseconds,
-    or a text with an offset. A text without an offset is refused, because its time zone is unknown.
+    Digits beyond microseconds round up, so that a row is never above its own bound. An instant is a number of
+    microseconds, or a text with an offset. A text without an offset is refused, because its time zone is unknown.
 
-    >>> parse_indicator_value(IndicatorKind.INTEGER, "42"), parse_indicator_value(IndicatorKind.TIMESTAMP, "1970-01-01 00:00:01.5")
+    >>> kinds = IndicatorKind.INTEGER, IndicatorKind.TIMESTAMP
+    >>> parse_indicator_value(kinds[0], "42"), parse_indicator_value(kinds[1], "1970-01-01 00:00:01.5")
     (42, 1500000)
     """
     if kind is IndicatorKind.INTEGER or (kind is IndicatorKind.INSTANT and text.lstrip("-").isdigit()):
@@ -180,8 +184,8 @@ def render_bound(kind: IndicatorKind, bound: int) -> str:
 def moment_of(kind: IndicatorKind, unit: IndicatorUnit, now: datetime, zone: ZoneInfo) -> int:
     """A moment as an indicator writes it.
 
-    While the clocks of a timestamp's zone are put back, times of the hour before are written later than now; they count as
-    future until their second pass.
+    While the clocks of a timestamp's zone are put back, times of the hour before are written later than now; they count
+    as future until their second pass.
 
     Args:
         unit: no plain numbers, which are no time.
@@ -194,9 +198,9 @@ def moment_of(kind: IndicatorKind, unit: IndicatorUnit, now: datetime, zone: Zon
 def settled_bound(indicator: Indicator, grace: GracePeriod, *, greatest: int, now: datetime, zone: ZoneInfo) -> int:
     """The greatest bound that rows late by no more than the grace period stay above, whenever they come from now on.
 
-    A row is late by the larger of two distances: from its indicator to its arrival, and from its indicator to the greatest
-    indicator at its arrival that was not in the future. So an indicator in the future settles nothing, and the clock does not
-    settle facts that lag behind. A row that is late by exactly the grace period stays above.
+    A row is late by the larger of two distances: from its indicator to its arrival, and from its indicator to the
+    greatest indicator at its arrival that was not in the future. So an indicator in the future settles nothing, and the
+    clock does not settle facts that lag behind. A row that is late by exactly the grace period stays above.
 
     Args:
         greatest: greatest indicator so far that is not in the future.

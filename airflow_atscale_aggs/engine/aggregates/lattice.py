@@ -1,8 +1,8 @@
 """Decides which aggregates can be derived from which others, and how: the partial order of aggregates.
 
-A child derives from a parent of the same fact when the parent stores every measure the child needs, all of them roll up,
-and every attribute of the child is stored in the parent or is determined by one that is, through a hierarchy that the data
-proved functional.
+A child derives from a parent of the same fact when the parent stores every measure the child needs, all of them roll
+up, and every attribute of the child is stored in the parent or is determined by one that is, through a hierarchy that
+the data proved functional.
 
 Source: Harinarayan, Rajaraman, Ullman, "Implementing Data Cubes Efficiently" (1996); AtScale, "How Aggregate Tables Are
 Populated With Data", build from existing.
@@ -112,7 +112,8 @@ def _derive(child: FactPart, parent: FactPart, proven: AbstractSet[Dependency]) 
     if not is_same_grain:
         if not child.has_only_rollups():
             return NotDerivable.NOT_ADDITIVE
-        # A fact row counts once for each member of a many-to-many attribute. Without the attribute it would count twice.
+        # A fact row counts once for each member of a many-to-many attribute. Without the attribute it would count
+        # twice.
         if _many_to_many(child) != _many_to_many(parent):
             return NotDerivable.MANY_TO_MANY
     origins: list[AttributeOrigin] = []

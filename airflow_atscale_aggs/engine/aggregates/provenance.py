@@ -39,7 +39,8 @@ class SourceState:
 class Checksum:
     """Counts and sums of hashes of fact rows, by bucket.
 
-    A row stands in the bucket that its indicator hashes to, so that a row that comes late leaves the other buckets alone.
+    A row stands in the bucket that its indicator hashes to, so that a row that comes late leaves the other buckets
+    alone.
 
     Attributes:
         columns: that are hashed, as the model spells them; empty: versions of rows in the first pages of the table.
@@ -73,8 +74,8 @@ def read_checksum(columns: tuple[str, ...], rows: Iterable[tuple[object, object,
 def changed_rows(before: Checksum, now: Checksum) -> str:
     """The reason to believe that rows have changed, as the end of a sentence; empty when there is none.
 
-    Late rows are no change, so a bucket with more rows proves nothing. If all buckets have more rows, nothing proves that the
-    other rows are the same.
+    Late rows are no change, so a bucket with more rows proves nothing. If all buckets have more rows, nothing proves
+    that the other rows are the same.
     """
     if before.columns != now.columns or not before.buckets:
         return ""

@@ -1,4 +1,7 @@
-"""Adapts system-defined definitions to a changed model: the same meaning with the new joins and columns, if possible."""
+"""Adapts system-defined definitions to a changed model.
+
+The same meaning with the new joins and columns, if possible.
+"""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@
     never read again by increments                          made anew by the next build, in two: what no late row can
                                                             reach any more is settled, the rest is not
 
-No indicator is stored in a row: whole segments are replaced. The aggregate is the union of its segments, whose rows of one
-group are combined by whoever reads them.
+No indicator is stored in a row: whole segments are replaced. The aggregate is the union of its segments, whose rows of
+one group are combined by whoever reads them.
 
 Source: AtScale, "About Incremental Rebuilds": an incremental aggregate is a view over incrementally built tables.
 """
@@ -66,11 +66,12 @@ class NewSegment:
         merges: keys of the segments that it is made of, in order; empty: it is made of its source.
         create_sql: for a merging one: the whole statement; the others' stand in the step's sources.
         count_sql: one row: rows of the table, fact rows where they can be told, and the table's mark.
-        fact_rows_sql: counts the fact rows of the range, where the table cannot tell them: with many-to-many attributes.
-            To be run before the table is made: what comes or goes between the two is then told as late, or rebuilt, never
-            overlooked.
+        fact_rows_sql: counts the fact rows of the range, where the table cannot tell them: with many-to-many
+            attributes. To be run before the table is made: what comes or goes between the two is then told as late, or
+            rebuilt, never overlooked.
         verification: for a merging one: it is compared with the segments that it replaces.
-        checksum: of the fact rows of the range when the batch was planned; None for unsettled ones, or where it cannot be made.
+        checksum: of the fact rows of the range when the batch was planned; None for unsettled ones, or where it cannot
+            be made.
     """
 
     number: int
@@ -110,13 +111,14 @@ class Increment:
         kept: segments that stay as they are, in order of their ranges; ``kept_rows``: of all their tables.
         new: segments to be made, in order of their ranges; merging ones replace older ones.
         create_view_sql: the view of all segments, kept and new, under the name of the instance's table.
-        unchanged: finds out, when nothing seems to have changed, that the last unsettled segment still holds what the facts
-            say; then no segment is made.
+        unchanged: finds out, when nothing seems to have changed, that the last unsettled segment still holds what the
+            facts say; then no segment is made.
         last: keys of all segments as they were, for that case; ``last_rows``: of all their tables.
         unchanged_view_sql: the view for that case.
-        newest: greatest indicator that was not in the future when the batch was begun; None where there was none, or nobody
-            noted it.
-        identities_sql: asks for the identities of the tables that the fact's rows come from; empty where the catalog has none.
+        newest: greatest indicator that was not in the future when the batch was begun; None where there was none, or
+            nobody noted it.
+        identities_sql: asks for the identities of the tables that the fact's rows come from; empty where the catalog
+            has none.
         sources: what the segments were made from; None in steps of versions that did not note it.
     """
 
@@ -148,7 +150,10 @@ class Increment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltSegment:
-    """What became of a new segment: rows of its table, the fact rows behind them where they can be told, the table's mark."""
+    """What became of a new segment.
+
+    Rows of its table, the fact rows behind them where they can be told, the table's mark.
+    """
 
     number: int
     rows: int
@@ -157,7 +162,9 @@ class BuiltSegment:
 
 
 def run_to_merge(settled: Sequence[Segment], most: int) -> int:
-    """How many of the newest settled segments are to be merged, 0 for none, so that with one more there are at most ``most``.
+    """How many of the newest settled segments are to be merged; 0 for none.
+
+    After the merge and with one more there are at most ``most``.
 
     Beginning with the two newest, an older one is taken along while it is at most twice as large as what is merged
     already. So a row is rewritten a number of times that grows with the logarithm of the number of builds.

@@ -11,7 +11,8 @@ class SourceMark:
 
     Attributes:
         dataset: a fact or a dimension that the batch reads.
-        sql: a query of one row that answers differently once the dataset was changed; empty where the warehouse has no such.
+        sql: a query of one row that answers differently once the dataset was changed; empty where the warehouse has no
+            such.
         mark: what it has answered, before anything else was read; None where nobody can tell.
     """
 

@@ -1,7 +1,7 @@
 """Records the surroundings in which a batch was planned: settings of the session, tables, proven constraints.
 
-It is kept with the batch. Builds run under the same settings; queries rely on an aggregate only where what matters to it is
-as it was; and while a table is away, because an ETL makes it anew, what was last seen of it stands for it.
+It is kept with the batch. Builds run under the same settings; queries rely on an aggregate only where what matters to
+it is as it was; and while a table is away, because an ETL makes it anew, what was last seen of it stands for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Resolves system-defined definitions, which are given by names, against the model that is deployed here.
 
-Only names are taken from a file. Join paths, columns and tables come from the deployed model. So a definition has the same
-meaning on every system, even if the tables have other names there.
+Only names are taken from a file. Join paths, columns and tables come from the deployed model. So a definition has the
+same meaning on every system, even if the tables have other names there.
 """
 
 from __future__ import annotations

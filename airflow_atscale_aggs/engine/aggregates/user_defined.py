@@ -158,7 +158,8 @@ class _Definer:
         dimensions = sorted({attribute.dimension for attribute in declared.attributes})
         if len(dimensions) != 1 or dimensions[0] not in self._model.dimensions:
             message = (
-                f"aggregate `{declared.name}` has no metrics and attributes of {len(dimensions)} dimensions; add a metric "
+                f"aggregate `{declared.name}` has no metrics and attributes of {len(dimensions)} dimensions; add a "
+                "metric "
                 "of the fact that links them, or name attributes of one dimension"
             )
             self._issues.error(declared.where, "no-metrics", message)

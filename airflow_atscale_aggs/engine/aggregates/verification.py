@@ -48,8 +48,8 @@ class TotalsQuery:
 class GroupsQuery:
     """A query whose rows are the groups in which a table and its facts disagree; the first few only.
 
-    A row is: the group's ``keys`` as text; rows of the table in that group; 1 or 0, whether the facts have it; then for each
-    of ``measures`` 1 or 0, whether it differs, the facts' value and the table's as text.
+    A row is: the group's ``keys`` as text; rows of the table in that group; 1 or 0, whether the facts have it; then for
+    each of ``measures`` 1 or 0, whether it differs, the facts' value and the table's as text.
 
     Attributes:
         is_sample: some groups of the table are compared; otherwise all groups of both.
@@ -68,8 +68,8 @@ class Verification:
     Attributes:
         fact: the dataset.
         rows: name of the row count among the measures.
-        facts: totals over the facts; the same query for all aggregates of a batch on one fact (and the same many-to-many
-            attributes, since there a fact row counts once per member).
+        facts: totals over the facts; the same query for all aggregates of a batch on one fact (and the same
+            many-to-many attributes, since there a fact row counts once per member).
         table: totals over the table, whose name holds the attempt token.
         roundoff: by measure that may be a floating sum: relative error of one addition.
         groups: the comparison by group of the level in force when the batch was planned; None at level ``totals``.

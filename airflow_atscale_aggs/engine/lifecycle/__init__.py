@@ -1,1 +1,4 @@
-"""Run the life cycle of aggregate tables: input and output, and the order of steps. The rooms follow AtScale's page of this name."""
+"""Run the life cycle of aggregate tables: input and output, and the order of steps.
+
+The rooms follow AtScale's page of this name.
+"""

@@ -39,7 +39,9 @@ class Proofs:
     proven: ProvenConstraints = field(default_factory=ProvenConstraints)
     asked: set[Claim] = field(default_factory=set)
     seen: frozenset[Claim] = frozenset()
-    """What was proven when aggregates were built. It counts as proven where a table is away or locked and the data cannot be asked."""
+    """What was proven when aggregates were built. It counts as proven where a table is away or locked and the data
+    cannot be asked.
+    """
     is_hurried: bool = False
     """Ask only for as long as somebody who waits for an answer can wait, see `WarehouseSession.wait_briefly`."""
 
@@ -80,10 +82,12 @@ def prove(session: WarehouseSession, parts: Sequence[FactPart], sources: Sources
 def prove_claims(
     session: WarehouseSession, proven: ProvenConstraints, claims: Iterable[Claim], sources: Sources
 ) -> ProvenConstraints:
-    """The proven constraints with those of the claims that the data proves; one round trip, none without a claim to ask about.
+    """The proven constraints with those of the claims that the data proves.
 
-    Where the warehouse refuses the statement, each claim is asked by itself. A claim that cannot be answered is not proven, and
-    its dataset is noted as unreadable.
+    One round trip, none without a claim to ask about.
+
+    Where the warehouse refuses the statement, each claim is asked by itself. A claim that cannot be answered is not
+    proven, and its dataset is noted as unreadable.
 
     Raises:
         WarehouseError: the connection is lost.
@@ -117,10 +121,12 @@ def check_alive(session: WarehouseSession, error: WarehouseError) -> None:
 def unreadable_columns(
     session: WarehouseSession, parts: Sequence[FactPart], sources: Sources
 ) -> Mapping[ColumnKey, str]:
-    """The columns that the warehouse cannot compute or may not show, with its reason: a cast that breaks, a division by zero.
+    """The columns that the warehouse cannot compute or may not show, with its reason.
 
-    Calculated columns are tried, and all columns of a dimension that is a view. Columns of tables are not tried. Columns of a
-    fact that is a view are not tried either, since that would take a scan of the fact before each batch.
+    A cast that breaks, a division by zero.
+
+    Calculated columns are tried, and all columns of a dimension that is a view. Columns of tables are not tried.
+    Columns of a fact that is a view are not tried either, since that would take a scan of the fact before each batch.
 
     Raises:
         WarehouseError: the connection is lost.
@@ -141,7 +147,10 @@ def unreadable_columns(
 
 
 def refusal_of(part: FactPart, unreadable: Mapping[ColumnKey, str]) -> str:
-    """Why a part cannot be built, in one sentence without a full stop; empty when nothing that it uses is unreadable."""
+    """Why a part cannot be built, in one sentence without a full stop.
+
+    Empty when nothing that it uses is unreadable.
+    """
     for dataset in datasets_of([part]):
         for column in _used_columns(dataset, [part]):
             reason = unreadable.get((dataset, column))

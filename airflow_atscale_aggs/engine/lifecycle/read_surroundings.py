@@ -66,7 +66,8 @@ def with_away(
 ) -> ExistingTables:
     """The tables that exist, and those that are away, as they were last seen.
 
-    An ETL may drop a table and create it again. Meanwhile aggregates answer: they need the table's columns, not its rows.
+    An ETL may drop a table and create it again. Meanwhile aggregates answer: they need the table's columns, not its
+    rows.
 
     Args:
         seen: of the batches that built what serves, the newest first.

@@ -1,8 +1,11 @@
-"""Make sure that one registry alone writes into a schema: a mark there names its registry, and is read before every change.
+"""Make sure that one registry alone writes into a schema.
 
-The mark holds the registry's id and a stamp: the last batch that the registry began, or what it wrote when it took the schema
-over. A copy of a registry, or one that was restored from a backup, has the same id but does not know the other's last batch, so
-the two are told apart as soon as one of them has written. A person who means to can take the schema over (`adopt_schema`).
+A mark there names its registry, and is read before every change.
+
+The mark holds the registry's id and a stamp: the last batch that the registry began, or what it wrote when it took the
+schema over. A copy of a registry, or one that was restored from a backup, has the same id but does not know the other's
+last batch, so the two are told apart as soon as one of them has written. A person who means to can take the schema over
+(`adopt_schema`).
 """
 
 from __future__ import annotations
@@ -53,8 +56,8 @@ def check_schema(workspace: Workspace, *, is_claiming: bool = False) -> None:
         is_claiming: the caller is about to make the schema this registry's, if nobody owns it.
 
     Raises:
-        SchemaOwnedError: another registry writes there, or a copy of this one; or one that knows nothing of marks has written
-            there, and this one is about to.
+        SchemaOwnedError: another registry writes there, or a copy of this one; or one that knows nothing of marks has
+            written there, and this one is about to.
         PermanentWarehouseError: it is not there and cannot be made, and this registry is about to write there.
     """
     if is_claiming:
@@ -94,7 +97,8 @@ def mark_schema(workspace: Workspace, batch_id: str, *, now: datetime) -> None:
 def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
     """Take the aggregate schema over for this registry. Returns the mark that stood there before.
 
-    Tables of the other registry stay, and stable views go on showing them until this one builds aggregates of the same names.
+    Tables of the other registry stay, and stable views go on showing them until this one builds aggregates of the same
+    names.
     """
     workspace.warehouse.require_schema()
     stamp = str(uuid.uuid4())
@@ -129,7 +133,8 @@ def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark
     elif not registry.has_written(mark.stamp):
         raise SchemaOwnedError(
             schema,
-            f"a copy of this registry, at {mark.registry}, has written there on {mark.marked_at}, or this one was restored "
+            f"a copy of this registry, at {mark.registry}, has written there on {mark.marked_at}, or this one was "
+            "restored "
             "from a backup that is older",
         )
 
@@ -148,7 +153,8 @@ def _read_mark(session: WarehouseSession, workspace: Workspace) -> SchemaMark | 
         # A role that may not read the mark is not the role that builds here.
         raise SchemaOwnedError(
             schema,
-            f"{MARK_TABLE}, which tells whose it is, cannot be read ({error.reason}); if the tables were given to another "
+            f"{MARK_TABLE}, which tells whose it is, cannot be read ({error.reason}); if the tables were given to "
+            "another "
             "role, build as that role or as a member of it",
         ) from error
     return SchemaMark(*rows[0]) if rows else None

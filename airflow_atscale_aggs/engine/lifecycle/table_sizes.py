@@ -15,7 +15,9 @@ _AT_ONCE = 1000
 def bytes_of_instances(
     session: WarehouseSession, workspace: Workspace, instances: Sequence[InstanceRecord]
 ) -> Mapping[str, int]:
-    """Bytes by instance id, its segments together; those that the warehouse does not tell, or has no more, are left out.
+    """Bytes by instance id, its segments together.
+
+    Those that the warehouse does not tell, or has no more, are left out.
 
     Raises:
         WarehouseError: the warehouse cannot be asked.

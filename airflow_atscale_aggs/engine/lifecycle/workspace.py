@@ -65,7 +65,8 @@ def open_workspace(
 
     Args:
         registry: ``sqlite:///…`` or ``postgresql+psycopg://…``; an empty database is initialised.
-        warehouse: ``duckdb:///…``, ``postgresql+psycopg://…`` or another SQLAlchemy URL whose dialect has a capability row.
+        warehouse: ``duckdb:///…``, ``postgresql+psycopg://…`` or another SQLAlchemy URL whose dialect has a capability
+            row.
         aggregate_schema: where aggregate tables and views go; empty: the warehouse's default schema.
         settings: values under the product's keys.
 

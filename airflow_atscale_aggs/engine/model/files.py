@@ -1,7 +1,7 @@
 """Reads the texts of a model's folder, and decides which files are model files.
 
-Only regular files inside the folder are read. Reading a FIFO would wait for a writer for ever. Reading a device may never
-end. A link that leaves the folder leads to files that are not the model's.
+Only regular files inside the folder are read. Reading a FIFO would wait for a writer for ever. Reading a device may
+never end. A link that leaves the folder leads to files that are not the model's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Says for each property of SML whether it is honoured, refused by name, or harmless. `sml` lists the properties.
 
-``name`` stands for an honoured property: an answer, an aggregate or a message depends on it. ``name!reason`` stands for a
-refused one: deploy says so, and a query that needs it is refused by name. ``name=reason`` stands for a harmless one: no answer
-depends on it.
+``name`` stands for an honoured property: an answer, an aggregate or a message depends on it. ``name!reason`` stands for
+a
+refused one: deploy says so, and a query that needs it is refused by name. ``name=reason`` stands for a harmless one: no
+answer depends on it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ _REASONS: Mapping[str, str] = {
 
 _ATTRIBUTE = (
     "unique_name label description=shown is_hidden folder=shown contains_unique_names=proven is_unique_key=proven "
-    "exclude_from_dim_agg exclude_from_fact_agg is_aggregatable allowed_calcs_for_dma=engine custom_empty_member format=shown"
+    "exclude_from_dim_agg exclude_from_fact_agg is_aggregatable allowed_calcs_for_dma=engine custom_empty_member "
+    "format=shown"
 )
 _COLUMNS = "dataset name_column key_columns sort_column=mdx"
 
@@ -98,7 +100,8 @@ _TEXT: Mapping[str, str] = {
     "calculated_member": "unique_name!group template!group expression!group format=shown use_input_metric_format=shown "
     "is_hidden=shown description=shown label=shown",
     "metric": "unique_name object_type label calculation_method dataset column semi_additive compression=exact "
-    "named_quantiles custom_quantiles unrelated_dimensions_handling format=shown is_hidden description=shown folder=shown "
+    "named_quantiles custom_quantiles unrelated_dimensions_handling format=shown is_hidden description=shown "
+    "folder=shown "
     "visible",
     "semi_additive": "position relationships degenerate_dimensions!degenerate",
     "degenerate_level": "name!degenerate level!degenerate",
@@ -120,7 +123,8 @@ _TEXT: Mapping[str, str] = {
     "drillthrough_attribute": "name=drill dimension=drill relationships_path=drill",
     "composite_model": "unique_name object_type label=shown models description=shown metrics aggregates",
     "row_security": "unique_name!security object_type!security label=shown dataset!security filter_key_column!security "
-    "ids_column!security id_type!security scope!security description=shown use_filter_key!security secure_totals!security",
+    "ids_column!security id_type!security scope!security description=shown use_filter_key!security "
+    "secure_totals!security",
     "aggregate_settings": "unique_name=shown object_type model settings label=shown description=shown",
     "model_settings": "object_type unique_name=shown label=shown description=shown overrides settings",
     "global_settings": "object_type unique_name=shown label=shown description=shown overrides=engine settings",

@@ -127,7 +127,10 @@ class JoinPaths:
 
     @staticmethod
     def _arrive(entry: _Entry, dimension: Dimension, target: Attribute) -> tuple[JoinStep, ...]:
-        """The joins to the target level's dataset. A dataset that is fact and dimension at once needs no join to itself."""
+        """The joins to the target level's dataset.
+
+        A dataset that is fact and dimension at once needs no join to itself.
+        """
         if entry.from_dataset == target.dataset and entry.from_columns == target.key_columns:
             return entry.steps
         step = JoinStep(

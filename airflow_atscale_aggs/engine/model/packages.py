@@ -79,8 +79,10 @@ def package_folder(package: Package, root: Path, issues: IssueList) -> Path | No
     shown = ", ".join(f"`{os.path.relpath(place, root)}`" for place, _ in places)
     remedy = f"Check it out there: git clone {package.shown_url}" if not package.local else "Correct its `url`"
     message = (
-        f"package `{package.name}` ({package.shown_url or 'without `url`'}) is not on this machine; it was looked for at "
-        f"{shown or 'no place'}, seen from the model's folder. {remedy}. Nothing is fetched, and references to its objects "
+        f"package `{package.name}` ({package.shown_url or 'without `url`'}) is not on this machine; it was looked for "
+        "at "
+        f"{shown or 'no place'}, seen from the model's folder. {remedy}. Nothing is fetched, and references to its "
+        "objects "
         "are not told as long as it is not there"
     )
     issues.error(package.where, MISSING_PACKAGE, message)

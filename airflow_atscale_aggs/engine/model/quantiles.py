@@ -4,8 +4,8 @@
     named_quantiles: quartiles                    Latency_instance_0.25, Latency_instance_0.5, Latency_instance_0.75
     custom_quantiles: [0.5, 0.99]                 Latency_instance_0.5, Latency_instance_0.99
 
-The labels are ``Latency 0.5`` and so on. Source: SML reference, ``metric.named_quantiles``, ``metric.custom_quantiles``;
-docs/decisions/0023.
+The labels are ``Latency 0.5`` and so on. Source: SML reference, ``metric.named_quantiles``,
+``metric.custom_quantiles``; docs/decisions/0023.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ _ALWAYS = ("catalog", "model_settings", "global_settings")
 def files_behind(model: str, folder: ModelFolder) -> frozenset[str]:
     """Files of the model, of all that it names, and of all that these name; files that could not be used among them.
 
-    Every text that is the name of an object counts as a reference, so the result may hold too many files, but never too few.
+    Every text that is the name of an object counts as a reference, so the result may hold too many files, but never too
+    few.
     """
     named = {
         name: document

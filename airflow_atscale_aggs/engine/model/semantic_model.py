@@ -165,7 +165,8 @@ class Calculation:
     """A calculated metric: never stored; its base metrics are.
 
     Attributes:
-        aggregate_function: how MDX's ``Aggregate`` brings its values together, in lower case; empty when SML does not say.
+        aggregate_function: how MDX's ``Aggregate`` brings its values together, in lower case; empty when SML does not
+            say.
     """
 
     name: str

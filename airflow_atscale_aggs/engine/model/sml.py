@@ -1,9 +1,9 @@
 """Lists every object type and property of SML 1.6 in a table, and checks documents against it.
 
-A property reads ``name``, ``name!`` (expected: its absence is a warning) or ``name!!`` (needed: its absence is an error),
-then ``:kind``. Kinds: text when nothing is said, ``bool``, ``number``, ``any``; ``[kind]`` a list, ``{kind}`` a mapping of
-names, another shape by name; ``column`` a column's name, or the older mapping with a ``name``. Unknown keys are kept and
-reported, because samples and newer versions have more keys than the reference.
+A property reads ``name``, ``name!`` (expected: its absence is a warning) or ``name!!`` (needed: its absence is an
+error), then ``:kind``. Kinds: text when nothing is said, ``bool``, ``number``, ``any``; ``[kind]`` a list, ``{kind}`` a
+mapping of names, another shape by name; ``column`` a column's name, or the older mapping with a ``name``. Unknown keys
+are kept and reported, because samples and newer versions have more keys than the reference.
 """
 
 from __future__ import annotations

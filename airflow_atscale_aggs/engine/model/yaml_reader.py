@@ -1,7 +1,7 @@
 """Reads YAML text into plain values that remember their lines. libyaml does the parsing.
 
-Scalars follow js-yaml's JSON schema, as SML's own tools read them: only null, true, false, integers and floats are special;
-dates, yes and no stay text. The depth of nesting and the number of values behind aliases are limited.
+Scalars follow js-yaml's JSON schema, as SML's own tools read them: only null, true, false, integers and floats are
+special; dates, yes and no stay text. The depth of nesting and the number of values behind aliases are limited.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def read_yaml(text: str) -> Any:
     """The value of a YAML document; mappings are `SmlMapping`, an empty text is None.
 
     Raises:
-        YamlError: broken YAML, several documents, a structure that contains itself, is nested too deep or stands for too
-            much by its aliases, a number that is too long, or a text with a NUL character.
+        YamlError: broken YAML, several documents, a structure that contains itself, is nested too deep or stands for
+            too much by its aliases, a number that is too long, or a text with a NUL character.
     """
     try:
         _check_depth(text)

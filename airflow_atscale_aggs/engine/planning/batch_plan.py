@@ -13,7 +13,8 @@ from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 class RefusedPart:
     """A part of a definition that cannot be built here, and why; it is no step of the batch.
 
-    ``is_failure`` is False where the warehouse can never store it (no sketches), so that nothing is wrong with the data.
+    ``is_failure`` is False where the warehouse can never store it (no sketches), so that nothing is wrong with the
+    data.
     """
 
     aggregate: str

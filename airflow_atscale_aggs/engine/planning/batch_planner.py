@@ -1,7 +1,7 @@
 """Turns definitions into the ordered and rendered steps of a batch.
 
-The lattice decides which aggregates can be derived from which others. The build chooses among the possible sources, because
-it knows real row counts. A part that cannot be built here is refused by name; the other parts are built.
+The lattice decides which aggregates can be derived from which others. The build chooses among the possible sources,
+because it knows real row counts. A part that cannot be built here is refused by name; the other parts are built.
 """
 
 from __future__ import annotations
@@ -349,8 +349,8 @@ class _StepComposer:
     def _verification(self, part: FactPart, target: exp.Table) -> Verification:
         """How a table is compared with its facts.
 
-        Totals are always planned, since the level may change before the build. Groups cost more and are planned only where the
-        setting asks for them.
+        Totals are always planned, since the level may change before the build. Groups cost more and are planned only
+        where the setting asks for them.
         """
         level, composer = self._given.settings.verify, self._verifications
         if level not in {VerificationLevel.SAMPLE, VerificationLevel.FULL}:

@@ -49,31 +49,38 @@ def _describe_indicator(fact: str, decision: Segmented, given: IncrementsInput) 
         steps = grace.seconds * indicator.unit.per_second
         sentences.append(
             f"Indicator `{indicator.column}` of {fact}: epoch {indicator.unit} ({how} from "
-            f"{decision.ranges[-1].through if decision.newest is None else decision.newest}); a grace period of {grace} is {steps:,} of them."
+            f"{decision.ranges[-1].through if decision.newest is None else decision.newest}); a grace period of "
+            f"{grace} is {steps:,} of them."
         )
     if is_finer_than_kept(indicator.data_type):
         sentences.append(
-            f"Indicator `{indicator.column}` of {fact} has digits beyond microseconds, which are not kept: bounds are rounded "
+            f"Indicator `{indicator.column}` of {fact} has digits beyond microseconds, which are not kept: bounds are "
+            "rounded "
             "up to whole microseconds."
         )
     greatest = decision.ranges[-1].through
     if greatest is not None and _is_far_ahead(decision, greatest, given):
         sentences.append(
-            f"The greatest `{indicator.column}` of {fact} is {render_bound(indicator.kind, greatest)}, in the future. The window "
+            f"The greatest `{indicator.column}` of {fact} is {render_bound(indicator.kind, greatest)}, in the future. "
+            "The window "
             "stays where the other rows are; those in the future are read with every increment until their time comes."
         )
     if decision.late and decision.late > 0:
         start = decision.ranges[0].after
         bound = "" if start is None else render_bound(indicator.kind, start)
         sentences.append(
-            f"{describe_rows(decision.late)} of {fact} came later than the grace period of {grace} allows, with `{indicator.column}` up "
+            f"{describe_rows(decision.late)} of {fact} came later than the grace period of {grace} allows, with "
+            f"`{indicator.column}` up "
             f"to {bound}. Increments do not read that far back; a full rebuild does."
         )
     return sentences
 
 
 def _is_far_ahead(decision: Segmented, greatest: int, given: IncrementsInput) -> bool:
-    """Whether the greatest value lies in the future by more than the grace period. Less than that may be a wrong clock."""
+    """Whether the greatest value lies in the future by more than the grace period.
+
+    Less than that may be a wrong clock.
+    """
     unit, kind = decision.indicator.unit, decision.indicator.kind
     if unit is IndicatorUnit.PLAIN:
         return False

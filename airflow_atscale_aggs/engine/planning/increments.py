@@ -1,7 +1,7 @@
 """Decides which aggregates can be built by increments, and what a batch does to the segments of each.
 
-This takes two steps, since only the warehouse knows the indicator's values. `prospect` says what must be looked up, in one
-lookup per fact and batch. `decide` makes the ranges from the values.
+This takes two steps, since only the warehouse knows the indicator's values. `prospect` says what must be looked up, in
+one lookup per fact and batch. `decide` makes the ranges from the values.
 
 Source: AtScale, "About Incremental Rebuilds"; "Setting Properties to Allow Incremental Rebuilds" (who is incremental).
 """
@@ -374,7 +374,10 @@ def _increment(
 
 
 def _ranges(candidate: Prospect, start: int | None, settled: int | None, through: int) -> tuple[RowRange, ...]:
-    """The ranges to be read: the settled part, if there is one, then the unsettled part. Without a bound all is unsettled."""
+    """The ranges to be read: the settled part, if there is one, then the unsettled part.
+
+    Without a bound all is unsettled.
+    """
     rows = RowRange(column=candidate.column, kind=candidate.kind, after=start, through=through)
     if settled is None or (start is not None and settled <= start) or settled >= through:
         return (rows,)
@@ -410,7 +413,8 @@ def _why_full_after_all(candidate: Prospect, base: _Base, lookup: IndicatorFacts
     what = f"rows of `{candidate.part.fact}` with `{candidate.column}` up to {render_bound(candidate.kind, start)}"
     if expected is not None and counted is not None and counted < expected:
         return (
-            f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older than "
+            f"{expected - counted:,} of the {expected:,} {what} are gone: it was truncated or reloaded, or rows older "
+            "than "
             "the grace period were deleted"
         )
     if lookup.above[start] == 0 and base.segments[-1].fact_rows != 0 and (expected is None or counted is None):

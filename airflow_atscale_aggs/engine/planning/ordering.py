@@ -1,8 +1,8 @@
 """Orders the steps of a batch: aggregates that others can be derived from come first.
 
 Settings decide among steps whose sources are all done: new definitions or rebuilds first, user-defined ones before
-system-defined ones, then age and name. Source: AtScale, "How Aggregate Tables Are Populated With Data" (aggregates that others can be rebuilt
-from are given higher priority) and the queue priority settings.
+system-defined ones, then age and name. Source: AtScale, "How Aggregate Tables Are Populated With Data" (aggregates that
+others can be rebuilt from are given higher priority) and the queue priority settings.
 """
 
 from __future__ import annotations

@@ -168,7 +168,10 @@ class SegmentComposer:
         )
 
     def _unsettled_differences(self) -> GroupsQuery | None:
-        """A query for the groups in which the last unsettled segment differs from the facts; None where that is impossible."""
+        """A query for the groups in which the last unsettled segment differs from the facts.
+
+        None where that is impossible.
+        """
         if any(measure.function in SKETCHES for measure in self._part.measures):
             return None
         newest = self._tables_of(self._decision.last[-1:])[0]

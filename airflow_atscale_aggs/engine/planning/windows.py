@@ -1,8 +1,8 @@
 """Finds the window of an increment: the unit of the indicator, and the newest value that is not in the future.
 
-A row with an indicator in the future does not show how far the data have come. A mistyped year would settle rows that have
-not arrived yet. So the window ends at the newest value that the clock of the batch has reached. Later rows stay in the
-unsettled segment until their time comes.
+A row with an indicator in the future does not show how far the data have come. A mistyped year would settle rows that
+have not arrived yet. So the window ends at the newest value that the clock of the batch has reached. Later rows stay in
+the unsettled segment until their time comes.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def unit_of(
     greatest = lookup.greatest
     inferred = None if greatest is None else infer_unit(greatest)
     return inferred or UnknownUnit(
-        f"the unit of `{column}` is not known: {greatest} is no epoch time, so that a grace period of {model_grace} says "
+        f"the unit of `{column}` is not known: {greatest} is no epoch time, so that a grace period of {model_grace} "
+        "says "
         f"nothing. Write a bare number, or set {_UNIT_KEY}"
     )

@@ -1,6 +1,7 @@
 """Writes about attempts: claim, finish, fail, drop. Fencing lives here.
 
-An instance's ``attempt`` number is the fence: finishing and failing compare it, so whoever was overtaken changes nothing.
+An instance's ``attempt`` number is the fence: finishing and failing compare it, so whoever was overtaken changes
+nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class AttemptWrites(RegistryReader):
     ) -> Claim:
         """Win the right to write the next attempt's table.
 
-        The attempt and its table's name are written down before the table exists. An earlier attempt that is in progress
+        The attempt and its table's name are written down before the table exists. An earlier attempt that is in
+        progress
         is fenced off: it is INTERRUPTED and can finish no more.
 
         Args:
@@ -245,7 +247,10 @@ class AttemptWrites(RegistryReader):
 
     @staticmethod
     def _record_verification(connection: Connection, claim: Claim, verified: Verified | None) -> None:
-        """Record how the attempt's table was verified; the key of its facts only with totals that other builds may use."""
+        """Record how the attempt's table was verified.
+
+        The key of its facts only with totals that other builds may use.
+        """
         if verified is None:
             return
         values = {

@@ -16,8 +16,8 @@ def insert_many(
 
     Args:
         same: columns that have one value in all rows; prepared once.
-        rows: the other columns; only values that the drivers take as they are: text, numbers, bytes. All rows have the same
-            columns.
+        rows: the other columns; only values that the drivers take as they are: text, numbers, bytes. All rows have the
+            same columns.
     """
     if not rows:
         return

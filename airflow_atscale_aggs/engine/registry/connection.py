@@ -39,7 +39,9 @@ class RegistryDatabase:
 
     @property
     def place(self) -> str:
-        """Where the registry is, for others: its file or its server and database, without user, password and parameters.
+        """Where the registry is, for others.
+
+        Its file or its server and database, without user, password and parameters.
 
         >>> RegistryDatabase("sqlite:////data/registry.sqlite").place
         'sqlite:////data/registry.sqlite'
@@ -79,7 +81,10 @@ class RegistryDatabase:
 
     @contextlib.contextmanager
     def _waiting_at_most(self, connection: Connection, patience: timedelta | None) -> Iterator[None]:
-        """Bound the waits for locks, for the length of the block. SQLite keeps its bound for a connection, which is pooled."""
+        """Bound the waits for locks, for the length of the block.
+
+        SQLite keeps its bound for a connection, which is pooled.
+        """
         if patience is None:
             yield
             return
@@ -121,8 +126,8 @@ class RegistryDatabase:
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
         except sqlalchemy.exc.DatabaseError as error:
-            # SQLite's plain one: the file is no database, or is damaged. One without a statement: there was no connection yet.
-            # Broken constraints are for the callers.
+            # SQLite's plain one: the file is no database, or is damaged. One without a statement: there was no
+            # connection yet. Broken constraints are for the callers.
             if type(error) is not sqlalchemy.exc.DatabaseError and error.statement is not None:
                 raise
             raise RegistryUnavailableError(self.name, str(error.orig).strip()) from error
@@ -182,8 +187,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def make_private_file(database: str | None) -> None:
     """Make the file of a new SQLite database so that only its owner reads and writes it.
 
-    It holds SQL, the values of conditions, and names of tables. The files that SQLite puts beside it take its rights. A file that is there
-    keeps the rights that it has.
+    It holds SQL, the values of conditions, and names of tables. The files that SQLite puts beside it take its rights. A
+    file that is there keeps the rights that it has.
 
     Args:
         database: a path, a ``file:`` URI, ``:memory:``, or nothing.

@@ -27,10 +27,10 @@ class DeploymentWrites(RegistryReader):
     ) -> tuple[DeploymentOutcome, ...]:
         """Record the models of one folder in one transaction: all of them, or none.
 
-        A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are gone
-        are retired, never deleted; one that comes back is defined again. System-defined ones keep their meaning and get
-        today's joins and columns, or are retired where the model has no such meaning any more; where a user defines the
-        same, it is user-defined from then on.
+        A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are
+        gone are retired, never deleted; one that comes back is defined again. System-defined ones keep their meaning
+        and get today's joins and columns, or are retired where the model has no such meaning any more; where a user
+        defines the same, it is user-defined from then on.
         """
         with self.database.writing() as connection:
             return tuple(self._record(connection, deployment, now) for deployment in models_deployed)

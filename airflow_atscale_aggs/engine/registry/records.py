@@ -44,8 +44,8 @@ class DefinitionRecord:
     """A definition and where it stands; it and its statistics are kept for ever (law 5).
 
     Attributes:
-        status: ``defined`` | ``retired`` (it left the model, or the engine needs it no more) | ``blocked`` (by a person). Only
-            defined ones are built.
+        status: ``defined`` | ``retired`` (it left the model, or the engine needs it no more) | ``blocked``
+            (by a person). Only defined ones are built.
         retired_at: when it ceased to be defined.
         reason: why it exists, in a sentence; empty for user-defined ones.
         status_reason: why it is retired or blocked.
@@ -386,7 +386,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentOutcome:
-    """What a deployment changed, by names of aggregates; ``left`` are system-defined ones that the model has no more."""
+    """What a deployment changed, by names of aggregates.
+
+    ``left`` are system-defined ones that the model has no more.
+    """
 
     model: str
     model_id: str

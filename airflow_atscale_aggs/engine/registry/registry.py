@@ -99,8 +99,8 @@ class Registry(
             surroundings: what it was planned in; None where nobody looked.
             grace_periods: durations by dataset that were asked for.
             sources: the state in which the datasets were found.
-            closes: a batch in progress that is closed as well, if its owner is still who the caller saw: the caller decides
-                that this one is silent.
+            closes: a batch in progress that is closed as well, if its owner is still who the caller saw: the caller
+                decides that this one is silent.
 
         Raises:
             BatchHeldError: the model has a batch in progress; the database allows one only.
@@ -229,9 +229,10 @@ class Registry(
     def activate(self, batch_id: str, *, owner: str, now: datetime, drop_after: datetime) -> BatchRecord:
         """Make all DONE instances ACTIVE and the ones they replace SUPERSEDED, in one transaction.
 
-        Instances of definitions that are not defined any more are SUPERSEDED as well, and serve no more; unless an aggregate of
-        the same name has taken their place, their tables are retained (AtScale, "Life Cycle of Aggregate Tables": Deleted).
-        Definitions whose successor is active now give way to it (`successions.complete_successions`).
+        Instances of definitions that are not defined any more are SUPERSEDED as well, and serve no more; unless an
+        aggregate of the same name has taken their place, their tables are retained (AtScale, "Life Cycle of Aggregate
+        Tables": Deleted). Definitions whose successor is active now give way to it
+        (`successions.complete_successions`).
 
         The batch is DONE with ``views_pending``; instances that are not built are CANCELLED, FAILED ones stay FAILED.
 

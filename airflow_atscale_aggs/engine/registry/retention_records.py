@@ -37,7 +37,10 @@ class RetentionWrites(RegistryReader):
         return tuple(map(instance_record, self._rows(query)))
 
     def services(self, model_id: str) -> Mapping[str, ServiceRecord]:
-        """Since when each definition could be used, and what its builds took, by id; those never built are not in it."""
+        """Since when each definition could be used, and what its builds took, by id.
+
+        Those never built are not in it.
+        """
         query = (
             select(
                 definitions.c.id,

@@ -1,4 +1,6 @@
-"""Segments of incremental aggregates: written down before they exist, used by instances, dropped when no instance is left.
+"""Segments of incremental aggregates.
+
+Written down before they exist, used by instances, dropped when no instance is left.
 
 A segment outlives the instance that it was made for: later ones consist of it too, until it is merged or made anew.
 """
@@ -96,8 +98,8 @@ class SegmentMemory(RegistryReader):
     def segments_to_drop(self, now: datetime) -> tuple[UnneededSegment, ...]:
         """Tables of segments that may exist and that no instance needs, with the reason.
 
-        Needed are those that DONE and ACTIVE instances consist of, and SUPERSEDED ones whose delay is not over; and those
-        that an attempt is making.
+        Needed are those that DONE and ACTIVE instances consist of, and SUPERSEDED ones whose delay is not over; and
+        those that an attempt is making.
         """
         users = instances.alias("users")
         is_kept = and_(

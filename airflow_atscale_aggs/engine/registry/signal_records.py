@@ -21,7 +21,10 @@ class SignalMemory(RegistryReader):
     __slots__ = ()
 
     def batches_of_signals(self, model_id: str, identities: Collection[str]) -> Mapping[str, str]:
-        """Identity to the id of the batch that answers it, for those that were answered; cancelled batches answer none."""
+        """Identity to the id of the batch that answers it, for those that were answered.
+
+        Cancelled batches answer none.
+        """
         hashes = {_hash(identity): identity for identity in identities}
         batch_by_identity: dict[str, str] = {}
         for chunk in _chunks(sorted(hashes)):

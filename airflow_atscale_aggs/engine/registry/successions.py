@@ -75,7 +75,10 @@ class SuccessionWrites(RegistryReader):
         return len(rows)
 
     def withdraw_successions(self, old_ids: Collection[str], *, reason: str) -> int:
-        """Forget who was to take the places of some definitions, where the reason begins so; how many. Done ones stay."""
+        """Forget who was to take the places of some definitions, where the reason begins so; how many.
+
+        Done ones stay.
+        """
         mine = successions.c.old_id.in_(sorted(old_ids)) & successions.c.reason.startswith(reason, autoescape=True)
         with self.database.writing() as connection:
             return connection.execute(delete(successions).where(mine, successions.c.done_at.is_(None))).rowcount
@@ -101,8 +104,9 @@ class SuccessionWrites(RegistryReader):
 def complete_successions(connection: Connection, model_id: str, now: datetime) -> tuple[SuccessionRecord, ...]:
     """Within a transaction: every definition whose successor is Active, for all its facts, gives way to it.
 
-    The old definition is retired, its active instances are superseded and retained, its uses are added to the successor's and
-    marked as inherited. User-defined and blocked ones never give way, and a successor must be defined itself.
+    The old definition is retired, its active instances are superseded and retained, its uses are added to the
+    successor's and marked as inherited. User-defined and blocked ones never give way, and a successor must be defined
+    itself.
     """
     done: list[SuccessionRecord] = []
     query = _PENDING.where(successions.c.model_id == model_id, successions.c.done_at.is_(None))

@@ -51,8 +51,8 @@ class SystemDefinitionWrites(RegistryReader):
     ) -> tuple[DefinitionOutcome, ...]:
         """Record system-defined definitions of one model in one transaction; identity is the fingerprint.
 
-        A name that another definition of the model has, but for case and punctuation, is made unique by some digits of the
-        fingerprint.
+        A name that another definition of the model has, but for case and punctuation, is made unique by some digits of
+        the fingerprint.
 
         Args:
             proposed: of one model; their origins are `DEMAND_DEFINED` or `PREDICTION_DEFINED`.
@@ -63,7 +63,8 @@ class SystemDefinitionWrites(RegistryReader):
         if not proposed:
             return ()
         with self.database.writing() as connection:
-            # The lock lets writers work one after the other, so that two that define the same at once both get an outcome.
+            # The lock lets writers work one after the other, so that two that define the same at once both get an
+            # outcome.
             model = models.c.id == proposed[0].definition.model_id
             connection.execute(select(models.c.id).where(model).with_for_update())
             rows = connection.execute(

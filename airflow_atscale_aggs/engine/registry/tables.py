@@ -234,7 +234,9 @@ segments = Table(
     PrimaryKeyConstraint("instance_id", "attempt", "number"),
     Index(f"ix_{_PREFIX}segments_undropped", "dropped_at"),
 )
-"""Tables of incremental aggregates, by the attempt that makes them; written down before they exist. Bounds are whole numbers as text, since they may be longer than 64 bits."""
+"""Tables of incremental aggregates, by the attempt that makes them; written down before they exist. Bounds are whole
+numbers as text, since they may be longer than 64 bits.
+"""
 
 segment_uses = Table(
     f"{_PREFIX}segment_uses",

@@ -33,7 +33,9 @@ class OwnershipMemory(RegistryReader):
         return str(self._rows(select(identity.c.id))[0][0])
 
     def has_written(self, stamp: str) -> bool:
-        """Whether this registry wrote the stamp into a schema: it is a batch that it has begun, or it took the schema over.
+        """Whether this registry wrote the stamp into a schema.
+
+        It is a batch that it has begun, or it took the schema over.
 
         A copy of the registry that went its own way has not begun the batches of the other.
         """

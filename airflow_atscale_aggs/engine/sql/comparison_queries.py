@@ -1,7 +1,8 @@
 """SQL that compares the table of an aggregate with its facts: totals of both, and the groups in which they disagree.
 
-The totals of the facts are taken without joins: an aggregate keeps every fact row in exactly one group, so a join that lost
-or multiplied rows shows. Only many-to-many attributes are joined, since there a fact row counts once per member on purpose.
+The totals of the facts are taken without joins: an aggregate keeps every fact row in exactly one group, so a join that
+lost or multiplied rows shows. Only many-to-many attributes are joined, since there a fact row counts once per member on
+purpose.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which settings of a session decide what an aggregate stores.
 
-A number, a date or a text of a table is the same for everybody. What a calculation, a query or a view makes of it may depend
-on the session, and is taken to do so unless it is plain enough to be understood here.
+A number, a date or a text of a table is the same for everybody. What a calculation, a query or a view makes of it may
+depend on the session, and is taken to do so unless it is plain enough to be understood here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _PLAIN = (
     *(exp.Upper, exp.Lower, exp.Trim, exp.Length, exp.Concat, exp.DPipe),
     *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Extract, exp.Year, exp.Month, exp.Quarter, exp.Day),
 )
-"""Nodes whose value is the same in every session, for columns of families that do not mix; see `_is_session_dependent`."""
+"""Nodes whose value is the same in every session, for columns of families that do not mix.
+
+See `_is_session_dependent`.
+"""
 
 
 class _Family(StrEnum):
@@ -80,7 +83,10 @@ def find_needed_settings(part: FactPart, sources: Sources) -> tuple[str, ...]:
 
 
 def can_fail(expression: exp.Expression) -> bool:
-    """Whether a calculation may be refused for some value: by a cast, a division, or a function that is not known here."""
+    """Whether a calculation may be refused for some value.
+
+    By a cast, a division, or a function that is not known here.
+    """
     risky = (exp.Cast, exp.Div, exp.Mod)
     return any(isinstance(node, risky) or not isinstance(node, _PLAIN) for node in expression.walk())
 

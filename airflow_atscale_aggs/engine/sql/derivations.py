@@ -38,7 +38,8 @@ def select_from_instance(
     """The rows of the child's table, computed from the parent's table.
 
     Sums, counts, least and greatest values roll up; centred squares by the parts' own squares plus the squares between
-    the parts' means. Attributes that the parent does not store are joined back through a stored key that determines them.
+    the parts' means. Attributes that the parent does not store are joined back through a stored key that determines
+    them.
 
     Args:
         way: from `lattice.derivation`; its dependencies are proven.

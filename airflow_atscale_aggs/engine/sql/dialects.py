@@ -110,54 +110,64 @@ class Dialect:
         max_identifier: longest name, in bytes of UTF-8.
         folding: what unquoted identifiers become.
         transactional_ddl: a transaction around CREATE, DROP and view changes takes effect as a whole or not at all.
-        begin_snapshot: begins a transaction whose statements all see the data of one moment, a table made in it included;
-            None where there is no such thing or it was never tried.
+        begin_snapshot: begins a transaction whose statements all see the data of one moment, a table made in it
+            included; None where there is no such thing or it was never tried.
         create_table: how a table is made from a query.
         replace_view: how a view is switched.
         approx_count_distinct: the cardinality estimate's function, None when there is none.
-        hash_columns: a function that hashes a tuple of columns of any type, NULLs told apart; None: text is made of them.
+        hash_columns: a function that hashes a tuple of columns of any type, NULLs told apart; None: text is made of
+            them.
         distinct_sketch: functions for estimated distinct counts that roll up, None when there are none.
         percentile_sketch: functions for percentiles that roll up, None when there are none.
-        widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast first.
+        widens_integer_sums: SUM over a 32-bit integer yields a wider type by itself; otherwise the argument is cast
+            first.
         adds_singles_as_they_are: SUM of single-precision numbers is added up, and answered, in single precision.
         refuses_underflow: a product or quotient of floating numbers that is too small to be told from zero is an error.
-        deviation_of_one_is_zero: the population variance of a single number is 0, also where the number is NaN or infinite.
+        deviation_of_one_is_zero: the population variance of a single number is 0, also where the number is NaN or
+            infinite.
         has_boolean_aggregate: booleans need their own MIN; otherwise they are cast to integers for it.
-        unmeasured: calculation methods that it has not for a type, by how the type begins, where other warehouses have them.
+        unmeasured: calculation methods that it has not for a type, by how the type begins, where other warehouses have
+            them.
         variance_pop: the population variance's function where it is not the one that the SQL printer knows.
-        needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned badly.
+        needs_analyze: a new table has no statistics until it is analyzed, and until then queries on it are planned
+            badly.
         bigint_sums_widen: SUM of BIGINT yields a wider type than SUM of INTEGER, so sums of sums are cast back.
-        has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental indicators.
+        has_whole_decimals: whole numbers are decimals without digits after the point, which may be incremental
+            indicators.
         timestamps_are_instants: TIMESTAMP knows its time zone; DATETIME does not.
         epoch_micros: gives the microseconds since 1970 of an instant, where its text does not say its offset.
-        timestamp_format: of TO_CHAR, for all digits of a timestamp, where a session may cut off digits of its plain text.
+        timestamp_format: of TO_CHAR, for all digits of a timestamp, where a session may cut off digits of its plain
+            text.
         average: what AVG of an exact number is; None where it was never tried, or is neither.
         functions: how PostgreSQL's functions are said.
         divides_whole_numbers: sqlglot's IntDiv leaves the remainder out as PostgreSQL's `/` does, also below zero.
         quantile: how an exact quantile is said; None where only estimates are aggregates.
-        statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown), column,
-            distinct values (negative: share of the rows), correlation, whether an index begins with the column, average
-            bytes of a value; None where nothing cheap is known. See `sql/table_statistics.py`.
-        table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to it; None
-            where the warehouse does not tell.
-        descriptions: a query, with a place for ``{tables}``, for database, schema, table, column (empty: the relation itself), what
-            it is (type with its digits, collation, NOT NULL, and after `` #`` the column's number where it never gets another; for a
-            relation: table, view, …), and the DDL that collations are read from or NULL; None where the warehouse tells no more than types. See `sql/source_descriptions.py`.
-        identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of a relation
-            come from, NULL where a table has none; None where the catalog does not tell a table from its successor.
-        row_version: a system column of the rows of tables that changes whenever a row is written; None where there is none.
+        statistics: a query, with a place for ``{tables}``, for schema, table, estimated rows (negative: unknown),
+            column, distinct values (negative: share of the rows), correlation, whether an index begins with the column,
+            average bytes of a value; None where nothing cheap is known. See `sql/table_statistics.py`.
+        table_bytes: a query, with a place for ``{tables}``, for schema, table, bytes it takes with all that belongs to
+            it; None where the warehouse does not tell.
+        descriptions: a query, with a place for ``{tables}``, for database, schema, table, column (empty: the relation
+            itself), what it is (type with its digits, collation, NOT NULL, and after `` #`` the column's number where
+            it never gets another; for a relation: table, view, …), and the DDL that collations are read from or NULL;
+            None where the warehouse tells no more than types. See `sql/source_descriptions.py`.
+        identities: a query, with a place for ``{tables}``, for dataset, table, identity of each table that the rows of
+            a relation come from, NULL where a table has none; None where the catalog does not tell a table from its
+            successor.
+        row_version: a system column of the rows of tables that changes whenever a row is written; None where there is
+            none.
         hash_text: a function of a text and a seed that hashes it, where there is no ``hash_columns``.
         row_bytes: what a row takes besides its values.
-        comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between types of
-            two families is refused, whatever the values. Types in no family are not known to be refused; empty where it was
-            never tried.
-        before_switch: statements at the head of the transaction that switches views. A switch must not keep readers waiting
-            behind it, nor win a deadlock against one: it gives its locks up early and tries again.
+        comparable: families of column types, as the warehouse spells them in lower case without lengths: ``=`` between
+            types of two families is refused, whatever the values. Types in no family are not known to be refused; empty
+            where it was never tried.
+        before_switch: statements at the head of the transaction that switches views. A switch must not keep readers
+            waiting behind it, nor win a deadlock against one: it gives its locks up early and tries again.
         type_of: the function that names the type of an expression, also of NULL; None where there is none.
-        find_relations: a query, with a place for ``{names}`` (rows of number, database or nothing, quoted name), for the
-            numbers of the names that can be read; None: they are tried one by one.
-        catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried: then
-            views are switched without looking.
+        find_relations: a query, with a place for ``{names}`` (rows of number, database or nothing, quoted name), for
+            the numbers of the names that can be read; None: they are tried one by one.
+        catalog: how the warehouse is asked what belongs to a view and who depends on it; None where it was never tried:
+            then views are switched without looking.
         hurry: statements that let a session wait for locks for a short while only, and as long as before again.
         session_settings: the settings of a session that decide what a stored value is. See `sql/session_settings.py`.
         columns: a query for the columns of tables, see `sql/table_catalog.py`.
@@ -287,7 +297,8 @@ _POSTGRES_COMPARABLE = (
     frozenset({"bytea"}),
 )
 
-# VARCHAR is in none: it is cast to the other type, which depends on its values. So is UHUGEINT, which compares with UUID.
+# VARCHAR is in none: it is cast to the other type, which depends on its values. So is UHUGEINT, which compares with
+# UUID.
 _DUCKDB_COMPARABLE = (
     frozenset(
         {"tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint"}

@@ -1,7 +1,7 @@
 """Facts without a member of a dimension: whether they stay in an answer, and under which name.
 
-SML's ``custom_empty_member`` is said when an answer is composed. Nothing of it is stored, so that aggregates which are older
-than it serve, and its name may change without a build.
+SML's ``custom_empty_member`` is said when an answer is composed. Nothing of it is stored, so that aggregates which are
+older than it serve, and its name may change without a build.
 
     key column NULL        the member's name, or its key for a key column
     otherwise              the column

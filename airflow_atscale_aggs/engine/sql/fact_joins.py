@@ -1,7 +1,7 @@
 """Joins from a fact dataset to everything an aggregate needs, each role once, no fact row lost or multiplied.
 
-LEFT JOINs keep fact rows whose foreign key is NULL or leads nowhere. A target whose key the data did not prove unique is
-first brought to one row per key; a many-to-many bridge is brought to one row per key and distinct member.
+LEFT JOINs keep fact rows whose foreign key is NULL or leads nowhere. A target whose key the data did not prove unique
+is first brought to one row per key; a many-to-many bridge is brought to one row per key and distinct member.
 """
 
 from __future__ import annotations

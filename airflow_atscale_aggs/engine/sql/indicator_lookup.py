@@ -1,4 +1,6 @@
-"""Incremental indicators in SQL: which column types may be one, conditions on ranges, the one lookup per fact and batch.
+"""Incremental indicators in SQL.
+
+Which column types may be one, conditions on ranges, the one lookup per fact and batch.
 
 Bounds are typed literals on the fact's own column, since only those prune partitions, and the very same expression
 wherever a range is read.
@@ -83,13 +85,14 @@ class IndicatorFacts:
     """What one lookup has found in a fact.
 
     Attributes:
-        greatest: greatest indicator above the least bound that was asked for, or of all when none was; None: there is none.
+        greatest: greatest indicator above the least bound that was asked for, or of all when none was; None: there is
+            none.
         is_readable: False when the greatest indicator is no number and no time, such as ``infinity``.
         nulls: rows without an indicator.
         above: rows above each bound.
         up_to: rows up to each bound, where it was asked for.
-        newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment that no
-            row has reached is not there.
+        newest: greatest indicator up to each moment that was asked for, within the same bound as ``greatest``; a moment
+            that no row has reached is not there.
         checksums: of the rows up to a bound, by the bound and the columns that are hashed.
     """
 
@@ -201,7 +204,10 @@ def unsupported_reason(dataset: str, column: str, data_type: str) -> str:
 
 
 def indicator_type(source: DatasetSource, column: str) -> str:
-    """The indicator's column type in lower case; empty when nobody tells. Raises DefinitionError when it is not there."""
+    """The indicator's column type in lower case; empty when nobody tells.
+
+    Raises DefinitionError when it is not there.
+    """
     source.column(column, _TABLE)
     return source.data_type(column)
 

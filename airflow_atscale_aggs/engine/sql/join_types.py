@@ -26,7 +26,10 @@ class JoinColumn:
 
 
 def refused_join(pairs: Iterable[tuple[JoinColumn, JoinColumn]], dialect: Dialect) -> str:
-    """Why the warehouse refuses a join on equal pairs of columns; empty where it does not, or where that is not known."""
+    """Why the warehouse refuses a join on equal pairs of columns.
+
+    Empty where it does not, or where that is not known.
+    """
     refused = [
         f"{left} is joined to {right}"
         for left, right in pairs

@@ -1,4 +1,7 @@
-"""Names that a warehouse would cut off, which would make two names one: short ones stand for them inside a statement."""
+"""Names that a warehouse would cut off, which would make two names one.
+
+Short ones stand for them inside a statement.
+"""
 
 from __future__ import annotations
 

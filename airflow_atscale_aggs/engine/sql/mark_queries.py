@@ -1,8 +1,10 @@
-"""Queries that answer differently once a dataset was changed: rows that come, go or change, also by a table put in its place.
+"""Queries that answer differently once a dataset was changed.
 
-A table whose rows know which transaction has written them is marked by these: a row that is written later has another one, and one
-that is gone is missing. Everything else is marked by the values of the columns that aggregates read. Both are sums of hashes, so
-that the order of rows does not count.
+Rows that come, go or change, also by a table put in its place.
+
+A table whose rows know which transaction has written them is marked by these: a row that is written later has another
+one, and one that is gone is missing. Everything else is marked by the values of the columns that aggregates read. Both
+are sums of hashes, so that the order of rows does not count.
 
 Source: PostgreSQL, "System Columns" (xmin). Foreign tables have none: there it is 0, or cannot be asked for.
 """
@@ -36,7 +38,10 @@ def columns_of_datasets(parts: Sequence[FactPart]) -> Mapping[str, frozenset[str
 
 
 def version_mark_sql(source: DatasetSource) -> str:
-    """Marks a table by the versions of its rows: the number of rows, a sum, the least version; empty where there are none."""
+    """Marks a table by the versions of its rows.
+
+    The number of rows, a sum, the least version; empty where there are none.
+    """
     dialect = source.dialect
     if dialect.row_version is None or dialect.hash_text is None or source.place is None:
         return ""

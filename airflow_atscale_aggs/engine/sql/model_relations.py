@@ -1,7 +1,7 @@
 """How models stand in the views of a warehouse's catalog: which column of a view shows what of a model, as data.
 
-Texts are SQL over a relation ``models`` with these columns: ``schema``, ``schema_number``, ``model``, ``number``, ``width``
-(of each model), ``name``, ``place``, ``type`` (of each of its columns). Columns that are not listed are NULL.
+Texts are SQL over a relation ``models`` with these columns: ``schema``, ``schema_number``, ``model``, ``number``,
+``width`` (of each model), ``name``, ``place``, ``type`` (of each of its columns). Columns that are not listed are NULL.
 """
 
 from __future__ import annotations
@@ -172,12 +172,16 @@ DUCKDB_VIEWS: Mapping[str, str] = {
     "pg_type": "SELECT t.* REPLACE (COALESCE((SELECT MIN(d.type_oid) FROM DUCKDB_TYPES() AS d "
     "WHERE FORMAT_PG_TYPE(d.logical_type, d.type_name) = t.typname), t.oid) AS oid) FROM pg_catalog.pg_type AS t",
 }
-"""Views that DuckDB shows otherwise than its other views refer to them: types bear PostgreSQL's numbers, columns name DuckDB's."""
+"""Views that DuckDB shows otherwise than its other views refer to them: types bear PostgreSQL's numbers, columns name
+DuckDB's.
+"""
 
 DUCKDB_TEXTS: Mapping[str, str] = {
     "pg_class": "(SELECT MIN(d.database_oid) FROM DUCKDB_DATABASES() AS d WHERE d.database_name = CURRENT_DATABASE())",
 }
-"""What DuckDB, which has no REGCLASS, says of a catalog's relation that a text names: comments are its databases'. 0 for others."""
+"""What DuckDB, which has no REGCLASS, says of a catalog's relation that a text names: comments are its databases'. 0
+for others.
+"""
 
 _DEFINITION_FUNCTIONS = (
     *("pg_get_ruledef", "pg_get_triggerdef", "pg_get_partkeydef", "pg_get_indexdef"),

@@ -43,7 +43,10 @@ def insert_mark(schema: str, values: Mapping[str, str], dialect: Dialect) -> str
 
 
 def update_mark(schema: str, values: Mapping[str, str], stamp_before: str, dialect: Dialect) -> str:
-    """Replaces the mark with a stamp by another mark. It changes nothing when somebody else has replaced that mark before."""
+    """Replaces the mark with a stamp by another mark.
+
+    It changes nothing when somebody else has replaced that mark before.
+    """
     sets = [exp.EQ(this=column_of(name), expression=exp.Literal.string(values[name])) for name in COLUMNS]
     condition = exp.EQ(this=column_of("stamp"), expression=exp.Literal.string(stamp_before))
     update = exp.Update(this=table(MARK_TABLE, schema), expressions=sets, where=exp.Where(this=condition))

@@ -33,7 +33,10 @@ _MEASURE_PREFIX: dict[StoredFunction, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAttribute:
-    """Where an attribute's values stand in an aggregate's table; ``name`` is one of ``keys`` when key and name are one."""
+    """Where an attribute's values stand in an aggregate's table.
+
+    ``name`` is one of ``keys`` when key and name are one.
+    """
 
     keys: tuple[str, ...]
     name: str
@@ -94,7 +97,8 @@ def instance_table(instance_id: str, aggregate: str, dialect: Dialect, attempt_t
 def is_instance_table(name: str) -> bool:
     """Whether a name looks like one that `instance_table` or `segment_table` gives.
 
-    >>> is_instance_table("as_agg_e0bc4492_uda_color_a1"), is_instance_table("as_agg_e0bc4492_uda_color_a1_s2"), is_instance_table("as_agg")
+    >>> table, segment = "as_agg_e0bc4492_uda_color_a1", "as_agg_e0bc4492_uda_color_a1_s2"
+    >>> is_instance_table(table), is_instance_table(segment), is_instance_table("as_agg")
     (True, True, False)
     """
     return _INSTANCE_TABLE.fullmatch(name) is not None

@@ -1,6 +1,7 @@
 """The claims about data that plans rely on, and the SQL that proves them.
 
-A probe is a query that counts violations: 0 proves the claim. All probes of a plan go to the warehouse as one statement.
+A probe is a query that counts violations: 0 proves the claim. All probes of a plan go to the warehouse as one
+statement.
 """
 
 from __future__ import annotations
@@ -48,12 +49,17 @@ def keys_to_prove(parts: Iterable[FactPart]) -> tuple[UniqueKey, ...]:
 
 
 def find_wanted_dependencies(parts: Sequence[FactPart], constraints: ProvenConstraints) -> frozenset[Dependency]:
-    """The dependencies that would help: one row per key where keys are not unique, and derivations through hierarchies."""
+    """The dependencies that would help.
+
+    One row per key where keys are not unique, and derivations through hierarchies.
+    """
     return frozenset({*_coarse_keys(parts, constraints), *_hierarchies(parts)})
 
 
 def implied_dependencies(claims: Iterable[Dependency], constraints: ProvenConstraints) -> frozenset[Dependency]:
-    """The claims that need no look at the data: a unique key determines its row and what is joined to that by unique keys.
+    """The claims that need no look at the data.
+
+    A unique key determines its row and what is joined to that by unique keys.
 
     Only for keys that facts join on: another unique key may be NULL in a row that facts meet.
     """

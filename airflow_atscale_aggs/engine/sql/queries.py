@@ -153,8 +153,8 @@ def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
 def widen_for_sum(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
     """A column as its sum needs it.
 
-    Integers are BIGINT where the warehouse's SUM would overflow at 32 bits. Floating numbers of less than double precision
-    are double, since some warehouses add them up as they are and lose what is small.
+    Integers are BIGINT where the warehouse's SUM would overflow at 32 bits. Floating numbers of less than double
+    precision are double, since some warehouses add them up as they are and lose what is small.
     """
     if source.may_be_single(name):
         return as_double(column)

@@ -62,7 +62,7 @@ class AnswerRows(Protocol):
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
 
     def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
-        """Conditions that leave out rows without a member of the attributes' dimensions, where the join rules say so."""
+        """Conditions that leave out rows without a member of the attributes' dimensions, if the join rules say so."""
 
     def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
         """Prepare the grouping. It is called when all filters are added.
@@ -165,7 +165,9 @@ class FactRows:
         conditions: Sequence[exp.Expression | None],
         columns: Iterable[str],
     ) -> tuple[list[exp.Expression], list[exp.Expression]]:
-        """Wrap what is selected so far, so that each fact row counts once in each group, by however many members it is met.
+        """Wrap what is selected so far.
+
+        Then each fact row counts once in each group, by however many members it is met.
 
         Args:
             groups: what will be grouped by.
@@ -345,7 +347,10 @@ class AggregateRows:
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
     def _only_stored_value(self, metric: MetricPieces, only: exp.Expression | None) -> exp.Expression:
-        """The stored value of a group, or of the rows that meet a condition. The matcher has proven that there is only one."""
+        """The stored value of a group, or of the rows that meet a condition.
+
+        The matcher has proven that there is only one.
+        """
         is_count = metric.method == "count distinct"
         function = StoredFunction.COUNT_DISTINCT if is_count else StoredFunction.SUM_DISTINCT
         stored = self._rows.stored_column(StoredMeasure(function, self._needed.fact, metric.column))

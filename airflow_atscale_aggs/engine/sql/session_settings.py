@@ -1,7 +1,7 @@
 """Settings of a session that decide what a stored value is, as rows of the capability table.
 
-An aggregate that was built under one time zone holds other days than the facts show under another. So a build knows these
-settings, and a query is answered from what was built only where those that matter are the same.
+An aggregate that was built under one time zone holds other days than the facts show under another. So a build knows
+these settings, and a query is answered from what was built only where those that matter are the same.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class SessionSettings:
 
     Attributes:
         reach: what each can change, by name as the warehouse spells it.
-        read: a statement with rows that begin with name and value; ``{names}`` stands for the names as literals. It may have
-            rows of other settings.
-        value: an expression that reads one setting that is there, as text, with ``{name}`` as a literal; for warehouses whose
-            ``read`` looks at hundreds of settings.
-        write: a statement that sets one, with ``{name}`` and ``{value}`` as literals and ``{word}`` as the bare name; empty
-            where it is not known, so that builds take the settings as they find them, and check them.
+        read: a statement with rows that begin with name and value; ``{names}`` stands for the names as literals. It may
+            have rows of other settings.
+        value: an expression that reads one setting that is there, as text, with ``{name}`` as a literal; for warehouses
+            whose ``read`` looks at hundreds of settings.
+        write: a statement that sets one, with ``{name}`` and ``{value}`` as literals and ``{word}`` as the bare name;
+            empty where it is not known, so that builds take the settings as they find them, and check them.
         fixed: names that no session can set.
-        literals: settings under which literals mean what our printer writes. They hold for what we compose, not for SQL that is
-            run as it stands.
+        literals: settings under which literals mean what our printer writes. They hold for what we compose, not for SQL
+            that is run as it stands.
     """
 
     reach: Mapping[str, Reach]

@@ -1,7 +1,8 @@
 """Row estimates from sketches in the warehouse: how many groups each grain has, from one scan of the fact.
 
-Where the dialect has an approximate distinct count, it counts hashes of the grain's columns. PostgreSQL has none: there a
-HyperLogLog is computed in SQL, what its registers saw comes back (a few thousand small rows) and the estimate is made here.
+Where the dialect has an approximate distinct count, it counts hashes of the grain's columns. PostgreSQL has none: there
+a HyperLogLog is computed in SQL, what its registers saw comes back (a few thousand small rows) and the estimate is made
+here.
 
 Source: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007): standard error 1.04 / sqrt(registers), here 1.6 %.
 """
@@ -29,7 +30,10 @@ _NATIVE_ERROR = 0.06
 
 
 def sketch_error(dialect: Dialect) -> float:
-    """How far an estimate may be off, as a share: two standard errors of ours, what was measured for a warehouse's own."""
+    """How far an estimate may be off, as a share.
+
+    Two standard errors of ours, what was measured for a warehouse's own.
+    """
     return _NATIVE_ERROR if dialect.approx_count_distinct is not None else 2 * 1.04 / math.sqrt(REGISTERS)
 
 
@@ -39,8 +43,8 @@ def estimate_statement(parts: Sequence[FactPart], sources: Sources, constraints:
     Each attribute is hashed once; parts combine the hashes of theirs.
 
     Returns:
-        With an approximate distinct count: one row, a column per part. Otherwise rows (part number, register, least hash
-        among those that the register saw).
+        With an approximate distinct count: one row, a column per part. Otherwise rows (part number, register, least
+        hash among those that the register saw).
 
     Args:
         parts: of one fact dataset, each with at least one attribute.

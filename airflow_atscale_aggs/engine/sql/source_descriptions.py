@@ -1,7 +1,8 @@
 """What sources are, in SQL: descriptions of columns, identities of tables, checksums of rows.
 
-Source: PostgreSQL, "System Catalogs" (pg_class, pg_attribute, pg_inherits, pg_rewrite), "System Columns"; DuckDB, "Metadata
-Functions". DuckDB numbers tables anew each time a file is opened, so its catalog does not tell a table from its successor.
+Source: PostgreSQL, "System Catalogs" (pg_class, pg_attribute, pg_inherits, pg_rewrite), "System Columns"; DuckDB,
+"Metadata Functions". DuckDB numbers tables anew each time a file is opened, so its catalog does not tell a table from
+its successor.
 """
 
 from __future__ import annotations
@@ -45,13 +46,19 @@ def columns_of_part(part: FactPart, indicator: str) -> frozenset[tuple[str, str]
 
 
 def descriptions_query(places: Iterable[TableKey], dialect: Dialect) -> str | None:
-    """A query for `read_descriptions`; None where there is nothing to ask, or the warehouse tells no more than types."""
+    """A query for `read_descriptions`.
+
+    None where there is nothing to ask, or the warehouse tells no more than types.
+    """
     rows = ", ".join(f"({', '.join(text_literal(part or '') for part in place)})" for place in sorted(places, key=str))
     return dialect.descriptions.format(tables=rows) if dialect.descriptions is not None and rows else None
 
 
 def read_descriptions(rows: Iterable[Sequence[object]], dialect: Dialect) -> Descriptions:
-    """The answer: rows of database, schema, table, column (empty: the relation), description, and the relation's own DDL."""
+    """The descriptions of relations, from the answer of the warehouse.
+
+    Its rows are database, schema, table, column (empty: the relation), description, and the relation's own DDL.
+    """
     descriptions: dict[TableKey, dict[str, str]] = {}
     collations: dict[TableKey, dict[str, str]] = {}
     for database, schema, table, column, description, ddl in rows:
@@ -115,7 +122,10 @@ def find_unlisted_columns(source: DatasetSource, columns: Iterable[str]) -> tupl
 
 
 def identities_query(fact_names: Iterable[str], sources: Sources) -> str | None:
-    """A query for `provenance.read_identities`; None where there is nothing to ask, or the catalog has no identities."""
+    """A query for `provenance.read_identities`.
+
+    None where there is nothing to ask, or the catalog has no identities.
+    """
     dialect = sources.dialect
     rows = [
         f"({text_literal(fact)}, {text_literal(render(name, dialect))})"

@@ -1,8 +1,8 @@
 """Datasets as SQL: a FROM item and its columns, matched to what the warehouse really has.
 
-SML spells names as somebody typed them; warehouses fold case. A column is looked up exactly, then without case. Calculated
-columns and query datasets are taken in the variant that fits the dialect, or in SML's default text, which declares no
-dialect and is read as PostgreSQL's.
+SML spells names as somebody typed them; warehouses fold case. A column is looked up exactly, then without case.
+Calculated columns and query datasets are taken in the variant that fits the dialect, or in SML's default text, which
+declares no dialect and is read as PostgreSQL's.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ class DatasetSource:
             expression = self._calculation(declared).copy()
             return _qualify(expression, alias)
         if declared is not None and declared.parent_column:
-            reason = f"column `{name}` of dataset `{self.dataset.name}` is taken out of map column `{declared.parent_column}`"
+            column = f"column `{name}` of dataset `{self.dataset.name}`"
+            reason = f"{column} is taken out of map column `{declared.parent_column}`"
             raise DefinitionError("", reason, "Map columns cannot be aggregated; add a calculated column.")
         return exp.Column(this=identifier(self._physical_name(name)), table=identifier(alias))
 
@@ -176,8 +177,8 @@ class DatasetSource:
     def may_be_single(self, name: str) -> bool:
         """True for a column whose values may be floating numbers of less than double precision.
 
-        The warehouse tells the type of its own columns. The type of a calculation, or of a query's column, is what SML says,
-        and an expression over a narrow column is taken to be narrow too.
+        The warehouse tells the type of its own columns. The type of a calculation, or of a query's column, is what SML
+        says, and an expression over a narrow column is taken to be narrow too.
         """
         declared = self.dataset.columns.get(name)
         is_calculated = declared is not None and bool(declared.variants)

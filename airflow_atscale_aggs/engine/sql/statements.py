@@ -141,7 +141,8 @@ def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect)
 def find_source_tables(sql: str, dialect: str) -> list[str]:
     """Names of the tables that CREATE statements read and do not make themselves, ``schema.name`` or ``name``, sorted.
 
-    >>> find_source_tables('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb")
+    >>> sql = 'CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE'
+    >>> find_source_tables(sql, "duckdb")
     ['d', 's.f']
     """
     names: set[str] = set()

@@ -1,9 +1,9 @@
 """How a warehouse is asked which tables it has: rows of the capability table.
 
-``columns`` queries give, for the tables whose lower-case names stand at ``{names}``, one row per column: database, schema,
-table, column, type, place of the schema among those that names without schema are looked for in (NULL: none of them),
-whether the database is the session's own, ``table`` or ``view`` or something else, what the session may not do (empty: it may
-read the column), and whether the rows that it sees depend on who it is.
+``columns`` queries give, for the tables whose lower-case names stand at ``{names}``, one row per column: database,
+schema, table, column, type, place of the schema among those that names without schema are looked for in (NULL: none of
+them), whether the database is the session's own, ``table`` or ``view`` or something else, what the session may not do
+(empty: it may read the column), and whether the rows that it sees depend on who it is.
 """
 
 from __future__ import annotations

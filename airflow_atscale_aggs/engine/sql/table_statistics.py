@@ -45,7 +45,9 @@ def statistics_query(tables: Iterable[TableKey], dialect: Dialect) -> str | None
 
 
 def bytes_query(tables: Iterable[tuple[str, str]], dialect: Dialect) -> str | None:
-    """A query for schema, table and bytes of tables; None where there is nothing to ask, or the warehouse does not tell.
+    """A query for schema, table and bytes of tables.
+
+    None where there is nothing to ask, or the warehouse does not tell.
 
     Args:
         tables: (schema, table) as the warehouse spells them.

@@ -1,7 +1,8 @@
 """What a warehouse's catalog says about views and what belongs to them: queries as data, one value per dialect.
 
-Places in the texts are filled by `engine.warehouse.schema_catalog` with literals. Statements that give rights and comments back are
-composed by the warehouse itself, with its own quoting, since only it knows all that can belong to a view.
+Places in the texts are filled by `engine.warehouse.schema_catalog` with literals. Statements that give rights and
+comments back are composed by the warehouse itself, with its own quoting, since only it knows all that can belong to a
+view.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from airflow_atscale_aggs.engine.sql.model_relations import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogQueries:
-    """Queries with places for ``{schema}``, ``{names}``, ``{name}``, ``{target}``, ``{kind}``, the last two as literals.
+    """Queries about stable views, with places for values.
+
+    The places are ``{schema}``, ``{names}``, ``{name}``, ``{target}`` and ``{kind}``, the last two as literals.
 
     Attributes:
-        relations: name, kind in words, owner, whether the session may replace it, whether the owner is the session's role, for
-            whatever bears one of the names.
+        relations: name, kind in words, owner, whether the session may replace it, whether the owner is the session's
+            role, for whatever bears one of the names.
         columns: relation, column, type, in order.
         reads: view, relation that it reads.
-        dependents: relation, dependent as people write it, kind, names of the columns that it reads. None: the warehouse does
-            not keep them, and ``views`` is read instead.
+        dependents: relation, dependent as people write it, kind, names of the columns that it reads. None: the
+            warehouse does not keep them, and ``views`` is read instead.
         views: schema, name and SQL of all views that people made.
         belongings: relation, kind (``owner`` | ``options`` | ``comment`` | ``label`` | ``grant``), column or NULL, and the statement that
             gives it to ``{target}``, in the order in which they are to be run.
@@ -36,11 +39,13 @@ class CatalogQueries:
         grant_select: the statement that lets the owner of ``{name}`` read ``{target}``, where that is another role.
         rights: the session's role, whether it may create in the schema, whether the schema is there.
         lost_by_replace: kinds of belongings that CREATE OR REPLACE VIEW takes away.
-        replaces_any_columns: CREATE OR REPLACE VIEW may take columns away and change types; otherwise it may only add some.
+        replaces_any_columns: CREATE OR REPLACE VIEW may take columns away and change types; otherwise it may only add
+            some.
         widenings: (type, wider type) between which no value changes, as the catalog spells them, without lengths.
         model_values: by column of the catalog's views: what it shows of a model. See `sql/model_relations.py`.
         own_views: by name of a catalog's view: the query that stands in its place beside models.
-        relation_texts: what a text that names a relation of the catalog stands for; None where a cast to REGCLASS tells.
+        relation_texts: what a text that names a relation of the catalog stands for; None where a cast to REGCLASS
+            tells.
         missing_functions: by name of a function that the warehouse has not: what it would say.
     """
 

@@ -1,4 +1,7 @@
-"""Stable views that stay what they are while what they show changes: the same columns at the same places, new ones last."""
+"""Stable views that stay what they are while what they show changes.
+
+The same columns at the same places, new ones last.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ def compatible_layout(
 
     Where that is not possible, the layout is None, and the reasons are returned beside it.
 
-    A column that is stored no more becomes NULL where nobody reads it. A type that is narrower now is cast to the old one.
+    A column that is stored no more becomes NULL where nobody reads it. A type that is narrower now is cast to the old
+    one.
 
     Args:
         read: names of the columns that somebody reads.

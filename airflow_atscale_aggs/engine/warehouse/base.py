@@ -55,15 +55,18 @@ class WarehouseSession(Protocol):
     ) -> frozenset[tuple[str | None, str | None, str]]:
         """Those of the names under which a query finds a table, a view or whatever else can be read.
 
-        Names are looked up as the warehouse itself looks up quoted names in FROM: in temporary tables, on the search path,
-        in other databases. What may not be read counts as there.
+        Names are looked up as the warehouse itself looks up quoted names in FROM: in temporary tables, on the search
+        path, in other databases. What may not be read counts as there.
         """
 
     def tables(self, schema: str) -> frozenset[str]:
         """Names of the tables and views in a schema (empty: the default schema)."""
 
     def settings(self) -> Mapping[str, str]:
-        """The settings of this session that decide what a value is, by name; empty where the dialect's row knows none."""
+        """The settings of this session that decide what a value is, by name.
+
+        Empty where the dialect's row knows none.
+        """
 
     def wait_briefly(self) -> AbstractContextManager[None]:
         """The statements of the block wait for locks for a short time only.

@@ -20,8 +20,8 @@ def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
 
     Args:
         url: ``duckdb:///relative/file``, ``duckdb:////absolute/file``, ``duckdb://`` (in memory); a DuckDB URL takes
-            DuckDB's settings and ``lock_timeout`` (seconds) as parameters. ``postgresql+psycopg://user:password@host/db``.
-            Any other SQLAlchemy URL whose dialect has a capability row.
+            DuckDB's settings and ``lock_timeout`` (seconds) as parameters.
+            ``postgresql+psycopg://user:password@host/db``. Any other SQLAlchemy URL whose dialect has a capability row.
         aggregate_schema: where aggregate tables go; made when it is not there.
 
     Raises:

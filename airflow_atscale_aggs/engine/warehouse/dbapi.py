@@ -33,7 +33,8 @@ class Driver:
         is_lost: whether an error means that the connection is gone.
         is_missing: whether an error about a query on a table of a name, its last part, means that there is none.
         reason: what the driver says, for people.
-        hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came meanwhile.
+        hides_signal: whether an error that is none of the driver's stands for a signal, such as Ctrl-C, that came
+            meanwhile.
         cursors_are_connections: DuckDB's cursors have a transaction of their own, so statements go to the connection.
     """
 
@@ -56,7 +57,8 @@ class DbApiSession:
         """Connects when it is first used.
 
         Args:
-            setting_names: shared by the sessions of a warehouse, and filled by the first one that finds all settings there.
+            setting_names: shared by the sessions of a warehouse, and filled by the first one that finds all settings
+                there.
         """
         self.dialect = dialect
         self._driver = driver
@@ -142,7 +144,10 @@ class DbApiSession:
             return ""
 
     def find_readable(self, tables: Sequence[TableKey]) -> frozenset[TableKey]:
-        """Those of the names under which a query of this session finds something. See `base.WarehouseSession.find_readable`."""
+        """Those of the names under which a query of this session finds something.
+
+        See `base.WarehouseSession.find_readable`.
+        """
         if self.dialect.find_relations is None:
             return frozenset(key for key in tables if self._is_readable(key))
         names = ", ".join(
@@ -350,7 +355,8 @@ class DbApiWarehouse:
                 session.execute(f'CREATE SCHEMA IF NOT EXISTS "{quoted}"')
             except PermanentWarehouseError as error:
                 reason = (
-                    f"schema `{self.aggregate_schema}` is not there, or this role has no right on it, and it cannot be made "
+                    f"schema `{self.aggregate_schema}` is not there, or this role has no right on it, and it cannot be "
+                    "made "
                     f"({error.reason}); make it, and grant USAGE on it, and CREATE to the role that builds"
                 )
                 raise PermanentWarehouseError(self.dialect.name, "", reason) from error

@@ -101,7 +101,10 @@ class _ReadView:
 
 @dataclass(slots=True)
 class Catalog:
-    """Asks about one schema; empty: the session's default schema. Names are looked up without case where the warehouse does so."""
+    """Asks about one schema; empty: the session's default schema.
+
+    Names are looked up without case where the warehouse does so.
+    """
 
     session: WarehouseSession
     schema: str

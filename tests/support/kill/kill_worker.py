@@ -1,10 +1,10 @@
 """Runs batch builds in processes of their own, and kills them.
 
-Started once with everything imported, it forks one child per job, so that a job costs what the batch costs. Jobs come as JSON
-lines on standard input, answers go as JSON lines to standard output. Every statement that the child sends to the warehouse
-or to the registry, and every commit of the registry, is a point before and a point after; at the chosen one the child
-kills itself with SIGKILL, or the statement is reported as failed. ``kill_after_sql`` is a point by content: after the first
-statement of the warehouse that contains it.
+Started once with everything imported, it forks one child per job, so that a job costs what the batch costs. Jobs come
+as JSON lines on standard input, answers go as JSON lines to standard output. Every statement that the child sends to
+the warehouse or to the registry, and every commit of the registry, is a point before and a point after; at the chosen
+one the child kills itself with SIGKILL, or the statement is reported as failed. ``kill_after_sql`` is a point by
+content: after the first statement of the warehouse that contains it.
 
     {"registry": URL, "warehouse": URL, "aggregate_schema": "aggs", "model": "tiny_sales",
      "kill_at": 17, "fail_at": null, "kill_after_ms": null, "kill_after_sql": "", "resume": null, "jobs": 1,

@@ -280,7 +280,8 @@ class Comparison:
     """How an expression of PostgreSQL fares on another warehouse.
 
     Attributes:
-        outcome: same, stricter (an error where PostgreSQL answers some rows), never (an error in all of them), refused, or different.
+        outcome: same, stricter (an error where PostgreSQL answers some rows), never (an error in all of them), refused,
+            or different.
         reason: of a refusal; of a difference: row, PostgreSQL's value, the other's.
     """
 

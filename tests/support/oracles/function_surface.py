@@ -1,4 +1,5 @@
-"""The surface of functions and operators, by section: what is compared on every warehouse, over the columns of `function_grid`.
+"""The surface of functions and operators, by section: what is compared on every warehouse, over the columns of
+`function_grid`.
 
 t u  texts      i j  integers   l  bigint   s  smallint   n m  decimals (12,2) and (10,4)
 x y  doubles    d e  dates      ts us  timestamps         p q  booleans

@@ -1,7 +1,7 @@
 """A star with a calendar that has gaps, and calculated metrics of every form, as an SML model written by the tests.
 
-The calendar begins and ends inside a year, has a leap day, weeks that lie in two years, month names that stand for several
-months, and months without sales. Sales have NULL and orphan days, products and shops.
+The calendar begins and ends inside a year, has a leap day, weeks that lie in two years, month names that stand for
+several months, and months without sales. Sales have NULL and orphan days, products and shops.
 """
 
 from __future__ import annotations

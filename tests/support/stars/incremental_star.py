@@ -209,7 +209,9 @@ def write_model(
 
 
 def add_tags(folder: Path) -> Path:
-    """Add the tags of shops, a many-to-many attribute, to a model that was written, and an aggregate ``by_tag``; the folder."""
+    """Add the tags of shops, a many-to-many attribute, to a model that was written, and an aggregate ``by_tag``; the
+    folder.
+    """
     for table, columns in {"bridge": ("shop_id int", "tag_id int"), "tag": ("tag_id int", "tag_name string")}.items():
         (folder / f"dataset_{table}.yml").write_text(tiny_star.dataset(table, columns) + "immutable: true\n")
     (folder / "tags.yml").write_text(_TAGS)

@@ -1,7 +1,8 @@
 """Seeded rows for the tables that a deployed model names: for sample models that come without data.
 
-Keys that joins lead to are numbered, or drawn from a few values where they are compound; foreign keys are drawn from what is
-there, from what is not, and from NULL. Everything else is drawn from a few values of the column's type, so names repeat.
+Keys that joins lead to are numbered, or drawn from a few values where they are compound; foreign keys are drawn from
+what is there, from what is not, and from NULL. Everything else is drawn from a few values of the column's type, so
+names repeat.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Databases of the property tests: what an example makes is rolled back, and its aggregates are tables of that transaction."""
+"""Databases of the property tests: what an example makes is rolled back, and its aggregates are tables of that
+transaction.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Hypothesis strategies: random queries on a random star, as SQL on its model and as values that plain Python understands."""
+"""Hypothesis strategies: random queries on a random star, as SQL on its model and as values that plain Python
+understands.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,8 @@ class StarQuery:
         filtered: metrics under conditions of their own.
         has_windows: shows the rows of all groups, and the rank of each among them.
         levels: places of the keys in each of GROUPING SETS; empty: one level of all keys.
-        tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters by.
+        tuples: (metric, attribute, key): calculated metrics of one member, whatever else the query groups and filters
+            by.
     """
 
     keys: tuple[Shown, ...]

@@ -1,8 +1,8 @@
 """Hypothesis strategies: random star schemas with their rows, and aggregates over them.
 
-A star is made as the engine's own values (datasets, attributes, measures) and as plain Python rows, so that an oracle can
-compute every aggregate without SQL. Rows hold what warehouses hold: NULL and orphan foreign keys, keys that repeat, names
-that differ for one key, hierarchies that are not functional.
+A star is made as the engine's own values (datasets, attributes, measures) and as plain Python rows, so that an oracle
+can compute every aggregate without SQL. Rows hold what warehouses hold: NULL and orphan foreign keys, keys that repeat,
+names that differ for one key, hierarchies that are not functional.
 """
 
 from __future__ import annotations

@@ -129,7 +129,9 @@ def test_datasets_that_change_under_an_incremental_aggregate() -> None:
 
 @pytest.mark.parametrize(("weight", "leaving"), [(100, {"by_day"}), (10, set())])
 def test_who_makes_room(weight: float, leaving: set[str]) -> None:
-    """Months may be read from days, 1000 rows each time; a table of 30 rows has no room beside it. 5 % is too little to change."""
+    """Months may be read from days, 1000 rows each time; a table of 30 rows has no room beside it. 5 % is too little to
+    change.
+    """
     by_day = DefinedPart(name="by_day", part=_need(_DAY, weight=1).part, rows=1000, is_demanded=True)
     by_user = DefinedPart(name="by_user", part=_need(_DAY, weight=1, column="quantity").part, rows=1000)
     demand = _demand(_need(_MONTH, weight=weight), defined=(by_day, by_user))

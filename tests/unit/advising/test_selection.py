@@ -1,4 +1,6 @@
-"""The choice of aggregates: the published example, small lattices against brute force, budgets, upkeep, many candidates."""
+"""The choice of aggregates: the published example, small lattices against brute force, budgets, upkeep, many
+candidates.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Indicators as numbers: bounds that no row allowed by the grace period falls below, in any time zone; values, units, merges."""
+"""Indicators as numbers: bounds that no row allowed by the grace period falls below, in any time zone; values, units,
+merges.
+"""
 
 from __future__ import annotations
 

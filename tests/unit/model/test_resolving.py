@@ -436,7 +436,9 @@ def test_semi_additive_metrics_are_refused(tmp_path: Path) -> None:
 
 
 def test_dimension_only_and_metrical_attributes(tmp_path: Path) -> None:
-    """Without metrics the dimension's rows are counted; a metric on a dimension uses the dimension's dataset as its fact."""
+    """Without metrics the dimension's rows are counted; a metric on a dimension uses the dimension's dataset as its
+    fact.
+    """
     documents = _star()
     documents["Shop"]["hierarchies"][0]["levels"][1]["metrics"] = [
         {"unique_name": "Area Sum", "label": "a", "dataset": "shop", "column": "area", "calculation_method": "sum"}

@@ -1,4 +1,7 @@
-"""Collect statistics of the data for advice: rows of facts, values of keys, group counts of grains. A few scans per fact."""
+"""Collect statistics of the data for advice: rows of facts, values of keys, group counts of grains.
+
+A few scans per fact.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ class Statistician:
         )
 
     def widths(self, attributes: Iterable[BoundAttribute]) -> RowWidths:
-        """Bytes of columns: what the warehouse's statistics tell of the columns they are taken from, else by their types."""
+        """Bytes of columns.
+
+        The warehouse's statistics tell them for columns that are stored; for others their types do.
+        """
         dialect = self._snapshot.sources.dialect
         bytes_by_attribute = {
             bound.attribute: sum(self._column_bytes(bound.dataset, column) for column in bound.columns)

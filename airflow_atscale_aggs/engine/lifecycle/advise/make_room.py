@@ -48,7 +48,9 @@ NOTHING = Replaceable(sizes={})
 def ways_to_make_room(
     workloads: Sequence[FactWorkload], served_long: frozenset[str], *, builds: float, in_bytes: bool
 ) -> list[Replaceable]:
-    """Groups of aggregates that may give way, each larger than the one before. The least worth for their size come first.
+    """Groups of aggregates that may give way, each larger than the one before.
+
+    The least worth for their size come first.
 
     Args:
         served_long: names of aggregates that had time to be used.

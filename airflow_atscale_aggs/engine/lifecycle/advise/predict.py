@@ -1,8 +1,9 @@
 """Predict aggregates: what a model's structure speaks for is defined at deploy and revised at redeploy.
 
-Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new aggregate takes
-the place of one that serves, the old one is built and serves on until the first instance of the new one is Active. All-member
-aggregates need no look at the data; the other kinds do, and wait for the next deployment where the warehouse does not answer.
+Only what the model changed is defined anew; what is no longer spoken for is retired, never deleted. Where a new
+aggregate takes the place of one that serves, the old one is built and serves on until the first instance of the new one
+is Active. All-member aggregates need no look at the data; the other kinds do, and wait for the next deployment where
+the warehouse does not answer.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-defined tables.
 """
@@ -113,7 +114,8 @@ class _Prediction:
             ]
             self._kept.update(undecided)
             self._notes.append(
-                f"the warehouse did not answer, so only all-member aggregates are predicted; deploy again later: {error}"
+                "the warehouse did not answer, so only all-member aggregates are predicted; deploy again later: "
+                f"{error}"
             )
         return self._write_result()
 

@@ -137,8 +137,8 @@ class RecommendRequest:
         queries: SQL that stands for history; None: the log.
         from_structure: what the model's structure makes likely, instead of queries.
         dialect: of the queries.
-        most, percent, budget_bytes: instead of the settings' number and budget; None: those. A budget is in percent of the
-            facts' rows or in bytes, not both.
+        most, percent, budget_bytes: instead of the settings' number and budget; None: those. A budget is in percent of
+            the facts' rows or in bytes, not both.
         facts: only these facts; None: all. For advice from structure.
         origin: of what is defined.
         ignored: ids of definitions that count as if they were not there.
@@ -163,7 +163,9 @@ def recommend(
     apply: bool = False,
     now: datetime,
 ) -> RecommendReport:
-    """What aggregates a model should have besides those that it has; ``apply`` defines them, the next batch builds them.
+    """What aggregates a model should have besides those that it has.
+
+    ``apply`` defines them, the next batch builds them.
 
     The warehouse counts rows and sketches group counts: one scan of each fact that was asked, and one for each round in
     which the choice has grains in it that are not counted yet.
@@ -239,7 +241,7 @@ def _with_room(
     workloads: Sequence[FactWorkload],
     at: tuple[Settings, float, datetime],
 ) -> tuple[list[FactWorkload], Allowance]:
-    """The workloads without aggregates that had better give way. Only those give way that served for the half-life of queries."""
+    """The workloads without aggregates that served for the half-life of queries and had better give way."""
     settings, builds, now = at
     registry = workspace.registry
     old = served_long(
@@ -255,7 +257,7 @@ def _with_room(
 
 
 def _choose_giving_way(report: RecommendReport, names: Mapping[str, str]) -> RecommendReport:
-    """Choose which aggregates give way, and to which: only as many as needed. An aggregate that is recommended again stays."""
+    """Choose as few aggregates as needed that give way, and to which. What is recommended again stays."""
     allowance = report.budget
     again = {
         names.get(recommendation.definition.id, "") for recommendation in report.recommendations

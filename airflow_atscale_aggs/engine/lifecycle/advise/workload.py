@@ -1,4 +1,7 @@
-"""Read the workload of a model: from the log of queries, from queries that stand for it, or from the model's structure."""
+"""Read the workload of a model.
+
+From the log of queries, from queries that stand for it, or from the model's structure.
+"""
 
 from __future__ import annotations
 
@@ -254,7 +257,10 @@ def _part(fact: str, metrics: Mapping[str, Metric]) -> FactPart:
 
 
 def _with_values(shape: str) -> str:
-    """A logged query with a value in each place where one was left out. Its requirement does not depend on the values."""
+    """A logged query with a value in each place where one was left out.
+
+    Its requirement does not depend on the values.
+    """
     text, end = [], 0
     for token in tokenize(shape, read=_LOGGED_DIALECT):
         if token.token_type is TokenType.PLACEHOLDER:

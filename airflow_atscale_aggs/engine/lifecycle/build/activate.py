@@ -1,8 +1,8 @@
 """Activate a batch: all of its new instances go live together, or none.
 
-The registry's transaction is the switch; the stable views follow in one warehouse transaction. A process that dies between
-the two leaves ``views_pending`` behind, and whoever comes next switches the views. Old tables stay for a while: queries that
-began before the switch end on them.
+The registry's transaction is the switch; the stable views follow in one warehouse transaction. A process that dies
+between the two leaves ``views_pending`` behind, and whoever comes next switches the views. Old tables stay for a while:
+queries that began before the switch end on them.
 
 Source: AtScale, "How Aggregate Tables Are Populated With Data": the status of all instances is set to Active.
 """
@@ -43,7 +43,8 @@ def activate_batch(
 ) -> BatchReport:
     """Make every DONE instance of a batch ACTIVE in one registry transaction, then switch the stable views.
 
-    Calling it again after it succeeded changes nothing. What the instances saw differently of the facts is noted with the batch.
+    Calling it again after it succeeded changes nothing. What the instances saw differently of the facts is noted with
+    the batch.
 
     Args:
         owner: who drives the batch; a batch taken over by somebody else is not touched.
@@ -85,8 +86,8 @@ def activate_batch(
 def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
     """Make the stable views of a batch's aggregates show its ACTIVE instances, together where the warehouse can.
 
-    The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives way
-    and tries again. A view that cannot be switched stays as it is and stops no other one; the batch remembers it.
+    The views of aggregates that have left the model go. Readers come first: where they hold a view, the switch gives
+    way and tries again. A view that cannot be switched stays as it is and stops no other one; the batch remembers it.
 
     Args:
         patience: seconds that readers are waited for.
@@ -105,7 +106,10 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
 
 
 def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, patience: float = 0) -> tuple[str, ...]:
-    """Switch the views that earlier switches could not switch, or that a dead process left behind. Returns notes about the rest."""
+    """Switch the views that earlier switches could not switch, or that a dead process left behind.
+
+    Returns notes about the rest.
+    """
     pending = workspace.registry.batches_with_pending_views(model_id)
     return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
 

@@ -1,7 +1,8 @@
 """Find out, before a batch goes live, whether all of its aggregates show the same facts.
 
-Each aggregate is built in a snapshot of its own. When rows are loaded while a batch is built, or before one of its aggregates
-is repaired, each aggregate is right as of its own moment, and two of them may answer differently. A note of the batch says so.
+Each aggregate is built in a snapshot of its own. When rows are loaded while a batch is built, or before one of its
+aggregates is repaired, each aggregate is right as of its own moment, and two of them may answer differently. A note of
+the batch says so.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ _SeenTotals = tuple[InstanceRecord, Verification, Totals]
 
 
 def disagreements(workspace: Workspace, batch: BatchRecord, instances: Iterable[InstanceRecord]) -> tuple[str, ...]:
-    """Notes about facts that the built instances of a batch saw differently; none where they agree or it cannot be found out.
+    """Notes about facts that the built instances of a batch saw differently.
 
-    The totals that the builds have noted are compared. Changes that leave the totals as they are show in the marks of the datasets.
+    None where they agree or it cannot be found out.
+
+    The totals that the builds have noted are compared. Changes that leave the totals as they are show in the marks of
+    the datasets.
     """
     built = [instance for instance in instances if instance.status is InstanceStatus.DONE]
     # An instance that derives from another one of the batch shows the facts that the other one read.
@@ -89,6 +93,7 @@ def _describe_disagreement(group: Sequence[_SeenTotals]) -> str:
             seen.setdefault(shown(totals[name]), []).append(f"`{instance.step.aggregate}`")
     totals_seen = "; ".join(f"{value} by {', '.join(sorted(who))}" for value, who in seen.items())
     return (
-        f"The aggregates of this batch saw different states of `{verification.fact}`: the total of `{name}` was {totals_seen}. "
+        f"The aggregates of this batch saw different states of `{verification.fact}`: the total of `{name}` was "
+        f"{totals_seen}. "
         "Build again for one state."
     )

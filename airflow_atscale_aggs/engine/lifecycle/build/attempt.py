@@ -1,8 +1,8 @@
 """Build one aggregate instance by one fenced attempt.
 
 An attempt is written down before its table exists, builds a table named by instance and attempt, and is marked DONE by
-compare-and-set. An attempt that loses that comparison drops its own table, so that a late one can never touch the table of
-a newer one. Before an attempt is DONE, its table is compared with its facts in the snapshot in which it was made.
+compare-and-set. An attempt that loses that comparison drops its own table, so that a late one can never touch the table
+of a newer one. Before an attempt is DONE, its table is compared with its facts in the snapshot in which it was made.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": Built, Rebuilt; "How Aggregate Tables Are Populated With Data".
 """
@@ -168,7 +168,9 @@ def run_attempt(
 
 
 def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str, str]:
-    """The settings under which the batch was planned, as far as they decide what the instance stores or which tables it reads.
+    """The settings under which the batch was planned.
+
+    Only those that decide what the instance stores or which tables it reads.
 
     Every attempt runs under them, whichever worker makes it: what is stored with the batch must be true of the table.
     """
@@ -204,8 +206,9 @@ def _build(
 ) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
 
-    Where the comparison of a table that was built from another aggregate is undecided, the table is built from the facts. Where
-    it is undecided even then, because the warehouse cannot compute the comparison, the table is built without a comparison.
+    Where the comparison of a table that was built from another aggregate is undecided, the table is built from the
+    facts. Where it is undecided even then, because the warehouse cannot compute the comparison, the table is built
+    without a comparison.
     """
     source_chosen = choose_source(workspace, claim.instance)
     from_facts = ChosenSource(claim.instance.step.sources[-1], None, None)
@@ -234,8 +237,8 @@ def _build_from(
 ) -> _BuildResult:
     """Make and compare the table, or find that nothing has changed.
 
-    A statement that fails ends its transaction, even when the error is caught: no later statement of it would take effect.
-    Statements that may fail without harm therefore come after the transaction.
+    A statement that fails ends its transaction, even when the error is caught: no later statement of it would take
+    effect. Statements that may fail without harm therefore come after the transaction.
     """
     try:
         built = _in_one_snapshot(workspace, session, claim, _BuildWay(source, level), tell)
@@ -255,7 +258,10 @@ def _build_from(
 def _in_one_snapshot(
     workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: _EventSender
 ) -> _BuildResult:
-    """Make and compare the table in one snapshot, where there are such. Raises NotComparableError while it may reuse."""
+    """Make and compare the table in one snapshot, where there are such.
+
+    Raises NotComparableError while it may reuse.
+    """
     source, level = way.source, way.level
     verification = claim.instance.step.verification
     if level is VerificationLevel.OFF or verification is None:
@@ -287,7 +293,10 @@ def _in_one_snapshot(
 
 
 def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSource, key: str) -> Totals | None:
-    """The facts' totals that the source was verified against; for a build from the facts, the last ones of the batch."""
+    """The facts' totals that the source was verified against.
+
+    For a build from the facts, the last ones of the batch.
+    """
     if source.option.instance_id is None or source.attempt is None:
         return workspace.registry.facts_totals(claim.instance.batch_id, key)
     verified = workspace.registry.verification_of(source.option.instance_id, source.attempt)

@@ -1,7 +1,7 @@
 """Run one batch build of all aggregates of a model, from its plan to its activation.
 
-A lease makes sure that a model has one batch at a time. A failed aggregate never stops the others. The old instances serve
-until all new ones go live in one registry transaction.
+A lease makes sure that a model has one batch at a time. A failed aggregate never stops the others. The old instances
+serve until all new ones go live in one registry transaction.
 
 Source: AtScale, "How Aggregate Tables Are Populated With Data": batch builds, automatic restarts.
 """
@@ -59,7 +59,8 @@ class BatchRequest:
         requested_at: when it was asked for. A batch that was begun later read newer facts and answers the request too.
         signals: identities of completion signals behind the request; one that a batch answered has no second effect.
         grace_periods: durations by dataset, instead of the model's; see `check_grace_periods`.
-        is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the request.
+        is_signals_only: nothing but the signals asks for it, so that a batch that answers all of them answers the
+            request.
         is_new: the owner asks for a batch, not for the end of one that it has begun before.
     """
 
@@ -103,11 +104,12 @@ def begin_batch(
 ) -> BegunBatch:
     """Plan a batch and record it with its instances (NEW) in one transaction, or go on with an interrupted one.
 
-    The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner fell
-    silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the same
-    (`find_reason_not_to_resume`): its New instances are created, In Progress ones restarted, Done ones left, Failed ones
-    retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A request that another
-    owner's batch answers already begins none: requests that come while a batch runs become one further batch.
+    The same owner asking again for the same gets the same batch, opened again when it had failed. A batch whose owner
+    fell silent (its lease is over, or its process on this machine is gone) is gone on with when a new one would be the
+    same (`find_reason_not_to_resume`): its New instances are created, In Progress ones restarted, Done ones left,
+    Failed ones retried while attempts are left. Otherwise it is closed with the transaction that begins the new one. A
+    request that another owner's batch answers already begins none: requests that come while a batch runs become one
+    further batch.
 
     Args:
         model: name or id.

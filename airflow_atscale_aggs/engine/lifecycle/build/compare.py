@@ -1,7 +1,8 @@
 """Compare the table of one attempt with its facts, inside the snapshot in which it was made.
 
-The facts' totals are taken once and reused while they fit; when they do not, the facts may have changed since, so they are
-taken again in the snapshot at hand before anything is called a mismatch. A table derived from another one shows the facts
+The facts' totals are taken once and reused while they fit; when they do not, the facts may have changed since, so they
+are taken again in the snapshot at hand before anything is called a mismatch. A table derived from another one shows the
+facts
 as its source saw them: the totals that its source was verified against come first.
 
 Needs neither the model nor an SQL library; the queries were rendered with the plan.
@@ -41,8 +42,8 @@ class Comparison:
 
     Attributes:
         aggregate: for messages.
-        earlier_totals: the facts' totals as taken before: those that the source of a derived table was verified against, else the
-            last ones of the batch; None when there are none.
+        earlier_totals: the facts' totals as taken before: those that the source of a derived table was verified
+            against, else the last ones of the batch; None when there are none.
         is_derived: the table was made from another aggregate's, which may have seen other facts than we do.
         is_snapshot: table and facts are seen as of one moment, the one in which the table was made.
     """
@@ -128,7 +129,10 @@ def _mismatch(comparison: Comparison, found_differences: tuple[Difference, ...])
 
 
 def _fetch_comparison(session: WarehouseSession, sql: str) -> list[Row]:
-    """The rows of a comparing query. Raises UndecidedError when the warehouse will never answer it, as for a total out of range."""
+    """The rows of a comparing query.
+
+    Raises UndecidedError when the warehouse will never answer it, as for a total out of range.
+    """
     try:
         return session.fetch_all(sql)
     except PermanentWarehouseError as error:

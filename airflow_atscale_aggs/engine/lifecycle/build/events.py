@@ -16,8 +16,8 @@ class BuildEvent:
     """One thing that happened.
 
     Attributes:
-        kind: ``batch`` begun or resumed, ``start`` of an attempt, ``source`` chosen, ``sql`` sent, ``segment`` made, ``verified`` against
-            the facts, ``undecided`` whether the facts agree, ``done``, ``failed``, ``activated``.
+        kind: ``batch`` begun or resumed, ``start`` of an attempt, ``source`` chosen, ``sql`` sent, ``segment`` made,
+            ``verified`` against the facts, ``undecided`` whether the facts agree, ``done``, ``failed``, ``activated``.
         position, total: place of the aggregate in the batch, 0-based, and the number of aggregates.
         text: the SQL, the error, or a sentence.
     """

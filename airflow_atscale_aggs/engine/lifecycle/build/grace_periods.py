@@ -1,4 +1,6 @@
-"""Check the grace periods of one batch: how far back an incremental rebuild reads again, by dataset, instead of the model's.
+"""Check the grace periods of one batch.
+
+How far back an incremental rebuild reads again, by dataset, instead of the model's.
 
 Source: AtScale, "About Incremental Rebuilds": the grace period; "Aggregate Settings": grace-period overrides.
 """
@@ -24,7 +26,8 @@ def check_grace_periods(
 
     Raises:
         UnknownNameError: the model has no such dataset; carries near names.
-        GracePeriodError: overrides are switched off, the dataset has no incremental indicator, or the text is no duration.
+        GracePeriodError: overrides are switched off, the dataset has no incremental indicator, or the text is no
+            duration.
     """
     notes = []
     for name, duration in sorted(overrides.items()):

@@ -50,7 +50,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class IncrementDecisions:
-    """How the aggregates of a batch are built and why some cannot be, both by (definition id, fact), and notes about it."""
+    """How the aggregates of a batch are built, and why some cannot be.
+
+    Both are by (definition id, fact); the third value are notes about them.
+    """
 
     decisions: Mapping[Key, Decision]
     notes: tuple[str, ...] = ()
@@ -59,7 +62,10 @@ class IncrementDecisions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncrementRequest:
-    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's. ``surroundings``: of its plan."""
+    """What is asked of one batch; ``grace_periods``: by dataset, instead of the model's.
+
+    ``surroundings``: of its plan.
+    """
 
     build_type: BuildType
     now: datetime
@@ -77,8 +83,8 @@ def decide_increments(
 ) -> IncrementDecisions:
     """Decide how each aggregate is built. Reads the segments from the registry, and the indicator of each fact once.
 
-    The indicator of a fact is read a second time only when no row lies above the last segments. The second query tells whether
-    the older rows are still there.
+    The indicator of a fact is read a second time only when no row lies above the last segments. The second query tells
+    whether the older rows are still there.
     """
     datasets = workspace.registry.datasets(record.deployment_id)
     fact_names = {candidate.part.fact for candidate in candidates}
@@ -318,6 +324,9 @@ def _last_builds(
 def _describe_move(
     registry: Registry, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources
 ) -> str:
-    """In which way the batch is planned in other surroundings than the segments were; empty where that does not matter."""
+    """In which way the batch is planned in other surroundings than the segments were.
+
+    Empty where that does not matter.
+    """
     then = registry.surroundings(instance.batch_id)
     return what_differs(then, now, needed_by(instance.step, part, sources), datasets_of([part]))

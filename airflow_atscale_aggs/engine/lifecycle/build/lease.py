@@ -15,8 +15,8 @@ from airflow_atscale_aggs.engine.registry.registry import Registry
 class LeaseKeeper:
     """Renews a lease three times per lease in a thread of its own, for the length of a ``with`` block.
 
-    A renewal that fails is tried again at the next turn: compare-and-set on every status decides who may go on, the lease
-    only tells others not to begin.
+    A renewal that fails is tried again at the next turn: compare-and-set on every status decides who may go on, the
+    lease only tells others not to begin.
     """
 
     def __init__(self, registry: Registry, batch_id: str, *, owner: str, lease: timedelta) -> None:

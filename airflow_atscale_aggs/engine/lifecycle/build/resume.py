@@ -1,7 +1,7 @@
 """Decide whether an interrupted batch is continued, or closed for a new one.
 
-An interrupted batch is continued only when a new batch would be the same: the request and the deployment are the same, nothing
-was loaded meanwhile, and the plan has not changed.
+An interrupted batch is continued only when a new batch would be the same: the request and the deployment are the same,
+nothing was loaded meanwhile, and the plan has not changed.
 """
 
 from __future__ import annotations
@@ -82,10 +82,12 @@ def find_damage(workspace: Workspace, batch: BatchRecord) -> str:
             try:
                 ((rows,),) = session.fetch_all(instance.step.of_attempt(instance.attempt).count_sql)
             except PermanentWarehouseError as error:
-                return f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, cannot be read ({error.reason})"
+                what = f"`{instance.table}` of `{instance.step.aggregate}`, which it has built,"
+                return f"{what} cannot be read ({error.reason})"
             if instance.rows is not None and rows != instance.rows:
                 return (
-                    f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, had {instance.rows:,} rows and has "
+                    f"`{instance.table}` of `{instance.step.aggregate}`, which it has built, had {instance.rows:,} "
+                    "rows and has "
                     f"{rows:,} now"
                 )
     return ""
@@ -103,7 +105,10 @@ def _find_source_changes(workspace: Workspace, batch: BatchRecord) -> str:
 
 
 def _find_plan_difference(workspace: Workspace, batch: BatchRecord, asked: Asked, now: datetime) -> str:
-    """In what a new batch would be planned otherwise, because of settings, advice, serving instances or the clock; else empty."""
+    """In what a new batch would be planned otherwise, because of settings, advice, serving instances or the clock.
+
+    Else empty.
+    """
     plan = plan_batch(
         workspace,
         batch.model_id,

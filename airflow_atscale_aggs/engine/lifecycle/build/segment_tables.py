@@ -55,7 +55,8 @@ def fill_segments(
     """Make the new segments and the view of all. To be called inside a transaction, where there are such.
 
     Raises:
-        WarehouseError: the warehouse refused, or the fact is not the table any more that the segments which stay were made from.
+        WarehouseError: the warehouse refused, or the fact is not the table any more that the segments which stay were
+            made from.
     """
     step = claim.instance.step
     *segment_sqls, view_sql = step.create_statements(source, source_attempt)
@@ -76,7 +77,8 @@ def fill_segments(
 def _check_tables(session: WarehouseSession, increment: Increment) -> None:
     """Refuse to go on when somebody replaced a table that the remaining segments were made from.
 
-    Call it after everything is read: nobody can replace a table that a transaction has read before the transaction ends.
+    Call it after everything is read: nobody can replace a table that a transaction has read before the transaction
+    ends.
     """
     if not increment.identities_sql or increment.sources is None or not (increment.kept or increment.last):
         return
@@ -84,7 +86,8 @@ def _check_tables(session: WarehouseSession, increment: Increment) -> None:
     replaced = replaced_table(increment.sources, SourceState(tables=now))
     if replaced:
         reason = (
-            f"table `{replaced}` was replaced, truncated or written anew after this increment was planned, so that old rows and "
+            f"table `{replaced}` was replaced, truncated or written anew after this increment was planned, so that old "
+            "rows and "
             "new ones would be mixed. Begin a new batch; it reads all rows"
         )
         raise PermanentWarehouseError(session.dialect.name, "", reason)

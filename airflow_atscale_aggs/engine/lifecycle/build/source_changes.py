@@ -1,4 +1,4 @@
-"""Ask the warehouse for the state of the aggregates' sources, for damage to kept segments, and for checksums of rows."""
+"""Ask the warehouse for the state of the sources, for damage to kept segments, and for checksums of rows."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def _read_identities(
 def checksum_columns(state: SourceState, fact: str, read: Iterable[str]) -> tuple[str, ...]:
     """The columns of a fact whose rows a checksum covers; none where the versions of rows are summed up instead.
 
-    Versions of rows in the first pages, which cost nothing, where the catalog tells tables from each other: they show rows that
-    were deleted and loaded again. Hashes of what is read, all rows of it, everywhere else: also for views, since nobody knows
-    which rows of the tables under them are behind it, nor what a function in them does now.
+    Versions of rows in the first pages, which cost nothing, where the catalog tells tables from each other: they show
+    rows that were deleted and loaded again. Hashes of what is read, all rows of it, everywhere else: also for views,
+    since nobody knows which rows of the tables under them are behind it, nor what a function in them does now.
 
     Args:
         read: columns of the fact, as the model spells them.
@@ -151,7 +151,9 @@ class KeptSegments:
 
 
 def damages(session: WarehouseSession, kept_by_part: Mapping[Key, KeptSegments]) -> Mapping[Key, str]:
-    """What is wrong with the tables of segments that were built, by aggregate; those that are as they were are not in it.
+    """What is wrong with the tables of segments that were built, by aggregate.
+
+    Those that are as they were are not in it.
 
     Two round trips.
     """

@@ -1,7 +1,7 @@
 """Mark the state of the datasets that a batch reads, and compare it later.
 
-The marks are taken before anything else is read. When they are the same later, nothing was loaded in between, however long the
-build took.
+The marks are taken before anything else is read. When they are the same later, nothing was loaded in between, however
+long the build took.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def take_marks(session: WarehouseSession, parts: Sequence[FactPart], sources: So
 
 
 def changed_datasets(session: WarehouseSession, marks: Sequence[SourceMark]) -> tuple[str, ...]:
-    """The datasets that are not what they were when they were marked, sorted. Those without a mark are not among them."""
+    """The datasets that are not what they were when they were marked, sorted.
+
+    Those without a mark are not among them.
+    """
     return tuple(
         sorted(mark.dataset for mark in marks if mark.mark is not None and _fetch_mark(session, mark.sql) != mark.mark)
     )

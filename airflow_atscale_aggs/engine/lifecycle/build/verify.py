@@ -1,7 +1,7 @@
 """Verify on demand whether the aggregates that serve now agree with their facts.
 
-A build compares its table with the facts of its own snapshot (`compare`). This module compares the tables that serve with the
-facts of today. A table may be right and yet behind, when the facts have changed since the build.
+A build compares its table with the facts of its own snapshot (`compare`). This module compares the tables that serve
+with the facts of today. A table may be right and yet behind, when the facts have changed since the build.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ class Finding(StrEnum):
     """Its table, or one of its segments, is not in the warehouse."""
 
     UNREADABLE = "unreadable"
-    """It may not be read, or a table or column of its facts is missing or may not be read: there is nothing to compare."""
+    """It may not be read, or a table or column of its facts is missing or may not be read.
+
+    There is nothing to compare.
+    """
 
 
 _FAILURES = frozenset({Finding.BEHIND, Finding.DIFFERS, Finding.GONE, Finding.UNREADABLE})
@@ -94,7 +97,7 @@ class VerifyReport:
 
     @property
     def has_mismatch(self) -> bool:
-        """True when an aggregate answers otherwise than the facts do now, or one of the two is not there to be asked."""
+        """True when an aggregate answers otherwise than the facts do now, or one of the two cannot be asked."""
         return any(result.finding in _FAILURES for result in self.instances)
 
 
@@ -184,7 +187,10 @@ class _Run:
         return _make_result(instance, finding, undecided=tuple(undecided), not_compared=not_compared)
 
     def _compare(self, instance: InstanceRecord, verification: Verification) -> Verified:
-        """Compare in one snapshot, under the settings of the build: under other settings the facts may have other values."""
+        """Compare in one snapshot, under the settings of the build.
+
+        Under other settings the facts may have other values.
+        """
         surroundings = self._workspace.registry.surroundings(instance.batch_id)
         needed = instance.step.settings_needed or ()
         settings = (

@@ -17,8 +17,8 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 def check_indicators(checked: CheckInput) -> tuple[ModelIssue, ...]:
     """Errors for indicators of a type that cannot be one, and for grace periods that cannot be read.
 
-    Where the type is unknown, because the table does not exist yet or the warehouse did not answer, there is a warning. The
-    next batch checks it again.
+    Where the type is unknown, because the table does not exist yet or the warehouse did not answer, there is a warning.
+    The next batch checks it again.
     """
     issues = IssueList()
     for model in checked.models:
@@ -40,7 +40,8 @@ def _check_grace(dataset: Dataset, issues: IssueList) -> None:
     written = dataset.incremental.grace_period if dataset.incremental else ""
     if parse_grace_period(written) is None:
         message = (
-            f"the grace period `{written}` of dataset `{dataset.name}` is not of the form 12h; write a whole number and one "
+            f"the grace period `{written}` of dataset `{dataset.name}` is not of the form 12h; write a whole number "
+            "and one "
             "of s, m, h, d, w, or a bare number in the unit of the indicator"
         )
         issues.error(dataset.where, "grace-period", message)
@@ -54,7 +55,8 @@ def _check_type(source: DatasetSource, issues: IssueList) -> None:
         issues.error(dataset.where, "indicator-type", problem)
     elif is_finer_than_kept(indicator_type(source, column)):
         message = (
-            f"the incremental indicator `{column}` of dataset `{dataset.name}` has digits beyond microseconds, which are not "
+            f"the incremental indicator `{column}` of dataset `{dataset.name}` has digits beyond microseconds, which "
+            "are not "
             "kept; bounds are rounded up to whole microseconds"
         )
         issues.warning(dataset.where, "indicator-precision", message)

@@ -46,7 +46,10 @@ def check_joins(checked: CheckInput) -> tuple[ModelIssue, ...]:
 
 
 def _find_joins(model: SemanticModel) -> Iterator[tuple[Relationship | DimensionRelationship, tuple[_Side, _Side]]]:
-    """Every relationship of the model and of its dimensions with its two sides. Relationships without a target are left out."""
+    """Every relationship of the model and of its dimensions with its two sides.
+
+    Relationships without a target are left out.
+    """
     relationships: list[Relationship | DimensionRelationship] = [*model.relationships]
     for dimension in model.dimensions.values():
         relationships += dimension.relationships

@@ -26,7 +26,8 @@ def check_columns(checked: CheckInput) -> tuple[ModelIssue, ...]:
                 continue
             kind, missing = _look_up(dataset, use.column, checked.physical)
             if missing:
-                message = f"{use.who} uses column `{use.column}` of dataset `{dataset.name}`, {missing}; what needs it is refused"
+                column = f"column `{use.column}` of dataset `{dataset.name}`"
+                message = f"{use.who} uses {column}, {missing}; what needs it is refused"
                 issues.warning(use.where, "missing-column", message)
             reason = explain_unmeasurable(use.method, kind, checked.dialect.unmeasured)
             if reason:
@@ -118,7 +119,8 @@ def check_long_names(checked: CheckInput) -> tuple[ModelIssue, ...]:
             other = first.setdefault(shown[: checked.dialect.max_identifier], name)
             if other != name:
                 message = (
-                    f"`{name}` and `{other}` share their first {checked.dialect.max_identifier} bytes, of which {checked.dialect.name} keeps no "
+                    f"`{name}` and `{other}` share their first {checked.dialect.max_identifier} bytes, of which "
+                    f"{checked.dialect.name} keeps no "
                     "more: give one of them another name by `overrides`, or an alias in every query"
                 )
                 issues.warning(where, "long-names", message)
@@ -136,20 +138,25 @@ def check_support(checked: CheckInput) -> tuple[ModelIssue, ...]:
             ):
                 continue
             message = (
-                f"metric `{metric.name}` is semi-additive by `{semi_additive.position}` of {len(semi_additive.relationships)} relationships; only the first or last "
+                f"metric `{metric.name}` is semi-additive by `{semi_additive.position}` of "
+                f"{len(semi_additive.relationships)} relationships; only the first or last "
                 "member along one relationship is answered, so queries that name it are refused"
             )
             issues.warning(metric.where, "not-honoured", message)
         for group in model.calculation_groups:
             names = ", ".join(f"`{member}`" for member in group.members)
             message = (
-                f"calculation group `{group.name}` of dimension `{group.dimension}` is not applied; queries that name it or "
+                f"calculation group `{group.name}` of dimension `{group.dimension}` is not applied; queries that name "
+                "it or "
                 f"its members ({names}) are refused"
             )
             issues.warning(group.where, "calculation-group", message)
         for dimension in model.dimensions.values():
             for hierarchy in dimension.hierarchies:
                 if hierarchy.filter_empty not in {"yes", "no", "always"}:
-                    message = f"`filter_empty` of hierarchy `{hierarchy.name}` is `{hierarchy.filter_empty}`, none of `yes`, `no`, `always`; it is taken for `yes`"
+                    message = (
+                        f"`filter_empty` of hierarchy `{hierarchy.name}` is `{hierarchy.filter_empty}`, "
+                        "none of `yes`, `no`, `always`; it is taken for `yes`"
+                    )
                     issues.warning(dimension.where, "unknown-value", message)
     return issues.all()

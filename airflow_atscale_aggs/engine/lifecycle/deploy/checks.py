@@ -1,7 +1,7 @@
 """Check a folder that is about to be deployed: all checks, in one tuple.
 
-Checks that need an SQL library import it only when a model has something for them to check, so that other deployments need not
-wait for the import.
+Checks that need an SQL library import it only when a model has something for them to check, so that other deployments
+need not wait for the import.
 """
 
 from __future__ import annotations
@@ -105,7 +105,10 @@ def _read_columns(
             return session.columns(sorted(keys, key=str)), ()
     except WarehouseError as error:
         issues = IssueList()
-        message = f"the warehouse could not be asked for column types, so neither columns nor joins nor indicators were checked: {error}"
+        message = (
+            "the warehouse could not be asked for column types, "
+            f"so neither columns nor joins nor indicators were checked: {error}"
+        )
         issues.warning(models[0].where, "columns-not-checked", message)
         return {}, issues.all()
 

@@ -72,7 +72,10 @@ class CatalogFunctions:
         return all(name in HARMLESS or name in PRIVILEGES or name in {VISIBLE, TO_RELATION} for name in looks_up)
 
     def replace_names(self, root: exp.Query) -> bool:
-        """Change the query so that its functions know the models. Returns False when no function names a model by itself."""
+        """Change the query so that its functions know the models.
+
+        Returns False when no function names a model by itself.
+        """
         has_named = False
         for cast in [cast for cast in root.find_all(exp.Cast) if _is_regclass(cast)]:
             model = self._spelled.get(cast.this.name)
@@ -97,7 +100,10 @@ class CatalogFunctions:
         return has_named
 
     def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> bool:
-        """Answer a function that asks for privileges: models may be read, and nothing else. Returns True when it names a model."""
+        """Answer a function that asks for privileges: models may be read, and nothing else.
+
+        Returns True when it names a model.
+        """
         place, kind, right = PRIVILEGES[name]
         arguments = function.expressions
         if len(arguments) < -place:

@@ -1,7 +1,9 @@
-"""Show models in the warehouse's own catalog: ``information_schema`` and ``pg_catalog`` show each as a view with typed columns.
+"""Show models in the warehouse's own catalog.
 
-Clients look there for what can be asked. A model stands in the schema of its catalog's name, beside what the warehouse has.
-What a view of the catalog shows of a model is data: see `sql/model_relations.py`.
+``information_schema`` and ``pg_catalog`` show each as a view with typed columns.
+
+Clients look there for what can be asked. A model stands in the schema of its catalog's name, beside what the warehouse
+has. What a view of the catalog shows of a model is data: see `sql/model_relations.py`.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ class ModelCatalog:
     def add_models(self, root: exp.Query, now: datetime) -> bool:
         """Change the query so that the catalog's views in it show models, too.
 
-        Returns False when the query names no such view, or asks something that the catalog cannot answer for models. Then the query
-        is unchanged.
+        Returns False when the query names no such view, or asks something that the catalog cannot answer for models.
+        Then the query is unchanged.
         """
         if self._workspace.warehouse.dialect.type_of is None or not self._models.records:
             return False
@@ -194,7 +196,10 @@ def may_ask_for_models(sql: str) -> bool:
 
 
 def _number(numbers: dict[str, int], name: str) -> int:
-    """The number of a name. It depends on the name alone, unless two names have the same number: then the next free one is taken."""
+    """The number of a name. It depends on the name alone, unless two names have the same number.
+
+    Then the next free one is taken.
+    """
     if name not in numbers:
         number = _FIRST_NUMBER | (zlib.crc32(name.encode()) & ~_FIRST_NUMBER)
         while number in numbers.values():

@@ -1,4 +1,7 @@
-"""Plan one SELECT on one model: read it, split it by fact, match the parts, compose the SQL. Proofs are made when needed."""
+"""Plan one SELECT on one model: read it, split it by fact, match the parts, compose the SQL.
+
+Proofs are made when needed.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +137,10 @@ class SelectPlanner:
         return compose_levels(query, [self._compose(level, use_aggregates=use_aggregates) for level in levels])
 
     def _translate(self, query: ModelQuery, statement: Statement) -> tuple[ModelQuery, Columns]:
-        """The query with functions that mean on the warehouse what they mean in its own dialect, and the types of its columns."""
+        """The query with functions that mean what they mean in its own dialect.
+
+        Returns the types of its columns as well.
+        """
         snapshot, written, warehouse = self.snapshot, statement.dialect, self.snapshot.sources.dialect
         translator = translator_of(written, warehouse)
         if translator is not None:
@@ -342,7 +348,10 @@ class SelectPlanner:
         return replace(part, shift=replace(shift, calendar=calendar))
 
     def _check_joins(self, calendar: Calendar) -> None:
-        """Raise an error about a join that cannot be made: its claim was not asked of the data, so the data has not refuted it."""
+        """Raise an error about a join that cannot be made.
+
+        Its claim was not asked of the data, so the data has not refuted it.
+        """
         try:
             self._rows_of(calendar.part)
         except DefinitionError as error:
@@ -406,5 +415,8 @@ def _kind_of_attribute(attribute: GrainAttribute, snapshot: ModelSnapshot) -> Nu
 
 
 def _are_cheaper(cost: FactCost | None, rows: int) -> bool:
-    """Whether reading the facts costs less than an aggregate. An estimate of fewer fact rows than aggregate rows is outdated."""
+    """Whether reading the facts costs less than an aggregate.
+
+    An estimate of fewer fact rows than aggregate rows is outdated.
+    """
     return cost is not None and bool(cost.index) and cost.cost < rows <= cost.rows

@@ -1,7 +1,7 @@
 """Plan plain SQL on the tables of a star: it is answered from an aggregate where that is proven to be the same.
 
-Plain SQL is the warehouse's own dialect. Each of its SELECTs is planned by itself; the SQL around a rewritten SELECT stays. What
-is not rewritten is run as it stands.
+Plain SQL is the warehouse's own dialect. Each of its SELECTs is planned by itself; the SQL around a rewritten SELECT
+stays. What is not rewritten is run as it stands.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class PlainPlanner:
                 )
 
     def _names(self, select: exp.Select, written: str) -> list[str]:
-        """Names of the columns. For the outermost SELECT, the warehouse is asked for the names that it makes up itself."""
+        """Names of the columns. The warehouse is asked for those that it makes up itself for the outermost SELECT."""
         own = [column.alias or (column.name if isinstance(column, exp.Column) else "") for column in select.expressions]
         if all(own) or not written:
             return own

@@ -1,8 +1,8 @@
 """Log queries and what answered them. They are collected without slowing queries, and written in batches.
 
-The memory is bounded: when many queries come between two writes, only every tenth is kept and counts ten times. When another
-process has locked the registry, no query waits longer than `PATIENCE`; the write is tried again later. Queries that cannot be
-written at the end are lost and counted. The answers do not depend on it.
+The memory is bounded: when many queries come between two writes, only every tenth is kept and counts ten times. When
+another process has locked the registry, no query waits longer than `PATIENCE`; the write is tried again later. Queries
+that cannot be written at the end are lost and counted. The answers do not depend on it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class QueryHistory:
         return is_much or (bool(self._waiting) and now - since >= LONGEST_WAIT)
 
     def write(self, settings: Settings, *, now: datetime) -> None:
-        """Write what is waiting, and delete what is older than the log's retention. Where that fails, the queries go on waiting."""
+        """Write what is waiting, and delete what is older than the log's retention.
+
+        Where that fails, the queries go on waiting.
+        """
         self._written_at = now
         if not self._waiting:
             return
@@ -89,6 +92,7 @@ class QueryHistory:
             return ""
         number = "1 query is" if self.lost == 1 else f"{self.lost:,} queries are"
         return (
-            f"{number} missing in the log of queries and in the counts of what uses each aggregate, so that advice does not "
+            f"{number} missing in the log of queries and in the counts of what uses each aggregate, so that advice "
+            "does not "
             f"know of {'it' if self.lost == 1 else 'them'}: {self._reason or 'too many came between two writes.'}"
         )

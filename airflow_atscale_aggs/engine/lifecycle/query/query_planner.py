@@ -52,7 +52,8 @@ class ExplainOptions(TypedDict, total=False):
 
     Attributes:
         model: the model that is meant where the query names none that is deployed.
-        dialect: the SQL that the query on a model is written in, by sqlglot's name; `DEFAULT_DIALECT` where it is left out.
+        dialect: the SQL that the query on a model is written in, by sqlglot's name; `DEFAULT_DIALECT` where it is left
+            out.
         max_staleness: aggregates whose build began longer ago are not used; None: all are.
     """
 
@@ -324,7 +325,8 @@ def _is_kept(snapshots: Sequence[ModelSnapshot], number: int, name: str, around:
         return False
     if isinstance(meaning, Metric):
         return method_of(around, meaning, is_distinct=is_distinct) == AS_DEFINED
-    # Tools put SUM around any number. Other functions mean something else: the greatest of several ratios is not the ratio of all.
+    # Tools put SUM around any number. Other functions mean something else: the greatest of several ratios is not the
+    # ratio of all.
     return isinstance(around, exp.Sum) and keeps_calculation(around, is_distinct=is_distinct)
 
 
@@ -362,7 +364,9 @@ def _check_dialect(name: str) -> None:
 
 
 def check_characters(sql: str) -> None:
-    """Refuse lone surrogates: bytes of a command line that are no UTF-8 become such characters. No warehouse takes them.
+    """Refuse lone surrogates: bytes of a command line that are no UTF-8 become such characters.
+
+    No warehouse takes them.
 
     Raises:
         UnreadableQueryError: there is one.

@@ -1,4 +1,6 @@
-"""Route queries: a query on a model is answered from its aggregates, or from the facts when no aggregate is proven to serve.
+"""Route queries on models.
+
+A query is answered from aggregates, or from the facts when no aggregate is proven to serve.
 
 Source: AtScale, "Life Cycle of Aggregate Tables": the engine directs queries to an aggregate table that satisfies them.
 """
@@ -285,8 +287,8 @@ class QueryRouter:
         """Run a plan, in a session whose settings are those that its aggregates rely on.
 
         Raises:
-            PermanentWarehouseError: a setting has another value, as after a change of a role's or database's default; or the
-                warehouse refused.
+            PermanentWarehouseError: a setting has another value, as after a change of a role's or database's default;
+                or the warehouse refused.
         """
         needed = {name: value for source in plan.sources for name, value in source.relies_on.items()}
         with self._workspace.warehouse.session() as session:

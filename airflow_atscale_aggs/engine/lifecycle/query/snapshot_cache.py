@@ -1,4 +1,7 @@
-"""Keep snapshots of the deployed models for a router: find models by name, and take a snapshot again when it is outdated."""
+"""Keep snapshots of the deployed models for a router.
+
+Find models by name, and take a snapshot again when it is outdated.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,9 @@ class SnapshotCache:
         self._read_at: datetime | None = None
 
     def look(self, now: datetime) -> None:
-        """Read the registry again, once a second at most. Superseded tables stay much longer, so that old plans still work.
+        """Read the registry again, once a second at most.
+
+        Superseded tables stay much longer, so that old plans still work.
 
         Raises:
             RegistryUnavailableError: it cannot be reached, and has not been for `LONGEST_ALONE`, or never.
@@ -116,7 +121,10 @@ class SnapshotCache:
         return next((name for name in self._named if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)), "")
 
     def asked_in(self, sql: str) -> str:
-        """A model whose name stands behind the first word of a text, or behind FROM or JOIN; empty when there is none."""
+        """A model whose name stands behind the first word of a text, or behind FROM or JOIN.
+
+        Empty when there is none.
+        """
         place = rf"\b(?:{first_word(sql).casefold()}|from|join)\s+(?:[\w\"]+\s*\.\s*)?\"?"
         return next((name for name in self._named if re.search(rf"{place}{re.escape(name)}(?!\w)", sql.casefold())), "")
 

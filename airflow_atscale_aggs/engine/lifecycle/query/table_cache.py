@@ -66,7 +66,10 @@ class WarehouseTables:
             self._since = now
 
     def _if_spelled_so(self, key: TableKey, columns: TableColumns | None) -> TableColumns | None:
-        """The columns, unless the warehouse tells names apart that differ in case, and its table is spelled otherwise than the name."""
+        """The columns, unless the table is spelled otherwise than the name.
+
+        That counts only where the warehouse tells names apart that differ in case.
+        """
         if columns is None or self._workspace.warehouse.dialect.folding is Folding.KEEP:
             return columns
         return columns if columns.spelled[2] == key[2] else None

@@ -1,6 +1,7 @@
 """Evaluate how good each definition is, from the log of queries and from its builds.
 
-Source: AtScale, "Life Cycle of Aggregate Tables", Used: the engine continuously evaluates the quality of the aggregate table.
+Source: AtScale, "Life Cycle of Aggregate Tables", Used: the engine continuously evaluates the quality of the aggregate
+table.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class EvaluateReport:
 def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: datetime) -> EvaluateReport:
     """Evaluate every definition of a model, except retired ones, and record the evaluations.
 
-    The rows of each fact are counted in the warehouse, and the bytes of tables are read where the warehouse tells them. Where
-    that fails, the figures that depend on it are None.
+    The rows of each fact are counted in the warehouse, and the bytes of tables are read where the warehouse tells them.
+    Where that fails, the figures that depend on it are None.
 
     Args:
         record: False: only return the evaluations.

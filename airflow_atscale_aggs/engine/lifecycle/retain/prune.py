@@ -1,7 +1,7 @@
 """Prune instances that are not worth their place any more. Definitions and their statistics stay for ever.
 
-A pruned instance serves no more at once; its table goes with a sweep after the drop delay. Only system-defined aggregates are
-pruned. A person deletes instances of user-defined aggregates one by one.
+A pruned instance serves no more at once; its table goes with a sweep after the drop delay. Only system-defined
+aggregates are pruned. A person deletes instances of user-defined aggregates one by one.
 
 Source: AtScale, "Life Cycle of Aggregate Tables", Deleted; "Configuring Aggregate Life Cycle Settings".
 """
@@ -63,8 +63,9 @@ class PruneReport:
 def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> PruneReport:
     """Prune the least used instances when there are too many; otherwise disable definitions that nobody uses.
 
-    When the number of instances reaches ``aggregates.retention.desiredInstances`` + ``…excessInstances``, those ranked beyond the
-    desired number go. While it is below the desired number, definitions without a use for ``…removeUnusedDays`` are disabled.
+    When the number of instances reaches ``aggregates.retention.desiredInstances`` + ``…excessInstances``, those ranked
+    beyond the desired number go. While it is below the desired number, definitions without a use for
+    ``…removeUnusedDays`` are disabled.
     The definitions are retired: they are not built again until they are defined again.
 
     Args:
@@ -131,8 +132,8 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
 
     Raises:
         NotRegisteredError: no such instance.
-        InstanceNeededError: its definition stands, so that it serves and the next batch would build another; or it is no
-            table that was ever used.
+        InstanceNeededError: its definition stands, so that it serves and the next batch would build another; or it is
+            no table that was ever used.
     """
     registry = workspace.registry
     instance = registry.instance(instance_id)

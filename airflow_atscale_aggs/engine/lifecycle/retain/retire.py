@@ -1,7 +1,7 @@
 """Retire a model that was renamed or removed, with all of its aggregates.
 
-Its definitions and their statistics are kept, and come back when it is deployed again. Its tables go with a sweep, after the
-drop delay, and each stays for as long as somebody's own view reads it.
+Its definitions and their statistics are kept, and come back when it is deployed again. Its tables go with a sweep,
+after the drop delay, and each stays for as long as somebody's own view reads it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class RetireReport:
 
 
 def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> RetireReport:
-    """Retire a model: queries cannot name it any more, its aggregates stop serving, and an open batch of it is cancelled.
+    """Retire a model.
+
+    Queries cannot name it any more, its aggregates stop serving, and an open batch of it is cancelled.
 
     Calling it again after a crash finishes what the crash has interrupted.
 

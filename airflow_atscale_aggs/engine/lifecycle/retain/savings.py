@@ -1,7 +1,8 @@
 """What aggregates have saved: seconds of the queries that they answered, against what the facts would have taken.
 
-The facts' time is measured where the same query, but for its values, was answered from the facts. Else it is estimated: a build
-from the facts reads them once, and so does a query; where an index would have led to a part of them, that part counts.
+The facts' time is measured where the same query, but for its values, was answered from the facts. Else it is estimated:
+a build from the facts reads them once, and so does a query; where an index would have led to a part of them, that part
+counts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find strays: tables and views with names of ours that this registry never recorded.
 
-They come from a registry that is gone, or from the time before a restore. They are looked for only in a schema that is this
-registry's own. Only a person decides what is done with them.
+They come from a registry that is gone, or from the time before a restore. They are looked for only in a schema that is
+this registry's own. Only a person decides what is done with them.
 """
 
 from __future__ import annotations

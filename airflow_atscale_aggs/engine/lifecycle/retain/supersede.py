@@ -45,8 +45,8 @@ class SupersedeReport:
 def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> SupersedeReport:
     """Let aggregates with the same dimension columns give way: subsets to supersets, several to their union.
 
-    A successor takes over once its first instance is Active, here or at the activation of its batch, not before: until then the
-    old one is built and used. User-defined aggregates never give way, blocked ones are never defined again.
+    A successor takes over once its first instance is Active, here or at the activation of its batch, not before: until
+    then the old one is built and used. User-defined aggregates never give way, blocked ones are never defined again.
 
     Args:
         dry_run: only report what would be proposed.

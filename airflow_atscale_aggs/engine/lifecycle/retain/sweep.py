@@ -1,6 +1,9 @@
-"""Sweep: drop tables that nothing needs any more. The registry alone tells which tables these are, never a name pattern.
+"""Sweep: drop tables that nothing needs any more.
 
-A table that somebody else's view reads stays for as long as the view reads it. The report names the view; it is no failure.
+The registry alone tells which tables these are, never a name pattern.
+
+A table that somebody else's view reads stays for as long as the view reads it. The report names the view; it is no
+failure.
 """
 
 from __future__ import annotations
@@ -127,7 +130,10 @@ class _Sweep:
         return readers
 
     def _let_view_go(self, unneeded: Unneeded, shown: AbstractSet[str], serving: Mapping[str, str]) -> str:
-        """Drop the stable view of a table unless the view shows a serving instance. Returns its name when it is or would be gone."""
+        """Drop the stable view of a table unless the view shows a serving instance.
+
+        Returns its name when it is or would be gone.
+        """
         if isinstance(unneeded, UnneededSegment) or not unneeded.drop_view_sql or unneeded.view in shown:
             return ""
         if self.dry_run:

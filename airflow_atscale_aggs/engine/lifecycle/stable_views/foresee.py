@@ -19,7 +19,9 @@ from airflow_atscale_aggs.engine.warehouse.schema_catalog import Rights
 
 
 def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: BatchPlan) -> BatchPlan:
-    """The plan with notes about stable views that cannot be switched now, and without steps where the role may create no table.
+    """The plan with notes about stable views that cannot be switched now.
+
+    It has no steps where the role may create no table.
 
     Types are compared when a batch is activated, since only the new tables have them.
     """

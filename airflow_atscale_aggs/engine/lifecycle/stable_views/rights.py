@@ -1,4 +1,7 @@
-"""Carry grants and comments that people gave to the table of an aggregate over to its successor, before anybody reads it."""
+"""Carry grants and comments from the table of an aggregate over to its successor.
+
+The successor has them before anybody reads it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ _CARRIED = frozenset({"grant", "comment"})
 
 
 def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
-    """Give the new tables of a batch the grants and comments of the tables that serve now. Returns notes about failures.
+    """Give the new tables of a batch the grants and comments of the tables that serve now.
+
+    Returns notes about failures.
 
     A role that reads the tables directly, such as that of a query router, can go on reading them.
     """
@@ -39,7 +44,8 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
                 _carry(session, belongings, new, batch.schema)
             except WarehouseError as error:
                 notes.append(
-                    f"Grants on {old.table} were not carried over to {new.table} of `{new.step.aggregate}`: {error.reason}."
+                    f"Grants on {old.table} were not carried over to {new.table} of `{new.step.aggregate}`: "
+                    f"{error.reason}."
                 )
     return tuple(notes)
 

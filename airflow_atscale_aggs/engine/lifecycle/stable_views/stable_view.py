@@ -219,14 +219,18 @@ def _layout(step: BuildStep, new: Columns, places: ViewPlaces) -> ViewLayout:
     if why:
         raise ViewStaysError(
             step.view,
-            f"{'; '.join(why)}; {describe_readers(readers)} depends on it. Drop that, build, and make it anew. Until then the view "
+            f"{'; '.join(why)}; {describe_readers(readers)} depends on it. Drop that, build, and make it anew. Until "
+            "then the view "
             "shows the rows of before",
         )
     return layout
 
 
 def _columns_of_reader(reader: Dependent, columns: Collection[str]) -> Collection[str]:
-    """The columns that a dependent reads. A view without columns only counts rows; other dependents without columns read all."""
+    """The columns that a dependent reads.
+
+    A view without columns only counts rows; other dependents without columns read all.
+    """
     return reader.columns if reader.columns or reader.kind.endswith("view") else columns
 
 

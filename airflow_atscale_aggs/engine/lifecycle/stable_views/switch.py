@@ -1,7 +1,10 @@
-"""Switch stable views to the instances that serve. Each keeps its grants, comments and owner, and none stops the others.
+"""Switch stable views to the instances that serve.
 
-Other people have views, roles and tables of their own in the database. A view that cannot be switched stays as it is and goes on
-showing the old instance, whose tables stay as long. A note says so, and the next batch and every sweep try again.
+Each keeps its grants, comments and owner, and none stops the others.
+
+Other people have views, roles and tables of their own in the database. A view that cannot be switched stays as it is
+and goes on showing the old instance, whose tables stay as long. A note says so, and the next batch and every sweep try
+again.
 """
 
 from __future__ import annotations
@@ -164,7 +167,10 @@ def _make_helpers(session: WarehouseSession, task: ViewTask, places: ViewPlaces 
 def _drop_helpers(
     session: WarehouseSession, helpers: Mapping[str, Sequence[str]], places: Mapping[str, ViewPlaces | None]
 ) -> dict[str, Columns]:
-    """Drop the helper views, and return their columns. They are read together: a catalog with many tables answers slowly."""
+    """Drop the helper views, and return their columns.
+
+    They are read together: a catalog with many tables answers slowly.
+    """
     columns_by_helper: dict[str, Columns] = {}
     for schema, names in helpers.items():
         view_places = places[schema]

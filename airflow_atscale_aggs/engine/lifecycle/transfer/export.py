@@ -1,6 +1,7 @@
 """Export the system-defined definitions of a model to a file, with their statistics and the reason why they exist.
 
-Only names go into the file. Where tables and columns are is decided by the model that is deployed where the file is imported.
+Only names go into the file. Where tables and columns are is decided by the model that is deployed where the file is
+imported.
 
 Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 """

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 def pause_collection() -> Iterator[None]:
     """Switch the collector off for the length of a ``with`` block.
 
-    An export or import makes very many objects that all live until its end. The collector would look at all of them again and
-    again, and would find nothing to free.
+    An export or import makes very many objects that all live until its end. The collector would look at all of them
+    again and again, and would find nothing to free.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -1,7 +1,7 @@
 """Import system-defined definitions from the file of another system.
 
-Only names are in the file. Every definition is resolved against the model that is deployed here, and its identity is made from
-that model.
+Only names are in the file. Every definition is resolved against the model that is deployed here, and its identity is
+made from that model.
 
 Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 """
@@ -56,7 +56,10 @@ class ImportOutcome(StrEnum):
 
 
 class ImportedDefinition(msgspec.Struct, frozen=True, gc=False):
-    """One definition of the file. ``name`` is the one it has here; ``why`` is for people, empty when it was imported."""
+    """One definition of the file.
+
+    ``name`` is the one it has here; ``why`` is for people, empty when it was imported.
+    """
 
     name: str
     outcome: ImportOutcome
@@ -91,10 +94,12 @@ class ImportReport:
 def import_definitions(
     workspace: Workspace, model: str, data: bytes, *, where: str = "The file", now: datetime
 ) -> ImportReport:
-    """Record the definitions of a file. Nothing is built; ``to_build`` of the report names what the next batch must build.
+    """Record the definitions of a file.
 
-    The report names duplicates and definitions that this model cannot have. They do not stop the others. Importing the same
-    file again changes nothing.
+    Nothing is built; ``to_build`` of the report names what the next batch must build.
+
+    The report names duplicates and definitions that this model cannot have. They do not stop the others. Importing the
+    same file again changes nothing.
 
     Args:
         model: name or id of the deployed model that they are for.
@@ -102,8 +107,8 @@ def import_definitions(
         where: its name, for messages.
 
     Raises:
-        ImportRefusedError: the model is not deployed here, the file is of another model or of a newer version, damaged or
-            hostile; nothing was recorded.
+        ImportRefusedError: the model is not deployed here, the file is of another model or of a newer version, damaged
+            or hostile; nothing was recorded.
     """
     registry = workspace.registry
     try:

@@ -1,1 +1,4 @@
-"""PostgreSQL's functions and operators said on other warehouses: typed, one handler per function, refused where none is exact."""
+"""PostgreSQL's functions and operators said on other warehouses.
+
+Typed, one handler per function, refused where none is exact.
+"""

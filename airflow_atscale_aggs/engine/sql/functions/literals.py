@@ -8,8 +8,9 @@ from datetime import date, datetime
 from airflow_atscale_aggs.engine.sql.functions.types import NUMBERS, WHOLE, Kind
 
 ANY_MARK, DATE_MARK, TIME_MARK = "7919", "7918", "7917"
-"""What marks begin with that stand for values while a query is planned for many: for any, for a date and for a timestamp
-as ISO writes them."""
+"""What marks begin with that stand for values while a query is planned for many: for any, for a date and for a
+timestamp as ISO writes them.
+"""
 
 _MARK = re.compile(r"(791[789])\d{4}6007")
 _ISO_LENGTH = len("2024-02-29")

@@ -1,7 +1,8 @@
 """Regular expressions: PostgreSQL's, as RE2 says them, where both find the same.
 
-Both tell alike whether something matches. What they match differs: PostgreSQL takes the longest of all alternatives, RE2 the
-first. So what replaces or extracts is translated where there is but one way to match: no alternatives, no repeated groups.
+Both tell alike whether something matches. What they match differs: PostgreSQL takes the longest of all alternatives,
+RE2 the first. So what replaces or extracts is translated where there is but one way to match: no alternatives, no
+repeated groups.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose schema it is, models that were let go, tables that were taken over, what segments and batches were made from."""
+"""Owners of schemas, models let go, tables taken over, and what segments and batches were made from."""
 
 from __future__ import annotations
 
