@@ -339,7 +339,8 @@ def ending(workspace: Workspace) -> Ending:
             batch=newest.status,
             views_pending=any(batch.views_pending for batch in registry.batches()),
             newest={record.step.aggregate: (record.status, record.rows, record.source) for record in of_newest},
-            remains=frozenset(str(record.status) for record in instances if record.batch_id != newest.id) - {"deleted"},
+            remains=frozenset(str(record.status) for record in instances if record.batch_id != newest.id)
+            - {"deleted", "cancelled"},
             contents=read(session, active),
             views=read(session, view_names()),
             relations=len(session.tables(SCHEMA)),

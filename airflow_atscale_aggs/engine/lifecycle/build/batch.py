@@ -35,6 +35,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.resume import (
     find_damage,
     find_difference,
     find_reason_not_to_resume,
+    find_replacement,
 )
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema, mark_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_process, utc_now
@@ -167,7 +168,11 @@ class _BatchOpener:
         asked = Asked(build_type=self.build_type, aggregates=request.aggregates, grace_periods=request.grace_periods)
         if older.owner == self.owner and not request.is_new:
             # A DAG run that was restarted or cleared goes on with what it has begun.
-            return find_difference(older, self.record, asked) or find_damage(self.workspace, older)
+            return (
+                find_difference(older, self.record, asked)
+                or find_damage(self.workspace, older)
+                or find_replacement(self.workspace, older)
+            )
         if older.status is BatchStatus.FAILED and older.owner != self.owner:
             return "it had failed, and only --resume, or its own run, goes on with a failed one"
         return find_reason_not_to_resume(self.workspace, older, asked, requested_at=request.requested_at, now=self.now)

@@ -15,12 +15,14 @@ from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, Bu
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
+from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import find_replaced_table
 from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, unmarked_datasets
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.planning.requests import Asked, difference, is_begun_after
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord
 
+_BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,6 +66,24 @@ def find_reason_not_to_resume(
         or _find_source_changes(workspace, batch)
         or _find_plan_difference(workspace, batch, asked, now)
     )
+
+
+def find_replacement(workspace: Workspace, batch: BatchRecord) -> str:
+    """Which table was replaced so that the batch's increments cannot be built as planned; empty when none was.
+
+    Raises:
+        WarehouseError: the warehouse could not be asked.
+    """
+    instances = workspace.registry.instances(batch_id=batch.id)
+    waiting = [instance.step.increment for instance in instances if instance.status not in _BUILT]
+    increments = {increment.identities_sql: increment for increment in waiting if increment is not None}
+    if not increments:
+        return ""
+    with workspace.warehouse.session() as session:
+        for increment in increments.values():
+            if table := find_replaced_table(session, increment):
+                return f"table `{table}` was replaced, truncated or written anew since its increments were planned"
+    return ""
 
 
 def find_damage(workspace: Workspace, batch: BatchRecord) -> str:

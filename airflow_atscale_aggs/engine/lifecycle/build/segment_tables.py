@@ -74,21 +74,25 @@ def fill_segments(
     )
 
 
+def find_replaced_table(session: WarehouseSession, increment: Increment) -> str:
+    """The table behind the remaining segments that was replaced after the increment was planned; empty for none."""
+    if not increment.identities_sql or increment.sources is None or not (increment.kept or increment.last):
+        return ""
+    (now,) = read_identities(session.fetch_all(increment.identities_sql)).values() or ({},)
+    return replaced_table(increment.sources, SourceState(tables=now)) or ""
+
+
 def _check_tables(session: WarehouseSession, increment: Increment) -> None:
     """Refuse to go on when somebody replaced a table that the remaining segments were made from.
 
     Call it after everything is read: nobody can replace a table that a transaction has read before the transaction
     ends.
     """
-    if not increment.identities_sql or increment.sources is None or not (increment.kept or increment.last):
-        return
-    (now,) = read_identities(session.fetch_all(increment.identities_sql)).values() or ({},)
-    replaced = replaced_table(increment.sources, SourceState(tables=now))
+    replaced = find_replaced_table(session, increment)
     if replaced:
         reason = (
             f"table `{replaced}` was replaced, truncated or written anew after this increment was planned, so that old "
-            "rows and "
-            "new ones would be mixed. Begin a new batch; it reads all rows"
+            "rows and new ones would be mixed. Begin a new batch; it reads all rows"
         )
         raise PermanentWarehouseError(session.dialect.name, "", reason)
 
