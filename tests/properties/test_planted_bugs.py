@@ -29,7 +29,7 @@ def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
     """COUNT(*) is answered from a count of non-NULL values where one is stored."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expr | None = None) -> exp.Expr:
         counts = [one for one in self._from.measures if one.function is StoredFunction.COUNT]
         if measure.function is StoredFunction.COUNT_ROWS and counts:
             return plain(self, counts[0])
@@ -62,7 +62,7 @@ def _average_of_averages(patch: pytest.MonkeyPatch) -> None:
     """Averages are averaged."""
     plain = AggregateRows.metric
 
-    def metric(self: AggregateRows, wanted: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+    def metric(self: AggregateRows, wanted: MetricPieces, only: exp.Expr | None = None) -> exp.Expr:
         if wanted.method != "average":
             return plain(self, wanted)
         pieces = [
@@ -82,7 +82,7 @@ def _no_regrouping(patch: pytest.MonkeyPatch) -> None:
     """Sums are taken as they are stored, as if equal keys were one row."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expr | None = None) -> exp.Expr:
         is_sum = measure.function is StoredFunction.SUM
         return exp.Max(this=self.stored_column(measure)) if is_sum else plain(self, measure)
 
@@ -98,7 +98,7 @@ def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AggregateRows, "_only_stored_value", lambda self, metric, only: exp.Sum(this=_distinct(self, metric)))
 
 
-def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expression:
+def _distinct(rows: AggregateRows, metric: MetricPieces) -> exp.Expr:
     function = StoredFunction.COUNT_DISTINCT if metric.method == "count distinct" else StoredFunction.SUM_DISTINCT
     return rows._rows.stored_column(StoredMeasure(function, rows._needed.fact, metric.column))
 
@@ -118,7 +118,7 @@ def _or_becomes_and(patch: pytest.MonkeyPatch) -> None:
     _change_conditions(patch, lambda where: where.transform(_and_for_or))
 
 
-def _and_for_or(node: exp.Expression) -> exp.Expression:
+def _and_for_or(node: exp.Expr) -> exp.Expr:
     return exp.And(this=node.this, expression=node.expression) if isinstance(node, exp.Or) else node
 
 
@@ -127,7 +127,7 @@ def _filter_is_dropped(patch: pytest.MonkeyPatch) -> None:
     _change_conditions(patch, lambda where: exp.true())
 
 
-def _change_conditions(patch: pytest.MonkeyPatch, change: Callable[[exp.Expression], exp.Expression]) -> None:
+def _change_conditions(patch: pytest.MonkeyPatch, change: Callable[[exp.Expr], exp.Expr]) -> None:
     plain = composing._Group.__init__
 
     def init(self: Any, query: Any, part: Any, rows: Any) -> None:
@@ -168,7 +168,7 @@ def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
     """A role-played attribute is taken from another role of its dimension, where only one is stored."""
     plain = AggregateRows.value
 
-    def value(self: AggregateRows, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+    def value(self: AggregateRows, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         layout = self._rows._from.attributes
         others = [
             one
@@ -204,7 +204,7 @@ def _a_least_is_a_sum(patch: pytest.MonkeyPatch) -> None:
     """The greatest value of an aggregate is that of any of its rows."""
     plain = InstanceRows.roll_up
 
-    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+    def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expr | None = None) -> exp.Expr:
         is_greatest = measure.function is StoredFunction.MAXIMUM
         return exp.Min(this=self.stored_column(measure)) if is_greatest else plain(self, measure)
 

@@ -56,7 +56,7 @@ def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A parallel period keeps its place in the level above alone."""
     plain = members._meeting_conditions
 
-    def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
+    def meeting(move: Move, calendar: Calendar) -> list[exp.Expr]:
         tests = plain(move, calendar)
         return [tests[0], tests[-1]]
 
@@ -67,7 +67,7 @@ def _empty_members_count(patch: pytest.MonkeyPatch) -> None:
     """As nothing."""
     plain = members.over_members
 
-    def over(function: str, value: exp.Expression) -> exp.Expression:
+    def over(function: str, value: exp.Expr) -> exp.Expr:
         return plain(function, exp.Coalesce(this=value, expressions=[exp.Literal.number(0)]))
 
     patch.setattr(members, "over_members", over)
@@ -83,7 +83,7 @@ def _windows_end_early(patch: pytest.MonkeyPatch) -> None:
     """One member too few."""
     plain = members._meeting_conditions
 
-    def meeting(move: Move, calendar: Calendar) -> list[exp.Expression]:
+    def meeting(move: Move, calendar: Calendar) -> list[exp.Expr]:
         return plain(replace(move, first=move.first - 1) if isinstance(move, Window) else move, calendar)
 
     patch.setattr(members, "_meeting_conditions", meeting)
@@ -93,7 +93,7 @@ def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:
     """Groups without rows of their own are shown."""
     plain = composing._union
 
-    def union(whole: list[parts.FactQuery], names: composing._Names) -> exp.Expression:
+    def union(whole: list[parts.FactQuery], names: composing._Names) -> exp.Expr:
         made = plain(whole, names)
         for one in made.find_all(exp.Alias):
             if one.alias == names.is_there:

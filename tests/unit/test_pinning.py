@@ -9,7 +9,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import Ref, ref
 from airflow_atscale_aggs.engine.rewriting.pinned_attributes import pinned_by
 
 
-def _condition(sql: str) -> sqlglot.exp.Expression:
+def _condition(sql: str) -> sqlglot.exp.Expr:
     """With ``a`` for the first attribute and ``b`` for the second."""
     places = {"a": 0, "b": 1}
     return sqlglot.parse_one(sql, read="postgres").transform(

@@ -106,7 +106,7 @@ class _Prepared:
 
     candidate: Candidate
     instance_id: str
-    select: exp.Expression
+    select: exp.Expr
     segments: Segmented | None = None
     full_reason: str = ""
 

@@ -184,7 +184,7 @@ class SegmentComposer:
         """True where one fact row may stand in several groups."""
         return any(bound.is_many_to_many for bound in self._part.attributes)
 
-    def _count_sql(self, target: exp.Table, fact_rows: exp.Expression) -> str:
+    def _count_sql(self, target: exp.Table, fact_rows: exp.Expr) -> str:
         """Rows of a segment, fact rows behind it, and its mark."""
         dialect = self._context.sources.dialect
         mark = exp.cast(table_mark(target, stored_columns(self._part).names, dialect), "text")
@@ -192,7 +192,7 @@ class SegmentComposer:
             exp.select(exp.Count(this=exp.Star(), big_int=True), fact_rows, mark).from_(target.copy()), dialect
         )
 
-    def _fact_rows_sum(self) -> exp.Expression:
+    def _fact_rows_sum(self) -> exp.Expr:
         """The fact rows that the groups of a segment stand for; NULL where they overlap."""
         if self._is_fanning:
             return exp.Null()
@@ -201,13 +201,13 @@ class SegmentComposer:
         )
         return exp.Coalesce(this=exp.Sum(this=column), expressions=[exp.Literal.number(0)])
 
-    def _fact_rows(self, rows: RowRange) -> exp.Expression:
+    def _fact_rows(self, rows: RowRange) -> exp.Expr:
         source = self._context.sources[self._part.fact]
         counted = exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(source.relation(_FACT), copy=False)
         condition = range_condition(rows, source, _FACT)
         return counted if condition is None else counted.where(condition, copy=False)
 
-    def _create(self, number: int, select: exp.Expression) -> str:
+    def _create(self, number: int, select: exp.Expr) -> str:
         dialect = self._context.sources.dialect
         return render(create_table_as(self._target(number), select, dialect), dialect)
 
@@ -222,7 +222,7 @@ class SegmentComposer:
         return [table(segment.table, self._context.schema) for segment in segments]
 
 
-def _number(segments: Sequence[Segment]) -> exp.Expression:
+def _number(segments: Sequence[Segment]) -> exp.Expr:
     """The fact rows of some segments together, as a literal."""
     counts = [segment.fact_rows for segment in segments if segment.fact_rows is not None]
     return exp.Literal.number(sum(counts)) if len(counts) == len(segments) else exp.Null()

@@ -113,15 +113,15 @@ class _Divisions:
         self._query, self._kind_of, self._written, self._dialect = query, kind_of, written, dialect
         self._is_typed = is_typed(dialect.sqlglot_name)
 
-    def translate(self, expression: exp.Expression) -> exp.Expression:
+    def translate(self, expression: exp.Expr) -> exp.Expr:
         """A copy whose divisions are meant for the warehouse."""
         return expression if self._is_typed else rebuild(expression, self._division)
 
-    def kind(self, expression: exp.Expression) -> NumberKind:
+    def kind(self, expression: exp.Expr) -> NumberKind:
         """What an expression over references is."""
         return _kind(expression, self._of, self._written)
 
-    def _division(self, node: exp.Expression) -> exp.Expression | None:
+    def _division(self, node: exp.Expr) -> exp.Expr | None:
         if not isinstance(node, exp.Div) or not node.args.get("typed"):
             return None
         sides = [rebuild(side, self._division) for side in (node.this, node.expression)]
@@ -141,10 +141,10 @@ class _Divisions:
             return _kind(self._query.members[place], self._of, self._written)
         return self._kind_of(kind, place)
 
-    def _name_references(self, node: exp.Expression) -> exp.Expression:
+    def _name_references(self, node: exp.Expr) -> exp.Expr:
         """With names in place of references, for people."""
 
-        def name_of(part: exp.Expression) -> exp.Expression | None:
+        def name_of(part: exp.Expr) -> exp.Expr | None:
             reference = reference_of(part)
             if reference is None:
                 return None
@@ -161,7 +161,7 @@ class _Divisions:
         return rebuild(node, name_of)
 
 
-def kind_of_number(expression: exp.Expression, of: KindOf, written: str) -> NumberKind:
+def kind_of_number(expression: exp.Expr, of: KindOf, written: str) -> NumberKind:
     """What an expression over references is.
 
     Args:
@@ -171,7 +171,7 @@ def kind_of_number(expression: exp.Expression, of: KindOf, written: str) -> Numb
     return _kind(expression, of, written)
 
 
-def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
+def _kind(node: exp.Expr, of: KindOf, written: str) -> NumberKind:  # noqa: PLR0911 - one a kind of expression
     reference = reference_of(node)
     if reference is not None:
         return of(*reference)
@@ -194,7 +194,7 @@ def _kind(node: exp.Expression, of: KindOf, written: str) -> NumberKind:  # noqa
     return _combine_kinds(*(_kind(value, of, written) for value in values)) if values else NumberKind.UNKNOWN
 
 
-def _values(node: exp.Expression) -> list[exp.Expression]:
+def _values(node: exp.Expr) -> list[exp.Expr]:
     """What a number is made of that is of the kind of its parts."""
     if isinstance(node, _BOTH):
         return [node.this, node.expression]
@@ -207,7 +207,7 @@ def _values(node: exp.Expression) -> list[exp.Expression]:
     return []
 
 
-def _kind_of_window(function: exp.Expression, of: KindOf, written: str) -> NumberKind:
+def _kind_of_window(function: exp.Expr, of: KindOf, written: str) -> NumberKind:
     if isinstance(function, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
         return _kind_of_window(function.this, of, written)
     if isinstance(function, _RANKS):
@@ -232,7 +232,7 @@ def is_typed(name: str) -> bool:
     return bool(SqlDialect.get_or_raise(name).TYPED_DIVISION)
 
 
-def unclear_division_error(node: exp.Expression, written: str, dialect: Dialect) -> UnsupportedQueryError:
+def unclear_division_error(node: exp.Expr, written: str, dialect: Dialect) -> UnsupportedQueryError:
     """The error for a division whose meaning depends on types that are not known."""
     reason = (
         f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and "

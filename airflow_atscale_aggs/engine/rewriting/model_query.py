@@ -63,7 +63,7 @@ class MeasuredMetric:
     method: str = ""
     slices: tuple[Slice, ...] = ()
     frame: Frame | None = None
-    only: exp.Expression | None = None
+    only: exp.Expr | None = None
     fact: str = ""
 
 
@@ -72,14 +72,14 @@ class Output:
     """A column of the answer; the expression is over K, M and G."""
 
     name: str
-    expression: exp.Expression
+    expression: exp.Expr
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTerm:
     """One term of ORDER BY over K, M and G."""
 
-    expression: exp.Expression
+    expression: exp.Expr
     is_descending: bool
     nulls_first: bool
 
@@ -95,7 +95,7 @@ class ModelJoin:
     """
 
     subquery: str
-    on: exp.Expression | None
+    on: exp.Expr | None
     is_left: bool
 
 
@@ -125,20 +125,20 @@ class ModelQuery:
     """
 
     attributes: tuple[GrainAttribute, ...]
-    keys: tuple[exp.Expression, ...]
+    keys: tuple[exp.Expr, ...]
     metrics: tuple[str, ...]
-    members: tuple[exp.Expression, ...]
+    members: tuple[exp.Expr, ...]
     outputs: tuple[Output, ...]
-    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
-    filters: Mapping[int, exp.Expression] = field(default_factory=dict)
+    slices: Mapping[int, exp.Expr] = field(default_factory=dict)
+    filters: Mapping[int, exp.Expr] = field(default_factory=dict)
     methods: Mapping[int, str] = field(default_factory=dict)
     counted_facts: Mapping[int, str] = field(default_factory=dict)
     frames: Mapping[int, Frame] = field(default_factory=dict)
     subqueries: tuple[tuple[str, exp.Query], ...] = ()
     joins: tuple[ModelJoin, ...] = ()
     joined: tuple[tuple[str, str], ...] = ()
-    where: exp.Expression | None = None
-    having: exp.Expression | None = None
+    where: exp.Expr | None = None
+    having: exp.Expr | None = None
     order_by: tuple[OrderTerm, ...] = ()
     limit: int | None = None
     offset: int | None = None
@@ -179,9 +179,9 @@ class ModelQuery:
         return next((output.name for output in self.outputs if output.expression == shown), f"key {number + 1}")
 
 
-def argument_of(member: exp.Expression) -> exp.Expression:
+def argument_of(member: exp.Expr) -> exp.Expr:
     """What MIN, MAX or COUNT(DISTINCT) is of, without DISTINCT."""
-    argument: exp.Expression = member.this
+    argument: exp.Expr = member.this
     return argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
 
 
@@ -190,7 +190,7 @@ def ref(kind: Ref, number: int) -> exp.Placeholder:
     return exp.Placeholder(this=f"{kind}{number}")
 
 
-def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
+def reference_of(node: exp.Expr) -> tuple[Ref, int] | None:
     """What a node refers to; None when it is no reference."""
     if not isinstance(node, exp.Placeholder):
         return None
@@ -198,13 +198,13 @@ def reference_of(node: exp.Expression) -> tuple[Ref, int] | None:
     return _REFS[name[0]], int(name[1:])
 
 
-def attribute_at(node: exp.Expression) -> int | None:
+def attribute_at(node: exp.Expr) -> int | None:
     """The place of the attribute that a node is; None when it is something else."""
     reference = reference_of(node)
     return reference[1] if reference is not None and reference[0] is Ref.ATTRIBUTE else None
 
 
-def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
+def references(expression: exp.Expr | None, kind: Ref) -> Iterator[int]:
     """Places that an expression refers to, in the order of the text, repeated as often as they stand there."""
     if expression is None:
         return
@@ -216,15 +216,15 @@ def references(expression: exp.Expression | None, kind: Ref) -> Iterator[int]:
             yield int(name[1:])
 
 
-def is_reference(node: exp.Expression) -> bool:
+def is_reference(node: exp.Expr) -> bool:
     """Whether a node is a reference. Placeholders of the query's author have been refused before references exist."""
     return isinstance(node, exp.Placeholder) and bool(node.args.get("this")) and node.name[:1] in _REFS
 
 
-def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], exp.Expression]]) -> exp.Expression:
+def substitute(expression: exp.Expr, values: Mapping[Ref, Callable[[int], exp.Expr]]) -> exp.Expr:
     """A copy with each reference replaced by a new copy of its value; references of kinds that are not given stay."""
 
-    def value_of(node: exp.Expression) -> exp.Expression | None:
+    def value_of(node: exp.Expr) -> exp.Expr | None:
         reference = reference_of(node)
         return values[reference[0]](reference[1]) if reference is not None and reference[0] in values else None
 
@@ -232,7 +232,7 @@ def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], 
     if whole is not None:
         return whole
 
-    def replacement_of(node: exp.Expression) -> exp.Expression | None:
+    def replacement_of(node: exp.Expr) -> exp.Expr | None:
         value = value_of(node)
         # The parentheses keep the value together among its new neighbours.
         return exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Not)) else value
@@ -240,7 +240,7 @@ def substitute(expression: exp.Expression, values: Mapping[Ref, Callable[[int], 
     return rebuild(expression, replacement_of)
 
 
-def rebuild(node: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]) -> exp.Expression:
+def rebuild(node: exp.Expr, replacement_of: Callable[[exp.Expr], exp.Expr | None]) -> exp.Expr:
     """A copy in which some nodes, with all below them, are others; in one pass, unlike a copy that is transformed.
 
     Args:
@@ -251,12 +251,10 @@ def rebuild(node: exp.Expression, replacement_of: Callable[[exp.Expression], exp
         return replacement
     arguments: dict[str, object] = {}
     for name, value in node.args.items():
-        if isinstance(value, exp.Expression):
+        if isinstance(value, exp.Expr):
             arguments[name] = rebuild(value, replacement_of)
         elif isinstance(value, list):
-            arguments[name] = [
-                rebuild(item, replacement_of) if isinstance(item, exp.Expression) else item for item in value
-            ]
+            arguments[name] = [rebuild(item, replacement_of) if isinstance(item, exp.Expr) else item for item in value]
         else:
             arguments[name] = value
     return node.__class__(**arguments)

@@ -12,16 +12,16 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, attribute_at, references
 
-Pinned = Mapping[int, exp.Expression]
+Pinned = Mapping[int, exp.Expr]
 """By place of the attribute: the value, without references to attributes."""
 
 
-def pinned_by(condition: exp.Expression | None) -> Pinned:
+def pinned_by(condition: exp.Expr | None) -> Pinned:
     """Attributes that have one value in all rows that meet a condition."""
     return {} if condition is None else _pin(condition.unnest(), is_true=True)
 
 
-def _pin(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expression]:
+def _pin(condition: exp.Expr, *, is_true: bool) -> dict[int, exp.Expr]:
     """Where a condition is true, or where it is false."""
     if isinstance(condition, exp.Not):
         return _pin(condition.this.unnest(), is_true=not is_true)
@@ -36,7 +36,7 @@ def _pin(condition: exp.Expression, *, is_true: bool) -> dict[int, exp.Expressio
     return _pin_by_list(condition) if is_true else {}
 
 
-def _pin_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
+def _pin_by_list(condition: exp.Expr) -> dict[int, exp.Expr]:
     """By a list or a range that leaves one value."""
     if isinstance(condition, exp.In) and condition.expressions and not condition.args.get("query"):
         return _pinned_by_all([_equal(condition.this, value) for value in condition.expressions])
@@ -45,7 +45,7 @@ def _pin_by_list(condition: exp.Expression) -> dict[int, exp.Expression]:
     return {}
 
 
-def _equal(left: exp.Expression, right: exp.Expression) -> dict[int, exp.Expression]:
+def _equal(left: exp.Expr, right: exp.Expr) -> dict[int, exp.Expr]:
     """Attributes on one side of an equation whose other side is the same for all rows."""
     left, right = left.unnest(), right.unnest()
     if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple) and len(left.expressions) == len(right.expressions):
@@ -59,11 +59,11 @@ def _equal(left: exp.Expression, right: exp.Expression) -> dict[int, exp.Express
     return pinned
 
 
-def _pinned_by_any(sides: Iterable[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+def _pinned_by_any(sides: Iterable[dict[int, exp.Expr]]) -> dict[int, exp.Expr]:
     return {place: value for side in sides for place, value in side.items()}
 
 
-def _pinned_by_all(sides: list[dict[int, exp.Expression]]) -> dict[int, exp.Expression]:
+def _pinned_by_all(sides: list[dict[int, exp.Expr]]) -> dict[int, exp.Expr]:
     """What all sides hold to the same value."""
     first, *rest = sides
     return {place: value for place, value in first.items() if all(side.get(place) == value for side in rest)}

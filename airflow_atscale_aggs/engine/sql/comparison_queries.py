@@ -65,7 +65,7 @@ class VerificationComposer:
     def verification(
         self,
         part: FactPart,
-        target: exp.Expression,
+        target: exp.Expr,
         groups: GroupsQuery | None = None,
         only: RowRange | None = None,
     ) -> Verification:
@@ -91,14 +91,14 @@ class VerificationComposer:
             groups=groups,
         )
 
-    def merging(self, part: FactPart, target: exp.Table, merged: exp.Expression) -> Verification:
+    def merging(self, part: FactPart, target: exp.Table, merged: exp.Expr) -> Verification:
         """How a table is compared with those that were merged into it."""
         source = self._sources[part.fact]
         whole = self.verification(part, target)
         return replace(whole, facts=_table_totals(part, merged, source))
 
     def groups_query(
-        self, part: FactPart, target: exp.Expression, *, is_sample: bool, only: RowRange | None = None
+        self, part: FactPart, target: exp.Expr, *, is_sample: bool, only: RowRange | None = None
     ) -> GroupsQuery:
         """The comparison of every group, or of about `SAMPLED_GROUPS` of the table's."""
         return _GroupsComposer(part, self._sources, self._constraints, only).compose(target, is_sample=is_sample)
@@ -130,17 +130,17 @@ def _fanning(part: FactPart) -> tuple[BoundAttribute, ...]:
     return tuple(sorted(fanning, key=lambda bound: bound.attribute))
 
 
-def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource) -> TotalsQuery:
+def _table_totals(part: FactPart, target: exp.Expr, source: DatasetSource) -> TotalsQuery:
     select = _from(target)
     names = [TABLE_ROWS]
     _add(select, exp.Count(this=exp.Star(), big_int=True), "t1")
     for measure, column in stored_columns(part).measures.items():
         if measure.function not in _TOTALLED:
             continue
-        stored: exp.Expression = column_of(column, _STORED)
+        stored: exp.Expr = column_of(column, _STORED)
         if measure.function in _EXTREMES:
             is_least = measure.function is StoredFunction.MINIMUM
-            value: exp.Expression = exp.Min(this=stored) if is_least else exp.Max(this=stored)
+            value: exp.Expr = exp.Min(this=stored) if is_least else exp.Max(this=stored)
         elif measure.function in _COUNTS:
             value = exp.Coalesce(this=exp.Sum(this=stored), expressions=[exp.Literal.number(0)])
         else:
@@ -150,7 +150,7 @@ def _table_totals(part: FactPart, target: exp.Expression, source: DatasetSource)
     return TotalsQuery(sql=render(select, source.dialect), names=tuple(names))
 
 
-def _in_comparable_form(measure: StoredMeasure, value: exp.Expression) -> exp.Expression:
+def _in_comparable_form(measure: StoredMeasure, value: exp.Expr) -> exp.Expr:
     """Least and greatest values as text: drivers cannot hold every date that warehouses know."""
     return exp.cast(value, "text") if measure.function in _EXTREMES else value
 
@@ -180,7 +180,7 @@ class _GroupsComposer:
         names = set(self._layout.measures.values())
         self._keys = [name for name in self._layout.names if name not in names]
 
-    def compose(self, target: exp.Expression, *, is_sample: bool) -> GroupsQuery:
+    def compose(self, target: exp.Expr, *, is_sample: bool) -> GroupsQuery:
         """The query; to be called once."""
         sample = self._sample(target) if is_sample and self._keys else None
         sides = exp.Union(this=self._of_table(target, sample), expression=self._of_facts(sample), distinct=False)
@@ -194,7 +194,7 @@ class _GroupsComposer:
             is_sample=is_sample,
         )
 
-    def _sample(self, target: exp.Expression) -> exp.Select:
+    def _sample(self, target: exp.Expr) -> exp.Select:
         """Keys of every n-th group in the order of the keys."""
         # Said outright, because warehouses disagree on where NULLs stand.
         keys = [exp.Ordered(this=column_of(key, _STORED), desc=False, nulls_first=True) for key in self._keys]
@@ -218,7 +218,7 @@ class _GroupsComposer:
             _add(outer, column_of(f"k{place}"), f"k{place}")
         return outer
 
-    def _of_table(self, target: exp.Expression, sample: exp.Select | None) -> exp.Select:
+    def _of_table(self, target: exp.Expr, sample: exp.Select | None) -> exp.Select:
         """The table's groups."""
         side = _from(target)
         for place, key in enumerate(self._keys):
@@ -252,7 +252,7 @@ class _GroupsComposer:
             _add(side, column_of(f"s{place}"), f"s{place}")
         return side
 
-    def _restrict(self, select: exp.Select, keys: dict[str, exp.Expression]) -> None:
+    def _restrict(self, select: exp.Select, keys: dict[str, exp.Expr]) -> None:
         """Keep groups of whose keys each on its own is a sampled group's, or NULL.
 
         These are the sampled groups and some more, the same ones on both sides, and whole: the test knows keys only.
@@ -278,7 +278,7 @@ class _GroupsComposer:
             )
         ]
 
-    def _side_by_side(self, sides: exp.Expression) -> exp.Select:
+    def _side_by_side(self, sides: exp.Expr) -> exp.Select:
         """One row per group: how often it stands in the table and in the facts, and the values of both."""
         keys = [column_of(f"k{place}") for place in range(len(self._keys))]
         groups = exp.Select().from_(_subquery(sides, "sides"), copy=False)
@@ -315,10 +315,10 @@ class _GroupsComposer:
         differences.where(exp.or_(is_not_once_in_table, is_not_once_in_facts, *tests, copy=False), copy=False)
         return differences.limit(_MOST_DIFFERENCES, copy=False)
 
-    def _differs(self, place: int, scaled: dict[int, StoredMeasure]) -> exp.Expression:
+    def _differs(self, place: int, scaled: dict[int, StoredMeasure]) -> exp.Expr:
         """True where the values differ, one NULL and the other not included."""
         ours, theirs = column_of(f"t{place}"), column_of(f"f{place}")
-        differ: exp.Expression = exp.NEQ(this=ours, expression=theirs)
+        differ: exp.Expr = exp.NEQ(this=ours, expression=theirs)
         if place in scaled:
             row_count_place = self._measures.index(row_count(self._part.fact))
             unit = exp.Literal.number(repr(4 * ROUNDOFF))
@@ -341,33 +341,33 @@ class _GroupsComposer:
         return exp.Paren(this=exp.or_(differ, *nulls, copy=False))
 
 
-def _absolute(column: exp.Expression) -> exp.Expression:
+def _absolute(column: exp.Expr) -> exp.Expr:
     return exp.Sum(this=exp.Abs(this=exp.cast(column, "double")))
 
 
-def _squares(column: exp.Expression) -> exp.Expression:
+def _squares(column: exp.Expr) -> exp.Expr:
     value = exp.cast(column, "double")
     return exp.Sum(this=exp.Mul(this=value, expression=value.copy()))
 
 
-def _where(test: exp.Expression, value: exp.Expression) -> exp.Expression:
+def _where(test: exp.Expr, value: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=test.copy(), true=value)])
 
 
-def _is_null(expression: exp.Expression) -> exp.Expression:
+def _is_null(expression: exp.Expr) -> exp.Expr:
     return exp.Is(this=expression.copy(), expression=exp.Null())
 
 
-def _add(select: exp.Select, expression: exp.Expression, name: str) -> None:
+def _add(select: exp.Select, expression: exp.Expr, name: str) -> None:
     select.select(alias_as(expression, name), copy=False)
 
 
-def _from(relation: exp.Expression) -> exp.Select:
+def _from(relation: exp.Expr) -> exp.Select:
     """A SELECT from an aggregate's table; its columns are named with the alias, since ours may be called alike."""
     stored = relation.copy()
     stored.set("alias", exp.TableAlias(this=identifier(_STORED)))
     return exp.Select().from_(stored, copy=False)
 
 
-def _subquery(query: exp.Expression, alias: str) -> exp.Subquery:
+def _subquery(query: exp.Expr, alias: str) -> exp.Subquery:
     return exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))

@@ -82,7 +82,7 @@ def find_needed_settings(part: FactPart, sources: Sources) -> tuple[str, ...]:
     return tuple(sorted(name for name, reach in session_settings.reach.items() if reach in reached))
 
 
-def can_fail(expression: exp.Expression) -> bool:
+def can_fail(expression: exp.Expr) -> bool:
     """Whether a calculation may be refused for some value.
 
     By a cast, a division, or a function that is not known here.
@@ -158,7 +158,7 @@ def _is_zoned(source: DatasetSource, column: str) -> bool:
     return source.is_physical(column) and _family(source.data_type(column), source) is _Family.OTHER
 
 
-def _is_session_dependent(expression: exp.Expression, source: DatasetSource) -> bool:
+def _is_session_dependent(expression: exp.Expr, source: DatasetSource) -> bool:
     """Whether a session may decide what a calculation yields.
 
     Texts beside dates or floating numbers are casts from or to text, which settings decide.
@@ -171,7 +171,7 @@ def _is_session_dependent(expression: exp.Expression, source: DatasetSource) -> 
     return _Family.TEXT in families and bool(families & {_Family.TIME, _Family.FLOAT})
 
 
-def _families(expression: exp.Expression, source: DatasetSource) -> set[_Family]:
+def _families(expression: exp.Expr, source: DatasetSource) -> set[_Family]:
     types: Mapping[str, str] = source.table or {}
     families = {_family(types.get(node.name, ""), source) for node in expression.find_all(exp.Column)}
     families |= {_Family.TEXT for node in expression.find_all(exp.Literal) if node.is_string}

@@ -31,7 +31,7 @@ def select_from_instance(
     child: FactPart,
     parent: FactPart,
     way: Derivation,
-    parent_table: exp.Expression,
+    parent_table: exp.Expr,
     sources: Sources,
     constraints: ProvenConstraints,
 ) -> exp.Select:
@@ -73,7 +73,7 @@ def unite_segments(part: FactPart, tables: Sequence[exp.Table]) -> exp.Query:
 _TINY = "1e-150"
 """Numbers below have squares that double precision cannot tell from zero."""
 
-_Flag: TypeAlias = "exp.Expression | tuple[JoinedColumns, Path]"
+_Flag: TypeAlias = "exp.Expr | tuple[JoinedColumns, Path]"
 """A matched flag: 1 or 0, or the join that tells."""
 
 
@@ -97,11 +97,11 @@ class InstanceRows:
         self._composer = JoinComposer(sources, constraints)
         self._composer.alias(alias)
         self.select = exp.Select()
-        self._back: dict[GrainAttribute, list[exp.Expression]] = {}
+        self._back: dict[GrainAttribute, list[exp.Expr]] = {}
         self._flags: dict[Path, _Flag] = {}
         self._back_by_key: dict[Path, exp.Join] = {}
 
-    def begin_with(self, way: Derivation, parent_table: exp.Expression) -> None:
+    def begin_with(self, way: Derivation, parent_table: exp.Expr) -> None:
         """Begin with the parent's table, which is used up; to be called once."""
         parent_table.set("alias", exp.TableAlias(this=identifier(self._alias)))
         self.select.set("from_", exp.From(this=parent_table))
@@ -116,7 +116,7 @@ class InstanceRows:
                 self._back[bound.attribute] = columns
                 self._flags.setdefault(bound.steps, flag)
 
-    def value(self, bound: BoundAttribute, column: str) -> exp.Expression:
+    def value(self, bound: BoundAttribute, column: str) -> exp.Expr:
         """Where a column of an attribute, its name or one of its key, is found, made anew."""
         number = bound.columns.index(column)
         back = self._back.get(bound.attribute)
@@ -124,15 +124,15 @@ class InstanceRows:
             return self._parent(self._from.attributes[bound.attribute].columns[number])
         return fresh(back[number])
 
-    def flag(self, path: Path) -> exp.Expression:
+    def flag(self, path: Path) -> exp.Expr:
         """Where the matched flag of a path is found, made anew: 1 or 0."""
         own = self._from.matched.get(path)
         if own is not None:
             return self._parent(own)
         flag = self._flags[path]
-        return fresh(flag) if isinstance(flag, exp.Expression) else flag[0].matched_flag(flag[1])
+        return fresh(flag) if isinstance(flag, exp.Expr) else flag[0].matched_flag(flag[1])
 
-    def is_there(self, path: Path) -> exp.Expression:
+    def is_there(self, path: Path) -> exp.Expr:
         """Whether a row has a member of a path's dimension, made anew."""
         flag = self._flags.get(path) if path not in self._from.matched else None
         if isinstance(flag, tuple):
@@ -143,10 +143,10 @@ class InstanceRows:
         """The LEFT JOIN that meets exactly the rows with a member of a path's dimension, if there is one."""
         return self._back_by_key.get(path)
 
-    def _values(self) -> dict[str, exp.Expression]:
+    def _values(self) -> dict[str, exp.Expr]:
         """Where each column of the child's layout is found, measures aside, in its order."""
         layout = stored_columns(self._to)
-        values: dict[str, exp.Expression] = {}
+        values: dict[str, exp.Expr] = {}
         for attribute, stored in layout.attributes.items():
             back = self._back.get(attribute)
             columns_there = self._from.attributes[attribute].columns if back is None else ()
@@ -163,9 +163,7 @@ class InstanceRows:
         is_physical = self._sources[source.dataset].is_physical(source.key_columns[0])
         return is_physical and (source.dataset, source.key_columns) in self._constraints.unique_keys
 
-    def _beside(
-        self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> list[tuple[list[exp.Expression], _Flag]]:
+    def _beside(self, source: BoundAttribute, wanted: Sequence[BoundAttribute]) -> list[tuple[list[exp.Expr], _Flag]]:
         """Join the dataset of a stored key; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shift_steps(bound, depth) for bound in wanted]
@@ -182,7 +180,7 @@ class InstanceRows:
 
     def _join_back(
         self, source: BoundAttribute, wanted: Sequence[BoundAttribute]
-    ) -> list[tuple[list[exp.Expression], _Flag]]:
+    ) -> list[tuple[list[exp.Expr], _Flag]]:
         """Join one row per key of a stored attribute; columns and matched flag of each wanted attribute."""
         depth = len(source.steps)
         beyond = [_shift_steps(bound, depth) for bound in wanted]
@@ -246,11 +244,11 @@ class InstanceRows:
         """Whether `add_means` must be called before `roll_up`."""
         return any(measure.function is StoredFunction.CENTERED_SQUARES for measure in self._to.measures)
 
-    def stored_column(self, measure: StoredMeasure) -> exp.Expression:
+    def stored_column(self, measure: StoredMeasure) -> exp.Expr:
         """The column that holds a stored measure."""
         return self._parent(self._from.measures[measure])
 
-    def roll_up(self, measure: StoredMeasure, only: exp.Expression | None = None) -> exp.Expression:
+    def roll_up(self, measure: StoredMeasure, only: exp.Expr | None = None) -> exp.Expr:
         """The aggregate over a group of rows that gives the measure of the whole group, or of some of its rows."""
         column = where(self.stored_column(measure), only)
         match measure.function:
@@ -275,14 +273,14 @@ class InstanceRows:
                 message = f"{measure} does not roll up; the lattice must not derive it."
                 raise AssertionError(message)
 
-    def _sum_of_sums(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
+    def _sum_of_sums(self, measure: StoredMeasure, column: exp.Expr) -> exp.Expr:
         """The sum, of the type that the sum over the facts has."""
         source = self._sources[measure.dataset]
         is_small = source.data_type(measure.column) in SMALL_INTEGERS
         total = exp.Sum(this=column)
         return as_bigint(total) if is_small and source.dialect.bigint_sums_widen else total
 
-    def _squares(self, measure: StoredMeasure, column: exp.Expression) -> exp.Expression:
+    def _squares(self, measure: StoredMeasure, column: exp.Expr) -> exp.Expr:
         """Squares within the parts plus count times the squared distance of each part's mean from the whole's."""
         count, total = self._companions(measure)
         mean = exp.Div(
@@ -290,7 +288,7 @@ class InstanceRows:
             expression=exp.func("NULLIF", self._parent(count), exp.Literal.number(0)),
         )
         distance = exp.Paren(this=exp.Sub(this=exp.Paren(this=mean), expression=self._parent(self._mean_name(total))))
-        between: exp.Expression = exp.Mul(
+        between: exp.Expr = exp.Mul(
             this=exp.Mul(this=as_double(self._parent(count)), expression=distance), expression=distance.copy()
         )
         if self._sources.dialect.refuses_underflow:
@@ -309,7 +307,7 @@ class InstanceRows:
         total = StoredMeasure(StoredFunction.SUM, measure.dataset, measure.column)
         return self._from.measures[count], self._from.measures[total]
 
-    def add_means(self, groups: Sequence[exp.Expression], others: Sequence[exp.Expression]) -> list[exp.Expression]:
+    def add_means(self, groups: Sequence[exp.Expr], others: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Wrap what is selected so far so that each row knows the mean of its whole group.
 
         Args:
@@ -337,11 +335,11 @@ class InstanceRows:
         self.select = exp.Select().from_(wrapped, copy=False)
         return [self._parent(f"to_{number}") for number in range(len(groups) + len(others))]
 
-    def _parent(self, column: str) -> exp.Expression:
+    def _parent(self, column: str) -> exp.Expr:
         return column_of(column, self._alias)
 
 
-def where(value: exp.Expression, condition: exp.Expression | None) -> exp.Expression:
+def where(value: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
     """The value in rows that meet a condition, NULL in others."""
     return value if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 

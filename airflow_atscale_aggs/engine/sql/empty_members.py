@@ -29,8 +29,8 @@ def paths_with_members(attributes: Sequence[BoundAttribute]) -> tuple[tuple[Join
 
 
 def shown_value(
-    bound: BoundAttribute, column: str | None, sources: Sources, find_column: Callable[[str], exp.Expression]
-) -> exp.Expression:
+    bound: BoundAttribute, column: str | None, sources: Sources, find_column: Callable[[str], exp.Expr]
+) -> exp.Expr:
     """What a reader sees of an attribute.
 
     Args:
@@ -61,7 +61,7 @@ def mismatch(bound: BoundAttribute, text: str, column: str, kind: str) -> tuple[
     return reason, "Correct `custom_empty_member`, or give the attribute a calculated name column that is a text."
 
 
-def typed_literal(text: str, kind: str) -> exp.Expression | None:
+def typed_literal(text: str, kind: str) -> exp.Expr | None:
     """A text as a value of a column's type; None when it is none. Of an unknown type it is a text.
 
     Args:
@@ -79,7 +79,7 @@ def typed_literal(text: str, kind: str) -> exp.Expression | None:
     return exp.cast(exp.Literal.string(text), kind) if kind.startswith("uuid") else None
 
 
-def _number(text: str, *, is_integer: bool) -> exp.Expression | None:
+def _number(text: str, *, is_integer: bool) -> exp.Expr | None:
     try:
         number = int(text) if is_integer else float(text)
     except ValueError:
@@ -90,7 +90,7 @@ def _number(text: str, *, is_integer: bool) -> exp.Expression | None:
     return exp.Neg(this=literal) if text.strip().startswith("-") else literal
 
 
-def _time(text: str, kind: str) -> exp.Expression | None:
+def _time(text: str, kind: str) -> exp.Expr | None:
     is_date = kind.startswith("date") and not kind.startswith("datetime")
     try:
         (date if is_date and len(text.strip()) <= len("2020-01-01") else datetime).fromisoformat(text.strip())

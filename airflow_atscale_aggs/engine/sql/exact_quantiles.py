@@ -9,7 +9,7 @@ from airflow_atscale_aggs.engine.sql.dialects import Dialect, QuantileStyle
 from airflow_atscale_aggs.engine.sql.queries import as_double
 
 
-def quantile_of(column: exp.Expression, quantile: str, dialect: Dialect) -> exp.Expression:
+def quantile_of(column: exp.Expr, quantile: str, dialect: Dialect) -> exp.Expr:
     """The quantile of the values in a group that are not NULL, as a floating number; NULL when there are none.
 
     It lies between two values where no value has that very share of the others below it: the 0.5 of 1, 2 is 1.5.

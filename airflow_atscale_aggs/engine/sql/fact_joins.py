@@ -65,10 +65,10 @@ class JoinNode:
 class JoinedColumns:
     """Where the joined columns are found: expressions by (path, column), match tests by path."""
 
-    column: dict[tuple[Path, str], exp.Expression] = field(default_factory=dict)
-    is_matched: dict[Path, exp.Expression] = field(default_factory=dict)
+    column: dict[tuple[Path, str], exp.Expr] = field(default_factory=dict)
+    is_matched: dict[Path, exp.Expr] = field(default_factory=dict)
 
-    def matched_flag(self, path: Path) -> exp.Expression:
+    def matched_flag(self, path: Path) -> exp.Expr:
         """1 where a row of the path's last dataset was found, else 0."""
         test = self.is_matched[path].copy()
         return exp.Case(ifs=[exp.If(this=test, true=exp.Literal.number(1))], default=exp.Literal.number(0))
@@ -102,7 +102,7 @@ def is_plain(step: JoinStep, constraints: ProvenConstraints) -> bool:
     return step.kind is not JoinKind.BRIDGE and (step.to_dataset, step.to_columns) in constraints.unique_keys
 
 
-def only_value(source: DatasetSource, column: str, expression: exp.Expression) -> exp.Expression:
+def only_value(source: DatasetSource, column: str, expression: exp.Expr) -> exp.Expr:
     """The one value that a column has in all rows of a group; booleans have no MIN in most warehouses."""
     if not source.data_type(column).startswith(("bool", "bit")):
         return exp.Min(this=expression)
@@ -111,12 +111,12 @@ def only_value(source: DatasetSource, column: str, expression: exp.Expression) -
     return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
 
 
-def all_of(conditions: list[exp.Expression]) -> exp.Expression:
+def all_of(conditions: list[exp.Expr]) -> exp.Expr:
     """The conditions with AND between them; there is one at least."""
     return conditions[0] if len(conditions) == 1 else exp.and_(*conditions, copy=False)
 
 
-def groupable(keys: Iterable[exp.Expression]) -> list[exp.Expression]:
+def groupable(keys: Iterable[exp.Expr]) -> list[exp.Expr]:
     """Copies of the keys for GROUP BY, without constants: there, warehouses take them for positions or refuse them."""
     return [fresh(key) for key in keys if isinstance(key, exp.Column) or key.find(exp.Column) is not None]
 
@@ -152,7 +152,7 @@ class JoinComposer:
         self.children(node, select, joined)
         return alias, joined
 
-    def beside(self, node: JoinNode, select: exp.Select, keys: Mapping[str, exp.Expression]) -> JoinedColumns:
+    def beside(self, node: JoinNode, select: exp.Select, keys: Mapping[str, exp.Expr]) -> JoinedColumns:
         """Join a tree to what stands in FROM already, on a proven key of the tree's root.
 
         Args:
@@ -280,13 +280,11 @@ def _join_columns(source: DatasetSource, names: Iterable[str]) -> list[JoinColum
     return [JoinColumn(source.dataset.name, name, source.find_column_type(name)) for name in names]
 
 
-def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expression]:
+def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expr]:
     return [joined.column[node.path[:-1], column] for column in node.path[-1].from_columns]
 
 
-def _left_join(
-    select: exp.Select, relation: exp.Expression, left: list[exp.Expression], right: list[exp.Expression]
-) -> None:
+def _left_join(select: exp.Select, relation: exp.Expr, left: list[exp.Expr], right: list[exp.Expr]) -> None:
     on = all_of(
         [
             exp.EQ(this=fresh(left_key), expression=fresh(right_key))
@@ -297,12 +295,12 @@ def _left_join(
     select.append("joins", exp.Join(this=relation, side="LEFT", on=on))
 
 
-def _of_member(value: exp.Expression, is_matched: exp.Expression) -> exp.Expression:
+def _of_member(value: exp.Expr, is_matched: exp.Expr) -> exp.Expr:
     """A calculation such as CASE … ELSE 'Other' would give a value for a member that is not there: NULL instead."""
     return value if isinstance(value, exp.Column) else exp.Case(ifs=[exp.If(this=is_matched.copy(), true=value)])
 
 
-def _is_not_null(expression: exp.Expression) -> exp.Expression:
+def _is_not_null(expression: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=fresh(expression), expression=exp.Null()))
 
 

@@ -63,16 +63,16 @@ def is_finer_than_kept(data_type: str) -> bool:
     return kind.endswith("_ns") or (kind.startswith(_TIMESTAMPS) and has_digits)
 
 
-def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expression | None:
+def range_condition(rows: RowRange, source: DatasetSource, alias: str) -> exp.Expr | None:
     """The condition that a fact row is in a range; None when it has no bounds."""
-    tests: list[exp.Expression] = []
+    tests: list[exp.Expr] = []
     for bound, compare in ((rows.after, exp.GT), (rows.through, exp.LTE)):
         if bound is not None:
             tests.append(compare(this=source.column(rows.column, alias), expression=literal(rows.kind, bound)))
     return exp.and_(*tests, copy=False) if tests else None
 
 
-def literal(kind: IndicatorKind, bound: int) -> exp.Expression:
+def literal(kind: IndicatorKind, bound: int) -> exp.Expr:
     """A bound as a typed literal."""
     shown = render_bound(kind, bound)
     if kind is IndicatorKind.INTEGER:
@@ -112,7 +112,7 @@ def lookup_statement(
     above: Sequence[int] = (),
     up_to: Sequence[int] = (),
     moments: Sequence[int] = (),
-) -> exp.Expression:
+) -> exp.Expr:
     """One query for everything that a batch must know of a fact's indicator; read it with `read_lookup`.
 
     Args:
@@ -122,7 +122,7 @@ def lookup_statement(
         moments: look for the greatest indicator up to each of these as well.
     """
 
-    def lookup_select(kind: int, bound: int | None, where: exp.Expression | None, value: exp.Expression) -> exp.Select:
+    def lookup_select(kind: int, bound: int | None, where: exp.Expr | None, value: exp.Expr) -> exp.Select:
         shown = exp.Null() if bound is None else exp.Literal.string(str(bound))
         select = exp.select(
             alias_as(exp.Literal.number(kind), "kind"),
@@ -131,7 +131,7 @@ def lookup_statement(
         ).from_(source.relation(_TABLE), copy=False)
         return select if where is None else select.where(where, copy=False)
 
-    def rows_between(after: int | None, through: int | None) -> exp.Expression | None:
+    def rows_between(after: int | None, through: int | None) -> exp.Expr | None:
         return range_condition(
             RowRange(column=rows.column, kind=rows.kind, after=after, through=through), source, _TABLE
         )
@@ -149,13 +149,13 @@ def lookup_statement(
             for moment in moments
         ),
     ]
-    union: exp.Expression = selects[0]
+    union: exp.Expr = selects[0]
     for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
     return union
 
 
-def _readable(value: exp.Expression, kind: IndicatorKind, dialect: Dialect) -> exp.Expression:
+def _readable(value: exp.Expr, kind: IndicatorKind, dialect: Dialect) -> exp.Expr:
     """A value whose text `parse_indicator_value` understands, with all digits."""
     if kind is IndicatorKind.INSTANT and dialect.epoch_micros is not None:
         return exp.Anonymous(this=dialect.epoch_micros, expressions=[value])

@@ -19,7 +19,7 @@ def has_long_names(sql: str, longest: int) -> bool:
     return len(sql) > longest and any(len(match.group().encode()) > longest for match in _QUOTED.finditer(sql))
 
 
-def shorten_names(root: exp.Expression, longest: int) -> dict[str, str]:
+def shorten_names(root: exp.Expr, longest: int) -> dict[str, str]:
     """Put short names in the place of long ones, each in all its places; the statement is changed.
 
     Nothing in the warehouse has a long name, so all of them are the statement's own.

@@ -69,7 +69,7 @@ def value_mark_sql(source: DatasetSource, columns: Sequence[str]) -> str:
     return "" if hashed is None else _render_mark(source, hashed)
 
 
-def _render_mark(source: DatasetSource, hashed: exp.Expression, *further: exp.Expression) -> str:
+def _render_mark(source: DatasetSource, hashed: exp.Expr, *further: exp.Expr) -> str:
     select = exp.select(
         exp.cast(exp.Count(this=exp.Star(), big_int=True), "text"),
         exp.cast(exp.Sum(this=hashed), "text"),
@@ -78,7 +78,7 @@ def _render_mark(source: DatasetSource, hashed: exp.Expression, *further: exp.Ex
     return render(select, source.dialect)
 
 
-def _hash(values: list[exp.Expression], dialect: Dialect) -> exp.Expression | None:
+def _hash(values: list[exp.Expr], dialect: Dialect) -> exp.Expr | None:
     if dialect.hash_columns is not None:
         return exp.Anonymous(this=dialect.hash_columns, expressions=values)
     if dialect.hash_text is None:

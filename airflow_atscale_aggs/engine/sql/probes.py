@@ -74,14 +74,14 @@ def implied_dependencies(claims: Iterable[Dependency], constraints: ProvenConstr
 
 def proof_statement(
     claims: Iterable[Claim], sources: Sources, constraints: ProvenConstraints
-) -> tuple[tuple[Claim, ...], exp.Expression | None]:
+) -> tuple[tuple[Claim, ...], exp.Expr | None]:
     """The claims that can be asked, and one query with a row (number of the claim, number of violations) for each.
 
     0 violations prove a claim. A claim about a table or column that is not there cannot be asked and stays unproven;
     whatever needs it will say what is missing. The query is None when nothing can be asked.
     """
     asked: list[Claim] = []
-    union: exp.Expression | None = None
+    union: exp.Expr | None = None
     for claim in claims:
         try:
             violations = _violations(claim, sources, constraints)
@@ -131,7 +131,7 @@ def _hierarchies(parts: Sequence[FactPart]) -> Iterable[Dependency]:
                     yield claim
 
 
-def _violations(claim: Claim, sources: Sources, constraints: ProvenConstraints) -> exp.Expression:
+def _violations(claim: Claim, sources: Sources, constraints: ProvenConstraints) -> exp.Expr:
     """A derived table with one row per violated key."""
     alias = "violations"
     if isinstance(claim, UniqueKey):
@@ -164,7 +164,7 @@ def _dependency_violations(claim: Dependency, sources: Sources, constraints: Pro
     select = exp.Select()
     _, joined = JoinComposer(sources, constraints).root(tree, select)
     keys = [joined.column[(), column] for column in claim.key]
-    nulls: list[exp.Expression] = [exp.Is(this=key.copy(), expression=exp.Null()) for key in keys]
+    nulls: list[exp.Expr] = [exp.Is(this=key.copy(), expression=exp.Null()) for key in keys]
     if claim.is_join_key:
         select.where(*(exp.Not(this=test) for test in nulls), copy=False)
     tests = [] if claim.is_join_key else nulls

@@ -31,12 +31,12 @@ SMALL_INTEGERS = frozenset({"int", "integer", "int4", "smallint", "int2", "tinyi
 _INTEGERS = SMALL_INTEGERS | {"long", "bigint", "int8"}
 
 
-def as_bigint(expression: exp.Expression) -> exp.Cast:
+def as_bigint(expression: exp.Expr) -> exp.Cast:
     """A cast; unlike sqlglot's own it copies nothing and parses no name of a type."""
     return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.BIGINT, nested=False))
 
 
-def as_double(expression: exp.Expression) -> exp.Cast:
+def as_double(expression: exp.Expr) -> exp.Cast:
     """A cast to double precision, made without a copy and without the parser, as `as_bigint` makes one."""
     return exp.Cast(this=expression, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
 
@@ -63,7 +63,7 @@ def select_from_fact(
     condition = only and range_condition(only, sources[part.fact], alias)
     if condition is not None:
         select.where(condition, copy=False)
-    group: list[exp.Expression] = []
+    group: list[exp.Expr] = []
     for bound in part.attributes:
         stored = layout.attributes[bound.attribute]
         names = dict(zip(bound.key_columns, stored.keys, strict=True)) | {bound.name_column: stored.name}
@@ -84,7 +84,7 @@ def select_from_fact(
     return select
 
 
-def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[exp.Expression] | None) -> None:
+def _add(select: exp.Select, expression: exp.Expr, name: str, group: list[exp.Expr] | None) -> None:
     select.select(exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True)), copy=False)
     if group is not None:
         group.append(expression)
@@ -92,7 +92,7 @@ def _add(select: exp.Select, expression: exp.Expression, name: str, group: list[
 
 def measure_expression(  # noqa: PLR0911 - one a function
     measure: StoredMeasure, source: DatasetSource, alias: str
-) -> exp.Expression:
+) -> exp.Expr:
     """The aggregate expression of a stored measure over the fact's alias."""
     function = measure.function
     if function is StoredFunction.COUNT_ROWS:
@@ -143,14 +143,14 @@ def check_measurable(method: str, source: DatasetSource, column: str) -> None:
         )
 
 
-def _variance(column: exp.Expression, dialect: Dialect) -> exp.Expression:
+def _variance(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     value = exp.cast(column, "double")
     if dialect.variance_pop is None:
         return exp.VariancePop(this=value)
     return exp.Anonymous(this=dialect.variance_pop, expressions=[value])
 
 
-def widen_for_sum(column: exp.Expression, source: DatasetSource, name: str) -> exp.Expression:
+def widen_for_sum(column: exp.Expr, source: DatasetSource, name: str) -> exp.Expr:
     """A column as its sum needs it.
 
     Integers are BIGINT where the warehouse's SUM would overflow at 32 bits. Floating numbers of less than double

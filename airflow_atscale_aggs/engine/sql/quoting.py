@@ -18,7 +18,7 @@ def column_of(name: str, alias: str = "") -> exp.Column:
     return exp.Column(this=identifier(name), table=identifier(alias) if alias else None)
 
 
-def fresh(expression: exp.Expression) -> exp.Expression:
+def fresh(expression: exp.Expr) -> exp.Expr:
     """A copy of an expression. Most of them are quoted columns, which are copied here faster than a tree is."""
     if isinstance(expression, exp.Column):
         name, alias = expression.args.get("this"), expression.args.get("table")
@@ -30,6 +30,6 @@ def fresh(expression: exp.Expression) -> exp.Expression:
     return expression.copy()
 
 
-def alias_as(expression: exp.Expression, name: str) -> exp.Expression:
+def alias_as(expression: exp.Expr, name: str) -> exp.Expr:
     """The expression AS name."""
     return exp.Alias(this=expression, alias=identifier(name))

@@ -55,23 +55,23 @@ class AnswerRows(Protocol):
     def select(self) -> exp.Select:
         """FROM and joins; nothing is selected or filtered yet."""
 
-    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """What a reader sees of an attribute, made anew: its name, or a column of its key."""
 
     def keep_members(self, attributes: Sequence[BoundAttribute]) -> None:
         """Leave out rows without a member of an attribute's dimension, where the model's join rule says so."""
 
-    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expr]:
         """Conditions that leave out rows without a member of the attributes' dimensions, if the join rules say so."""
 
-    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+    def prepare_groups(self, groups: list[exp.Expr], others: list[exp.Expr]) -> list[exp.Expr]:
         """Prepare the grouping. It is called when all filters are added.
 
         Returns:
             Where the groups and the other expressions are from now on, in order.
         """
 
-    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+    def metric(self, metric: MetricPieces, only: exp.Expr | None = None) -> exp.Expr:
         """A metric over a group of rows, or over those of them that meet a condition."""
 
 
@@ -84,7 +84,7 @@ class EdgeMetric:
     is_last: bool
 
 
-def add_condition(select: exp.Select, condition: exp.Expression) -> None:
+def add_condition(select: exp.Select, condition: exp.Expr) -> None:
     """One more condition for the rows of a SELECT, without needless parentheses."""
     where = select.args.get("where")
     if where is None:
@@ -103,9 +103,9 @@ class FactRows:
         self._alias, self._joined = JoinComposer(sources, constraints).root(
             join_tree(needed.fact, needed.attributes), self.select
         )
-        self._measured: dict[str, exp.Expression] = {}
+        self._measured: dict[str, exp.Expr] = {}
 
-    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """The column, joined; of rows without a member what the model says of them."""
         return shown_value(bound, column, self._sources, lambda name: fresh(self._joined.column[bound.steps, name]))
 
@@ -125,21 +125,21 @@ class FactRows:
                 if on_the_way is not None:
                     on_the_way.set("side", None)
 
-    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expr]:
         """The matches of their joins."""
         return [self._joined.is_matched[path].copy() for path in paths_with_members(attributes)]
 
-    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+    def prepare_groups(self, groups: list[exp.Expr], others: list[exp.Expr]) -> list[exp.Expr]:
         """Nothing to prepare."""
         return [*groups, *others]
 
     def mark_edges(
         self,
-        groups: Sequence[exp.Expression],
-        others: Sequence[exp.Expression],
+        groups: Sequence[exp.Expr],
+        others: Sequence[exp.Expr],
         edges: Sequence[EdgeMetric],
         columns: Iterable[str],
-    ) -> list[exp.Expression]:
+    ) -> list[exp.Expr]:
         """Wrap what is selected so far, so that each row knows whether it has the first or last member of its group.
 
         Rows without a value or without a member are nowhere first or last.
@@ -160,11 +160,11 @@ class FactRows:
 
     def count_once(
         self,
-        groups: Sequence[exp.Expression],
-        others: Sequence[exp.Expression],
-        conditions: Sequence[exp.Expression | None],
+        groups: Sequence[exp.Expr],
+        others: Sequence[exp.Expr],
+        conditions: Sequence[exp.Expr | None],
         columns: Iterable[str],
-    ) -> tuple[list[exp.Expression], list[exp.Expression]]:
+    ) -> tuple[list[exp.Expr], list[exp.Expr]]:
         """Wrap what is selected so far.
 
         Then each fact row counts once in each group, by however many members it is met.
@@ -192,7 +192,7 @@ class FactRows:
             exp.EQ(this=place, expression=number_one.copy()) for place in places[places_of_values:]
         ]
 
-    def _number_rows(self) -> exp.Expression:
+    def _number_rows(self) -> exp.Expr:
         """Give each row of the fact a number of its own; returns where it is."""
         name, source = "fact row", self.select.args["from_"]
         order = exp.Order(expressions=[exp.Ordered(this=exp.Null())])
@@ -210,7 +210,7 @@ class FactRows:
         wrapped = exp.Subquery(this=inner, alias=exp.TableAlias(this=identifier(self._alias)))
         self.select = exp.Select().from_(wrapped, copy=False)
 
-    def _edge_condition(self, edge: EdgeMetric, groups: Sequence[exp.Expression]) -> exp.Expression:
+    def _edge_condition(self, edge: EdgeMetric, groups: Sequence[exp.Expr]) -> exp.Expr:
         key = self._joined.column[edge.level.steps, edge.level.key_columns[0]]
         value = self._source.column(edge.column, self._alias)
         has_value = exp.Not(this=exp.Is(this=value, expression=exp.Null()))
@@ -219,7 +219,7 @@ class FactRows:
         key_of_group = exp.Window(this=edge_key, partition_by=groupable(groups))
         return exp.EQ(this=key.copy(), expression=key_of_group)
 
-    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+    def metric(self, metric: MetricPieces, only: exp.Expr | None = None) -> exp.Expr:
         """The aggregate function of the metric's method over its column."""
         if not metric.method:
             rows = exp.Star() if only is None else where(exp.Literal.number(1), only)
@@ -247,9 +247,7 @@ class FactRows:
         return method.startswith("estimated") and self._source.dialect.approx_count_distinct is not None
 
 
-def _first_row_number(
-    row: exp.Expression, groups: Sequence[exp.Expression], condition: exp.Expression | None
-) -> exp.Expression:
+def _first_row_number(row: exp.Expr, groups: Sequence[exp.Expr], condition: exp.Expr | None) -> exp.Expr:
     """1 in one of the rows of each fact row in each group, among those that meet a condition."""
     test = exp.Literal.number(1)
     row_if_met = test if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=test)])
@@ -259,13 +257,13 @@ def _first_row_number(
     return number if condition is None else exp.Case(ifs=[exp.If(this=condition.copy(), true=number)])
 
 
-_DEVIATIONS: Mapping[str, type[exp.Expression]] = {
+_DEVIATIONS: Mapping[str, type[exp.Expr]] = {
     "stddev_samp": exp.StddevSamp,
     "stddev_pop": exp.StddevPop,
     "var_samp": exp.Variance,
     "var_pop": exp.VariancePop,
 }
-_FUNCTIONS: Mapping[str, type[exp.Expression]] = {
+_FUNCTIONS: Mapping[str, type[exp.Expr]] = {
     "sum": exp.Sum,
     "sum distinct": exp.Sum,
     "minimum": exp.Min,
@@ -298,7 +296,7 @@ class AggregateRows:
         """FROM the table and what is joined back."""
         return self._rows.select
 
-    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expression:
+    def value(self, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         """The stored column, or the one joined back; of rows without a member what the model says of them."""
         return shown_value(bound, column, self._sources, lambda name: self._rows.value(bound, name))
 
@@ -311,15 +309,15 @@ class AggregateRows:
             else:
                 join.set("side", None)
 
-    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expression]:
+    def conditions_of_members(self, attributes: Sequence[BoundAttribute]) -> list[exp.Expr]:
         """The matched flags."""
         return [self._rows.is_there(path) for path in paths_with_members(attributes)]
 
-    def prepare_groups(self, groups: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+    def prepare_groups(self, groups: list[exp.Expr], others: list[exp.Expr]) -> list[exp.Expr]:
         """Add the means of the groups where deviations are combined, which need them."""
         return self._rows.add_means(groups, others) if self._rows.needs_means else [*groups, *others]
 
-    def metric(self, metric: MetricPieces, only: exp.Expression | None = None) -> exp.Expression:
+    def metric(self, metric: MetricPieces, only: exp.Expr | None = None) -> exp.Expr:
         """The metric from its stored pieces."""
         fact = self._needed.fact
         if not metric.method:
@@ -341,12 +339,12 @@ class AggregateRows:
         is_one = exp.EQ(this=number.copy(), expression=exp.Literal.number(1))
         if is_sample:
             number = exp.Paren(this=exp.Sub(this=number, expression=exp.Literal.number(1)))
-        variance: exp.Expression = exp.Div(this=as_double(squares), expression=_or_null(number.unnest()))
+        variance: exp.Expr = exp.Div(this=as_double(squares), expression=_or_null(number.unnest()))
         if self._of_one_is_zero and not is_sample:
             variance = exp.Case(ifs=[exp.If(this=is_one, true=exp.Literal.number(0))], default=variance)
         return exp.Sqrt(this=variance) if metric.method.startswith("stddev") else variance
 
-    def _only_stored_value(self, metric: MetricPieces, only: exp.Expression | None) -> exp.Expression:
+    def _only_stored_value(self, metric: MetricPieces, only: exp.Expr | None) -> exp.Expr:
         """The stored value of a group, or of the rows that meet a condition.
 
         The matcher has proven that there is only one.
@@ -366,5 +364,5 @@ _SINGLE = {
 }
 
 
-def _or_null(divisor: exp.Expression) -> exp.Expression:
+def _or_null(divisor: exp.Expr) -> exp.Expr:
     return exp.Nullif(this=divisor, expression=exp.Literal.number(0))

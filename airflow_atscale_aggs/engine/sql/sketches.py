@@ -37,7 +37,7 @@ def sketch_error(dialect: Dialect) -> float:
     return _NATIVE_ERROR if dialect.approx_count_distinct is not None else 2 * 1.04 / math.sqrt(REGISTERS)
 
 
-def estimate_statement(parts: Sequence[FactPart], sources: Sources, constraints: ProvenConstraints) -> exp.Expression:
+def estimate_statement(parts: Sequence[FactPart], sources: Sources, constraints: ProvenConstraints) -> exp.Expr:
     """One query that scans a fact once and sketches the number of groups of every part.
 
     Each attribute is hashed once; parts combine the hashes of theirs.
@@ -94,7 +94,7 @@ def estimate_from_registers(ranks: dict[int, int]) -> float:
     return raw
 
 
-def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+def _hash(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     """One value for a tuple of columns in which NULL differs from every value."""
     if dialect.hash_columns is not None:
         return exp.Anonymous(this=dialect.hash_columns, expressions=[column.copy() for column in columns])
@@ -102,7 +102,7 @@ def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression
     return text if dialect.approx_count_distinct is not None else _own_hash("HASHTEXTEXTENDED", text, _zero())
 
 
-def _combine_hashes(hashes: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+def _combine_hashes(hashes: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     """One value for the hashes of several attributes."""
     if len(hashes) == 1:
         return hashes[0].copy()
@@ -111,9 +111,9 @@ def _combine_hashes(hashes: Sequence[exp.Expression], dialect: Dialect) -> exp.E
     return _composite(hashes)
 
 
-def _composite(columns: Sequence[exp.Expression]) -> exp.Expression:
+def _composite(columns: Sequence[exp.Expr]) -> exp.Expr:
     """Columns as one text in which NULL differs from every value and no two tuples look alike."""
-    pieces: list[exp.Expression] = []
+    pieces: list[exp.Expr] = []
     for column in columns:
         text = exp.cast(column.copy(), "text")
         marked = exp.Concat(expressions=[exp.cast(exp.Length(this=text), "text"), exp.Literal.string(":"), text.copy()])
@@ -121,7 +121,7 @@ def _composite(columns: Sequence[exp.Expression]) -> exp.Expression:
     return pieces[0] if len(pieces) == 1 else exp.Concat(expressions=pieces)
 
 
-def _registers(hashed: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> exp.Expression:
+def _registers(hashed: exp.Select, keys: Sequence[Sequence[exp.Expr]]) -> exp.Expr:
     """Least hash per (part, register): the low bits choose the register, the others are the hash.
 
     A row becomes one per part, by two functions that yield rows in step.
@@ -146,21 +146,21 @@ def _registers(hashed: exp.Select, keys: Sequence[Sequence[exp.Expression]]) -> 
     return select.from_(_subquery(rows, "words"), copy=False).group_by(_column("part"), register.copy(), copy=False)
 
 
-def _own_hash(function: str, value: exp.Expression, seed: exp.Expression) -> exp.Expression:
+def _own_hash(function: str, value: exp.Expr, seed: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=function, expressions=[value, seed])
 
 
-def _zero() -> exp.Expression:
+def _zero() -> exp.Expr:
     return exp.Literal.number(0)
 
 
-def _column(name: str) -> exp.Expression:
+def _column(name: str) -> exp.Expr:
     return exp.column(exp.to_identifier(name, quoted=True))
 
 
-def _alias_as(expression: exp.Expression, name: str) -> exp.Expression:
+def _alias_as(expression: exp.Expr, name: str) -> exp.Expr:
     return exp.Alias(this=expression, alias=exp.to_identifier(name, quoted=True))
 
 
-def _subquery(select: exp.Select, name: str) -> exp.Expression:
+def _subquery(select: exp.Select, name: str) -> exp.Expr:
     return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True)))

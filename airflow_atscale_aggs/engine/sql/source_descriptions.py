@@ -171,7 +171,7 @@ def checksum_statement(asked: ChecksumRequest, source: DatasetSource) -> exp.Sel
     return select.group_by(numbered.copy(), copy=False)
 
 
-def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> exp.Expression:
+def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> exp.Expr:
     """An aggregate over a table of ours that tells it, or its contents, from another's; NULL where nothing does."""
     if dialect.identities is not None:
         number = exp.Max(
@@ -189,7 +189,7 @@ def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> ex
     return exp.Null() if hashed is None else exp.Sum(this=hashed)
 
 
-def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression | None:
+def _hash(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr | None:
     """A whole number that stands for the values of a row."""
     if dialect.hash_columns is not None:
         return exp.Anonymous(this=dialect.hash_columns, expressions=list(columns))
@@ -199,7 +199,7 @@ def _hash(columns: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression
     return exp.Anonymous(this=dialect.hash_text, expressions=[text, exp.Literal.number(0)])
 
 
-def _version(dialect: Dialect) -> exp.Expression | None:
+def _version(dialect: Dialect) -> exp.Expr | None:
     """The transaction that has written a row, as a whole number."""
     if dialect.row_version is None:
         return None
@@ -207,7 +207,7 @@ def _version(dialect: Dialect) -> exp.Expression | None:
     return exp.cast(exp.cast(column, "text"), "bigint")
 
 
-def _in_first_pages() -> exp.Expression:
+def _in_first_pages() -> exp.Expr:
     place = exp.Column(this=exp.to_identifier("ctid", quoted=True), table=exp.to_identifier(_TABLE))
     kind = exp.DataType.build("tid", dialect="postgres", udt=True)
     return exp.LT(this=place, expression=exp.Cast(this=exp.Literal.string(f"({_PAGES},0)"), to=kind))

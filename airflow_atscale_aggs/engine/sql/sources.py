@@ -60,8 +60,8 @@ class DatasetSource:
 
     def __init__(self, dataset: Dataset, physical: PhysicalTables, dialect: Dialect) -> None:
         self.dataset, self.dialect = dataset, dialect
-        self._query: exp.Expression | None = None
-        self._parsed: dict[str, exp.Expression] = {}
+        self._query: exp.Expr | None = None
+        self._parsed: dict[str, exp.Expr] = {}
         self._column_types: dict[str, str] = {}
         self._spelled: TableKey = (None, None, "")
         self.table: TableColumns | None = None
@@ -92,7 +92,7 @@ class DatasetSource:
         if self.table is not None:
             _check_readable(self.dataset, self.table)
 
-    def relation(self, alias: str) -> exp.Expression:
+    def relation(self, alias: str) -> exp.Expr:
         """The dataset under an alias, to stand in FROM or JOIN.
 
         Raises:
@@ -110,7 +110,7 @@ class DatasetSource:
                 table.set("catalog", identifier(database))
         return table
 
-    def column(self, name: str, alias: str) -> exp.Expression:
+    def column(self, name: str, alias: str) -> exp.Expr:
         """A column of the dataset, physical or calculated, over an alias of `relation`.
 
         Raises:
@@ -142,7 +142,7 @@ class DatasetSource:
             return None
         return self._physical_name(name)
 
-    def own(self, name: str) -> exp.Expression | None:
+    def own(self, name: str) -> exp.Expr | None:
         """A column, or the calculation of one, over columns without a table; None when it cannot be said here."""
         try:
             expression = self.column(name, "")
@@ -188,7 +188,7 @@ class DatasetSource:
             return True
         return is_calculated and self._is_single(self.own(name))
 
-    def _is_single(self, calculation: exp.Expression | None) -> bool:
+    def _is_single(self, calculation: exp.Expr | None) -> bool:
         """Whether a calculation reads a narrow floating number and is not cast to a type of another kind at last."""
         if calculation is None or (isinstance(calculation, exp.Cast) and not calculation.is_type(*_FLOATING_CASTS)):
             return False
@@ -215,13 +215,13 @@ class DatasetSource:
             return _fold(name, self.dialect)
         raise _not_there(self.dataset, f"column `{name}`", self._columns)
 
-    def _calculation(self, column: Column) -> exp.Expression:
+    def _calculation(self, column: Column) -> exp.Expr:
         """The calculated column's expression with physical, quoted, unqualified columns."""
         if column.name not in self._parsed:
             self._parsed[column.name] = self._resolve(column, frozenset({column.name}))
         return self._parsed[column.name]
 
-    def _resolve(self, column: Column, above: frozenset[str]) -> exp.Expression:
+    def _resolve(self, column: Column, above: frozenset[str]) -> exp.Expr:
         variant = _choose(column.variants, self.dialect)
         what = f"calculated column `{column.name}` of dataset `{self.dataset.name}` ({self.dataset.where})"
         root = exp.Paren(this=_parse(variant, what))
@@ -232,7 +232,7 @@ class DatasetSource:
             quarter.replace(exp.Extract(this=exp.var("QUARTER"), expression=quarter.this))
         return root.this if isinstance(root.this, (exp.Column, exp.Func)) else root
 
-    def _reference(self, name: str, above: frozenset[str]) -> exp.Expression:
+    def _reference(self, name: str, above: frozenset[str]) -> exp.Expr:
         """A name inside a calculation: a physical column, or another calculated column."""
         if name.casefold() in self._by_folded:
             return exp.Column(this=identifier(self._physical_name(name)))
@@ -242,13 +242,13 @@ class DatasetSource:
         return exp.Column(this=identifier(self._physical_name(name)))
 
 
-def _qualify(expression: exp.Expression, alias: str) -> exp.Expression:
+def _qualify(expression: exp.Expr, alias: str) -> exp.Expr:
     for reference in expression.find_all(exp.Column):
         reference.set("table", identifier(alias))
     return expression
 
 
-def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
+def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expr:
     """A query dataset's SQL with every identifier folded as the target folds it, and quoted."""
     if not dataset.variants:
         raise DefinitionError("", f"dataset `{dataset.name}` ({dataset.where}) has neither a table nor SQL")
@@ -261,7 +261,7 @@ def _parse_query(dataset: Dataset, dialect: Dialect) -> exp.Expression:
     return query
 
 
-def _query_columns(query: exp.Expression) -> dict[str, str]:
+def _query_columns(query: exp.Expr) -> dict[str, str]:
     names = query.named_selects if isinstance(query, exp.Query) else []
     return dict.fromkeys(names, "")
 
@@ -275,7 +275,7 @@ def _choose(variants: tuple[SqlVariant, ...], dialect: Dialect) -> SqlVariant:
     return by_dialect.get(None, variants[0])
 
 
-def _parse(variant: SqlVariant, what: str) -> exp.Expression:
+def _parse(variant: SqlVariant, what: str) -> exp.Expr:
     read = _DEFAULT_TEXT_DIALECT
     for row in DIALECTS.values():
         if variant.dialect in row.sml_dialects:

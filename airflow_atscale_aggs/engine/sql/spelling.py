@@ -5,6 +5,6 @@ from __future__ import annotations
 from sqlglot import ErrorLevel, exp
 
 
-def render_for_people(expression: exp.Expression, dialect: str) -> str:
+def render_for_people(expression: exp.Expr, dialect: str) -> str:
     """The expression in a dialect, by sqlglot's name; also what the dialect has no words for."""
     return expression.sql(dialect=dialect, unsupported_level=ErrorLevel.IGNORE)

@@ -22,7 +22,7 @@ PARSER_ERRORS = (SqlglotError, ValueError, TypeError, AttributeError, LookupErro
 """What the parser raises about a text that it cannot read: its own errors, and errors of its code."""
 
 
-def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """Conditions that hold together. They are not copied; a subquery may be one of them.
 
     >>> all_of([exp.column("a"), exp.select("b").subquery()]).sql()
@@ -31,17 +31,17 @@ def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
     return exp.and_(*map(_as_condition, conditions), copy=False)
 
 
-def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """Conditions of which one holds at least. They are not copied; a subquery may be one of them."""
     return exp.or_(*map(_as_condition, conditions), copy=False)
 
 
-def _as_condition(expression: exp.Expression) -> exp.Expression:
+def _as_condition(expression: exp.Expr) -> exp.Expr:
     """The expression as one that sqlglot accepts in AND and OR. SQL accepts a subquery there, sqlglot does not."""
     return expression if isinstance(expression, exp.Condition) else exp.Paren(this=expression)
 
 
-def render(expression: exp.Expression, dialect: Dialect) -> str:
+def render(expression: exp.Expr, dialect: Dialect) -> str:
     """SQL text, every identifier quoted.
 
     Raises:
@@ -50,14 +50,14 @@ def render(expression: exp.Expression, dialect: Dialect) -> str:
     return expression.sql(dialect=dialect.sqlglot_name, identify=True, unsupported_level=ErrorLevel.RAISE)
 
 
-def render_last(expression: exp.Expression, dialect: Dialect) -> str:
+def render_last(expression: exp.Expr, dialect: Dialect) -> str:
     """Render an expression that nobody uses afterwards. Rendering may change it. Raises as `render`."""
     return sqlglot_dialect(dialect.sqlglot_name).generate(
         expression, copy=False, identify=True, unsupported_level=ErrorLevel.RAISE
     )
 
 
-def parse_text(sql: str, dialect: str) -> list[exp.Expression | None]:
+def parse_text(sql: str, dialect: str) -> list[exp.Expr | None]:
     """The statements of a text. Raises as sqlglot does.
 
     Args:
@@ -129,7 +129,7 @@ def table(name: str, schema: str = "") -> exp.Table:
     return relation
 
 
-def create_table_as(target: exp.Table, select: exp.Expression, dialect: Dialect) -> exp.Expression:
+def create_table_as(target: exp.Table, select: exp.Expr, dialect: Dialect) -> exp.Expr:
     """CREATE TABLE target AS select, or SELECT … INTO target where the dialect says it so."""
     if dialect.create_table is CreateTableStyle.SELECT_INTO:
         statement = select.copy()
@@ -182,34 +182,34 @@ def find_source_names(create_view_sql: str, dialect: str) -> tuple[frozenset[tup
     return frozenset(relations), frozenset(column.name.casefold() for column in statement.find_all(exp.Column))
 
 
-def drop_table(target: exp.Table) -> exp.Expression:
+def drop_table(target: exp.Table) -> exp.Expr:
     """DROP TABLE that does nothing when the table is not there."""
     return exp.Drop(tables=[target.copy()], kind="TABLE", exists=True)
 
 
-def analyze_table(target: exp.Table) -> exp.Expression:
+def analyze_table(target: exp.Table) -> exp.Expr:
     """ANALYZE: let the warehouse's planner know what a new table holds."""
     return exp.Analyze(tables=[target.copy()])
 
 
-def count_rows(target: exp.Table) -> exp.Expression:
+def count_rows(target: exp.Table) -> exp.Expr:
     """SELECT COUNT(*) of a table."""
     return exp.select(exp.Count(this=exp.Star(), big_int=True)).from_(target.copy())
 
 
-def drop_view(view: exp.Table) -> exp.Expression:
+def drop_view(view: exp.Table) -> exp.Expr:
     """DROP VIEW that does nothing when the view is not there."""
     return exp.Drop(tables=[view.copy()], kind="VIEW", exists=True)
 
 
-def create_view(view: exp.Table, query: exp.Expression) -> exp.Expression:
+def create_view(view: exp.Table, query: exp.Expr) -> exp.Expr:
     """CREATE VIEW of a name that is new."""
     return exp.Create(this=view.copy(), kind="VIEW", expression=query)
 
 
 def view_statements(
-    view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect, query: exp.Expression | None = None
-) -> list[exp.Expression]:
+    view: exp.Table, target: exp.Table, part: FactPart, dialect: Dialect, query: exp.Expr | None = None
+) -> list[exp.Expr]:
     """Statements that make a stable view show a table, its columns named one by one, or a query."""
     columns = [exp.Column(this=exp.Identifier(this=name, quoted=True)) for name in stored_columns(part).names]
     select = exp.select(*columns).from_(target.copy()) if query is None else query

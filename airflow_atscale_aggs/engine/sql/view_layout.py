@@ -125,7 +125,7 @@ def probe_statement(name: str, dialect: Dialect) -> str:
 def _apply_layout(query: exp.Query, layout: ViewLayout, dialect: Dialect) -> exp.Query:
     if not (layout.casts or layout.empty) and tuple(query.named_selects) == layout.order:
         return query.copy()
-    columns: list[exp.Expression] = []
+    columns: list[exp.Expr] = []
     for name in layout.order:
         if name in layout.empty:
             columns.append(alias_as(_cast(exp.Null(), layout.empty[name], dialect), name))
@@ -137,7 +137,7 @@ def _apply_layout(query: exp.Query, layout: ViewLayout, dialect: Dialect) -> exp
     return exp.select(*columns).from_(source)
 
 
-def _cast(value: exp.Expression, kind: str, dialect: Dialect) -> exp.Expression:
+def _cast(value: exp.Expr, kind: str, dialect: Dialect) -> exp.Expr:
     return exp.Cast(this=value, to=exp.DataType.build(kind, dialect=dialect.sqlglot_name))
 
 

@@ -137,7 +137,7 @@ def target_and_source(dialect: Dialect) -> tuple[exp.Table, exp.Table]:
     return table(target, "aggs"), table(instance_table("0a1b2c3d-2222", "Fine", dialect, SOURCE_ATTEMPT), "aggs")
 
 
-def statements(dialect: Dialect) -> dict[str, exp.Expression]:
+def statements(dialect: Dialect) -> dict[str, exp.Expr]:
     """Every kind of statement by a name for people."""
     given, facts = sources(dialect), all_facts()
     target, source = target_and_source(dialect)

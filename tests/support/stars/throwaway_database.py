@@ -45,14 +45,14 @@ class Database:
         finally:
             self.fetch_all("ROLLBACK")
 
-    def create(self, select: exp.Expression) -> str:
+    def create(self, select: exp.Expr) -> str:
         """The name of a new table with the rows of a SELECT."""
         self.made += 1
         name = f"agg_{self.made}"
         self.fetch_all(render(create_table_as(table(name), select, self.dialect), self.dialect))
         return name
 
-    def build(self, part: FactPart, select: exp.Expression) -> ServingInstance:
+    def build(self, part: FactPart, select: exp.Expr) -> ServingInstance:
         """A new aggregate, as the router knows it."""
         name = self.create(select)
         ((rows,),) = self.fetch_all(f'SELECT COUNT(*) FROM "{name}"')

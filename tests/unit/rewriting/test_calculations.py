@@ -33,10 +33,10 @@ def _model(folder: Path, expressions: dict[str, str]) -> SemanticModel:
     return ModelResolver(read_model_folder(folder)).resolve("tiny_sales")
 
 
-def _expanded(folder: Path, expressions: dict[str, str]) -> exp.Expression:
+def _expanded(folder: Path, expressions: dict[str, str]) -> exp.Expr:
     """The last one, written out over base metrics."""
 
-    def metric(name: str, coordinates: tuple[Coordinate, ...]) -> exp.Expression:
+    def metric(name: str, coordinates: tuple[Coordinate, ...]) -> exp.Expr:
         assert not coordinates
         return exp.column(name)
 

@@ -75,7 +75,7 @@ class World:
         self.connection.execute(render(made, DUCKDB).replace("CREATE TABLE", "CREATE OR REPLACE TABLE"))
         return self._sorted(select_from_instance(child, parent, way, table("parent_table"), sources, facts))
 
-    def _sorted(self, select: exp.Expression) -> list[tuple[object, ...]]:
+    def _sorted(self, select: exp.Expr) -> list[tuple[object, ...]]:
         return sorted(self.fetch_all(render(select, DUCKDB)), key=str)
 
 

@@ -157,7 +157,7 @@ class Statistician:
             DefinitionError: a table is not there.
         """
         names = sorted(datasets)
-        union: exp.Expression | None = None
+        union: exp.Expr | None = None
         for number, name in enumerate(names):
             select = exp.select(
                 exp.Alias(this=exp.Literal.number(number), alias=exp.to_identifier("place", quoted=True)),

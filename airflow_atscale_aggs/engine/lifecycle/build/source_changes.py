@@ -186,7 +186,7 @@ def damages(session: WarehouseSession, kept_by_part: Mapping[Key, KeptSegments])
 
 def _count_statement(
     kept_by_part: Mapping[Key, KeptSegments], segments: Sequence[tuple[Key, Segment]], session: WarehouseSession
-) -> exp.Expression:
+) -> exp.Expr:
     selects = []
     for key, segment in segments:
         part, schema = kept_by_part[key].part, kept_by_part[key].schema
@@ -200,7 +200,7 @@ def _count_statement(
                 exp.cast(table_mark(where, layout.names, session.dialect), "text"),
             ).from_(where)
         )
-    union: exp.Expression = selects[0]
+    union: exp.Expr = selects[0]
     for other in selects[1:]:
         union = exp.Union(this=union, expression=other, distinct=False)
     return union

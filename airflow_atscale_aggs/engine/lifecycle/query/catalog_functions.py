@@ -99,7 +99,7 @@ class CatalogFunctions:
                     has_named = True
         return has_named
 
-    def _privilege(self, function: exp.Expression, whole: exp.Expression, name: str) -> bool:
+    def _privilege(self, function: exp.Expr, whole: exp.Expr, name: str) -> bool:
         """Answer a function that asks for privileges: models may be read, and nothing else.
 
         Returns True when it names a model.
@@ -157,7 +157,7 @@ def _spellings(model: ShownModel) -> list[str]:
     return [*names, *bare, str(model.number)]
 
 
-def _relation(named: exp.Expression, model: ShownModel) -> exp.Expression:
+def _relation(named: exp.Expr, model: ShownModel) -> exp.Expr:
     """The literal that stands for a model: its name where people read it, else its number."""
     parent = named.parent
     is_shown = isinstance(parent, exp.Select) or (
@@ -169,7 +169,7 @@ def _relation(named: exp.Expression, model: ShownModel) -> exp.Expression:
     return exp.Cast(this=number, to=exp.DataType(this=exp.DType.USERDEFINED, kind="oid"))
 
 
-def _is_in(value: exp.Expression, texts: Iterable[str]) -> exp.Expression:
+def _is_in(value: exp.Expr, texts: Iterable[str]) -> exp.Expr:
     every = [exp.Literal.string(text) for text in texts]
     return exp.In(this=exp.cast(value.copy(), "text"), expressions=every) if every else exp.false()
 
@@ -178,6 +178,6 @@ def _is_regclass(cast: exp.Cast) -> bool:
     return cast.to.sql().replace('"', "").casefold().removeprefix("pg_catalog.") == "regclass"
 
 
-def _name(function: exp.Expression) -> str:
+def _name(function: exp.Expr) -> str:
     name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
     return str(name).casefold()

@@ -208,7 +208,7 @@ def _number(numbers: dict[str, int], name: str) -> int:
     return numbers[name]
 
 
-def _is_new_schema() -> exp.Expression:
+def _is_new_schema() -> exp.Expr:
     """The condition that the warehouse has no schema of the catalog's name."""
     return parse_one(
         "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace AS n WHERE n.nspname = models.schema)", read="postgres"

@@ -235,7 +235,7 @@ class PlainPlanner:
             else own
         )
 
-    def _scope(self, select: exp.Select, relations: Sequence[exp.Expression], own: Collection[str]) -> SelectTables:
+    def _scope(self, select: exp.Select, relations: Sequence[exp.Expr], own: Collection[str]) -> SelectTables:
         tables: list[PlainTable] = []
         keys = []
         for relation in relations:
@@ -253,7 +253,7 @@ class PlainPlanner:
         return SelectTables(tables, ignores_case=self._workspace.warehouse.dialect.folding is Folding.KEEP)
 
 
-def _relations(select: exp.Select) -> list[exp.Expression]:
+def _relations(select: exp.Select) -> list[exp.Expr]:
     """The relations in FROM."""
     source = select.args.get("from_")
     return [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
@@ -263,7 +263,7 @@ def _describe_step(step: JoinStep) -> str:
     return f"{step.from_dataset} → {step.to_dataset} ({', '.join(step.to_columns)})"
 
 
-def _text(node: exp.Expression) -> str:
+def _text(node: exp.Expr) -> str:
     text = node.sql()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

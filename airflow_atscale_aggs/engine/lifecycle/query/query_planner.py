@@ -311,7 +311,7 @@ class QueryPlanner:
             raise UnsupportedQueryError(statement.sql, reason) from error
 
 
-def _is_kept(snapshots: Sequence[ModelSnapshot], number: int, name: str, around: exp.Expression) -> bool | None:
+def _is_kept(snapshots: Sequence[ModelSnapshot], number: int, name: str, around: exp.Expr) -> bool | None:
     """Whether an aggregate function around a column means the metric as it is defined; None: it is no metric."""
     names = snapshots[number].names
     try:

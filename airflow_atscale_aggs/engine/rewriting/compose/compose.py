@@ -98,7 +98,7 @@ class _Group:
         slices = [self._slice(condition, attributes) for condition in fact_query.slices.values()]
         self._prepare(keys, members, slices)
 
-    def _prepare(self, keys: list[exp.Expression], members: list[exp.Expression], slices: list[exp.Expression]) -> None:
+    def _prepare(self, keys: list[exp.Expr], members: list[exp.Expr], slices: list[exp.Expr]) -> None:
         """Find the columns of keys, members and conditions after the rows are filtered."""
         fact_query, rows = self._fact_query, self._rows
         if isinstance(rows, FactRows) and has_several_members(self._query, fact_query):
@@ -114,10 +114,10 @@ class _Group:
     def _count_rows_once(
         self,
         rows: FactRows,
-        keys: list[exp.Expression],
-        members: list[exp.Expression],
-        slices: Mapping[int, exp.Expression],
-    ) -> list[exp.Expression]:
+        keys: list[exp.Expr],
+        members: list[exp.Expr],
+        slices: Mapping[int, exp.Expr],
+    ) -> list[exp.Expr]:
         """Prepare the rows so that each fact row counts once in each group."""
         fact_query = self._fact_query
         if fact_query.edges:
@@ -127,7 +127,7 @@ class _Group:
         if self._query.joins:
             reason = "a relation is not joined where rows have several members of an attribute"
             raise UnsupportedQueryError("JOIN", reason, "Put `SELECT … FROM model` into a subquery and join that.")
-        conditions: dict[exp.Expression | None, None] = {
+        conditions: dict[exp.Expr | None, None] = {
             slices.get(metric_place): None for metric_place in fact_query.metrics
         }
         columns = [metric.column for metric in fact_query.metrics.values() if metric is not None]
@@ -136,14 +136,14 @@ class _Group:
         self._slices = {metric_place: by_condition[slices.get(metric_place)] for metric_place in fact_query.metrics}
         return values
 
-    def _slice(self, condition: exp.Expression, attributes: Values) -> exp.Expression:
+    def _slice(self, condition: exp.Expr, attributes: Values) -> exp.Expr:
         """A metric's condition; as in WHERE, only rows with a member of what it names meet it."""
         rendered = substitute(condition, attributes)
         places = dict.fromkeys(references(condition, Ref.ATTRIBUTE))
         bounds = [self._fact_query.attributes[at] for at in places if at in self._fact_query.sliced]
         return all_of([_parenthesize(rendered), *self._rows.conditions_of_members(bounds)]) if bounds else rendered
 
-    def _prepare_rows(self, keys: list[exp.Expression], others: list[exp.Expression]) -> list[exp.Expression]:
+    def _prepare_rows(self, keys: list[exp.Expr], others: list[exp.Expr]) -> list[exp.Expr]:
         fact_query, rows = self._fact_query, self._rows
         if not fact_query.edges or not isinstance(rows, FactRows):
             return rows.prepare_groups(keys, others)
@@ -160,7 +160,7 @@ class _Group:
             Ref.MEMBERS: self._member,
         }
 
-    def replace_keys(self, keys: Mapping[int, exp.Expression]) -> None:
+    def replace_keys(self, keys: Mapping[int, exp.Expr]) -> None:
         """Group by other values in place of some keys."""
         self._keys |= keys
         self._group_keys = list(self._keys.values())
@@ -176,7 +176,7 @@ class _Group:
             kind = exp.GT if self._group_keys else exp.GTE
             select.having(kind(this=rows, expression=least), copy=False)
 
-    def _metric(self, place: int) -> exp.Expression:
+    def _metric(self, place: int) -> exp.Expr:
         if place not in self._fact_query.metrics:
             return _empty_metric(place, self._fact_query)
         metric = self._fact_query.metrics[place]
@@ -184,7 +184,7 @@ class _Group:
         pieces = MetricPieces(metric.calculation_method, metric.column, quantile) if metric else ROWS
         return self._rows.metric(pieces, self._slices.get(place))
 
-    def _member(self, place: int) -> exp.Expression:
+    def _member(self, place: int) -> exp.Expr:
         aggregate = self._query.members[place].copy()
         argument_of(aggregate).replace(self._members[place].copy())
         return aggregate
@@ -199,11 +199,11 @@ def _render_join(join: ModelJoin, values: Values) -> exp.Join:
     return exp.Join(this=table, side="LEFT" if join.is_left else None, kind=kind, on=on)
 
 
-def _parenthesize(condition: exp.Expression) -> exp.Expression:
+def _parenthesize(condition: exp.Expr) -> exp.Expr:
     return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
 
 
-def _empty_metric(place: int, fact_query: FactQuery) -> exp.Expression:
+def _empty_metric(place: int, fact_query: FactQuery) -> exp.Expr:
     """A metric that is empty everywhere. A number is NULL of type bigint, which combines with every number type."""
     return exp.cast(exp.Null(), "bigint") if place in fact_query.numbers else exp.Null()
 
@@ -323,13 +323,13 @@ def _laid_values(
         for place in fact_query.metrics
     }
 
-    def metric(place: int) -> exp.Expression:
+    def metric(place: int) -> exp.Expr:
         if place not in owner:
             return _empty_metric(place, parts[0][0])
         column = column_of(names.metrics[place], owner[place])
         return exp.Max(this=column) if is_merged else column
 
-    def member(place: int) -> exp.Expression:
+    def member(place: int) -> exp.Expr:
         column = column_of(names.members[place], spine)
         return query.members[place].__class__(this=column) if is_merged else column
 
@@ -441,12 +441,12 @@ def _describe_shift(fact_query: FactQuery) -> str:
     return " around"
 
 
-def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
+def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expr:
     """The rows of all fact queries, one below the other.
 
     A metric that one of them lacks is NULL, of the type that the metric has in another.
     """
-    union: exp.Expression | None = None
+    union: exp.Expr | None = None
     has_shifted = any(fact_query.shift is not None for fact_query in whole)
     for number, fact_query in enumerate(whole):
         here = names.parts[number]
@@ -457,7 +457,7 @@ def _union(whole: Sequence[FactQuery], names: _Names) -> exp.Expression:
             for metric_place in owner.metrics:
                 column = column_of(names.metrics[metric_place], names.parts[other])
                 if metric_place not in fact_query.metrics:
-                    value: exp.Expression = typed_null(names.metrics[metric_place], names.parts[other])
+                    value: exp.Expr = typed_null(names.metrics[metric_place], names.parts[other])
                 else:
                     value = column
                 select.select(alias_as(value, names.metrics[metric_place]), copy=False)

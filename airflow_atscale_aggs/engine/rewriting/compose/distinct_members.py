@@ -44,10 +44,10 @@ def compose_groups(query: ModelQuery, inner: ModelQuery, rows: exp.Query) -> exp
     alias = exp.TableAlias(this=identifier(_ROWS))
     select = exp.Select().from_(exp.Subquery(this=rows, alias=alias), copy=False)
 
-    def key(place: int) -> exp.Expression:
+    def key(place: int) -> exp.Expr:
         return column_of(f"key {place}", _ROWS)
 
-    def member(place: int) -> exp.Expression:
+    def member(place: int) -> exp.Expr:
         aggregate = query.members[place].copy()
         argument_of(aggregate).replace(key(inner.keys.index(argument_of(query.members[place]))))
         return aggregate

@@ -9,7 +9,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, OrderTerm, Ref, ref, substitute
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of
 
-Values = Mapping[Ref, Callable[[int], exp.Expression]]
+Values = Mapping[Ref, Callable[[int], exp.Expr]]
 """What references stand for."""
 
 
@@ -50,7 +50,7 @@ def _render_order_term(query: ModelQuery, term: OrderTerm, values: Values) -> ex
     return exp.Ordered(this=value, desc=term.is_descending, nulls_first=term.nulls_first)
 
 
-def _order_value(query: ModelQuery, wanted: exp.Expression, values: Values) -> exp.Expression:
+def _order_value(query: ModelQuery, wanted: exp.Expr, values: Values) -> exp.Expr:
     """The answer's column that shows the expression, where no other column has its name; else the expression."""
     for output in query.outputs:
         if output.expression == wanted:

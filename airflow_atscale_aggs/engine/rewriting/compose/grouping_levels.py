@@ -92,10 +92,10 @@ def _level(query: ModelQuery, number: int, names: Sequence[str]) -> exp.Select:
     return select
 
 
-def _values() -> Mapping[Ref, Callable[[int], exp.Expression]]:
+def _values() -> Mapping[Ref, Callable[[int], exp.Expr]]:
     names = {Ref.KEY: "key", Ref.METRIC: "metric", Ref.MEMBERS: "member", Ref.GROUPING: "grouping"}
 
-    def value_of(name: str) -> Callable[[int], exp.Expression]:
+    def value_of(name: str) -> Callable[[int], exp.Expr]:
         return lambda place: column_of(f"{name} {place}", _ALL)
 
     return {kind: value_of(name) for kind, name in names.items()}

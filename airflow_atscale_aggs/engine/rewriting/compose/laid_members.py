@@ -46,7 +46,7 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery],
     select = exp.Select()
     for place, name in enumerate(names.keys):
         select.select(alias_as(column_of(name, owner.get(place, _BESIDE)), name), copy=False)
-    relations: list[exp.Expression] = [exp.Table(this=identifier(name)) for name in tables]
+    relations: list[exp.Expr] = [exp.Table(this=identifier(name)) for name in tables]
     if others:
         relations.append(
             exp.Subquery(this=_beside(whole, names, others), alias=exp.TableAlias(this=identifier(_BESIDE)))
@@ -57,9 +57,9 @@ def all_members(tables: Mapping[str, Sequence[int]], whole: Sequence[FactQuery],
     return select
 
 
-def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int]) -> exp.Expression:
+def _beside(whole: Sequence[FactQuery], names: PartNames, places: Sequence[int]) -> exp.Expr:
     """Combinations of the other keys that the facts have."""
-    union: exp.Expression | None = None
+    union: exp.Expr | None = None
     for fact_query, name in zip(whole, names.parts, strict=False):
         if fact_query.shift is not None:
             continue
@@ -87,7 +87,7 @@ def rows_of_members(whole: Sequence[FactQuery], names: PartNames) -> exp.Select:
     return select
 
 
-def typed_null(column: str, table: str) -> exp.Expression:
+def typed_null(column: str, table: str) -> exp.Expr:
     """NULL of a column's type."""
     typed = exp.Select(expressions=[column_of(column, table)]).from_(exp.Table(this=identifier(table)), copy=False)
     return exp.Subquery(this=typed.where(exp.false(), copy=False))

@@ -70,7 +70,7 @@ def _cost_of_row(column: ColumnStatistics) -> int:
     return 1 if abs(column.correlation) >= _ORDERED else _SCATTERED
 
 
-def _conditions(fact_query: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expression]]:
+def _conditions(fact_query: FactQuery) -> Iterator[tuple[BoundAttribute, exp.Expr]]:
     """Conditions that all rows meet, on one attribute each."""
     where = fact_query.where
     if where is None:
@@ -96,7 +96,7 @@ def _leading_column(bound: BoundAttribute, sources: Sources) -> str:
     )
 
 
-def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, statistics: Statistics) -> float | None:
+def _share(condition: exp.Expr, bound: BoundAttribute, sources: Sources, statistics: Statistics) -> float | None:
     """The share of the rows that a condition keeps; None for a condition that no index serves."""
     if isinstance(condition, (exp.Between, exp.LT, exp.LTE, exp.GT, exp.GTE)):
         return _RANGE if _compares_attribute(condition) else None
@@ -113,7 +113,7 @@ def _share(condition: exp.Expression, bound: BoundAttribute, sources: Sources, s
     )
 
 
-def _compares_attribute(condition: exp.Expression) -> bool:
+def _compares_attribute(condition: exp.Expr) -> bool:
     """The attribute itself stands on one side."""
     sides = (condition.this, condition.args.get("expression"))
     return any(side is not None and attribute_at(side) is not None for side in sides)

@@ -72,7 +72,7 @@ def not_single_rows(query: ModelQuery, fact_query: FactQuery) -> tuple[GrainAttr
     )
 
 
-def _pinned_attributes(fact_query: FactQuery, condition: exp.Expression | None) -> frozenset[GrainAttribute]:
+def _pinned_attributes(fact_query: FactQuery, condition: exp.Expr | None) -> frozenset[GrainAttribute]:
     """Attributes that a condition holds to one value of their name."""
     return frozenset(fact_query.attributes[at].attribute for at in pinned_by(condition) if at not in fact_query.columns)
 

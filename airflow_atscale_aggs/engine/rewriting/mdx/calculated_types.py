@@ -14,7 +14,7 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _OF_NUMBERS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Round)
 
 
-def find_type_problem(node: exp.Expression, is_number: Callable[[exp.Column], bool]) -> str:
+def find_type_problem(node: exp.Expr, is_number: Callable[[exp.Column], bool]) -> str:
     """Why a node of a calculation cannot be computed, as half a sentence; empty when nothing speaks against it.
 
     Args:
@@ -34,7 +34,7 @@ def find_type_problem(node: exp.Expression, is_number: Callable[[exp.Column], bo
     return ""
 
 
-def _results(node: exp.Case | exp.If) -> list[exp.Expression]:
+def _results(node: exp.Case | exp.If) -> list[exp.Expr]:
     branches = (
         [branch.args["true"] for branch in node.args["ifs"]] if isinstance(node, exp.Case) else [node.args["true"]]
     )
@@ -42,7 +42,7 @@ def _results(node: exp.Case | exp.If) -> list[exp.Expression]:
     return [*branches, *([rest] if rest is not None else [])]
 
 
-def _kind(node: exp.Expression, is_number: Callable[[exp.Column], bool]) -> str:
+def _kind(node: exp.Expr, is_number: Callable[[exp.Column], bool]) -> str:
     node = node.unnest()
     if isinstance(node, exp.Literal):
         return "text" if node.is_string else "number"

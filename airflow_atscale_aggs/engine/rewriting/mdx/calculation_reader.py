@@ -77,7 +77,7 @@ _MOST_IN_A_ROW = 500
 _MOST_PARTS = 20_000
 """Each term of a sum is written twice, so a calculation doubles with each calculation that it refers to."""
 
-MakeMetric = Callable[[str, Coordinates], exp.Expression]
+MakeMetric = Callable[[str, Coordinates], exp.Expr]
 """Puts a base metric in, at the coordinates of the row or at others."""
 
 
@@ -93,11 +93,11 @@ class CalculatedMetrics:
 
     def __init__(self, model: SemanticModel) -> None:
         self._model = model
-        self._parsed: dict[str, tuple[exp.Expression, tuple[MeasureAt, ...]]] = {}
+        self._parsed: dict[str, tuple[exp.Expr, tuple[MeasureAt, ...]]] = {}
         names = (*model.metrics, *model.calculations)
         self._by_folded: Mapping[str, str] = {name.casefold(): name for name in reversed(names)}
 
-    def expand(self, name: str, metric: MakeMetric) -> exp.Expression:
+    def expand(self, name: str, metric: MakeMetric) -> exp.Expr:
         """The calculation with every base metric put in by ``metric``.
 
         Raises:
@@ -106,7 +106,7 @@ class CalculatedMetrics:
         """
         return self._expand(name, metric, (), _Room())
 
-    def _expand(self, name: str, metric: MakeMetric, above: tuple[str, ...], room: _Room) -> exp.Expression:
+    def _expand(self, name: str, metric: MakeMetric, above: tuple[str, ...], room: _Room) -> exp.Expr:
         calculation = self._model.calculations[name]
         if name in above:
             raise UnsupportedQueryError(name, "the calculated metric refers to itself", "Correct the model.")
@@ -117,7 +117,7 @@ class CalculatedMetrics:
         if room.remaining < 0:
             raise _refusal(calculation, f"has more than {_MOST_PARTS:,} parts with all that it stands on written out")
 
-        def value_of(node: exp.Expression) -> exp.Expression:
+        def value_of(node: exp.Expr) -> exp.Expr:
             if not isinstance(node, exp.Column):
                 return node
             measured = measures[int(node.name)]
@@ -135,7 +135,7 @@ class CalculatedMetrics:
 
         return parsed.copy().transform(value_of, copy=False)
 
-    def parse(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+    def parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
         """The calculation as SQL over numbered columns, and what these stand for.
 
         Raises:
@@ -145,7 +145,7 @@ class CalculatedMetrics:
             self._parsed[calculation.name] = self._parse(calculation)
         return self._parsed[calculation.name]
 
-    def _parse(self, calculation: Calculation) -> tuple[exp.Expression, tuple[MeasureAt, ...]]:
+    def _parse(self, calculation: Calculation) -> tuple[exp.Expr, tuple[MeasureAt, ...]]:
         if nesting_of(calculation.expression) > _MOST_LEVELS:
             raise _refusal(calculation, f"its MDX is nested more than {_MOST_LEVELS} levels deep")
         measures: list[MeasureAt] = []
@@ -172,9 +172,7 @@ class CalculatedMetrics:
         metric = self._model.metrics.get(measured.measure)
         return metric is not None and metric.calculation_method not in {"minimum", "maximum"}
 
-    def _put_bare_names(
-        self, parsed: exp.Expression, calculation: Calculation, put: Callable[[MeasureAt], str]
-    ) -> None:
+    def _put_bare_names(self, parsed: exp.Expr, calculation: Calculation, put: Callable[[MeasureAt], str]) -> None:
         """A name without brackets is a measure's. Quoted names are the measures that were put in already."""
         for column in list(parsed.find_all(exp.Column)):
             if len(column.parts) > 1 or not isinstance(column.this, exp.Identifier):
@@ -205,7 +203,7 @@ def find_untranslatable(model: SemanticModel, names: SurfaceNames) -> Iterator[t
     """
     calculations, base = CalculatedMetrics(model), BaseMetrics(model)
 
-    def check_metric(metric: str, coordinates: Coordinates) -> exp.Expression:
+    def check_metric(metric: str, coordinates: Coordinates) -> exp.Expr:
         resolve(metric, coordinates, names)
         return exp.Null()
 
@@ -220,15 +218,15 @@ def find_untranslatable(model: SemanticModel, names: SurfaceNames) -> Iterator[t
 
 
 def _translate(
-    parsed: exp.Expression,
+    parsed: exp.Expr,
     calculation: Calculation,
     measures: Sequence[MeasureAt],
     is_measured: Callable[[MeasureAt], bool],
-) -> exp.Expression:
+) -> exp.Expr:
     def is_number(column: exp.Column) -> bool:
         return is_measured(measures[int(column.name)])
 
-    def node_of(node: exp.Expression) -> exp.Expression:
+    def node_of(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and node.name.casefold() == "isempty" and len(node.expressions) == 1:
             return exp.Paren(this=exp.Is(this=exp.Paren(this=node.expressions[0]), expression=exp.Null()))
         if isinstance(node, exp.Div):
@@ -245,7 +243,7 @@ def _translate(
     return _rebuild_bottom_up(parsed, _with_empty_as_zero)
 
 
-def _with_empty_as_zero(node: exp.Expression) -> exp.Expression:
+def _with_empty_as_zero(node: exp.Expr) -> exp.Expr:
     """A whole chain of sums and differences, at its top: NULL only where all terms are NULL."""
     if not isinstance(node, (exp.Add, exp.Sub)) or isinstance(node.parent, (exp.Add, exp.Sub)):
         return node
@@ -260,7 +258,7 @@ def _with_empty_as_zero(node: exp.Expression) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=there, true=_put_zeros(node, terms).copy())])
 
 
-def _put_zeros(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Expression:
+def _put_zeros(node: exp.Expr, terms: Sequence[exp.Expr]) -> exp.Expr:
     """The chain with 0 for terms that are empty."""
     for term in terms:
         if not isinstance(term, exp.Literal):
@@ -268,7 +266,7 @@ def _put_zeros(node: exp.Expression, terms: Sequence[exp.Expression]) -> exp.Exp
     return node
 
 
-def _terms_of(node: exp.Expression) -> Iterator[exp.Expression]:
+def _terms_of(node: exp.Expr) -> Iterator[exp.Expr]:
     for side in (node.args["this"], node.args["expression"]):
         if isinstance(side, (exp.Add, exp.Sub)):
             yield from _terms_of(side)
@@ -276,7 +274,7 @@ def _terms_of(node: exp.Expression) -> Iterator[exp.Expression]:
             yield side
 
 
-def _levels_of(root: exp.Expression) -> int:
+def _levels_of(root: exp.Expr) -> int:
     """How deep an expression is, counted without recursion."""
     deepest, pending = 0, [(root, 1)]
     while pending:
@@ -286,7 +284,7 @@ def _levels_of(root: exp.Expression) -> int:
     return deepest
 
 
-def _rebuild_bottom_up(root: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+def _rebuild_bottom_up(root: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """Change every node, the inner ones first."""
     for node in reversed(list(root.walk())):
         replacement = change(node)

@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.model.semantic_model import Metric
 AS_DEFINED = ""
 """Stands among calculation methods for the metric's own."""
 
-_OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expression], ...]] = {
+_OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expr], ...]] = {
     "sum": (exp.Sum,),
     "count non-null": (exp.Count, exp.Sum),
     "minimum": (exp.Min,),
@@ -39,7 +39,7 @@ _OWN_FUNCTIONS: Mapping[str, tuple[type[exp.Expression], ...]] = {
 _DEFAULTS = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.AnyValue)
 """Functions that BI tools put around every metric."""
 
-_OF_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
+_OF_VALUES: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Min, "minimum"),
     (exp.Max, "maximum"),
     (exp.Count, "count non-null"),
@@ -51,7 +51,7 @@ _OF_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
     (exp.VariancePop, "var_pop"),
     (exp.ApproxDistinct, "estimated count distinct"),
 )
-_DISTINCT_VALUES: tuple[tuple[type[exp.Expression], str], ...] = (
+_DISTINCT_VALUES: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Count, "count distinct"),
     (exp.Sum, "sum distinct"),
     (exp.Min, "minimum"),
@@ -61,7 +61,7 @@ _OF_ORDERED_VALUES = frozenset({"minimum", "maximum", "count non-null", "count d
 """Methods that have a meaning for values of any type."""
 
 
-def method_of(function: exp.Expression, metric: Metric, *, is_distinct: bool) -> str | None:
+def method_of(function: exp.Expr, metric: Metric, *, is_distinct: bool) -> str | None:
     """By which calculation method a function measures a metric's column.
 
     Returns:
@@ -80,7 +80,7 @@ def method_of(function: exp.Expression, metric: Metric, *, is_distinct: bool) ->
     return AS_DEFINED if isinstance(function, _DEFAULTS) and not is_distinct else None
 
 
-def keeps_calculation(function: exp.Expression, *, is_distinct: bool) -> bool:
+def keeps_calculation(function: exp.Expr, *, is_distinct: bool) -> bool:
     """Whether a function around a calculated metric means the metric as it is."""
     return isinstance(function, _DEFAULTS) and not is_distinct
 
@@ -89,11 +89,11 @@ def keeps_calculation(function: exp.Expression, *, is_distinct: bool) -> bool:
 class Branch:
     """A value and the condition under which it is taken; None: always. Conditions of two branches never both hold."""
 
-    condition: exp.Expression | None
-    value: exp.Expression
+    condition: exp.Expr | None
+    value: exp.Expr
 
 
-def branches_of(value: exp.Expression) -> Iterator[Branch]:
+def branches_of(value: exp.Expr) -> Iterator[Branch]:
     """The branches of nested CASE, IIF and DECODE, and of COALESCE(…, 0) around them; one of anything else."""
     plain = _distribute(value.unnest())
     case = _as_case(plain)
@@ -110,18 +110,18 @@ def branches_of(value: exp.Expression) -> Iterator[Branch]:
             yield Branch(condition, inner.value)
 
 
-def is_conditional(value: exp.Expression) -> bool:
+def is_conditional(value: exp.Expr) -> bool:
     """Whether a value is chosen by conditions."""
     return _as_case(value.unnest()) is not None
 
 
-def is_composed(value: exp.Expression) -> bool:
+def is_composed(value: exp.Expr) -> bool:
     """Whether a value may be made of metrics, conditions and numbers."""
     composed = isinstance(value, (exp.Coalesce, exp.Mul, exp.Neg))
     return composed or is_conditional(value) or number_of(value) is not None
 
 
-def split_factor(value: exp.Expression) -> tuple[exp.Expression, exp.Expression | None]:
+def split_factor(value: exp.Expr) -> tuple[exp.Expr, exp.Expr | None]:
     """A value, and the plain number that it is multiplied by; None: by none."""
     plain = value.unnest()
     if isinstance(plain, exp.Neg) and number_of(plain) is None:
@@ -134,20 +134,20 @@ def split_factor(value: exp.Expression) -> tuple[exp.Expression, exp.Expression 
     return plain, None
 
 
-def number_of(value: exp.Expression) -> exp.Expression | None:
+def number_of(value: exp.Expr) -> exp.Expr | None:
     """A plain number; None when the value is none."""
     plain = value.unnest()
     inner = plain.this.unnest() if isinstance(plain, (exp.Neg, exp.Cast)) else plain
     return plain if isinstance(inner, exp.Literal) and not inner.is_string else None
 
 
-def is_zero(number: exp.Expression) -> bool:
+def is_zero(number: exp.Expr) -> bool:
     """Whether a plain number is 0."""
     inner = number.this.unnest() if isinstance(number, (exp.Neg, exp.Cast)) else number
     return float(inner.name) == 0
 
 
-def _distribute(plain: exp.Expression) -> exp.Expression:
+def _distribute(plain: exp.Expr) -> exp.Expr:
     """A product with a CASE as a CASE of products."""
     if not isinstance(plain, exp.Mul):
         return plain
@@ -163,13 +163,13 @@ def _distribute(plain: exp.Expression) -> exp.Expression:
     return plain
 
 
-def _product(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+def _product(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     if isinstance(left.unnest(), exp.Null):
         return exp.Null()
     return exp.Mul(this=_parenthesize(left), expression=_parenthesize(right))
 
 
-def _as_case(plain: exp.Expression) -> exp.Case | None:
+def _as_case(plain: exp.Expr) -> exp.Case | None:
     """A searched CASE that says the same."""
     if isinstance(plain, exp.If):
         return exp.Case(ifs=[exp.If(this=plain.this, true=plain.args["true"])], default=plain.args.get("false"))
@@ -189,7 +189,7 @@ def _as_case(plain: exp.Expression) -> exp.Case | None:
     return exp.Case(ifs=ifs, default=plain.args.get("default"))
 
 
-def _case_of_decode(arguments: list[exp.Expression]) -> exp.Case:
+def _case_of_decode(arguments: list[exp.Expr]) -> exp.Case:
     """DECODE compares NULL as a value."""
     operand, *rest = arguments
     default = rest.pop() if len(rest) % 2 else None
@@ -200,7 +200,7 @@ def _case_of_decode(arguments: list[exp.Expression]) -> exp.Case:
     return exp.Case(ifs=ifs, default=default)
 
 
-def _is_branch(tests: list[exp.Expression], number: int) -> exp.Expression:
+def _is_branch(tests: list[exp.Expr], number: int) -> exp.Expr:
     """True where a branch is taken, the one after the last test being ELSE; a test that is NULL is not met."""
     if number == 1:
         return tests[0].copy()
@@ -209,10 +209,10 @@ def _is_branch(tests: list[exp.Expression], number: int) -> exp.Expression:
     return exp.EQ(this=chosen, expression=exp.Literal.number(number if number <= len(tests) else 0))
 
 
-def _both(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+def _both(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     return exp.And(this=_parenthesize(left), expression=_parenthesize(right))
 
 
-def _parenthesize(node: exp.Expression) -> exp.Expression:
+def _parenthesize(node: exp.Expr) -> exp.Expr:
     own = node.copy()
     return exp.Paren(this=own) if isinstance(own, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else own

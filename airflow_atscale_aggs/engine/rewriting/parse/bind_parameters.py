@@ -143,7 +143,7 @@ def _literal(value: object, place: _Place, dialect: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def _expression(value: object, place: _Place) -> exp.Expression:
+def _expression(value: object, place: _Place) -> exp.Expr:
     if isinstance(value, (list, tuple, set, frozenset)):
         return exp.Array(expressions=[_expression(item, place) for item in value])
     if isinstance(value, UUID):

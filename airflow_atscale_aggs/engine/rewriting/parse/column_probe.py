@@ -66,12 +66,12 @@ def without_rows(columns: Iterable[tuple[str, exp.Query]]) -> exp.Select:
     return select.limit(0, copy=False)
 
 
-def _conjuncts(condition: exp.Expression) -> Iterable[exp.Expression]:
+def _conjuncts(condition: exp.Expr) -> Iterable[exp.Expr]:
     plain = condition.unnest()
     return plain.flatten() if isinstance(plain, exp.And) else (plain,)
 
 
-def _is_false(condition: exp.Expression) -> bool:
+def _is_false(condition: exp.Expr) -> bool:
     plain = condition.unnest()
     if isinstance(plain, exp.EQ):
         sides = (plain.this, plain.expression)

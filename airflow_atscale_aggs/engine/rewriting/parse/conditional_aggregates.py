@@ -35,23 +35,21 @@ _REMEDY = "Write one aggregate for each condition, and calculate with them."
 class Expressions(Protocol):
     """What conditions and values are converted by; see `FlatExpressions`."""
 
-    def meaning_of(self, value: exp.Expression, clause: exp.Expression) -> Meaning | None:
+    def meaning_of(self, value: exp.Expr, clause: exp.Expr) -> Meaning | None:
         """What a column means."""
 
-    def row_condition(self, condition: exp.Expression, clause: exp.Expression) -> exp.Expression:
+    def row_condition(self, condition: exp.Expr, clause: exp.Expr) -> exp.Expr:
         """A condition over A."""
 
     def measure(
-        self, function: exp.Expression, meaning: Metric | Calculation, *, is_distinct: bool, only: exp.Expression | None
-    ) -> exp.Expression:
+        self, function: exp.Expr, meaning: Metric | Calculation, *, is_distinct: bool, only: exp.Expr | None
+    ) -> exp.Expr:
         """A metric in a function."""
 
-    def metric(
-        self, name: str, *, method: str = AS_DEFINED, only: exp.Expression | None = None, fact: str = ""
-    ) -> exp.Expression:
+    def metric(self, name: str, *, method: str = AS_DEFINED, only: exp.Expr | None = None, fact: str = "") -> exp.Expr:
         """A metric."""
 
-    def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> None:
+    def refuse(self, clause: exp.Expr, reason: str, remedy: str = "") -> None:
         """Refuse a clause by name."""
 
 
@@ -63,20 +61,20 @@ class _Term:
         factor: what the metric is multiplied by; None: nothing.
     """
 
-    condition: exp.Expression | None
+    condition: exp.Expr | None
     metric: Metric | Calculation | None
-    number: exp.Expression
-    factor: exp.Expression | None = None
+    number: exp.Expr
+    factor: exp.Expr | None = None
 
 
 def read_conditional(
-    function: exp.Expression,
-    value: exp.Expression,
+    function: exp.Expr,
+    value: exp.Expr,
     expressions: Expressions,
-    clause: exp.Expression,
+    clause: exp.Expr,
     *,
-    only: exp.Expression | None,
-) -> exp.Expression | None:
+    only: exp.Expr | None,
+) -> exp.Expr | None:
     """The aggregate over references; None where its branches name no metric, so that it may be one of attributes.
 
     Args:
@@ -99,7 +97,7 @@ def read_conditional(
     return _Aggregate(function, terms, expressions, is_distinct=is_distinct).to_expression()
 
 
-def _branches(value: exp.Expression) -> list[Branch]:
+def _branches(value: exp.Expr) -> list[Branch]:
     """Those of a CASE; COALESCE(x, 0) adds 0 for every row, which a sum does not notice."""
     if not isinstance(value, exp.Coalesce):
         return list(branches_of(value))
@@ -109,9 +107,7 @@ def _branches(value: exp.Expression) -> list[Branch]:
     return [*branches_of(value.this), Branch(None, zeros[0])]
 
 
-def _term(
-    branch: Branch, expressions: Expressions, clause: exp.Expression, only: exp.Expression | None
-) -> _Term | None:
+def _term(branch: Branch, expressions: Expressions, clause: exp.Expr, only: exp.Expr | None) -> _Term | None:
     value, factor = split_factor(branch.value)
     value = value.this.unnest() if isinstance(value, exp.Cast) else value
     number = number_of(branch.value)
@@ -129,7 +125,7 @@ class _Aggregate:
     """Puts the branches of one aggregate together."""
 
     def __init__(
-        self, function: exp.Expression, terms: Sequence[_Term], expressions: Expressions, *, is_distinct: bool
+        self, function: exp.Expr, terms: Sequence[_Term], expressions: Expressions, *, is_distinct: bool
     ) -> None:
         self._function, self._expressions, self._is_distinct = function, expressions, is_distinct
         metrics = [term for term in terms if term.metric is not None]
@@ -137,7 +133,7 @@ class _Aggregate:
         facts = {term.metric.dataset for term in metrics if isinstance(term.metric, Metric)}
         self._fact = facts.pop() if len(facts) == 1 else ""
 
-    def to_expression(self) -> exp.Expression:
+    def to_expression(self) -> exp.Expr:
         """The aggregate over references."""
         self._check_factors()
         if len(self._terms) == 1 and self._terms[0].metric is not None:
@@ -161,7 +157,7 @@ class _Aggregate:
         if scaled_terms and not (isinstance(self._function, exp.Sum) and all(map(self._is_sum, scaled_terms))):
             self._refuse("a metric that is no sum is multiplied by a number inside the function")
 
-    def _sum(self) -> exp.Expression:
+    def _sum(self) -> exp.Expr:
         """NULL where every branch is; zeros need no adding."""
         metrics = [term for term in self._terms if term.metric is not None]
         numbers = [term for term in self._terms if term.metric is None]
@@ -178,16 +174,16 @@ class _Aggregate:
         metric = term.metric
         return isinstance(metric, Metric) and metric.calculation_method in {"sum", "count non-null"}
 
-    def _count(self, term: _Term) -> exp.Expression:
+    def _count(self, term: _Term) -> exp.Expr:
         return self._rows(term) if term.metric is None else self._measure(term)
 
-    def _extreme(self, term: _Term) -> exp.Expression:
+    def _extreme(self, term: _Term) -> exp.Expr:
         if term.metric is not None:
             return self._measure(term)
         there = exp.GT(this=self._rows(term), expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=there, true=term.number.copy())])
 
-    def _farther(self, first: exp.Expression, second: exp.Expression) -> exp.Expression:
+    def _farther(self, first: exp.Expr, second: exp.Expr) -> exp.Expr:
         """The lesser or greater of two that may be NULL."""
         kind = exp.LTE if isinstance(self._function, exp.Min) else exp.GTE
         is_first = exp.Or(
@@ -195,7 +191,7 @@ class _Aggregate:
         )
         return exp.Case(ifs=[exp.If(this=is_first, true=first.copy())], default=second.copy())
 
-    def _average(self) -> exp.Expression:
+    def _average(self) -> exp.Expr:
         """The sum of all branches by the count of all."""
         sums, counts = [], []
         for term in self._terms:
@@ -214,17 +210,17 @@ class _Aggregate:
         number = exp.Nullif(this=_fold(counts, _add), expression=exp.Literal.number(0))
         return exp.Div(this=total, expression=number, typed=False, safe=False)
 
-    def _measure(self, term: _Term) -> exp.Expression:
+    def _measure(self, term: _Term) -> exp.Expr:
         assert term.metric is not None  # noqa: S101 - asked of metrics alone
         measured = self._expressions.measure(
             self._function, term.metric, is_distinct=self._is_distinct, only=term.condition
         )
         return measured if term.factor is None else exp.Mul(this=measured, expression=term.factor.copy())
 
-    def _rows(self, term: _Term) -> exp.Expression:
+    def _rows(self, term: _Term) -> exp.Expr:
         return self._expressions.metric(ROW_COUNT, only=term.condition, fact=self._fact)
 
-    def _times_rows(self, term: _Term) -> exp.Expression:
+    def _times_rows(self, term: _Term) -> exp.Expr:
         """A number for each row; NULL where there is none."""
         rows = exp.Nullif(this=self._rows(term), expression=exp.Literal.number(0))
         return rows if term.number == exp.Literal.number(1) else exp.Mul(this=rows, expression=term.number.copy())
@@ -235,7 +231,7 @@ class _Aggregate:
 
 def _merge_terms(terms: Sequence[_Term]) -> list[_Term]:
     """Merge the branches that measure one metric into one, under either condition."""
-    merged: dict[tuple[Metric | Calculation | None, exp.Expression | None], _Term] = {}
+    merged: dict[tuple[Metric | Calculation | None, exp.Expr | None], _Term] = {}
     for term in terms:
         key = (term.metric, term.factor)
         before = merged.get(key)
@@ -247,7 +243,7 @@ def _merge_terms(terms: Sequence[_Term]) -> list[_Term]:
     return list(merged.values())
 
 
-def _null_skipping_sum(values: Sequence[exp.Expression]) -> exp.Expression:
+def _null_skipping_sum(values: Sequence[exp.Expr]) -> exp.Expr:
     if len(values) == 1:
         return values[0]
     some = exp.Coalesce(this=values[0].copy(), expressions=[value.copy() for value in values[1:]])
@@ -256,7 +252,7 @@ def _null_skipping_sum(values: Sequence[exp.Expression]) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=there, true=_fold(zeros, _add))])
 
 
-def _fold(values: Sequence[exp.Expression], combine: object) -> exp.Expression:
+def _fold(values: Sequence[exp.Expr], combine: object) -> exp.Expr:
     assert callable(combine)  # noqa: S101 - for the type checker
     total = values[0]
     for value in values[1:]:
@@ -264,5 +260,5 @@ def _fold(values: Sequence[exp.Expression], combine: object) -> exp.Expression:
     return total
 
 
-def _add(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+def _add(left: exp.Expr, right: exp.Expr) -> exp.Expr:
     return exp.Add(this=left, expression=right)

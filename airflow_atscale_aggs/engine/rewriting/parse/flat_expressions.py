@@ -67,20 +67,20 @@ _KNOWN = (
 _OF_WINDOWS = (exp.WindowSpec, exp.Order, exp.Ordered, exp.IgnoreNulls, exp.RespectNulls)
 
 
-def _no_alias(_: exp.Column) -> exp.Expression | None:
+def _no_alias(_: exp.Column) -> exp.Expr | None:
     return None
 
 
-_Kinds = type[exp.Expression] | tuple[type[exp.Expression], ...]
+_Kinds = type[exp.Expr] | tuple[type[exp.Expr], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where an expression stands; see `FlatExpressions.convert`."""
 
-    clause: exp.Expression
+    clause: exp.Expr
     windows: bool
-    alias: Callable[[exp.Column], exp.Expression | None]
+    alias: Callable[[exp.Column], exp.Expr | None]
 
 
 @dataclass(slots=True)
@@ -89,11 +89,11 @@ class Used:
 
     attributes: dict[GrainAttribute, int] = field(default_factory=dict)
     metrics: dict[MeasuredMetric, int] = field(default_factory=dict)
-    slices: dict[int, exp.Expression] = field(default_factory=dict)
-    members: list[exp.Expression] = field(default_factory=list)
+    slices: dict[int, exp.Expr] = field(default_factory=dict)
+    members: list[exp.Expr] = field(default_factory=list)
     subqueries: dict[str, exp.Query] = field(default_factory=dict)
     joined: dict[tuple[str, str], int] = field(default_factory=dict)
-    groupings: list[tuple[exp.Expression, ...]] = field(default_factory=list)
+    groupings: list[tuple[exp.Expr, ...]] = field(default_factory=list)
 
 
 class FlatExpressions:
@@ -118,7 +118,7 @@ class FlatExpressions:
         self._windows: Mapping[str, exp.Window] = {}
         self._relations = JoinedRelations(names)
         self.used = Used()
-        self._handlers: tuple[tuple[_Kinds, Callable[[Any, _Place], exp.Expression | None]], ...] = (
+        self._handlers: tuple[tuple[_Kinds, Callable[[Any, _Place], exp.Expr | None]], ...] = (
             (exp.Column, self._convert_column),
             (exp.Window, self._convert_window),
             (exp.Filter, self._convert_filter),
@@ -128,7 +128,7 @@ class FlatExpressions:
             ((exp.EQ, exp.NEQ), self._convert_quantifier),
         )
 
-    def join(self, relations: Sequence[Relation], clause: exp.Expression) -> tuple[ModelJoin, ...]:
+    def join(self, relations: Sequence[Relation], clause: exp.Expr) -> tuple[ModelJoin, ...]:
         """The joins of relations whose columns the expressions may use from now on."""
         if relations and not self._nests:
             self.refuse(clause, "this clause is not part of the SQL surface of a model", WRAP)
@@ -153,12 +153,12 @@ class FlatExpressions:
 
     def convert(
         self,
-        expression: exp.Expression,
-        clause: exp.Expression,
+        expression: exp.Expr,
+        clause: exp.Expr,
         *,
         windows: bool = False,
-        alias: Callable[[exp.Column], exp.Expression | None] = _no_alias,
-    ) -> exp.Expression:
+        alias: Callable[[exp.Column], exp.Expr | None] = _no_alias,
+    ) -> exp.Expr:
         """A copy with columns and aggregates replaced by references.
 
         Args:
@@ -168,7 +168,7 @@ class FlatExpressions:
         """
         place = _Place(clause, windows, alias)
 
-        def replacement_of(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expr) -> exp.Expr | None:
             if is_reference(node):
                 return node.copy()
             for kinds, handle in self._handlers:
@@ -179,7 +179,7 @@ class FlatExpressions:
 
         return rebuild(expression, replacement_of)
 
-    def _check(self, node: exp.Expression) -> None:
+    def _check(self, node: exp.Expr) -> None:
         if isinstance(node, exp.Anonymous):
             self._check_name(node)
         if isinstance(node, _RANDOM):
@@ -187,13 +187,13 @@ class FlatExpressions:
         if isinstance(node, _REFUSED) or not isinstance(node, _KNOWN):
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
 
-    def _check_name(self, function: exp.Expression) -> None:
+    def _check_name(self, function: exp.Expr) -> None:
         if self._dialect != SURFACE_DIALECT or not is_known_name(function.name):
             near = near_names(function.name.casefold(), known_names())
             remedy = f"Did you mean {' or '.join(f'`{name.upper()}`' for name in near)}?" if near else ""
             self.refuse(function, "this function is not known, so it cannot be said in another dialect", remedy)
 
-    def _convert_column(self, column: exp.Column, place: _Place) -> exp.Expression:
+    def _convert_column(self, column: exp.Column, place: _Place) -> exp.Expr:
         aliased = place.alias(column)
         if aliased is not None:
             return exp.Paren(this=aliased.copy())
@@ -207,7 +207,7 @@ class FlatExpressions:
             return self.calculation(meaning)
         return self._attribute(meaning)
 
-    def _meaning(self, column: exp.Column, clause: exp.Expression) -> Meaning:
+    def _meaning(self, column: exp.Column, clause: exp.Expr) -> Meaning:
         if column.table and column.table.casefold() not in self._qualifiers:
             reason = (
                 f"`{column.table}` is not the model of this SELECT, and what depends on a row around it is not answered"
@@ -215,23 +215,23 @@ class FlatExpressions:
             self.refuse(column, reason, "Name columns without a table, and write subqueries that stand by themselves.")
         return self._names.find(column.name, lambda: self.text(clause))
 
-    def meaning_of(self, value: exp.Expression, clause: exp.Expression) -> Meaning | None:
+    def meaning_of(self, value: exp.Expr, clause: exp.Expr) -> Meaning | None:
         """What a column of the model means; None for anything else."""
         is_own = isinstance(value, exp.Column) and not self.is_joined(value)
         return self._meaning(value, clause) if is_own else None
 
-    def calculation(self, calculation: Calculation, only: exp.Expression | None = None) -> exp.Expression:
+    def calculation(self, calculation: Calculation, only: exp.Expr | None = None) -> exp.Expr:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""
         assert self._calculations is not None  # noqa: S101 - plain names mean no calculation
         if only is None:
             return _mark_calculation(self._calculations.expand(calculation.name, self.metric))
 
-        def metric_where(name: str, coordinates: Coordinates) -> exp.Expression:
+        def metric_where(name: str, coordinates: Coordinates) -> exp.Expr:
             return self.metric(name, coordinates, only=only)
 
         return _mark_calculation(self._calculations.expand(calculation.name, metric_where))
 
-    def _attribute(self, attribute: GrainAttribute) -> exp.Expression:
+    def _attribute(self, attribute: GrainAttribute) -> exp.Expr:
         return ref(Ref.ATTRIBUTE, self.used.attributes.setdefault(attribute, len(self.used.attributes)))
 
     def metric(
@@ -240,9 +240,9 @@ class FlatExpressions:
         coordinates: Coordinates = (),
         *,
         method: str = AS_DEFINED,
-        only: exp.Expression | None = None,
+        only: exp.Expr | None = None,
         fact: str = "",
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         """A metric of the rows that meet a condition; at other members than those of the row when coordinates say so.
 
         Args:
@@ -266,14 +266,14 @@ class FlatExpressions:
             self._attribute(frame.form.level)
         return ref(Ref.METRIC, place)
 
-    def _convert_filter(self, node: exp.Filter, place: _Place) -> exp.Expression:
+    def _convert_filter(self, node: exp.Filter, place: _Place) -> exp.Expr:
         """``SUM(x) FILTER (WHERE c)``."""
         function = node.this
         if not isinstance(function, exp.AggFunc):
             self.refuse(node, "FILTER belongs to an aggregate function")
         return self.aggregate(function, place.clause, only=self.row_condition(node.expression.this, node))
 
-    def row_condition(self, condition: exp.Expression, clause: exp.Expression) -> exp.Expression:
+    def row_condition(self, condition: exp.Expr, clause: exp.Expr) -> exp.Expr:
         """A condition inside an aggregate, over A."""
         converted = self.convert(condition, clause)
         if any(True for kind in (Ref.METRIC, Ref.MEMBERS) for _ in references(converted, kind)):
@@ -281,9 +281,7 @@ class FlatExpressions:
             self.refuse(clause, "an aggregate's condition is on an aggregated value", remedy)
         return converted
 
-    def aggregate(
-        self, function: exp.Expression, clause: exp.Expression, *, only: exp.Expression | None = None
-    ) -> exp.Expression:
+    def aggregate(self, function: exp.Expr, clause: exp.Expr, *, only: exp.Expr | None = None) -> exp.Expr:
         """COUNT(*), a metric in a function, or MIN, MAX, COUNT(DISTINCT) of attributes.
 
         Args:
@@ -313,8 +311,8 @@ class FlatExpressions:
         return self._members(function, inner, clause, only=only)
 
     def measure(
-        self, function: exp.Expression, meaning: Metric | Calculation, *, is_distinct: bool, only: exp.Expression | None
-    ) -> exp.Expression:
+        self, function: exp.Expr, meaning: Metric | Calculation, *, is_distinct: bool, only: exp.Expr | None
+    ) -> exp.Expr:
         """A metric in a function."""
         if isinstance(meaning, Calculation):
             if not keeps_calculation(function, is_distinct=is_distinct):
@@ -329,9 +327,7 @@ class FlatExpressions:
             self.refuse(function, reason, "Write the metric without a function.")
         return self.metric(meaning.name, method=method, only=only)
 
-    def _members(
-        self, function: exp.Expression, inner: exp.Expression, clause: exp.Expression, *, only: exp.Expression | None
-    ) -> exp.Expression:
+    def _members(self, function: exp.Expr, inner: exp.Expr, clause: exp.Expr, *, only: exp.Expr | None) -> exp.Expr:
         """MIN, MAX or a count of attributes; any value is the least one as well."""
         function = exp.Min(this=function.this) if isinstance(function, exp.AnyValue) else function
         is_distinct = isinstance(function.this, exp.Distinct)
@@ -351,7 +347,7 @@ class FlatExpressions:
             members.append(aggregate)
         return ref(Ref.MEMBERS, members.index(aggregate))
 
-    def _convert_window(self, window: exp.Window, place: _Place) -> exp.Expression:
+    def _convert_window(self, window: exp.Window, place: _Place) -> exp.Expr:
         """A window function over the rows of the answer: its arguments are what the answer has."""
         if not place.windows:
             self.refuse(window, "a window function stands in SELECT and ORDER BY only", WRAP)
@@ -359,7 +355,7 @@ class FlatExpressions:
         if window.alias and (definition is None or window.args.get("order") or window.args.get("partition_by")):
             self.refuse(window, "it extends a named window, or one that is not there", "Write the window out.")
 
-        def replacement_of(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expr) -> exp.Expr | None:
             if isinstance(node, _OF_WINDOWS):
                 return _rebuild_below(node, replacement_of)
             if isinstance(node, exp.Where):
@@ -370,9 +366,7 @@ class FlatExpressions:
         arguments = {name: _each(value, replacement_of) for name, value in own.items() if name != "this"}
         return exp.Window(**{**arguments, "this": self._window_function(window.this, replacement_of)})
 
-    def _window_function(
-        self, function: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]
-    ) -> exp.Expression:
+    def _window_function(self, function: exp.Expr, replacement_of: Callable[[exp.Expr], exp.Expr | None]) -> exp.Expr:
         """The function before OVER, which is none of the model's aggregates."""
         if isinstance(function, exp.Anonymous):
             self._check_name(function)
@@ -383,7 +377,7 @@ class FlatExpressions:
             return function.copy()
         return _rebuild_below(function, replacement_of)
 
-    def _convert_grouping(self, node: exp.Expression, place: _Place) -> exp.Expression:
+    def _convert_grouping(self, node: exp.Expr, place: _Place) -> exp.Expr:
         """GROUPING(a, b): which of the keys a row is not grouped by."""
         arguments = tuple(self.convert(argument, place.clause) for argument in node.expressions)
         groupings = self.used.groupings
@@ -391,10 +385,10 @@ class FlatExpressions:
             groupings.append(arguments)
         return ref(Ref.GROUPING, groupings.index(arguments))
 
-    def _convert_quantifier(self, node: exp.Expression, place: _Place) -> exp.Expression | None:
+    def _convert_quantifier(self, node: exp.Expr, place: _Place) -> exp.Expr | None:
         """``x = ANY (…)`` is IN, ``x <> ALL (…)`` is NOT IN."""
 
-        def convert_part(part: exp.Expression) -> exp.Expression:
+        def convert_part(part: exp.Expr) -> exp.Expr:
             return self.convert(part, place.clause, windows=place.windows, alias=place.alias)
 
         kind = exp.Any if isinstance(node, exp.EQ) else exp.All
@@ -405,7 +399,7 @@ class FlatExpressions:
             return None
         inner, value = _plain_array((side.expressions[0] if is_list else side.this).unnest()), convert_part(node.this)
         if isinstance(inner, exp.Array):
-            condition: exp.Expression = exp.In(
+            condition: exp.Expr = exp.In(
                 this=value, expressions=[convert_part(element) for element in inner.expressions]
             )
             if not inner.expressions:
@@ -416,7 +410,7 @@ class FlatExpressions:
             self.refuse(node, "ANY and ALL are answered for a subquery or ARRAY[…]", "Write IN or NOT IN.")
         return condition if isinstance(node, exp.EQ) else exp.Not(this=condition)
 
-    def _convert_subquery(self, node: exp.Expression, place: _Place) -> exp.Expression:
+    def _convert_subquery(self, node: exp.Expr, place: _Place) -> exp.Expr:
         """A query in an expression, whose rows do not depend on those around it; or the list of ANY and ALL."""
         query = node.unnest()
         if isinstance(node, exp.Any | exp.All) and isinstance(node.this.unnest(), exp.Array):
@@ -428,7 +422,7 @@ class FlatExpressions:
             self.refuse(node, "this is not part of the SQL surface of a model", WRAP)
         return rows_of(self._named_subquery(query, node), query)
 
-    def _named_subquery(self, query: exp.Query, node: exp.Expression) -> str:
+    def _named_subquery(self, query: exp.Query, node: exp.Expr) -> str:
         """The name under which a query's rows stand before the SELECT."""
         column = outer_column(query, self._names.has)
         if column is not None:
@@ -439,20 +433,20 @@ class FlatExpressions:
         subqueries[name] = query
         return name
 
-    def text(self, clause: exp.Expression) -> str:
+    def text(self, clause: exp.Expr) -> str:
         """For messages."""
         return render_for_people(clause, self._dialect)
 
-    def refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
+    def refuse(self, clause: exp.Expr, reason: str, remedy: str = "") -> NoReturn:
         """Refuse a clause by name."""
         raise UnsupportedQueryError(self.text(clause).strip(), reason, remedy)
 
 
-def _mark_calculation(value: exp.Expression) -> exp.Expression:
+def _mark_calculation(value: exp.Expr) -> exp.Expr:
     return exp.Paren(**{"this": value, CALCULATED: True})
 
 
-def is_key(expression: exp.Expression) -> bool:
+def is_key(expression: exp.Expr) -> bool:
     """Attributes without any aggregate; constants are no keys."""
     kinds = {node.name[0] for node in expression.find_all(exp.Placeholder)}
     return bool(kinds) and kinds <= _OF_ROWS and expression.find(exp.Window) is None
@@ -461,7 +455,7 @@ def is_key(expression: exp.Expression) -> bool:
 _OF_ROWS = {Ref.ATTRIBUTE.value, Ref.JOINED.value}
 
 
-def _plain_array(node: exp.Expression) -> exp.Expression:
+def _plain_array(node: exp.Expr) -> exp.Expr:
     """``ARRAY[a, b]::text[]`` is a list of texts."""
     inner = node.this.unnest() if isinstance(node, exp.Cast) and len(node.to.expressions) == 1 else None
     if not isinstance(node, exp.Cast) or not isinstance(inner, exp.Array):
@@ -470,20 +464,18 @@ def _plain_array(node: exp.Expression) -> exp.Expression:
     return exp.Array(expressions=[exp.Cast(this=element.copy(), to=kind.copy()) for element in inner.expressions])
 
 
-def _is_measured(value: exp.Expression) -> bool:
+def _is_measured(value: exp.Expr) -> bool:
     plain = value.unnest()
     return isinstance(plain, exp.Column) or is_conditional(plain)
 
 
-def _each(value: object, replacement_of: Callable[[exp.Expression], exp.Expression | None]) -> object:
-    if isinstance(value, exp.Expression):
+def _each(value: object, replacement_of: Callable[[exp.Expr], exp.Expr | None]) -> object:
+    if isinstance(value, exp.Expr):
         return rebuild(value, replacement_of)
     if isinstance(value, list):
         return [_each(item, replacement_of) for item in value]
     return value
 
 
-def _rebuild_below(
-    node: exp.Expression, replacement_of: Callable[[exp.Expression], exp.Expression | None]
-) -> exp.Expression:
+def _rebuild_below(node: exp.Expr, replacement_of: Callable[[exp.Expr], exp.Expr | None]) -> exp.Expr:
     return node.__class__(**{name: _each(value, replacement_of) for name, value in node.args.items()})

@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
 MODEL = "model"
 """Key of a table's notes: the number of the model that it is."""
 
-IsKept = Callable[[int, str, exp.Expression], bool | None]
+IsKept = Callable[[int, str, exp.Expr], bool | None]
 """Given the number of a model, a column's name and the function around it: whether the metric stays as it is
 defined; None when the column is no metric."""
 
@@ -39,11 +39,11 @@ class _View:
     """
 
     table: exp.Table
-    shown: dict[str, exp.Expression] = field(default_factory=dict)
+    shown: dict[str, exp.Expr] = field(default_factory=dict)
     has_star: bool = False
-    where: exp.Expression | None = None
+    where: exp.Expr | None = None
 
-    def column(self, name: str) -> exp.Expression | None:
+    def column(self, name: str) -> exp.Expr | None:
         """What a name of the view stands for, over columns without a table; None when it has none such."""
         expression = self.shown.get(name)
         if expression is None and self.has_star:
@@ -77,7 +77,7 @@ def _inline(root: exp.Query) -> None:
             ctes.pop()
 
 
-def _is_view(query: exp.Expression) -> bool:
+def _is_view(query: exp.Expr) -> bool:
     """Whether a query shows columns of a model, or of a view on it, and does no more."""
     while isinstance(query, exp.Select):
         source = query.args.get("from_")
@@ -89,7 +89,7 @@ def _is_view(query: exp.Expression) -> bool:
     return False
 
 
-def shows_all(query: exp.Expression) -> bool:
+def shows_all(query: exp.Expr) -> bool:
     """Whether a query is ``SELECT * FROM model``, perhaps with a condition."""
     view = _view_of(query)
     return view is not None and view.has_star
@@ -103,7 +103,7 @@ def _only_shows(select: exp.Select) -> bool:
     return not any(part.find(*strange) for part in parts if part is not None)
 
 
-def _view_of(query: exp.Expression) -> _View | None:
+def _view_of(query: exp.Expr) -> _View | None:
     """A SELECT on a model as a view; None when it does more, or its columns have no names."""
     if not isinstance(query, exp.Select) or not _only_shows(query):
         return None
@@ -127,7 +127,7 @@ def _view_of(query: exp.Expression) -> _View | None:
     return view
 
 
-def _without_table(expression: exp.Expression) -> exp.Expression:
+def _without_table(expression: exp.Expr) -> exp.Expr:
     bare = expression.copy()
     for column in [bare] if isinstance(bare, exp.Column) else list(bare.find_all(exp.Column)):
         for part in ("table", "db", "catalog"):
@@ -231,7 +231,7 @@ def _replace(column: exp.Column, view: _View, name: str) -> None:
     column.replace(exp.Paren(this=qualified) if isinstance(qualified, (exp.Binary, exp.Unary)) else qualified)
 
 
-def _qualify(expression: exp.Expression, name: str) -> exp.Expression:
+def _qualify(expression: exp.Expr, name: str) -> exp.Expr:
     qualified = expression.copy()
     for column in [qualified] if isinstance(qualified, exp.Column) else list(qualified.find_all(exp.Column)):
         column.set("table", exp.Identifier(this=name, quoted=True))

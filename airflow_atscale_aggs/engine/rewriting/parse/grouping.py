@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 
 MOST_SETS = 64
 
-_Set = tuple[exp.Expression, ...]
+_Set = tuple[exp.Expr, ...]
 
 
 def grouping_sets(group: exp.Group, dialect: str) -> tuple[list[_Set], bool]:
@@ -30,7 +30,7 @@ def grouping_sets(group: exp.Group, dialect: str) -> tuple[list[_Set], bool]:
     if any(value for name, value in group.args.items() if name not in {"expressions", "all", "rollup", "cube"}):
         text = group.sql(dialect=dialect).strip()
         raise UnsupportedQueryError(text, "this way of grouping is not known", "Use ROLLUP, CUBE or GROUPING SETS.")
-    plain: list[exp.Expression] = []
+    plain: list[exp.Expr] = []
     factors: list[list[_Set]] = []
     for item in group.expressions:
         sets = _sets_of(item)
@@ -55,7 +55,7 @@ def grouping_sets(group: exp.Group, dialect: str) -> tuple[list[_Set], bool]:
     return together, bool(factors)
 
 
-def _sets_of(item: exp.Expression) -> list[_Set] | None:
+def _sets_of(item: exp.Expr) -> list[_Set] | None:
     """The sets of ROLLUP, CUBE and GROUPING SETS; None for plain items."""
     if isinstance(item, (exp.Rollup, exp.Cube)):
         return _levels(item.__class__, [tuple(_parts_of(element)) for element in item.expressions])
@@ -68,7 +68,7 @@ def _sets_of(item: exp.Expression) -> list[_Set] | None:
     return None
 
 
-def _levels(kind: type[exp.Expression], items: list[_Set]) -> list[_Set]:
+def _levels(kind: type[exp.Expr], items: list[_Set]) -> list[_Set]:
     """All beginnings of the items, longest first, or all selections of them."""
     if kind is exp.Rollup:
         return [tuple(itertools.chain(*items[:length])) for length in range(len(items), -1, -1)]
@@ -79,5 +79,5 @@ def _levels(kind: type[exp.Expression], items: list[_Set]) -> list[_Set]:
     ]
 
 
-def _parts_of(item: exp.Expression) -> Iterable[exp.Expression]:
+def _parts_of(item: exp.Expr) -> Iterable[exp.Expr]:
     return item.expressions if isinstance(item, exp.Tuple) else [item]

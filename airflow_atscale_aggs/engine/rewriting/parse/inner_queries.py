@@ -48,7 +48,7 @@ def _may_be_own(column: exp.Column, query: exp.Query) -> bool:
     return False
 
 
-def _names_of(relation: exp.Expression) -> Collection[str] | None:
+def _names_of(relation: exp.Expr) -> Collection[str] | None:
     """Names of a relation's columns; None where they are not known."""
     alias = relation.args.get("alias")
     if alias is not None and alias.args.get("columns"):

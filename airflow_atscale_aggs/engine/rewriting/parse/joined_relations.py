@@ -41,7 +41,7 @@ class Relation:
     query: exp.Query
     columns: tuple[str, ...] | None
     is_left: bool
-    on: exp.Expression | None
+    on: exp.Expr | None
     using: tuple[str, ...]
 
 
@@ -62,16 +62,14 @@ class JoinedRelations:
         self._relations[relation.alias.casefold()] = (relation, subquery)
         self._merged.update(relation.using)
 
-    def equal(self, name: str, subquery: str) -> exp.Expression:
+    def equal(self, name: str, subquery: str) -> exp.Expr:
         """What USING says about a column."""
         alias = next(alias for alias, (_, candidate) in self._relations.items() if candidate == subquery)
         own, other = (exp.Identifier(this=name, quoted=True) for _ in range(2))
         table = exp.Identifier(this=alias, quoted=True)
         return exp.EQ(this=exp.Column(this=own), expression=exp.Column(this=other, table=table))
 
-    def find(
-        self, column: exp.Column, refuse: Callable[[exp.Expression, str, str], NoReturn]
-    ) -> tuple[str, str] | None:
+    def find(self, column: exp.Column, refuse: Callable[[exp.Expr, str, str], NoReturn]) -> tuple[str, str] | None:
         """The subquery and the column of it that a column is; None for one of the model.
 
         Args:
@@ -115,7 +113,7 @@ def relations_of(select: exp.Select, dialect: str) -> list[Relation]:
     return relations
 
 
-def put_first(select: exp.Select, table: exp.Expression) -> bool:
+def put_first(select: exp.Select, table: exp.Expr) -> bool:
     """Let a relation that is joined stand first, where that means the same; False where it does not."""
     joins = select.args.get("joins") or []
     join = table.parent
@@ -159,7 +157,7 @@ def _relation(join: exp.Join, dialect: str) -> Relation:
     return Relation(relation.alias_or_name, query, columns, is_left, join.args.get("on"), using)
 
 
-def _rows(relation: exp.Expression, dialect: str) -> tuple[exp.Query, tuple[str, ...] | None]:
+def _rows(relation: exp.Expr, dialect: str) -> tuple[exp.Query, tuple[str, ...] | None]:
     """A relation's rows and their columns' names."""
     alias = relation.args.get("alias")
     renamed = tuple(column.name for column in (alias.args.get("columns") or ())) if alias is not None else ()
@@ -188,5 +186,5 @@ def _names(query: exp.Query) -> tuple[str, ...] | None:
     return tuple(projection.alias_or_name for projection in first.expressions)
 
 
-def _text(node: exp.Expression, dialect: str) -> str:
+def _text(node: exp.Expr, dialect: str) -> str:
     return render_for_people(node, dialect).strip()

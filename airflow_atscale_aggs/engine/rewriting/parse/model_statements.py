@@ -58,7 +58,7 @@ class Statement:
 
     def _normalize(self) -> str:
         plain = self.root.copy()
-        lists: dict[tuple[int, str], exp.Expression] = {}
+        lists: dict[tuple[int, str], exp.Expr] = {}
         for literal in list(plain.find_all(exp.Literal)):
             holder, key = literal.parent, literal.arg_key or ""
             if holder is None or isinstance(holder, (exp.Limit, exp.Offset, exp.Group, exp.Ordered)):
@@ -128,17 +128,15 @@ def parse_with_tables(sql: str, *, dialect: str, keeps_aliases: bool = False) ->
     return root, foreign_tables(root) if has_ctes else tables
 
 
-def _folded_tables(
-    sql: str, root: exp.Expression, dialect: str, *, keeps_aliases: bool
-) -> tuple[list[exp.Table], bool]:
+def _folded_tables(sql: str, root: exp.Expr, dialect: str, *, keeps_aliases: bool) -> tuple[list[exp.Table], bool]:
     """Fold all names; the relations that are named, and whether the statement has CTEs. One walk for all of it."""
     folds = sqlglot_dialect(dialect)
     folds_quoted = folds.normalization_strategy in _IGNORES_CASE
-    tables: list[exp.Expression] = []
-    ctes: list[exp.Expression] = []
-    parens: list[exp.Expression] = []
-    parameters: list[exp.Expression] = []
-    texts: list[exp.Expression] = []
+    tables: list[exp.Expr] = []
+    ctes: list[exp.Expr] = []
+    parens: list[exp.Expr] = []
+    parameters: list[exp.Expr] = []
+    texts: list[exp.Expr] = []
     kinds = {
         exp.Table: tables,
         exp.CTE: ctes,
@@ -273,7 +271,7 @@ def _is_within_subquery(table: exp.Table, root: exp.Query) -> bool:
     return table.parent is None or table.parent.parent is not root or bool(root.args.get("joins"))
 
 
-def _parse(sql: str, dialect: str) -> exp.Expression:
+def _parse(sql: str, dialect: str) -> exp.Expr:
     try:
         # What follows the last semicolon may be a comment.
         statements = [

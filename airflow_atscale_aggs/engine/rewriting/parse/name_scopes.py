@@ -22,11 +22,11 @@ class TableName:
     cte: exp.CTE | None
 
 
-def table_names(root: exp.Expression) -> list[TableName]:
+def table_names(root: exp.Expr) -> list[TableName]:
     """Every relation that a statement names, functions left out, in the order of the text."""
     names: list[TableName] = []
     # Not recursive: generated statements are nested more deeply than Python calls may be.
-    waiting: list[tuple[exp.Expression, Mapping[str, exp.CTE]]] = [(root, {})]
+    waiting: list[tuple[exp.Expr, Mapping[str, exp.CTE]]] = [(root, {})]
     while waiting:
         node, seen = waiting.pop()
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
@@ -40,12 +40,12 @@ def table_names(root: exp.Expression) -> list[TableName]:
     return names
 
 
-def foreign_tables(root: exp.Expression) -> list[exp.Table]:
+def foreign_tables(root: exp.Expr) -> list[exp.Table]:
     """The tables and models that a statement names, its own CTEs left out, in the order of the text."""
     return [name.table for name in table_names(root) if name.cte is None]
 
 
-_Scoped = tuple[exp.Expression, Mapping[str, exp.CTE]]
+_Scoped = tuple[exp.Expr, Mapping[str, exp.CTE]]
 
 
 def _scopes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> list[_Scoped]:
@@ -64,7 +64,5 @@ def _with_ctes(ctes: exp.With, seen: Mapping[str, exp.CTE]) -> Mapping[str, exp.
     return {**seen, **{cte.alias: cte for cte in ctes.expressions}}
 
 
-def _children(
-    node: exp.Expression, seen: Mapping[str, exp.CTE], besides: exp.Expression | None = None
-) -> list[_Scoped]:
+def _children(node: exp.Expr, seen: Mapping[str, exp.CTE], besides: exp.Expr | None = None) -> list[_Scoped]:
     return [(child, seen) for child in node.iter_expressions() if child is not besides]

@@ -29,7 +29,7 @@ _Kinds = Mapping[str, NumberKind]
 
 
 def translate_outer_divisions(
-    root: exp.Expression, written: str, dialect: Dialect, besides: exp.Select | None = None
+    root: exp.Expr, written: str, dialect: Dialect, besides: exp.Select | None = None
 ) -> None:
     """Translate the divisions of a statement so that they keep the meaning of its dialect; the statement is changed.
 
@@ -62,17 +62,17 @@ def translate_outer_divisions(
 class _Columns:
     """What is known of the columns of a statement's relations."""
 
-    def __init__(self, root: exp.Expression, written: str) -> None:
+    def __init__(self, root: exp.Expr, written: str) -> None:
         top = root.root()
         self._ctes = {id(name.table): name.cte for name in table_names(top) if name.cte is not None}
         self._written = written
         self._kinds_by_query: dict[int, _Kinds] = {}
 
-    def kind(self, expression: exp.Expression) -> NumberKind:
+    def kind(self, expression: exp.Expr) -> NumberKind:
         """What an expression is."""
         kinds: list[NumberKind] = []
 
-        def replacement_of(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expr) -> exp.Expr | None:
             if isinstance(node, exp.Column):
                 kinds.append(self._of_column(node))
             elif isinstance(node, exp.Sum):
@@ -94,7 +94,7 @@ class _Columns:
         """What a window function is: an aggregate before OVER is one of the window's rows."""
         kinds: list[NumberKind] = []
 
-        def replacement_of(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expr) -> exp.Expr | None:
             if not isinstance(node, exp.Column):
                 return None
             kinds.append(self._of_column(node))
@@ -114,12 +114,12 @@ class _Columns:
         ]
         return matches[0] if len(matches) == 1 else NumberKind.UNKNOWN
 
-    def _sources(self, select: exp.Expression) -> list[tuple[str, _Kinds]]:
+    def _sources(self, select: exp.Expr) -> list[tuple[str, _Kinds]]:
         source = select.args.get("from_")
         relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
         return [(relation.alias_or_name, self._of_relation(relation)) for relation in relations]
 
-    def _of_relation(self, relation: exp.Expression) -> _Kinds:
+    def _of_relation(self, relation: exp.Expr) -> _Kinds:
         alias = relation.args.get("alias")
         if isinstance(relation, exp.Subquery):
             kinds = self._of_query(relation.this)
@@ -134,7 +134,7 @@ class _Columns:
             return {}
         return _rename(kinds, alias.args.get("columns") if alias is not None else None)
 
-    def _of_query(self, query: exp.Expression) -> _Kinds:
+    def _of_query(self, query: exp.Expr) -> _Kinds:
         while isinstance(query, exp.Subquery):
             query = query.this
         if KINDS in query.meta:
@@ -145,7 +145,7 @@ class _Columns:
             self._kinds_by_query[id(query)] = self._find_kinds(query)
         return self._kinds_by_query[id(query)]
 
-    def _find_kinds(self, query: exp.Expression) -> _Kinds:
+    def _find_kinds(self, query: exp.Expr) -> _Kinds:
         if isinstance(query, exp.SetOperation):
             left, right = self._of_query(query.this), self._of_query(query.expression)
             if len(left) != len(right):
@@ -165,7 +165,7 @@ class _Columns:
         return kinds
 
 
-def _rename(kinds: _Kinds, names: list[exp.Expression] | None) -> _Kinds:
+def _rename(kinds: _Kinds, names: list[exp.Expr] | None) -> _Kinds:
     if not names:
         return kinds
     return dict(zip((name.name for name in names), kinds.values(), strict=False))

@@ -65,7 +65,7 @@ def with_decimal_rounding(query: ModelQuery, dialect: Dialect) -> ModelQuery:
     if dialect.functions is not FunctionStyle.NATIVE:
         return query
 
-    def round_decimals(node: exp.Expression) -> exp.Expression | None:
+    def round_decimals(node: exp.Expr) -> exp.Expr | None:
         is_rounded = isinstance(node, (exp.Round, exp.Trunc)) and node.args.get("decimals") is not None
         if not is_rounded or not any(paren.args.get(CALCULATED) for paren in node.this.find_all(exp.Paren)):
             return None
@@ -114,14 +114,14 @@ class _Meaning:
         )
         return translated, {output.name: value.type for output, value in zip(query.outputs, outputs, strict=True)}
 
-    def _value(self, node: exp.Expression) -> Value:
+    def _value(self, node: exp.Expr) -> Value:
         leaf_type = self._leaf(node)
         if leaf_type is not None:
             # Most selected expressions are references, which stay as they are.
             return Value(node, leaf_type)
         return self._translator.translate(node, self._leaf, self._name_references)
 
-    def _leaf(self, node: exp.Expression) -> SqlType | None:
+    def _leaf(self, node: exp.Expr) -> SqlType | None:
         if isinstance(node, exp.Placeholder):
             reference = reference_of(node)
             return self._of(*reference) if reference is not None else None
@@ -141,7 +141,7 @@ class _Meaning:
             return _outputs(self._subqueries.get(subquery)).get(column, UNKNOWN)
         return INTEGER if kind is Ref.GROUPING else self._type_of(kind, place)
 
-    def _calculated_type(self, node: exp.Expression) -> SqlType:
+    def _calculated_type(self, node: exp.Expr) -> SqlType:
         """Numbers of a calculation are decimals, unless one of its metrics is a floating number."""
         if any(literal.is_string for literal in node.find_all(exp.Literal)):
             return UNKNOWN
@@ -152,10 +152,10 @@ class _Meaning:
         ]
         return next((kind for kind in kinds if kind.kind in FLOATS), FLOATING_NUMERIC)
 
-    def _name_references(self, node: exp.Expression) -> exp.Expression:
+    def _name_references(self, node: exp.Expr) -> exp.Expr:
         """With names in place of references, for people."""
 
-        def name_of(part: exp.Expression) -> exp.Expression | None:
+        def name_of(part: exp.Expr) -> exp.Expr | None:
             reference = reference_of(part) if is_reference(part) else None
             if reference is None or reference[0] is Ref.GROUPING:
                 return None
@@ -182,7 +182,7 @@ def _of_rows(node: exp.Subquery, subqueries: Mapping[str, exp.Query]) -> SqlType
     return columns[0] if len(columns) == 1 else UNKNOWN
 
 
-def _outputs(query: exp.Expression | None) -> Columns:
+def _outputs(query: exp.Expr | None) -> Columns:
     columns = query.meta.get(_OUTPUTS) if query is not None else None
     return columns if isinstance(columns, dict) else {}
 
@@ -207,7 +207,7 @@ class _Around:
     def __init__(self, translator: Translator) -> None:
         self._translator = translator
 
-    def query(self, query: exp.Expression, ctes: _Scope, outer: _Scope) -> Columns:
+    def query(self, query: exp.Expr, ctes: _Scope, outer: _Scope) -> Columns:
         """The types of a query's columns, after its expressions were replaced."""
         if _OUTPUTS in query.meta:
             return _outputs(query)
@@ -263,16 +263,16 @@ class _Around:
         self._clauses(select, scope, outer, ctes, columns)
         return columns
 
-    def _clauses(self, query: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope, shown: Columns) -> None:
+    def _clauses(self, query: exp.Expr, scope: _Scope, outer: _Scope, ctes: _Scope, shown: Columns) -> None:
         for clause in _CLAUSES:
             node = query.args.get(clause)
             for part in node if isinstance(node, list) else [node]:
-                if not isinstance(part, exp.Expression):
+                if not isinstance(part, exp.Expr):
                     continue
                 own = {**scope, "": shown} if clause in {"group", "order"} else scope
                 self._below(part, own, outer, ctes)
 
-    def _below(self, node: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope) -> None:
+    def _below(self, node: exp.Expr, scope: _Scope, outer: _Scope, ctes: _Scope) -> None:
         """Each expression right below a clause, or below its terms."""
         for child in list(node.iter_expressions()):
             if isinstance(
@@ -287,7 +287,7 @@ class _Around:
                 if value.sql is not child:
                     child.replace(value.sql)
 
-    def _relation(self, relation: exp.Expression, ctes: _Scope, outer: _Scope) -> Columns:
+    def _relation(self, relation: exp.Expr, ctes: _Scope, outer: _Scope) -> Columns:
         if isinstance(relation, exp.Subquery):
             return _rename(self.query(relation.this, ctes, outer), relation.args.get("alias"))
         noted = relation.meta.get(COLUMNS) if isinstance(relation, exp.Table) else None
@@ -298,10 +298,10 @@ class _Around:
             return _rename(ctes.get(relation.name, {}), relation.args.get("alias"))
         return {}
 
-    def _value(self, node: exp.Expression, scope: _Scope, outer: _Scope, ctes: _Scope) -> Value:
+    def _value(self, node: exp.Expr, scope: _Scope, outer: _Scope, ctes: _Scope) -> Value:
         around = {**outer, **scope}
 
-        def leaf(part: exp.Expression) -> SqlType | None:
+        def leaf(part: exp.Expr) -> SqlType | None:
             if isinstance(part, exp.Column):
                 return _column_type(part, scope, around)
             if isinstance(part, exp.Subquery | exp.Exists):
@@ -330,9 +330,9 @@ def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:
     return UNKNOWN
 
 
-def _rename(columns: Columns, alias: exp.Expression | None) -> Columns:
+def _rename(columns: Columns, alias: exp.Expr | None) -> Columns:
     """With the names that an alias gives to columns: ``t (a, b)``."""
-    names: Sequence[exp.Expression] = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
+    names: Sequence[exp.Expr] = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
     if not names:
         return columns
     kinds = list(columns.values())

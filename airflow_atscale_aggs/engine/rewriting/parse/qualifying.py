@@ -64,10 +64,10 @@ def _name_columns(select: exp.Select) -> list[str]:
     return names
 
 
-def _resolve_aliases(expression: exp.Expression, shown: dict[str, exp.Expression]) -> exp.Expression:
+def _resolve_aliases(expression: exp.Expr, shown: dict[str, exp.Expr]) -> exp.Expr:
     """A copy in which the names of the answer's columns are replaced by their expressions."""
 
-    def replacement_of(node: exp.Expression) -> exp.Expression:
+    def replacement_of(node: exp.Expr) -> exp.Expr:
         # Inside an aggregate function a name is the model's.
         is_shown = isinstance(node, exp.Column) and not node.table and node.name in shown
         if is_shown and node.find_ancestor(exp.AggFunc) is None:
@@ -78,9 +78,7 @@ def _resolve_aliases(expression: exp.Expression, shown: dict[str, exp.Expression
     return expression.copy().transform(replacement_of)
 
 
-def _first_of_each(
-    on: exp.Expression, select: exp.Select, names: list[str], shown: dict[str, exp.Expression]
-) -> exp.Expression:
+def _first_of_each(on: exp.Expr, select: exp.Select, names: list[str], shown: dict[str, exp.Expr]) -> exp.Expr:
     """Whether a row is the first of those that share the values of DISTINCT ON, in the order of the SELECT."""
     keys = [_term(key, names, shown) for key in on.expressions]
     order = select.args.get("order")
@@ -93,7 +91,7 @@ def _first_of_each(
     return exp.EQ(this=window, expression=exp.Literal.number(1))
 
 
-def _term(term: exp.Expression, names: list[str], shown: dict[str, exp.Expression]) -> exp.Expression:
+def _term(term: exp.Expr, names: list[str], shown: dict[str, exp.Expr]) -> exp.Expr:
     """A term of ORDER BY or DISTINCT ON, which may be a place or a name of a column of the answer."""
     if isinstance(term, exp.Literal) and term.is_int and 1 <= int(term.name) <= len(names):
         return shown[names[int(term.name) - 1]].copy()
@@ -118,7 +116,7 @@ def _order(select: exp.Select, around: exp.Select, names: list[str]) -> None:
     around.set("order", order)
 
 
-def _check_groups(wanted: exp.Expression, select: exp.Select) -> None:
+def _check_groups(wanted: exp.Expr, select: exp.Select) -> None:
     """Refuse a term of ORDER BY that would make more groups if it were shown."""
     grouped = {projection.this for projection in select.expressions if isinstance(projection.this, exp.Column)}
     if wanted.find(exp.AggFunc, exp.Window) is None and not grouped.issuperset(wanted.find_all(exp.Column)):

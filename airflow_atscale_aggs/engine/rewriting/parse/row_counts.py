@@ -77,16 +77,16 @@ def _add_up_facts(query: ModelQuery, counted: list[int], facts: list[str]) -> Mo
             query, counted_facts={**query.counted_facts, place: facts[0]}, filters={**query.filters, **filters}
         )
 
-    def number_of_rows(place: int) -> exp.Expression:
+    def number_of_rows(place: int) -> exp.Expr:
         if place not in terms:
             return ref(Ref.METRIC, place)
-        total: exp.Expression | None = None
+        total: exp.Expr | None = None
         for term in terms[place]:
             rows = exp.Coalesce(this=ref(Ref.METRIC, term), expressions=[exp.Literal.number(0)])
             total = rows if total is None else exp.Add(this=total, expression=rows)
         return exp.Paren(this=total)
 
-    def add_rows(expression: exp.Expression) -> exp.Expression:
+    def add_rows(expression: exp.Expr) -> exp.Expr:
         return substitute(expression, {Ref.METRIC: number_of_rows})
 
     return replace(

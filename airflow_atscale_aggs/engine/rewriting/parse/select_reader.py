@@ -65,8 +65,8 @@ def read_select(
 
 
 def read_condition(
-    condition: exp.Expression, names: FlatNames, attributes: Sequence[GrainAttribute], *, dialect: str
-) -> tuple[exp.Expression, tuple[GrainAttribute, ...]]:
+    condition: exp.Expr, names: FlatNames, attributes: Sequence[GrainAttribute], *, dialect: str
+) -> tuple[exp.Expr, tuple[GrainAttribute, ...]]:
     """A condition on single rows over A, and the attributes, with those that it adds. Raises as `read_select`."""
     flat = FlatExpressions(names, None, dialect)
     used = flat.used
@@ -83,9 +83,9 @@ class _Reader:
     def __init__(self, names: FlatNames, flat: FlatExpressions, dialect: str) -> None:
         self._names, self._flat, self._dialect = names, flat, dialect
         self._used = flat.used
-        self._keys: list[exp.Expression] = []
+        self._keys: list[exp.Expr] = []
         self._sets: tuple[tuple[int, ...], ...] = ()
-        self._shown: list[tuple[str, exp.Expression]] = []
+        self._shown: list[tuple[str, exp.Expr]] = []
 
     def read_query(self, select: exp.Select) -> ModelQuery:
         """To be called once."""
@@ -134,13 +134,13 @@ class _Reader:
         for clause, value in select.args.items():
             if value and clause not in _CLAUSES:
                 node = value[0] if isinstance(value, list) else value
-                what = node if isinstance(node, exp.Expression) else select
+                what = node if isinstance(node, exp.Expr) else select
                 self._refuse(what, "this clause is not part of the SQL surface of a model", WRAP)
         distinct = select.args.get("distinct")
         if distinct is not None and distinct.args.get("on"):
             self._refuse(distinct, "DISTINCT ON is not part of the SQL surface of a model", "Group instead.")
 
-    def _where(self, where: exp.Expression | None) -> exp.Expression | None:
+    def _where(self, where: exp.Expr | None) -> exp.Expr | None:
         if where is None:
             return None
         condition = self._flat.convert(where.this, where)
@@ -148,7 +148,7 @@ class _Reader:
             self._refuse(where, "it filters rows by an aggregated value", "Conditions on metrics belong into HAVING.")
         return condition
 
-    def _projection(self, projection: exp.Expression, place: int) -> tuple[str, exp.Expression]:
+    def _projection(self, projection: exp.Expr, place: int) -> tuple[str, exp.Expr]:
         expression = projection.unalias()
         if isinstance(expression, exp.Star) or (isinstance(expression, exp.Column) and expression.is_star):
             remedy = "Name the columns; `SELECT * … LIMIT 0` tells which there are."
@@ -156,7 +156,7 @@ class _Reader:
         converted = self._flat.convert(expression, projection, windows=True)
         return projection.alias or self._default_name(expression, converted, place), converted
 
-    def _default_name(self, expression: exp.Expression, converted: exp.Expression, place: int) -> str:
+    def _default_name(self, expression: exp.Expr, converted: exp.Expr, place: int) -> str:
         reference = reference_of(converted)
         own = ""
         if reference is not None and reference[0] is Ref.METRIC:
@@ -186,7 +186,7 @@ class _Reader:
         if not self._keys and not self._sets and not used.metrics and not used.members and self._shown:
             self._key(self._shown[0][1])
 
-    def _grouping(self, arguments: Sequence[exp.Expression], select: exp.Select) -> tuple[int, ...]:
+    def _grouping(self, arguments: Sequence[exp.Expr], select: exp.Select) -> tuple[int, ...]:
         """The keys that GROUPING(…) is about."""
         for argument in arguments:
             if argument not in self._keys:
@@ -194,7 +194,7 @@ class _Reader:
                 self._refuse(clause, "GROUPING is about what GROUP BY names", "Name the key as GROUP BY does.")
         return tuple(self._keys.index(argument) for argument in arguments)
 
-    def _group_item(self, item: exp.Expression) -> exp.Expression:
+    def _group_item(self, item: exp.Expr) -> exp.Expr:
         item = item.unnest()
         if isinstance(item, exp.Literal) and not item.is_string:
             place = int(item.name) if item.is_int else 0
@@ -210,7 +210,7 @@ class _Reader:
             self._refuse(item, "GROUP BY names an aggregated value", "Group by attributes.")
         return expression
 
-    def _by_alias(self, item: exp.Expression, *, prefers_column: bool) -> exp.Expression | None:
+    def _by_alias(self, item: exp.Expr, *, prefers_column: bool) -> exp.Expr | None:
         """The selected expression that a plain name stands for, when it is an alias."""
         if not isinstance(item, exp.Column) or item.table:
             return None
@@ -218,19 +218,19 @@ class _Reader:
             return None
         return next((expression for name, expression in self._shown if name == item.name), None)
 
-    def _key(self, expression: exp.Expression) -> int:
+    def _key(self, expression: exp.Expr) -> int:
         """The place of a key. Constants are keys as well: where there are no rows, they make no group."""
         if expression not in self._keys:
             self._keys.append(expression)
         return self._keys.index(expression)
 
-    def _having(self, having: exp.Expression) -> exp.Expression:
-        def alias(column: exp.Column) -> exp.Expression | None:
+    def _having(self, having: exp.Expr) -> exp.Expr:
+        def alias(column: exp.Column) -> exp.Expr | None:
             return self._by_alias(column, prefers_column=True)
 
         return self._over_keys(self._flat.convert(having.this, having, alias=alias), having)
 
-    def _order_term(self, term: exp.Expression, outputs: tuple[Output, ...]) -> OrderTerm:
+    def _order_term(self, term: exp.Expr, outputs: tuple[Output, ...]) -> OrderTerm:
         wanted = term.this
         if isinstance(wanted, exp.Literal) and not wanted.is_string:
             place = int(wanted.name) if wanted.is_int else 0
@@ -246,7 +246,7 @@ class _Reader:
         is_descending = bool(term.args.get("desc"))
         return OrderTerm(expression, is_descending, bool(term.args.get("nulls_first")))
 
-    def _number(self, clause: exp.Expression | None) -> int | None:
+    def _number(self, clause: exp.Expr | None) -> int | None:
         if clause is None:
             return None
         value = clause.args.get("count") or clause.args.get("expression")
@@ -262,11 +262,11 @@ class _Reader:
             self._refuse(clause, "only a plain number of rows is answered")
         return int(value.name)
 
-    def _over_keys(self, expression: exp.Expression, clause: exp.Expression) -> exp.Expression:
+    def _over_keys(self, expression: exp.Expr, clause: exp.Expr) -> exp.Expr:
         """Over K, M and G: attributes may stand there only as part of a grouping key."""
         keys = self._keys
 
-        def replacement_of(node: exp.Expression) -> exp.Expression | None:
+        def replacement_of(node: exp.Expr) -> exp.Expr | None:
             return ref(Ref.KEY, keys.index(node)) if node in keys and is_key(node) else None
 
         over_keys = rebuild(expression, replacement_of)
@@ -279,11 +279,11 @@ class _Reader:
             self._refuse(clause, reason, "Add it to SELECT or GROUP BY.")
         return over_keys
 
-    def _refuse(self, clause: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
+    def _refuse(self, clause: exp.Expr, reason: str, remedy: str = "") -> NoReturn:
         self._flat.refuse(clause, reason, remedy)
 
 
-def _is_all(value: exp.Expression | None) -> bool:
+def _is_all(value: exp.Expr | None) -> bool:
     """LIMIT ALL is no limit."""
     return isinstance(value, (exp.Column, exp.Var, exp.Identifier)) and value.name.casefold() == "all"
 

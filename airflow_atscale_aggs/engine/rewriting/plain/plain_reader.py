@@ -34,7 +34,7 @@ from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 from airflow_atscale_aggs.engine.sql.dialects import AverageType, Dialect
 from airflow_atscale_aggs.engine.sql.statements import all_of
 
-_METHODS: Mapping[type[exp.Expression], str] = {
+_METHODS: Mapping[type[exp.Expr], str] = {
     exp.Sum: "sum",
     exp.Count: "count non-null",
     exp.Min: "minimum",
@@ -50,7 +50,7 @@ _DISTINCT = {"sum": "sum distinct", "count non-null": "count distinct", "minimum
 _SLICED = frozenset({"sum", "count non-null", "minimum", "maximum", "average"})
 _FLOATS = ("double", "float", "real")
 _EXACT = ("int", "bigint", "smallint", "tinyint", "numeric", "decimal", "hugeint")
-_NOT_OF_ONE_ROW: tuple[type[exp.Expression], ...] = (
+_NOT_OF_ONE_ROW: tuple[type[exp.Expr], ...] = (
     *(exp.UDTF, exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray),
     *(exp.Flatten, exp.JSONKeys, exp.JSONKeysAtDepth, exp.JSONTable, exp.OpenJSON, exp.XMLTable, exp.GapFill),
     *(exp.Columns, exp.DynamicIdentifier, exp.Pseudocolumn, exp.ConnectByRoot, exp.RowNumber, exp.NextValueFor),
@@ -128,7 +128,7 @@ class _PlainReader:
         self._joins, self._context = joins, context
         self._names = _Names()
         self._bound: dict[GrainAttribute, BoundAttribute] = {}
-        self._conditions: dict[str, exp.Expression] = {}
+        self._conditions: dict[str, exp.Expr] = {}
         self._attributes = context.model.attributes(joins.fact)
         self._aliases = {path: alias for alias, path in joins.paths.items()}
 
@@ -152,7 +152,7 @@ class _PlainReader:
             query = read_select(flat, self._names, self._context.calculations, dialect=dialect)
         except UnknownColumnError as error:
             raise UnsupportedQueryError(error.name, "no table of this SELECT has this column") from error
-        slices: dict[int, exp.Expression] = {}
+        slices: dict[int, exp.Expr] = {}
         attributes = query.attributes
         for place, name in enumerate(query.metrics):
             if name in self._conditions:
@@ -247,7 +247,7 @@ class _PlainReader:
                 term.this.replace(self._clause(term.this, by_name))
         return flat
 
-    def _clause(self, node: exp.Expression, shown: Mapping[str, exp.Expression]) -> exp.Expression:
+    def _clause(self, node: exp.Expr, shown: Mapping[str, exp.Expr]) -> exp.Expr:
         """A part of GROUP BY, HAVING or ORDER BY over names of the flat table.
 
         Warehouses differ about a name that is both a table's column and that of something else in the answer.
@@ -259,10 +259,10 @@ class _PlainReader:
                 self._refuse(column, "it names a column of a table and another one of the answer")
         return self._over_names(node)
 
-    def _over_names(self, expression: exp.Expression) -> exp.Expression:
+    def _over_names(self, expression: exp.Expr) -> exp.Expr:
         """A copy over names of the flat table."""
 
-        def name_of(node: exp.Expression) -> exp.Expression:
+        def name_of(node: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Filter) and isinstance(node.expression, exp.Where):
                 return self._read_filter(node)
             if isinstance(node, exp.AggFunc):
@@ -273,7 +273,7 @@ class _PlainReader:
 
         return expression.copy().transform(name_of, copy=False)
 
-    def _attribute(self, column: exp.Column) -> exp.Expression:
+    def _attribute(self, column: exp.Column) -> exp.Expr:
         place = self._context.select_tables.place_of(column)
         if place is None:
             return column
@@ -311,7 +311,7 @@ class _PlainReader:
         self._bound[shown] = replace(bound, filter_empty=rule if bound.steps else bound.filter_empty, empty=None)
         return shown
 
-    def _aggregate(self, function: exp.Expression) -> exp.Expression:
+    def _aggregate(self, function: exp.Expr) -> exp.Expr:
         """An aggregate of a fact's column is a measure; COUNT(*) and those of attributes are read as on a model."""
         argument = function.this
         if argument is None:
@@ -341,14 +341,14 @@ class _PlainReader:
         aggregate.set("this", exp.Distinct(expressions=[member]) if is_distinct else member)
         return aggregate
 
-    def _read_filter(self, node: exp.Expression) -> exp.Expression:
+    def _read_filter(self, node: exp.Expr) -> exp.Expr:
         """``SUM(x) FILTER (WHERE c)``, and the same of COUNT(*)."""
         function, condition = node.this, self._over_names(node.expression.this)
         if isinstance(function, exp.Count) and isinstance(function.this, exp.Star):
             return self._rows_where(condition)
         return self._read_conditional(function, function.this, condition)
 
-    def _read_case(self, function: exp.Expression, case: exp.Case) -> exp.Expression:
+    def _read_case(self, function: exp.Expr, case: exp.Case) -> exp.Expr:
         """``SUM(CASE WHEN c THEN x END)``, of some rows; ELSE 0 makes it 0 where others are there."""
         otherwise = case.args.get("default")
         is_zero = isinstance(otherwise, exp.Literal) and otherwise.name == "0"
@@ -378,9 +378,7 @@ class _PlainReader:
         zero = exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])
         return exp.Case(ifs=[exp.If(this=there, true=zero)])
 
-    def _read_conditional(
-        self, function: exp.Expression, value: exp.Expression, condition: exp.Expression
-    ) -> exp.Expression:
+    def _read_conditional(self, function: exp.Expr, value: exp.Expr, condition: exp.Expr) -> exp.Expr:
         """An aggregate of a fact's column over the rows that meet a condition."""
         method = _METHODS.get(type(function))
         column = self._measured_column(value)
@@ -388,28 +386,26 @@ class _PlainReader:
             self._refuse(function, "of some rows it is not one that aggregates store")
         return self._measure(method, column, function, condition)
 
-    def _rows_where(self, condition: exp.Expression) -> exp.Expression:
+    def _rows_where(self, condition: exp.Expr) -> exp.Expr:
         return self._metric("rows", "", condition)
 
-    def _is_attribute(self, inner: exp.Expression) -> bool:
+    def _is_attribute(self, inner: exp.Expr) -> bool:
         place = self._context.select_tables.place_of(inner) if isinstance(inner, exp.Column) else None
         return place is not None and next(self._shown(self._joins.paths[place[0]], place[1]), None) is not None
 
-    def _measured_column(self, inner: exp.Expression) -> str | None:
+    def _measured_column(self, inner: exp.Expr) -> str | None:
         """The fact's aggregated column, as metrics spell it; a calculated column where the calculation is equal."""
         own = without_order(inner.copy().transform(self._of_fact, copy=False))
         return next(
             (name for name, column in self._context.model.measured_columns(self._joins.fact) if column == own), None
         )
 
-    def _of_fact(self, node: exp.Expression) -> exp.Expression:
+    def _of_fact(self, node: exp.Expr) -> exp.Expr:
         """A column of the fact without its table; others stay."""
         place = self._context.select_tables.place_of(node) if isinstance(node, exp.Column) else None
         return node if place is None or self._joins.paths[place[0]] else _flat_column(place[1])
 
-    def _measure(
-        self, method: str, column: str, function: exp.Expression, condition: exp.Expression | None = None
-    ) -> exp.Expression:
+    def _measure(self, method: str, column: str, function: exp.Expr, condition: exp.Expr | None = None) -> exp.Expr:
         kind = self._context.model.data_type(self._joins.fact, column)
         average, is_float = self._context.dialect.average, kind.startswith(_FLOATS)
         is_double = is_float or average is AverageType.DOUBLE
@@ -426,7 +422,7 @@ class _PlainReader:
             return exp.Paren(this=exp.Div(this=dividend, expression=divisor, typed=False, safe=False))
         return self._metric(method, column, condition)
 
-    def _metric(self, method: str, column: str, condition: exp.Expression | None = None) -> exp.Expression:
+    def _metric(self, method: str, column: str, condition: exp.Expr | None = None) -> exp.Expr:
         text = f"{method} of {column}" if column else method
         if condition is not None:
             text = f"{text} where {condition.sql(dialect=self._context.dialect.sqlglot_name)}"
@@ -457,7 +453,7 @@ class _PlainReader:
             for node in clause.find_all(exp.Column, exp.AggFunc)
         )
 
-    def _group_items(self, flat: exp.Select) -> list[exp.Expression]:
+    def _group_items(self, flat: exp.Select) -> list[exp.Expr]:
         group = flat.args.get("group")
         if group is None:
             return []
@@ -474,7 +470,7 @@ class _PlainReader:
             items.append(expression)
         return items
 
-    def _stray_expression(self, node: exp.Expression, items: Sequence[exp.Expression]) -> exp.Expression | None:
+    def _stray_expression(self, node: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr | None:
         if node in items or isinstance(node, exp.AggFunc):
             return None
         if isinstance(node, exp.Column):
@@ -483,11 +479,11 @@ class _PlainReader:
             (stray for child in node.iter_expressions() if (stray := self._stray_expression(child, items))), None
         )
 
-    def _refuse(self, clause: exp.Expression, reason: str) -> NoReturn:
+    def _refuse(self, clause: exp.Expr, reason: str) -> NoReturn:
         raise UnsupportedQueryError(clause.sql(dialect=self._context.dialect.sqlglot_name), reason)
 
 
-def _outside_aggregates(node: exp.Expression) -> Iterator[exp.Column]:
+def _outside_aggregates(node: exp.Expr) -> Iterator[exp.Column]:
     if isinstance(node, exp.Column):
         yield node
     elif not isinstance(node, exp.AggFunc):

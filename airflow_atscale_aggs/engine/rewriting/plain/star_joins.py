@@ -48,7 +48,7 @@ class PhysicalModel:
         self._model, self._paths, self._sources = model, paths, sources
         self._at: dict[TableKey, list[str]] | None = None
         self._columns: dict[str, Mapping[tuple[Path, str], tuple[Shown, ...]]] = {}
-        self._measured: dict[str, Sequence[tuple[str, exp.Expression]]] = {}
+        self._measured: dict[str, Sequence[tuple[str, exp.Expr]]] = {}
 
     def datasets_at(self, place: TableKey) -> Sequence[str]:
         """The datasets that are this table; facts of the model first."""
@@ -112,7 +112,7 @@ class PhysicalModel:
         except DefinitionError:
             return None
 
-    def measured_columns(self, fact: str) -> Sequence[tuple[str, exp.Expression]]:
+    def measured_columns(self, fact: str) -> Sequence[tuple[str, exp.Expr]]:
         """Columns that metrics of a fact measure, with what each is over the columns of the table."""
         if fact not in self._measured:
             source = self._sources[fact]
@@ -153,7 +153,7 @@ class StarJoins:
     fact: str
     paths: Mapping[str, Path]
     inner: frozenset[str]
-    conditions: tuple[exp.Expression, ...]
+    conditions: tuple[exp.Expr, ...]
 
     @property
     def steps(self) -> tuple[JoinStep, ...]:
@@ -163,7 +163,7 @@ class StarJoins:
 
 @dataclass(frozen=True, slots=True)
 class _Equality:
-    condition: exp.Expression
+    condition: exp.Expr
     left: Place
     right: Place
 
@@ -216,10 +216,10 @@ class _Joins:
 
     inner: list[_Equality] = field(default_factory=list)
     left: dict[str, list[_Equality]] = field(default_factory=dict)
-    conditions: list[exp.Expression] = field(default_factory=list)
+    conditions: list[exp.Expr] = field(default_factory=list)
 
 
-def without_order(expression: exp.Expression) -> exp.Expression:
+def without_order(expression: exp.Expr) -> exp.Expr:
     """Give expressions one spelling that differ in needless parentheses, or in the order of a sum or product of two."""
     plain = expression.copy().unnest()
     for paren in list(plain.find_all(exp.Paren)):
@@ -326,7 +326,7 @@ def _read_joins(select: exp.Select, select_tables: SelectTables) -> _Joins:
     return joins
 
 
-def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
+def _conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
     if condition is None:
         return
     plain = condition.unnest()
@@ -337,7 +337,7 @@ def _conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _from_using(join: exp.Join, select_tables: SelectTables) -> Iterator[exp.Expression]:
+def _from_using(join: exp.Join, select_tables: SelectTables) -> Iterator[exp.Expr]:
     """``USING (k)`` as ``left.k = right.k``, where one table on the left has k."""
     names = join.args.get("using") or ()
     before = []
@@ -361,7 +361,7 @@ def _has_column(select_tables: SelectTables, column: exp.Column) -> bool:
         return False
 
 
-def _equality(condition: exp.Expression, select_tables: SelectTables) -> _Equality | None:
+def _equality(condition: exp.Expr, select_tables: SelectTables) -> _Equality | None:
     plain = condition.unnest()
     if not isinstance(plain, exp.EQ):
         return None

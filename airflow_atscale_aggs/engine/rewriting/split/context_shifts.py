@@ -52,7 +52,7 @@ class ContextShift:
 
     keys: tuple[int, ...]
     shown: tuple[int, ...]
-    conditions: tuple[exp.Expression, ...]
+    conditions: tuple[exp.Expr, ...]
     each: int | None = None
     function: str = ""
     move: Move | None = None
@@ -70,7 +70,7 @@ class Context:
     query: ModelQuery
     model: SemanticModel
     paths: JoinPaths
-    conjuncts: tuple[exp.Expression, ...]
+    conjuncts: tuple[exp.Expr, ...]
 
 
 def shift_of(frame: Frame, metric: str, reached: Reached, context: Context) -> ContextShift | None:
@@ -119,7 +119,7 @@ class _Shifter:
             names = ", ".join(f"`{attribute.query_name}`" for attribute in current)
             raise self._refusal(f"the current member of {names} is not told by the query", "Group by it as well.")
 
-    def _is_gone(self, expression: exp.Expression, gone: set[GrainAttribute]) -> bool:
+    def _is_gone(self, expression: exp.Expr, gone: set[GrainAttribute]) -> bool:
         """Whether it concerns only what is replaced."""
         used = {self._query.attributes[at] for at in references(expression, Ref.ATTRIBUTE)}
         if used & gone and not used <= gone:
@@ -155,7 +155,7 @@ class _Shifter:
         ]
         return self._over_members(form.function, place, bounds)
 
-    def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expression]) -> ContextShift:
+    def _over_members(self, function: str, place: int, conditions: Sequence[exp.Expr]) -> ContextShift:
         """A shift over several members. ``Aggregate`` measures all of them at once, so it does not group by member."""
         keys, each = tuple(self._keys), None if function == "aggregate" else place
         return ContextShift(
@@ -237,7 +237,7 @@ class _Shifter:
             else []
         )
 
-    def _check_override(self, expression: exp.Expression, axis: Axis, gone: set[GrainAttribute]) -> None:
+    def _check_override(self, expression: exp.Expr, axis: Axis, gone: set[GrainAttribute]) -> None:
         """Refuse attributes of the hierarchy's dimension that the current level does not determine."""
         if not axis.is_hierarchy:
             return
@@ -259,14 +259,14 @@ class _Shifter:
         names = levels | self._reached[level].determines | {level.name}
         return {GrainAttribute(axis.role, name) for name in names}
 
-    def _concerns(self, expression: exp.Expression, role: Role) -> bool:
+    def _concerns(self, expression: exp.Expr, role: Role) -> bool:
         return any(self._query.attributes[at].role == role for at in references(expression, Ref.ATTRIBUTE))
 
     def _attribute_of(self, place: int) -> GrainAttribute | None:
         attribute_place = attribute_at(self._query.keys[place])
         return self._query.attributes[attribute_place] if attribute_place is not None else None
 
-    def _text(self, expression: exp.Expression) -> str:
+    def _text(self, expression: exp.Expr) -> str:
         """For people."""
         names = [attribute.query_name for attribute in self._query.attributes]
         return substitute(
@@ -277,7 +277,7 @@ class _Shifter:
         return UnsupportedQueryError(self._metric, f"a calculated metric measures it elsewhere, and {reason}", remedy)
 
 
-def _attribute(place: int) -> exp.Expression:
+def _attribute(place: int) -> exp.Expr:
     return exp.Placeholder(this=f"{Ref.ATTRIBUTE}{place}")
 
 

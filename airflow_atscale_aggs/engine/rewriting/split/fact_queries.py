@@ -64,9 +64,9 @@ class FactQuery:
     attributes: Mapping[int, BoundAttribute]
     keys: tuple[int, ...]
     metrics: Mapping[int, Metric | None]
-    where: exp.Expression | None
+    where: exp.Expr | None
     is_repeated: bool = False
-    slices: Mapping[int, exp.Expression] = field(default_factory=dict)
+    slices: Mapping[int, exp.Expr] = field(default_factory=dict)
     sliced: frozenset[int] = frozenset()
     edges: Mapping[int, Edge] = field(default_factory=dict)
     columns: Mapping[int, str] = field(default_factory=dict)
@@ -318,7 +318,7 @@ class _Splitter:
 
     def _slices(
         self, metrics: Iterable[int], reached: Mapping[GrainAttribute, BoundAttribute], fact: str
-    ) -> tuple[dict[int, exp.Expression], set[int]]:
+    ) -> tuple[dict[int, exp.Expr], set[int]]:
         """By place of the metric: the condition of a tuple, or of the query, and the attributes that they use."""
         tuples = {
             metric_place: self._query.slices[metric_place]
@@ -350,7 +350,7 @@ class _Splitter:
         self,
         defaults: Iterable[DefaultFilter],
         attributes: dict[int, BoundAttribute],
-        conditions: list[exp.Expression],
+        conditions: list[exp.Expr],
         reached: Mapping[GrainAttribute, BoundAttribute],
     ) -> dict[int, str]:
         """Add the conditions of default members and their attributes; returns the key columns to compare, by place."""
@@ -438,7 +438,7 @@ class _Splitter:
                 reason = "a tuple names its member by a key that queries do not see"
                 raise UnsupportedQueryError(attribute.query_name, reason, "Filter by its name instead.")
 
-    def _concerns(self, condition: exp.Expression, here: set[int], fact: str) -> bool:
+    def _concerns(self, condition: exp.Expr, here: set[int], fact: str) -> bool:
         """Whether a condition holds for a fact's rows; one on unrelated attributes alone does not."""
         used = set(references(condition, Ref.ATTRIBUTE))
         if used and not used & here:

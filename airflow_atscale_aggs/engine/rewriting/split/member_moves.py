@@ -316,7 +316,7 @@ def _with_one_parent(calendar: Calendar, inner: exp.Select, names: Mapping[int, 
         select.select(column_of(name, "member"), copy=False)
     last = len(calendar.ancestors) - 1
     for number in range(last + 1):
-        value: exp.Expression = column_of(f"ancestor {number}", "member")
+        value: exp.Expr = column_of(f"ancestor {number}", "member")
         if number == 0:
             over = [column_of("ancestor 1", "member")]
             value = exp.Window(this=exp.Min(this=value), partition_by=over)
@@ -340,7 +340,7 @@ def _with_places(calendar: Calendar, inner: exp.Select, names: Mapping[int, str]
     return select
 
 
-def _rank(function: exp.Expression, within: exp.Expression | None, by: exp.Expression) -> exp.Expression:
+def _rank(function: exp.Expr, within: exp.Expr | None, by: exp.Expr) -> exp.Expr:
     order = exp.Order(expressions=[exp.Ordered(this=by.copy())])
     partition = [within.copy()] if within is not None else None
     return exp.Window(this=function, partition_by=partition, order=order)
@@ -379,8 +379,8 @@ def select_moved_rows(
 
 
 def join_members(
-    calendar: Calendar, move: Move, select: exp.Select, members: str, keys: Mapping[int, tuple[str, exp.Expression]]
-) -> dict[int, exp.Expression]:
+    calendar: Calendar, move: Move, select: exp.Select, members: str, keys: Mapping[int, tuple[str, exp.Expr]]
+) -> dict[int, exp.Expr]:
     """Join the member that a row is of, and those that it is shown at.
 
     Args:
@@ -405,7 +405,7 @@ def join_members(
     return {place: column_of(keys[place][0], _SHOWN) for place, _ in calendar.shown}
 
 
-def _meeting_conditions(move: Move, calendar: Calendar) -> list[exp.Expression]:
+def _meeting_conditions(move: Move, calendar: Calendar) -> list[exp.Expr]:
     """Which members' rows are shown at which member."""
     own, shown = _OWN, _SHOWN
     here, there = column_of("position", own), column_of("position", shown)
@@ -428,14 +428,14 @@ def _meeting_conditions(move: Move, calendar: Calendar) -> list[exp.Expression]:
     return [exp.EQ(this=column_of("parallel", shown), expression=column_of("key", own))]
 
 
-def over_members(function: str, value: exp.Expression) -> exp.Expression:
+def over_members(function: str, value: exp.Expr) -> exp.Expr:
     """The value of a set of members; those where it is empty do not count."""
     if function == "avg":
         return as_double(exp.Avg(this=value))
     return {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}[function](this=value)
 
 
-def _add(value: exp.Expression, number: int) -> exp.Expression:
+def _add(value: exp.Expr, number: int) -> exp.Expr:
     if not number:
         return value
     kind = exp.Add if number > 0 else exp.Sub

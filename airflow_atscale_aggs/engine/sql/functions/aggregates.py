@@ -46,7 +46,7 @@ def average_type(of: SqlType) -> SqlType:
     return DOUBLE if of.kind in {Kind.REAL, Kind.DOUBLE} else FLOATING_NUMERIC
 
 
-def _argument(node: exp.Expression, t: Translating) -> tuple[exp.Expression, Value, exp.Expression | None]:
+def _argument(node: exp.Expr, t: Translating) -> tuple[exp.Expr, Value, exp.Expr | None]:
     """The argument's node, its value, and what holds it: itself, or DISTINCT or ORDER BY around it."""
     inner = node.this
     if isinstance(inner, exp.Distinct):
@@ -57,21 +57,21 @@ def _argument(node: exp.Expression, t: Translating) -> tuple[exp.Expression, Val
     return inner, t.value(inner), None
 
 
-def _count(node: exp.Expression, t: Translating) -> Value:
+def _count(node: exp.Expr, t: Translating) -> Value:
     if node.this is None or isinstance(node.this, exp.Star):
         return Value(node.copy(), BIGINT)
     _, value, distinct = _argument(node, t)
     return Value(exp.Count(this=distinct or value.sql, big_int=True), BIGINT)
 
 
-def _sum(node: exp.Expression, t: Translating) -> Value:
+def _sum(node: exp.Expr, t: Translating) -> Value:
     place, value, distinct = _argument(node, t)
     if value.kind not in {*NUMBERS, Kind.OTHER}:
         refuse_type(place, value, "a number", t)
     return Value(exp.Sum(this=distinct or value.sql), sum_type(value.type))
 
 
-def _average(node: exp.Expression, t: Translating) -> Value:
+def _average(node: exp.Expr, t: Translating) -> Value:
     place, value, distinct = _argument(node, t)
     if value.kind not in {*NUMBERS, Kind.OTHER}:
         refuse_type(place, value, "a number", t)
@@ -79,7 +79,7 @@ def _average(node: exp.Expression, t: Translating) -> Value:
     return Value(type(node)(this=distinct or value.sql), kind)
 
 
-def _extreme(node: exp.Expression, t: Translating) -> Value:
+def _extreme(node: exp.Expr, t: Translating) -> Value:
     if node.expressions:
         t.refuse(node, "it takes one value")
     place, value, distinct = _argument(node, t)
@@ -89,13 +89,13 @@ def _extreme(node: exp.Expression, t: Translating) -> Value:
 
 
 def _of_truth(name: str) -> Handler:
-    def translate_truth(node: exp.Expression, t: Translating) -> Value:
+    def translate_truth(node: exp.Expr, t: Translating) -> Value:
         return Value(call(name, truth(node.this, t)), BOOLEAN)
 
     return translate_truth
 
 
-def _string_agg(node: exp.Expression, t: Translating) -> Value:
+def _string_agg(node: exp.Expr, t: Translating) -> Value:
     """STRING_AGG(x, ',' ORDER BY …)."""
     inner, distinct, order = node.this, False, None
     if isinstance(inner, exp.Order):
@@ -103,7 +103,7 @@ def _string_agg(node: exp.Expression, t: Translating) -> Value:
     if isinstance(inner, exp.Distinct):
         distinct, inner = True, inner.expressions[0]
     separator = node.args.get("separator")
-    value: exp.Expression = text_of(inner, t)
+    value: exp.Expr = text_of(inner, t)
     if distinct:
         value = exp.Distinct(expressions=[value])
     if order is not None:
@@ -112,7 +112,7 @@ def _string_agg(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.GroupConcat(this=value, separator=separator_text), TEXT)
 
 
-def translate_order_term(term: exp.Expression, t: Translating) -> exp.Expression:
+def translate_order_term(term: exp.Expr, t: Translating) -> exp.Expr:
     """A term of ORDER BY."""
     translation = term.copy()
     if isinstance(term, exp.Ordered):
@@ -121,7 +121,7 @@ def translate_order_term(term: exp.Expression, t: Translating) -> exp.Expression
     return t.value(term).sql
 
 
-def _window(node: exp.Expression, t: Translating) -> Value:
+def _window(node: exp.Expr, t: Translating) -> Value:
     value = t.value(node.this)
     window = node.copy()
     window.set("this", value.sql)
@@ -133,17 +133,17 @@ def _window(node: exp.Expression, t: Translating) -> Value:
 
 
 def _rank(kind: SqlType) -> Handler:
-    def translate_rank(node: exp.Expression, t: Translating) -> Value:
+    def translate_rank(node: exp.Expr, t: Translating) -> Value:
         ranking = node.copy()
         for name, part in node.args.items():
-            if isinstance(part, exp.Expression):
+            if isinstance(part, exp.Expr):
                 ranking.set(name, t.value(part).sql)
         return Value(ranking, kind)
 
     return translate_rank
 
 
-def _value_of_other_row(node: exp.Expression, t: Translating) -> Value:
+def _value_of_other_row(node: exp.Expr, t: Translating) -> Value:
     """LAG, LEAD, FIRST_VALUE and its like: the type of what they show."""
     value = t.value(node.this)
     translation = node.copy()
@@ -160,13 +160,13 @@ def _value_of_other_row(node: exp.Expression, t: Translating) -> Value:
     return Value(translation, kind)
 
 
-def _filter(node: exp.Expression, t: Translating) -> Value:
+def _filter(node: exp.Expr, t: Translating) -> Value:
     value = t.value(node.this)
     condition = exp.Where(this=truth(node.expression.this, t))
     return Value(exp.Filter(this=value.sql, expression=condition), value.type)
 
 
-def _within_group(node: exp.Expression, t: Translating) -> Value:
+def _within_group(node: exp.Expr, t: Translating) -> Value:
     inner, order = node.this, node.expression
     if not isinstance(inner, exp.PercentileCont) or len(order.expressions) != 1:
         t.refuse(node, "only PERCENTILE_CONT is translated here")

@@ -91,7 +91,7 @@ class Piece:
     ordinal: str = ""
 
 
-def pieces_of(written: str, node: exp.Expression, t: Translating) -> list[Piece]:
+def pieces_of(written: str, node: exp.Expr, t: Translating) -> list[Piece]:
     """A format taken apart."""
     pieces: list[Piece] = []
     place = 0
@@ -118,7 +118,7 @@ def _read_quotation(written: str, place: int) -> tuple[int, str]:
     return place + 1, "".join(letters)
 
 
-def _next(written: str, place: int, pieces: list[Piece], node: exp.Expression, t: Translating) -> int:
+def _next(written: str, place: int, pieces: list[Piece], node: exp.Expr, t: Translating) -> int:
     begun, fills = place, True
     while written[place : place + 2].upper() in {"FM", "TM", "FX"}:
         prefix = written[place : place + 2].upper()
@@ -141,9 +141,9 @@ def _next(written: str, place: int, pieces: list[Piece], node: exp.Expression, t
     return place
 
 
-def format_moment(moment: exp.Expression, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def format_moment(moment: exp.Expr, written: str, node: exp.Expr, t: Translating) -> exp.Expr:
     """TO_CHAR of a date or timestamp."""
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     for piece in pieces_of(written, node, t):
         if piece.name:
             parts.append(_render_piece(piece, moment, node, t))
@@ -159,7 +159,7 @@ def format_moment(moment: exp.Expression, written: str, node: exp.Expression, t:
     return join_texts(*parts)
 
 
-def _render_piece(piece: Piece, moment: exp.Expression, node: exp.Expression, t: Translating) -> exp.Expression:  # noqa: PLR0911 - one a kind of pattern
+def _render_piece(piece: Piece, moment: exp.Expr, node: exp.Expr, t: Translating) -> exp.Expr:  # noqa: PLR0911 - one a kind of pattern
     upper = piece.name.upper()
     if upper in _NUMBERS:
         width, value = _NUMBERS[upper]
@@ -186,13 +186,13 @@ def _render_piece(piece: Piece, moment: exp.Expression, node: exp.Expression, t:
     return t.refuse(node, f"the pattern `{piece.name}` is not translated")
 
 
-def _digits(value: exp.Expression, width: int) -> exp.Expression:
+def _digits(value: exp.Expr, width: int) -> exp.Expr:
     if not width:
         return cast(value, "varchar")
     return call("PRINTF", f"%0{width}d", cast(value, "bigint"))
 
 
-def _with_ordinal(digits: exp.Expression, ordinal: str) -> exp.Expression:
+def _with_ordinal(digits: exp.Expr, ordinal: str) -> exp.Expr:
     """st, nd, rd or th by the last digits."""
     endings = [ending.upper() if ordinal == "TH" else ending for ending in ("st", "nd", "rd", "th")]
     last = call("RIGHT", digits.copy(), 1)
@@ -205,7 +205,7 @@ def _with_ordinal(digits: exp.Expression, ordinal: str) -> exp.Expression:
     return join_texts(digits, choose((teens, text(endings[3])), *ends, default=text(endings[3])))
 
 
-def _name(piece: Piece, moment: exp.Expression) -> exp.Expression:
+def _name(piece: Piece, moment: exp.Expr) -> exp.Expr:
     upper = piece.name.upper()
     names = list(MONTHS if upper.startswith("MON") else _DAYS)
     if len(upper) < len("DAY") or upper == "MON":
@@ -219,79 +219,79 @@ def _name(piece: Piece, moment: exp.Expression) -> exp.Expression:
     return _pick(spelled_names, binary(exp.Add, call("DAYOFWEEK", moment.copy()), number(1)))
 
 
-def _pick(names: list[str], place: exp.Expression) -> exp.Expression:
+def _pick(names: list[str], place: exp.Expr) -> exp.Expr:
     return exp.Bracket(this=exp.Array(expressions=[text(name) for name in names]), expressions=[place], offset=1)
 
 
-def _half(piece: Piece, moment: exp.Expression) -> exp.Expression:
+def _half(piece: Piece, moment: exp.Expr) -> exp.Expr:
     words = ("A.M.", "P.M.") if "." in piece.name else ("AM", "PM")
     before, after = (word.lower() if piece.name.islower() else word for word in words)
     is_after = exp.GTE(this=_hour(moment), expression=number(12))
     return _unless_null(moment, choose((is_after, text(after)), default=text(before)))
 
 
-def _unless_null(moment: exp.Expression, value: exp.Expression) -> exp.Expression:
+def _unless_null(moment: exp.Expr, value: exp.Expr) -> exp.Expr:
     return choose((exp.Is(this=moment.copy(), expression=exp.Null()), exp.Null()), default=value)
 
 
-def _year(moment: exp.Expression) -> exp.Expression:
+def _year(moment: exp.Expr) -> exp.Expr:
     year = call("YEAR", moment.copy())
     before = binary(exp.Sub, number(1), year.copy())
     return choose((exp.GT(this=year, expression=number(0)), year.copy()), default=before)
 
 
-def _hour(moment: exp.Expression) -> exp.Expression:
+def _hour(moment: exp.Expr) -> exp.Expr:
     return call("HOUR", cast(moment.copy(), "timestamp"))
 
 
-def _of_half_day(moment: exp.Expression) -> exp.Expression:
+def _of_half_day(moment: exp.Expr) -> exp.Expr:
     return binary(exp.Add, binary(exp.Mod, binary(exp.Add, _hour(moment), number(11)), number(12)), number(1))
 
 
-def _micros(size: int) -> Callable[[exp.Expression], exp.Expression]:
-    def microseconds(moment: exp.Expression) -> exp.Expression:
+def _micros(size: int) -> Callable[[exp.Expr], exp.Expr]:
+    def microseconds(moment: exp.Expr) -> exp.Expr:
         micros = binary(exp.Mod, call("MICROSECOND", cast(moment.copy(), "timestamp")), number(1_000_000))
         return exp.IntDiv(this=micros, expression=number(size)) if size > 1 else micros
 
     return microseconds
 
 
-def _in_week(function: str, before: int, size: int) -> Callable[[exp.Expression], exp.Expression]:
-    def week(moment: exp.Expression) -> exp.Expression:
+def _in_week(function: str, before: int, size: int) -> Callable[[exp.Expr], exp.Expr]:
+    def week(moment: exp.Expr) -> exp.Expr:
         day = binary(exp.Add, call(function, moment.copy()), number(before))
         return binary(exp.Add, exp.IntDiv(this=day, expression=number(size)), number(1))
 
     return week
 
 
-def _plain(function: str) -> Callable[[exp.Expression], exp.Expression]:
+def _plain(function: str) -> Callable[[exp.Expr], exp.Expr]:
     return lambda moment: call(function, moment.copy())
 
 
-def _clock(function: str) -> Callable[[exp.Expression], exp.Expression]:
+def _clock(function: str) -> Callable[[exp.Expr], exp.Expr]:
     return lambda moment: call(function, cast(moment.copy(), "timestamp"))
 
 
-def _cut(year: Callable[[exp.Expression], exp.Expression], size: int) -> Callable[[exp.Expression], exp.Expression]:
+def _cut(year: Callable[[exp.Expr], exp.Expr], size: int) -> Callable[[exp.Expr], exp.Expr]:
     return lambda moment: binary(exp.Mod, year(moment), number(size))
 
 
-def _iso_day(moment: exp.Expression) -> exp.Expression:
+def _iso_day(moment: exp.Expr) -> exp.Expr:
     weeks = binary(exp.Mul, binary(exp.Sub, call("WEEKOFYEAR", moment.copy()), number(1)), number(7))
     return binary(exp.Add, weeks, call("ISODOW", moment.copy()))
 
 
-def _second_of_day(moment: exp.Expression) -> exp.Expression:
+def _second_of_day(moment: exp.Expr) -> exp.Expr:
     moment = cast(moment.copy(), "timestamp")
     minutes = binary(exp.Add, binary(exp.Mul, call("HOUR", moment), number(60)), call("MINUTE", moment.copy()))
     return binary(exp.Add, binary(exp.Mul, minutes, number(60)), call("SECOND", moment.copy()))
 
 
-def _julian(moment: exp.Expression) -> exp.Expression:
+def _julian(moment: exp.Expr) -> exp.Expr:
     return cast(call("FLOOR", call("JULIAN", cast(moment.copy(), "date"))), "bigint")
 
 
-_NUMBERS: dict[str, tuple[int, Callable[[exp.Expression], exp.Expression]]] = {
+_NUMBERS: dict[str, tuple[int, Callable[[exp.Expr], exp.Expr]]] = {
     "YYYY": (4, _year),
     "YYY": (3, _cut(_year, 1000)),
     "YY": (2, _cut(_year, 100)),

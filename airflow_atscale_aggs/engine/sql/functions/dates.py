@@ -78,7 +78,7 @@ def _unit(name: str) -> str:
     return folded
 
 
-def part(unit: str, moment: exp.Expression) -> exp.Expression:
+def part(unit: str, moment: exp.Expr) -> exp.Expr:
     """A whole part of a date or a timestamp by PostgreSQL's name of it."""
     year = call("YEAR", moment)
     if unit in {"DECADE", "CENTURY", "MILLENNIUM"}:
@@ -96,7 +96,7 @@ def part(unit: str, moment: exp.Expression) -> exp.Expression:
     return call(name, moment)
 
 
-def _extract(node: exp.Expression, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of moment
+def _extract(node: exp.Expr, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of moment
     unit = _unit(node.this.name)
     value = t.value(node.expression)
     if value.kind is Kind.TIMESTAMPTZ and unit == "EPOCH":
@@ -123,7 +123,7 @@ def _extract(node: exp.Expression, t: Translating) -> Value:  # noqa: PLR0911 - 
     return t.refuse(node, f"the part {node.this.name.lower()} is not translated")
 
 
-def _fraction(unit: str, moment: exp.Expression) -> Value:
+def _fraction(unit: str, moment: exp.Expr) -> Value:
     if unit in {"HOUR", "MINUTE"}:
         return Value(call(unit, moment), WHOLE_NUMERIC)
     micros = cast(call("MICROSECOND", moment), "decimal(18, 0)")
@@ -133,7 +133,7 @@ def _fraction(unit: str, moment: exp.Expression) -> Value:
     return Value(binary(exp.Mul, micros, exp.Literal.number(size)), SqlType(Kind.NUMERIC, scale=scale))
 
 
-def _of_interval(node: exp.Expression, unit: str, value: Value, t: Translating) -> Value:
+def _of_interval(node: exp.Expr, unit: str, value: Value, t: Translating) -> Value:
     if unit in {"DAY", "MONTH", "YEAR", "HOUR", "MINUTE"}:
         return Value(call(unit, value.sql), WHOLE_NUMERIC)
     if unit in {"SECOND", "MILLISECONDS", "MICROSECONDS"}:
@@ -142,14 +142,14 @@ def _of_interval(node: exp.Expression, unit: str, value: Value, t: Translating) 
 
 
 def _calendar(unit: str) -> Handler:
-    def translate_part(node: exp.Expression, t: Translating) -> Value:
+    def translate_part(node: exp.Expr, t: Translating) -> Value:
         """YEAR(x) and its like, which PostgreSQL does not have; its readers take them for EXTRACT."""
         return Value(part(unit, date_of(t.value(node.this), node.this, t).sql), WHOLE_NUMERIC)
 
     return translate_part
 
 
-def _truncate(node: exp.Expression, t: Translating) -> Value:
+def _truncate(node: exp.Expr, t: Translating) -> Value:
     unit = _unit(node.args["unit"].name)
     if node.args.get("zone") is not None:
         t.refuse(node, "DATE_TRUNC in a time zone is not translated")
@@ -174,21 +174,21 @@ def _truncate(node: exp.Expression, t: Translating) -> Value:
     return Value(start_of_unit, TIMESTAMP)
 
 
-def _age(node: exp.Expression, t: Translating) -> Value:
+def _age(node: exp.Expr, t: Translating) -> Value:
     if len(node.expressions) != 2:  # noqa: PLR2004 - AGE(until, since)
         t.refuse(node, "with one date it depends on today", "Give both dates.")
     values = [cast(date_of(t.value(argument), argument, t).sql, "timestamp") for argument in node.expressions]
     return Value(call("AGE", *values), SqlType(Kind.INTERVAL))
 
 
-def _make_date(node: exp.Expression, t: Translating) -> Value:
+def _make_date(node: exp.Expr, t: Translating) -> Value:
     parts = node.expressions
     if len(parts) != 3:  # noqa: PLR2004 - year, month, day
         t.refuse(node, "it takes a year, a month and a day")
     return Value(call("MAKE_DATE", *(whole_of(component, t) for component in parts)), DATE)
 
 
-def _make_timestamp(node: exp.Expression, t: Translating) -> Value:
+def _make_timestamp(node: exp.Expr, t: Translating) -> Value:
     names = ("year", "month", "day", "hour", "min", "sec")
     parts = [node.args.get(name) for name in names]
     if any(component is None for component in parts):
@@ -199,18 +199,18 @@ def _make_timestamp(node: exp.Expression, t: Translating) -> Value:
     return Value(call("MAKE_TIMESTAMP", *components, cast(number_of(second, t).sql, "double")), TIMESTAMP)
 
 
-def _make_interval(node: exp.Expression, t: Translating) -> Value:
+def _make_interval(node: exp.Expr, t: Translating) -> Value:
     return t.refuse(node, "MAKE_INTERVAL is not translated", "Write INTERVAL '1 day', or n * INTERVAL '1 day'.")
 
 
-def _today(node: exp.Expression, t: Translating) -> Value:
+def _today(node: exp.Expr, t: Translating) -> Value:
     if node.this is not None:
         t.refuse(node, "it takes nothing")
     # Of the session's time zone, as everything that is now.
     return Value(exp.CurrentDate(), DATE)
 
 
-def _now(node: exp.Expression, t: Translating) -> Value:
+def _now(node: exp.Expr, t: Translating) -> Value:
     if node.this is not None:
         t.refuse(node, "digits of the second are not cut off here", "Leave the number out.")
     now = call("NOW")
@@ -219,7 +219,7 @@ def _now(node: exp.Expression, t: Translating) -> Value:
     return Value(now, SqlType(Kind.TIMESTAMPTZ))
 
 
-def _at_zone(node: exp.Expression, t: Translating) -> Value:
+def _at_zone(node: exp.Expr, t: Translating) -> Value:
     zone = node.args["zone"]
     if not isinstance(zone, exp.Literal) or not zone.is_string or ("/" not in zone.name and zone.name.upper() != "UTC"):
         t.refuse(node, "a zone has to stand in the query by its full name", "Write AT TIME ZONE 'Europe/Berlin'.")
@@ -232,7 +232,7 @@ def _at_zone(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.AtTimeZone(this=exp.Paren(this=value.sql), zone=zone.copy()), kind)
 
 
-def _overlaps(node: exp.Expression, t: Translating) -> Value:
+def _overlaps(node: exp.Expr, t: Translating) -> Value:
     sides = [side.expressions if isinstance(side, exp.Tuple) else [] for side in (node.this, node.expression)]
     if any(len(side) != 2 for side in sides):  # noqa: PLR2004 - begin and end
         t.refuse(node, "OVERLAPS is of two pairs")
@@ -254,13 +254,13 @@ def _overlaps(node: exp.Expression, t: Translating) -> Value:
     return Value(overlaps, BOOLEAN)
 
 
-def _date(node: exp.Expression, t: Translating) -> Value:
+def _date(node: exp.Expr, t: Translating) -> Value:
     """DATE(x)."""
     cast_node = exp.Cast(this=node.this.copy(), to=exp.DataType.build("date"))
     return t.value(cast_node)
 
 
-def _epoch(node: exp.Expression, t: Translating) -> Value:
+def _epoch(node: exp.Expr, t: Translating) -> Value:
     """TO_TIMESTAMP(seconds)."""
     if node.args.get("scale") is not None or node.args.get("format") is not None:
         t.refuse(node, "it takes seconds")
@@ -268,7 +268,7 @@ def _epoch(node: exp.Expression, t: Translating) -> Value:
     return Value(call("TO_TIMESTAMP", cast(value.sql, "double")), SqlType(Kind.TIMESTAMPTZ))
 
 
-def _is_finite(node: exp.Expression, t: Translating) -> Value:
+def _is_finite(node: exp.Expr, t: Translating) -> Value:
     if len(node.expressions) != 1:
         t.refuse(node, "it takes one date")
     return Value(call("ISFINITE", date_of(t.value(node.expressions[0]), node.expressions[0], t).sql), BOOLEAN)

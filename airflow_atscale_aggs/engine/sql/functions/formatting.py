@@ -39,7 +39,7 @@ _EXACT_WIDTHS = {"MM": 2, "DD": 2, "DDD": 3, "HH24": 2, "HH12": 2, "HH": 2, "MI"
 _SEPARATORS = frozenset(" -/:.,T_;")
 
 
-def _to_char(node: exp.Expression, t: Translating) -> Value:
+def _to_char(node: exp.Expr, t: Translating) -> Value:
     written = literal_text(node.args.get("format"), t, "a format")
     if written in {"", "None"}:
         t.refuse(node, "its format is empty")
@@ -53,16 +53,16 @@ def _to_char(node: exp.Expression, t: Translating) -> Value:
     return Value(format_moment(date_of(value, node.this, t).sql, written, node, t), TEXT)
 
 
-def _to_date(node: exp.Expression, t: Translating) -> Value:
+def _to_date(node: exp.Expr, t: Translating) -> Value:
     parsed = _parse_moment(node, t)
     return Value(cast(parsed, "date"), DATE)
 
 
-def _to_timestamp(node: exp.Expression, t: Translating) -> Value:
+def _to_timestamp(node: exp.Expr, t: Translating) -> Value:
     return Value(cast(_parse_moment(node, t), "timestamptz"), TIMESTAMP_TZ)
 
 
-def _parse_moment(node: exp.Expression, t: Translating) -> exp.Expression:
+def _parse_moment(node: exp.Expr, t: Translating) -> exp.Expr:
     """A timestamp from a text that has the very form; what PostgreSQL would guess is an error."""
     written = literal_text(node.args.get("format"), t, "a format")
     value = text_of(node.this, t)
@@ -72,10 +72,10 @@ def _parse_moment(node: exp.Expression, t: Translating) -> exp.Expression:
         t.refuse(node, "a format without the year YYYY or YY is not translated")
     fits = call("REGEXP_FULL_MATCH", value, pattern)
 
-    def field(name: str) -> exp.Expression:
+    def field(name: str) -> exp.Expr:
         return call("REGEXP_EXTRACT", value.copy(), pattern, groups.index(name) + 1)
 
-    def whole(name: str, default: int) -> exp.Expression:
+    def whole(name: str, default: int) -> exp.Expr:
         return cast(field(name), "integer") if name in groups else number(default)
 
     year = whole("YYYY", 1)
@@ -103,7 +103,7 @@ def _parse_moment(node: exp.Expression, t: Translating) -> exp.Expression:
     return choose(*branches, default=moment)
 
 
-def _pattern(pieces: list[Piece], node: exp.Expression, t: Translating) -> tuple[str, list[str]]:
+def _pattern(pieces: list[Piece], node: exp.Expr, t: Translating) -> tuple[str, list[str]]:
     parts, groups = [r"\s*"], list[str]()
     for place, piece in enumerate(pieces):
         name = piece.name.upper()
@@ -123,7 +123,7 @@ def _pattern(pieces: list[Piece], node: exp.Expression, t: Translating) -> tuple
     return "".join(parts), groups
 
 
-def _date_of_parts(year: exp.Expression, groups: list[str], whole: object, field: object) -> exp.Expression:
+def _date_of_parts(year: exp.Expr, groups: list[str], whole: object, field: object) -> exp.Expr:
     assert callable(whole)  # noqa: S101 - closures of the caller
     assert callable(field)  # noqa: S101 - the same
     if "DDD" in groups:
@@ -139,11 +139,11 @@ def _date_of_parts(year: exp.Expression, groups: list[str], whole: object, field
     return call("MAKE_DATE", year, month, whole("DD", 1))
 
 
-def _hour(groups: list[str], whole: object, field: object) -> exp.Expression:
+def _hour(groups: list[str], whole: object, field: object) -> exp.Expr:
     assert callable(whole)  # noqa: S101 - closures of the caller
     assert callable(field)  # noqa: S101 - the same
     if "HH24" in groups:
-        hour_of_day: exp.Expression = whole("HH24", 0)
+        hour_of_day: exp.Expr = whole("HH24", 0)
         return hour_of_day
     hour = whole("HH12" if "HH12" in groups else "HH", 0)
     if "AM" not in groups:
@@ -153,14 +153,14 @@ def _hour(groups: list[str], whole: object, field: object) -> exp.Expression:
     return binary(exp.Add, binary(exp.Mod, hour, number(12)), late)
 
 
-def _range_check(groups: list[str], whole: object) -> exp.Expression | None:
+def _range_check(groups: list[str], whole: object) -> exp.Expr | None:
     assert callable(whole)  # noqa: S101 - closures of the caller
     limits = {"HH24": 23, "MI": 59, "SS": 59, "HH12": 12, "HH": 12}
     checks = [exp.GT(this=whole(name, 0), expression=number(most)) for name, most in limits.items() if name in groups]
     return exp.Paren(this=exp.or_(*checks, copy=False)) if checks else None
 
 
-def _to_number(node: exp.Expression, t: Translating) -> Value:
+def _to_number(node: exp.Expr, t: Translating) -> Value:
     return t.refuse(node, "TO_NUMBER is not translated", "CAST the text to NUMERIC.")
 
 

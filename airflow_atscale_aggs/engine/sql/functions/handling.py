@@ -16,24 +16,24 @@ from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 class Translating(Protocol):
     """Translates the parts of a node."""
 
-    def value(self, node: exp.Expression) -> Value:
+    def value(self, node: exp.Expr) -> Value:
         """An expression, translated."""
 
     def as_type(self, value: Value, to: SqlType) -> Value:
         """A text without a type, or NULL, as a type; what has one stays."""
 
-    def refuse(self, node: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
+    def refuse(self, node: exp.Expr, reason: str, remedy: str = "") -> NoReturn:
         """Say that this is not answered."""
 
 
-Handler = Callable[[exp.Expression, Translating], Value]
-Handlers = Mapping[type[exp.Expression], Handler]
+Handler = Callable[[exp.Expr, Translating], Value]
+Handlers = Mapping[type[exp.Expr], Handler]
 NamedHandlers = Mapping[str, Handler]
 
 INPUT_TEXT = SqlType(Kind.TEXT)
 
 
-def text_of(node: exp.Expression, t: Translating) -> exp.Expression:
+def text_of(node: exp.Expr, t: Translating) -> exp.Expr:
     """An argument that is a text; blanks at the end of CHARACTER do not count."""
     value = t.value(node)
     if value.kind in UNTYPED:
@@ -45,7 +45,7 @@ def text_of(node: exp.Expression, t: Translating) -> exp.Expression:
     return value.sql
 
 
-def number_of(node: exp.Expression, t: Translating, kinds: Collection[Kind] = NUMBERS) -> Value:
+def number_of(node: exp.Expr, t: Translating, kinds: Collection[Kind] = NUMBERS) -> Value:
     """An argument that is a number."""
     value = t.value(node)
     if value.kind in UNTYPED:
@@ -55,12 +55,12 @@ def number_of(node: exp.Expression, t: Translating, kinds: Collection[Kind] = NU
     return value
 
 
-def whole_of(node: exp.Expression, t: Translating) -> exp.Expression:
+def whole_of(node: exp.Expr, t: Translating) -> exp.Expr:
     """An argument that is an integer, such as a place or a length."""
     return number_of(node, t, frozenset({Kind.SMALLINT, Kind.INTEGER})).sql
 
 
-def literal_text(node: exp.Expression | None, t: Translating, what: str) -> str:
+def literal_text(node: exp.Expr | None, t: Translating, what: str) -> str:
     """A text that stands in the query itself, such as a format."""
     while isinstance(node, exp.Paren):
         node = node.this
@@ -75,7 +75,7 @@ def literal_text(node: exp.Expression | None, t: Translating, what: str) -> str:
     return str(node.this)
 
 
-def literal_number(node: exp.Expression | None) -> int | None:
+def literal_number(node: exp.Expr | None) -> int | None:
     """A whole number that stands in the query itself."""
     if isinstance(node, exp.Paren):
         return literal_number(node.this)
@@ -85,7 +85,7 @@ def literal_number(node: exp.Expression | None) -> int | None:
     return int(node.this) if isinstance(node, exp.Literal) and not node.is_string and node.is_int else None
 
 
-def refuse_type(node: exp.Expression, value: Value, wanted: str, t: Translating) -> NoReturn:
+def refuse_type(node: exp.Expr, value: Value, wanted: str, t: Translating) -> NoReturn:
     """Say that an argument has not the type that PostgreSQL's function takes."""
     place = node.parent if isinstance(node.parent, (exp.Func, exp.Binary)) else node
     remedy = "CAST it to the type that is meant."
@@ -99,7 +99,7 @@ def round_decimal(value: Value) -> Value:
     return Value(exact_decimal(value.sql), SqlType(Kind.NUMERIC))
 
 
-def exact_decimal(value: exp.Expression) -> exp.Expression:
+def exact_decimal(value: exp.Expr) -> exp.Expr:
     """The fifteen digits that a double precision number is sure of, as a decimal."""
     digits = exp.Anonymous(this="PRINTF", expressions=[exp.Literal.string("%.15g"), value])
     size = exp.Anonymous(this="ABS", expressions=[value.copy()])
@@ -108,7 +108,7 @@ def exact_decimal(value: exp.Expression) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=is_too_long, true=problem)], default=cast(digits, "decimal(38, 15)"))
 
 
-def error_if_zero(dividend: exp.Expression, divisor: exp.Expression, result: exp.Expression) -> exp.Expression:
+def error_if_zero(dividend: exp.Expr, divisor: exp.Expr, result: exp.Expr) -> exp.Expr:
     """Division by zero is an error in PostgreSQL, unless NULL is divided."""
     inner = divisor.this if isinstance(divisor, exp.Paren) else divisor
     if isinstance(inner, exp.Literal) and float(inner.this):
@@ -116,13 +116,13 @@ def error_if_zero(dividend: exp.Expression, divisor: exp.Expression, result: exp
     if isinstance(inner, exp.Nullif) and inner.expression == number(0):
         return result
     problem = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("division by zero")])
-    is_zero: exp.Expression = exp.EQ(this=divisor.copy(), expression=number(0))
+    is_zero: exp.Expr = exp.EQ(this=divisor.copy(), expression=number(0))
     if not isinstance(dividend, exp.Literal):
         there = exp.Not(this=exp.Is(this=exp.Paren(this=dividend.copy()), expression=exp.Null()))
         is_zero = exp.And(this=is_zero, expression=there)
     return exp.Case(ifs=[exp.If(this=is_zero, true=problem)], default=result)
 
 
-def refusal_of(node: exp.Expression, reason: str, remedy: str) -> UnsupportedQueryError:
+def refusal_of(node: exp.Expr, reason: str, remedy: str) -> UnsupportedQueryError:
     """The error, with the clause as PostgreSQL writes it."""
     return UnsupportedQueryError(render_for_people(node, "postgres"), reason, remedy)

@@ -36,7 +36,7 @@ _ORDERED = {
 _ROW = "row"
 
 
-def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -> SqlType:
+def common_type(node: exp.Expr, values: Sequence[Value], t: Translating) -> SqlType:
     """The one type that values of several have in PostgreSQL; texts when none has any."""
     common: SqlType | None = None
     for value in values:
@@ -46,7 +46,7 @@ def common_type(node: exp.Expression, values: Sequence[Value], t: Translating) -
     return common if common is not None else TEXT
 
 
-def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -> SqlType:  # noqa: PLR0911 - one a pair of kinds
+def _both(node: exp.Expr, left: SqlType, right: SqlType, t: Translating) -> SqlType:  # noqa: PLR0911 - one a pair of kinds
     if left == right or right.kind is Kind.OTHER:
         return left
     if left.kind is Kind.OTHER:
@@ -67,7 +67,7 @@ def _both(node: exp.Expression, left: SqlType, right: SqlType, t: Translating) -
     )
 
 
-def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expression:
+def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expr:
     """A value among others of one type."""
     if value.kind in UNTYPED:
         return value.sql if value.kind is Kind.NULL else t.as_type(value, to).sql
@@ -80,7 +80,7 @@ def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expression:
     return value.sql
 
 
-def _compare(node: exp.Expression, t: Translating) -> Value:
+def _compare(node: exp.Expr, t: Translating) -> Value:
     left, right = node.this, node.expression
     lefts, rights = _row_of(left), _row_of(right)
     if lefts is not None and rights is not None:
@@ -93,7 +93,7 @@ def _compare(node: exp.Expression, t: Translating) -> Value:
     return Value(comparison, BOOLEAN)
 
 
-def _sides(node: exp.Expression, first: Value, second: Value, t: Translating) -> dict[str, exp.Expression]:
+def _sides(node: exp.Expr, first: Value, second: Value, t: Translating) -> dict[str, exp.Expr]:
     common = common_type(node, [first, second], t)
     return {
         "this": parenthesize(_side(first, second, common, t)),
@@ -101,7 +101,7 @@ def _sides(node: exp.Expression, first: Value, second: Value, t: Translating) ->
     }
 
 
-def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Expression:
+def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Expr:
     if value.kind is Kind.LITERAL:
         if common.kind in {Kind.OTHER, Kind.INTERVAL, Kind.TIME, Kind.TIMESTAMPTZ}:
             return value.sql
@@ -119,12 +119,12 @@ def _side(value: Value, other: Value, common: SqlType, t: Translating) -> exp.Ex
     return value.sql
 
 
-def parenthesize(node: exp.Expression) -> exp.Expression:
+def parenthesize(node: exp.Expr) -> exp.Expr:
     """In parentheses where its neighbours could tear it apart."""
     return exp.Paren(this=node) if isinstance(node, (exp.Binary, exp.Not, exp.Between, exp.In, exp.Is)) else node
 
 
-def _row_of(node: exp.Expression) -> list[exp.Expression] | None:
+def _row_of(node: exp.Expr) -> list[exp.Expr] | None:
     if isinstance(node, exp.Tuple):
         return list(node.expressions)
     if isinstance(node, exp.Anonymous) and node.name.casefold() == _ROW:
@@ -132,7 +132,7 @@ def _row_of(node: exp.Expression) -> list[exp.Expression] | None:
     return None
 
 
-def _rows(node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Expression], t: Translating) -> Value:
+def _rows(node: exp.Expr, lefts: list[exp.Expr], rights: list[exp.Expr], t: Translating) -> Value:
     """Rows are compared part by part: NULL where a NULL decides, unlike a struct of the warehouse."""
     if len(lefts) != len(rights):
         t.refuse(node, "the rows have different lengths")
@@ -155,7 +155,7 @@ def _rows(node: exp.Expression, lefts: list[exp.Expression], rights: list[exp.Ex
     return Value(comparison, BOOLEAN)
 
 
-def _find_quantifier(node: exp.Expression) -> tuple[bool, exp.Expression] | None:
+def _find_quantifier(node: exp.Expr) -> tuple[bool, exp.Expr] | None:
     """Whether it is ANY, and the array."""
     if isinstance(node, exp.Any):
         return True, node.this.unnest()
@@ -170,7 +170,7 @@ def _find_quantifier(node: exp.Expression) -> tuple[bool, exp.Expression] | None
     return None
 
 
-def elements(node: exp.Expression, t: Translating) -> list[exp.Expression]:
+def elements(node: exp.Expr, t: Translating) -> list[exp.Expr]:
     """The elements of an array that stands in the query, also of ``'{a,b}'``."""
     inner = node.unnest()
     if isinstance(inner, exp.Cast):
@@ -186,7 +186,7 @@ def elements(node: exp.Expression, t: Translating) -> list[exp.Expression]:
     return t.refuse(node, "only arrays that stand in the query are compared with", "Write ARRAY[…] or IN (…).")
 
 
-def _any_or_all(node: exp.Expression, quantifier: tuple[bool, exp.Expression], t: Translating) -> Value:
+def _any_or_all(node: exp.Expr, quantifier: tuple[bool, exp.Expr], t: Translating) -> Value:
     is_any, array = quantifier
     if isinstance(array, exp.Query):
         return t.refuse(node, "a comparison with all rows of a query is not translated", "Use IN or EXISTS.")
@@ -200,7 +200,7 @@ def _any_or_all(node: exp.Expression, quantifier: tuple[bool, exp.Expression], t
     return Value(exp.Paren(this=combination), BOOLEAN)
 
 
-def truth(node: exp.Expression, t: Translating) -> exp.Expression:
+def truth(node: exp.Expr, t: Translating) -> exp.Expr:
     """A condition."""
     value = t.value(node)
     if value.kind in UNTYPED:
@@ -210,10 +210,10 @@ def truth(node: exp.Expression, t: Translating) -> exp.Expression:
     return value.sql
 
 
-def _connect(node: exp.Expression, t: Translating) -> Value:
+def _connect(node: exp.Expr, t: Translating) -> Value:
     # Thousands of alternatives stand in a chain, which must not be walked by recursion.
     kind = type(node)
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     rest = node
     while type(rest) is kind:
         parts.append(rest.expression)
@@ -227,15 +227,15 @@ def _connect(node: exp.Expression, t: Translating) -> Value:
     return Value(connection, BOOLEAN)
 
 
-def _parenthesize_other_connector(node: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
+def _parenthesize_other_connector(node: exp.Expr, kind: type[exp.Expr]) -> exp.Expr:
     return exp.Paren(this=node) if isinstance(node, exp.Connector) and type(node) is not kind else node
 
 
-def _not(node: exp.Expression, t: Translating) -> Value:
+def _not(node: exp.Expr, t: Translating) -> Value:
     return Value(exp.Not(this=parenthesize(truth(node.this, t))), BOOLEAN)
 
 
-def _is(node: exp.Expression, t: Translating) -> Value:
+def _is(node: exp.Expr, t: Translating) -> Value:
     row = _row_of(node.this)
     negated = bool(node.args.get("negate"))
     if row is not None:
@@ -253,7 +253,7 @@ def _is(node: exp.Expression, t: Translating) -> Value:
     return Value(test, BOOLEAN)
 
 
-def _in(node: exp.Expression, t: Translating) -> Value:
+def _in(node: exp.Expr, t: Translating) -> Value:
     if node.args.get("query") is not None:
         row = _row_of(node.this)
         if row is not None:
@@ -280,7 +280,7 @@ def _in(node: exp.Expression, t: Translating) -> Value:
     return Value(membership, BOOLEAN)
 
 
-def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) -> Value:
+def _row_in(row: list[exp.Expr], query: exp.Expr, t: Translating) -> Value:
     """A row among those of a query, compared part by part: NULL where a NULL decides."""
     names = [f"part {place}" for place, _ in enumerate(row, 1)]
     alias = exp.TableAlias(
@@ -297,20 +297,20 @@ def _row_in(row: list[exp.Expression], query: exp.Expression, t: Translating) ->
     return Value(exp.Paren(this=exp.Subquery(this=exp.select(answer).from_(rows, copy=False))), BOOLEAN)
 
 
-def _between(node: exp.Expression, t: Translating) -> Value:
+def _between(node: exp.Expr, t: Translating) -> Value:
     value, low, high = (t.value(node.args[part]) for part in ("this", "low", "high"))
     common = common_type(node, [value, low, high], t)
     ends = [_side(bound, value, common, t) for bound in (low, high)]
     first = parenthesize(_side(value, low if low.kind not in UNTYPED else high, common, t))
-    test: exp.Expression = exp.Between(this=first, low=parenthesize(ends[0]), high=parenthesize(ends[1]))
+    test: exp.Expr = exp.Between(this=first, low=parenthesize(ends[0]), high=parenthesize(ends[1]))
     if node.args.get("symmetric"):
         turned = exp.Between(this=first.copy(), low=parenthesize(ends[1]).copy(), high=parenthesize(ends[0]).copy())
         test = exp.Paren(this=exp.Or(this=test, expression=turned))
     return Value(test, BOOLEAN)
 
 
-def _case(node: exp.Expression, t: Translating) -> Value:
-    conditions: list[exp.Expression] = []
+def _case(node: exp.Expr, t: Translating) -> Value:
+    conditions: list[exp.Expr] = []
     for branch in node.args["ifs"]:
         if node.this is None:
             conditions.append(truth(branch.this, t))
@@ -325,22 +325,22 @@ def _case(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Case(ifs=ifs, default=branch_values[-1] if default is not None else None), common)
 
 
-def _if(node: exp.Expression, t: Translating) -> Value:
+def _if(node: exp.Expr, t: Translating) -> Value:
     """IF(…), which PostgreSQL does not have; its readers take it for CASE."""
     branch = exp.If(this=node.this.copy(), true=node.args["true"].copy())
     default = node.args.get("false")
     return _case(exp.Case(ifs=[branch], default=default.copy() if default is not None else None), t)
 
 
-def _coalesce(node: exp.Expression, t: Translating) -> Value:
+def _coalesce(node: exp.Expr, t: Translating) -> Value:
     return _first_of("COALESCE", node, [node.this, *node.expressions], t)
 
 
-def _greatest(node: exp.Expression, t: Translating) -> Value:
+def _greatest(node: exp.Expr, t: Translating) -> Value:
     return _first_of(type(node).__name__.upper(), node, [node.this, *node.expressions], t)
 
 
-def _first_of(name: str, node: exp.Expression, parts: list[exp.Expression], t: Translating) -> Value:
+def _first_of(name: str, node: exp.Expr, parts: list[exp.Expr], t: Translating) -> Value:
     values = [t.value(part) for part in parts]
     common = common_type(node, values, t)
     arguments = [as_common(value, common, t) for value in values]
@@ -349,7 +349,7 @@ def _first_of(name: str, node: exp.Expression, parts: list[exp.Expression], t: T
     return Value(call(name, *arguments), common)
 
 
-def _nullif(node: exp.Expression, t: Translating) -> Value:
+def _nullif(node: exp.Expr, t: Translating) -> Value:
     first, second = t.value(node.this), t.value(node.expression)
     sides = _sides(node, first, second, t)
     common = common_type(node, [first, second], t)
@@ -359,16 +359,16 @@ def _nullif(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Nullif(**sides), common if first.kind in UNTYPED else first.type)
 
 
-def _exists(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+def _exists(node: exp.Expr, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
     return Value(node.copy(), BOOLEAN)
 
 
-def _paren(node: exp.Expression, t: Translating) -> Value:
+def _paren(node: exp.Expr, t: Translating) -> Value:
     value = t.value(node.this)
     return Value(exp.Paren(this=value.sql), value.type) if value.kind is not Kind.LITERAL else value
 
 
-def _literal(node: exp.Expression, t: Translating) -> Value:
+def _literal(node: exp.Expr, t: Translating) -> Value:
     if node.is_string:
         return Value(node.copy(), SqlType(Kind.LITERAL))
     written = str(node.this)
@@ -379,7 +379,7 @@ def _literal(node: exp.Expression, t: Translating) -> Value:
     return _decimal(node, written, t)
 
 
-def _decimal(node: exp.Expression, written: str, t: Translating) -> Value:
+def _decimal(node: exp.Expr, written: str, t: Translating) -> Value:
     try:
         value = Decimal(written)
     except InvalidOperation:
@@ -394,15 +394,15 @@ def _decimal(node: exp.Expression, written: str, t: Translating) -> Value:
 _MOST_DIGITS = 38
 
 
-def _null(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+def _null(node: exp.Expr, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
     return Value(node.copy(), SqlType(Kind.NULL))
 
 
-def _boolean(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+def _boolean(node: exp.Expr, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
     return Value(node.copy(), BOOLEAN)
 
 
-def _collate(node: exp.Expression, t: Translating) -> Value:
+def _collate(node: exp.Expr, t: Translating) -> Value:
     if str(node.expression.name) not in {"C", "POSIX", "default", "ucs_basic"}:
         t.refuse(node, "texts are in the order of their bytes here", 'Leave it out, or write COLLATE "C".')
     return t.value(node.this)

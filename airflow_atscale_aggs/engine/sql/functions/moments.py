@@ -56,9 +56,9 @@ _PART = re.compile(r"\s*([+-]?\d+)\s*([A-Za-z]+)")
 _CLOCK = re.compile(r"\s*([+-]?)(\d{1,3}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*$")
 
 
-def interval_of(written: str, unit: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def interval_of(written: str, unit: str, node: exp.Expr, t: Translating) -> exp.Expr:
     """INTERVAL 'text' [unit], by its parts."""
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     rest = written.strip()
     if unit:
         if not re.fullmatch(r"[+-]?\d+", rest):
@@ -85,7 +85,7 @@ def interval_of(written: str, unit: str, node: exp.Expression, t: Translating) -
     return exp.Paren(this=total)
 
 
-def _part(amount: int, unit: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def _part(amount: int, unit: str, node: exp.Expr, t: Translating) -> exp.Expr:
     name = _UNIT_BY_SPELLING.get(unit.casefold())
     if name is None:
         t.refuse(node, f"`{unit}` is no unit of an interval in PostgreSQL")
@@ -97,14 +97,14 @@ def _part(amount: int, unit: str, node: exp.Expression, t: Translating) -> exp.E
     return call(_UNITS[name], amount)
 
 
-def _clock(match: re.Match[str]) -> list[exp.Expression]:
+def _clock(match: re.Match[str]) -> list[exp.Expr]:
     sign = -1 if match.group(1) == "-" else 1
     micros = int((match.group(5) or "").ljust(6, "0"))
     micros += 1_000_000 * (int(match.group(2)) * 3600 + int(match.group(3)) * 60 + int(match.group(4) or 0))
     return [call("TO_MICROSECONDS", sign * micros)]
 
 
-def _interval(node: exp.Expression, t: Translating) -> Value:
+def _interval(node: exp.Expr, t: Translating) -> Value:
     inner, unit = node.this, node.args.get("unit")
     if inner is None or (unit is not None and not isinstance(unit, exp.Var)):
         t.refuse(node, "this form of an interval is not translated", "Write INTERVAL '1 day'.")
@@ -120,7 +120,7 @@ def as_interval(value: Value, t: Translating) -> Value:
     return value
 
 
-def add_moments(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
+def add_moments(node: exp.Expr, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
     """A sum or a difference in which a moment or an interval takes part."""
     is_sum = isinstance(node, exp.Add)
     if is_sum and {left.kind, right.kind} == {Kind.DATE, Kind.LITERAL}:
@@ -161,7 +161,7 @@ def _settle_types(left: Value, right: Value, *, is_sum: bool, t: Translating) ->
     return typed[0], typed[1]
 
 
-def multiply_interval(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
+def multiply_interval(node: exp.Expr, left: Value, right: Value, t: Translating) -> Value:
     """An interval by a number; by whole ones only, since halves of months are days in PostgreSQL."""
     if left.kind is not Kind.INTERVAL:
         left, right = right, left
@@ -175,7 +175,7 @@ def multiply_interval(node: exp.Expression, left: Value, right: Value, t: Transl
     return Value(binary(exp.Mul, left.sql, right.sql), INTERVAL)
 
 
-def date_of(value: Value, node: exp.Expression, t: Translating) -> Value:
+def date_of(value: Value, node: exp.Expr, t: Translating) -> Value:
     """A date, or a timestamp; an instant as the clock of the session shows it."""
     if value.kind in UNTYPED:
         return t.as_type(value, TIMESTAMP)

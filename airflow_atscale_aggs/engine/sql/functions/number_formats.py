@@ -37,7 +37,7 @@ class NumberFormat:
     behind: str
 
 
-def read_number_format(written: str, node: exp.Expression, t: Translating) -> NumberFormat:  # noqa: C901, PLR0912 - one branch a pattern
+def read_number_format(written: str, node: exp.Expr, t: Translating) -> NumberFormat:  # noqa: C901, PLR0912 - one branch a pattern
     """A format of numbers; what is rarely used is refused."""
     digits, fraction, before, behind, sign = "", "", "", "", ""
     has_point, fills, place = False, True, 0
@@ -82,7 +82,7 @@ def _with_digit(digits: str, fraction: str, pattern: str, *, has_point: bool) ->
     return (digits, fraction + pattern) if has_point else (digits + pattern, fraction)
 
 
-def format_number(value: Value, written: str, node: exp.Expression, t: Translating) -> exp.Expression:
+def format_number(value: Value, written: str, node: exp.Expr, t: Translating) -> exp.Expr:
     """TO_CHAR of a number."""
     form = read_number_format(written, node, t)
     places = len(form.fraction)
@@ -99,7 +99,7 @@ def format_number(value: Value, written: str, node: exp.Expression, t: Translati
     return _lay_out(form, plain, negative, rounded)
 
 
-def _format_double(form: NumberFormat, amount: exp.Expression) -> exp.Expression:
+def _format_double(form: NumberFormat, amount: exp.Expr) -> exp.Expr:
     """Double precision is rounded as it is stored, and keeps the sign of zero."""
     plain = call("PRINTF", f"%.{len(form.fraction)}f", call("ABS", amount))
     formatted = _lay_out(form, plain, call("SIGNBIT", amount.copy()), amount)
@@ -109,9 +109,7 @@ def _format_double(form: NumberFormat, amount: exp.Expression) -> exp.Expression
     return choose((too_long, raise_error("it has more digits than double precision", amount.copy())), default=formatted)
 
 
-def _lay_out(
-    form: NumberFormat, plain: exp.Expression, negative: exp.Expression, value: exp.Expression
-) -> exp.Expression:
+def _lay_out(form: NumberFormat, plain: exp.Expr, negative: exp.Expr, value: exp.Expr) -> exp.Expr:
     places = len(form.fraction)
     slots = form.whole.replace(",", "")
     whole = call("SPLIT_PART", plain, ".", 1)
@@ -125,12 +123,12 @@ def _lay_out(
     return _around(form, body, negative, value)
 
 
-def _whole_part(form: NumberFormat, whole: exp.Expression, plain: exp.Expression) -> exp.Expression:
+def _whole_part(form: NumberFormat, whole: exp.Expr, plain: exp.Expr) -> exp.Expr:
     """Digits in groups, without the zeros and commas that lead, but for those that 0 asks for."""
     slots = form.whole.replace(",", "")
     filled = call("LPAD", call("LTRIM", whole.copy(), "0"), len(slots), "0")
     if "," in form.whole:
-        parts: list[exp.Expression] = []
+        parts: list[exp.Expr] = []
         place = 1
         for number_, group in enumerate(form.whole.split(",")):
             if number_:
@@ -142,7 +140,7 @@ def _whole_part(form: NumberFormat, whole: exp.Expression, plain: exp.Expression
     shown = call("LENGTH", call("LTRIM", filled.copy(), "0,"))
     first_zero = form.whole.find("0")
     forced = len(form.whole) - first_zero if first_zero >= 0 else 0
-    least: exp.Expression = number(max(forced, 0 if form.fraction else 1))
+    least: exp.Expr = number(max(forced, 0 if form.fraction else 1))
     if form.fraction and not form.fills and not forced:
         # A zero stands before the point when nothing stands behind it.
         bare = exp.EQ(this=_fraction(form, plain), expression=text(""))
@@ -150,7 +148,7 @@ def _whole_part(form: NumberFormat, whole: exp.Expression, plain: exp.Expression
     return call("RIGHT", filled, call("GREATEST", shown, least))
 
 
-def _fraction(form: NumberFormat, plain: exp.Expression) -> exp.Expression:
+def _fraction(form: NumberFormat, plain: exp.Expr) -> exp.Expr:
     digits = call("SPLIT_PART", plain.copy(), ".", 2)
     if form.fills:
         return digits
@@ -160,9 +158,7 @@ def _fraction(form: NumberFormat, plain: exp.Expression) -> exp.Expression:
     return call("LEFT", digits.copy(), length)
 
 
-def _around(
-    form: NumberFormat, body: exp.Expression, negative: exp.Expression, value: exp.Expression
-) -> exp.Expression:
+def _around(form: NumberFormat, body: exp.Expr, negative: exp.Expr, value: exp.Expr) -> exp.Expr:
     """The sign, and blanks before it."""
     width = len(form.whole) + (1 + len(form.fraction) if form.has_point else 0)
     minus, plus = ("-", "+") if form.sign.startswith("S") else ("-", "" if not form.fills else " ")

@@ -36,21 +36,21 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
 from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, number, raise_error
 
 
-def _sum(node: exp.Expression, t: Translating) -> Value:
+def _sum(node: exp.Expr, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
     if {left.kind, right.kind} & {*DAYS, Kind.INTERVAL, Kind.TIME}:
         return add_moments(node, left, right, t)
     return _arithmetic(node, left, right, t)
 
 
-def _product(node: exp.Expression, t: Translating) -> Value:
+def _product(node: exp.Expr, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
     if Kind.INTERVAL in {left.kind, right.kind}:
         return multiply_interval(node, left, right, t)
     return _arithmetic(node, left, right, t)
 
 
-def _both(node: exp.Expression, left: Value, right: Value, t: Translating) -> tuple[Value, Value, SqlType]:
+def _both(node: exp.Expr, left: Value, right: Value, t: Translating) -> tuple[Value, Value, SqlType]:
     """Two numbers and the type that PostgreSQL computes in."""
     if left.kind in UNTYPED and right.kind in UNTYPED:
         t.refuse(node, "neither side says what type is meant", "CAST one of them.")
@@ -72,7 +72,7 @@ def _widen(value: Value, common: SqlType) -> Value:
     return value
 
 
-def _arithmetic(node: exp.Expression, left: Value, right: Value, t: Translating) -> Value:
+def _arithmetic(node: exp.Expr, left: Value, right: Value, t: Translating) -> Value:
     left, right, common = _both(node, left, right, t)
     operation = binary(type(node), left.sql, right.sql)
     if isinstance(node, exp.Mul) and common.kind is Kind.NUMERIC:
@@ -92,7 +92,7 @@ def _scale(value: Value) -> int | None:
     return 0 if value.kind in WHOLE else value.type.scale
 
 
-def _quotient(node: exp.Expression, t: Translating) -> Value:
+def _quotient(node: exp.Expr, t: Translating) -> Value:
     left, right = t.value(node.this), t.value(node.expression)
     if not node.args.get("typed"):
         # Of a calculated metric, which never leaves a remainder out.
@@ -110,7 +110,7 @@ def _quotient(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Paren(this=error_if_zero(left.sql, right.sql, quotient)), common)
 
 
-def _remainder(node: exp.Expression, t: Translating) -> Value:
+def _remainder(node: exp.Expr, t: Translating) -> Value:
     left, right, common = _both(node, t.value(node.this), t.value(node.expression), t)
     if common.kind in FLOATS:
         t.refuse(node, "PostgreSQL has no remainder of double precision", "CAST both sides to NUMERIC.")
@@ -119,7 +119,7 @@ def _remainder(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Paren(this=remainder), SqlType(common.kind, scale=None if common.is_double else common.scale))
 
 
-def integer_division(node: exp.Expression, t: Translating) -> Value:
+def integer_division(node: exp.Expr, t: Translating) -> Value:
     """DIV(a, b), as the parser has it: the quotient of two decimals without its remainder."""
     first, second = number_of(node.this, t, EXACT), number_of(node.expression, t, EXACT)
     if first.kind in WHOLE and second.kind in WHOLE:
@@ -129,7 +129,7 @@ def integer_division(node: exp.Expression, t: Translating) -> Value:
     return Value(error_if_zero(first.sql, second.sql, call("TRUNC", exact_decimal(quotient))), WHOLE_NUMERIC)
 
 
-def _negative(node: exp.Expression, t: Translating) -> Value:
+def _negative(node: exp.Expr, t: Translating) -> Value:
     if isinstance(node.this, exp.Literal) and not node.this.is_string:
         value = t.value(node.this)
         return Value(exp.Paren(this=exp.Neg(this=value.sql)), value.type)
@@ -140,7 +140,7 @@ def _negative(node: exp.Expression, t: Translating) -> Value:
 
 
 def _bits(name: str) -> Handler:
-    def translate_bits(node: exp.Expression, t: Translating) -> Value:
+    def translate_bits(node: exp.Expr, t: Translating) -> Value:
         left, right = number_of(node.this, t, WHOLE), number_of(node.expression, t, WHOLE)
         common = wider(left.type, right.type)
         if name == "XOR":
@@ -150,7 +150,7 @@ def _bits(name: str) -> Handler:
     return translate_bits
 
 
-def _shift_bits(node: exp.Expression, t: Translating) -> Value:
+def _shift_bits(node: exp.Expr, t: Translating) -> Value:
     places = literal_number(node.expression)
     value = number_of(node.this, t, WHOLE)
     bits = {Kind.SMALLINT: 16, Kind.INTEGER: 32, Kind.BIGINT: 64}[value.kind]
@@ -162,12 +162,12 @@ def _shift_bits(node: exp.Expression, t: Translating) -> Value:
     return Value(binary(exp.BitwiseRightShift, value.sql, number(places)), value.type)
 
 
-def _invert_bits(node: exp.Expression, t: Translating) -> Value:
+def _invert_bits(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t, WHOLE)
     return Value(exp.BitwiseNot(this=exp.Paren(this=value.sql)), value.type)
 
 
-def _round(node: exp.Expression, t: Translating) -> Value:
+def _round(node: exp.Expr, t: Translating) -> Value:
     name = "ROUND" if isinstance(node, exp.Round) else "TRUNC"
     decimals = node.args.get("decimals")
     value = number_of(node.this, t)
@@ -193,7 +193,7 @@ def _round(node: exp.Expression, t: Translating) -> Value:
     return Value(rounded, SqlType(Kind.NUMERIC, scale=max(places, 0)))
 
 
-def _to_places(name: str, value: exp.Expression, places: int) -> exp.Expression:
+def _to_places(name: str, value: exp.Expr, places: int) -> exp.Expr:
     if places >= 0:
         return call(name, value, number(places))
     size = number(10**-places)
@@ -203,7 +203,7 @@ def _to_places(name: str, value: exp.Expression, places: int) -> exp.Expression:
     return binary(exp.Mul, cast(whole, "decimal(38, 0)"), size.copy())
 
 
-def _ceiling(node: exp.Expression, t: Translating) -> Value:
+def _ceiling(node: exp.Expr, t: Translating) -> Value:
     if node.args.get("decimals") is not None or node.args.get("to") is not None:
         t.refuse(node, "PostgreSQL takes one number")
     name = "CEIL" if isinstance(node, exp.Ceil) else "FLOOR"
@@ -213,19 +213,19 @@ def _ceiling(node: exp.Expression, t: Translating) -> Value:
     return Value(call(name, cast(value.sql, "double")), DOUBLE)
 
 
-def _absolute(node: exp.Expression, t: Translating) -> Value:
+def _absolute(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t)
     return Value(call("ABS", value.sql), value.type)
 
 
-def _sign(node: exp.Expression, t: Translating) -> Value:
+def _sign(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t)
     kind = WHOLE_NUMERIC if value.kind is Kind.NUMERIC else DOUBLE
     sign = call("SIGN", value.sql)
     return Value(sign if value.kind is Kind.NUMERIC else cast(sign, "double"), kind)
 
 
-def _double(value: Value) -> exp.Expression:
+def _double(value: Value) -> exp.Expr:
     return value.sql if value.kind is Kind.DOUBLE else cast(value.sql, "double")
 
 
@@ -233,7 +233,7 @@ def _result(value: Value) -> SqlType:
     return FLOATING_NUMERIC if value.kind is Kind.NUMERIC else DOUBLE
 
 
-def _power(node: exp.Expression, t: Translating) -> Value:
+def _power(node: exp.Expr, t: Translating) -> Value:
     base, exponent = number_of(node.this, t), number_of(node.expression, t)
     power = call("POW", _double(base), _double(exponent))
     is_numeric = Kind.NUMERIC in {base.kind, exponent.kind} and not {base.kind, exponent.kind} & FLOATS
@@ -257,14 +257,14 @@ def _power(node: exp.Expression, t: Translating) -> Value:
     return Value(choose(*checks, default=power), kind)
 
 
-def _root(node: exp.Expression, t: Translating) -> Value:
+def _root(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t)
     problem = raise_error("cannot take square root of a negative number")
     negative = exp.LT(this=value.sql, expression=number(0))
     return Value(choose((negative, problem), default=call("SQRT", _double(value).copy())), _result(value))
 
 
-def _cube_root(node: exp.Expression, t: Translating) -> Value:
+def _cube_root(node: exp.Expr, t: Translating) -> Value:
     value = _double(number_of(node.this, t))
     root = call("CBRT", value)
     near = call("ROUND", root.copy(), 0)
@@ -272,7 +272,7 @@ def _cube_root(node: exp.Expression, t: Translating) -> Value:
     return Value(choose((exp.EQ(this=cube, expression=value.copy()), near.copy()), default=root), DOUBLE)
 
 
-def _logarithm(node: exp.Expression, t: Translating) -> Value:
+def _logarithm(node: exp.Expr, t: Translating) -> Value:
     base, arguments = None, [node.this]
     if isinstance(node, exp.Log) and node.expression is not None:
         base, arguments = number_of(node.this, t), [node.expression]
@@ -289,11 +289,11 @@ def _logarithm(node: exp.Expression, t: Translating) -> Value:
     return Value(choose((exp.LTE(this=value.sql.copy(), expression=number(0)), problem), default=logarithm), kind)
 
 
-def _is_ten(node: exp.Expression) -> bool:
+def _is_ten(node: exp.Expr) -> bool:
     return literal_number(node) == 10  # noqa: PLR2004 - the decimal logarithm
 
 
-def _exponential(node: exp.Expression, t: Translating) -> Value:
+def _exponential(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t)
     exponential = call("EXP", _double(value))
     overflow = exp.GT(this=_double(value).copy(), expression=exp.Literal.number("709.78"))
@@ -301,7 +301,7 @@ def _exponential(node: exp.Expression, t: Translating) -> Value:
 
 
 def _of_double(name: str) -> Handler:
-    def translate_double(node: exp.Expression, t: Translating) -> Value:
+    def translate_double(node: exp.Expr, t: Translating) -> Value:
         arguments = [node.this, *([node.expression] if node.args.get("expression") is not None else [])]
         return Value(call(name, *(_double(number_of(argument, t)) for argument in arguments)), DOUBLE)
 
@@ -309,7 +309,7 @@ def _of_double(name: str) -> Handler:
 
 
 def _within_one(name: str) -> Handler:
-    def translate_within_one(node: exp.Expression, t: Translating) -> Value:
+    def translate_within_one(node: exp.Expr, t: Translating) -> Value:
         value = _double(number_of(node.this, t))
         outside = exp.GT(this=call("ABS", value), expression=number(1))
         return Value(choose((outside, raise_error("input is out of range")), default=call(name, value.copy())), DOUBLE)
@@ -317,12 +317,12 @@ def _within_one(name: str) -> Handler:
     return translate_within_one
 
 
-def _pi(node: exp.Expression, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
+def _pi(node: exp.Expr, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
     return Value(call("PI"), DOUBLE)
 
 
 def _of_whole(name: str) -> Handler:
-    def translate_whole(node: exp.Expression, t: Translating) -> Value:
+    def translate_whole(node: exp.Expr, t: Translating) -> Value:
         values = [number_of(argument, t, WHOLE) for argument in node.expressions]
         if len(values) != 2:  # noqa: PLR2004 - both functions are of two numbers
             t.refuse(node, "it takes two integers")
@@ -331,7 +331,7 @@ def _of_whole(name: str) -> Handler:
     return translate_whole
 
 
-def _factorial(node: exp.Expression, t: Translating) -> Value:
+def _factorial(node: exp.Expr, t: Translating) -> Value:
     value = number_of(node.this, t, WHOLE)
     problem = raise_error("factorial of a negative number is undefined")
     negative = exp.LT(this=value.sql, expression=number(0))
@@ -339,7 +339,7 @@ def _factorial(node: exp.Expression, t: Translating) -> Value:
     return Value(factorial, WHOLE_NUMERIC)
 
 
-def _bucket(node: exp.Expression, t: Translating) -> Value:
+def _bucket(node: exp.Expr, t: Translating) -> Value:
     parts = [node.args.get(name) for name in ("this", "min_value", "max_value", "num_buckets")]
     low, high, buckets = (None if bound is None else _plain_number(bound) for bound in parts[1:])
     if parts[0] is None or low is None or high is None or buckets is None or not low < high or buckets < 1:
@@ -360,14 +360,14 @@ def _bucket(node: exp.Expression, t: Translating) -> Value:
     return Value(bucket, INTEGER)
 
 
-def _plain_number(node: exp.Expression) -> float | None:
+def _plain_number(node: exp.Expr) -> float | None:
     inner = node.this if isinstance(node, exp.Neg) else node
     if not isinstance(inner, exp.Literal) or inner.is_string:
         return None
     return -float(inner.this) if isinstance(node, exp.Neg) else float(inner.this)
 
 
-def _plain(value: float) -> exp.Expression:
+def _plain(value: float) -> exp.Expr:
     literal = exp.Literal.number(repr(abs(value)))
     return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
 

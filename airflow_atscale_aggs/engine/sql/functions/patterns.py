@@ -15,11 +15,11 @@ _ESCAPE = "\\"
 _RE2_SPECIAL = frozenset(".^$\\")
 
 
-def _like(node: exp.Expression, t: Translating) -> Value:
+def _like(node: exp.Expr, t: Translating) -> Value:
     return _compare_like(node, node, _ESCAPE, t)
 
 
-def _escape(node: exp.Expression, t: Translating) -> Value:
+def _escape(node: exp.Expr, t: Translating) -> Value:
     """LIKE … ESCAPE '…': the parser puts the escape around the comparison."""
     inner = node.this
     escape = literal_text(node.expression, t, "an escape")
@@ -36,7 +36,7 @@ def _escape(node: exp.Expression, t: Translating) -> Value:
     return Value(exp.Not(this=exp.Paren(this=value.sql)), BOOLEAN) if negated else value
 
 
-def _compare_like(node: exp.Expression, like: exp.Expression, escape: str, t: Translating) -> Value:
+def _compare_like(node: exp.Expr, like: exp.Expr, escape: str, t: Translating) -> Value:
     pattern, negated = like.expression, bool(like.args.get("negate"))
     is_any, array = isinstance(pattern, exp.Any), None
     if is_any or isinstance(pattern, exp.All):
@@ -55,8 +55,8 @@ def _compare_like(node: exp.Expression, like: exp.Expression, escape: str, t: Tr
 
 
 def _compare_with_pattern(
-    node: exp.Expression, like: exp.Expression, pattern: exp.Expression, escape: str, *, negated: bool, t: Translating
-) -> exp.Expression:
+    node: exp.Expr, like: exp.Expr, pattern: exp.Expr, escape: str, *, negated: bool, t: Translating
+) -> exp.Expr:
     kind = type(like)
     value, pattern_text = text_of(like.this, t), text_of(pattern, t)
     used_escape = escape
@@ -65,13 +65,13 @@ def _compare_with_pattern(
         pattern_text = text(plain)
     value = exp.Paren(this=value) if isinstance(value, exp.Binary) else value
     pattern_text = exp.Paren(this=pattern_text) if isinstance(pattern_text, exp.Binary) else pattern_text
-    comparison: exp.Expression = kind(this=value, expression=pattern_text)
+    comparison: exp.Expr = kind(this=value, expression=pattern_text)
     if used_escape:
         comparison = exp.Escape(this=comparison, expression=text(used_escape))
     return exp.Not(this=exp.Paren(this=comparison)) if negated else exp.Paren(this=comparison)
 
 
-def _canonical(pattern: str, escape: str, node: exp.Expression, t: Translating) -> tuple[str, str]:
+def _canonical(pattern: str, escape: str, node: exp.Expr, t: Translating) -> tuple[str, str]:
     """A pattern with an escape before what needs one only, and the escape; none where nothing needs it."""
     parts: list[tuple[str, bool]] = []
     letters = iter(pattern)
@@ -94,17 +94,17 @@ def _canonical(pattern: str, escape: str, node: exp.Expression, t: Translating) 
     return "".join(letters_with_escapes), _ESCAPE
 
 
-def _similar(node: exp.Expression, t: Translating) -> Value:
+def _similar(node: exp.Expr, t: Translating) -> Value:
     return _similar_to(node, node, _ESCAPE, t)
 
 
-def _similar_to(node: exp.Expression, similar: exp.Expression, escape: str, t: Translating) -> Value:
+def _similar_to(node: exp.Expr, similar: exp.Expr, escape: str, t: Translating) -> Value:
     pattern = literal_text(similar.expression, t, "a pattern of SIMILAR TO")
     regex = similar_regex(pattern, escape, node, t)
     return Value(call("REGEXP_FULL_MATCH", text_of(similar.this, t), regex, "s"), BOOLEAN)
 
 
-def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translating) -> str:  # noqa: C901 - one branch a letter
+def similar_regex(pattern: str, escape: str, node: exp.Expr, t: Translating) -> str:  # noqa: C901 - one branch a letter
     """SIMILAR TO's pattern as a regular expression of RE2, which has to match the whole text."""
     parts: list[str] = []
     letters = list(pattern)
@@ -139,9 +139,7 @@ def similar_regex(pattern: str, escape: str, node: exp.Expression, t: Translatin
     return regex
 
 
-def _read_bracket(
-    letters: list[str], place: int, parts: list[str], escape: str, node: exp.Expression, t: Translating
-) -> int:
+def _read_bracket(letters: list[str], place: int, parts: list[str], escape: str, node: exp.Expr, t: Translating) -> int:
     """A list of letters in brackets, from behind its opening on; the place behind its end."""
     list_of_letters = ["["]
     if letters[place : place + 1] == ["^"]:

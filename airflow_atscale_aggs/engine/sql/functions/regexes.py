@@ -62,7 +62,7 @@ class Regex:
 @dataclass(slots=True)
 class _Reading:
     written: str
-    node: exp.Expression
+    node: exp.Expr
     t: Translating
     place: int = 0
     regex: Regex = field(default_factory=Regex)
@@ -76,7 +76,7 @@ class _Reading:
         return self.written[self.place :]
 
 
-def read_regex(written: str, node: exp.Expression, t: Translating) -> Regex:
+def read_regex(written: str, node: exp.Expr, t: Translating) -> Regex:
     """A pattern of PostgreSQL for RE2. Raises where a part of it is not the same."""
     reading = _Reading(written, node, t)
     if written.startswith(("***", "(?")) and not written.startswith(("(?:", "(?=", "(?!", "(?<")):
@@ -212,7 +212,7 @@ def _read_escape_in_bracket(reading: _Reading) -> str:
     return "\\" + letter
 
 
-def _options(flags: str, node: exp.Expression, t: Translating, allowed: str) -> str:
+def _options(flags: str, node: exp.Expr, t: Translating, allowed: str) -> str:
     """RE2's options: in PostgreSQL a dot takes line breaks in, unless n is said."""
     strange = set(flags) - set(allowed)
     if strange:
@@ -221,7 +221,7 @@ def _options(flags: str, node: exp.Expression, t: Translating, allowed: str) -> 
     return case + "s"
 
 
-def _matches(node: exp.Expression, t: Translating) -> Value:
+def _matches(node: exp.Expr, t: Translating) -> Value:
     flags = "i" if isinstance(node, exp.RegexpILike) else ""
     if node.args.get("flag") is not None:
         flags = literal_text(node.args["flag"], t, "a flag")
@@ -229,7 +229,7 @@ def _matches(node: exp.Expression, t: Translating) -> Value:
     return Value(call("REGEXP_MATCHES", text_of(node.this, t), pattern, _options(flags, node, t, "ic")), BOOLEAN)
 
 
-def _single(node: exp.Expression, written: exp.Expression, t: Translating) -> Regex:
+def _single(node: exp.Expr, written: exp.Expr, t: Translating) -> Regex:
     regex = read_regex(literal_text(written, t, "a regular expression"), node, t)
     if not regex.is_single or regex.has_lazy:
         reason = "PostgreSQL takes the longest of several matches, the warehouse the first"
@@ -237,7 +237,7 @@ def _single(node: exp.Expression, written: exp.Expression, t: Translating) -> Re
     return regex
 
 
-def _replace(node: exp.Expression, t: Translating) -> Value:
+def _replace(node: exp.Expr, t: Translating) -> Value:
     extra = [name for name in ("position", "occurrence", "parameters") if node.args.get(name) is not None]
     if extra:
         t.refuse(node, "only the first match, or all with the flag g, are replaced here")
@@ -251,7 +251,7 @@ def _replace(node: exp.Expression, t: Translating) -> Value:
     return Value(call("REGEXP_REPLACE", text_of(node.this, t), pattern.pattern, replacement, options), TEXT)
 
 
-def _replacement(written: str, pattern: Regex, node: exp.Expression, t: Translating) -> str:
+def _replacement(written: str, pattern: Regex, node: exp.Expr, t: Translating) -> str:
     parts: list[str] = []
     letters = iter(written)
     for letter in letters:
@@ -270,13 +270,13 @@ def _replacement(written: str, pattern: Regex, node: exp.Expression, t: Translat
     return "".join(parts)
 
 
-def extract_match(node: exp.Expression, t: Translating) -> Value:
+def extract_match(node: exp.Expr, t: Translating) -> Value:
     """SUBSTRING(x FROM 'pattern'): the first group, else the whole match; NULL without a match."""
     written = node.args["start"] if isinstance(node, exp.Substring) else node.expression
     return _extract(node, written, t, is_group=True)
 
 
-def _extract(node: exp.Expression, written: exp.Expression, t: Translating, *, is_group: bool) -> Value:
+def _extract(node: exp.Expr, written: exp.Expr, t: Translating, *, is_group: bool) -> Value:
     pattern = _single(node, written, t)
     value = text_of(node.this, t)
     options = _options("", node, t, "")
@@ -286,14 +286,14 @@ def _extract(node: exp.Expression, written: exp.Expression, t: Translating, *, i
     return Value(choose((there, match), default=exp.Null()), TEXT)
 
 
-def _substr(node: exp.Expression, t: Translating) -> Value:
+def _substr(node: exp.Expr, t: Translating) -> Value:
     extra = [name for name in ("position", "occurrence", "parameters", "group") if node.args.get(name) is not None]
     if extra:
         t.refuse(node, "only the first match is taken here")
     return _extract(node, node.expression, t, is_group=False)
 
 
-def _count(node: exp.Expression, t: Translating) -> Value:
+def _count(node: exp.Expr, t: Translating) -> Value:
     if any(node.args.get(name) is not None for name in ("position", "parameters")):
         t.refuse(node, "it takes a text and a regular expression here")
     pattern = _single(node, node.expression, t)

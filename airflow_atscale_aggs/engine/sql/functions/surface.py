@@ -40,7 +40,7 @@ def check_intervals(tokens: Sequence[Token]) -> None:
             raise ParseError(message)
 
 
-def keep_functions(statements: Sequence[exp.Expression | None]) -> None:
+def keep_functions(statements: Sequence[exp.Expr | None]) -> None:
     """What the printer of PostgreSQL's SQL would write as something else: TO_HEX, and formats with Python's codes.
 
     Raises:

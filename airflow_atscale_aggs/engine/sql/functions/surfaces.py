@@ -117,7 +117,7 @@ def known_names() -> frozenset[str]:
     return _NAMES | names
 
 
-def check_portable(node: exp.Expression, written: str, dialect: Dialect) -> None:
+def check_portable(node: exp.Expr, written: str, dialect: Dialect) -> None:
     """Refuse functions that may mean something else on a warehouse whose functions were never tried.
 
     Raises:

@@ -34,7 +34,7 @@ _LONGEST = 1_000_000
 
 
 def _of_text(name: str, result: object = TEXT) -> Handler:
-    def translate_text(node: exp.Expression, t: Translating) -> Value:
+    def translate_text(node: exp.Expr, t: Translating) -> Value:
         argument = node.this if not isinstance(node, exp.Anonymous) else _only(node, t)
         translation = call(name, text_of(argument, t))
         return Value(translation, INTEGER if result is INTEGER else TEXT)
@@ -42,24 +42,24 @@ def _of_text(name: str, result: object = TEXT) -> Handler:
     return translate_text
 
 
-def _only(node: exp.Expression, t: Translating) -> exp.Expression:
+def _only(node: exp.Expr, t: Translating) -> exp.Expr:
     if len(node.expressions) != 1:
         t.refuse(node, "it takes one value")
-    only: exp.Expression = node.expressions[0]
+    only: exp.Expr = node.expressions[0]
     return only
 
 
-def _length(node: exp.Expression, t: Translating) -> Value:
+def _length(node: exp.Expr, t: Translating) -> Value:
     if node.args.get("encoding") is not None:
         t.refuse(node, "it takes one text")
     return Value(call("LENGTH", text_of(node.this, t)), INTEGER)
 
 
-def _bit_length(node: exp.Expression, t: Translating) -> Value:
+def _bit_length(node: exp.Expr, t: Translating) -> Value:
     return Value(binary(exp.Mul, call("STRLEN", text_of(node.this, t)), number(8)), INTEGER)
 
 
-def _initcap(node: exp.Expression, t: Translating) -> Value:
+def _initcap(node: exp.Expr, t: Translating) -> Value:
     """Every word of letters and digits with a great first letter: what stands between words is kept."""
     value = text_of(node.this, t)
     words = call("REGEXP_EXTRACT_ALL", value, r"[\p{L}\p{M}\p{Nd}]+|[^\p{L}\p{M}\p{Nd}]+")
@@ -70,7 +70,7 @@ def _initcap(node: exp.Expression, t: Translating) -> Value:
     return Value(joined_words, TEXT)
 
 
-def _substring(node: exp.Expression, t: Translating) -> Value:
+def _substring(node: exp.Expr, t: Translating) -> Value:
     start, length = node.args.get("start"), node.args.get("length")
     if start is None:
         t.refuse(node, "it takes a place")
@@ -104,21 +104,21 @@ def _substring(node: exp.Expression, t: Translating) -> Value:
 
 
 def _side(name: str) -> Handler:
-    def translate_side(node: exp.Expression, t: Translating) -> Value:
+    def translate_side(node: exp.Expr, t: Translating) -> Value:
         value, count = text_of(node.this, t), whole_of(node.expression, t)
         return Value(call(name, value, count), TEXT)
 
     return translate_side
 
 
-def _position(node: exp.Expression, t: Translating) -> Value:
+def _position(node: exp.Expr, t: Translating) -> Value:
     extra = {"position", "occurrence"} & {name for name, argument in node.args.items() if argument is not None}
     if extra:
         t.refuse(node, "PostgreSQL looks from the first letter on")
     return Value(call("STRPOS", text_of(node.this, t), text_of(node.args["substr"], t)), INTEGER)
 
 
-def _split(node: exp.Expression, t: Translating) -> Value:
+def _split(node: exp.Expr, t: Translating) -> Value:
     value, delimiter = text_of(node.this, t), text_of(node.args["delimiter"], t)
     place = whole_of(node.args["part_index"], t)
     fixed = literal_number(node.args["part_index"])
@@ -139,7 +139,7 @@ def _split(node: exp.Expression, t: Translating) -> Value:
     return Value(part, TEXT)
 
 
-def _pad(node: exp.Expression, t: Translating) -> Value:
+def _pad(node: exp.Expr, t: Translating) -> Value:
     value, size = text_of(node.this, t), whole_of(node.expression, t)
     fill = node.args.get("fill_pattern")
     fixed = literal_number(node.expression)
@@ -158,14 +158,14 @@ def _pad(node: exp.Expression, t: Translating) -> Value:
     return Value(_keep_null(padded, size, fixed), TEXT)
 
 
-def _keep_null(value: exp.Expression, size: exp.Expression, fixed: int | None) -> exp.Expression:
+def _keep_null(value: exp.Expr, size: exp.Expr, fixed: int | None) -> exp.Expr:
     """The value, or NULL where its size is NULL. GREATEST, which bounds the size, would ignore the NULL."""
     if fixed is not None:
         return value
     return choose((exp.Is(this=size.copy(), expression=exp.Null()), exp.Null()), default=value)
 
 
-def _trim(node: exp.Expression, t: Translating) -> Value:
+def _trim(node: exp.Expr, t: Translating) -> Value:
     position = str(node.args.get("position") or "BOTH").upper()
     name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(position, "TRIM")
     letters = node.args.get("expression")
@@ -174,14 +174,14 @@ def _trim(node: exp.Expression, t: Translating) -> Value:
     return Value(call(name, value, removed), TEXT)
 
 
-def _replace(node: exp.Expression, t: Translating) -> Value:
+def _replace(node: exp.Expr, t: Translating) -> Value:
     replacement = node.args.get("replacement")
     parts = [text_of(argument, t) for argument in (node.this, node.expression) if argument is not None]
     parts.append(text_of(replacement, t) if replacement is not None else text(""))
     return Value(call("REPLACE", *parts), TEXT)
 
 
-def _repeat(node: exp.Expression, t: Translating) -> Value:
+def _repeat(node: exp.Expr, t: Translating) -> Value:
     times = node.args["times"]
     fixed = literal_number(times)
     if fixed is not None and fixed > _LONGEST:
@@ -190,12 +190,12 @@ def _repeat(node: exp.Expression, t: Translating) -> Value:
     return Value(call("REPEAT", text_of(node.this, t), count), TEXT)
 
 
-def _translate(node: exp.Expression, t: Translating) -> Value:
+def _translate(node: exp.Expr, t: Translating) -> Value:
     parts = [text_of(node.args[name], t) for name in ("this", "from_", "to")]
     return Value(call("TRANSLATE", *parts), TEXT)
 
 
-def _text_in_concat(node: exp.Expression, t: Translating) -> exp.Expression:
+def _text_in_concat(node: exp.Expr, t: Translating) -> exp.Expr:
     """What CONCAT makes of a value: booleans are t and f."""
     value = t.value(node)
     if value.kind is Kind.BOOLEAN:
@@ -207,11 +207,11 @@ def _text_in_concat(node: exp.Expression, t: Translating) -> exp.Expression:
     return as_text(node, value, t)
 
 
-def _concat(node: exp.Expression, t: Translating) -> Value:
+def _concat(node: exp.Expr, t: Translating) -> Value:
     return Value(call("CONCAT", *(_text_in_concat(argument, t) for argument in node.expressions)), TEXT)
 
 
-def _concat_ws(node: exp.Expression, t: Translating) -> Value:
+def _concat_ws(node: exp.Expr, t: Translating) -> Value:
     first, *rest = node.expressions
     parts = [_text_in_concat(argument, t) for argument in rest]
     if not parts:
@@ -219,8 +219,8 @@ def _concat_ws(node: exp.Expression, t: Translating) -> Value:
     return Value(call("CONCAT_WS", text_of(first, t), *parts), TEXT)
 
 
-def _pipes(node: exp.Expression, t: Translating) -> Value:
-    parts: list[exp.Expression] = []
+def _pipes(node: exp.Expr, t: Translating) -> Value:
+    parts: list[exp.Expr] = []
     rest = node
     while isinstance(rest, exp.DPipe):
         parts.append(rest.expression)
@@ -232,13 +232,13 @@ def _pipes(node: exp.Expression, t: Translating) -> Value:
     return Value(join_texts(*(as_text(operand, value, t) for operand, value in zip(nodes, values, strict=True))), TEXT)
 
 
-def _ascii(node: exp.Expression, t: Translating) -> Value:
+def _ascii(node: exp.Expr, t: Translating) -> Value:
     value = text_of(node.this, t)
     empty = exp.EQ(this=value, expression=text(""))
     return Value(choose((empty, number(0)), default=call("UNICODE", value.copy())), INTEGER)
 
 
-def _chr(node: exp.Expression, t: Translating) -> Value:
+def _chr(node: exp.Expr, t: Translating) -> Value:
     if len(node.expressions) != 1:
         t.refuse(node, "it takes one number")
     code = number_of(node.expressions[0], t, WHOLE)
@@ -247,11 +247,11 @@ def _chr(node: exp.Expression, t: Translating) -> Value:
     return Value(choose((outside, problem), default=call("CHR", cast(code.sql.copy(), "integer"))), TEXT)
 
 
-def _starts(node: exp.Expression, t: Translating) -> Value:
+def _starts(node: exp.Expr, t: Translating) -> Value:
     return Value(call("STARTS_WITH", text_of(node.this, t), text_of(node.expression, t)), BOOLEAN)
 
 
-def _overlay(node: exp.Expression, t: Translating) -> Value:
+def _overlay(node: exp.Expr, t: Translating) -> Value:
     start = literal_number(node.args.get("from_"))
     length = node.args.get("for_")
     count = literal_number(length) if length is not None else None
@@ -263,7 +263,7 @@ def _overlay(node: exp.Expression, t: Translating) -> Value:
     return Value(join_texts(call("LEFT", value, start - 1), new, call("SUBSTR", value.copy(), rest)), TEXT)
 
 
-def _hex(node: exp.Expression, t: Translating) -> Value:
+def _hex(node: exp.Expr, t: Translating) -> Value:
     value = number_of(_only(node, t), t, WHOLE)
     if value.kind is Kind.SMALLINT:
         t.refuse(node, "PostgreSQL takes an integer or a bigint")
@@ -275,7 +275,7 @@ def _hex(node: exp.Expression, t: Translating) -> Value:
     )
 
 
-def _byte_string(node: exp.Expression, t: Translating) -> Value:
+def _byte_string(node: exp.Expr, t: Translating) -> Value:
     """E'…', whose escapes the parser has read; only those that it reads as PostgreSQL does."""
     written = str(node.this)
     if "\\" in written:
@@ -283,15 +283,15 @@ def _byte_string(node: exp.Expression, t: Translating) -> Value:
     return t.value(exp.Literal.string(written))
 
 
-def _md5(node: exp.Expression, t: Translating) -> Value:
+def _md5(node: exp.Expr, t: Translating) -> Value:
     return Value(call("MD5", text_of(node.this, t)), TEXT)
 
 
-def _format(node: exp.Expression, t: Translating) -> Value:
+def _format(node: exp.Expr, t: Translating) -> Value:
     """FORMAT with %s alone is a concatenation that leaves NULLs out."""
     pattern = literal_text(node.this, t, "a format")
     arguments = list(node.expressions)
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     pieces = pattern.replace("%%", "\x00").split("%s")
     if any("%" in piece for piece in pieces) or len(pieces) - 1 > len(arguments):
         t.refuse(node, "only %s is filled in here, once for each value")

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.sql.functions.literals import UnreadableTextErr
 from airflow_atscale_aggs.engine.sql.functions.types import FLOATS, NUMBERS, TEXTS, UNTYPED, Kind, SqlType, Value
 from airflow_atscale_aggs.engine.sql.functions.writing import cast, text
 
-TypeOf = Callable[[exp.Expression], SqlType | None]
+TypeOf = Callable[[exp.Expr], SqlType | None]
 """The type of a leaf: a reference or a column, which is not translated; None for what is not a leaf."""
 
 _TO_NAMES = {
@@ -43,13 +43,13 @@ class Translator:
     def __init__(self, handlers: Handlers, named: NamedHandlers, warehouse: str) -> None:
         self._handlers, self._named, self._warehouse = handlers, named, warehouse
         self._type_of: TypeOf = lambda _: None
-        self._named_for_people: Callable[[exp.Expression], exp.Expression] = lambda node: node
+        self._named_for_people: Callable[[exp.Expr], exp.Expr] = lambda node: node
 
     def translate(
         self,
-        node: exp.Expression,
+        node: exp.Expr,
         type_of: TypeOf,
-        named: Callable[[exp.Expression], exp.Expression] = lambda node: node,
+        named: Callable[[exp.Expr], exp.Expr] = lambda node: node,
     ) -> Value:
         """An expression and its type.
 
@@ -71,7 +71,7 @@ class Translator:
         """Names of everything that is translated: of nodes, and of functions that the parser does not know."""
         return frozenset({*(kind.__name__ for kind in self._handlers), *self._named})
 
-    def value(self, node: exp.Expression) -> Value:
+    def value(self, node: exp.Expr) -> Value:
         """A part of what is translated."""
         leaf_type = self._type_of(node)
         if leaf_type is not None:
@@ -101,11 +101,11 @@ class Translator:
             self.refuse(value.sql, f"it stands where {to.kind.value} is meant, and {error}", remedy)
         return Value(_literal_of_type(meant, to.kind), to)
 
-    def refuse(self, node: exp.Expression, reason: str, remedy: str = "") -> NoReturn:
+    def refuse(self, node: exp.Expr, reason: str, remedy: str = "") -> NoReturn:
         """Say that this is not answered."""
         raise refusal_of(self._named_for_people(node), reason, remedy)
 
-    def _refuse_unknown(self, node: exp.Expression) -> NoReturn:
+    def _refuse_unknown(self, node: exp.Expr) -> NoReturn:
         name = function_name(node)
         names = {*self._named, *(kind.sql_name().casefold() for kind in self._handlers if issubclass(kind, exp.Func))}
         near = [f"`{near_name.upper()}`" for near_name in difflib.get_close_matches(name.casefold(), sorted(names), 3)]
@@ -114,14 +114,14 @@ class Translator:
         self.refuse(node, reason, did_you_mean or "The page on functions lists them.")
 
 
-def function_name(node: exp.Expression) -> str:
+def function_name(node: exp.Expr) -> str:
     """How people call what a node is."""
     if isinstance(node, exp.Anonymous):
         return str(node.name).upper()
     return node.sql_name() if isinstance(node, exp.Func) else node.key.upper()
 
 
-def _literal_of_type(meant: str, kind: Kind) -> exp.Expression:
+def _literal_of_type(meant: str, kind: Kind) -> exp.Expr:
     if kind is Kind.BOOLEAN:
         return exp.Boolean(this=meant == "true")
     if kind in NUMBERS:
@@ -129,7 +129,7 @@ def _literal_of_type(meant: str, kind: Kind) -> exp.Expression:
     return cast(text(meant), _TO_NAMES[kind])
 
 
-def _number(meant: str) -> exp.Expression:
+def _number(meant: str) -> exp.Expr:
     if meant.startswith("-"):
         return exp.Paren(this=exp.Neg(this=exp.Literal.number(meant[1:])))
     return exp.Literal.number(meant.lstrip("+"))

@@ -64,7 +64,7 @@ class SqlType:
 class Value:
     """An expression for the warehouse and its type for PostgreSQL."""
 
-    sql: exp.Expression
+    sql: exp.Expr
     type: SqlType
 
     @property
