@@ -1,0 +1,16 @@
+"""The star that the unit tests of rewriting ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stars.asked_star import AskedStar, asked_market
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[AskedStar]:
+    """The market, with its tables in memory."""
+    with asked_market() as star:
+        yield star
