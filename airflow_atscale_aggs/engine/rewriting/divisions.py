@@ -77,7 +77,7 @@ def translate_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialec
     """Translate every division of a query so that it keeps the meaning of the query's dialect.
 
     Args:
-        kind_of: of attributes, metrics and members.
+        kind_of: of attributes and metrics.
         written: the dialect of the query, by sqlglot's name.
         dialect: the warehouse's.
 
@@ -88,6 +88,11 @@ def translate_divisions(query: ModelQuery, kind_of: KindOf, written: str, dialec
     return replace(
         query,
         keys=tuple(divisions.translate(key) for key in query.keys),
+        members=tuple(divisions.translate(member) for member in query.members),
+        filters={place: divisions.translate(condition) for place, condition in query.filters.items()},
+        joins=tuple(
+            replace(join, on=divisions.translate(join.on) if join.on is not None else None) for join in query.joins
+        ),
         outputs=tuple(replace(output, expression=divisions.translate(output.expression)) for output in query.outputs),
         where=divisions.translate(query.where) if query.where is not None else None,
         having=divisions.translate(query.having) if query.having is not None else None,
@@ -129,7 +134,8 @@ class _Divisions:
         if NumberKind.OTHER in kinds:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
-            raise unclear_division_error(self._name_references(node), self._written, self._dialect)
+            is_whole = NumberKind.UNKNOWN not in kinds
+            raise unclear_division_error(self._name_references(node), self._written, self._dialect, is_whole=is_whole)
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
@@ -139,26 +145,36 @@ class _Divisions:
             return _kind(self._query.keys[place], self._of, self._written)
         if kind is Ref.MEMBERS:
             return _kind(self._query.members[place], self._of, self._written)
+        if kind is Ref.JOINED:
+            return self._of_joined(*self._query.joined[place])
         return self._kind_of(kind, place)
+
+    def _of_joined(self, subquery: str, column: str) -> NumberKind:
+        """What a column of a joined relation is: only an answered query says so."""
+        kinds = dict(self._query.subqueries)[subquery].meta.get(KINDS) or {}
+        return NumberKind(kinds.get(column, NumberKind.UNKNOWN))
 
     def _name_references(self, node: exp.Expr) -> exp.Expr:
         """With names in place of references, for people."""
 
         def name_of(part: exp.Expr) -> exp.Expr | None:
             reference = reference_of(part)
-            if reference is None:
-                return None
-            if reference[0] is Ref.KEY:
-                return rebuild(self._query.keys[reference[1]], name_of)
-            if reference[0] is Ref.MEMBERS:
-                return rebuild(self._query.members[reference[1]], name_of)
-            query = self._query
-            name = (
-                query.metrics[reference[1]] if reference[0] is Ref.METRIC else query.attributes[reference[1]].query_name
-            )
-            return exp.column(name or "count", quoted=True)
+            return None if reference is None else self._name(*reference)
 
         return rebuild(node, name_of)
+
+    def _name(self, kind: Ref, place: int) -> exp.Expr:
+        query = self._query
+        if kind is Ref.KEY:
+            return self._name_references(query.keys[place])
+        if kind is Ref.MEMBERS:
+            return self._name_references(query.members[place])
+        if kind is Ref.GROUPING:
+            return exp.Grouping(expressions=[self._name_references(query.keys[at]) for at in query.groupings[place]])
+        if kind is Ref.JOINED:
+            return exp.column(query.joined[place][1], quoted=True)
+        name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
+        return exp.column(name or "count", quoted=True)
 
 
 def kind_of_number(expression: exp.Expr, of: KindOf, written: str) -> NumberKind:
@@ -232,11 +248,16 @@ def is_typed(name: str) -> bool:
     return bool(SqlDialect.get_or_raise(name).TYPED_DIVISION)
 
 
-def unclear_division_error(node: exp.Expr, written: str, dialect: Dialect) -> UnsupportedQueryError:
-    """The error for a division whose meaning depends on types that are not known."""
-    reason = (
-        f"in {written} it leaves the remainder out where both are whole numbers, in {dialect.name} it does not, and "
-        "whether they are is not known here"
-    )
+def unclear_division_error(node: exp.Expr, written: str, dialect: Dialect, *, is_whole: bool) -> UnsupportedQueryError:
+    """The error for a division that the warehouse cannot be asked for so that it means the same.
+
+    Args:
+        is_whole: both are known to be whole numbers.
+    """
+    reason = f"in {written} it leaves the remainder out where both are whole numbers, "
+    if is_whole:
+        reason += f"as they are here, and no operator of {dialect.name} is proven to do so"
+    else:
+        reason += f"in {dialect.name} it does not, and whether they are is not known here"
     remedy = "Say it: CAST(… AS DOUBLE PRECISION) / … for the quotient, FLOOR of that to leave the remainder out."
     return UnsupportedQueryError(render_for_people(node, written), reason, remedy)

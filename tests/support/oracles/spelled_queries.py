@@ -54,10 +54,10 @@ def read_query(sql: str, *, dialect: str = "postgres", nests: bool = True) -> Mo
     return read_select(select, shop_names(), CalculatedMetrics(shop_model()), dialect=dialect, nests=nests)
 
 
-def spell(query: ModelQuery, expression: exp.Expression | None, dialect: str = "postgres") -> str:
+def spell(query: ModelQuery, expression: exp.Expr | None, dialect: str = "postgres") -> str:
     """An expression over references as text: attributes by their names, metrics in braces."""
 
-    def in_braces(place: int) -> exp.Expression:
+    def in_braces(place: int) -> exp.Expr:
         return exp.Var(this=f"{{{_describe(query, place, dialect)}}}")
 
     return "" if expression is None else _resolved(query, expression, in_braces).sql(dialect=dialect)
@@ -97,10 +97,10 @@ def flat_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[obj
     return rows if tree.args.get("order") is not None else sorted(rows, key=repr)
 
 
-def _resolved(query: ModelQuery, expression: exp.Expression, metric: Callable[[int], exp.Expression]) -> exp.Expression:
+def _resolved(query: ModelQuery, expression: exp.Expr, metric: Callable[[int], exp.Expr]) -> exp.Expr:
     """The expression with something else in the place of each reference."""
 
-    def resolve(part: exp.Expression) -> exp.Expression:
+    def resolve(part: exp.Expr) -> exp.Expr:
         return _resolved(query, part, metric)
 
     return substitute(
@@ -133,8 +133,8 @@ def _describe(query: ModelQuery, place: int, dialect: str) -> str:
     return text
 
 
-def _in_duckdb(query: ModelQuery, expression: exp.Expression) -> str:
-    def aggregate(place: int) -> exp.Expression:
+def _in_duckdb(query: ModelQuery, expression: exp.Expr) -> str:
+    def aggregate(place: int) -> exp.Expr:
         name = query.metrics[place]
         column = exp.column(name, quoted=True).sql()
         method = query.methods.get(place) or METRICS.get(name, ("",))[0]

@@ -55,7 +55,7 @@ def translate_outer_divisions(
         if NumberKind.OTHER in kinds:
             continue
         if NumberKind.UNKNOWN in kinds or not dialect.divides_whole_numbers:
-            raise unclear_division_error(node, written, dialect)
+            raise unclear_division_error(node, written, dialect, is_whole=NumberKind.UNKNOWN not in kinds)
         node.replace(exp.IntDiv(this=node.this, expression=node.expression))
 
 
