@@ -143,4 +143,5 @@ def _in_duckdb(query: ModelQuery, expression: exp.Expr) -> str:
         conditions = " AND ".join(f"({_in_duckdb(query, clause)})" for clause in clauses)
         return exp.Var(this=f"{text} FILTER (WHERE {conditions})" if conditions else text)
 
-    return _resolved(query, expression, aggregate).sql(dialect="duckdb")
+    text: str = _resolved(query, expression, aggregate).sql(dialect="duckdb")
+    return text
