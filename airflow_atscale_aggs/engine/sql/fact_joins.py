@@ -104,11 +104,13 @@ def is_plain(step: JoinStep, constraints: ProvenConstraints) -> bool:
 
 def only_value(source: DatasetSource, column: str, expression: exp.Expr) -> exp.Expr:
     """The one value that a column has in all rows of a group; booleans have no MIN in most warehouses."""
-    if not source.data_type(column).startswith(("bool", "bit")):
-        return exp.Min(this=expression)
+    kind = source.data_type(column)
     if source.dialect.has_boolean_aggregate:
-        return exp.LogicalAnd(this=expression)
-    return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
+        # BIT is a string of bits there.
+        return exp.LogicalAnd(this=expression) if kind.startswith("bool") else exp.Min(this=expression)
+    if kind.startswith(("bool", "bit")):
+        return exp.cast(exp.Min(this=exp.cast(expression, "int")), "boolean")
+    return exp.Min(this=expression)
 
 
 def all_of(conditions: list[exp.Expr]) -> exp.Expr:

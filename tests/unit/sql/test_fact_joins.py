@@ -187,6 +187,7 @@ def test_one_row_per_key_is_right_where_the_key_determines_the_columns_that_are_
     ("dialect", "kind", "expected"),
     [
         ("duckdb", "varchar", 'MIN("t"."x")'),
+        ("duckdb", "bit", 'MIN("t"."x")'),
         ("postgres", "boolean", 'BOOL_AND("t"."x")'),
         ("tsql", "bit", "CAST(MIN(CAST([t].[x] AS INTEGER)) AS BIT)"),
     ],
@@ -195,6 +196,14 @@ def test_the_only_value_of_a_group_is_said_for_booleans_too(dialect: str, kind: 
     source = described_sources(dialect, shop=f"x {kind}")["shop"]
 
     assert render(only_value(source, "x", column_of("x", "t")), source.dialect) == expected
+
+
+def test_a_string_of_bits_stays_what_it_is(star: SmallStar) -> None:
+    """DuckDB's aggregate of booleans would make TRUE of it."""
+    star.add("sales", "shop_id amount", "1, 1", "2, 2")
+    star.add("shop", "shop_id city:bit", "1, '0101'", "1, '0101'", "2, '0000'")
+
+    assert star.from_facts(part(CITY)) == [("0000", 1, 1, 2), ("0101", 1, 1, 1)]
 
 
 def test_constants_are_no_keys_of_a_group() -> None:
