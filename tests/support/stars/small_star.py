@@ -144,15 +144,15 @@ class SmallStar:
         """What the data proves for these parts."""
         return prove(self.session, parts, self.sources())
 
-    def rows(self, query: exp.Expression | str) -> Rows:
+    def rows(self, query: exp.Expr | str) -> Rows:
         """The rows of a query, sorted by their text."""
         return sorted(self.session.fetch_all(query if isinstance(query, str) else render(query, DUCKDB)), key=str)
 
-    def types(self, select: exp.Expression) -> dict[str, str]:
+    def types(self, select: exp.Expr) -> dict[str, str]:
         """Type by column of a query's result."""
         return {str(row[0]): str(row[1]) for row in self.session.fetch_all(f"DESCRIBE {render(select, DUCKDB)}")}
 
-    def create(self, name: str, select: exp.Expression) -> exp.Table:
+    def create(self, name: str, select: exp.Expr) -> exp.Table:
         """A table with the rows of a query; it takes the place of an older one."""
         self.run(f'DROP TABLE IF EXISTS "{name}"', render(create_table_as(table(name), select, DUCKDB), DUCKDB))
         return table(name)

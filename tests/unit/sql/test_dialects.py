@@ -45,7 +45,7 @@ def test_comparisons_can_be_said_too(dialect: Dialect) -> None:
         assert name.endswith("facts") or TARGET_ATTEMPT in text, name
 
 
-def _number_of_tokens(tree: exp.Expression) -> int:
+def _number_of_tokens(tree: exp.Expr) -> int:
     """Tables whose names hold the token of the attempt."""
     return sum(TARGET_ATTEMPT in node.name for node in tree.find_all(exp.Table))
 
