@@ -109,7 +109,7 @@ class VerificationComposer:
         if key not in self._totals:
             source, select = self._sources[part.fact], exp.Select()
             alias, _ = JoinComposer(self._sources, self._constraints).root(join_tree(fact, fanning), select)
-            condition = only and range_condition(only, source, alias)
+            condition = range_condition(only, source, alias) if only is not None else None
             if condition is not None:
                 select.where(condition, copy=False)
             names = []
@@ -237,7 +237,7 @@ class _GroupsComposer:
         by_name = {column.alias: column.this for column in self._select.expressions}
         if sample is not None:
             self._restrict(self._select, {key: by_name[key] for key in self._keys})
-        alias = self._select.find(exp.From).this.alias_or_name
+        alias = self._select.args["from_"].this.alias_or_name
         for place, measure in self._floating_sums():
             column = self._source.column(measure.column, alias)
             scale = _squares(column) if measure.function is StoredFunction.CENTERED_SQUARES else _absolute(column)

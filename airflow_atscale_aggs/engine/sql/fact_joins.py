@@ -6,7 +6,7 @@ is first brought to one row per key; a many-to-many bridge is brought to one row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -286,7 +286,7 @@ def _left_keys(node: JoinNode, joined: JoinedColumns) -> list[exp.Expr]:
     return [joined.column[node.path[:-1], column] for column in node.path[-1].from_columns]
 
 
-def _left_join(select: exp.Select, relation: exp.Expr, left: list[exp.Expr], right: list[exp.Expr]) -> None:
+def _left_join(select: exp.Select, relation: exp.Expr, left: Sequence[exp.Expr], right: Sequence[exp.Expr]) -> None:
     on = all_of(
         [
             exp.EQ(this=fresh(left_key), expression=fresh(right_key))

@@ -60,7 +60,7 @@ def select_from_fact(
     tree = join_tree(part.fact, part.attributes)
     select = exp.Select()
     alias, joined = JoinComposer(sources, constraints).root(tree, select)
-    condition = only and range_condition(only, sources[part.fact], alias)
+    condition = range_condition(only, sources[part.fact], alias) if only is not None else None
     if condition is not None:
         select.where(condition, copy=False)
     group: list[exp.Expr] = []

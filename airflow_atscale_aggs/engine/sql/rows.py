@@ -185,7 +185,7 @@ class FactRows:
         for number, value in enumerate(shown):
             inner.select(alias_as(value.copy(), f"to_{number}"), copy=False)
         self._measure_outside(inner, columns)
-        places = [column_of(f"to_{number}", alias) for number in range(len(shown))]
+        places: list[exp.Expr] = [column_of(f"to_{number}", alias) for number in range(len(shown))]
         places_of_values = len(groups) + len(others)
         number_one = exp.Literal.number(1)
         return places[:places_of_values], [
@@ -328,7 +328,7 @@ class AggregateRows:
         if piece is not None:
             return self._rows.roll_up(StoredMeasure(piece, fact, metric.column), only)
         count = StoredMeasure(StoredFunction.COUNT, fact, metric.column)
-        number = exp.Sum(this=where(self._rows.stored_column(count), only))
+        number: exp.Expr = exp.Sum(this=where(self._rows.stored_column(count), only))
         if metric.method == "average":
             total = exp.Sum(
                 this=where(self._rows.stored_column(StoredMeasure(StoredFunction.SUM, fact, metric.column)), only)

@@ -183,8 +183,8 @@ def table_mark(table: exp.Table, columns: Sequence[str], dialect: Dialect) -> ex
             return number
         # Rows of ours are written once: who changes one of them leaves another version of it.
         version = exp.cast(exp.Column(this=exp.to_identifier(dialect.row_version, quoted=True)), "text")
-        hashed = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
-        return exp.Add(this=number, expression=exp.Sum(this=hashed))
+        row_hash = exp.Anonymous(this=dialect.hash_text, expressions=[version, exp.Literal.number(0)])
+        return exp.Add(this=number, expression=exp.Sum(this=row_hash))
     hashed = _hash([exp.Column(this=exp.to_identifier(name, quoted=True)) for name in columns], dialect)
     return exp.Null() if hashed is None else exp.Sum(this=hashed)
 

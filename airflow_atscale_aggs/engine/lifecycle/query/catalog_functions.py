@@ -178,6 +178,6 @@ def _is_regclass(cast: exp.Cast) -> bool:
     return cast.to.sql().replace('"', "").casefold().removeprefix("pg_catalog.") == "regclass"
 
 
-def _name(function: exp.Expr) -> str:
+def _name(function: exp.Func) -> str:
     name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
     return str(name).casefold()

@@ -50,9 +50,9 @@ from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Stateme
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import (
     Columns,
     check_query,
+    note_types,
     translate_query,
     with_decimal_rounding,
-    with_types,
 )
 from airflow_atscale_aggs.engine.rewriting.parse.row_counts import with_facts_of_rows
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_select
@@ -162,7 +162,8 @@ class SelectPlanner:
             kind = kind_of_answer(query, kinds, written, warehouse)
             kinds_by_name = dict(kinds_of_columns(query, kinds, written, warehouse))
         select_on_tables.meta[KIND], select_on_tables.meta[KINDS] = kind, kinds_by_name
-        return with_types(select_on_tables, columns)
+        note_types(select_on_tables, columns)
+        return select_on_tables
 
     def _compose(self, query: ModelQuery, *, use_aggregates: bool) -> exp.Select:
         """Compose a query of one level of totals on tables. Notes its parts, and from what each is answered."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
@@ -18,7 +20,7 @@ def run_migrations(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     script = ScriptDirectory.from_config(config)
 
-    def upgrade(revision: object, context: object) -> list[object]:  # noqa: ARG001
+    def upgrade(revision: Any, context: object) -> list[RevisionStep]:  # noqa: ARG001
         return script._upgrade_revs(SCHEMA_VERSION, revision)  # noqa: SLF001
 
     with EnvironmentContext(config, script, fn=upgrade, destination_rev=SCHEMA_VERSION) as environment:

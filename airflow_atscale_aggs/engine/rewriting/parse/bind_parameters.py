@@ -19,7 +19,7 @@ from uuid import UUID
 
 from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 from airflow_atscale_aggs.engine.errors import UnreadableQueryError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.sql.statements import sqlglot_dialect

@@ -217,8 +217,9 @@ class FlatExpressions:
 
     def meaning_of(self, value: exp.Expr, clause: exp.Expr) -> Meaning | None:
         """What a column of the model means; None for anything else."""
-        is_own = isinstance(value, exp.Column) and not self.is_joined(value)
-        return self._meaning(value, clause) if is_own else None
+        if not isinstance(value, exp.Column) or self.is_joined(value):
+            return None
+        return self._meaning(value, clause)
 
     def calculation(self, calculation: Calculation, only: exp.Expr | None = None) -> exp.Expr:
         """A calculated metric over its base metrics, of the rows that meet a condition when one is given."""

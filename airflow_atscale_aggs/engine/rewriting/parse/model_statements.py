@@ -83,12 +83,16 @@ class Statement:
         if self.is_plain:
             return compose_select(0, self.selects[0])
         numbers = {id(select): number for number, select in enumerate(self.selects)}
-        places = [(place, numbers[id(node)]) for place, node in enumerate(self.root.walk()) if id(node) in numbers]
+        places = [
+            (place, numbers[id(select)])
+            for place, select in enumerate(self.root.find_all(exp.Select))
+            if id(select) in numbers
+        ]
         copy = self.root.copy()
-        nodes = list(copy.walk())
+        copies = list(copy.find_all(exp.Select))
         # The walk meets a SELECT before those that stand inside it.
         for place, number in reversed(places):
-            select = nodes[place]
+            select = copies[place]
             ctes = select.args.get("with_")
             if ctes is not None:
                 ctes.pop()
@@ -137,7 +141,7 @@ def _folded_tables(sql: str, root: exp.Expr, dialect: str, *, keeps_aliases: boo
     parens: list[exp.Expr] = []
     parameters: list[exp.Expr] = []
     texts: list[exp.Expr] = []
-    kinds = {
+    kinds: dict[type[exp.Expr], list[exp.Expr]] = {
         exp.Table: tables,
         exp.CTE: ctes,
         exp.Paren: parens,

@@ -34,10 +34,9 @@ TypeOf = Callable[[Ref, int], SqlType]
 Columns = Mapping[str, SqlType]
 
 
-def with_types(select: exp.Query, columns: Columns) -> exp.Query:
-    """Store the types of its columns with a SELECT."""
-    select.meta[_OUTPUTS] = dict(columns)
-    return select
+def note_types(query: exp.Expr, columns: Columns) -> None:
+    """Store the types of its columns with a query."""
+    query.meta[_OUTPUTS] = dict(columns)
 
 
 def translate_query(query: ModelQuery, type_of: TypeOf, translator: Translator) -> tuple[ModelQuery, Columns]:
@@ -229,7 +228,7 @@ class _Around:
             columns = self._select(query, inner_ctes, outer)
         else:
             columns = {}
-        with_types(query, columns)
+        note_types(query, columns)
         return columns
 
     def _select(self, select: exp.Select, ctes: _Scope, outer: _Scope) -> Columns:

@@ -391,7 +391,7 @@ def join_members(
         By place: the value of a key that is an attribute of members, as it is shown.
     """
     name, value = keys[calendar.shown[-1][0]]
-    tests = [exp.EQ(this=column_of(name, _OWN), expression=value.copy())]
+    tests: list[exp.Expr] = [exp.EQ(this=column_of(name, _OWN), expression=value.copy())]
     if not calendar.is_identified_by_name:
         others = [keys[place] for place, _ in calendar.shown[:-1]]
         tests += [

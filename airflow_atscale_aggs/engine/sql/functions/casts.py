@@ -60,6 +60,8 @@ _MOST_DIGITS = 38
 
 
 def _cast(node: exp.Expr, t: Translating) -> Value:
+    if not isinstance(node, exp.Cast):
+        t.refuse(node, "it is no CAST")
     to = node.to
     kind = _KINDS.get(to.this)
     if kind is None or (to.args.get("nested") and to.this is not _D.DECIMAL):
@@ -73,12 +75,12 @@ def _cast(node: exp.Expr, t: Translating) -> Value:
     return _TO[kind](node, value, t)
 
 
-def _sizes(node: exp.Expr) -> list[int]:
+def _sizes(node: exp.Cast) -> list[int]:
     sizes = [literal_number(size.this) for size in node.to.expressions]
     return [size for size in sizes if size is not None]
 
 
-def _to_integer(node: exp.Expr, value: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of value
+def _to_integer(node: exp.Cast, value: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a kind of value
     kind = _KINDS[node.to.this]
     to = SqlType(kind)
     name = _INTEGER_NAMES[kind]
@@ -97,7 +99,7 @@ def _to_integer(node: exp.Expr, value: Value, t: Translating) -> Value:  # noqa:
     return _no_cast(node, value, t)
 
 
-def _to_numeric(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_numeric(node: exp.Cast, value: Value, t: Translating) -> Value:
     sizes = _sizes(node)
     if len(sizes) != len(node.to.expressions) or (sizes and not (0 < sizes[0] <= _MOST_DIGITS)):
         t.refuse(node, f"decimals have 1 to {_MOST_DIGITS} digits here")
@@ -127,7 +129,7 @@ def _literal_number(value: Value, t: Translating) -> Value:
     return t.value(typed) if not isinstance(typed, exp.Paren) else Value(typed, SqlType(Kind.NUMERIC))
 
 
-def _to_float(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_float(node: exp.Cast, value: Value, t: Translating) -> Value:
     to, name = (REAL, "real") if _KINDS[node.to.this] is Kind.REAL else (DOUBLE, "double")
     if value.kind is Kind.LITERAL:
         word = value.sql.name.strip().casefold()
@@ -141,7 +143,7 @@ def _to_float(node: exp.Expr, value: Value, t: Translating) -> Value:
     return _no_cast(node, value, t)
 
 
-def _to_boolean(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_boolean(node: exp.Cast, value: Value, t: Translating) -> Value:
     if value.kind in UNTYPED:
         return t.as_type(value, BOOLEAN)
     if value.kind is Kind.BOOLEAN:
@@ -166,13 +168,13 @@ def _to_boolean(node: exp.Expr, value: Value, t: Translating) -> Value:
     return _no_cast(node, value, t)
 
 
-def _to_text(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_text(node: exp.Cast, value: Value, t: Translating) -> Value:
     text_value = as_text(node, value, t)
     sizes = _sizes(node)
     return Value(call("LEFT", text_value, sizes[0]) if sizes else text_value, TEXT)
 
 
-def _to_char(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_char(node: exp.Cast, value: Value, t: Translating) -> Value:
     sizes = _sizes(node) or ([1] if node.to.this is not _D.BPCHAR else [])
     text_value = as_text(node, value, t)
     if not sizes:
@@ -221,7 +223,7 @@ def _double_text(value: exp.Expr) -> exp.Expr:
     )
 
 
-def _to_date(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_date(node: exp.Cast, value: Value, t: Translating) -> Value:
     kind = _KINDS[node.to.this]
     to, name = (DATE, "date") if kind is Kind.DATE else (TIMESTAMP, "timestamp")
     if value.kind in UNTYPED:
@@ -234,7 +236,7 @@ def _to_date(node: exp.Expr, value: Value, t: Translating) -> Value:
     return _no_cast(node, value, t)
 
 
-def _to_instant(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_instant(node: exp.Cast, value: Value, t: Translating) -> Value:
     if value.kind is Kind.TIMESTAMPTZ:
         return value
     if value.kind in {Kind.DATE, Kind.TIMESTAMP}:
@@ -242,7 +244,7 @@ def _to_instant(node: exp.Expr, value: Value, t: Translating) -> Value:
     return t.refuse(node, "the instant of a text depends on the session's time zone", "CAST to TIMESTAMP.")
 
 
-def _to_time(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_time(node: exp.Cast, value: Value, t: Translating) -> Value:
     if value.kind is Kind.TIMESTAMP:
         return Value(cast(value.sql, "time"), SqlType(Kind.TIME))
     if value.kind is Kind.TIME:
@@ -250,7 +252,7 @@ def _to_time(node: exp.Expr, value: Value, t: Translating) -> Value:
     return _no_cast(node, value, t)
 
 
-def _to_interval(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _to_interval(node: exp.Cast, value: Value, t: Translating) -> Value:
     if value.kind is Kind.LITERAL:
         return as_interval(value, t)
     if value.kind is Kind.INTERVAL:
@@ -271,11 +273,11 @@ def _cast_if_readable(value: exp.Expr, pattern: str, type_name: str, name: str) 
     return choose((exp.Not(this=fits), problem), default=value_cast)
 
 
-def _no_cast(node: exp.Expr, value: Value, t: Translating) -> Value:
+def _no_cast(node: exp.Cast, value: Value, t: Translating) -> Value:
     return t.refuse(node, f"PostgreSQL casts no {value.kind.value} to {node.to.sql(dialect='postgres')}")
 
 
-_TO: dict[Kind, Callable[[exp.Expr, Value, Translating], Value]] = {
+_TO: dict[Kind, Callable[[exp.Cast, Value, Translating], Value]] = {
     Kind.SMALLINT: _to_integer,
     Kind.INTEGER: _to_integer,
     Kind.BIGINT: _to_integer,

@@ -97,7 +97,7 @@ def _parse_moment(node: exp.Expr, t: Translating) -> exp.Expr:
         moment = binary(exp.Add, moment, span)
     problem = raise_error(f"the text has not the form {written}", value.copy())
     out_of_range = _range_check(groups, whole)
-    branches = [(exp.Not(this=fits), problem)]
+    branches: list[tuple[exp.Expr, exp.Expr]] = [(exp.Not(this=fits), problem)]
     if out_of_range is not None:
         branches.append((out_of_range, raise_error("date/time field value out of range", value.copy())))
     return choose(*branches, default=moment)

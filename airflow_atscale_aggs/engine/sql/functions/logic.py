@@ -33,6 +33,7 @@ _ORDERED = {
     exp.NullSafeEQ: exp.NullSafeEQ,
     exp.NullSafeNEQ: exp.NullSafeNEQ,
 }
+_STRICT: dict[type[exp.Expr], type[exp.Expr]] = {exp.LTE: exp.LT, exp.GTE: exp.GT}
 _ROW = "row"
 
 
@@ -145,7 +146,7 @@ def _rows(node: exp.Expr, lefts: list[exp.Expr], rights: list[exp.Expr], t: Tran
         same = [exp.Paren(this=_compare(exp.NullSafeEQ(this=a.copy(), expression=b.copy()), t).sql) for a, b in pairs]
         whole = exp.Paren(this=exp.and_(*same, copy=False)) if len(same) > 1 else same[0]
         return Value(whole if isinstance(node, exp.NullSafeEQ) else exp.Not(this=whole), BOOLEAN)
-    strict = {exp.LTE: exp.LT, exp.GTE: exp.GT}.get(type(node), type(node))
+    strict = _STRICT.get(type(node), type(node))
     a, b = pairs[-1]
     comparison = _compare(type(node)(this=a.copy(), expression=b.copy()), t).sql
     for a, b in reversed(pairs[:-1]):

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
 
 from sqlglot import ParseError, TokenType, exp
 from sqlglot.dialects.postgres import Postgres
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 _LOST = re.compile(r"\s*[+-]?[\d.]+\s*[A-Za-z]+\s+(?:[+-]?\d*:|ago\b)|.*\d\s*[A-Za-z]+\s+[+-]?\d+:", re.IGNORECASE)
 """Intervals of which sqlglot 30 reads the first unit only."""
@@ -24,7 +23,7 @@ _CODE = re.compile(r"%[-A-Za-z]|^(?:None)?$")
 class PostgresSurface(Postgres):
     """PostgreSQL's dialect without a mapping of formats; for reading only."""
 
-    TIME_MAPPING: ClassVar[dict[str, str]] = {}
+    TIME_MAPPING: dict[str, str] = {}  # noqa: RUF012 - sqlglot declares it without ClassVar
 
 
 def check_intervals(tokens: Sequence[Token]) -> None:
