@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
-from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 
 METRICS = {
@@ -126,6 +128,17 @@ def shop_model() -> SemanticModel:
         for name, text in _texts().items():
             (Path(folder) / f"{name}.yml").write_text(text, encoding="utf-8")
         return ModelResolver(read_model_folder(Path(folder))).resolve("shop_star")
+
+
+def shop_model_with(calculations: Mapping[str, str]) -> SemanticModel:
+    """The model with other calculated metrics: their MDX by name."""
+    return replace(
+        shop_model(),
+        calculations={
+            name: Calculation(name=name, label=name, expression=expression, where=f"{name}.yml:1")
+            for name, expression in calculations.items()
+        },
+    )
 
 
 @cache

@@ -192,6 +192,10 @@ class _Reader:
         if token.text[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
             return self._put(self._read_function(word))
         self._at += 1
+        if word in SCALAR_FUNCTIONS and self._peek() == "(":
+            # What follows are its arguments, and no tuple.
+            self._at += 1
+            return f"{token.text}("
         return token.text
 
     def _read_function(self, word: str) -> MeasureAt:

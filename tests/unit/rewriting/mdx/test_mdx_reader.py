@@ -6,6 +6,7 @@ import pytest
 
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import (
     AllOf,
+    Coordinate,
     Current,
     Keyed,
     LevelMembers,
@@ -23,13 +24,14 @@ D = ("D", "H")
 
 
 def _read(text: str) -> tuple[str, list[MeasureAt]]:
-    found: list[MeasureAt] = []
+    """The text with ``#0`` in the place of the first measure, and the measures."""
+    measures: list[MeasureAt] = []
 
-    def put(one: MeasureAt) -> str:
-        found.append(one)
-        return f"#{len(found) - 1}"
+    def put(measured: MeasureAt) -> str:
+        measures.append(measured)
+        return f"#{len(measures) - 1}"
 
-    return read_mdx(text, put), found
+    return read_mdx(text, put), measures
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,7 @@ def _read(text: str) -> tuple[str, list[MeasureAt]]:
         ("(ParallelPeriod([D].[H].[L], -53, [D].[H].CurrentMember), [Measures].[M])", ParallelTo((*D, "L"), -53, D)),
         ("(ParallelPeriod([D].[H].[L]), [Measures].[M])", ParallelTo((*D, "L"), 1, None)),
         ("Sum(PeriodsToDate([D].[H].[L]), [Measures].[M])", Over("sum", ToDate((*D, "L"), None))),
+        ("Sum(PeriodsToDate([D].[H].[L], [D].[H].CurrentMember), [Measures].[M])", Over("sum", ToDate((*D, "L"), D))),
         ("Avg([D].[H].[L].Members, [Measures].[M])", Over("avg", LevelMembers((*D, "L")))),
         (
             "Aggregate({[D].[H].CurrentMember.Lag(2):[D].[H].CurrentMember}, [Measures].[M])",
@@ -57,13 +60,29 @@ def _read(text: str) -> tuple[str, list[MeasureAt]]:
         ),
     ],
 )
-def test_a_coordinate_is_read(text: str, coordinate: object) -> None:
-    """One measure at one coordinate."""
+def test_a_measure_at_a_coordinate_is_read(text: str, coordinate: Coordinate) -> None:
     assert _read(text) == ("#0", [MeasureAt("M", (coordinate,))])
 
 
-def test_what_is_around_stays() -> None:
-    """Arithmetic, CASE, parentheses and texts; a tuple inside them is one measure."""
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("[Measures].[M] + 1", "#0 + 1"),
+        ("([Measures].[M])", "(#0)"),
+        ("([Measures].[M] - [Measures].[N]) / 2", "(#0 - #1) / 2"),
+        ("IIF([Measures].[M] > 1, 'a', \"b's\")", "IIF(#0 > 1, 'a', 'b''s')"),
+        ("Abs([Measures].[M])", "Abs(#0)"),
+        ("Round([Measures].[M], 1)", "Round(#0, 1)"),
+        ("Coalesce([Measures].[M], ([D].[L].&[1], [Measures].[N]), 0)", "Coalesce(#0, #1, 0)"),
+        ("  [Measures] . [M]  ", "  #0  "),
+        ("M * 2", "M * 2"),
+    ],
+)
+def test_arithmetic_is_passed_on_as_it_is_written(text: str, read: str) -> None:
+    assert _read(text)[0] == read
+
+
+def test_a_tuple_inside_case_and_parentheses_is_one_measure() -> None:
     text = """CASE WHEN IsEmpty(([Measures].[A], [D].[L].&[x])) OR [Measures].[B] = "it's" THEN ([Measures].[A] - 1) * 2 END"""
 
     assert _read(text) == (
@@ -93,12 +112,31 @@ def test_what_is_around_stays() -> None:
             "([D].[H].CurrentMember.Lag([Measures].[N]), [Measures].[M])",
         ),
         ("Sum([D].[H].[L].Members, [Measures].[M] * 2)", "Sum([D].[H].[L].Members, [Measures].[M] * 2)"),
+        ("Sum([D].[H].[L].Members, [D].[L].&[1])", "Sum([D].[H].[L].Members, [D].[L].&[1])"),
+        ("([D].[H].Members, [Measures].[M])", "([D].[H].Members, [Measures].[M])"),
+        ("IsEmpty([D].[L].&[1], [Measures].[M])", "[D].[L].&[1]"),
+        ("([D].[L].&[1], 1)", "([D].[L].&[1], 1)"),
+        ("([D].[L].&[1] - 1) * 2", "([D].[L].&[1] - 1)"),
+        ("([D].[L].&[1])", "([D].[L].&[1])"),
+        ("Sum([D].[H].[All]:[D].[L].&[1], [Measures].[M])", "Sum([D].[H].[All]:[D].[L].&[1], [Measures].[M])"),
+        (
+            "(ParallelPeriod([D].[H].[L], 1, [D].[H].CurrentMember.PrevMember), [Measures].[M])",
+            "(ParallelPeriod([D].[H].[L], 1, [D].[H].CurrentMember.PrevMember), [Measures].[M])",
+        ),
+        (
+            "([D].[H].CurrentMember.Parent.Lag(1), [Measures].[M])",
+            "([D].[H].CurrentMember.Parent.Lag(1), [Measures].[M])",
+        ),
+        (
+            "([D].[H].CurrentMember.Lag(1234567890), [Measures].[M])",
+            "([D].[H].CurrentMember.Lag(1234567890), [Measures].[M])",
+        ),
+        ("[D].[H].[L].Members", "[D].[H].[L].Members"),
         ("(ParallelPeriod([D].[H].[L], 1", "(ParallelPeriod([D].[H].[L], 1"),
         ("([D].[H", "[D].["),
     ],
 )
-def test_what_is_not_translated_is_quoted(text: str, quoted: str) -> None:
-    """From its beginning to its end, and no further."""
+def test_what_is_not_translated_is_quoted_to_its_end_and_no_further(text: str, quoted: str) -> None:
     with pytest.raises(MdxError) as error:
         _read(text)
 
@@ -119,14 +157,18 @@ def test_what_is_not_translated_is_quoted(text: str, quoted: str) -> None:
         ("[a (b] + '(('", 0),
     ],
 )
-def test_nesting_is_counted_without_reading(text: str, levels: int) -> None:
+def test_the_nesting_of_a_text_is_counted_without_reading_it(text: str, levels: int) -> None:
     assert nesting_of(text) == levels
 
 
-@pytest.mark.parametrize("text", ["(", "Sum(", "([D].[H]", "Sum([D].[H].CurrentMember :", "[Measures].[M", "(["])
+@pytest.mark.parametrize("text", ["Sum(", "([D].[H]", "Sum([D].[H].CurrentMember :", "[Measures].[M", "(["])
 def test_a_text_that_ends_too_early_is_quoted(text: str) -> None:
-    """Some are left to the reader of arithmetic; none ends in a Python error."""
-    try:
+    with pytest.raises(MdxError) as error:
         _read(text)
-    except MdxError as error:
-        assert str(error)
+
+    assert str(error.value)
+    assert str(error.value) in text
+
+
+def test_an_open_parenthesis_is_left_to_the_reader_of_arithmetic() -> None:
+    assert _read("(") == ("(", [])
