@@ -228,28 +228,21 @@ class _Splitter:
         shift = shift_of(frame, name, reached, Context(self._query, self._model, self._paths, conjuncts))
         if shift is None:
             return None
-        for place, metric in metrics.items():
-            self._check_frame(place, metric, frame)
+        for metric in metrics.values():
+            self._check_frame(metric, frame)
         is_moved = shift.move is not None and shift.function == "aggregate"
         is_over_rows = is_moved and any(
             metric.calculation_method not in ROLLED_UP for metric in metrics.values() if metric
         )
         return self._fact_query(fact, metrics, lacks=False, shift=replace(shift, is_over_rows=is_over_rows))
 
-    def _check_frame(self, place: int, metric: Metric | None, frame: Frame) -> None:
+    @staticmethod
+    def _check_frame(metric: Metric | None, frame: Frame) -> None:
         """Refuse a metric whose value at a set of members its rows do not give."""
         assert metric is not None  # noqa: S101 - calculated metrics know no number of rows
         if getattr(frame.form, "function", "") == "aggregate" and metric.semi_additive is not None:
             reason = "`Aggregate` of a semi-additive metric is not answered"
             raise UnsupportedQueryError(metric.name, reason, "Leave it out.")
-        condition = self._query.slices.get(place)
-        axis = frame.form.axis if frame.form is not None else None
-        for at in references(condition, Ref.ATTRIBUTE):
-            attribute = self._query.attributes[at]
-            if axis is not None and attribute.role == axis.role:
-                raise UnsupportedQueryError(
-                    metric.name, f"a tuple fixes `{attribute.query_name}` and moves in `{axis.name}`"
-                )
 
     def _fact_query(
         self, fact: str, metrics: Mapping[int, Metric | None], *, lacks: bool, shift: ContextShift | None = None
