@@ -214,10 +214,7 @@ class _Shifter:
         return None
 
     def _check_order(self, level: GrainAttribute) -> None:
-        bound = self._reached.get(level)
-        if bound is None:
-            raise self._refusal(f"its fact does not reach `{level.query_name}`")
-        if bound.is_many_to_many:
+        if self._reached[level].is_many_to_many:
             raise self._refusal(f"rows have several members of `{level.query_name}`")
 
     def _override(self, axis: Axis, level: GrainAttribute) -> list[GrainAttribute]:
