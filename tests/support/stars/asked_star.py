@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
-from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, Match
@@ -57,6 +57,11 @@ class AskedStar:
     def changed(self, model: SemanticModel) -> AskedStar:
         """Another model on the same tables."""
         return AskedStar(model, self.session)
+
+    def with_calculations(self, expressions: Mapping[str, str]) -> AskedStar:
+        """The same star with further calculated metrics, by name."""
+        more = {name: Calculation(name=name, label=name, expression=text) for name, text in expressions.items()}
+        return self.changed(replace(self.model, calculations={**self.model.calculations, **more}))
 
     def read(self, sql: str) -> ModelQuery:
         """The query as a value."""
@@ -159,6 +164,24 @@ class AskedStar:
 def sorted_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows in the order of their values as text, NULL last."""
     return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row])
+
+
+SHOPS_ON_TWO_TABLES = (
+    (
+        "shops",
+        "level_attributes:\n",
+        "  - {unique_name: Openings, label: Openings, levels: [{unique_name: Opening}], filter_empty: 'no'}\n"
+        "level_attributes:\n"
+        "  - {unique_name: Opening, label: Opening, dataset: day, key_columns: [day_id], name_column: day_name}\n",
+    ),
+    (
+        "model",
+        "metrics:\n",
+        "  - unique_name: sales_opening\n    from: {dataset: sales, join_columns: [day_id]}\n"
+        "    to: {dimension: Shops, level: Opening}\nmetrics:\n",
+    ),
+)
+"""Changes after which the level `Opening` of `Shops` is in another table than their other levels."""
 
 
 def market_model(*changes: tuple[str, str, str]) -> SemanticModel:

@@ -70,6 +70,8 @@ _METRICS = {
     "Spread": ("var_pop", "sales", "amount", ""),
     "Customers": ("count distinct", "sales", "customer", ""),
     "About Customers": ("estimated count distinct", "sales", "customer", ""),
+    "Middle": ("percentile", "sales", "amount", "named_quantiles: median\n"),
+    "Quarters": ("percentile", "sales", "amount", "named_quantiles: quartiles\n"),
     "Last Quantity": ("sum", "sales", "quantity", "semi_additive: {position: last, relationships: [sales_day]}\n"),
     "Visitors": ("sum", "visits", "visitors", ""),
     "Guests": ("sum", "visits", "visitors", "unrelated_dimensions_handling: repeat\n"),
