@@ -119,14 +119,13 @@ def _check_version(package: Package, place: Path, issues: IssueList) -> None:
     ref = head.removeprefix("ref: ") if head.startswith("ref: ") else ""
     commit = _commit(place, ref) if ref else head
     kind, _, wanted = package.version.partition(":")
-    is_other = False
-    if kind == "commit" and commit:
-        is_other = not commit.startswith(wanted)
-    elif kind == "tag" and commit:
+    if kind == "commit":
+        is_other = bool(commit) and not commit.startswith(wanted)
+    elif kind == "tag":
         tagged = _commit(place, f"refs/tags/{wanted}")
-        is_other = bool(tagged) and tagged != commit
-    elif package.branch and ref:
-        is_other = ref != f"refs/heads/{package.branch}"
+        is_other = bool(commit and tagged) and tagged != commit
+    else:
+        is_other = bool(package.branch and ref) and ref != f"refs/heads/{package.branch}"
     if is_other:
         said = f"`{package.version}`" if kind in {"commit", "tag"} else f"branch `{package.branch}`"
         there = ref.removeprefix("refs/heads/") or commit[:12]
