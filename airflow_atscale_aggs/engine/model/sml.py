@@ -242,11 +242,7 @@ def _is_excused(mapping: SmlMapping, shape: str, key: str) -> bool:
     """Keys that another key replaces."""
     if shape == "level_attribute" and mapping.get("shared_degenerate_columns"):
         return key in {"dataset", "name_column", "key_columns"}
-    if shape == "catalog" and key == "version":
-        return "as_version" in mapping
-    if shape == "secondary_attribute" and key == "key_columns":
-        return False
-    return shape == "dataset_column" and key == "data_type"
+    return shape == "catalog" and key == "version" and "as_version" in mapping
 
 
 def _name_of(mapping: SmlMapping, shape: str) -> str:
