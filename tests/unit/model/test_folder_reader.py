@@ -1,4 +1,4 @@
-"""Reading folders: every defect is one clear issue with file and line, and nothing else is lost."""
+"""Reading a folder into documents: every defect is one issue at its place, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -8,270 +8,207 @@ import pytest
 
 from airflow_atscale_aggs.engine.errors import ModelFileError
 from airflow_atscale_aggs.engine.model.folder_reader import ModelFolder, folder_from_bytes, read_model_folder
-from airflow_atscale_aggs.engine.model.sml import CALCULATION_METHODS
-from airflow_atscale_aggs.engine.model.yaml_reader import YamlError, read_yaml
 
-_METRIC = """\
-unique_name: Sales
-object_type: metric
-label: Sales
-calculation_method: sum
-dataset: sales
-column: amount
-"""
+_METRIC = (
+    "unique_name: {name}\nobject_type: metric\nlabel: x\ncalculation_method: sum\ndataset: sales\ncolumn: amount\n"
+)
+_SALES = _METRIC.format(name="Sales")
+_CONNECTION = "unique_name: c\nobject_type: connection\nlabel: c\nas_connection: w\ndatabase: ${db}\nschema: ${other}\n"
+_PACKAGE = "- {{name: {name}, url: {url}, branch: main, version: latest}}\n"
 
 
-def _folder(tmp_path: Path, **files: str) -> ModelFolder:
+def _folder(path: Path, **files: str) -> ModelFolder:
+    path.mkdir(exist_ok=True)
     for name, text in files.items():
-        (tmp_path / f"{name}.yml").write_text(text, encoding="utf-8")
-    return read_model_folder(tmp_path)
+        (path / f"{name}.yml").write_text(text, encoding="utf-8")
+    return read_model_folder(path)
 
 
 def _issues(folder: ModelFolder) -> list[str]:
     return [f"{issue.severity} {issue.code} {issue.file}:{issue.line}" for issue in folder.issues.all()]
 
 
-def test_mappings_remember_their_lines() -> None:
-    """Every mapping knows the line where it begins."""
-    value = read_yaml("a:\n  b:\n    c: 1\nlist:\n  - x: 1\n  - x: 2\n")
+def test_a_folder_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "model.yml").write_text(_SALES)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "readme.txt").write_text("hello")
 
-    assert (value.line, value["a"].line, value["a"]["b"].line) == (1, 2, 3)
-    assert [item.line for item in value["list"]] == [5, 6]
+    with pytest.raises(ModelFileError, match="nowhere: there is no such folder"):
+        read_model_folder(tmp_path / "nowhere")
+    with pytest.raises(ModelFileError, match="this is a file; give the folder"):
+        read_model_folder(tmp_path / "model.yml")
+    with pytest.raises(ModelFileError, match=r"holds no \.yml file"):
+        read_model_folder(tmp_path / "empty")
+
+
+def test_documents_are_filed_by_type_and_name_and_know_their_place(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, a="# first\n" + _SALES, b="object_type: global_settings\nsettings: {}\n")
+
+    metric = folder.of_type("metric")["Sales"]
+    assert (metric.file, metric.where, metric.value["column"]) == ("a.yml", "a.yml:2", "amount")
+    assert list(folder.of_type("global_settings")) == ["b.yml"]
+    assert folder.of_type("dimension") == {}
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "issue", "part_of_message"),
     [
-        ("yes", "yes"),
-        ("no", "no"),
-        ("on", "on"),
-        ("true", True),
-        ("False", False),
-        ("1970-01-01 00:00:00", "1970-01-01 00:00:00"),
-        ("2026-11-21", "2026-11-21"),
-        ("12", 12),
-        ("-3", -3),
-        ("007", "007"),
-        ("1.6", 1.6),
-        ("~", None),
-        ("''", ""),
-        ("0x1F", "0x1F"),
-        ("1_000", "1_000"),
+        ("object_type: [1", "error broken-yaml x.yml:2", "not valid YAML"),
+        ("- object_type\n- 2\n", "error no-mapping x.yml:0", "one mapping with `object_type`"),
+        ("unique_name: x\nobject_type: metrik\n", "error unknown-object-type x.yml:1", "Did you mean `metric`?"),
+        ("unique_name: x\nobject_type: [metric]\n", "error unknown-object-type x.yml:1", "must be a text"),
+        ("unique_name: x\nobject_type: {a: 1}\n", "error unknown-object-type x.yml:1", "must be a text"),
+        ("unique_name: x\nobject_type: ~\n", "error unknown-object-type x.yml:1", "must be a text"),
+        ("unique_name: x\nobject_type: 12\n", "error unknown-object-type x.yml:1", "must be a text"),
+        ("unique_name: x\nlabel: x\n", "error unknown-object-type x.yml:1", "and no `object_type`"),
+        (_SALES.replace("column: amount\n", ""), "error missing-key x.yml:1", "metric `Sales` lacks `column`"),
     ],
 )
-def test_scalars_follow_the_json_schema(text: str, value: object) -> None:
-    """Only null, booleans and numbers are special; dates, yes and no stay text."""
-    found = read_yaml(f"key: {text}")["key"]
+def test_a_file_of_sml_that_cannot_be_used_is_one_error(
+    tmp_path: Path, text: str, issue: str, part_of_message: str
+) -> None:
+    """The other files are read, and what the file names is known as broken."""
+    folder = _folder(tmp_path, good=_METRIC.format(name="Good"), x=text)
 
-    assert (found, type(found)) == (value, type(value))
-
-
-@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\t- x", "a: *nowhere", "--- 1\n--- 2", "&x [*x]"], ids=repr)
-def test_broken_yaml_is_an_error_with_a_line(text: str) -> None:
-    """Unclosed lists, wrong nesting, tabs, unknown aliases, several documents, a structure that holds itself."""
-    with pytest.raises(YamlError) as caught:
-        read_yaml(text)
-
-    assert caught.value.line >= 1
-    assert caught.value.reason
+    (error,) = folder.issues.all()
+    assert _issues(folder) == [issue]
+    assert part_of_message in error.message
+    assert set(folder.of_type("metric")) == {"Good"}
+    assert set(folder.issues.broken) == {name for name in ("x", "Sales") if f"unique_name: {name}" in text}
 
 
-def test_trailing_tabs_are_no_defect() -> None:
-    """Published models have them."""
-    assert read_yaml("a: b\t\nc: d\n") == {"a": "b", "c": "d"}
+@pytest.mark.parametrize(
+    ("text", "issue"),
+    [
+        (_SALES + "column: price\n", "error duplicate-key x.yml:1"),
+        (_SALES + "formt: plain\n", "warning unknown-key x.yml:1"),
+    ],
+)
+def test_a_file_with_an_odd_key_is_told_and_used(tmp_path: Path, text: str, issue: str) -> None:
+    folder = _folder(tmp_path, x=text)
 
-
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """The path is named."""
-    with pytest.raises(ModelFileError, match=r"nowhere: there is no such folder"):
-        read_model_folder(tmp_path / "nowhere")
-
-
-def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
-    """The error says what to give."""
-    (tmp_path / "model.yml").write_text(_METRIC)
-
-    with pytest.raises(ModelFileError, match="this is a file; give the folder"):
-        read_model_folder(tmp_path / "model.yml")
-
-
-def test_an_empty_folder(tmp_path: Path) -> None:
-    """No YAML at all is an error, not an empty model."""
-    (tmp_path / "readme.txt").write_text("hello")
-
-    with pytest.raises(ModelFileError, match=r"holds no \.yml file"):
-        read_model_folder(tmp_path)
-
-
-def test_all_issues_of_all_files_are_collected(tmp_path: Path) -> None:
-    """One broken file does not hide another; good files are read."""
-    folder = _folder(
-        tmp_path,
-        broken="object_type: [1",
-        good=_METRIC,
-        listing="- object_type\n- 2\n",
-        nothing="",
-        odd="unique_name: x\nobject_type: metrik\n",
-    )
-
-    assert _issues(folder) == [
-        "error broken-yaml broken.yml:2",
-        "error no-mapping listing.yml:0",
-        "error unknown-object-type odd.yml:1",
-        "warning empty-file nothing.yml:0",
-    ]
-    assert "metric" in next(str(one) for one in folder.issues.all() if one.file == "odd.yml")
+    assert _issues(folder) == [issue]
     assert set(folder.of_type("metric")) == {"Sales"}
 
 
-def test_duplicate_names_name_both_places(tmp_path: Path) -> None:
-    """A name stands for one object."""
-    folder = _folder(tmp_path, one=_METRIC, two=_METRIC)
+@pytest.mark.parametrize(
+    ("text", "issue"),
+    [
+        ("", "empty-file x.yml:0"),
+        ("replicas: 1\nimage: {tag: x}\n", "foreign-file x.yml:1"),
+        ("services:\n  db: {image: postgres}\n", "foreign-file x.yml:1"),
+        ("{{- if .Values.on }}\nkind: Pod\n{{- end }}\n", "foreign-file x.yml:1"),
+        ("kind: A\n---\nkind: B\n", "foreign-file x.yml:2"),
+        ("- name: x\n", "foreign-file x.yml:0"),
+        ("packages:\n  - package: some/thing\n    version: 1.0.0\n", "foreign-file x.yml:1"),
+        ("rows:\n" + "- {a: 1, b: [2, 3]}\n" * 60_000, "foreign-file x.yml:0"),
+    ],
+    ids=["empty", "Helm", "compose", "template", "two documents", "list", "packages of another tool", "a megabyte"],
+)
+def test_files_of_other_tools_are_skipped_with_a_warning_and_not_kept(tmp_path: Path, text: str, issue: str) -> None:
+    """One of more than a megabyte is not even parsed, so it has no line."""
+    folder = _folder(tmp_path, good=_SALES, x=text)
+
+    assert _issues(folder) == [f"warning {issue}"]
+    assert set(folder.texts) == {"good.yml"}
+
+
+def test_a_folder_of_unreadable_files_has_issues_and_no_documents(tmp_path: Path) -> None:
+    (tmp_path / "x.yml").write_bytes(b"object_type: \xff")
+
+    folder = read_model_folder(tmp_path)
+
+    assert (_issues(folder), folder.documents) == (["error unreadable-file x.yml:0"], {})
+
+
+def test_of_two_objects_with_one_name_the_first_counts_and_both_places_are_named(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, one=_SALES, two=_SALES.replace("amount", "price"))
 
     (issue,) = folder.issues.all()
     assert (issue.code, issue.file) == ("duplicate-name", "two.yml")
-    assert "first at one.yml:1" in issue.message
+    assert "metric `Sales` is defined twice, first at one.yml:1" in issue.message
+    assert folder.of_type("metric")["Sales"].value["column"] == "amount"
 
 
-def test_duplicate_keys_are_errors(tmp_path: Path) -> None:
-    """The last one would win silently otherwise."""
-    folder = _folder(tmp_path, one=_METRIC + "column: price\n")
+def test_variables_come_from_the_env_file_and_only_used_ones_are_kept(tmp_path: Path) -> None:
+    """One without a value is a warning, and stays as it is written."""
+    (tmp_path / ".env").write_text("db='prod'\nsecret=hunter2\n")
 
-    assert _issues(folder) == ["error duplicate-key one.yml:1"]
-
-
-def test_unknown_keys_are_kept_and_reported_with_near_names(tmp_path: Path) -> None:
-    """Newer versions and samples have more keys than the text says."""
-    folder = _folder(tmp_path, one=_METRIC.replace("label:", "lable:"))
-
-    messages = [issue.message for issue in folder.issues.all()]
-    assert messages == [
-        "metric `Sales` lacks `label`",
-        "metric `Sales` has the unknown key `lable`, which is ignored. Did you mean `label`?",
-    ]
-    assert not any(issue.is_error for issue in folder.issues.all())
-    assert folder.of_type("metric")["Sales"].value["lable"] == "Sales"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "code"),
-    [
-        ("column: amount\n", "", "missing-key"),
-        ("column: amount", "column: [a, b]", "wrong-kind"),
-        ("dataset: sales", "dataset: {a: 1}", "wrong-kind"),
-        ("label: Sales", "semi_additive: last", "wrong-kind"),
-    ],
-)
-def test_what_cannot_be_used_is_an_error(tmp_path: Path, old: str, new: str, code: str) -> None:
-    """A needed key that is missing, or a value of the wrong kind; the object is left out."""
-    folder = _folder(tmp_path, one=_METRIC.replace(old, new))
-
-    assert code in {issue.code for issue in folder.issues.all() if issue.is_error}
-    assert folder.of_type("metric") == {}
-
-
-def test_variables_come_from_the_env_file(tmp_path: Path) -> None:
-    """`${name}` is replaced; one without a value is a warning; only used ones are kept."""
-    (tmp_path / ".env").write_text("# comment\nexport db='prod'\nsecret=hunter2\n")
-    text = "unique_name: c\nobject_type: connection\nlabel: c\nas_connection: w\ndatabase: ${db}\nschema: ${other}\n"
-
-    folder = _folder(tmp_path, connection=text)
+    folder = _folder(tmp_path, connection=_CONNECTION)
 
     value = folder.of_type("connection")["c"].value
     assert (value["database"], value["schema"]) == ("prod", "${other}")
-    assert [issue.code for issue in folder.issues.all()] == ["unknown-variable"]
+    assert [str(issue) for issue in folder.issues.all()] == [
+        "connection.yml: `${other}` has no value in the folder's .env file"
+    ]
     assert folder.variables == {"db": "prod"}
     assert b"hunter2" not in folder.to_bytes()
 
 
-def test_the_content_can_be_read_again_without_the_folder(tmp_path: Path) -> None:
-    """What a registry keeps gives the same documents and lines."""
-    folder = _folder(tmp_path, one=_METRIC, two=_METRIC.replace("Sales", "Cost"))
+def test_what_a_registry_keeps_gives_the_same_documents_without_the_folder(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("db=prod\nother=x\n")
+    folder = _folder(tmp_path, one=_SALES, two=_METRIC.format(name="Cost"), connection=_CONNECTION)
 
     again = folder_from_bytes(folder.to_bytes(), "kept")
 
     assert again.documents == folder.documents
-    assert [d.where for d in again.of_type("metric").values()] == ["one.yml:1", "two.yml:1"]
+    assert [document.where for document in again.of_type("metric").values()] == ["one.yml:1", "two.yml:1"]
+    assert again.content_hash() == folder.content_hash()
+    assert (again.folder, again.issues.all()) == ("kept", ())
 
 
 def test_the_content_hash_is_of_meaning(tmp_path: Path) -> None:
-    """Comments, order of keys, file names do not count; a changed value does."""
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "c").mkdir()
-    lines = _METRIC.splitlines()
-    first = _folder(tmp_path / "a", one=_METRIC)
-    same = _folder(tmp_path / "b", other="# a comment\n" + "\n".join(reversed(lines)))
-    changed = _folder(tmp_path / "c", one=_METRIC.replace("amount", "price"))
+    """Comments, the order of keys and file names do not count; a changed value does."""
+    first = _folder(tmp_path / "a", one=_SALES)
+    same = _folder(tmp_path / "b", other="# a comment\n" + "\n".join(reversed(_SALES.splitlines())))
+    changed = _folder(tmp_path / "c", one=_SALES.replace("amount", "price"))
 
     assert first.content_hash() == same.content_hash()
     assert first.content_hash() != changed.content_hash()
 
 
-def test_local_packages_are_read_and_remote_ones_named(tmp_path: Path) -> None:
-    """A package whose url is a folder is part of the model; one that is nowhere is an error."""
-    shared, main = tmp_path / "shared", tmp_path / "main"
-    shared.mkdir()
-    main.mkdir()
-    (shared / "metric.yml").write_text(_METRIC)
-    (main / "package.yml").write_text(
-        "version: 1\npackages:\n  - name: ours\n    url: ../shared\n    branch: main\n    version: latest\n"
-        "  - name: theirs\n    url: https://example.com/x.git\n    branch: main\n    version: latest\n"
-    )
+def test_a_package_in_a_folder_is_part_of_the_model_and_one_that_is_nowhere_an_error(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "metric.yml").write_text(_SALES)
+    packages = _PACKAGE.format(name="ours", url="../shared") + _PACKAGE.format(name="theirs", url="https://x.org/x.git")
 
-    folder = read_model_folder(main)
+    folder = _folder(tmp_path / "main", package=f"version: 1\npackages:\n{packages}")
 
-    assert set(folder.of_type("metric")) == {"Sales"}
-    assert [(issue.code, issue.line) for issue in folder.issues.all()] == [("missing-package", 7)]
+    assert [document.file for document in folder.of_type("metric").values()] == ["../shared/metric.yml"]
+    assert _issues(folder) == ["error missing-package package.yml:4"]
 
 
-def test_a_cycle_of_packages_is_an_error(tmp_path: Path) -> None:
-    """Two folders that name each other are read once each."""
+def test_packages_that_name_each_other_are_read_once(tmp_path: Path) -> None:
     for name, other in (("one", "two"), ("two", "one")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "package.yml").write_text(
-            f"version: 1\npackages:\n  - name: {other}\n    url: ../{other}\n    branch: m\n    version: latest\n"
-        )
+        packages = _PACKAGE.format(name=other, url=f"../{other}")
+        _folder(tmp_path / name, package=f"version: 1\npackages:\n{packages}", **{name: _METRIC.format(name=name)})
 
     folder = read_model_folder(tmp_path / "one")
 
-    assert [issue.code for issue in folder.issues.all()] == ["package-cycle"]
+    assert set(folder.of_type("metric")) == {"one", "two"}
+    assert _issues(folder) == ["warning package-cycle ../two/package.yml:3"]
 
 
-def test_a_link_to_an_outer_folder_does_not_hang(tmp_path: Path) -> None:
-    """Each folder is read once."""
-    (tmp_path / "metric.yml").write_text(_METRIC)
-    (tmp_path / "again").symlink_to(tmp_path)
+def test_variables_of_a_package_are_known_and_those_of_the_model_win(tmp_path: Path) -> None:
+    """A package's own value of a name that has another one is told."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "c.yml").write_text(_CONNECTION)
+    (tmp_path / "shared" / ".env").write_text("db=theirs\nother=only theirs\n")
+    (tmp_path / "main").mkdir()
+    (tmp_path / "main" / ".env").write_text("db=ours\n")
 
-    folder = read_model_folder(tmp_path)
+    packages = _PACKAGE.format(name="shared", url="../shared")
+    folder = _folder(tmp_path / "main", package=f"version: 1\npackages:\n{packages}")
 
+    value = folder.of_type("connection")["c"].value
+    assert (value["database"], value["schema"]) == ("ours", "only theirs")
+    assert _issues(folder) == ["warning other-variable package.yml:3"]
+
+
+def test_hundreds_of_files_are_read_whole(tmp_path: Path) -> None:
+    files = {f"m{number}": _METRIC.format(name=f"Sales {number}") for number in range(100)}
+
+    folder = _folder(tmp_path, **files)
+
+    assert len(folder.of_type("metric")) == 100
     assert folder.issues.all() == ()
-    assert len(folder.texts) == 1
-
-
-def test_unreadable_files_are_errors(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are told, and the others read."""
-    (tmp_path / "bad.yml").write_bytes(b"object_type: \xff\xfe")
-
-    folder = _folder(tmp_path, one=_METRIC)
-
-    assert _issues(folder) == ["error unreadable-file bad.yml:0"]
-    assert set(folder.of_type("metric")) == {"Sales"}
-
-
-def test_ten_thousand_files(tmp_path: Path) -> None:
-    """A large model is read whole."""
-    for number in range(10_000):
-        (tmp_path / f"m{number}.yml").write_text(_METRIC.replace("Sales", f"Sales {number}"))
-
-    folder = read_model_folder(tmp_path)
-
-    assert len(folder.of_type("metric")) == 10_000
-    assert folder.issues.all() == ()
-
-
-def test_every_calculation_method_can_be_stored() -> None:
-    """The reader's list and the table of stored pieces agree."""
-    from airflow_atscale_aggs.engine.aggregates.measures import _STORED_BY_METHOD
-
-    assert set(_STORED_BY_METHOD) == CALCULATION_METHODS
