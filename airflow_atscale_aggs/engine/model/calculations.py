@@ -20,7 +20,7 @@ def referenced_measures(expression: str) -> tuple[str, ...]:
 
 
 _NOT_BARE = re.compile(r"\[(?:[^\]]|\]\])*\]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
-_BARE = re.compile(r"[^\W\d]\w*(?!\w*\s*\()")
+_BARE = re.compile(r"(?<!\w)[^\W\d]\w*(?!\w*\s*\()")
 
 
 def bare_names(expression: str) -> tuple[str, ...]:
