@@ -8,12 +8,12 @@ from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, s
 from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery
 
 
-def condition_text(condition: exp.Expression | None, fact_query: FactQuery) -> str:
+def condition_text(condition: exp.Expr | None, fact_query: FactQuery) -> str:
     """A condition over attributes of a fact query, with their names; key columns as `attribute.column`."""
     if condition is None:
         return ""
 
-    def name_of(place: int) -> exp.Expression:
+    def name_of(place: int) -> exp.Expr:
         column = fact_query.columns.get(place)
         name = fact_query.attributes[place].attribute.query_name
         return exp.column(f"{name}.{column}" if column else name, quoted=True)

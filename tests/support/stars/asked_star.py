@@ -170,15 +170,19 @@ SHOPS_ON_TWO_TABLES = (
     (
         "shops",
         "level_attributes:\n",
-        "  - {unique_name: Openings, label: Openings, levels: [{unique_name: Opening}], filter_empty: 'no'}\n"
-        "level_attributes:\n"
-        "  - {unique_name: Opening, label: Opening, dataset: day, key_columns: [day_id], name_column: day_name}\n",
+        (
+            "  - {unique_name: Openings, label: Openings, levels: [{unique_name: Opening}], filter_empty: 'no'}\n"
+            "level_attributes:\n"
+            "  - {unique_name: Opening, label: Opening, dataset: day, key_columns: [day_id], name_column: day_name}\n"
+        ),
     ),
     (
         "model",
         "metrics:\n",
-        "  - unique_name: sales_opening\n    from: {dataset: sales, join_columns: [day_id]}\n"
-        "    to: {dimension: Shops, level: Opening}\nmetrics:\n",
+        (
+            "  - unique_name: sales_opening\n    from: {dataset: sales, join_columns: [day_id]}\n"
+            "    to: {dimension: Shops, level: Opening}\nmetrics:\n"
+        ),
     ),
 )
 """Changes after which the level `Opening` of `Shops` is in another table than their other levels."""

@@ -99,7 +99,7 @@ def test_a_function_over_members_groups_by_them_and_brings_them_together(
     star: AskedStar, sql: str, keys: str, where: str, member: str
 ) -> None:
     """``Aggregate`` measures all of them at once. Filters on a range's own dimension are overridden, others hold."""
-    query, fact_query = star.only_part(sql)
+    _, fact_query = star.only_part(sql)
     shift, own_keys, own_where = _shift(star, sql)
 
     assert (own_keys, own_where) == (keys, where)

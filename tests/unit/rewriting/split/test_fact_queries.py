@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.model.semantic_model import Metric
 from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import level_queries
-from airflow_atscale_aggs.engine.rewriting.split.fact_queries import FactQuery, pieces_of, split_by_fact
+from airflow_atscale_aggs.engine.rewriting.split.fact_queries import pieces_of, split_by_fact
 from tests.support.part_text import part_text
 from tests.support.stars.asked_star import SHOPS_ON_TWO_TABLES, AskedStar, market_model
 
