@@ -43,12 +43,12 @@ def test_late_rows_hide_no_others(now: Checksum, expected: str) -> None:
 
 def test_checksums_of_ranges_add_up() -> None:
     """To that of all their rows, whatever the size of the sums; one that is not known makes all unknown."""
-    one = read_checksum(("a",), [("0", "2", str(2**70)), (-5, 1, -3)])
+    first = read_checksum(("a",), [("0", "2", str(2**70)), (-5, 1, -3)])
     other = read_checksum(("a",), [(0, 1, 5)])
 
-    assert add_checksums([one, other]) == read_checksum(("a",), [(0, 3, 2**70 + 5), (-5, 1, -3)])
-    assert add_checksums([one, None]) is None
-    assert add_checksums([one, read_checksum(("b",), [])]) is None
+    assert add_checksums([first, other]) == read_checksum(("a",), [(0, 3, 2**70 + 5), (-5, 1, -3)])
+    assert add_checksums([first, None]) is None
+    assert add_checksums([first, read_checksum(("b",), [])]) is None
     assert add_checksums([]) is None
 
 
@@ -60,6 +60,12 @@ def test_the_first_column_that_differs_is_told() -> None:
     now = SourceState(columns={"sales": "table", "sales.amount": "DECIMAL(9,2)"})
     assert changed_columns(before, now) == "`sales.amount` was DECIMAL(9,0) and is now DECIMAL(9,2)"
     assert "no longer known" in changed_columns(before, SourceState(columns={"sales": "table"}))
+    again = SourceState(columns={"sales": "table", "sales.amount": "numeric(9,0) #5"})
+    former = SourceState(columns={"sales": "table", "sales.amount": "numeric(9,0) #3"})
+    assert changed_columns(former, again) == (
+        "`sales.amount` is another column than it was: it was dropped and added again"
+    )
+    assert changed_columns(former, before) == "`sales.amount` was numeric(9,0) and is now DECIMAL(9,0)"
     more = SourceState(columns={**before.columns, "sales.price": "REAL"})
     assert changed_columns(before, more) == "`sales.price` was not noted when it was built"
 

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.verification import (
     Verification,
     as_text,
     differences,
+    first_disagreement,
     group_differences,
     has_changed,
     scale_of,
@@ -39,8 +40,8 @@ def _verification(roundoff: float = ROUNDOFF) -> Verification:
 
 def _compared(facts: tuple[object, ...], table: tuple[object, ...], roundoff: float = ROUNDOFF) -> list[str]:
     verification = _verification(roundoff)
-    found = differences(verification, totals_of(verification.facts, facts), totals_of(verification.table, table))
-    return [one.measure for one in found]
+    totals = totals_of(verification.facts, facts), totals_of(verification.table, table)
+    return [difference.measure for difference in differences(verification, *totals)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def _compared(facts: tuple[object, ...], table: tuple[object, ...], roundoff: fl
         pytest.param((3, 1, 1.0, "1.0"), (2, 3, 1, "1.00"), id="a least number as text"),
     ],
 )
-def test_equal_totals(facts, table):
+def test_equal_totals(facts: tuple[object, ...], table: tuple[object, ...]) -> None:
     assert _compared(facts, table) == []
 
 
@@ -75,32 +76,34 @@ def test_equal_totals(facts, table):
         pytest.param((3, 1.0, 1.0, "2020-01-01"), (2, 3, 1.0, "2020-01-02"), _LEAST, id="least date"),
     ],
 )
-def test_unequal_totals(facts, table, measure):
+def test_unequal_totals(facts: tuple[object, ...], table: tuple[object, ...], measure: str) -> None:
     assert _compared(facts, table) == [measure]
 
 
-def test_an_empty_table_is_told_as_such():
+def test_an_empty_table_is_told_as_such() -> None:
     """Facts have rows, the aggregate has none."""
     verification = _verification()
     facts, table = (60, 1.0, 1.0, "a"), (0, 0, None, None)
 
-    (found,) = differences(verification, totals_of(verification.facts, facts), totals_of(verification.table, table))
+    (difference,) = differences(
+        verification, totals_of(verification.facts, facts), totals_of(verification.table, table)
+    )
 
-    assert str(found) == f"`{_ROWS}` should be 60 but is 0, the table is empty"
+    assert str(difference) == f"`{_ROWS}` should be 60 but is 0, the table is empty"
 
 
-def test_single_precision_over_many_rows_decides_nothing_and_says_so():
+def test_single_precision_over_many_rows_decides_nothing_and_says_so() -> None:
     """Sixteen million additions of 24 bits may be wrong by anything."""
     facts, table = (10**7, 5.0, 5.0, "a"), (9, 10**7, 7.0, "a")
 
     assert _compared(facts, table, SINGLE_ROUNDOFF) == []
     assert _compared(facts, table, ROUNDOFF) == [_SUM]
-    (told,) = undecidable(_verification(SINGLE_ROUNDOFF), totals_of(_verification().facts, facts))
-    assert told.startswith(f"`{_SUM}`: floating sums over 10,000,000 rows")
+    (reason,) = undecidable(_verification(SINGLE_ROUNDOFF), totals_of(_verification().facts, facts))
+    assert reason.startswith(f"`{_SUM}`: floating sums over 10,000,000 rows")
     assert undecidable(_verification(), totals_of(_verification().facts, facts)) == ()
 
 
-def test_rounding_is_no_change_of_the_facts():
+def test_rounding_is_no_change_of_the_facts() -> None:
     verification = _verification()
     before, same, after = (
         totals_of(verification.facts, row) for row in ((3, 0.3, 0.3, "a"), (3, 0.1 + 0.2, 0.3, "a"), (4, 0.3, 0.3, "a"))
@@ -111,7 +114,25 @@ def test_rounding_is_no_change_of_the_facts():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("other", "measure"),
+    [
+        ({_ROWS: "3", _SUM: "5"}, ""),
+        ({_ROWS: "4", _SUM: "6"}, _ROWS),
+        ({_ROWS: "3", _SUM: "6"}, _SUM),
+        ({_ROWS: "3"}, ""),
+        ({_SUM: "6"}, ""),
+        ({_ROWS: "3", scale_of(_SUM): "9", TABLE_ROWS: "1", "of another aggregate": "7"}, ""),
+    ],
+    ids=["the same", "rows first", "a sum", "only what both have", "no row count", "scales and numbers of groups"],
+)
+def test_the_first_measure_of_which_two_aggregates_show_other_totals(other: dict[str, str], measure: str) -> None:
+    totals = {_ROWS: "3", _SUM: "5", scale_of(_SUM): "5", TABLE_ROWS: "2"}
+
+    assert first_disagreement(_verification(), totals, other) == measure
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
     [
         (Decimal("12345678901234567890123456789012345678.10"), Decimal("12345678901234567890123456789012345678.1")),
         (Decimal("-0.00"), 0),
@@ -121,11 +142,11 @@ def test_rounding_is_no_change_of_the_facts():
         ),
     ],
 )
-def test_equal_values_have_equal_texts(one, other):
-    assert as_text(one) == as_text(other)
+def test_equal_values_have_equal_texts(value: object, other: object) -> None:
+    assert as_text(value) == as_text(other)
 
 
-def test_groups_that_disagree_are_told_by_key_and_measure():
+def test_groups_that_disagree_are_told_by_key_and_measure() -> None:
     """Missing, doubled, surplus and changed groups."""
     query = GroupsQuery(sql="", keys=("city", "matched"), measures=(_ROWS, _SUM), is_sample=False)
     rows = [
@@ -135,9 +156,9 @@ def test_groups_that_disagree_are_told_by_key_and_measure():
         (None, "0", 1, 1, 0, "3", "3", 1, "5.5", "6.5"),
     ]
 
-    told = [str(one) for one in group_differences(query, rows, _ROWS)]
+    sentences = [str(difference) for difference in group_differences(query, rows, _ROWS)]
 
-    assert told == [
+    assert sentences == [
         f"`{_ROWS}` of group (city = North, matched = 1) should be 3 but is not there",
         "`rows of the group` of group (city = South, matched = 1) should be 1 but is 2",
         f"`{_ROWS}` of group (city = West, matched = 1) should be not there but is 3",

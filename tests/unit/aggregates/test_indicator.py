@@ -1,6 +1,4 @@
-"""Indicators as numbers: bounds that no row allowed by the grace period falls below, in any time zone; values, units,
-merges.
-"""
+"""Indicators as numbers: values, units, grace periods, and bounds that no row in time falls below in any time zone."""
 
 from __future__ import annotations
 
@@ -19,12 +17,12 @@ from airflow_atscale_aggs.engine.aggregates.indicator import (
     IndicatorUnit,
     RowRange,
     infer_unit,
+    moment_of,
     parse_grace_period,
     parse_indicator_value,
     render_bound,
     settled_bound,
 )
-from airflow_atscale_aggs.engine.aggregates.segment import Segment, SegmentKey, run_to_merge
 
 _UTC = ZoneInfo("UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +46,7 @@ def _micros(moment: datetime) -> int:
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
-_MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)).map(lambda one: one.replace(tzinfo=UTC))
+_MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
 _NEAR_A_CHANGE = st.builds(
     lambda hours, minutes: datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=hours, minutes=minutes),
     st.integers(-8, 8),
@@ -120,10 +118,10 @@ def test_bounds_stay_in_the_calendar(greatest: str, grace: GracePeriod, zone: st
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for kind in (IndicatorKind.TIMESTAMP, IndicatorKind.INSTANT):
         text = greatest if kind is IndicatorKind.TIMESTAMP else f"{greatest}+00"
-        found = parse_indicator_value(kind, text)
-        assert found is not None
+        value = parse_indicator_value(kind, text)
+        assert value is not None
 
-        bound = settled_bound(_indicator(kind), grace, greatest=found, now=now, zone=ZoneInfo(zone))
+        bound = settled_bound(_indicator(kind), grace, greatest=value, now=now, zone=ZoneInfo(zone))
 
         assert bound < _micros(now) + 14 * 3600 * 10**6
         assert parse_indicator_value(kind, render_bound(kind, bound)) == bound
@@ -213,6 +211,27 @@ def test_what_is_no_grace_period(text: str) -> None:
     assert parse_grace_period(text) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "unit", "zone", "moment"),
+    [
+        (IndicatorKind.TIMESTAMP, IndicatorUnit.MICROSECONDS, "UTC", "2026-07-01 10:00:00.500000"),
+        (IndicatorKind.TIMESTAMP, IndicatorUnit.MICROSECONDS, "Europe/Berlin", "2026-07-01 12:00:00.500000"),
+        (IndicatorKind.INSTANT, IndicatorUnit.MICROSECONDS, "Europe/Berlin", "2026-07-01 10:00:00.500000+00:00"),
+        (IndicatorKind.INTEGER, IndicatorUnit.SECONDS, "Europe/Berlin", "1782900000"),
+        (IndicatorKind.INTEGER, IndicatorUnit.MILLISECONDS, "Europe/Berlin", "1782900000500"),
+    ],
+)
+def test_a_moment_as_an_indicator_writes_it(kind: IndicatorKind, unit: IndicatorUnit, zone: str, moment: str) -> None:
+    """Only a timestamp without a zone shows the clock of one."""
+    now = datetime(2026, 7, 1, 10, 0, 0, 500_000, tzinfo=UTC)
+
+    assert render_bound(kind, moment_of(kind, unit, now, ZoneInfo(zone))) == moment
+
+
+def test_a_grace_period_is_shown_as_it_was_written() -> None:
+    assert [str(parse_grace_period(text)) for text in (" 2 d ", "45", "0s")] == ["2d", "45", "0s"]
+
+
 def test_ranges_for_people() -> None:
     """Open below, closed above."""
     rows = RowRange(column="at", kind=IndicatorKind.INTEGER, after=3, through=7)
@@ -222,50 +241,3 @@ def test_ranges_for_people() -> None:
         "(-∞, 7]",
         "(3, ∞)",
     ]
-
-
-def _sizes(*rows: int) -> list[Segment]:
-    return [
-        Segment(
-            key=SegmentKey("i", 1, number),
-            table="t",
-            after=None,
-            through=number,
-            is_settled=True,
-            rows=size,
-            fact_rows=size,
-        )
-        for number, size in enumerate(rows)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("rows", "most", "expected"),
-    [
-        ((5, 1), 3, 0),
-        ((5, 1), 2, 2),
-        ((1000, 100, 1, 1), 4, 2),
-        ((1000, 4, 2, 1), 4, 3),
-        ((1, 1, 1, 1), 4, 4),
-        ((9, 9, 9, 9, 9), 2, 5),
-    ],
-)
-def test_which_segments_are_merged(rows: tuple[int, ...], most: int, expected: int) -> None:
-    """The newest; older ones while they are not much larger; always enough of them."""
-    assert run_to_merge(_sizes(*rows), most) == expected
-
-
-@given(st.integers(2, 12), st.integers(2, 300))
-def test_merging_keeps_few_segments_and_rewrites_rows_seldom(most: int, builds: int) -> None:
-    """With one row a build, a row is rewritten no more often than a logarithm and the limit allow."""
-    settled: list[Segment] = []
-    written = 0
-    for _ in range(builds):
-        run = run_to_merge(settled, most)
-        if run:
-            merged = sum(one.rows for one in settled[-run:])
-            written += merged
-            settled = [*settled[:-run], *_sizes(merged)]
-        settled += _sizes(1)
-        assert len(settled) <= most
-    assert most < 6 or written <= builds * 8
