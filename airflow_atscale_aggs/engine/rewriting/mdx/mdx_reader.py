@@ -191,12 +191,10 @@ class _Reader:
         word = token.text.casefold()
         if token.text[0].isalpha() and self._peek(1) == "(" and word not in SCALAR_FUNCTIONS | _WORDS:
             return self._put(self._read_function(word))
-        self._at += 1
-        if word in SCALAR_FUNCTIONS and self._peek() == "(":
-            # What follows are its arguments, and no tuple.
-            self._at += 1
-            return f"{token.text}("
-        return token.text
+        # The parenthesis behind such a function holds its arguments, and no tuple.
+        opening = "(" if word in SCALAR_FUNCTIONS and self._peek(1) == "(" else ""
+        self._at += 1 + len(opening)
+        return token.text + opening
 
     def _read_function(self, word: str) -> MeasureAt:
         """An aggregate of a measure over a set."""
