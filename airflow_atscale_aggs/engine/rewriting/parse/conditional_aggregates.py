@@ -3,6 +3,7 @@
     SUM(CASE WHEN c THEN "Revenue" ELSE 0 END)     COALESCE(Revenue where c, 0 * rows where not c)
     COUNT(CASE WHEN c THEN 1 END)                  rows where c
     AVG(CASE WHEN c THEN "Revenue" ELSE 0 END)     sum of the branches / count of the branches
+    AVG(COALESCE("Revenue", 0))                    Revenue / rows
 
 Source: decision 24.
 """
@@ -29,6 +30,8 @@ from airflow_atscale_aggs.engine.rewriting.parse.aggregate_calls import (
 from airflow_atscale_aggs.engine.sql.statements import all_of, any_of
 
 _OF_NUMBERS = (exp.Sum, exp.Count, exp.Min, exp.Max)
+_OF_ROWS = frozenset({"sum", "average", "minimum", "maximum"})
+"""Calculation methods of metrics whose column has a value in each row, which functions are of."""
 _REMEDY = "Write one aggregate for each condition, and calculate with them."
 
 
@@ -59,12 +62,14 @@ class _Term:
 
     Attributes:
         factor: what the metric is multiplied by; None: nothing.
+        fills_nulls: the number stands for a NULL of the other terms.
     """
 
     condition: exp.Expr | None
     metric: Metric | Calculation | None
     number: exp.Expr
     factor: exp.Expr | None = None
+    fills_nulls: bool = False
 
 
 def read_conditional(
@@ -81,7 +86,7 @@ def read_conditional(
         value: the CASE, perhaps within COALESCE.
         only: a further condition over A, of FILTER.
     """
-    branches = _branches(value)
+    branches, fills_nulls = _branches(value)
     terms: list[_Term] = []
     for branch in branches:
         term = _term(branch, expressions, clause, only)
@@ -89,6 +94,8 @@ def read_conditional(
             terms.append(term)
         elif not isinstance(branch.value, exp.Null):
             return None
+    if fills_nulls:
+        terms[-1] = replace(terms[-1], fills_nulls=True)
     is_distinct = isinstance(function.this, exp.Distinct)
     has_metric = any(term.metric is not None for term in terms)
     kinds = (exp.Sum, exp.Count) if any(term.condition is not None for term in terms) else _OF_NUMBERS
@@ -97,14 +104,14 @@ def read_conditional(
     return _Aggregate(function, terms, expressions, is_distinct=is_distinct).to_expression()
 
 
-def _branches(value: exp.Expr) -> list[Branch]:
-    """Those of a CASE; COALESCE(x, 0) adds 0 for every row, which a sum does not notice."""
+def _branches(value: exp.Expr) -> tuple[list[Branch], bool]:
+    """Those of a CASE, and whether the last one is the 0 of COALESCE(x, 0), which stands for NULLs of the others."""
     if not isinstance(value, exp.Coalesce):
-        return list(branches_of(value))
+        return list(branches_of(value)), False
     zeros = [number_of(constant) for constant in value.expressions]
     if len(zeros) != 1 or zeros[0] is None or not is_zero(zeros[0]):
-        return [Branch(None, value)]
-    return [*branches_of(value.this), Branch(None, zeros[0])]
+        return [Branch(None, value)], False
+    return [*branches_of(value.this), Branch(None, zeros[0])], True
 
 
 def _term(branch: Branch, expressions: Expressions, clause: exp.Expr, only: exp.Expr | None) -> _Term | None:
@@ -132,6 +139,7 @@ class _Aggregate:
         self._terms = [*_merge_terms(metrics), *(term for term in terms if term.metric is None)]
         facts = {term.metric.dataset for term in metrics if isinstance(term.metric, Metric)}
         self._fact = facts.pop() if len(facts) == 1 else ""
+        self._filler = next((term for term in terms if term.fills_nulls), None)
 
     def to_expression(self) -> exp.Expr:
         """The aggregate over references."""
@@ -142,8 +150,11 @@ class _Aggregate:
             self._refuse("distinct values of several branches are not those of their metrics")
         if isinstance(self._function, exp.Sum):
             return self._sum()
+        if self._filler is not None:
+            self._check_values()
         if isinstance(self._function, exp.Count):
-            return _fold([self._count(term) for term in self._terms], _add)
+            terms = self._terms if self._filler is None else [self._filler]
+            return _fold([self._count(term) for term in terms], _add)
         if isinstance(self._function, (exp.Min, exp.Max)):
             return _fold([self._extreme(term) for term in self._terms], self._farther)
         if isinstance(self._function, exp.Avg):
@@ -156,6 +167,12 @@ class _Aggregate:
         scaled_terms = [term for term in self._terms if term.factor is not None]
         if scaled_terms and not (isinstance(self._function, exp.Sum) and all(map(self._is_sum, scaled_terms))):
             self._refuse("a metric that is no sum is multiplied by a number inside the function")
+
+    def _check_values(self) -> None:
+        """Whether a value is NULL is known of single rows, so it must be rows' values that are aggregated."""
+        metrics = [term.metric for term in self._terms if term.metric is not None]
+        if not all(isinstance(metric, Metric) and metric.calculation_method in _OF_ROWS for metric in metrics):
+            self._refuse("a number takes the place of NULL in a metric that is no value of single rows")
 
     def _sum(self) -> exp.Expr:
         """NULL where every branch is; zeros need no adding."""
@@ -177,10 +194,20 @@ class _Aggregate:
     def _count(self, term: _Term) -> exp.Expr:
         return self._rows(term) if term.metric is None else self._measure(term)
 
+    def _non_nulls(self, term: _Term) -> exp.Expr:
+        """How many rows have a value."""
+        if term.metric is None:
+            return self._rows(term)
+        return self._expressions.metric(term.metric.name, method="count non-null", only=term.condition)
+
     def _extreme(self, term: _Term) -> exp.Expr:
         if term.metric is not None:
             return self._measure(term)
-        there = exp.GT(this=self._rows(term), expression=exp.Literal.number(0))
+        rows = self._rows(term)
+        others = [other for other in self._terms if other is not term]
+        if term.fills_nulls and others:
+            rows = exp.Sub(this=rows, expression=exp.Paren(this=_fold(list(map(self._non_nulls, others)), _add)))
+        there = exp.GT(this=rows, expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=there, true=term.number.copy())])
 
     def _farther(self, first: exp.Expr, second: exp.Expr) -> exp.Expr:
@@ -207,7 +234,8 @@ class _Aggregate:
             sums.append(self._expressions.metric(metric.name, method=method, only=term.condition))
             counts.append(self._expressions.metric(metric.name, method="count non-null", only=term.condition))
         total = exp.cast(exp.Paren(this=_null_skipping_sum(sums)), "double")
-        number = exp.Nullif(this=_fold(counts, _add), expression=exp.Literal.number(0))
+        rows = _fold(counts, _add) if self._filler is None else self._rows(self._filler)
+        number = exp.Nullif(this=rows, expression=exp.Literal.number(0))
         return exp.Div(this=total, expression=number, typed=False, safe=False)
 
     def _measure(self, term: _Term) -> exp.Expr:
