@@ -63,6 +63,12 @@ def spell(query: ModelQuery, expression: exp.Expr | None, dialect: str = "postgr
     return "" if expression is None else _resolved(query, expression, in_braces).sql(dialect=dialect)
 
 
+def spell_column(expression: str, dialect: str = "postgres") -> str:
+    """An expression that is selected from the shop star, as it is read."""
+    query = read_query(f"SELECT {expression} AS x FROM shop_star", dialect=dialect)
+    return spell(query, query.outputs[0].expression)
+
+
 def flat_sql(query: ModelQuery) -> str:
     """The query as a SELECT of DuckDB on the flat table of the sales."""
 

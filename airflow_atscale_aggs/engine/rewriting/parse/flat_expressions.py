@@ -289,6 +289,9 @@ class FlatExpressions:
             only: of the rows that meet this condition over A.
         """
         argument = function.this
+        if isinstance(argument, exp.Paren):
+            function = function.__class__(**{**function.args, "this": argument.unnest().copy()})
+            return self.aggregate(function, clause, only=only)
         is_distinct = isinstance(argument, exp.Distinct)
         if isinstance(function, exp.Count) and isinstance(argument, (exp.Star, exp.Literal)):
             return self.metric(ROW_COUNT, only=only)

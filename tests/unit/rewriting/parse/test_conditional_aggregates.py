@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from tests.support.oracles.spelled_queries import FLAT_SALES, flat_rows, flat_sql, read_query, spell
+from tests.support.oracles.spelled_queries import FLAT_SALES, flat_rows, flat_sql, read_query, spell_column
 
 _BIG = "\"Size\" = 'big'"
 _NOT_BIG = f"CASE WHEN {_BIG} THEN 1 ELSE 0 END = 0"
@@ -20,11 +20,6 @@ def sales() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(FLAT_SALES)
         yield connection
-
-
-def _read(expression: str) -> str:
-    query = read_query(f"SELECT {expression} AS x FROM shop_star")
-    return spell(query, query.outputs[0].expression)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +63,7 @@ def _read(expression: str) -> str:
 )
 def test_a_branch_is_a_metric_under_its_condition_or_a_number_of_rows(written: str, read: str) -> None:
     """Rows are those of the metrics' fact; branches without a metric may be attributes."""
-    assert _read(written) == read
+    assert spell_column(written) == read
 
 
 @pytest.mark.parametrize(
@@ -167,6 +162,6 @@ def _plain(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
 )
 def test_what_the_branches_metrics_do_not_tell_is_refused(expression: str, reason: str) -> None:
     with pytest.raises(UnsupportedQueryError) as error:
-        _read(expression)
+        spell_column(expression)
 
     assert reason in error.value.reason
