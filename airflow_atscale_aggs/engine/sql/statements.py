@@ -150,7 +150,7 @@ def find_source_tables(sql: str, dialect: str) -> list[str]:
     for statement in parse(sql, read=dialect):
         if statement is None:
             continue
-        target = statement.find(exp.Schema, exp.Table) if isinstance(statement, exp.Create) else None
+        target = statement.this.find(exp.Table) if isinstance(statement, exp.Create) else None
         into = statement.args.get("into")
         targets = {id(target)} | ({id(relation) for relation in into.find_all(exp.Table)} if into else set())
         for relation in statement.find_all(exp.Table):

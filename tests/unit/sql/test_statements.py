@@ -214,6 +214,8 @@ def test_a_dialect_of_the_parser_is_made_once() -> None:
         ('CREATE TABLE "t" AS SELECT 1 FROM "s"."f" LEFT JOIN (SELECT 1 FROM d) AS x ON TRUE', "duckdb", ["d", "s.f"]),
         ("SELECT a INTO [s].[t] FROM [f]", "tsql", ["f"]),
         ("CREATE TABLE a AS SELECT 1 FROM f; CREATE TABLE b AS SELECT 1 FROM a", "duckdb", ["f"]),
+        ("CREATE TABLE t (a INTEGER)", "duckdb", []),
+        ("CREATE TABLE s.t (a) AS SELECT b FROM f", "duckdb", ["f"]),
         ("SELECT 1", "duckdb", []),
         (";", "duckdb", []),
     ],
