@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from sqlglot import exp
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count, stored_measures
@@ -18,6 +21,8 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
+from airflow_atscale_aggs.engine.rewriting.compose.distinct_members import compose_groups, members_of_groups
+from airflow_atscale_aggs.engine.rewriting.compose.grouping_levels import compose_levels, level_queries
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex, Match
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
@@ -131,19 +136,25 @@ class AskedStar:
         proven = self.proven(fact_query.needed, *(instance.part for instance in instances))
         return InstanceIndex(instances).find(query, fact_query, proven.functional)
 
-    def sql_of(self, query: ModelQuery | str, instances: Sequence[ServingInstance] = ()) -> str:
-        """The statement on tables that answers a query, from aggregates where they serve."""
-        query = self.read(query) if isinstance(query, str) else query
+    def select_of(self, query: ModelQuery, instances: Sequence[ServingInstance] = ()) -> exp.Select:
+        """The SELECT on tables that answers a query, from aggregates where they serve."""
+        if query.sets:
+            return compose_levels(query, [self.select_of(level, instances) for level in level_queries(query)])
+        inner = members_of_groups(query)
+        if inner is not None:
+            return compose_groups(query, inner, self.select_of(inner, instances))
         parts = [self._in_order(part) for part in split_by_fact(query, self.model, self.paths)]
         answered = [(part, self._rows(part, self._match(query, part, instances))) for part in parts]
-        members = empty_member_queries(query, parts, self.model, self.paths)
-        return render(compose(query, answered, self.rows_of, members), self.session.dialect)
+        return compose(query, answered, self.rows_of, empty_member_queries(query, parts, self.model, self.paths))
 
-    def answer(self, query: ModelQuery | str, instances: Sequence[ServingInstance] = ()) -> list[Row]:
+    def sql_of(self, sql: str, instances: Sequence[ServingInstance] = ()) -> str:
+        """The statement on tables that answers a query."""
+        return render(self.select_of(self.read(sql), instances), self.session.dialect)
+
+    def answer(self, sql: str, instances: Sequence[ServingInstance] = ()) -> list[Row]:
         """The rows of the answer, sorted, NULL last, unless the query orders them."""
-        rows = self.session.fetch_all(self.sql_of(query, instances))
-        is_ordered = "ORDER BY" in query if isinstance(query, str) else bool(query.order_by)
-        return rows if is_ordered else sorted_rows(rows)
+        rows = self.session.fetch_all(self.sql_of(sql, instances))
+        return rows if "ORDER BY" in sql else sorted_rows(rows)
 
     def _rows(self, part: FactQuery, match: Match | None) -> AnswerRows:
         if match is None:
@@ -188,6 +199,7 @@ SHOPS_ON_TWO_TABLES = (
 """Changes after which the level `Opening` of `Shops` is in another table than their other levels."""
 
 
+@functools.cache
 def market_model(*changes: tuple[str, str, str]) -> SemanticModel:
     """The market's model, with texts of its files replaced."""
     with tempfile.TemporaryDirectory() as folder:

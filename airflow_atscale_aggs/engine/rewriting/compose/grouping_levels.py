@@ -68,7 +68,8 @@ def _outputs(query: ModelQuery, places: Sequence[int]) -> list[Output]:
         Output(f"metric {metric_place}", ref(Ref.METRIC, metric_place)) for metric_place in range(len(query.metrics))
     ]
     members = [Output(f"member {at}", ref(Ref.MEMBERS, at)) for at in range(len(query.members))]
-    return [*keys, *metrics, *members] or [Output("is there", exp.Literal.number(1))]
+    # Where nothing is measured, the rows say that they are there: a level may have no key either.
+    return [*keys, *([*metrics, *members] or [Output("is there", exp.Literal.number(1))])]
 
 
 def _level(query: ModelQuery, number: int, names: Sequence[str]) -> exp.Select:
