@@ -288,10 +288,10 @@ class FlatExpressions:
         Args:
             only: of the rows that meet this condition over A.
         """
+        if isinstance(function.this, exp.Paren):
+            # Parentheses around the argument mean nothing.
+            function = function.__class__(**{**function.args, "this": function.this.unnest().copy()})
         argument = function.this
-        if isinstance(argument, exp.Paren):
-            function = function.__class__(**{**function.args, "this": argument.unnest().copy()})
-            return self.aggregate(function, clause, only=only)
         is_distinct = isinstance(argument, exp.Distinct)
         if isinstance(function, exp.Count) and isinstance(argument, (exp.Star, exp.Literal)):
             return self.metric(ROW_COUNT, only=only)
