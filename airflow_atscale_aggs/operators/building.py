@@ -60,7 +60,7 @@ class BuildAggregateOperator(AggregatesOperator):
         from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, must_wait
 
         owner = batch_owner(context)
-        allowance = f"{self.planned_at}/{context['ti'].max_tries - self.retries}"
+        allowance = f"{self.planned_at}/{context['ti'].max_tries - (self.retries or 0)}"
         with airflow_errors(), self._workspace() as workspace:
             self._open = workspace
             instance = self._reopen_batch(workspace, owner)

@@ -36,6 +36,8 @@ class MaintenanceOperator(AggregatesOperator):
     """
 
     template_fields: Sequence[str] = ("model", "dry_run")
+    # A template field is named as its argument. Airflow's own `dry_run` of a task is called by nobody.
+    dry_run: bool | str  # type: ignore[assignment]
 
     def __init__(self, *, model: str, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -137,6 +139,8 @@ class SweepTablesOperator(AggregatesOperator):
     """
 
     template_fields: Sequence[str] = ("dry_run",)
+    # A template field is named as its argument. Airflow's own `dry_run` of a task is called by nobody.
+    dry_run: bool | str  # type: ignore[assignment]
 
     def __init__(self, *, dry_run: bool | str = DRY_RUN, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -60,10 +60,10 @@ class AggregatesPlugin(AirflowPlugin):
             preload()
 
     name = "aggregates"
-    fastapi_apps = (
+    fastapi_apps: list[Any] = [  # noqa: RUF012 - Airflow declares it without ClassVar
         {
             "app": LazyApplication("airflow_atscale_aggs.plugins.instance_page:app"),
             "url_prefix": "/atscale_aggs",
             "name": "Aggregate tables",
         },
-    )
+    ]

@@ -154,7 +154,7 @@ class CompletionFileSensor(BaseSensorOperator):
 
     def _take(self, context: Context, signals: Sequence[Mapping[str, str]], state: WatchState) -> dict[str, Any]:
         """Record these signals as this run's, so that a retry has them, and then the state for the next runs."""
-        result = {"signals": [dict(signal) for signal in signals]}
+        result: dict[str, Any] = {"signals": [dict(signal) for signal in signals]}
         context["task_state_store"].set(_KEY, {**result, "state": state.to_json()})
         self._remember(context, state)
         for signal in result["signals"]:
