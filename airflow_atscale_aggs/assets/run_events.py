@@ -73,7 +73,7 @@ def moment_of_newest_event(context: Context) -> datetime:
     if run.data_interval_start is not None:
         return run.data_interval_start
     events = [*events_of_run(context), *(later_events(context) or ())]
-    stamps = [event.timestamp for event in events if hasattr(event, "timestamp")]
+    stamps: list[datetime] = [event.timestamp for event in events if hasattr(event, "timestamp")]
     started_at = run.start_date
     return max([run.run_after, *(at for at in stamps if started_at is None or at <= started_at)])
 

@@ -304,8 +304,10 @@ class _Table:
         rows = self._rows
         if not self._builds:
             return np.zeros(len(rows))
-        reads = np.array([float(self._workloads[number].space.fact_rows) for number in self.owner])
-        builds = np.array([_source_reads(self._workloads[number], self._builds) for number in self.owner])
+        reads = np.array([self._workloads[number].space.fact_rows for number in self.owner], dtype=np.float64)
+        builds = np.array(
+            [_source_reads(self._workloads[number], self._builds) for number in self.owner], dtype=np.float64
+        )
         for source in chosen:
             space = self._workloads[self.owner[source]].space
             given = space.closure(self.candidates[source].mask)

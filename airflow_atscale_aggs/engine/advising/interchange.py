@@ -51,7 +51,8 @@ class _Standing:
 
 def weighted_sums(costs: Numbers, weights: Numbers) -> Numbers:
     """Weighted sums over requirements. ``@`` is not used: its threads make it many times slower on a busy machine."""
-    return np.einsum("ij,j->i", costs, weights)
+    sums: Numbers = np.einsum("ij,j->i", costs, weights)
+    return sums
 
 
 class Interchange:

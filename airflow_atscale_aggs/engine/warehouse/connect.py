@@ -31,11 +31,14 @@ def open_warehouse(url: str, *, aggregate_schema: str = "") -> DbApiWarehouse:
     dialect = dialect_of_url(url)
     if dialect.name == "duckdb":
         return _duckdb(url, aggregate_schema)
+    warehouse: DbApiWarehouse
     if dialect.name == "postgres":
         scheme, _, rest = url.partition("://")
         dsn = f"{scheme.partition('+')[0]}://{rest}"
-        return _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
-    return _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
+        warehouse = _driver_room("postgres").open_postgres(dsn, aggregate_schema=aggregate_schema)
+    else:
+        warehouse = _driver_room("sqlalchemy_urls").open_url(url, dialect, aggregate_schema=aggregate_schema)
+    return warehouse
 
 
 def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
@@ -50,7 +53,10 @@ def _duckdb(url: str, aggregate_schema: str) -> DbApiWarehouse:
         raise PermanentWarehouseError(
             "duckdb", "", f"`{_LOCK_TIMEOUT}={text}` in its URL is no number of seconds"
         ) from error
-    return room.open_duckdb(path, config=config, lock_timeout=lock_timeout, aggregate_schema=aggregate_schema)
+    warehouse: DbApiWarehouse = room.open_duckdb(
+        path, config=config, lock_timeout=lock_timeout, aggregate_schema=aggregate_schema
+    )
+    return warehouse
 
 
 def _driver_room(name: str) -> Any:

@@ -65,7 +65,7 @@ def open_postgres(dsn: str, *, aggregate_schema: str) -> DbApiWarehouse:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same SQL may succeed later, by SQLSTATE; without one the connection itself failed."""
-    state = getattr(error, "sqlstate", None)
+    state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         if _WRONG_CONNECTION.search(str(error)):
             return False
@@ -75,7 +75,7 @@ def is_transient(error: BaseException) -> bool:
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone; one whose statement was cancelled, or waited too long for a lock, is not."""
-    state = getattr(error, "sqlstate", None)
+    state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return state.startswith(("08", "57P"))
@@ -84,7 +84,7 @@ def is_lost(error: BaseException) -> bool:
 def reason_of(error: BaseException) -> str:
     """What the server says, and what that means."""
     message = " ".join(str(error).split()) or type(error).__name__
-    state = getattr(error, "sqlstate", None)
+    state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         if _WRONG_CONNECTION.search(message):
             return f"{message} (correct the connection)"
