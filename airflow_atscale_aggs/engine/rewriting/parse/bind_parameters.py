@@ -149,8 +149,8 @@ def _expression(value: object, place: _Place) -> exp.Expr:
     if isinstance(value, UUID):
         value = str(value)
     is_known = value is None or isinstance(value, (bool, int, str, float, Decimal, date, datetime, time))
-    is_number = isinstance(value, (float, Decimal))
-    if not is_known or (is_number and not math.isfinite(value)) or (isinstance(value, str) and "\x00" in value):  # type: ignore[arg-type]
+    is_infinite = isinstance(value, (float, Decimal)) and not math.isfinite(value)
+    if not is_known or is_infinite or (isinstance(value, str) and "\x00" in value):
         reason = f"a value of type `{type(value).__name__}` has no literal, or not this one"
         raise UnsupportedQueryError(
             place.text, reason, "Give a number, a text, a date or time, a boolean, None, or a list."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.date_formats import MONTHS, Piece, format_moment, pieces_of
@@ -37,6 +39,12 @@ _FIELDS = {
 }
 _EXACT_WIDTHS = {"MM": 2, "DD": 2, "DDD": 3, "HH24": 2, "HH12": 2, "HH": 2, "MI": 2, "SS": 2}
 _SEPARATORS = frozenset(" -/:.,T_;")
+
+_Field = Callable[[str], exp.Expr]
+"""A field of a text by its name in the format."""
+
+_Whole = Callable[[str, int], exp.Expr]
+"""A field as a whole number, or a default where the format has no such field."""
 
 
 def _to_char(node: exp.Expr, t: Translating) -> Value:
@@ -123,9 +131,7 @@ def _pattern(pieces: list[Piece], node: exp.Expr, t: Translating) -> tuple[str, 
     return "".join(parts), groups
 
 
-def _date_of_parts(year: exp.Expr, groups: list[str], whole: object, field: object) -> exp.Expr:
-    assert callable(whole)  # noqa: S101 - closures of the caller
-    assert callable(field)  # noqa: S101 - the same
+def _date_of_parts(year: exp.Expr, groups: list[str], whole: _Whole, field: _Field) -> exp.Expr:
     if "DDD" in groups:
         first = call("MAKE_DATE", year, 1, 1)
         return binary(exp.Add, first, binary(exp.Sub, whole("DDD", 1), number(1)))
@@ -139,12 +145,9 @@ def _date_of_parts(year: exp.Expr, groups: list[str], whole: object, field: obje
     return call("MAKE_DATE", year, month, whole("DD", 1))
 
 
-def _hour(groups: list[str], whole: object, field: object) -> exp.Expr:
-    assert callable(whole)  # noqa: S101 - closures of the caller
-    assert callable(field)  # noqa: S101 - the same
+def _hour(groups: list[str], whole: _Whole, field: _Field) -> exp.Expr:
     if "HH24" in groups:
-        hour_of_day: exp.Expr = whole("HH24", 0)
-        return hour_of_day
+        return whole("HH24", 0)
     hour = whole("HH12" if "HH12" in groups else "HH", 0)
     if "AM" not in groups:
         return binary(exp.Mod, hour, number(12)) if {"HH12", "HH"} & set(groups) else hour
@@ -153,8 +156,7 @@ def _hour(groups: list[str], whole: object, field: object) -> exp.Expr:
     return binary(exp.Add, binary(exp.Mod, hour, number(12)), late)
 
 
-def _range_check(groups: list[str], whole: object) -> exp.Expr | None:
-    assert callable(whole)  # noqa: S101 - closures of the caller
+def _range_check(groups: list[str], whole: _Whole) -> exp.Expr | None:
     limits = {"HH24": 23, "MI": 59, "SS": 59, "HH12": 12, "HH": 12}
     checks = [exp.GT(this=whole(name, 0), expression=number(most)) for name, most in limits.items() if name in groups]
     return exp.Paren(this=exp.or_(*checks, copy=False)) if checks else None
