@@ -11,6 +11,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
+# Click 8.1 knows no type parameter here.
 class ByteSize(click.ParamType):  # type: ignore[type-arg]
     """``500MB``, ``1.5 GiB`` or a bare number of bytes; at least one byte.
 

@@ -15,6 +15,7 @@ import yaml
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # pragma: no cover - PyYAML built without libyaml
+    # Both loaders have what is used here, but no class in common that has it.
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 
@@ -30,6 +31,7 @@ class SmlMapping(dict[str, Any]):
 class _SmlLoader(_Loader):
     """libyaml with the JSON schema's resolvers only."""
 
+    # PyYAML's stubs declare it without ClassVar.
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]
 
 

@@ -10,7 +10,7 @@ Source: AtScale, "Life Cycle of Aggregate Tables": Superseded, prediction-define
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -285,8 +285,7 @@ class _Prediction:
             grain = self._existing[old].grain
             able = [heir for heir in self._heirs[old] if heir.id in defined]
             if able:
-                shared = {heir.id: len(heir.grain & grain) for heir in able}
-                heir_by_old[old] = max(able, key=lambda heir, shared=shared: (shared[heir.id], heir.name))  # type: ignore[misc]
+                heir_by_old[old] = _most_alike(able, grain)
         registry.propose_successions(
             [
                 SuccessionRecord(
@@ -305,6 +304,11 @@ class _Prediction:
         if done:
             drop_gone_views(self._workspace, self._record.id)
         return {old: defined[heir.id] for old, heir in heir_by_old.items() if old not in done}
+
+
+def _most_alike(definitions: Sequence[AggregateDefinition], grain: frozenset[GrainAttribute]) -> AggregateDefinition:
+    """The definition that shares most attributes with a grain. Equal ones go by name."""
+    return max(definitions, key=lambda definition: (len(definition.grain & grain), definition.name))
 
 
 def _grain(part: FactPart) -> frozenset[GrainAttribute]:

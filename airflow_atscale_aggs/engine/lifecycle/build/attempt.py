@@ -32,7 +32,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.compare import (
     facts_key,
     take_totals,
 )
-from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent, OnEvent, ignore_event
+from airflow_atscale_aggs.engine.lifecycle.build.events import EventSender, OnEvent, ignore_event
 from airflow_atscale_aggs.engine.lifecycle.build.lease import LeaseKeeper
 from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import (
     NotComparableError,
@@ -140,7 +140,7 @@ def run_attempt(
 ) -> InstanceRecord:
     """Fill the claimed attempt's table and mark it DONE, or FAILED. Raises as `build_instance` does."""
     step = claim.instance.step
-    tell = _EventSender(step, claim.attempt, total, on_event)
+    tell = EventSender(step, claim.attempt, total, on_event)
     tell("start")
     started = time.monotonic()
     with workspace.warehouse.session() as session:
@@ -202,7 +202,7 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
 
 
 def _build(
-    workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: _EventSender
+    workspace: Workspace, session: WarehouseSession, claim: Claim, settings: Settings, tell: EventSender
 ) -> _BuildResult:
     """Make the attempt's table and compare it with its facts.
 
@@ -233,7 +233,7 @@ def _build_from(
     claim: Claim,
     source: ChosenSource,
     level: VerificationLevel,
-    tell: _EventSender,
+    tell: EventSender,
 ) -> _BuildResult:
     """Make and compare the table, or find that nothing has changed.
 
@@ -256,7 +256,7 @@ def _build_from(
 
 
 def _in_one_snapshot(
-    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: _EventSender
+    workspace: Workspace, session: WarehouseSession, claim: Claim, way: _BuildWay, tell: EventSender
 ) -> _BuildResult:
     """Make and compare the table in one snapshot, where there are such.
 
@@ -303,7 +303,7 @@ def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSourc
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 
-def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: _EventSender) -> BuiltParts:
+def _fill(session: WarehouseSession, claim: Claim, source: ChosenSource, tell: EventSender) -> BuiltParts:
     """Create the attempt's table or segments. Returns how many rows they have."""
     step = claim.instance.step
     if step.increment is not None:
@@ -339,7 +339,7 @@ def _record_failure(
     claim: Claim,
     error: WarehouseError | VerificationError,
     settings: Settings,
-    tell: _EventSender,
+    tell: EventSender,
 ) -> BuildFailedError:
     """Record a failed attempt. Returns the error to raise, which knows whether another attempt is allowed.
 
@@ -355,20 +355,3 @@ def _record_failure(
     )
     tell("failed", text=str(failure))
     return failure
-
-
-class _EventSender:
-    """Sends the events of one attempt, with the fields that every event repeats."""
-
-    def __init__(self, step: BuildStep, attempt: int, total: int, on_event: OnEvent) -> None:
-        self._repeated: Mapping[str, object] = {
-            "aggregate": step.aggregate,
-            "instance_id": step.instance_id,
-            "position": step.position,
-            "attempt": attempt,
-            "total": total,
-        }
-        self._on_event = on_event
-
-    def __call__(self, kind: str, **fields: object) -> None:
-        self._on_event(BuildEvent(kind=kind, **self._repeated, **fields))  # type: ignore[arg-type]

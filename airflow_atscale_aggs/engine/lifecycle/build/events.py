@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+
 EventKind = Literal[
     "batch", "start", "source", "sql", "segment", "verified", "undecided", "done", "failed", "activated"
 ]
@@ -35,6 +37,43 @@ class BuildEvent:
 
 
 OnEvent = Callable[[BuildEvent], None]
+
+
+class EventSender:
+    """Sends the events of one attempt, with the fields that every event repeats.
+
+    Args:
+        total: the number of aggregates of the batch.
+    """
+
+    def __init__(self, step: BuildStep, attempt: int, total: int, on_event: OnEvent) -> None:
+        self._step, self._attempt, self._total, self._on_event = step, attempt, total, on_event
+
+    def __call__(
+        self,
+        kind: EventKind,
+        *,
+        rows: int | None = None,
+        seconds: float | None = None,
+        source: str = "",
+        text: str = "",
+    ) -> None:
+        """Send one event."""
+        step = self._step
+        self._on_event(
+            BuildEvent(
+                kind=kind,
+                aggregate=step.aggregate,
+                instance_id=step.instance_id,
+                position=step.position,
+                total=self._total,
+                attempt=self._attempt,
+                rows=rows,
+                seconds=seconds,
+                source=source,
+                text=text,
+            )
+        )
 
 
 def ignore_event(event: BuildEvent) -> None:

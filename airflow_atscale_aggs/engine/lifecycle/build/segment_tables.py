@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from airflow_atscale_aggs.engine.aggregates.build_step import SourceOption
 from airflow_atscale_aggs.engine.aggregates.provenance import SourceState, read_identities, replaced_table
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, Increment, NewSegment, SegmentKey
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.compare import Comparison, UndecidedError, compare
+from airflow_atscale_aggs.engine.lifecycle.build.events import EventSender
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim
 from airflow_atscale_aggs.engine.settings import VerificationLevel
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-
-Tell = Callable[..., None]
 
 
 class NotComparableError(Exception):
     """The warehouse cannot tell whether something has changed. Never leaves the life cycle."""
 
 
-def reuse_segments(session: WarehouseSession, claim: Claim, tell: Tell) -> BuiltParts | None:
+def reuse_segments(session: WarehouseSession, claim: Claim, tell: EventSender) -> BuiltParts | None:
     """Reuse all segments when the last one still holds what its facts say; None when it does not.
 
     Nothing is made but the view.
@@ -50,7 +48,7 @@ def fill_segments(
     increment: Increment,
     source: SourceOption,
     source_attempt: int | None,
-    tell: Tell,
+    tell: EventSender,
 ) -> BuiltParts:
     """Make the new segments and the view of all. To be called inside a transaction, where there are such.
 
@@ -127,7 +125,7 @@ def compare_merged_segments(session: WarehouseSession, claim: Claim, built: Buil
     return tuple(undecided)
 
 
-def _fill_segment(session: WarehouseSession, segment: NewSegment, sql: str, tell: Tell) -> BuiltSegment:
+def _fill_segment(session: WarehouseSession, segment: NewSegment, sql: str, tell: EventSender) -> BuiltSegment:
     """Make one segment. Returns its rows, and the fact rows behind them."""
     tell("sql", text=sql)
     started = time.monotonic()
