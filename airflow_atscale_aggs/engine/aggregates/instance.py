@@ -32,6 +32,10 @@ class InstanceStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+BUILT = (InstanceStatus.DONE, InstanceStatus.ACTIVE)
+"""The statuses of instances whose tables are complete and not given up."""
+
+
 class AttemptStatus(StrEnum):
     """How one attempt to build an instance went. INTERRUPTED ones do not count as failed."""
 

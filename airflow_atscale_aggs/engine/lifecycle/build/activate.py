@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import BatchFailedError, IllegalTransitionError
 from airflow_atscale_aggs.engine.lifecycle.build.agreement import disagreements
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
@@ -26,8 +26,6 @@ from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
 
 SWITCH_SECONDS = 600.0
 """How long readers that hold a view are waited for."""
-
-_BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +65,12 @@ def activate_batch(
     settings = workspace.settings_of(batch.model_id)
     instances = registry.instances(batch_id=batch_id)
     registry.give_up(
-        [instance.id for instance in instances if instance.id in given_up and instance.status not in _BUILT]
+        [instance.id for instance in instances if instance.id in given_up and instance.status not in BUILT]
     )
     unbuilt = [
         instance.step.aggregate
         for instance in instances
-        if instance.status not in _BUILT and instance.id not in given_up
+        if instance.status not in BUILT and instance.id not in given_up
     ]
     if len(unbuilt) > settings.max_failures:
         registry.fail_batch(batch_id, owner=owner, now=now)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep, SourceOption
-from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import (
     BuildFailedError,
@@ -45,8 +45,6 @@ from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, Inst
 from airflow_atscale_aggs.engine.settings import Settings, VerificationLevel
 from airflow_atscale_aggs.engine.sql.session_settings import SEARCH_PATH
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
-
-BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True)

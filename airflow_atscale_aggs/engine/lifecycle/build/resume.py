@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep
-from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, InstanceStatus
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.plan import plan_batch
 from airflow_atscale_aggs.engine.lifecycle.build.segment_tables import find_replaced_table
@@ -22,7 +22,6 @@ from airflow_atscale_aggs.engine.planning.requests import Asked, difference, is_
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, ModelRecord
 
-_BUILT = frozenset({InstanceStatus.DONE, InstanceStatus.ACTIVE})
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,7 +74,7 @@ def find_replacement(workspace: Workspace, batch: BatchRecord) -> str:
         WarehouseError: the warehouse could not be asked.
     """
     instances = workspace.registry.instances(batch_id=batch.id)
-    waiting = [instance.step.increment for instance in instances if instance.status not in _BUILT]
+    waiting = [instance.step.increment for instance in instances if instance.status not in BUILT]
     increments = {increment.identities_sql: increment for increment in waiting if increment is not None}
     if not increments:
         return ""
