@@ -143,9 +143,9 @@ class _PlainReader:
         flat = self._flatten(select, names)
         if flat.args.get("group") is None and flat.args.get("distinct") is None and not self._aggregates(flat):
             self._refuse(select, "it shows rows, not groups of rows")
-        for projection in flat.expressions:
+        for projection, written in zip(flat.expressions, select.expressions, strict=True):
             if not projection.alias or self._names.has(projection.alias):
-                self._refuse(projection.this, "its column has no name of its own")
+                self._refuse(written.unalias(), "its column has no name of its own")
         self._check_groups(flat)
         dialect = self._context.dialect.sqlglot_name
         try:
@@ -442,7 +442,7 @@ class _PlainReader:
         for clause in (*clauses, *(order.expressions if order is not None else ())):
             stray = self._stray_expression(clause, items) if clause is not None else None
             if stray is not None:
-                self._refuse(stray, "it is neither grouped by nor aggregated")
+                raise UnsupportedQueryError(stray.name, "it is neither grouped by nor aggregated")
 
     def _aggregates(self, flat: exp.Select) -> bool:
         """Whether it shows an aggregate, or filters groups by one."""
