@@ -144,8 +144,19 @@ class AskedStar:
         if inner is not None:
             return compose_groups(query, inner, self.select_of(inner, instances))
         parts = [self._in_order(part) for part in split_by_fact(query, self.model, self.paths)]
+        members = empty_member_queries(query, parts, self.model, self.paths)
+        return self.select_of_parts(query, parts, instances, members)
+
+    def select_of_parts(
+        self,
+        query: ModelQuery,
+        parts: Sequence[FactQuery],
+        instances: Sequence[ServingInstance] = (),
+        members: Sequence[FactQuery] = (),
+    ) -> exp.Select:
+        """The SELECT that answers the fact queries of a query."""
         answered = [(part, self._rows(part, self._match(query, part, instances))) for part in parts]
-        return compose(query, answered, self.rows_of, empty_member_queries(query, parts, self.model, self.paths))
+        return compose(query, answered, self.rows_of, members)
 
     def sql_of(self, sql: str, instances: Sequence[ServingInstance] = ()) -> str:
         """The statement on tables that answers a query."""
