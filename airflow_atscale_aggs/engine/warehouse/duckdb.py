@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +27,10 @@ _TRANSIENT = (
     duckdb.ConnectionException,
     duckdb.OutOfMemoryException,
 )
+
+
+_ABSENT = re.compile(r"""with name ("?)(?P<name>.+?)\1 does not exist""", re.DOTALL)
+"""A message about a table that is not there, in lower case. The name is qualified where the statement qualifies it."""
 
 
 class _Database:
@@ -107,8 +112,12 @@ def _is_missing(error: BaseException, name: str) -> bool:
     text = str(error).casefold()
     if isinstance(error, duckdb.IOException):
         return "no files found" in text
-    is_absent = isinstance(error, (duckdb.CatalogException, duckdb.BinderException)) and "does not exist" in text
-    return is_absent and (name.casefold() in text or text.startswith("binder error: catalog"))
+    if isinstance(error, duckdb.BinderException):
+        return text.startswith("binder error: catalog") and "does not exist" in text
+    # What follows names the statement and similar tables, so it may hold the name as well.
+    absent = _ABSENT.search(text) if isinstance(error, duckdb.CatalogException) else None
+    folded = name.casefold()
+    return absent is not None and (absent["name"] == folded or absent["name"].endswith(f".{folded}"))
 
 
 def _count_written_rows(cursor: Any) -> int | None:

@@ -1,0 +1,202 @@
+"""DuckDB as a warehouse: errors told apart, missing tables, counts of written rows, and who holds the file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
+from airflow_atscale_aggs.engine.warehouse.duckdb import open_duckdb
+
+_SLOW = "SELECT COUNT(*) FROM range(100000) a, range(100000) b WHERE (a.range * b.range) % 7 = 3"
+
+
+@pytest.fixture
+def session() -> Iterator[DbApiSession]:
+    """A session on an empty database in memory."""
+    warehouse = open_duckdb(":memory:", config={}, lock_timeout=0, aggregate_schema="")
+    with warehouse.session() as opened:
+        yield opened
+    warehouse.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "count"),
+    [
+        ("CREATE TABLE u AS SELECT 1 AS a UNION ALL SELECT 2", 2),
+        ("INSERT INTO t VALUES (1), (2), (3)", 3),
+        ("DELETE FROM t WHERE a > 100", 0),
+        ("CREATE TABLE u (a INTEGER)", None),
+        ("DROP TABLE t", None),
+        ("SELECT 5 AS n", None),
+    ],
+)
+def test_rows_written_are_told_by_statements_that_write(
+    session: DbApiSession, statement: str, count: int | None
+) -> None:
+    session.execute("CREATE TABLE t (a INTEGER)")
+
+    assert session.execute(statement) == count
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELEC 1",
+        "SELECT a FROM nowhere",
+        "SELECT nothing FROM t",
+        "SELECT CAST('x' AS INTEGER)",
+        "INSERT INTO t VALUES (NULL)",
+        "SELECT ERROR('no')",
+        "SELECT 1; SELECT",
+    ],
+)
+def test_what_will_fail_again_is_permanent_and_carries_the_statement(session: DbApiSession, statement: str) -> None:
+    session.execute("CREATE TABLE t (a INTEGER NOT NULL)")
+
+    with pytest.raises(PermanentWarehouseError) as caught:
+        session.execute(statement)
+
+    assert (caught.value.dialect, caught.value.sql) == ("duckdb", statement)
+    assert isinstance(caught.value.__cause__, duckdb.Error)
+    assert "\n" not in caught.value.reason
+
+
+def test_a_conflict_of_two_transactions_is_transient() -> None:
+    warehouse = open_duckdb(":memory:", config={}, lock_timeout=0, aggregate_schema="")
+    with warehouse.session() as first, warehouse.session() as second:
+        first.execute("CREATE TABLE t AS SELECT 1 AS a")
+        with first.transaction():
+            first.execute("UPDATE t SET a = 2")
+            with pytest.raises(TransientWarehouseError, match=r"[Cc]onflict"):
+                second.execute("UPDATE t SET a = 3")
+        assert second.fetch_all("SELECT a FROM t") == [(2,)]
+    warehouse.close()
+
+
+def test_another_thread_interrupts_a_statement_and_that_is_transient() -> None:
+    warehouse = open_duckdb(":memory:", config={}, lock_timeout=0, aggregate_schema="")
+    errors: list[WarehouseError] = []
+    started = threading.Event()
+
+    def work() -> None:
+        with warehouse.session() as session:
+            session.fetch_all("SELECT 1")
+            started.set()
+            try:
+                session.fetch_all(_SLOW)
+            except WarehouseError as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    while thread.is_alive():
+        warehouse.cancel_all()
+        thread.join(timeout=0.01)
+    warehouse.close()
+
+    assert [type(error) for error in errors] == [TransientWarehouseError]
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "is_there"),
+    [
+        (None, "mine", True),
+        (None, "broken", True),
+        ("main", "broken", True),
+        (None, "b", False),
+        (None, "base", False),
+        ("main", "base", False),
+        ("main", "BASE", False),
+        ("nowhere", "broken", False),
+        (None, 'odd "name"', False),
+        (None, "odd.name", False),
+        (None, "odd name", True),
+    ],
+)
+def test_a_name_is_there_when_something_bears_it(
+    session: DbApiSession, schema: str | None, name: str, *, is_there: bool
+) -> None:
+    """A view on a table that is gone is there, though it cannot be read, and though the message names it."""
+    session.execute("CREATE TABLE base AS SELECT 1 AS a")
+    session.execute("CREATE VIEW broken AS SELECT a FROM base")
+    session.execute('CREATE VIEW "odd name" AS SELECT a FROM base')
+    session.execute("DROP TABLE base")
+    session.execute("CREATE TEMP TABLE mine AS SELECT 1 AS a")
+    key = (None, schema, name)
+
+    assert session.find_readable([key]) == ({key} if is_there else set())
+
+
+def test_files_are_there_and_databases_that_are_not_attached_are_not(session: DbApiSession, tmp_path: Path) -> None:
+    rows, gone = str(tmp_path / "rows.csv"), str(tmp_path / "gone.csv")
+    Path(rows).write_text("a\n1\n")
+    session.execute("CREATE TABLE t AS SELECT 1 AS a")
+    keys = [(None, None, rows), (None, None, gone), ("nowhere", "main", "t"), ("memory", "main", "t")]
+
+    assert session.find_readable(keys) == {(None, None, rows), ("memory", "main", "t")}
+
+
+def test_a_variable_of_the_program_is_no_table(session: DbApiSession) -> None:
+    rows = duckdb.sql("SELECT 1 AS a")
+
+    with pytest.raises(PermanentWarehouseError, match="rows"):
+        session.fetch_all("SELECT * FROM rows")
+    rows.close()
+
+
+def test_settings_of_connections_hold_in_each_session_and_others_for_the_file() -> None:
+    """A session may change its own; the next one begins as the first did."""
+    config = {"timezone": "Asia/Kolkata", "schema": "main", "threads": "1"}
+    warehouse = open_duckdb(":memory:", config=config, lock_timeout=0, aggregate_schema="")
+    for _ in range(2):
+        with warehouse.session() as session:
+            settings = session.fetch_all("SELECT CURRENT_SETTING('TimeZone'), CURRENT_SETTING('threads')")
+            assert settings == [("Asia/Kolkata", 1)]
+            session.execute("SET TimeZone = 'UTC'")
+    warehouse.close()
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "w.duckdb"
+    warehouse = open_duckdb(str(path), config={}, lock_timeout=0, aggregate_schema="")
+
+    with warehouse.session() as session, pytest.raises(PermanentWarehouseError, match="gone of DuckDB file") as caught:
+        session.execute("SELECT 1")
+
+    assert caught.value.sql == ""
+
+
+def test_a_file_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    """Then it is said; the file is free again when the other one ends."""
+    file = tmp_path / "w.duckdb"
+    code = f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    warehouse = open_duckdb(str(file), config={}, lock_timeout=0.05, aggregate_schema="")
+    with warehouse.session() as session:
+        with pytest.raises(TransientWarehouseError, match="lock"):
+            session.execute("SELECT 1")
+        holder.communicate()
+        assert session.fetch_all("SELECT 1") == [(1,)]
+    warehouse.close()
+
+
+def test_the_file_is_released_when_the_warehouse_is_closed(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    warehouse = open_duckdb(str(file), config={}, lock_timeout=0, aggregate_schema="")
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE t AS SELECT 1 AS a")
+    warehouse.close()
+
+    with duckdb.connect(str(file), config={"access_mode": "read_only"}) as connection:
+        assert connection.execute("SELECT a FROM t").fetchall() == [(1,)]
