@@ -1,11 +1,8 @@
-"""DuckDB and PostgreSQL as warehouses: transactions, catalogues, errors in our words, locks, cancelling."""
+"""DuckDB and PostgreSQL behave alike: transactions, catalogues, errors in our words, locks, cancelling."""
 
 from __future__ import annotations
 
-import inspect
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +14,10 @@ import pytest
 from airflow_atscale_aggs.engine.errors import (
     PermanentWarehouseError,
     TransientWarehouseError,
-    UnsupportedOnDialectError,
     WarehouseError,
 )
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
-from airflow_atscale_aggs.engine.warehouse.duckdb import _TRANSIENT
-from airflow_atscale_aggs.engine.warehouse.postgres import is_transient
 
 _SLOW_SQL = {
     "duckdb": "SELECT COUNT(*) FROM range(100000) a, range(100000) b WHERE (a.range * b.range) % 7 = 3",
@@ -142,38 +136,6 @@ def test_a_signal_that_a_driver_hides_interrupts(warehouse: DbApiWarehouse) -> N
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_duckdb_file_that_another_process_holds(tmp_path: Path) -> None:
-    """Waits, then says so; the file is free again when the other one ends."""
-    file = tmp_path / "w.duckdb"
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import duckdb, sys; c = duckdb.connect({str(file)!r}); print(1, flush=True); sys.stdin.read()",
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with open_warehouse(f"duckdb:///{file}?lock_timeout=0.2").session() as session:
-        with pytest.raises(TransientWarehouseError, match="lock"):
-            session.execute("SELECT 1")
-        holder.communicate()
-        assert session.fetch_all("SELECT 1") == [(1,)]
-
-
-def test_duckdb_settings_come_from_the_url(tmp_path: Path) -> None:
-    """Threads, memory; a setting that does not exist is refused."""
-    with open_warehouse(f"duckdb:///{tmp_path / 'w.duckdb'}?threads=1").session() as session:
-        assert session.fetch_all("SELECT current_setting('threads')") == [(1,)]
-    with (
-        open_warehouse(f"duckdb:///{tmp_path / 'x.duckdb'}?thraeds=1").session() as session,
-        pytest.raises(WarehouseError),
-    ):
-        session.execute("SELECT 1")
-
-
 @pytest.mark.postgres
 def test_a_lost_connection_is_transient_and_comes_back(postgres_url: str) -> None:
     """The session connects again for the next statement."""
@@ -211,54 +173,6 @@ def test_a_deadlock_is_transient(postgres_url: str) -> None:
         thread.join()
 
     assert [type(error) for error in errors] == [TransientWarehouseError]
-
-
-_PERMANENT_PSYCOPG = {"22", "23", "42", "21", "0A", "28", "3D", "3F"}
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [one for _, one in inspect.getmembers(psycopg.errors, inspect.isclass) if getattr(one, "sqlstate", None)],
-    ids=lambda one: one.__name__,
-)
-def test_every_postgres_error_is_told_apart(kind: type[psycopg.Error]) -> None:
-    """By SQLSTATE class: what may pass by itself is transient, what the SQL or the data cause is not."""
-    state = str(kind.sqlstate)
-    expected = state[:2] in {"08", "40", "53", "57", "58"} or state == "55P03"
-
-    assert is_transient(kind("x")) is expected
-    assert not (expected and state[:2] in _PERMANENT_PSYCOPG)
-
-
-def test_every_duckdb_error_is_told_apart() -> None:
-    """What a retry may mend is listed; syntax, binding, catalogue, constraint and conversion errors are not."""
-    for name in (
-        "ParserException",
-        "BinderException",
-        "CatalogException",
-        "ConstraintException",
-        "ConversionException",
-    ):
-        assert not issubclass(getattr(duckdb, name), _TRANSIENT)
-    for name in ("IOException", "TransactionException", "InterruptException"):
-        assert issubclass(getattr(duckdb, name), _TRANSIENT)
-
-
-def test_an_unknown_scheme_names_the_known_ones() -> None:
-    """Oracle has no row."""
-    with pytest.raises(UnsupportedOnDialectError, match=r"no warehouse dialect has this URL scheme; known: duckdb"):
-        open_warehouse("oracle://host/db")
-
-
-def test_opening_imports_no_driver() -> None:
-    """Whoever only deploys needs none."""
-    code = (
-        "import sys; import airflow_atscale_aggs.engine.warehouse.connect; "
-        "print([m for m in ('duckdb', 'psycopg', 'sqlalchemy', 'sqlglot') if m in sys.modules])"
-    )
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
 
 
 def test_settings_are_the_same_however_they_are_read(warehouse: DbApiWarehouse) -> None:

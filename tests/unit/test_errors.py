@@ -113,8 +113,10 @@ _SENTENCES: list[tuple[e.AtScaleAggsError, str]] = [
     (
         e.BatchFailedError("m", "b", ["Q1", "Q2"], 1),
         (
-            "Batch b of model `m` is not activated: 2 failed (Q1, Q2), `aggregates.batch.max.failures` allows 1. "
-            "The old instances keep serving. Repair, then run `atscale-aggs build m --resume b` or clear the failed tasks."
+            "Batch b of model `m` is not activated: 2 failed (Q1, Q2), `aggregates.batch.max.failures` "
+            "allows 1. "
+            "The old instances keep serving. Repair, then run `atscale-aggs build m --resume b` "
+            "or clear the failed tasks."
         ),
     ),
 ]
