@@ -135,10 +135,10 @@ class SmallStar:
         for statement in statements:
             self.session.execute(statement)
 
-    def sources(self) -> Sources:
-        """The datasets, as DuckDB describes their tables."""
+    def sources(self, dialect: Dialect = DUCKDB) -> Sources:
+        """The datasets, as DuckDB describes their tables, and as if they were another warehouse's."""
         keys = {table_key(dataset) for dataset in self.datasets.values()}
-        return Sources(self.datasets, self.session.columns([key for key in keys if key is not None]), DUCKDB)
+        return Sources(self.datasets, self.session.columns([key for key in keys if key is not None]), dialect)
 
     def constraints(self, *parts: FactPart) -> ProvenConstraints:
         """What the data proves for these parts."""
