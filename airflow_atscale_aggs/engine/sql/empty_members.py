@@ -11,6 +11,7 @@ Source: SML reference, ``custom_empty_member``, ``filter_empty``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
@@ -20,6 +21,10 @@ from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
 from airflow_atscale_aggs.engine.sql.column_types import is_number, is_text, is_time, is_whole
 from airflow_atscale_aggs.engine.sql.sources import Sources
+
+_NUMBER = re.compile(r"[-+0-9.eE]+")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""How numbers and days are spelled that SQL reads as well. Python reads more, such as ``1_000`` and ``2020-W01-1``."""
 
 
 def paths_with_members(attributes: Sequence[BoundAttribute]) -> tuple[tuple[JoinStep, ...], ...]:
@@ -80,17 +85,21 @@ def typed_literal(text: str, kind: str) -> exp.Expr | None:
 
 
 def _number(text: str, *, is_integer: bool) -> exp.Expr | None:
+    if _NUMBER.fullmatch(text.strip()) is None:
+        return None
     try:
         number = int(text) if is_integer else float(text)
     except ValueError:
         return None
-    if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - NaN alone differs from itself
+    if number in {float("inf"), float("-inf")}:
         return None
     literal = exp.Literal.number(text.strip().lstrip("+-"))
     return exp.Neg(this=literal) if text.strip().startswith("-") else literal
 
 
 def _time(text: str, kind: str) -> exp.Expr | None:
+    if _DAY.match(text.strip()) is None:
+        return None
     is_date = kind.startswith("date") and not kind.startswith("datetime")
     try:
         (date if is_date and len(text.strip()) <= len("2020-01-01") else datetime).fromisoformat(text.strip())

@@ -108,6 +108,11 @@ def test_an_empty_member_that_is_no_value_of_its_column_is_refused_with_what_to_
         ("1900-01-01 12:00:00", "timestamp", "CAST('1900-01-01 12:00:00' AS TIMESTAMP)"),
         ("1900-01-01", "timestamp", "CAST('1900-01-01' AS TIMESTAMP)"),
         ("1900-13-01", "date", None),
+        ("19000101", "date", None),
+        ("1900-W01-1", "date", None),
+        ("1_000", "integer", None),
+        ("\uff11\uff12", "integer", None),
+        ("1e400", "double", None),
         ("never", "timestamp", None),
         ("TRUE", "boolean", "TRUE"),
         ("false", "bool", "FALSE"),
@@ -122,7 +127,7 @@ def test_an_empty_member_that_is_no_value_of_its_column_is_refused_with_what_to_
     ],
 )
 def test_a_text_as_a_value_of_a_columns_type(text: str, kind: str, expected: str | None) -> None:
-    """Of an unknown type it is a text."""
+    """Of an unknown type it is a text. What only Python reads as a number or a day is none."""
     literal = typed_literal(text, kind)
 
     assert (literal and render(literal, DUCKDB)) == expected
