@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.model.datasets import TableColumns
+from airflow_atscale_aggs.engine.model.datasets import TableColumns, TableKey
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, substitute
@@ -274,9 +274,9 @@ def test_a_deviation_is_refused_where_the_warehouse_computes_it_exactly(plain: P
 def test_sums_in_single_precision_are_left_to_the_warehouse(market: AskedStar) -> None:
     """They depend on the order of the rows. Other types of the same table are added up exactly."""
     plain, postgres = PlainStar(market), find_dialect("postgres")
-    (spelled,) = {table.place for table in plain.tables(plain.select("SELECT 1 FROM sales")).tables.values()}
     columns = {"quantity": "real", "amount": "double precision", "channel": "text"}
-    physical = {(None, None, "sales"): TableColumns(columns, spelled)}
+    table = TableColumns(columns, ("memory", "main", "sales"))
+    physical: dict[TableKey, TableColumns] = {(None, None, "sales"): table}
     sources = Sources(market.model.datasets, physical, postgres)
     plain.physical = PhysicalModel(market.model, market.paths, sources)
 

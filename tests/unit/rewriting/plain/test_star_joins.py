@@ -171,12 +171,16 @@ def test_a_name_means_the_column_of_the_table_that_has_it(
     assert list(tables.tables) == ["f", "s"]
 
 
-@pytest.mark.parametrize("column", ["main.f.amount", "f.*"])
-def test_only_columns_by_table_and_name_are_looked_at(plain: PlainStar, column: str) -> None:
+@pytest.mark.parametrize(
+    "column",
+    [exp.column("amount", table="f", db="main"), exp.Column(this=exp.Star(), table=exp.to_identifier("f"))],
+    ids=["with its schema", "all columns"],
+)
+def test_only_columns_by_table_and_name_are_looked_at(plain: PlainStar, column: exp.Column) -> None:
     tables = plain.tables(plain.select("SELECT 1 FROM sales f"))
 
     with pytest.raises(UnsupportedQueryError, match="only columns by table and name are looked at"):
-        tables.place_of(sqlglot.parse_one(column))
+        tables.place_of(column)
 
 
 @pytest.mark.parametrize(
