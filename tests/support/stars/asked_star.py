@@ -202,8 +202,8 @@ SHOPS_ON_TWO_TABLES = (
         "model",
         "metrics:\n",
         (
-            "  - unique_name: sales_opening\n    from: {dataset: sales, join_columns: [day_id]}\n"
-            "    to: {dimension: Shops, level: Opening}\nmetrics:\n"
+            "  - {unique_name: sales_opening, from: {dataset: sales, join_columns: [day_id]}, "
+            "to: {dimension: Shops, level: Opening}}\nmetrics:\n"
         ),
     ),
 )

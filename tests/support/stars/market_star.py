@@ -104,8 +104,8 @@ type: standard
 is_degenerate: {is_degenerate}
 hierarchies:
   - unique_name: {name} levels
-    label: {name} levels
     filter_empty: 'yes'
+    label: {name} levels
     levels:
 {levels}level_attributes:
 {attributes}"""
@@ -127,21 +127,11 @@ object_type: model
 label: Market
 dimensions: [Channels]
 relationships:
-  - unique_name: sales_day
-    from: {dataset: sales, join_columns: [day_id]}
-    to: {dimension: Calendar, level: Day}
-  - unique_name: sales_shop
-    from: {dataset: sales, join_columns: [shop_id]}
-    to: {dimension: Shops, level: Shop}
-  - unique_name: sales_order
-    from: {dataset: sales, join_columns: [order_id]}
-    to: {dimension: Orders, level: Order}
-  - unique_name: visits_day
-    from: {dataset: visits, join_columns: [day_id]}
-    to: {dimension: Calendar, level: Day}
-  - unique_name: visits_shop
-    from: {dataset: visits, join_columns: [shop_id]}
-    to: {dimension: Shops, level: Shop}
+  - {unique_name: sales_day, from: {dataset: sales, join_columns: [day_id]}, to: {dimension: Calendar, level: Day}}
+  - {unique_name: sales_shop, from: {dataset: sales, join_columns: [shop_id]}, to: {dimension: Shops, level: Shop}}
+  - {unique_name: sales_order, from: {dataset: sales, join_columns: [order_id]}, to: {dimension: Orders, level: Order}}
+  - {unique_name: visits_day, from: {dataset: visits, join_columns: [day_id]}, to: {dimension: Calendar, level: Day}}
+  - {unique_name: visits_shop, from: {dataset: visits, join_columns: [shop_id]}, to: {dimension: Shops, level: Shop}}
 metrics:
 """
 

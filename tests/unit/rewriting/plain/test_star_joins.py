@@ -94,8 +94,8 @@ def test_other_joins_are_not_those_of_the_model(plain: PlainStar, tables: str) -
 
 def test_one_table_in_two_roles_is_told_apart_by_its_columns(market: AskedStar) -> None:
     role = (
-        "  - unique_name: sales_order_day\n    from: {dataset: sales, join_columns: [order_id]}\n"
-        '    to: {dimension: Calendar, level: Day}\n    role_play: "Ordered {0}"\nmetrics:\n'
+        "  - {unique_name: sales_order_day, from: {dataset: sales, join_columns: [order_id]}, "
+        'to: {dimension: Calendar, level: Day}, role_play: "Ordered {0}"}\nmetrics:\n'
     )
     plain = PlainStar(market.changed(market_model(("model", "metrics:\n", role))))
 

@@ -348,7 +348,7 @@ def test_members_that_are_not_added_up_are_grouped_by_or_held_to_one(
 def test_attributes_that_no_dataset_has_together_need_a_metric(market: AskedStar) -> None:
     """Members are read from one dataset."""
     roles = market.changed(
-        market_model(("model", "unique_name: visits_shop", 'unique_name: visits_shop\n    role_play: "Seen {0}"'))
+        market_model(("model", "unique_name: visits_shop", 'unique_name: visits_shop, role_play: "Seen {0}"'))
     )
     _check_refused(
         roles,
