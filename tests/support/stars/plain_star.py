@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.model.datasets import TableColumns
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
@@ -34,6 +35,7 @@ class PlainStar:
     def __init__(self, star: AskedStar, popularity: Callable[[str, GrainAttribute], int] = lambda _, __: 0) -> None:
         self.star, self.popularity = star, popularity
         self.physical = PhysicalModel(star.model, star.paths, star.sources)
+        self._columns: dict[str, TableColumns] = {}
 
     def select(self, sql: str) -> exp.Select:
         """The statement, which is one SELECT."""
@@ -46,7 +48,9 @@ class PlainStar:
         relations = [select.args["from_"].this, *(join.this for join in select.args.get("joins") or ())]
         tables = []
         for relation in relations:
-            (columns,) = self.star.session.columns([(None, None, relation.name)]).values()
+            if relation.name not in self._columns:
+                (self._columns[relation.name],) = self.star.session.columns([(None, None, relation.name)]).values()
+            columns = self._columns[relation.name]
             tables.append(PlainTable(relation.alias_or_name, columns.spelled, columns))
         return SelectTables(tables, ignores_case=ignores_case)
 

@@ -39,11 +39,11 @@ def instances(market: AskedStar) -> list[ServingInstance]:
 
 def _check_equal(plain: PlainStar, instances: list[ServingInstance], sql: str, part: str) -> None:
     """The SELECT means the part, and has the rows of the SELECT as it stands, on the facts and on aggregates."""
-    read = plain.read(sql)
+    read, rows = plain.read(sql), plain.rows(sql)
 
     assert part_text(read.query, read.fact_query) == part
-    assert plain.answer(sql) == plain.rows(sql)
-    assert plain.answer(sql, instances) == plain.rows(sql)
+    assert plain.answer(sql) == rows
+    assert plain.answer(sql, instances) == rows
 
 
 @pytest.mark.parametrize(
