@@ -185,9 +185,7 @@ def recommend(
     with workspace.warehouse.session() as session:
         statistician = Statistician(session, snapshot)
         sizes = _table_bytes(session, workspace, record.id)
-        workloads = _collect_workloads(
-            workspace, snapshot, workload.requirements, (statistician, sizes), request.ignored
-        )
+        workloads = _collect_workloads(workspace, snapshot, workload.requirements, statistician, sizes, request.ignored)
         allowance = _make_allowance(workloads, settings, request)
         today = _cost_today(workloads)
         if source == "history":
@@ -347,11 +345,15 @@ def _collect_workloads(
     workspace: Workspace,
     snapshot: ModelSnapshot,
     requirements: Sequence[QueryRequirement],
-    measured: tuple[Statistician, Mapping[tuple[str, str], int]],
+    statistician: Statistician,
+    sizes: Mapping[tuple[str, str], int],
     ignored: frozenset[str],
 ) -> list[FactWorkload]:
-    """By fact: requirements, statistics, and what is defined already."""
-    statistician, sizes = measured
+    """By fact: requirements, statistics, and what is defined already.
+
+    Args:
+        sizes: bytes by definition and fact.
+    """
     by_fact: dict[str, list[QueryRequirement]] = {}
     for requirement in requirements:
         by_fact.setdefault(requirement.part.fact, []).append(requirement)

@@ -94,7 +94,7 @@ def decide_increments(
             {}, ("Built in full: no fact dataset of the model has an incremental indicator.",) * is_asked
         )
     settings = workspace.settings_of(record.id)
-    last = _last_builds(workspace, session, record, (candidates, request.surroundings, sources))
+    last = _last_builds(workspace, session, record, candidates, request.surroundings, sources)
     if request.build_type is BuildType.INCREMENTAL:
         last = _with_damages(session, last, candidates, record, workspace.warehouse.aggregate_schema)
     planning = IncrementsInput(
@@ -288,14 +288,15 @@ def _last_builds(
     workspace: Workspace,
     session: WarehouseSession,
     record: ModelRecord,
-    planned: tuple[Sequence[Candidate], Surroundings, Sources],
+    candidates: Sequence[Candidate],
+    now: Surroundings,
+    sources: Sources,
 ) -> Mapping[Key, LastBuild]:
     """The instances that serve, with their segments.
 
     Args:
-        planned: what the batch is planned for, and in.
+        now: the surroundings in which the batch is planned.
     """
-    candidates, now, sources = planned
     parts = {(candidate.definition.id, candidate.part.fact): candidate.part for candidate in candidates}
     registry = workspace.registry
     existing: Mapping[str, frozenset[str]] = {}

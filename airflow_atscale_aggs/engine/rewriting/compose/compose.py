@@ -296,7 +296,7 @@ def _tables(
             keys = {key_place: names.keys[key_place] for key_place in fact_query.keys}
             yield (
                 names.parts[number],
-                select_moved_rows(calendar, shift.move, (single, calendars[calendar]), keys, metrics),
+                select_moved_rows(calendar, shift.move, single, calendars[calendar], keys, metrics),
             )
 
 

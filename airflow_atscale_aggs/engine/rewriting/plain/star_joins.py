@@ -241,20 +241,19 @@ def find_stars(select: exp.Select, select_tables: SelectTables, model: PhysicalM
     joins = _read_joins(select, select_tables)
     for alias, table in select_tables.tables.items():
         for fact in model.datasets_at(table.place) if alias not in joins.left else ():
-            star = _follow(fact, alias, joins, (select_tables, model))
+            star = _follow(fact, alias, joins, select_tables, model)
             if star is not None:
                 yield star
 
 
-def _follow(fact: str, root: str, joins: _Joins, context: tuple[SelectTables, PhysicalModel]) -> StarJoins | None:
-    select_tables, model = context
+def _follow(fact: str, root: str, joins: _Joins, select_tables: SelectTables, model: PhysicalModel) -> StarJoins | None:
     placed: dict[str, Path] = {root: ()}
     used: set[int] = set()
     pending = [alias for alias in select_tables.tables if alias != root]
     paths = list(model.paths(fact))
     while pending:
         for alias in pending:
-            followed = _path_to(alias, placed, joins, (select_tables, model, paths))
+            followed = _path_to(alias, placed, paths, joins, select_tables, model)
             if followed is not None and followed[0] not in placed.values():
                 placed[alias] = followed[0]
                 used |= followed[1]
@@ -272,10 +271,14 @@ def _follow(fact: str, root: str, joins: _Joins, context: tuple[SelectTables, Ph
 
 
 def _path_to(
-    alias: str, placed: Mapping[str, Path], joins: _Joins, context: tuple[SelectTables, PhysicalModel, Sequence[Path]]
+    alias: str,
+    placed: Mapping[str, Path],
+    paths: Sequence[Path],
+    joins: _Joins,
+    select_tables: SelectTables,
+    model: PhysicalModel,
 ) -> tuple[Path, set[int]] | None:
     """The path that the join of a table follows from one that is placed, and the comparisons that say so."""
-    select_tables, model, paths = context
     is_left = alias in joins.left
     for parent, above in placed.items():
         equalities = joins.left[alias] if is_left else joins.inner

@@ -200,7 +200,7 @@ class _Shifter:
             conditions=tuple(self._conditions),
             function=getattr(simple, "function", ""),
             move=simple,
-            calendar=calendar_of(simple, wanted, (self._metric, self._context.model, self._context.paths)),
+            calendar=calendar_of(simple, wanted, self._metric, self._context.model, self._context.paths),
         )
 
     def _at_all_member(self, form: Move, own: Sequence[int]) -> ContextShift | None:

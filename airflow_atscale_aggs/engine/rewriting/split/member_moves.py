@@ -152,16 +152,12 @@ class WantedMembers:
     beside: tuple[GrainAttribute, ...] = ()
 
 
-def calendar_of(form: Move, wanted: WantedMembers, context: tuple[str, SemanticModel, JoinPaths]) -> Calendar:
-    """The members that a form moves among.
-
-    Args:
-        context: the metric, the model, and how its datasets are joined.
+def calendar_of(form: Move, wanted: WantedMembers, metric: str, model: SemanticModel, paths: JoinPaths) -> Calendar:
+    """The members that a form of a metric moves among.
 
     Raises:
         UnsupportedQueryError: they have no order by one key column, or lie in no one dataset.
     """
-    metric, model, paths = context
     level = wanted.level
     dimension = model.dimensions[level.role.dimension]
     above: tuple[str, ...] = ()
@@ -349,18 +345,19 @@ def _rank(function: exp.Expr, within: exp.Expr | None, by: exp.Expr) -> exp.Expr
 def select_moved_rows(
     calendar: Calendar,
     move: Move,
-    places: tuple[str, str],
+    rows: str,
+    members: str,
     keys: Mapping[int, str],
     metrics: Mapping[str, str],
 ) -> exp.Select:
     """The rows of a fact query, at the members at which they are shown.
 
     Args:
-        places: names of the tables of the rows and of the members.
+        rows: name of the table of the rows.
+        members: name of the table of the members.
         keys: names of all keys, by place.
         metrics: by name of the metric: the function that combines several members; empty when there is one member.
     """
-    rows, members = places
     select = exp.Select().from_(exp.Table(this=identifier(rows)), copy=False)
     join_members(
         calendar, move, select, members, {place: (name, column_of(name, rows)) for place, name in keys.items()}

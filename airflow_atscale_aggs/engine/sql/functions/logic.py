@@ -88,7 +88,8 @@ def _compare(node: exp.Expr, t: Translating) -> Value:
         return _rows(node, lefts, rights, t)
     quantifier = _find_quantifier(right)
     if quantifier is not None:
-        return _any_or_all(node, quantifier, t)
+        is_any, array = quantifier
+        return _any_or_all(node, array, t, is_any=is_any)
     first, second = t.value(left), t.value(right)
     comparison = type(node)(**_sides(node, first, second, t))
     return Value(comparison, BOOLEAN)
@@ -187,8 +188,7 @@ def elements(node: exp.Expr, t: Translating) -> list[exp.Expr]:
     return t.refuse(node, "only arrays that stand in the query are compared with", "Write ARRAY[…] or IN (…).")
 
 
-def _any_or_all(node: exp.Expr, quantifier: tuple[bool, exp.Expr], t: Translating) -> Value:
-    is_any, array = quantifier
+def _any_or_all(node: exp.Expr, array: exp.Expr, t: Translating, *, is_any: bool) -> Value:
     if isinstance(array, exp.Query):
         return t.refuse(node, "a comparison with all rows of a query is not translated", "Use IN or EXISTS.")
     parts = [

@@ -68,7 +68,7 @@ def _calendar(star: AskedStar, form: Move, *keys: str, determined: str = "", bes
         determined=frozenset(determined.split()),
         beside=tuple(GrainAttribute(_ROLE, name) for name in beside.split()),
     )
-    return calendar_of(form, wanted, ("Amount", star.model, star.paths))
+    return calendar_of(form, wanted, "Amount", star.model, star.paths)
 
 
 def _names(calendar: Calendar) -> dict[int, str]:
@@ -212,7 +212,7 @@ def test_rows_are_shown_at_other_members(
     members = render(select_members(calendar, market.rows_of(calendar.part), names), market.session.dialect)
     market.session.execute(f"CREATE OR REPLACE TABLE members AS {members}")
 
-    moved = select_moved_rows(calendar, move, ("part", "members"), names, {"amount": function})
+    moved = select_moved_rows(calendar, move, "part", "members", names, {"amount": function})
 
     rows = market.session.fetch_all(render(moved, market.session.dialect))
     assert sorted_rows(rows) == sorted_rows(expected)
@@ -366,7 +366,7 @@ def test_members_must_be_in_one_dataset(market: AskedStar) -> None:
     axis = Axis(role, "Openings", ("Opening",), frozenset({"Opening"}))
 
     with pytest.raises(UnsupportedQueryError, match="no dataset of dimension `Shops` has all of Opening, City"):
-        calendar_of(Lagged(axis, 1), wanted, ("Amount", star.model, star.paths))
+        calendar_of(Lagged(axis, 1), wanted, "Amount", star.model, star.paths)
 
 
 def test_members_are_read_from_the_datasets_of_the_finest_levels(market: AskedStar) -> None:
