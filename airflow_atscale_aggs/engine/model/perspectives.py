@@ -11,12 +11,26 @@ Source: SML reference, ``model.perspectives``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_atscale_aggs.engine.model.folder_reader import Document
 from airflow_atscale_aggs.engine.model.semantic_model import Dimension, Hierarchy, Perspective, Relationship
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.model.yaml_reader import SmlMapping
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A perspective that names something.
+
+    Attributes:
+        where: file and line.
+        who: the perspective, as issues call it.
+    """
+
+    where: str
+    who: str
 
 
 def perspectives_of(
@@ -45,7 +59,7 @@ def perspectives_of(
                     where, "dimension", str(entry["name"]), dimensions, is_needed=False, wanted_by=who
                 )
                 continue
-            attributes |= {(dimension.name, name) for name in _hidden(entry, dimension, (where, who), issues)}
+            attributes |= {(dimension.name, name) for name in _hidden(entry, dimension, _Mention(where, who), issues)}
             path = {str(step) for step in entry.get("relationships_path") or ()}
             if path:
                 roles.setdefault(dimension.name, set()).update(_templates(path, dimension.name, relationships))
@@ -68,7 +82,7 @@ def _templates(path: Collection[str], dimension: str, relationships: Iterable[Re
     }
 
 
-def _hidden(entry: SmlMapping, dimension: Dimension, mention: tuple[str, str], issues: IssueList) -> set[str]:
+def _hidden(entry: SmlMapping, dimension: Dimension, mention: _Mention, issues: IssueList) -> set[str]:
     """Names of the dimension's attributes that an entry hides."""
     hierarchies = entry.get("hierarchies") or ()
     secondary = [str(name) for name in entry.get("secondary_attributes") or entry.get("secondaryattributes") or ()]
@@ -91,29 +105,26 @@ def _hidden(entry: SmlMapping, dimension: Dimension, mention: tuple[str, str], i
     for name in secondary:
         if name not in dimension.attributes:
             issues.add_unresolved_reference(
-                mention[0],
+                mention.where,
                 "attribute",
                 name,
                 dimension.attributes,
                 is_needed=False,
-                wanted_by=mention[1],
+                wanted_by=mention.who,
             )
     return {name for name, attribute in dimension.attributes.items() if attribute.level in levels or name in secondary}
 
 
-def _find_hierarchy(name: str, dimension: Dimension, mention: tuple[str, str], issues: IssueList) -> Hierarchy | None:
+def _find_hierarchy(name: str, dimension: Dimension, mention: _Mention, issues: IssueList) -> Hierarchy | None:
     """A hierarchy of the dimension by its name; None after noting that it does not exist."""
     names = [hierarchy.name for hierarchy in dimension.hierarchies]
     if name in names:
         return dimension.hierarchies[names.index(name)]
-    where, who = mention
-    issues.add_unresolved_reference(where, "hierarchy", name, names, is_needed=False, wanted_by=who)
+    issues.add_unresolved_reference(mention.where, "hierarchy", name, names, is_needed=False, wanted_by=mention.who)
     return None
 
 
-def _from_level(
-    entry: Mapping[str, Any], levels: Sequence[str], mention: tuple[str, str], issues: IssueList
-) -> Sequence[str]:
+def _from_level(entry: Mapping[str, Any], levels: Sequence[str], mention: _Mention, issues: IssueList) -> Sequence[str]:
     """The levels that are hidden: from the coarsest one named on, or all."""
     older = entry.get("levels")
     named = [entry["level"]] if entry.get("level") else older if isinstance(older, list) else [older] if older else []
@@ -121,7 +132,9 @@ def _from_level(
     places = [levels.index(name) for name in texts if name in levels]
     for name in texts:
         if name not in levels:
-            issues.add_unresolved_reference(mention[0], "level", name, levels, is_needed=False, wanted_by=mention[1])
+            issues.add_unresolved_reference(
+                mention.where, "level", name, levels, is_needed=False, wanted_by=mention.who
+            )
     if texts and not places:
         return ()
     return levels[min(places, default=0) :]

@@ -36,7 +36,7 @@ from airflow_atscale_aggs.engine.aggregates.provenance import (
 from airflow_atscale_aggs.engine.aggregates.segment import Increment, Segment, run_to_merge
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.model.datasets import Dataset
-from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
+from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import (
     IndicatorFacts,
@@ -47,6 +47,14 @@ from airflow_atscale_aggs.engine.sql.indicator_lookup import (
 from airflow_atscale_aggs.engine.sql.sources import Sources
 
 JOINS_PREVENT = "aggregate.create.joins.allowPreventIncremental.enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class _IndicatorColumn:
+    """The column of a fact that is its indicator, with its type as the warehouse spells it."""
+
+    name: str
+    data_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +221,7 @@ def prospect(definition: AggregateDefinition, part: FactPart, given: IncrementsI
         model_grace=grace,
         grace=parse_grace_period(given.grace_periods.get(part.fact, "")) or grace,
         last=last,
-        full_reason=_why_full(last, (column, data_type), state, given),
+        full_reason=_why_full(last, _IndicatorColumn(column, data_type), state, given),
         state=state,
     )
     return candidate if candidate.full_reason else _apply_grace_period(candidate, given)
@@ -242,7 +250,7 @@ def _why_never(definition: AggregateDefinition, part: FactPart, given: Increment
 
 
 def _why_full(
-    last: LastBuild | None, indicator: tuple[str, str], state: SourceState | None, given: IncrementsInput
+    last: LastBuild | None, indicator: _IndicatorColumn, state: SourceState | None, given: IncrementsInput
 ) -> str:
     """Why all segments must be made anew, by what the registry knows; empty when there is no reason."""
     if given.build_type is BuildType.FULL:
@@ -254,15 +262,15 @@ def _why_full(
     return _why_not_on_top(last, last.increment, indicator, given) or _why_not_alike(last.increment, state)
 
 
-def _why_not_on_top(last: LastBuild, before: Increment, indicator: tuple[str, str], given: IncrementsInput) -> str:
+def _why_not_on_top(last: LastBuild, before: Increment, indicator: _IndicatorColumn, given: IncrementsInput) -> str:
     """Why an increment cannot add to the segments of the last build; empty when it can."""
     if last.deployment_id != given.deployment_id:
         return "the model was edited since it was built"
     was = before.indicator
-    if (was.column, was.data_type) != indicator:
+    if _IndicatorColumn(was.column, was.data_type) != indicator:
         return (
-            f"the indicator was `{was.column}` of type {was.data_type.upper()} and is now `{indicator[0]}` "
-            f"of type {indicator[1].upper()}"
+            f"the indicator was `{was.column}` of type {was.data_type.upper()} and is now `{indicator.name}` "
+            f"of type {indicator.data_type.upper()}"
         )
     if not last.are_there:
         return "tables of its segments are not in the warehouse any more"
@@ -391,7 +399,12 @@ def _unit(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) -
         # There are no rows above the last segments except rows in the future.
         return base.increment.indicator.unit
     return unit_of(
-        candidate.column, candidate.kind, (candidate.model_grace, candidate.grace), lookup, clock, given.settings
+        candidate.column,
+        candidate.kind,
+        GracePeriods(candidate.model_grace, candidate.grace),
+        lookup,
+        clock,
+        given.settings,
     )
 
 

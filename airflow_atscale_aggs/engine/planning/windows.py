@@ -51,10 +51,18 @@ def clock_in(kind: IndicatorKind, grace: GracePeriod, now: datetime, settings: S
     return {unit: moment_of(kind, unit, now, zone) for unit in units}
 
 
+@dataclass(frozen=True, slots=True)
+class GracePeriods:
+    """The grace period that the model declares, and the one in force for a batch."""
+
+    declared: GracePeriod
+    in_force: GracePeriod
+
+
 def unit_of(
     column: str,
     kind: IndicatorKind,
-    graces: tuple[GracePeriod, GracePeriod],
+    graces: GracePeriods,
     lookup: IndicatorFacts,
     clock: Mapping[IndicatorUnit, int],
     settings: Settings,
@@ -62,16 +70,15 @@ def unit_of(
     """What a step of the indicator stands for.
 
     Values that are not in the future decide. If they fit several units, the unit with the latest data counts.
-
-    Args:
-        graces: the model's, and the one in force.
     """
     if kind is not IndicatorKind.INTEGER:
         return IndicatorUnit.MICROSECONDS
-    model_grace, declared = graces[0], settings.indicator_unit
+    model_grace, declared = graces.declared, settings.indicator_unit
     if declared is not IndicatorUnitSetting.INFER:
         unit = IndicatorUnit(declared.value)
-        suffixed = next((grace for grace in graces if unit is IndicatorUnit.PLAIN and grace.suffix), None)
+        suffixed = next(
+            (grace for grace in (model_grace, graces.in_force) if unit is IndicatorUnit.PLAIN and grace.suffix), None
+        )
         if suffixed is None:
             return unit
         return UnknownUnit(f"{_UNIT_KEY} is plain, and the grace period {suffixed} is a time; write a bare number")

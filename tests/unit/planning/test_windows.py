@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorKind, IndicatorUnit
-from airflow_atscale_aggs.engine.planning.windows import UnknownUnit, clock_in, unit_of
+from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 
@@ -21,7 +21,7 @@ def _unit(greatest: int, **newest: int) -> IndicatorUnit | UnknownUnit:
     looked_up = IndicatorFacts(
         greatest=greatest, newest={clock[IndicatorUnit(unit)]: value for unit, value in newest.items()}
     )
-    return unit_of("at", IndicatorKind.INTEGER, (_DAY, _DAY), looked_up, clock, Settings())
+    return unit_of("at", IndicatorKind.INTEGER, GracePeriods(_DAY, _DAY), looked_up, clock, Settings())
 
 
 def test_the_clock_is_in_the_indicator_s_own_words() -> None:

@@ -189,7 +189,8 @@ def recommend(
         allowance = _make_allowance(workloads, settings, request)
         today = _cost_today(workloads)
         if source == "history":
-            workloads, allowance = _with_room(workspace, record.id, allowance, workloads, (settings, builds, now))
+            old = _names_of_old(workspace, record.id, settings, now)
+            workloads, allowance = _with_room(workloads, allowance, old, settings, builds)
         advice = _advise_with_counts(workloads, statistician, settings, allowance.remaining, builds)
     records = workspace.registry.definitions(record.id, include_retired=True)
     recommendations, blocked = _recommendations(snapshot, advice, request, records)
@@ -232,19 +233,18 @@ def _cost_today(workloads: Sequence[FactWorkload]) -> float:
     )
 
 
-def _with_room(
-    workspace: Workspace,
-    model_id: str,
-    allowance: Allowance,
-    workloads: Sequence[FactWorkload],
-    at: tuple[Settings, float, datetime],
-) -> tuple[list[FactWorkload], Allowance]:
-    """The workloads without aggregates that served for the half-life of queries and had better give way."""
-    settings, builds, now = at
+def _names_of_old(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> frozenset[str]:
+    """The aggregates that served for the half-life of queries."""
     registry = workspace.registry
-    old = served_long(
+    return served_long(
         registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
     )
+
+
+def _with_room(
+    workloads: Sequence[FactWorkload], allowance: Allowance, old: frozenset[str], settings: Settings, builds: float
+) -> tuple[list[FactWorkload], Allowance]:
+    """The workloads without old aggregates that had better give way."""
     ways = ways_to_make_room(workloads, old, builds=builds, in_bytes=allowance.in_bytes)
 
     def advise_with(those: Sequence[FactWorkload], way: Replaceable) -> Advice:

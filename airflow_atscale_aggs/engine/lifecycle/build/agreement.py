@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verification, first_disagreement, shown
@@ -19,7 +20,14 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
-_SeenTotals = tuple[InstanceRecord, Verification, Totals]
+
+@dataclass(frozen=True, slots=True)
+class _SeenTotals:
+    """The totals of its facts that an instance saw, and what they are totals of."""
+
+    instance: InstanceRecord
+    verification: Verification
+    totals: Totals
 
 
 def disagreements(workspace: Workspace, batch: BatchRecord, instances: Iterable[InstanceRecord]) -> tuple[str, ...]:
@@ -58,12 +66,12 @@ def _differing_facts(
         verification = instance.step.of_attempt(instance.attempt).verification
         totals = verification and _totals(workspace, session, instance, verification)
         if verification and totals:
-            by_key.setdefault(facts_key(verification), []).append((instance, verification, totals))
+            by_key.setdefault(facts_key(verification), []).append(_SeenTotals(instance, verification, totals))
     notes: dict[str, str] = {}
     for group in by_key.values():
         note = _describe_disagreement(group)
         if note:
-            notes.setdefault(group[0][0].step.fact, note)
+            notes.setdefault(group[0].instance.step.fact, note)
     return notes
 
 
@@ -82,15 +90,15 @@ def _totals(
 
 def _describe_disagreement(group: Sequence[_SeenTotals]) -> str:
     """A sentence about the first measure of which instances saw different totals; empty when there is none."""
-    _, verification, first = group[0]
-    names = [name for _, _, other in group[1:] if (name := first_disagreement(verification, first, other))]
+    verification, first = group[0].verification, group[0].totals
+    names = [name for other in group[1:] if (name := first_disagreement(verification, first, other.totals))]
     if not names:
         return ""
     name = verification.rows if verification.rows in names else names[0]
     seen: dict[str, list[str]] = {}
-    for instance, _, totals in group:
-        if name in totals:
-            seen.setdefault(shown(totals[name]), []).append(f"`{instance.step.aggregate}`")
+    for saw in group:
+        if name in saw.totals:
+            seen.setdefault(shown(saw.totals[name]), []).append(f"`{saw.instance.step.aggregate}`")
     totals_seen = "; ".join(f"{value} by {', '.join(sorted(who))}" for value, who in seen.items())
     return (
         f"The aggregates of this batch saw different states of `{verification.fact}`: the total of `{name}` was "

@@ -8,7 +8,7 @@ counts.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.registry.query_records import QueryLog
@@ -31,6 +31,21 @@ class Saving:
     queries: int
     seconds: float
     measured: float
+
+
+@dataclass(frozen=True, slots=True)
+class _QuerySaving:
+    """What one definition saved in one query.
+
+    Attributes:
+        weight: how often the query was asked.
+        seconds: the share of the definition.
+        is_measured: the facts have answered the same query.
+    """
+
+    weight: int
+    seconds: float
+    is_measured: bool
 
 
 def average_savings(registry: QueryLog, model_id: str) -> dict[str, Saving]:
@@ -57,7 +72,7 @@ def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> d
     """
     log = list(records)
     measured = _seconds_on_facts(log)
-    savings_by_definition: dict[str, list[tuple[int, float, bool]]] = {}
+    savings_by_definition: dict[str, list[_QuerySaving]] = {}
     for record in log:
         aggregates = [source for source in record.actual if source.definition_id]
         on_facts = measured.get(record.fingerprint)
@@ -67,7 +82,7 @@ def savings_of(records: Iterable[QueryRecord], builds: Mapping[str, float]) -> d
         for source in aggregates:
             saved = (seconds - record.seconds) / len(aggregates)
             savings_by_definition.setdefault(source.definition_id, []).append(
-                (record.weight, saved, on_facts is not None)
+                _QuerySaving(record.weight, saved, is_measured=on_facts is not None)
             )
     return {definition: _average(savings) for definition, savings in savings_by_definition.items()}
 
@@ -93,7 +108,7 @@ def _estimate_on_facts(sources: Iterable[QuerySource], builds: Mapping[str, floa
     return total
 
 
-def _average(savings: list[tuple[int, float, bool]]) -> Saving:
-    queries = sum(weight for weight, _, _ in savings)
-    seconds = sum(weight * saved for weight, saved, _ in savings) / queries
-    return Saving(queries, seconds, sum(weight for weight, _, is_measured in savings if is_measured) / queries)
+def _average(savings: Sequence[_QuerySaving]) -> Saving:
+    queries = sum(saving.weight for saving in savings)
+    seconds = sum(saving.weight * saving.seconds for saving in savings) / queries
+    return Saving(queries, seconds, sum(saving.weight for saving in savings if saving.is_measured) / queries)

@@ -104,6 +104,22 @@ def split_by_fact(query: ModelQuery, model: SemanticModel, paths: JoinPaths) -> 
     return _Splitter(query, model, paths).split()
 
 
+@dataclass(frozen=True, slots=True)
+class _MetricGroup:
+    """What metrics have in common that one fact query gives.
+
+    Attributes:
+        frame: the other members at which they are measured; None: at those of their rows.
+        lacks_keys: their fact does not reach all attributes of the query.
+        adds_up: values of several members make the value of all of them.
+    """
+
+    fact: str
+    frame: Frame | None
+    lacks_keys: bool
+    adds_up: bool
+
+
 class _Splitter:
     """Splits one query."""
 
@@ -125,7 +141,7 @@ class _Splitter:
             raise UnsupportedQueryError(clause, "beside metrics that are measured at other members it is not answered")
         if not self._query.metrics:
             return (self._member_query(),)
-        groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]] = {}
+        groups: dict[_MetricGroup, dict[int, Metric | None]] = {}
         for place, metric in enumerate(self._metrics()):
             fact = (
                 metric.dataset if metric is not None else self._query.counted_facts.get(place) or self._fact_of_rows()
@@ -138,11 +154,12 @@ class _Splitter:
                 reason = "it is measured at other members, and repeated for attributes that it is not related to"
                 raise UnsupportedQueryError(self._query.metrics[place], reason, "Leave one of them out.")
             adds_up = frame is None or metric is None or metric.calculation_method in ROLLED_UP
-            groups.setdefault((fact, bool(missing), frame, adds_up), {})[place] = metric
+            group = _MetricGroup(fact, frame, lacks_keys=bool(missing), adds_up=adds_up)
+            groups.setdefault(group, {})[place] = metric
         self._add_rows(groups)
         candidates = [
-            self._fact_query_at(fact, metrics, frame, lacks=lacks)
-            for (fact, lacks, frame, _), metrics in groups.items()
+            self._fact_query_at(group.fact, metrics, group.frame, lacks=group.lacks_keys)
+            for group, metrics in groups.items()
         ]
         fact_queries = self._with_empty_numbers([fact_query for fact_query in candidates if fact_query is not None])
         self._check_related(fact_queries)
@@ -160,11 +177,11 @@ class _Splitter:
             shown = (*counted, *self._query.members)[0].key
             raise UnsupportedQueryError(shown.upper(), "with metrics of several facts it has no one meaning")
 
-    def _add_rows(self, groups: dict[tuple[str, bool, Frame | None, bool], dict[int, Metric | None]]) -> None:
+    def _add_rows(self, groups: dict[_MetricGroup, dict[int, Metric | None]]) -> None:
         """Add the groups of each fact with shifted metrics, which are shown there also where nothing is measured."""
-        framed = dict.fromkeys(fact for fact, _, frame, _ in groups if frame is not None)
+        framed = dict.fromkeys(group.fact for group in groups if group.frame is not None)
         for fact in framed:
-            groups.setdefault((fact, False, None, True), {})
+            groups.setdefault(_MetricGroup(fact, None, lacks_keys=False, adds_up=True), {})
 
     def _metrics(self) -> Iterable[Metric | None]:
         for place, name in enumerate(self._query.metrics):
