@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.sql.derivations import InstanceRows, where
 from airflow_atscale_aggs.engine.sql.empty_members import paths_with_members, shown_value
 from airflow_atscale_aggs.engine.sql.exact_quantiles import quantile_of
 from airflow_atscale_aggs.engine.sql.fact_joins import JoinComposer, ProvenConstraints, groupable, join_tree
-from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns, stored_columns
+from airflow_atscale_aggs.engine.sql.physical_names import StoredColumns
 from airflow_atscale_aggs.engine.sql.queries import as_double, check_measurable, widen_for_sum
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of, fresh, identifier
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -278,17 +278,15 @@ class AggregateRows:
     def __init__(
         self,
         needed: FactPart,
-        stored: FactPart,
+        layout: StoredColumns,
         way: Derivation,
         table: exp.Table,
-        context: tuple[Sources, ProvenConstraints],
-        *,
-        layout: StoredColumns | None = None,
+        sources: Sources,
+        constraints: ProvenConstraints,
     ) -> None:
-        self._needed, self._sources = needed, context[0]
-        self._of_one_is_zero = context[0].dialect.deviation_of_one_is_zero
-        columns = layout if layout is not None else stored_columns(stored)
-        self._rows = InstanceRows(needed, columns, *context, alias=AGGREGATE_ALIAS)
+        self._needed, self._sources = needed, sources
+        self._of_one_is_zero = sources.dialect.deviation_of_one_is_zero
+        self._rows = InstanceRows(needed, layout, sources, constraints, alias=AGGREGATE_ALIAS)
         self._rows.begin_with(way, table)
 
     @property

@@ -164,8 +164,8 @@ class _Asker:
             if match is None:
                 rows.append(rows_of(part.needed))
             else:
-                place, stored = table(match.instance.table), match.instance.part
-                rows.append(AggregateRows(part.needed, stored, match.way, place, (self._sources, facts)))
+                place, layout = table(match.instance.table), match.instance.layout
+                rows.append(AggregateRows(part.needed, layout, match.way, place, self._sources, facts))
         made = compose(query, list(zip(parts, rows, strict=True)), rows_of)
         return self._database.fetch_all(render(made, self._database.dialect))
 

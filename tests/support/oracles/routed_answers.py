@@ -151,7 +151,7 @@ def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenCo
     if match is not None:
         try:
             place = table(match.instance.table)
-            return AggregateRows(part.needed, match.instance.part, match.way, place, context)
+            return AggregateRows(part.needed, match.instance.layout, match.way, place, *context)
         except DefinitionError:
             event("match: cannot be joined back after all")
     return FactRows(part.needed, *context)
@@ -190,7 +190,7 @@ def _check_match(
     if any("distinct" in str(name) for name in query.metrics):
         event("match: exact distinct")
     try:
-        rows = AggregateRows(part.needed, match.instance.part, match.way, table(match.instance.table), context)
+        rows = AggregateRows(part.needed, match.instance.layout, match.way, table(match.instance.table), *context)
     except DefinitionError:
         event("match: cannot be joined back after all")
         return

@@ -170,8 +170,8 @@ class AskedStar:
     def _rows(self, part: FactQuery, match: Match | None) -> AnswerRows:
         if match is None:
             return self.rows_of(part.needed)
-        context = (self.sources, self.proofs.proven)
-        return AggregateRows(part.needed, match.instance.part, match.way, table(match.instance.table), context)
+        place = table(match.instance.table)
+        return AggregateRows(part.needed, match.instance.layout, match.way, place, self.sources, self.proofs.proven)
 
     def _in_order(self, part: FactQuery) -> FactQuery:
         """With the members of its calendar in the order that the data proves."""

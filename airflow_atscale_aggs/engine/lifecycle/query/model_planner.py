@@ -329,8 +329,7 @@ class SelectPlanner:
             return FactRows(part.needed, snapshot.sources, snapshot.proofs.proven)
         instance = match.instance
         place = table(instance.table, instance.schema)
-        context = (snapshot.sources, snapshot.proofs.proven)
-        return AggregateRows(part.needed, instance.part, match.way, place, context, layout=instance.layout)
+        return AggregateRows(part.needed, instance.layout, match.way, place, snapshot.sources, snapshot.proofs.proven)
 
     def _order_members(self, part: FactQuery) -> FactQuery:
         """The part with members in the proven order of its calendar, where it moves among members."""
