@@ -237,7 +237,7 @@ def star_workspace(rows: int, *, is_predicted: bool = False) -> Iterator[Workspa
 def counts(rows: int) -> None:
     """Sketches of 30 grains in one scan, as `recommend` makes them, against exact counts one by one."""
     with star_workspace(rows) as workspace:
-        snapshot = read_model_snapshot(workspace, workspace.registry.model("bench_model"), now=utc_now())
+        snapshot = read_model_snapshot(workspace, workspace.read.models.get("bench_model"), now=utc_now())
         request = RecommendRequest(
             queries=[f'SELECT {_quote_names(grain)}, "Amount" FROM bench_model' for grain in LATTICE]
         )

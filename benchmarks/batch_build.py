@@ -99,8 +99,8 @@ class Bench:
     def statements(self) -> list[str]:
         """The CREATE TABLE statements of the last batch as they were run, under other names."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
-            batch = workspace.registry.batches(limit=1)[0]
-            instances = workspace.registry.instances(batch_id=batch.id)
+            batch = workspace.read.batches.find(limit=1)[0]
+            instances = workspace.read.instances.find(batch_id=batch.id)
             attempts = {instance.id: instance.attempt for instance in instances}
             statements = []
             for instance in instances:
@@ -113,14 +113,14 @@ class Bench:
     def set_build_from_existing(self, enabled: str) -> None:
         """Switch derivation on or off for the model."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
-            model_id = workspace.registry.model(self.model).id
-            workspace.registry.put_setting(model_id, "aggregates.batch.buildFromExisting.enabled", enabled)
+            model_id = workspace.read.models.get(self.model).id
+            workspace.registry.settings.put(model_id, "aggregates.batch.buildFromExisting.enabled", enabled)
 
     def seconds_by_source(self) -> tuple[dict[str, float], dict[str, str]]:
         """Seconds and source of each aggregate in the last batch."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
-            batch = workspace.registry.batches(limit=1)[0]
-            instances = workspace.registry.instances(batch_id=batch.id)
+            batch = workspace.read.batches.find(limit=1)[0]
+            instances = workspace.read.instances.find(batch_id=batch.id)
         seconds = {instance.step.aggregate: instance.seconds or 0.0 for instance in instances}
         return seconds, {instance.step.aggregate: instance.source or "" for instance in instances}
 

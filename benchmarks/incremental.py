@@ -91,7 +91,7 @@ class Bench:
 
     def set(self, key: str, value: object) -> None:
         """A setting of the model."""
-        self.workspace.registry.put_setting(None, key, str(value))
+        self.workspace.registry.settings.put(None, key, str(value))
 
 
 @contextlib.contextmanager
@@ -239,7 +239,7 @@ def _query_times(bench: Bench) -> dict[str, float]:
     """Milliseconds: the stable view, read whole, and queries through the router; the best of some tries."""
     milliseconds: dict[str, float] = {}
     with bench.workspace.warehouse.session() as session, QueryRouter(bench.workspace) as router:
-        active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
+        active = bench.workspace.read.instances.serving(bench.workspace.read.models.get(_MODEL).id)
         view = next(instance.step.view for instance in active if instance.step.aggregate == _LAYERED)
         milliseconds["view"] = _best(lambda: session.fetch_all(f'SELECT COUNT(*), SUM(sum_amount) FROM "{view}"'))
         for name, query in _QUERIES.items():
@@ -278,7 +278,7 @@ def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable
 
 def _select(bench: Bench) -> str:
     """The SELECT of the first aggregate from all facts, as the last full build said it, without the indicator's bounds."""
-    active = bench.workspace.registry.active_instances(bench.workspace.registry.model(_MODEL).id)
+    active = bench.workspace.read.instances.serving(bench.workspace.read.models.get(_MODEL).id)
     step = next(instance.step for instance in active if instance.step.aggregate == _LAYERED)
     select = step.sources[-1].segment_sqls[0].split(" AS ", 1)[1]
     return re.sub(r" WHERE .*? GROUP BY", " GROUP BY", select, flags=re.DOTALL)

@@ -129,8 +129,8 @@ class Replay:
 
     def __init__(self, workspace: Workspace, model: str, clock: Clock, seed: int) -> None:
         self._workspace, self._clock, self._draw = workspace, clock, random.Random(seed)
-        self._id = workspace.registry.model(model).id
-        snapshot = read_model_snapshot(workspace, workspace.registry.model(model), now=clock())
+        self._id = workspace.read.models.get(model).id
+        snapshot = read_model_snapshot(workspace, workspace.read.models.get(model), now=clock())
         self._dashboards = Dashboards(workspace, snapshot, self._draw)
         self._pool = self._dashboards.draw(_DASHBOARDS)
 
@@ -153,7 +153,7 @@ class Replay:
             cost_left = week_cost.read / week_cost.on_facts
             if week:
                 ratios.append(cost_left / best)
-            stored = sum(instance.rows or 0 for instance in self._workspace.registry.active_instances(self._id))
+            stored = sum(instance.rows or 0 for instance in self._workspace.read.instances.serving(self._id))
             print(
                 f"{week:4} {week_cost.hits / queries:6.1%} {cost_left:10.2%} {best:7.2%} {cost_left / best:6.2f} "
                 f"{week_cost.on_facts - week_cost.read:12,} {len(after):12} {len(after - before):6} "
@@ -196,7 +196,7 @@ class Replay:
     def _demand_definitions(self) -> frozenset[str]:
         return frozenset(
             record.definition.id
-            for record in self._workspace.registry.definitions(self._id)
+            for record in self._workspace.read.definitions.of_model(self._id)
             if record.definition.origin is DefinitionOrigin.DEMAND_DEFINED
         )
 

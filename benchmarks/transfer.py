@@ -66,7 +66,7 @@ class _Best:
 
 def make_file(workspace: Workspace, count: int, seed: int = 1) -> bytes:
     """An export file of distinct definitions of the deployed model."""
-    record = workspace.registry.model("retail")
+    record = workspace.read.models.get("retail")
     model = ModelResolver(read_model_folder(_MODEL)).resolve("retail")
     paths = JoinPaths(model)
     rng = random.Random(seed)
@@ -96,7 +96,7 @@ def make_file(workspace: Workspace, count: int, seed: int = 1) -> bytes:
         format_version=FORMAT_VERSION,
         product_version=__version__,
         model_id=record.id,
-        model_hash=workspace.registry.content_hash(record.deployment_id),
+        model_hash=workspace.read.models.content_hash(record.deployment_id),
         exported_at=datetime.now(UTC),
     )
     return write_export(header, seen.values())

@@ -67,7 +67,7 @@ def _postgres(folder: Path, rows: int) -> Iterator[str]:
 
 def _batch(workspace: Workspace, level: str) -> tuple[float, float, float]:
     """Seconds of one whole batch at a level, seconds in it that comparisons took, seconds of this process's CPU."""
-    workspace.registry.put_setting(None, "aggregates.batch.verify", level)
+    workspace.registry.settings.put(None, "aggregates.batch.verify", level)
     comparing = 0.0
 
     def add(event: BuildEvent) -> None:
@@ -96,8 +96,8 @@ def main() -> None:
         write_model(folder / "model", LATTICE[:AGGREGATES])
         with open_workspace(registry=f"sqlite:///{folder / 'registry.sqlite'}", warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=datetime.now(UTC))
-            workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
-            workspace.registry.put_setting(
+            workspace.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
+            workspace.registry.settings.put(
                 None, "aggregates.batch.buildFromExisting.enabled", str(not chosen.from_facts).lower()
             )
             _batch(workspace, "off")

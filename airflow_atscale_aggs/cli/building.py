@@ -172,11 +172,11 @@ def build(
                 raise
             failure = error
             report = BatchReport(
-                place.registry.batch(error.batch_id), place.registry.instances(batch_id=error.batch_id)
+                place.read.batches.get(error.batch_id), place.read.instances.find(batch_id=error.batch_id)
             )
         progress.stop()
-        name = place.registry.model(report.batch.model_id).name
-        counts = dict(place.registry.instance_counts(report.batch.id))
+        name = place.read.models.get(report.batch.model_id).name
+        counts = dict(place.read.instances.count_by_status(report.batch.id))
     _show_report(report, name, counts, as_json=as_json)
     if failure is not None:
         say(f"Error: {failure}")
@@ -200,10 +200,10 @@ def cancel(ctx: click.Context, /, batch_id: str, **connection: str | None) -> No
 
 def _check_model_of(place: Workspace, model: str, batch_id: str) -> None:
     """Refuse a batch of another model than the one that is named."""
-    wanted, model_of_batch = place.registry.model(model).id, place.registry.batch(batch_id).model_id
+    wanted, model_of_batch = place.read.models.get(model).id, place.read.batches.get(batch_id).model_id
     if wanted != model_of_batch:
         raise click.UsageError(
-            f"Batch {batch_id} is of model `{place.registry.model(model_of_batch).name}`, not `{model}`."
+            f"Batch {batch_id} is of model `{place.read.models.get(model_of_batch).name}`, not `{model}`."
         )
 
 
@@ -215,7 +215,7 @@ def _on_event(event: BuildEvent, interruptible: Interruptible, progress: BuildPr
 
 
 def _say_interruption(place: Workspace, model: str) -> None:
-    last = place.registry.batches(place.registry.model(model).id, 1)
+    last = place.read.batches.find(place.read.models.get(model).id, 1)
     if last and last[0].status in {"in_progress", "failed"}:
         say(
             "Interrupted. What was built is kept, the old instances keep serving; go on with: "

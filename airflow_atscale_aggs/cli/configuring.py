@@ -30,7 +30,7 @@ def list_settings(ctx: click.Context, /, model: str | None, *, as_json: bool, **
     from airflow_atscale_aggs.engine.settings import WITHOUT_EFFECT, describe_settings
 
     with workspace(ctx, connection) as place:
-        model_id = place.registry.model(model).id if model else ""
+        model_id = place.read.models.get(model).id if model else ""
         rows = describe_settings(place.settings_of(model_id))
     if as_json:
         print_json(
@@ -61,7 +61,7 @@ def set_setting(ctx: click.Context, /, key: str, value: str, model: str | None, 
     key = find_setting_key(key)
     Settings().with_values({key: value})
     with workspace(ctx, connection) as place:
-        place.registry.put_setting(place.registry.model(model).id if model else None, key, value)
+        place.registry.settings.put(place.read.models.get(model).id if model else None, key, value)
     say(f"{key} is {value}{f' for model {model}' if model else ''}.")
 
 
@@ -79,7 +79,7 @@ def unset_setting(ctx: click.Context, /, key: str, model: str | None, **connecti
 
     key = find_setting_key(key)
     with workspace(ctx, connection) as place:
-        was_set = place.registry.delete_setting(place.registry.model(model).id if model else None, key)
+        was_set = place.registry.settings.delete(place.read.models.get(model).id if model else None, key)
     say(f"{key} {'is unset' if was_set else 'was not set'}.")
 
 

@@ -41,7 +41,7 @@ def models(ctx: click.Context, /, *, as_json: bool, **connection: str | None) ->
     Use it to see what is deployed here, and under which names the other verbs know it.
     """
     with workspace(ctx, connection) as place:
-        deployed = place.registry.models()
+        deployed = place.read.models.current()
     if as_json:
         names = ("id", "catalog", "name", "label", "version", "deployed_at", "connection")
         print_json([{name: getattr(model, name) for name in names} for model in deployed])
@@ -69,11 +69,11 @@ def definitions(
     aggregates that left the model.
     """
     with workspace(ctx, connection) as place:
-        chosen = [place.registry.model(model)] if model else place.registry.models()
+        chosen = [place.read.models.get(model)] if model else place.read.models.current()
         records = [
             (model_record.name, record)
             for model_record in chosen
-            for record in place.registry.definitions(model_record.id, include_retired=include_retired)
+            for record in place.read.definitions.of_model(model_record.id, include_retired=include_retired)
         ]
         used = _use_of_definitions(place, [model_record.id for model_record in chosen])
         saved = _average_savings(place, [model_record.id for model_record in chosen])
@@ -120,11 +120,11 @@ def instances(
 
     gone = {"superseded", "cancelled", "deleted"}
     with workspace(ctx, connection) as place:
-        names = {model_record.id: model_record.name for model_record in place.registry.all_models()}
-        model_id = place.registry.model(model).id if model else None
+        names = {model_record.id: model_record.name for model_record in place.read.models.all()}
+        model_id = place.read.models.get(model).id if model else None
         records = [
             instance
-            for instance in place.registry.instances(model_id=model_id, batch_id=batch_id)
+            for instance in place.read.instances.find(model_id=model_id, batch_id=batch_id)
             if include_gone or batch_id or instance.status not in gone
         ]
         missing, unknown = _missing(place, records)
@@ -170,10 +170,10 @@ def batches(ctx: click.Context, /, model: str | None, limit: int, *, as_json: bo
     Use it to find the id to resume or cancel.
     """
     with workspace(ctx, connection) as place:
-        names = {model_record.id: model_record.name for model_record in place.registry.all_models()}
-        model_id = place.registry.model(model).id if model else None
-        records = place.registry.batches(model_id, limit)
-        counts = {batch.id: dict(place.registry.instance_counts(batch.id)) for batch in records}
+        names = {model_record.id: model_record.name for model_record in place.read.models.all()}
+        model_id = place.read.models.get(model).id if model else None
+        records = place.read.batches.find(model_id, limit)
+        counts = {batch.id: dict(place.read.instances.count_by_status(batch.id)) for batch in records}
         spent = {batch.id: out_of_attempts(place, batch) for batch in records}
     if as_json:
         print_json(
@@ -264,7 +264,7 @@ def out_of_attempts(place: Workspace, batch: BatchRecord) -> list[str]:
         return []
     settings = place.settings_of(batch.model_id)
     is_batch_spent = batch.failures >= settings.max_attempts_per_batch
-    failed = place.registry.instances(batch_id=batch.id, status=InstanceStatus.FAILED)
+    failed = place.read.instances.find(batch_id=batch.id, status=InstanceStatus.FAILED)
     return [
         instance.step.aggregate
         for instance in failed
@@ -288,7 +288,7 @@ def _use_of_definitions(place: Workspace, models: Sequence[str]) -> dict[str, tu
     """(uses, last use) by definition, all facts together."""
     use_by_definition: dict[str, tuple[int, datetime]] = {}
     for model in models:
-        for usage in place.registry.usages(model):
+        for usage in place.read.queries.usages(model):
             uses, last = use_by_definition.get(usage.definition_id, (0, usage.last_used_at))
             use_by_definition[usage.definition_id] = (uses + usage.uses, max(last, usage.last_used_at))
     return use_by_definition
@@ -298,8 +298,8 @@ def _remaining_instances(place: Workspace, models: Sequence[str]) -> dict[str, t
     """(ids of instances, name) by definition: instances of user-defined aggregates that have left the model."""
     remaining: dict[str, tuple[tuple[str, ...], str]] = {}
     for model in models:
-        definitions_known = place.registry.known_definitions(model)
-        for instance in place.registry.retained_instances(model, of_users=True):
+        definitions_known = place.read.definitions.names_and_statuses(model)
+        for instance in place.read.instances.retained(model, of_users=True):
             definition = instance.step.definition_id
             name, status = definitions_known[definition]
             if status == "retired":
@@ -337,7 +337,7 @@ def _average_savings(place: Workspace, models: Sequence[str]) -> dict[str, Savin
     """The average saving of each definition, by the log of queries."""
     from airflow_atscale_aggs.engine.lifecycle.retain.savings import average_savings
 
-    return {key: saving for model in models for key, saving in average_savings(place.registry, model).items()}
+    return {key: saving for model in models for key, saving in average_savings(place.read, model).items()}
 
 
 def _describe_saving(saving: Saving | None) -> str:

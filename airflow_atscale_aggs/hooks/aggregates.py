@@ -105,7 +105,7 @@ class AggregatesHook(BaseHook):
 
         try:
             with self.get_conn() as workspace:
-                workspace.registry.models()
+                workspace.read.models.current()
                 with workspace.warehouse.session() as session:
                     session.fetch_all("SELECT 1")
         except (AtScaleAggsError, AirflowException) as error:

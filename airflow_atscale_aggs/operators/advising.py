@@ -92,4 +92,4 @@ class RecommendAggregatesOperator(MaintenanceOperator):
             return False
         if self.apply is not None:
             return self.apply
-        return workspace.settings_of(workspace.registry.model(self.model).id).autonomy is not Autonomy.SUGGEST
+        return workspace.settings_of(workspace.read.models.get(self.model).id).autonomy is not Autonomy.SUGGEST

@@ -65,7 +65,7 @@ class AggregatesOperator(BaseOperator):
     @staticmethod
     def _batch_of_run(workspace: Workspace, model: str, context: Context) -> BatchRecord:
         """The newest batch that this DAG run drives."""
-        batch = workspace.registry.batch_of_owner(workspace.registry.model(model).id, batch_owner(context))
+        batch = workspace.read.batches.of_owner(workspace.read.models.get(model).id, batch_owner(context))
         if batch is not None:
             return batch
         message = f"This run has planned no batch of model `{model}`; look at the log of its plan task."

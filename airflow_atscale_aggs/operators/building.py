@@ -70,7 +70,7 @@ class BuildAggregateOperator(AggregatesOperator):
                 self.defer(trigger=TimeDeltaTrigger(_WAIT), method_name="execute")
             is_cleared = instance.status == "done" and self._is_cleared_alone(instance, allowance)
             if instance.status == "done" and not is_cleared:
-                workspace.registry.keep_done(instance.id, allowance=allowance)
+                workspace.registry.instances.keep_done(instance.id, allowance=allowance)
             built = build_instance(
                 workspace,
                 self.instance_id,
@@ -100,7 +100,7 @@ class BuildAggregateOperator(AggregatesOperator):
         return build_lineage(url=self._hook().warehouse_url(), **self._lineage)
 
     def _remember_lineage(self, workspace: Workspace, built: InstanceRecord) -> None:
-        schema = workspace.registry.batch(built.batch_id).schema
+        schema = workspace.read.batches.get(built.batch_id).schema
         names = [name for name in (built.table, built.step.view) if name]
         self._lineage["outputs"] = [f"{schema}.{name}" if schema else name for name in names]
         self._lineage["rows"] = built.rows
@@ -123,8 +123,8 @@ class BuildAggregateOperator(AggregatesOperator):
         """
         from airflow_atscale_aggs.engine.errors import BatchEndedError
 
-        instance = workspace.registry.instance(self.instance_id)
-        batch = workspace.registry.batch(instance.batch_id)
+        instance = workspace.read.instances.get(self.instance_id)
+        batch = workspace.read.batches.get(instance.batch_id)
         if batch.status in {"done", "cancelled"}:
             raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
         if batch.status == "failed" and batch.owner == owner:
@@ -134,7 +134,7 @@ class BuildAggregateOperator(AggregatesOperator):
 
             resume_batch(workspace, batch.id, owner=owner, now=utc_now(), lease=LEASE)
             self.log.info("Batch %s is open again.", batch.id)
-            return workspace.registry.instance(self.instance_id)
+            return workspace.read.instances.get(self.instance_id)
         return instance
 
     def _log_event(self, event: BuildEvent) -> None:

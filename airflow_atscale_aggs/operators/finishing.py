@@ -60,7 +60,7 @@ class ActivateBatchOperator(AggregatesOperator):
             batch = self._batch_of_run(workspace, self.model, context)
             given_up = self._instances_with_green_task(context)
             report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
-            counts = dict(workspace.registry.instance_counts(batch.id))
+            counts = dict(workspace.read.instances.count_by_status(batch.id))
         active = [instance for instance in report.instances if instance.status == "active"]
         self._add_asset_events(context, active)
         for note in report.batch.notes:
@@ -109,10 +109,10 @@ class ReportBatchOperator(AggregatesOperator):
         """Log one line per aggregate: status, rows, seconds, source, error."""
         with airflow_errors(), self._workspace() as workspace:
             answered = context["ti"].xcom_pull(task_ids=self.plan_task_id, key=COALESCED)
-            registry = workspace.registry
-            batch = registry.batch(answered) if answered else self._batch_of_run(workspace, self.model, context)
-            instances = workspace.registry.instances(batch_id=batch.id)
-            counts = dict(workspace.registry.instance_counts(batch.id))
+            read = workspace.read
+            batch = read.batches.get(answered) if answered else self._batch_of_run(workspace, self.model, context)
+            instances = workspace.read.instances.find(batch_id=batch.id)
+            counts = dict(workspace.read.instances.count_by_status(batch.id))
         self.log.info("Batch %s of model %s: %s", batch.id, self.model, counts)
         for note in batch.notes:
             self.log.info("%s", note)

@@ -89,7 +89,7 @@ class SupersedeAggregatesOperator(MaintenanceOperator):
         from airflow_atscale_aggs.engine.settings import Autonomy
 
         with airflow_errors(), self._workspace() as workspace:
-            autonomy = workspace.settings_of(workspace.registry.model(self.model).id).autonomy
+            autonomy = workspace.settings_of(workspace.read.models.get(self.model).id).autonomy
             is_dry = self._is_dry() or autonomy is Autonomy.SUGGEST
             report = supersede(workspace, self.model, dry_run=is_dry, now=utc_now())
         word = "could give way" if is_dry else "gives way"
@@ -195,13 +195,13 @@ class BuildNewAggregatesOperator(MaintenanceOperator):
         from airflow_atscale_aggs.engine.settings import Autonomy
 
         with airflow_errors(), self._workspace() as workspace:
-            registry = workspace.registry
-            model_id = registry.model(self.model).id
+            read = workspace.read
+            model_id = read.models.get(self.model).id
             autonomy = workspace.settings_of(model_id).autonomy
-            begun = registry.definitions_with_instances(model_id)
+            begun = read.definitions.ids_with_instances(model_id)
             names = [
                 record.definition.name
-                for record in registry.definitions(model_id)
+                for record in read.definitions.of_model(model_id)
                 if record.definition.origin.is_system_defined and record.definition.id not in begun
             ]
         if not names or self._is_dry() or autonomy is not Autonomy.BUILD:

@@ -48,7 +48,7 @@ def main() -> int:
         run_id = str(airflow.wait_for(lambda: _run_after_etl(airflow), "the batch run", 60))
         _follow(airflow, run_id)
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
-            active = workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
+            active = workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
         print_instances(active)
         url = f"{airflow.url}/dags/{_BATCH_DAG}/runs/{run_id}"
         _say(f"\n{len(active)} aggregates are active after {time.monotonic() - started:.0f} s. The run: {url}")

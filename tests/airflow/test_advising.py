@@ -43,7 +43,7 @@ def test_it_tells_and_defines(registry: str) -> None:
     assert [(one["aggregate"], one["rows"], one["outcome"]) for one in told] == [("sales_by_month", 4, "")]
     assert json.loads(json.dumps(defined))[0]["outcome"] == "added"
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
-        (record,) = workspace.registry.definitions(workspace.registry.model("tiny_sales").id)
+        (record,) = workspace.read.definitions.of_model(workspace.read.models.get("tiny_sales").id)
     assert record.definition.name == "sales_by_month"
 
 
@@ -62,8 +62,8 @@ def test_an_unknown_model_fails_the_task_for_good(registry: str) -> None:
 def test_maintenance_defines_what_a_setting_allows(registry: str, autonomy: str, dry_run: str, outcome: str) -> None:
     """And nothing in a dry run."""
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
-        model = workspace.registry.model("tiny_sales").id
-        workspace.registry.put_setting(model, "aggregates.maintenance.autonomy", autonomy)
+        model = workspace.read.models.get("tiny_sales").id
+        workspace.registry.settings.put(model, "aggregates.maintenance.autonomy", autonomy)
     operator = RecommendAggregatesOperator(
         task_id="recommend",
         model="tiny_sales",

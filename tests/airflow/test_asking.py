@@ -47,7 +47,7 @@ def test_the_operator_returns_rows_and_is_remembered(registry: str) -> None:
 
     assert rows == [("North", Decimal("555.00"))]
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
-        (record,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+        (record,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
     assert (record.user, record.actual[0].aggregate) == ("airflow:report/ask", "by_city")
 
 

@@ -157,7 +157,7 @@ class _Place:
     def number_of_batches(self) -> int:
         """How many were begun since the beginning."""
         with self._workspace() as workspace:
-            return len(workspace.registry.batches(workspace.registry.model("tiny_sales").id, 1000))
+            return len(workspace.read.batches.find(workspace.read.models.get("tiny_sales").id, 1000))
 
     def told_lines(self) -> int:
         """How many lines of the log were told as events."""

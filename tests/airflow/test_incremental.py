@@ -37,12 +37,12 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         tiny_star.run_sql(workspace, *star.SETUP_SQL)
         star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
         deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
-        model = workspace.registry.model(MODEL).id
+        model = workspace.read.models.get(MODEL).id
         for key in (
             "aggregate.batch.gracePeriodOverrides.enabled",
             "aggregate.batch.cube.gracePeriodOverrides.enabled",
         ):
-            workspace.registry.put_setting(model, key, "true")
+            workspace.registry.settings.put(model, key, "true")
         star.build(workspace, BuildType.FULL, at=START + 50)
         star.load(workspace, Sale(at=START + 60), Sale(at=START + 42, amount=1000))
     return found
@@ -95,7 +95,7 @@ def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, str]) -> 
         ActivateBatchOperator(task_id="activate", model=MODEL, aggs_conn_id="tiny").execute(_context(planned))
     with _workspace(urls) as workspace:
         star.check(workspace)
-        (batch, _) = workspace.registry.batches()
+        (batch, _) = workspace.read.batches.find()
         assert batch.build_type is BuildType.INCREMENTAL
         assert "Grace period of sales: 5s instead of 10s." in batch.notes
     told = [one["event"] for one in logged if one["event"].startswith("Segment ")]

@@ -142,9 +142,9 @@ def test_a_refused_file_fails_the_task_for_good(production: Workspace, tmp_path:
 
 def test_a_dry_run_only_tells(staging: Workspace) -> None:
     """Each step says what it would do."""
-    staging.registry.put_setting(None, "aggregates.retention.desiredInstances", "1")
-    staging.registry.put_setting(None, "aggregates.retention.excessInstances", "1")
-    before = staging.registry.definitions(staging.registry.model("tiny_sales").id, include_retired=True)
+    staging.registry.settings.put(None, "aggregates.retention.desiredInstances", "1")
+    staging.registry.settings.put(None, "aggregates.retention.excessInstances", "1")
+    before = staging.read.definitions.of_model(staging.read.models.get("tiny_sales").id, include_retired=True)
     options: dict[str, Any] = {"model": "tiny_sales", "dry_run": "True", "aggs_conn_id": "staging"}
 
     judged = EvaluateAggregatesOperator(task_id="e", **options).execute(_context())
@@ -156,8 +156,8 @@ def test_a_dry_run_only_tells(staging: Workspace) -> None:
     assert superseded[0].startswith("m_amount could give way to m_amount_union: one table in place of 2")
     assert [line.partition(":")[0] for line in pruned] == ["m_quantity would go"]
     assert swept == []
-    assert staging.registry.definitions(staging.registry.model("tiny_sales").id, include_retired=True) == before
-    assert staging.registry.evaluations(staging.registry.model("tiny_sales").id) == ()
+    assert staging.read.definitions.of_model(staging.read.models.get("tiny_sales").id, include_retired=True) == before
+    assert staging.read.evaluations.find(staging.read.models.get("tiny_sales").id) == ()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_setting_says_how_much_maintenance_may_do_on_its_own(
     staging: Workspace, autonomy: str, defined: bool, builds: bool
 ) -> None:
     """Suggest, define, define and build."""
-    staging.registry.put_setting(None, "aggregates.maintenance.autonomy", autonomy)
+    staging.registry.settings.put(None, "aggregates.maintenance.autonomy", autonomy)
     options: dict[str, Any] = {"model": "tiny_sales", "dry_run": False, "aggs_conn_id": "staging"}
     lines = SupersedeAggregatesOperator(task_id="s", **options).execute(_context())
     context = _context()

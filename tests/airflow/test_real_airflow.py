@@ -132,8 +132,8 @@ class _Place:
     def active(self) -> dict[str, str]:
         """Aggregate to the physical table that serves."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
-            model = workspace.registry.model("tiny_sales")
-            return {one.step.aggregate: str(one.table) for one in workspace.registry.active_instances(model.id)}
+            model = workspace.read.models.get("tiny_sales")
+            return {one.step.aggregate: str(one.table) for one in workspace.read.instances.serving(model.id)}
 
 
 @pytest.fixture(scope="module")

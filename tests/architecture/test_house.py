@@ -19,13 +19,12 @@ _MOST_FILE_LINES, _MOST_FUNCTION_LINES, _MOST_PARAMETERS = 500, 40, 6
 
 _LONG_FUNCTIONS = {
     "registry/migrations/versions/v0001_initial.py:upgrade": "a migration lists its tables once and never changes",
-    "registry/registry.py:open_batch": "one transaction; two thirds of it are the columns of its rows",
-    "registry/registry.py:activate": "one transaction of four updates that must be read together",
+    "registry/batches.py:open": "one transaction; two thirds of it are the columns of its rows",
     "cli/building.py:build": "a click command: options, one call, output",
 }
 _MANY_PARAMETERS = {
     "cli/building.py:build": "the options of a verb",
-    "registry/registry.py:open_batch": "the columns of a batch, by keyword",
+    "registry/batches.py:open": "the columns of a batch, by keyword",
     "lifecycle/build/attempt.py:build_instance": "options by keyword",
     "lifecycle/build/batch.py:begin_batch": "options by keyword",
     "lifecycle/build/batch.py:run_batch": "options by keyword",

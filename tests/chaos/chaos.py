@@ -169,9 +169,9 @@ class Chaos:
 
     def _check(self, truth: tuple[object, ...]) -> None:
         with self.workspace() as workspace:
-            model = workspace.registry.model("tiny_sales")
-            active = workspace.registry.active_instances(model.id)
-            names = {record.definition.name for record in workspace.registry.definitions(model.id)}
+            model = workspace.read.models.get("tiny_sales")
+            active = workspace.read.instances.serving(model.id)
+            names = {record.definition.name for record in workspace.read.definitions.of_model(model.id)}
             report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(seconds=1))
         problems = [one.error for one in report.tables if one.error]
         if {one.step.aggregate for one in active} != names or problems:

@@ -23,7 +23,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
-from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
+from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
 from tests.hands.place import SCHEMA, Place
 from tests.support.stars import incremental_star
 from tests.support.stars.incremental_star import MODEL, START, Sale
@@ -541,7 +541,7 @@ class Story:
 
     def _views(self) -> list[str]:
         with self.place.workspace() as workspace:
-            active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
+            active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
         return sorted({instance.step.aggregate for instance in active} & set(VIEWS))
 
     def _is_there(self, view: str) -> bool:

@@ -43,7 +43,7 @@ def _now() -> datetime:
 
 
 def _model_id(workspace: Workspace) -> str:
-    return workspace.registry.model("tiny_sales").id
+    return workspace.read.models.get("tiny_sales").id
 
 
 def test_a_query_is_remembered_without_its_values(workspace: Workspace) -> None:
@@ -51,23 +51,23 @@ def test_a_query_is_remembered_without_its_values(workspace: Workspace) -> None:
     answer(workspace, _BY_CITY, user="ann")
     answer(workspace, _BY_CITY.replace("North", "South"), use_aggregates=False)
 
-    later, first = workspace.registry.queries(_model_id(workspace))
+    later, first = workspace.read.queries.find(_model_id(workspace))
     assert first.fingerprint == later.fingerprint
     assert (first.keys, first.metrics, first.predicates) == (("City",), ("Amount",), ("City",))
     assert (first.user, first.rows, first.weight, first.fallback_reason) == ("ann", 1, 1, "")
     assert [source.aggregate for source in (*first.actual, *later.actual)] == ["by_city", ""]
     assert "North" not in repr(first)
-    (usage,) = workspace.registry.usages(_model_id(workspace))
+    (usage,) = workspace.read.queries.usages(_model_id(workspace))
     assert (usage.uses, usage.fact) == (1, "sales")
     answer(workspace, _BY_CITY)
-    assert workspace.registry.usages(_model_id(workspace))[0].uses == 2
+    assert workspace.read.queries.usages(_model_id(workspace))[0].uses == 2
 
 
 def test_conditions_of_metrics_are_remembered(workspace: Workspace) -> None:
     """An aggregate for such queries needs the attribute as well."""
     answer(workspace, """SELECT "Month", SUM("Amount") FILTER (WHERE "City" = 'North') AS north FROM tiny.tiny_sales""")
 
-    (asked,) = workspace.registry.queries(_model_id(workspace))
+    (asked,) = workspace.read.queries.find(_model_id(workspace))
     assert (asked.keys, asked.metrics, asked.predicates) == (("Month",), ("Amount",), ("City",))
     assert [source.aggregate for source in asked.actual] == ["by_month_and_city"]
 
@@ -75,12 +75,12 @@ def test_conditions_of_metrics_are_remembered(workspace: Workspace) -> None:
 def test_values_are_kept_where_a_setting_says_so(workspace: Workspace) -> None:
     """And nothing at all where another says so."""
     model_id = _model_id(workspace)
-    workspace.registry.put_setting(model_id, "query.history.literals", "true")
+    workspace.registry.settings.put(model_id, "query.history.literals", "true")
     answer(workspace, _BY_CITY)
-    assert "'North'" in workspace.registry.queries(model_id)[0].shape
-    workspace.registry.put_setting(model_id, "query.history.enabled", "false")
+    assert "'North'" in workspace.read.queries.find(model_id)[0].shape
+    workspace.registry.settings.put(model_id, "query.history.enabled", "false")
     answer(workspace, _BY_CITY)
-    assert len(workspace.registry.queries(model_id)) == 1
+    assert len(workspace.read.queries.find(model_id)) == 1
 
 
 def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
@@ -89,9 +89,7 @@ def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
     router = QueryRouter(workspace)
     plan = router.plan(_BY_CITY)
     (instance,) = [
-        one
-        for one in workspace.registry.active_instances(_model_id(workspace))
-        if one.id == plan.sources[0].instance_id
+        one for one in workspace.read.instances.serving(_model_id(workspace)) if one.id == plan.sources[0].instance_id
     ]
     tiny_star.run_sql(workspace, *(f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"'))
 
@@ -101,10 +99,10 @@ def test_a_dropped_table_falls_back_and_is_told(workspace: Workspace) -> None:
     assert found.rows == wanted
     assert (found.planned[0].aggregate, found.plan.sources[0].aggregate) == ("by_city", None)
     assert str(instance.table) in found.fallback_reason
-    record = workspace.registry.queries(_model_id(workspace))[0]
+    record = workspace.read.queries.find(_model_id(workspace))[0]
     assert (record.planned[0].aggregate, record.actual[0].aggregate) == ("by_city", "")
     assert record.fallback_reason == found.fallback_reason
-    assert workspace.registry.usages(_model_id(workspace)) == ()
+    assert workspace.read.queries.usages(_model_id(workspace)) == ()
 
 
 def test_an_error_on_the_facts_is_an_error(workspace: Workspace) -> None:
@@ -356,13 +354,13 @@ def test_the_log_is_written_in_batches_and_sampled_under_load(workspace: Workspa
     history = QueryHistory(workspace.registry)
     moment = _now()
     answer(workspace, _BY_CITY)
-    (one,) = workspace.registry.queries(_model_id(workspace))
+    (one,) = workspace.read.queries.find(_model_id(workspace))
     for _ in range(1000):
         history.add(one)
-    assert workspace.registry.queries(_model_id(workspace)) == (one,)
+    assert workspace.read.queries.find(_model_id(workspace)) == (one,)
     history.write(Settings(), now=moment)
 
-    records = workspace.registry.queries(_model_id(workspace))[: -1 or None]
+    records = workspace.read.queries.find(_model_id(workspace))[: -1 or None]
     assert len(records) < 300
     assert sum(record.weight for record in records) >= 990
     _forget(workspace, one, moment)
@@ -372,7 +370,7 @@ def _forget(workspace: Workspace, one: QueryRecord, moment: datetime) -> None:
     history = QueryHistory(workspace.registry)
     history.add(one)
     history.write(Settings(), now=moment + timedelta(days=91))
-    assert workspace.registry.queries(_model_id(workspace)) == ()
+    assert workspace.read.queries.find(_model_id(workspace)) == ()
     with workspace.registry.database.writing() as connection:
         connection.execute(sqlalchemy.text("ALTER TABLE atscale_aggs_queries RENAME TO gone"))
     assert answer(workspace, _BY_CITY).rows
@@ -423,7 +421,7 @@ with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="ag
     assert died.returncode == 9
     address = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
     with open_workspace(**address, aggregate_schema="aggs") as place:
-        assert len(place.registry.queries(place.registry.model("tiny_sales").id)) == BATCH
+        assert len(place.read.queries.find(place.read.models.get("tiny_sales").id)) == BATCH
 
 
 @pytest.mark.parametrize(("position", "pick"), [("last", "MAX"), ("first", "MIN")])

@@ -135,7 +135,7 @@ _MEANWHILE = {
     ),
     "setting": _Meanwhile(
         "a new one is planned otherwise",
-        lambda p: p.workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "false"),
+        lambda p: p.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false"),
     ),
     "build type": _Meanwhile("it is a full rebuild", build_type=BuildType.INCREMENTAL),
     "subset": _Meanwhile("it builds all aggregates", request=BatchRequest(aggregates=("by_city",))),
@@ -149,7 +149,7 @@ def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Pl
     meanwhile = _MEANWHILE[kind]
     run_batch(place.workspace, _MODEL, owner=_ME)
     old = place.interrupted()
-    staged = place.workspace.registry.instance(old.instances[0].id).table
+    staged = place.workspace.read.instances.get(old.instances[0].id).table
     meanwhile.do(place)
 
     begun = place.begin(_ME, build_type=meanwhile.build_type, request=meanwhile.request)
@@ -157,7 +157,7 @@ def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Pl
     assert begun.batch.id != old.batch.id
     assert f"Batch {old.batch.id} of {_GONE} is closed and not gone on with: {meanwhile.reason}" in begun.reason
     assert begun.batch.notes[0] == begun.reason
-    assert place.workspace.registry.batch(old.batch.id).status is BatchStatus.CANCELLED
+    assert place.workspace.read.batches.get(old.batch.id).status is BatchStatus.CANCELLED
     place.finish(begun, _ME)
     assert kind == "subset" or place.is_consistent()
     assert staged in {one.table for one in sweep(place.workspace, dry_run=False, now=utc_now()).tables}
@@ -178,9 +178,9 @@ def test_an_interrupted_batch_that_is_the_same_is_gone_on_with(place: _Place, re
     assert (begun.batch.id, begun.is_resumed) == (old.batch.id, True)
     assert "is gone on with: a new one would do the same" in begun.reason
     assert place.finish(begun, _ME) == ()
-    assert place.workspace.registry.instance(old.instances[0].id).attempt == 1
+    assert place.workspace.read.instances.get(old.instances[0].id).attempt == 1
     assert place.is_consistent()
-    answered = place.workspace.registry.batches_of_signals(begun.batch.model_id, request_.signals)
+    answered = place.workspace.read.batches.of_signals(begun.batch.model_id, request_.signals)
     assert set(answered.values()) == ({old.batch.id} if request_.signals else set())
 
 
@@ -216,7 +216,7 @@ def test_a_view_of_facts_is_told_by_its_values(place: _Place) -> None:
 def test_a_batch_whose_tables_were_changed_is_not_gone_on_with(place: _Place, damage: str, owner: str) -> None:
     """What it has built would go live as it is now."""
     old = place.interrupted(owner)
-    built = place.workspace.registry.instance(old.instances[0].id)
+    built = place.workspace.read.instances.get(old.instances[0].id)
     place.sql(damage.format(table=f'aggs."{built.table}"'))
 
     with pytest.raises(BatchDamagedError, match=f"`{built.table}` of `{built.step.aggregate}`"):
@@ -237,14 +237,14 @@ def test_an_owner_that_is_alive_is_left_alone(place: _Place) -> None:
     with pytest.raises(BatchHeldError, match=_GONE):
         place.begin(_ME, build_type=BuildType.INCREMENTAL)
 
-    assert place.workspace.registry.batch(held.batch.id).status is BatchStatus.IN_PROGRESS
+    assert place.workspace.read.batches.get(held.batch.id).status is BatchStatus.IN_PROGRESS
 
 
 def test_a_restarted_run_goes_on_with_its_own_batch_and_tells_what_it_saw(place: _Place) -> None:
     """Interrupted or failed; rows that came in between are in what is built later only, and that is noted."""
-    place.workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
     first = place.interrupted(_RUN)
-    place.workspace.registry.fail_batch(first.batch.id, owner=_RUN, now=utc_now())
+    place.workspace.registry.batches.fail(first.batch.id, owner=_RUN, now=utc_now())
     place.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
 
     again = place.begin(_RUN)
@@ -270,7 +270,7 @@ def test_a_restarted_run_builds_the_model_that_was_deployed_since(place: _Place)
 def test_a_failed_batch_of_somebody_else_is_closed_and_named(place: _Place) -> None:
     """Its own run, or a resume by its id, goes on with it; nobody else."""
     failed = place.interrupted()
-    place.workspace.registry.fail_batch(failed.batch.id, owner=_GONE, now=utc_now())
+    place.workspace.registry.batches.fail(failed.batch.id, owner=_GONE, now=utc_now())
 
     begun = place.begin(_ME)
 
@@ -281,8 +281,8 @@ def test_a_failed_batch_of_somebody_else_is_closed_and_named(place: _Place) -> N
 @pytest.mark.parametrize("level", ["totals", "off"])
 def test_rows_that_come_while_a_batch_is_built_are_told(place: _Place, level: str) -> None:
     """Also where nothing was verified; a batch during which nothing comes has no notes."""
-    place.workspace.registry.put_setting(None, "aggregates.batch.verify", level)
-    place.workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    place.workspace.registry.settings.put(None, "aggregates.batch.verify", level)
+    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
     quiet = place.begin(_ME)
     assert place.finish(quiet, _ME) == ()
     begun = place.begin(_ME)
@@ -296,7 +296,7 @@ def test_rows_that_come_while_a_batch_is_built_are_told(place: _Place, level: st
 
 def test_a_dimension_that_changes_while_a_batch_is_built_is_told(place: _Place) -> None:
     """Totals do not show it."""
-    place.workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
     begun = place.begin(_ME)
     build_instance(place.workspace, begun.instances[0].id, owner=_ME)
     place.sql("UPDATE shop SET city = 'East' WHERE shop_id = 1")

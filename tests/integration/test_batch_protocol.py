@@ -86,12 +86,12 @@ class Star:
 
     def active(self) -> dict[str, str]:
         """Aggregate to the table that serves."""
-        model = self.workspace.registry.model(MODEL)
-        return {one.step.aggregate: str(one.table) for one in self.workspace.registry.active_instances(model.id)}
+        model = self.workspace.read.models.get(MODEL)
+        return {one.step.aggregate: str(one.table) for one in self.workspace.read.instances.serving(model.id)}
 
     def statuses(self, batch_id: str) -> dict[str, str]:
         """Aggregate to the status of its instance in a batch."""
-        return {one.step.aggregate: str(one.status) for one in self.workspace.registry.instances(batch_id=batch_id)}
+        return {one.step.aggregate: str(one.status) for one in self.workspace.read.instances.find(batch_id=batch_id)}
 
 
 @pytest.fixture(params=["sqlite and duckdb", "postgres"])
@@ -111,14 +111,14 @@ def star(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Star]:
 def test_a_late_zombie_touches_nobodys_table(star: Star) -> None:
     """Its attempt was taken over: what it builds is dropped by itself, the newer attempt's table stands."""
     first = star.begin().instances[0]
-    zombie = star.workspace.registry.claim_instance(first.id, owner=ME, now=utc_now())
+    zombie = star.workspace.registry.attempts.claim(first.id, owner=ME, now=utc_now())
     star.begin(OTHER, after=timedelta(minutes=2))
     done = build_instance(star.workspace, first.id, owner=OTHER)
 
     with pytest.raises(StaleStatusError):
         run_attempt(star.workspace, zombie, settings=star.workspace.settings)
 
-    assert star.workspace.registry.instance(first.id) == done
+    assert star.workspace.read.instances.get(first.id) == done
     assert done.attempt == 2
     assert star.tables() == {done.table}
 
@@ -134,7 +134,7 @@ def test_the_second_of_two_builds_is_told_who_holds_the_lease(star: Star) -> Non
     assert (held.value.owner, held.value.batch_id, held.value.model) == (ME, begun.batch.id, MODEL)
     assert (taken.batch.id, taken.batch.owner, taken.is_resumed) == (begun.batch.id, OTHER, True)
     with pytest.raises(StaleStatusError):
-        star.workspace.registry.renew_lease(begun.batch.id, owner=ME, until=utc_now())
+        star.workspace.registry.batches.renew_lease(begun.batch.id, owner=ME, until=utc_now())
 
 
 def test_the_same_owner_gets_the_same_batch(star: Star) -> None:
@@ -189,7 +189,7 @@ def test_a_permanent_error_is_not_tried_again(star: Star) -> None:
     with pytest.raises(BatchFailedError) as failed:
         run_batch(star.workspace, MODEL, owner=ME)
 
-    found = star.workspace.registry.instances(batch_id=failed.value.batch_id)
+    found = star.workspace.read.instances.find(batch_id=failed.value.batch_id)
     assert {one.step.aggregate: one.attempt for one in found} == dict.fromkeys(AGGREGATES, 1)
     assert all("three" in str(one.error) for one in found if one.step.aggregate in WITH_QUANTITY)
 
@@ -199,7 +199,7 @@ def test_failures_within_the_limit_go_without(star: Star) -> None:
     run_batch(star.workspace, MODEL, owner=ME)
     serving = star.active()
     star.run("INSERT INTO sales VALUES (1, 1, 1, 500)", *BREAK)
-    star.workspace.registry.put_setting(None, "aggregates.batch.max.failures", "3")
+    star.workspace.registry.settings.put(None, "aggregates.batch.max.failures", "3")
 
     report = run_batch(star.workspace, MODEL, owner=ME)
 
@@ -231,7 +231,7 @@ def test_a_cancelled_batch_leaves_nothing(star: Star) -> None:
     begun = star.begin()
     first, second, *_ = begun.instances
     build_instance(star.workspace, first.id, owner=ME)
-    late = star.workspace.registry.claim_instance(second.id, owner=ME, now=utc_now())
+    late = star.workspace.registry.attempts.claim(second.id, owner=ME, now=utc_now())
 
     cancel_batch(star.workspace, begun.batch.id, now=utc_now())
 
@@ -264,7 +264,7 @@ def test_builds_side_by_side_end_as_one_after_another(star: Star) -> None:
     one_by_one = run_batch(star.workspace, MODEL, owner=ME, jobs=1)
     side_by_side = run_batch(star.workspace, MODEL, owner=ME, jobs=4)
 
-    def ends(report: object) -> dict[str, tuple[int | None, str | None]]:
+    def ends(report: BatchReport) -> dict[str, tuple[int | None, str | None]]:
         return {one.step.aggregate: (one.rows, one.source) for one in report.instances}
 
     assert ends(one_by_one) == ends(side_by_side)
@@ -283,7 +283,7 @@ def test_an_aggregate_that_left_the_model_serves_no_more_after_the_next_batch(st
     assert set(star.active()) == set(kept)
     assert star.tables() == {one.table for one in report.instances} | {first["by_month"]}
     assert f"agg_{MODEL}_by_month" not in star.views()
-    retired = star.workspace.registry.definitions(report.batch.model_id, include_retired=True)
+    retired = star.workspace.read.definitions.of_model(report.batch.model_id, include_retired=True)
     assert "by_month" in {record.definition.name for record in retired}
 
 

@@ -85,7 +85,7 @@ def _mend(workspace: Workspace) -> None:
 
 
 def _statuses(workspace: Workspace, batch_id: str) -> dict[str, str]:
-    return {one.step.aggregate: one.status.value for one in workspace.registry.instances(batch_id=batch_id)}
+    return {one.step.aggregate: one.status.value for one in workspace.read.instances.find(batch_id=batch_id)}
 
 
 def test_views_show_the_new_totals_after_each_build(workspace: Workspace) -> None:
@@ -108,7 +108,7 @@ def test_views_show_the_new_totals_after_each_build(workspace: Workspace) -> Non
 def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) -> None:
     """The batch is FAILED, built ones stay staged, a resume builds only what is missing."""
     run_batch(workspace, _MODEL, owner="me")
-    serving = {one.table for one in workspace.registry.active_instances(workspace.registry.model(_MODEL).id)}
+    serving = {one.table for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)}
     batch_id = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now()).batch.id
     _break(workspace)
     with pytest.raises(BatchFailedError) as caught:
@@ -121,8 +121,8 @@ def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) 
         "by_month_and_city": "failed",
         "by_city": "failed",
     }
-    assert {one.table for one in workspace.registry.active_instances(workspace.registry.model(_MODEL).id)} == serving
-    assert workspace.registry.batch(batch_id).status is BatchStatus.FAILED
+    assert {one.table for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)} == serving
+    assert workspace.read.batches.get(batch_id).status is BatchStatus.FAILED
 
     _mend(workspace)
     report = run_batch(workspace, _MODEL, owner="you", resume=batch_id)
@@ -138,13 +138,13 @@ def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) 
 def test_max_failures_tolerates_some(workspace: Workspace) -> None:
     """The others go live; the failed ones' old instances serve on."""
     run_batch(workspace, _MODEL, owner="me")
-    workspace.registry.put_setting(None, "aggregates.batch.max.failures", "2")
+    workspace.registry.settings.put(None, "aggregates.batch.max.failures", "2")
     batch_id = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now()).batch.id
     _break(workspace)
     report = run_batch(workspace, _MODEL, owner="me", resume=batch_id)
     _mend(workspace)
 
-    active = workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
+    active = workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
     assert report.batch.status is BatchStatus.DONE
     assert {one.step.aggregate for one in active} == set(tiny_star.AGGREGATES)
     assert len({one.batch_id for one in active}) == 2
@@ -202,7 +202,7 @@ def test_transient_failures_are_tried_up_to_the_limit(workspace: Workspace, time
 
 def test_the_batch_limit_ends_retries_too(workspace: Workspace) -> None:
     """maxAttemptsPerBatch counts the failures of all aggregates."""
-    workspace.registry.put_setting(None, "aggregates.batch.retry.maxAttemptsPerBatch", "1")
+    workspace.registry.settings.put(None, "aggregates.batch.retry.maxAttemptsPerBatch", "1")
     flaky = Workspace(workspace.registry, _Flaky(workspace, 1).warehouse, workspace.settings)
 
     with pytest.raises(BatchFailedError):
@@ -237,7 +237,7 @@ def test_an_expired_lease_is_taken_over(workspace: Workspace) -> None:
     """What was built is kept; in progress ones are restarted without counting as failures."""
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="gone", now=_now() - timedelta(hours=1))
     build_instance(workspace, begun.instances[0].id, owner="gone", lease=timedelta(seconds=-60))
-    zombie = workspace.registry.claim_instance(begun.instances[1].id, owner="gone", now=_now())
+    zombie = workspace.registry.attempts.claim(begun.instances[1].id, owner="gone", now=_now())
 
     report = run_batch(workspace, _MODEL, owner="me")
 
@@ -325,7 +325,7 @@ def test_a_missing_fact_table_refuses_the_batch_before_it_begins(workspace: Work
         run_batch(workspace, _MODEL, owner="me")
 
     assert {name for name, _ in caught.value.refused} == set(tiny_star.AGGREGATES)
-    assert len(workspace.registry.batches()) == 1
+    assert len(workspace.read.batches.find()) == 1
 
 
 def test_a_broken_model_registers_nothing(workspace: Workspace, tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_broken_model_registers_nothing(workspace: Workspace, tmp_path: Path) 
         deploy(workspace, folder, now=_now())
 
     assert len([issue for issue in caught.value.issues if issue.is_error]) == 2
-    assert workspace.registry.model(_MODEL).version == 1
+    assert workspace.read.models.get(_MODEL).version == 1
 
 
 def test_plans_estimate_rows_and_write_nothing(workspace: Workspace) -> None:
@@ -361,9 +361,9 @@ def test_build_from_existing_can_be_switched_off(workspace: Workspace) -> None:
         ("aggregates.batch.buildFromExisting.threshold", "4"),
         ("aggregates.batch.cube.attributes.threshold", "4"),
     ):
-        workspace.registry.put_setting(None, key, value)
+        workspace.registry.settings.put(None, key, value)
         plan = plan_batch(workspace, _MODEL, now=_now(), new_id=lambda: "0" * 36)
-        workspace.registry.delete_setting(None, key)
+        workspace.registry.settings.delete(None, key)
         assert key in plan.ordering
         assert all(len(step.sources) == 1 for step in plan.steps)
 

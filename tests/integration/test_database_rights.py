@@ -168,7 +168,7 @@ def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built, t
         with pytest.raises(SchemaOwnedError, match="atscale_aggs_owner, which tells whose it is, cannot be read"):
             run_batch(workspace, "tiny_sales", owner="second")
 
-        assert workspace.registry.batches() == ()
+        assert workspace.read.batches.find() == ()
 
 
 @pytest.mark.parametrize("loss", ["revoked", "dropped"])
@@ -188,7 +188,7 @@ def test_without_the_aggregate_schema_the_facts_answer(built, loss):
         with pytest.raises(WarehouseError, match="schema `aggs` is not there, or this role has no right on it"):
             run_batch(workspace, "tiny_sales", owner="second")
 
-        assert len(workspace.registry.batches()) == 1
+        assert len(workspace.read.batches.find()) == 1
     assert sorted(answer.rows, key=str) == sorted(truth.rows, key=str)
     assert [source.aggregate for source in answer.plan.sources] == [None]
     assert {str(one.finding) for one in report.instances} == {"gone" if loss == "dropped" else "unreadable"}
@@ -203,8 +203,8 @@ def test_on_a_read_only_server_queries_are_answered_and_no_batch_stays_open(buil
         _build(built, "second")
 
     with built.workspace(_BUILDER) as workspace:
-        (record,) = workspace.registry.models()
-        assert workspace.registry.open_batch_of(record.id) is None
+        (record,) = workspace.read.models.current()
+        assert workspace.read.batches.open_of(record.id) is None
         assert QueryRouter(workspace).answer(_QUERY).plan.sources[0].aggregate == "by_city"
 
 

@@ -19,8 +19,8 @@ _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 
 
 def _drop_table_of(workspace: Workspace, aggregate: str) -> str:
-    (record,) = workspace.registry.models()
-    (instance,) = [one for one in workspace.registry.active_instances(record.id) if one.step.aggregate == aggregate]
+    (record,) = workspace.read.models.current()
+    (instance,) = [one for one in workspace.read.instances.serving(record.id) if one.step.aggregate == aggregate]
     run_sql(workspace, f'DROP TABLE aggs."{instance.table}" CASCADE')
     return str(instance.table)
 

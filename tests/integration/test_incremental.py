@@ -350,7 +350,7 @@ def test_the_router_reads_segments_without_grouping_them_first(built: Workspace)
 
     plan = answer(built, 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1').plan
 
-    active = built.registry.active_instances(built.registry.model(MODEL).id)
+    active = built.read.instances.serving(built.read.models.get(MODEL).id)
     names = [one.table for one in active if one.table and one.table in plan.sql]
     assert len(names) == 1
     union = star.fetch(built, f'SELECT COUNT(*) FROM aggs."{names[0]}"')[0][0]
@@ -454,7 +454,7 @@ def test_deploy_refuses_an_indicator_of_another_type(workspace: Workspace, tmp_p
     assert column in issue.message
     assert issue.file == "dataset_sales.yml"
     assert issue.code == "indicator-type"
-    assert workspace.registry.models() == ()
+    assert workspace.read.models.current() == ()
 
 
 def test_deploy_refuses_a_grace_period_that_is_none(workspace: Workspace, tmp_path: Path) -> None:

@@ -120,13 +120,13 @@ def test_instances_let_go_leave_segments_that_others_consist_of(workspace: Works
     star.build(workspace, BuildType.FULL)
     star.load(workspace, Sale(at=START + 20))
     star.build(workspace, at=START + 20)
-    old = workspace.registry.instances(status=InstanceStatus.SUPERSEDED)
+    old = workspace.read.instances.find(status=InstanceStatus.SUPERSEDED)
     for one in old:
         delete_instance(workspace, one.id, now=utc_now())
 
     report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(days=1))
 
-    assert {one.id for one in workspace.registry.instances(status=InstanceStatus.DELETED)} == {one.id for one in old}
+    assert {one.id for one in workspace.read.instances.find(status=InstanceStatus.DELETED)} == {one.id for one in old}
     assert not [one.error for one in report.tables if one.error]
     kept = star.segments(workspace)[0]
     assert kept.key.instance_id in {one.id for one in old}
@@ -237,7 +237,7 @@ def test_grace_periods_that_cannot_be_meant(
         star.build(workspace, request=BatchRequest(grace_periods={dataset: duration}))
     with pytest.raises(UnknownNameError, match="Did you mean `sales`"):
         star.build(workspace, request=BatchRequest(grace_periods={"sale": duration}))
-    assert workspace.registry.batches() == ()
+    assert workspace.read.batches.find() == ()
 
 
 def test_deploying_the_same_model_again_is_no_edit(workspace: Workspace, tmp_path: Path) -> None:

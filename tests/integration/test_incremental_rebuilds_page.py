@@ -217,7 +217,7 @@ def test_an_incremental_aggregate_is_a_view_over_incrementally_built_tables(buil
     star.build(built, at=START + 20)
 
     kinds = _tables(built)
-    active = built.registry.active_instances(built.registry.model(MODEL).id)
+    active = built.read.instances.serving(built.read.models.get(MODEL).id)
     view = next(one.table for one in active if one.step.aggregate == "by_city")
     assert view is not None
     assert kinds[view] == "VIEW"

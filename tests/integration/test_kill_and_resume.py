@@ -119,10 +119,8 @@ class Scene:
     def check_serving(self, place: Place) -> None:
         """Views and active instances hold the facts of before, all of them, or the new ones, all of them."""
         with workspace_of(place) as workspace:
-            model = workspace.registry.model(MODEL)
-            active = {
-                record.step.aggregate: str(record.table) for record in workspace.registry.active_instances(model.id)
-            }
+            model = workspace.read.models.get(MODEL)
+            active = {record.step.aggregate: str(record.table) for record in workspace.read.instances.serving(model.id)}
             with workspace.warehouse.session() as session:
                 views = session.tables(SCHEMA) & {f"agg_{MODEL}_{name}" for name in STORED_AND_TRUE}
                 if self.before is None and not active:
@@ -257,8 +255,8 @@ def test_a_deployment_killed_anywhere_leaves_nothing_half_registered(
 
             assert (answer["signal"], again["error"]) == (signal.SIGKILL, ""), f"FUZZ_SEED={SEED}"
             with open_workspace(registry=place.registry, warehouse=place.warehouse) as workspace:
-                model = workspace.registry.model(MODEL)
-                names = [record.definition.name for record in workspace.registry.definitions(model.id)]
+                model = workspace.read.models.get(MODEL)
+                names = [record.definition.name for record in workspace.read.definitions.of_model(model.id)]
             assert model.version == 1
             assert sorted(names) == sorted(STORED_AND_TRUE)
 
@@ -269,7 +267,7 @@ def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(sce
         scene.worker.run(place, kill_after_sql=f'CREATE TABLE "{SCHEMA}"."as_agg')
         scene.worker.run(place)
         with workspace_of(place) as workspace:
-            lost = [one for one in workspace.registry.attempts() if one.status == "interrupted"]
+            lost = [one for one in workspace.read.attempts.find() if one.status == "interrupted"]
             assert [bool(one.dropped_at) for one in lost] == [True]
             with workspace.warehouse.session() as session:
                 session.execute(f'CREATE TABLE {SCHEMA}."{lost[0].table}" AS SELECT 1 AS one')
@@ -319,7 +317,7 @@ def read(session: WarehouseSession, relations: Mapping[str, str]) -> Contents:
 def failed_batch(place: Place) -> str | None:
     """The id of the newest batch when it is FAILED."""
     with workspace_of(place) as workspace:
-        newest = workspace.registry.batches(limit=1)
+        newest = workspace.read.batches.find(limit=1)
         return newest[0].id if newest and newest[0].status is BatchStatus.FAILED else None
 
 
@@ -327,9 +325,9 @@ def ending(workspace: Workspace) -> Ending:
     """The end of everything, when all delays are over and a sweep has been made."""
     sweep(workspace, dry_run=False, now=utc_now() + timedelta(days=1))
     registry = workspace.registry
-    assert registry.tables_to_drop(utc_now() + timedelta(days=1)) == ()
-    newest = registry.batches(limit=1)[0]
-    instances = registry.instances()
+    assert registry.read.tables.to_drop(utc_now() + timedelta(days=1)) == ()
+    newest = registry.read.batches.find(limit=1)[0]
+    instances = registry.read.instances.find()
     of_newest = [record for record in instances if record.batch_id == newest.id]
     active = {
         record.step.aggregate: str(record.table) for record in instances if record.status is InstanceStatus.ACTIVE
@@ -337,7 +335,7 @@ def ending(workspace: Workspace) -> Ending:
     with workspace.warehouse.session() as session:
         return Ending(
             batch=newest.status,
-            views_pending=any(batch.views_pending for batch in registry.batches()),
+            views_pending=any(batch.views_pending for batch in registry.read.batches.find()),
             newest={record.step.aggregate: (record.status, record.rows, record.source) for record in of_newest},
             remains=frozenset(str(record.status) for record in instances if record.batch_id != newest.id)
             - {"deleted", "cancelled"},

@@ -65,8 +65,8 @@ def _scene(places: Places, worker: Worker, folder: Path) -> Scene:
     with places.base() as base, _workspace(base) as workspace:
         tiny_star.run_sql(workspace, *star.SETUP_SQL)
         deploy(workspace, star.write_model(folder / "model"), now=utc_now())
-        workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
-        workspace.registry.put_setting(None, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", "2")
+        workspace.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
+        workspace.registry.settings.put(None, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", "2")
         star.load(workspace, *(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n) for n in range(13)))
         star.build(workspace, BuildType.FULL)
         star.load(workspace, Sale(at=START + 20))
@@ -79,7 +79,7 @@ def _scene(places: Places, worker: Worker, folder: Path) -> Scene:
         assert answer["error"] == ""
         with _workspace(untouched) as workspace:
             star.check(workspace)
-            active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
+            active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
             assert all(any(new.merges for new in one.step.increment.new) for one in active if one.step.increment)
             return Scene(places, worker, before, star.stored(workspace), answer["points"], _tables(workspace))
 
@@ -110,7 +110,7 @@ def _check_serving(scene: Scene, place: Place, story: str) -> None:
         assert any(all(star.same(found[name], one[name]) for name in found) for one in (scene.before, scene.after)), (
             story
         )
-        for one in workspace.registry.active_instances(workspace.registry.model(MODEL).id):
+        for one in workspace.read.instances.serving(workspace.read.models.get(MODEL).id):
             rows = star.fetch(workspace, f'SELECT SUM(row_count) FROM {SCHEMA}."{one.table}"')[0][0]
             wholes = [
                 sum(row[-2 if one.step.aggregate == "by_city" else -1] for row in state[one.step.aggregate].values())

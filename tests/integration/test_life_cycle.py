@@ -63,7 +63,7 @@ def _set_up(place: Workspace, folder: Path) -> None:
 
 
 def _id(place: Workspace) -> str:
-    return place.registry.model(MODEL).id
+    return place.read.models.get(MODEL).id
 
 
 def _build(place: Workspace, *aggregates: str) -> None:
@@ -71,7 +71,7 @@ def _build(place: Workspace, *aggregates: str) -> None:
 
 
 def _active(place: Workspace) -> set[str]:
-    return {one.step.aggregate for one in place.registry.active_instances(_id(place))}
+    return {one.step.aggregate for one in place.read.instances.serving(_id(place))}
 
 
 def _tables(place: Workspace) -> set[str]:
@@ -90,11 +90,13 @@ def _source(place: Workspace, sql: str) -> str | None:
 def _use(place: Workspace, definition_id: str, times: int, at: datetime) -> None:
     """Uses of a definition, as the log of queries has them."""
     source = QuerySource(fact="sales", aggregate="a", definition_id=definition_id)
-    place.registry.record_queries([make_query_record(source, model_id=_id(place), asked_at=at, weight=times)])
+    place.registry.queries.record([make_query_record(source, model_id=_id(place), asked_at=at, weight=times)])
 
 
 def _statuses(place: Workspace) -> dict[str, str]:
-    return {one.definition.name: one.status for one in place.registry.definitions(_id(place), include_retired=True)}
+    return {
+        one.definition.name: one.status for one in place.read.definitions.of_model(_id(place), include_retired=True)
+    }
 
 
 # Built, Used
@@ -127,7 +129,7 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
         100 * judged.parts["payback"] * judged.parts["recency"] * judged.parts["compression"]
     )
     assert {one.record.score for one in before.evaluations} == {0.0}
-    kept = place.registry.evaluations(_id(place), definition_id=ids["month"])
+    kept = place.read.evaluations.find(_id(place), definition_id=ids["month"])
     assert [one.uses for one in kept] == [2, 0]
 
 
@@ -140,7 +142,7 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
     _build(place)
     facts, mine = QuerySource(fact="sales"), QuerySource(fact="sales", aggregate="month", definition_id=ids["month"])
     query = partial(make_query_record, model_id=_id(place), asked_at=utc_now())
-    place.registry.record_queries(
+    place.registry.queries.record(
         [
             query(mine, fingerprint="q", seconds=0.5, weight=10),
             query(facts, fingerprint="q" if both_ways else "other", seconds=2.0),
@@ -154,7 +156,7 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
         if one.definition.definition.name == "month"
     ]
 
-    each = 2.0 if both_ways else build_seconds(place.registry.instances(model_id=_id(place)))["sales"]
+    each = 2.0 if both_ways else build_seconds(place.read.instances.find(model_id=_id(place)))["sales"]
     assert judged.seconds_saved == pytest.approx(10 * (each - 0.5))
     assert judged.measured_share == share
 
@@ -178,16 +180,16 @@ def test_a_union_replaces_tables_with_the_same_dimension_columns_and_different_m
     assert _active(place) == {"by_city", "m_amount_union"}
     assert _source(place, _BY_MONTH) == "m_amount_union"
     assert _views(place) == {"by_city", "m_amount_union"}
-    union = next(one for one in place.registry.definitions(_id(place)) if one.definition.name == "m_amount_union")
-    usages = {one.definition_id: one for one in place.registry.usages(_id(place))}
+    union = next(one for one in place.read.definitions.of_model(_id(place)) if one.definition.name == "m_amount_union")
+    usages = {one.definition_id: one for one in place.read.queries.usages(_id(place))}
     assert (usages[union.definition.id].inherited, usages[union.definition.id].uses) == (7 + 1, 7 + 1 + 1)
     assert usages[ids["m_quantity"]].uses == 8
-    old = place.registry.definition(ids["m_quantity"])
+    old = place.read.definitions.get(ids["m_quantity"])
     assert (old.status, old.status_reason.split(":")[0]) == ("retired", "superseded by `m_amount_union`")
-    retained = {one.step.aggregate for one in place.registry.retained_instances(_id(place))}
+    retained = {one.step.aggregate for one in place.read.instances.retained(_id(place))}
     assert retained == {"m_quantity", "m_amount", "m_amount_union"}
     sweep(place, dry_run=False, now=utc_now() + timedelta(days=365))
-    assert {one.table for one in place.registry.retained_instances(_id(place))} <= _tables(place)
+    assert {one.table for one in place.read.instances.retained(_id(place))} <= _tables(place)
 
 
 def test_on_postgresql_a_union_takes_over_at_its_activation(on_postgres: Workspace) -> None:
@@ -201,7 +203,7 @@ def test_on_postgresql_a_union_takes_over_at_its_activation(on_postgres: Workspa
 
     assert _active(on_postgres) == {"by_city", "m_amount_union"}
     assert _views(on_postgres) == {"by_city", "m_amount_union"}
-    assert max(one.uses for one in on_postgres.registry.usages(_id(on_postgres))) == 7
+    assert max(one.uses for one in on_postgres.read.queries.usages(_id(on_postgres))) == 7
     assert _source(on_postgres, _BY_MONTH_AMOUNT) == "m_amount_union"
 
 
@@ -226,14 +228,16 @@ def test_there_is_no_need_for_the_smaller_table_with_a_subset_of_the_metrics(pla
     assert _source(place, _BY_MONTH) == "large"
     again = supersede(place, MODEL, dry_run=False, now=utc_now())
     assert (again.proposed, again.done) == ((), ())
-    assert place.registry.definition(ids["small"]).retired_at is not None
+    assert place.read.definitions.get(ids["small"]).retired_at is not None
 
 
 def test_the_engine_never_supersedes_user_defined_tables(place: Workspace) -> None:
     """Whatever is proposed; but a system-defined one may give way to a user's."""
     ids = define(place, {"city_all": (("City",), ("Amount", "Quantity"))})
     (users,) = [
-        one.definition for one in place.registry.definitions(_id(place)) if not one.definition.origin.is_system_defined
+        one.definition
+        for one in place.read.definitions.of_model(_id(place))
+        if not one.definition.origin.is_system_defined
     ]
     _build(place)
 
@@ -246,9 +250,9 @@ def test_the_engine_never_supersedes_user_defined_tables(place: Workspace) -> No
         facts=("sales",),
         proposed_at=utc_now(),
     )
-    place.registry.propose_successions([forced])
+    place.registry.successions.propose([forced])
     _build(place)
-    assert place.registry.complete_successions(_id(place), now=utc_now()) == ()
+    assert place.registry.successions.complete(_id(place), now=utc_now()) == ()
     assert _active(place) == {"by_city", "city_all"}
 
 
@@ -291,7 +295,7 @@ def test_blocked_definitions_stay_blocked(place: Workspace, tmp_path: Path) -> N
     }
     assert _active(place) == {"m_quantity", "m_amount"}
     assert (
-        place.registry.definition(make_definition(place, "x", ["Month"], ["Quantity", "Amount"]).id).status_reason
+        place.read.definitions.get(make_definition(place, "x", ["Month"], ["Quantity", "Amount"]).id).status_reason
         == "too wide"
     )
 
@@ -322,21 +326,21 @@ def test_what_was_retired_while_its_batch_ran_does_not_go_live(place: Workspace)
         nonlocal retired
         if not retired:
             why = "not needed"
-            place.registry.set_definition_status([ids["month"]], "retired", why, expected="defined", now=utc_now())
+            place.registry.definitions.set_status([ids["month"]], "retired", why, expected="defined", now=utc_now())
             retired = True
 
     run_batch(place, MODEL, owner="test", on_event=retire)
 
     assert _active(place) == {"by_city"}
-    assert place.registry.instance_counts(place.registry.batches()[0].id) == {"active": 1, "cancelled": 1}
+    assert place.read.instances.count_by_status(place.read.batches.find()[0].id) == {"active": 1, "cancelled": 1}
 
 
 # Deleted
 
 
 def _limits(place: Workspace, desired: int, excess: int) -> None:
-    place.registry.put_setting(None, "aggregates.retention.desiredInstances", str(desired))
-    place.registry.put_setting(None, "aggregates.retention.excessInstances", str(excess))
+    place.registry.settings.put(None, "aggregates.retention.desiredInstances", str(desired))
+    place.registry.settings.put(None, "aggregates.retention.excessInstances", str(excess))
 
 
 _THREE = {"month": (("Month",), ("Quantity",)), "day": (("Day",), ("Quantity",)), "shop": (("Shop",), ("Quantity",))}
@@ -349,16 +353,16 @@ def test_definitions_and_statistics_are_retained_indefinitely(place: Workspace) 
     for name, uses in (("month", 3), ("day", 2), ("shop", 1)):
         _use(place, ids[name], uses, utc_now())
     _limits(place, 2, 1)
-    tables = {one.step.aggregate: str(one.table) for one in place.registry.active_instances(_id(place))}
+    tables = {one.step.aggregate: str(one.table) for one in place.read.instances.serving(_id(place))}
     now = utc_now()
     report = prune(place, MODEL, dry_run=False, now=now)
 
     assert [(one.aggregate, one.rank, one.uses) for one in report.pruned] == [("shop", 3, 1)]
     assert _active(place) == {"by_city", "month", "day"}
     assert _views(place) == {"by_city", "month", "day"}
-    found = place.registry.definition(ids["shop"])
+    found = place.read.definitions.get(ids["shop"])
     assert (found.status, found.status_reason) == ("retired", "pruned: ranked 3 of 3, 2 are kept")
-    assert {one.definition_id: one.uses for one in place.registry.usages(_id(place))}[ids["shop"]] == 1
+    assert {one.definition_id: one.uses for one in place.read.queries.usages(_id(place))}[ids["shop"]] == 1
     # The physical table goes only after the drop delay.
     sweep(place, dry_run=False, now=now + timedelta(minutes=59))
     assert tables["shop"] in _tables(place)
@@ -438,7 +442,7 @@ def test_what_nobody_used_for_45_days_is_disabled_below_the_limit(place: Workspa
 
     assert set(report.disabled) == {"month", "shop"}
     assert _active(place) == {"by_city", "day"}
-    assert place.registry.definition(ids["month"]).status_reason == "pruned: not used for 45 days"
+    assert place.read.definitions.get(ids["month"]).status_reason == "pruned: not used for 45 days"
     define(place, {"month": _THREE["month"]}, now=built + timedelta(seconds=1))
     _build(place)
     again = prune(place, MODEL, dry_run=False, now=utc_now() + timedelta(days=44))
@@ -450,15 +454,17 @@ def test_a_prune_that_died_half_way_is_finished_by_the_sweep(on_postgres: Worksp
     ids = define(on_postgres, {"month": (("Month",), ("Quantity",))})
     _build(on_postgres)
     now = utc_now()
-    (gone,) = on_postgres.registry.retained_instances(_id(on_postgres))
-    on_postgres.registry.let_go(_id(on_postgres), [gone.id], {ids["month"]: "pruned"}, now=now, drop_after=now)
+    (gone,) = on_postgres.read.instances.retained(_id(on_postgres))
+    on_postgres.registry.instances.let_go(
+        _id(on_postgres), [gone.id], {ids["month"]: "pruned"}, now=now, drop_after=now
+    )
 
     report = sweep(on_postgres, dry_run=False, now=now)
 
     assert [(one.aggregate, one.error) for one in report.tables] == [("month", "")]
     assert _views(on_postgres) == {"by_city"}
     assert gone.table not in _tables(on_postgres)
-    assert on_postgres.registry.instance(gone.id).status is InstanceStatus.DELETED
+    assert on_postgres.read.instances.get(gone.id).status is InstanceStatus.DELETED
 
 
 def test_sweep_lists_what_it_would_drop_and_knows_it_from_the_registry_alone(
@@ -469,9 +475,9 @@ def test_sweep_lists_what_it_would_drop_and_knows_it_from_the_registry_alone(
     with place.warehouse.session() as session:
         session.execute("CREATE TABLE aggs.as_agg_12345678_by_city_a1 AS SELECT 1 AS x")
     _build(place)
-    (old,) = [one for one in place.registry.instances(model_id=_id(place)) if one.status is InstanceStatus.SUPERSEDED]
-    place.registry.let_go(_id(place), [old.id], {}, now=NOW, drop_after=NOW)
-    place.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
+    (old,) = [one for one in place.read.instances.find(model_id=_id(place)) if one.status is InstanceStatus.SUPERSEDED]
+    place.registry.instances.let_go(_id(place), [old.id], {}, now=NOW, drop_after=NOW)
+    place.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
     _build(place)
     before = _tables(place)
     place.close()
@@ -500,7 +506,7 @@ def test_deleting_a_users_definition_keeps_its_instances_until_they_are_deleted_
 ) -> None:
     """The redeployment retires it, `definitions` says what has stayed, `delete-instance` lets it go."""
     _build(place)
-    (kept,) = place.registry.active_instances(_id(place))
+    (kept,) = place.read.instances.serving(_id(place))
     with pytest.raises(InstanceNeededError, match="it serves, and the next batch would build it again; take it out"):
         delete_instance(place, kept.id, now=utc_now())
     deploy(place, tiny_star.write_model(tmp_path / "model", {"other": (("Day",), ("Amount",))}), now=utc_now())
@@ -537,14 +543,14 @@ def test_deleting_a_users_definition_keeps_its_instances_until_they_are_deleted_
 def test_what_had_stayed_goes_when_its_definition_comes_back_and_is_built(place: Workspace, tmp_path: Path) -> None:
     """It is replaced as any rebuilt one is; nothing is left that nobody would tell of."""
     _build(place)
-    (kept,) = place.registry.active_instances(_id(place))
+    (kept,) = place.read.instances.serving(_id(place))
     deploy(place, tiny_star.write_model(tmp_path / "model", {"other": (("Day",), ("Amount",))}), now=utc_now())
     _build(place)
-    assert place.registry.instance(kept.id).drop_after is None
+    assert place.read.instances.get(kept.id).drop_after is None
     deploy(place, tiny_star.write_model(tmp_path / "model", _USERS), now=utc_now())
     _build(place)
 
-    assert place.registry.instance(kept.id).drop_after is not None
+    assert place.read.instances.get(kept.id).drop_after is not None
     sweep(place, dry_run=False, now=utc_now() + timedelta(hours=2))
     assert kept.table not in _tables(place)
     assert "by_city" in _active(place)
@@ -574,10 +580,10 @@ def test_an_interrupted_union_is_defined_once(place: Workspace) -> None:
 
     assert (first.defined, second.defined) == (("m_amount_union",), ())
     assert {old for old, _, _ in second.proposed} == {"m_quantity", "m_amount"}
-    assert len(place.registry.successions(_id(place), pending=True)) == 2
+    assert len(place.read.successions.find(_id(place), pending=True)) == 2
     _build(place)
     assert _active(place) == {"by_city", "m_amount_union"}
-    blocked = place.registry.add_definitions(
+    blocked = place.registry.definitions.add(
         [ProposedDefinition(definition=make_definition(place, "m_amount", ["Month"], ["Amount"]), reason="again")],
         now=utc_now(),
     )

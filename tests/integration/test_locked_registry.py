@@ -61,8 +61,8 @@ def test_an_answer_does_not_wait_for_a_locked_registry(built: Workspace, lock: L
     assert found.plan.sources[0].aggregate == "by_city"
     assert len(found.rows) == 3
     assert found.log_loss.startswith("1 query is missing in the log of queries")
-    (record,) = built.registry.models()
-    assert len(built.registry.queries(record.id)) == 1
+    (record,) = built.read.models.current()
+    assert len(built.read.queries.find(record.id)) == 1
 
 
 def test_a_router_writes_later_what_it_could_not_write_at_once(built: Workspace, lock: Lock) -> None:
@@ -73,12 +73,12 @@ def test_a_router_writes_later_what_it_could_not_write_at_once(built: Workspace,
     with lock(), ThreadPoolExecutor(1) as pool:
         now += LONGEST_WAIT
         pool.submit(router.answer, _QUERY).result(timeout=_LONG)
-    (record,) = built.registry.models()
-    assert len(built.registry.queries(record.id)) == 1
+    (record,) = built.read.models.current()
+    assert len(built.read.queries.find(record.id)) == 1
 
     now += LONGEST_WAIT + timedelta(seconds=1)
     router.answer(_QUERY)
     router.close()
 
-    assert len(built.registry.queries(record.id)) == 4
+    assert len(built.read.queries.find(record.id)) == 4
     assert router.log_loss == ""

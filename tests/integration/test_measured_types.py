@@ -101,4 +101,4 @@ def test_a_batch_of_nothing_is_refused_when_a_column_became_text(
     with pytest.raises(AggregatesRefusedError, match=r"by_city_Total: column `thing`.*texts"):
         run_batch(workspace, "tiny_sales", owner="test", request=BatchRequest(aggregates=("by_city_Total",)))
 
-    assert workspace.registry.batches() == ()
+    assert workspace.read.batches.find() == ()

@@ -113,7 +113,7 @@ def test_nothing_is_begun_where_nothing_can_be_built(deployed: Workspace) -> Non
         _build(deployed)
 
     assert {name for name, _ in caught.value.refused} == _ALL
-    assert deployed.registry.batches() == ()
+    assert deployed.read.batches.find() == ()
 
 
 def test_queries_that_need_what_cannot_be_read_are_told_why(deployed: Workspace) -> None:

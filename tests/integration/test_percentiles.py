@@ -132,5 +132,5 @@ def test_the_log_and_its_readers_know_quantiles(workspace: Workspace) -> None:
     """Remembered by the name that was asked."""
     answer(workspace, 'SELECT "City", "Spread_instance_0.5" FROM tiny.tiny_sales')
 
-    (record,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    (record,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
     assert (record.metrics, record.actual[0].aggregate) == (("Spread_instance_0.5",), "")

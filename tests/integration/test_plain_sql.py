@@ -162,7 +162,7 @@ def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_th
     assert plan.sql == sql
     assert "none of them matches" in plan.verdict(0)
     assert "metric `maximum of quantity`" not in plan.verdict(0)
-    (record,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    (record,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
     assert (record.keys, record.actual[0].fact, record.actual[0].aggregate) == (("City",), "sales", "")
 
 
@@ -172,7 +172,7 @@ def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
     answer(workspace, sql, user="ann")
     answer(workspace, sql.replace("4242", "3"), use_aggregates=False)
 
-    later, first = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
+    later, first = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
     assert first.fingerprint == later.fingerprint
     assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("Amount",))
     assert (later.keys, later.rows, first.rows, first.user) == (first.keys, 1, 0, "ann")
@@ -180,7 +180,7 @@ def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
     assert "4242" not in repr(first)
     sliced = "SUM(CASE WHEN s.city = 'Nowhere' THEN amount END) AS a, COUNT(*) FILTER (WHERE s.city = 'Nowhere') AS n"
     answer(workspace, f"SELECT {sliced}, MAX(quantity) AS m {_JOINED}", use_aggregates=False)
-    record = workspace.registry.queries(workspace.registry.model("tiny_sales").id)[0]
+    record = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)[0]
     assert record.metrics == ("Amount", "", "maximum of quantity")
     assert "Nowhere" not in repr(record)
 
@@ -202,9 +202,7 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     router = QueryRouter(workspace)
     planned = router.plan(sql).sources[0].instance_id
     (instance,) = [
-        one
-        for one in workspace.registry.active_instances(workspace.registry.model("tiny_sales").id)
-        if one.id == planned
+        one for one in workspace.read.instances.serving(workspace.read.models.get("tiny_sales").id) if one.id == planned
     ]
     tiny_star.run_sql(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
 
@@ -214,7 +212,7 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     assert sorted(found.rows, key=str) == sorted(wanted.rows, key=str)
     assert wanted.plan.sql == found.plan.sql == sql
     assert str(instance.table) in found.fallback_reason
-    record = workspace.registry.queries(workspace.registry.model("tiny_sales").id)[0]
+    record = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)[0]
     assert (record.planned[0].aggregate, record.actual[0].aggregate) == ("by_city", "")
     assert record.fallback_reason == found.fallback_reason
 

@@ -61,8 +61,8 @@ def _deploy(workspace: Workspace, folder: Path) -> PredictReport:
 
 
 def _defined(workspace: Workspace) -> dict[str, AggregateDefinition]:
-    model_id = workspace.registry.model("tiny_sales").id
-    return {one.definition.name: one.definition for one in workspace.registry.definitions(model_id)}
+    model_id = workspace.read.models.get("tiny_sales").id
+    return {one.definition.name: one.definition for one in workspace.read.definitions.of_model(model_id)}
 
 
 def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Path) -> None:
@@ -132,12 +132,12 @@ def test_a_changed_metric_set_is_a_new_all_member_aggregate(workspace: Workspace
     assert new.metrics == ("Amount", "Average Amount")
     assert found[_MONTHS] == old[_MONTHS]
     assert _MONTHS in report.kept
-    record = workspace.registry.definition(old[_ALL_MEMBERS].id)
+    record = workspace.read.definitions.get(old[_ALL_MEMBERS].id)
     assert record.status == "retired"
     assert record.status_reason == "the metrics of `sales` changed, or are predicted no more"
     _edit(folder, "model", "metrics:\n", "metrics:\n  - unique_name: Quantity\n")
     _deploy(workspace, folder)
-    assert workspace.registry.definition(old[_ALL_MEMBERS].id).status == "defined"
+    assert workspace.read.definitions.get(old[_ALL_MEMBERS].id).status == "defined"
 
 
 def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: Workspace, folder: Path) -> None:
@@ -145,7 +145,7 @@ def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: W
     on.
     """
     total = 'SELECT "Amount" FROM tiny_sales'
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
     old = _defined(workspace)[_ALL_MEMBERS]
@@ -162,19 +162,19 @@ def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: W
     run_batch(workspace, "tiny_sales", owner=process_owner())
     after = answer(workspace, total)
     assert (after.plan.sources[0].definition_id, after.rows) == (new.id, before)
-    record = workspace.registry.definition(old.id)
+    record = workspace.read.definitions.get(old.id)
     assert (record.status, record.status_reason) == (
         "retired",
         f"superseded by `{new.name}`: redeployed: the metrics of `sales` changed, or are predicted no more",
     )
-    (used,) = [one for one in workspace.registry.usages(new.model_id) if one.definition_id == new.id]
+    (used,) = [one for one in workspace.read.queries.usages(new.model_id) if one.definition_id == new.id]
     assert used.inherited == 2
 
 
 def test_the_old_dimension_only_aggregate_serves_until_the_new_one_does(workspace: Workspace, folder: Path) -> None:
     """A dimension that gets a level between gets another aggregate; lists of values are served all the time."""
     months = 'SELECT DISTINCT "Month" FROM tiny_sales'
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
     old = _defined(workspace)[_MONTHS]
@@ -198,7 +198,7 @@ def test_the_old_dimension_only_aggregate_serves_until_the_new_one_does(workspac
 
 def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Path) -> None:
     """The model is changed back before the next batch: what had been to come goes, and what serves stays."""
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
     old = _defined(workspace)[_ALL_MEMBERS]
@@ -208,7 +208,7 @@ def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Pat
     report = _deploy(workspace, folder)
 
     assert set(report.retired) == {new}
-    assert workspace.registry.successions(old.model_id, pending=True) == ()
+    assert workspace.read.successions.find(old.model_id, pending=True) == ()
     run_batch(workspace, "tiny_sales", owner=process_owner())
     assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
 
@@ -216,7 +216,7 @@ def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Pat
 def test_a_changed_dimension_is_looked_at_again(workspace: Workspace, folder: Path) -> None:
     """One that had none may get one; a level that goes takes its aggregate along."""
     _deploy(workspace, folder)
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.dimensionOnly.compression", "1")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.dimensionOnly.compression", "1")
     changed = _deploy(workspace, folder)
     assert _MONTHS in changed.kept
     assert "shop_by_city" in changed.appeared, "it had none, so it was looked at again"
@@ -237,7 +237,7 @@ def test_a_changed_dimension_is_looked_at_again(workspace: Workspace, folder: Pa
 def test_each_kind_has_a_switch(workspace: Workspace, folder: Path, key: str, gone: set[str]) -> None:
     """What is switched off is retired at the next deployment."""
     before = set(_deploy(workspace, folder).appeared)
-    workspace.registry.put_setting(None, f"aggregates.predictionDefined.{key}", "false")
+    workspace.registry.settings.put(None, f"aggregates.predictionDefined.{key}", "false")
 
     assert set(_deploy(workspace, folder).retired) == gone
     assert set(_defined(workspace)) == before - gone
@@ -246,7 +246,7 @@ def test_each_kind_has_a_switch(workspace: Workspace, folder: Path, key: str, go
 def test_the_structures_kind_has_a_switch_and_the_catalog_has_one_for_all(workspace: Workspace, folder: Path) -> None:
     """First the third kind goes, then all."""
     _deploy(workspace, folder)
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
 
@@ -277,7 +277,7 @@ def test_row_security_keeps_predictions_away(workspace: Workspace, folder: Path)
 
     assert report.appeared == ()
     assert "row security" in report.notes[0]
-    workspace.registry.put_setting(None, "aggregates.create.securityDimensions.enabled", "true")
+    workspace.registry.settings.put(None, "aggregates.create.securityDimensions.enabled", "true")
     assert _ALL_MEMBERS in _deploy_any(workspace, folder).appeared
 
 
@@ -291,7 +291,7 @@ def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, f
     one.
     """
     request = RecommendRequest(queries=['SELECT "City", "Amount" FROM tiny_sales'])
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
     run_batch(workspace, "tiny_sales", owner=process_owner())
@@ -316,7 +316,7 @@ def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, f
 
 def test_what_left_the_model_retires_system_defined_aggregates(workspace: Workspace, folder: Path) -> None:
     """By name and with the reason; it comes back when it is asked for again."""
-    workspace.registry.put_setting(None, "aggregates.predictionDefined.structure.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     deploy(workspace, folder, now=utc_now())
     request = RecommendRequest(queries=['SELECT "City", "Quantity" FROM tiny_sales'])
     (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
@@ -325,4 +325,4 @@ def test_what_left_the_model_retires_system_defined_aggregates(workspace: Worksp
     (outcome,) = deploy(workspace, folder, now=utc_now()).models
 
     assert made.definition.name in outcome.left
-    assert workspace.registry.definition(made.definition.id).status_reason == "metric `Quantity` left the model"
+    assert workspace.read.definitions.get(made.definition.id).status_reason == "metric `Quantity` left the model"

@@ -45,7 +45,7 @@ def workspace(warehouse: str, tmp_path: Path) -> Iterator[Workspace]:
 
 def _set(workspace: Workspace, **values: str) -> None:
     for key, value in values.items():
-        workspace.registry.put_setting(None, f"aggregates.{key.replace('_', '.')}", value)
+        workspace.registry.settings.put(None, f"aggregates.{key.replace('_', '.')}", value)
 
 
 def _ask(workspace: Workspace, times: int = 1) -> None:
@@ -71,7 +71,7 @@ def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
     found = [answer(workspace, sql) for sql in _QUERIES]
     assert all(one.plan.uses_aggregates for one in found)
     assert [sorted(map(str, one.rows)) for one in found] == before
-    rows = {one.step.aggregate: one.rows for one in workspace.registry.active_instances(report.model_id)}
+    rows = {one.step.aggregate: one.rows for one in workspace.read.instances.serving(report.model_id)}
     for one in report.recommendations:
         assert one.error is not None
         assert abs(one.rows - rows[one.definition.name]) <= max(1.0, one.error * rows[one.definition.name])
@@ -90,7 +90,7 @@ def test_queries_stand_for_history(workspace: Workspace) -> None:
     assert one.queries == 4
     assert report.cost_before == 4 * _FACT_ROWS
     assert report.cost_after == 4 * one.rows
-    (record,) = workspace.registry.definitions(report.model_id)
+    (record,) = workspace.read.definitions.of_model(report.model_id)
     assert record.definition.origin is DefinitionOrigin.DEMAND_DEFINED
     assert (
         record.reason == f"asked 2 times: Month reads {one.rows} rows instead of {_FACT_ROWS:,}; answers 2 times more"
@@ -105,12 +105,12 @@ def test_blocked_ones_stay_blocked(workspace: Workspace) -> None:
     request = RecommendRequest(queries=[_BY_MONTH])
     (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
     registry = workspace.registry
-    registry.set_definition_status([made.definition.id], "blocked", "wrong", expected="defined", now=utc_now())
+    registry.definitions.set_status([made.definition.id], "blocked", "wrong", expected="defined", now=utc_now())
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
 
     assert report.recommendations == ()
     assert report.unserved[0].reason == "`sales_by_month` would answer, but a person has blocked it"
-    assert registry.definition(made.definition.id).status == "blocked"
+    assert registry.read.definitions.get(made.definition.id).status == "blocked"
 
 
 def test_a_name_that_is_taken_is_made_another(workspace: Workspace, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(works
 def test_old_queries_weigh_less(workspace: Workspace) -> None:
     """By half after each half-life; seen through the weight of the recommendation."""
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    model_id = workspace.registry.model("tiny_sales").id
+    model_id = workspace.read.models.get("tiny_sales").id
     record = QueryRecord(
         model_id=model_id,
         fingerprint="f" * 32,
@@ -154,7 +154,7 @@ def test_old_queries_weigh_less(workspace: Workspace) -> None:
         seconds=1.0,
         weight=8,
     )
-    workspace.registry.record_queries([record])
+    workspace.registry.queries.record([record])
     (one,) = recommend(workspace, "tiny_sales", now=now).recommendations
 
     assert one.queries == pytest.approx(4)
@@ -165,8 +165,8 @@ def test_a_logged_query_that_cannot_be_read_again_counts_by_what_was_noted(works
     """Its attributes and metrics are in the log beside its text."""
     with QueryRouter(workspace) as router:
         router.answer(_BY_CITY)
-    (asked,) = workspace.registry.queries(workspace.registry.model("tiny_sales").id)
-    workspace.registry.record_queries([_unreadable(asked)])
+    (asked,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
+    workspace.registry.queries.record([_unreadable(asked)])
     report = recommend(workspace, "tiny_sales", now=utc_now())
 
     assert report.queries == pytest.approx(4, rel=1e-3)
@@ -191,7 +191,7 @@ def _unreadable(asked: QueryRecord) -> QueryRecord:
 )
 def test_settings_on_joins(workspace: Workspace, key: str, value: str, reason: str) -> None:
     """What is not joined is told by name with the setting."""
-    workspace.registry.put_setting(None, f"aggregates.{key}", value)
+    workspace.registry.settings.put(None, f"aggregates.{key}", value)
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[_BY_MONTH]), now=utc_now())
 
     assert report.recommendations == ()
@@ -201,9 +201,9 @@ def test_settings_on_joins(workspace: Workspace, key: str, value: str, reason: s
 def test_the_compression_threshold(workspace: Workspace) -> None:
     """An aggregate of 20 rows of 3,660 facts compresses 183 times."""
     request = RecommendRequest(queries=['SELECT "Day", "Amount" FROM tiny_sales'])
-    workspace.registry.put_setting(None, "aggregates.create.compression.threshold", "200")
+    workspace.registry.settings.put(None, "aggregates.create.compression.threshold", "200")
     assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
-    workspace.registry.put_setting(None, "aggregates.create.threshold.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.create.threshold.enabled", "false")
     assert len(recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations) == 1
 
 
@@ -212,7 +212,7 @@ def test_widening_and_its_limit(workspace: Workspace) -> None:
     queries = [_BY_MONTH, _BY_MONTH, 'SELECT "Month", "Quantity" FROM tiny_sales']
     request = RecommendRequest(queries=queries, most=1)
     (wide,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
-    workspace.registry.put_setting(None, "aggregates.create.widening.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.create.widening.enabled", "false")
     (narrow,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
 
     assert (wide.definition.metrics, wide.queries) == (("Amount", "Quantity"), 3)
@@ -226,7 +226,7 @@ def test_narrowing(workspace: Workspace) -> None:
     request = RecommendRequest(queries=[_BY_MONTH])
 
     assert _grains(recommend(workspace, "tiny_sales", request=request, now=utc_now())) == [{"Month"}]
-    workspace.registry.put_setting(None, "aggregates.create.narrowing.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.create.narrowing.enabled", "false")
     assert recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations == ()
 
 
@@ -294,7 +294,7 @@ def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_
     assert "does not roll up" in report.unserved[0].reason
 
     key = "aggregates.create.allowExactDistinctCountMeasures.enabled"
-    workspace.registry.put_setting(None, key, "true")
+    workspace.registry.settings.put(None, key, "true")
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
     assert report.unserved == ()
     facts = sorted(answer(workspace, by_month).rows)
@@ -373,7 +373,7 @@ def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace:
     assert answer(workspace, by_day).plan.sources[0].definition_id == old.definition.id
     run_batch(workspace, "tiny_sales", owner=process_owner())
     assert answer(workspace, by_shop).plan.sources[0].definition_id == new.definition.id
-    record = workspace.registry.definition(old.definition.id)
+    record = workspace.read.definitions.get(old.definition.id)
     assert (record.status, record.status_reason.startswith(f"superseded by `{new.definition.name}`")) == (
         "retired",
         True,

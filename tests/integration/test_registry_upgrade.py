@@ -46,13 +46,13 @@ def test_what_it_knew_it_knows_and_it_has_an_id(before):
     upgrade_registry(before)
 
     registry = open_registry(before)
-    (model,) = registry.models()
+    (model,) = registry.read.models.current()
     assert (model.name, model.retired_at) == ("sales", None)
-    identity = registry.identity()
+    identity = registry.read.ownership.registry_id()
     assert len(identity) == 36
     registry.close()
     assert upgrade_registry(before)
-    assert open_registry(before).identity() == identity
+    assert open_registry(before).read.ownership.registry_id() == identity
 
 
 _BEFORE = Path(__file__).parents[1] / "cases" / "registry" / "0008.sql.gz"
@@ -112,8 +112,8 @@ def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
     url = f"sqlite:///{version_before}"
     upgrade_registry(url)
     registry = open_registry(url)
-    (model,) = registry.models()
-    definitions = registry.definitions(model.id)
+    (model,) = registry.read.models.current()
+    definitions = registry.read.definitions.of_model(model.id)
 
     assert read_deployed_model(registry, model).name == "tiny_sales"
     with closing(sqlite3.connect(version_before)) as connection:
@@ -124,15 +124,19 @@ def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
         DefinitionOrigin.USER_DEFINED,
         DefinitionOrigin.DEMAND_DEFINED,
     }
-    active = registry.active_instances(model.id)
+    active = registry.read.instances.serving(model.id)
     assert {instance.step.aggregate for instance in active} == {record.definition.name for record in definitions}
     assert all(instance.table and instance.rows for instance in active)
-    assert any(registry.segments_of(instance.id) for instance in active)
-    waiting = registry.open_batch_of(model.id)
+    assert any(registry.read.instances.segments(instance.id) for instance in active)
+    waiting = registry.read.batches.open_of(model.id)
     assert waiting is not None
     assert waiting.status is BatchStatus.IN_PROGRESS
-    steps = [instance for instance in registry.instances(batch_id=waiting.id) if instance.status is InstanceStatus.NEW]
+    steps = [
+        instance
+        for instance in registry.read.instances.find(batch_id=waiting.id)
+        if instance.status is InstanceStatus.NEW
+    ]
     assert {instance.step.aggregate for instance in steps} == {record.definition.name for record in definitions}
-    assert [record.user for record in registry.queries(model.id)] == ["", "ann"]
-    assert len(registry.evaluations(model.id)) == len(definitions)
+    assert [record.user for record in registry.read.queries.find(model.id)] == ["", "ann"]
+    assert len(registry.read.evaluations.find(model.id)) == len(definitions)
     registry.close()

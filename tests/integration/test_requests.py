@@ -75,12 +75,12 @@ def test_a_clock_that_is_a_little_ahead_loses_nothing(workspace: Workspace) -> N
 def test_a_failed_batch_answers_and_stays_open_for_its_repair(workspace: Workspace) -> None:
     """Otherwise each queued run would close the batch that a person is about to repair."""
     first = _begin(workspace, "a", _at(1), BatchRequest())
-    workspace.registry.fail_batch(first.batch.id, owner="a", now=_at(2))
+    workspace.registry.batches.fail(first.batch.id, owner="a", now=_at(2))
 
     answer = _begin(workspace, "b", _at(3), BatchRequest(requested_at=_at(0)))
 
     assert (answer.is_coalesced, answer.batch.id) == (True, first.batch.id)
-    assert workspace.registry.batch(first.batch.id).status is BatchStatus.FAILED
+    assert workspace.read.batches.get(first.batch.id).status is BatchStatus.FAILED
 
 
 def test_a_narrower_or_shallower_batch_answers_nothing(workspace: Workspace) -> None:
@@ -130,7 +130,7 @@ def test_a_signal_has_one_effect(workspace: Workspace) -> None:
     """Delivered twice, in any company, also when its batch was closed by a newer one; but not when it was cancelled."""
     many = tuple(f"s3://bucket/{'long/' * 50}{number}" for number in range(1200))
     first = _begin(workspace, "a", _at(1), BatchRequest(signals=many))
-    workspace.registry.fail_batch(first.batch.id, owner="a", now=_at(2))
+    workspace.registry.batches.fail(first.batch.id, owner="a", now=_at(2))
     second = _begin(workspace, "b", _at(3), BatchRequest(signals=("other", many[0])))
     assert not second.is_coalesced, "one of them is new"
     _finish(workspace, second, "b", _at(4))
@@ -145,12 +145,12 @@ def test_a_signal_has_one_effect(workspace: Workspace) -> None:
 def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -> None:
     """The others serve on; a name that is not defined is refused with near ones."""
     run_batch(workspace, _MODEL, owner="a")
-    model_id = workspace.registry.model(_MODEL).id
-    before = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    model_id = workspace.read.models.get(_MODEL).id
+    before = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
 
     report = run_batch(workspace, _MODEL, owner="a", request=BatchRequest(aggregates=("by_city",)))
 
-    after = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    after = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
     assert report.batch.aggregates == ("by_city",)
     assert {name for name in before if before[name] != after[name]} == {"by_city"}
     with pytest.raises(UnknownNameError, match="Did you mean `by_city`"):
@@ -160,8 +160,8 @@ def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -
 def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> None:
     """The batch activates without it, its old instance serves on, and the registry says so."""
     run_batch(workspace, _MODEL, owner="a")
-    model_id = workspace.registry.model(_MODEL).id
-    before = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    model_id = workspace.read.models.get(_MODEL).id
+    before = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
     begun = _begin(workspace, "b", _at(9e6), BatchRequest())
     left = next(one for one in begun.instances if one.step.aggregate == "by_city")
     for instance in begun.instances:
@@ -170,11 +170,11 @@ def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> No
 
     report = activate_batch(workspace, begun.batch.id, owner="b", now=_at(9e6), given_up={left.id})
 
-    after = {one.step.aggregate: one.table for one in workspace.registry.active_instances(model_id)}
+    after = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
     assert report.batch.status is BatchStatus.DONE
     assert {name for name in before if before[name] == after[name]} == {"by_city"}
-    assert workspace.registry.instance(left.id).status == "failed"
-    assert str(workspace.registry.instance(left.id).error).startswith("given up by a person")
+    assert workspace.read.instances.get(left.id).status == "failed"
+    assert str(workspace.read.instances.get(left.id).error).startswith("given up by a person")
 
 
 @pytest.mark.postgres
@@ -202,7 +202,7 @@ def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Pat
         switch.join(timeout=30)
 
         assert not switch.is_alive()
-        assert not workspace.registry.batch(begun.batch.id).views_pending
+        assert not workspace.read.batches.get(begun.batch.id).views_pending
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_grace_periods_that_cannot_be_meant_are_refused(
     with pytest.raises(AtScaleAggsError, match=expected):
         _begin(workspace, "a", _at(1), BatchRequest(grace_periods=overrides))
 
-    assert workspace.registry.batches() == ()
+    assert workspace.read.batches.find() == ()
 
 
 def test_a_grace_period_is_noted_with_the_batch(workspace: Workspace) -> None:
@@ -236,9 +236,9 @@ def test_a_grace_period_is_noted_with_the_batch(workspace: Workspace) -> None:
 
 
 def _make_incremental(workspace: Workspace, *, is_on: bool) -> None:
-    model = workspace.registry.model(_MODEL)
+    model = workspace.read.models.get(_MODEL)
     for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):
-        workspace.registry.put_setting(model.id, key, str(is_on))
+        workspace.registry.settings.put(model.id, key, str(is_on))
     with tempfile.TemporaryDirectory() as folder:
         written = tiny_star.write_model(Path(folder))
         file = next(one for one in written.rglob("*.yml") if "unique_name: sales\n" in one.read_text())

@@ -49,7 +49,7 @@ def test_derived_aggregates_equal_those_built_from_the_facts(workspace: Workspac
     """Twenty and more aggregates, at least ten of them derived; every table, group by group."""
     (model,) = deploy(workspace, MODEL_FOLDER, now=utc_now()).models
     derived = run_batch(workspace, model.model, owner=process_owner(), jobs=2).instances
-    workspace.registry.put_setting(model.model_id, "aggregates.batch.buildFromExisting.enabled", "false")
+    workspace.registry.settings.put(model.model_id, "aggregates.batch.buildFromExisting.enabled", "false")
     direct = {one.step.aggregate: one for one in run_batch(workspace, model.model, owner=process_owner()).instances}
 
     assert len(derived) == len(direct) >= 20

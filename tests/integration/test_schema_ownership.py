@@ -73,7 +73,7 @@ def test_a_second_registry_is_told_before_anything_is_changed(first, warehouse_u
         sweep(second, dry_run=False, now=utc_now() + _LATER)
 
     assert _relations(first) == before
-    assert second.registry.batches() == ()
+    assert second.read.batches.find() == ()
     # Who means it may.
     adopt_schema(second, now=utc_now())
     _build(second)
@@ -88,13 +88,13 @@ def test_a_copy_of_a_registry_and_its_original_do_not_both_write(first, warehous
 
     with pytest.raises(SchemaOwnedError, match="a copy of this registry"):
         _build(copy)
-    (active, *_) = copy.registry.active_instances(copy.registry.model("tiny_sales").id)
+    (active, *_) = copy.read.instances.serving(copy.read.models.get("tiny_sales").id)
     deploy(copy, tiny_star.write_model(tmp_path / "less", {}), now=utc_now())
     with pytest.raises(SchemaOwnedError):
         delete_instance(copy, active.id, now=utc_now())
     with pytest.raises(SchemaOwnedError):
         retire(copy, "tiny_sales", dry_run=False, now=utc_now())
-    assert copy.registry.instance(active.id).status == "active"
+    assert copy.read.instances.get(active.id).status == "active"
     # The same is a registry that was put back from a backup, which takes its schema over.
     adopt_schema(copy, now=utc_now())
     with pytest.raises(SchemaOwnedError):
@@ -151,7 +151,7 @@ def test_of_two_that_begin_at_one_moment_one_is_told(first, warehouse_url, tmp_p
 
 
 def _begun_elsewhere(workspace: Workspace) -> str:
-    workspace.registry.put_stamp("0" * 36)
+    workspace.registry.ownership.put_stamp("0" * 36)
     return "0" * 36
 
 
@@ -162,17 +162,17 @@ def _copy(first: Workspace, tmp_path: Path) -> None:
 
 def test_a_retired_model_is_let_go_and_comes_back(first, tmp_path):
     registry = first.registry
-    served = registry.active_instances(registry.model("tiny_sales").id)
+    served = registry.read.instances.serving(registry.read.models.get("tiny_sales").id)
     tiny_star.run_sql(first, f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}")
     was = _total(first)
 
     assert retire(first, "tiny_sales", dry_run=True, now=utc_now()).dry_run
-    assert registry.models() != ()
+    assert registry.read.models.current() != ()
     report = retire(first, "tiny_sales", dry_run=False, now=utc_now())
 
     assert set(report.tables) == {one.table for one in served}
     assert ["report" in note for note in report.notes] == [True]
-    assert registry.models() == ()
+    assert registry.read.models.current() == ()
     with pytest.raises(ModelRetiredError, match="Deploy it again"):
         _build(first)
     swept = sweep(first, dry_run=False, now=utc_now() + _LATER)
@@ -197,9 +197,9 @@ def test_a_model_of_the_same_name_in_another_catalog_stays(first, tmp_path):
 
     retire(first, "tiny.tiny_sales", dry_run=False, now=utc_now())
 
-    assert [one.catalog for one in first.registry.models()] == ["new"]
+    assert [one.catalog for one in first.read.models.current()] == ["new"]
     _build(first)
-    assert first.registry.batches_with_pending_views() == ()
+    assert first.read.batches.with_pending_views() == ()
 
 
 def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, warehouse_url, tmp_path):
@@ -219,7 +219,7 @@ def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, 
 
     strays = find_strays(second)
 
-    known = {one.table for one in first.registry.active_instances(first.registry.models()[0].id)}
+    known = {one.table for one in first.read.instances.serving(first.read.models.current()[0].id)}
     views = {f"agg_tiny_sales_{name}" for name in tiny_star.AGGREGATES if name != "by_month"}
     assert {one.table for one in strays} == known | views
     # The view that is read stays, and its table with it.

@@ -41,12 +41,12 @@ def place(options: list[str], tmp_path: Path) -> Iterator[Workspace]:
 
 
 def _source(place: Workspace, name: str) -> QuerySource:
-    definitions = {it.definition.name: it.definition.id for it in place.registry.definitions(_id(place))}
+    definitions = {it.definition.name: it.definition.id for it in place.read.definitions.of_model(_id(place))}
     return QuerySource(fact="sales", aggregate=name, definition_id=definitions[name])
 
 
 def _id(place: Workspace) -> str:
-    return place.registry.model(_MODEL).id
+    return place.read.models.get(_MODEL).id
 
 
 def _query(place: Workspace) -> Callable[..., QueryRecord]:
@@ -78,7 +78,7 @@ def test_a_slow_run_on_the_facts_changes_neither_figure(
 ) -> None:
     """One use at 1 s, the same query on the facts at 2, 3 and 40 s: 2 s are saved, by the median, and that is measured."""
     query = _query(place)
-    place.registry.record_queries(
+    place.registry.queries.record(
         [
             query(_source(place, "by_city"), seconds=1.0),
             *(query(_FACTS, seconds=seconds) for seconds in (2.0, 3.0, 40.0)),
@@ -99,7 +99,7 @@ def test_uses_times_the_average_is_what_all_uses_saved(
 ) -> None:
     """With estimates, with records that stand for several queries, and with queries of several parts; both are marked."""
     city, month, query = _source(place, "by_city"), _source(place, "by_month"), _query(place)
-    place.registry.record_queries(
+    place.registry.queries.record(
         [
             query(city, fingerprint="both ways", seconds=0.5, weight=6),
             query(_FACTS, fingerprint="both ways", seconds=2.5),
@@ -108,7 +108,7 @@ def test_uses_times_the_average_is_what_all_uses_saved(
             query(city, fingerprint="never on the facts", seconds=0.25),
         ]
     )
-    build = build_seconds(place.registry.instances(model_id=_id(place)))["sales"]
+    build = build_seconds(place.read.instances.find(model_id=_id(place)))["sales"]
     place.close()
 
     documents = _documents(options, capsys)

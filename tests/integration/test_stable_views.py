@@ -192,7 +192,7 @@ def test_all_that_belongs_to_a_view_stays(pg, roles, is_made_anew):
 @pytest.mark.postgres
 def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
     reader = roles("reader")
-    old = next(one for one in pg.workspace.registry.instances() if one.step.aggregate == "by_city")
+    old = next(one for one in pg.workspace.read.instances.find() if one.step.aggregate == "by_city")
     pg.sql(
         f'GRANT USAGE ON SCHEMA aggs TO "{reader}"',
         f'GRANT SELECT ON aggs.{old.table} TO "{reader}"',
@@ -209,7 +209,7 @@ def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
 @pytest.mark.postgres
 def test_a_view_that_asks_for_the_rights_of_its_reader_goes_on_being_read(pg, roles):
     reader = roles("reader")
-    old = next(one for one in pg.workspace.registry.instances() if one.step.aggregate == "by_city")
+    old = next(one for one in pg.workspace.read.instances.find() if one.step.aggregate == "by_city")
     pg.sql(
         f'GRANT USAGE ON SCHEMA aggs TO "{reader}"',
         f'GRANT SELECT ON {CITY}, aggs.{old.table} TO "{reader}"',
@@ -320,7 +320,7 @@ def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(pla
     place.sql("DROP VIEW report")
     assert place.sweep().notes == ()
     assert place.total(CITY) == place.truth()
-    assert not place.workspace.registry.batches_with_pending_views()
+    assert not place.workspace.read.batches.with_pending_views()
 
 
 @pytest.mark.postgres
@@ -475,7 +475,7 @@ def test_a_reader_of_one_view_holds_up_no_other(pg):
 
 
 def test_a_table_that_a_view_reads_is_not_swept(place):
-    (old,) = [one.table for one in place.workspace.registry.instances() if one.step.aggregate == "by_city"]
+    (old,) = [one.table for one in place.workspace.read.instances.find() if one.step.aggregate == "by_city"]
     place.sql(f"CREATE VIEW mine AS SELECT city, sum_amount FROM aggs.{old}")
     was = place.total("mine")
     place.build()

@@ -75,8 +75,8 @@ def _outcomes(report: ImportReport) -> dict[str, str]:
 
 
 def _names(place: Workspace) -> set[str]:
-    model_id = place.registry.model("tiny_sales").id
-    return {one.definition.name for one in place.registry.definitions(model_id)}
+    model_id = place.read.models.get("tiny_sales").id
+    return {one.definition.name for one in place.read.definitions.of_model(model_id)}
 
 
 def _changed(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -101,10 +101,10 @@ def test_definitions_are_exported_to_a_file_and_imported_into_a_separate_system(
         found = answer(far, _QUERY)
         assert found.plan.sources[0].aggregate == "month_city"
         assert found.rows == answer(source, _QUERY, use_aggregates=False).rows
-        before = far.registry.definitions(far.registry.model("tiny_sales").id)
+        before = far.read.definitions.of_model(far.read.models.get("tiny_sales").id)
         again = import_definitions(far, "tiny_sales", exported, now=NOW + timedelta(days=1))
         assert (again.counts, again.to_build) == ({"duplicate": 3}, ())
-        assert far.registry.definitions(far.registry.model("tiny_sales").id) == before
+        assert far.read.definitions.of_model(far.read.models.get("tiny_sales").id) == before
         back = import_definitions(source, "tiny_sales", export_definitions(far, "tiny_sales", now=NOW).data, now=NOW)
         assert back.counts == {"duplicate": 3}
 
@@ -122,7 +122,7 @@ def test_the_model_id_is_globally_unique_and_stored_in_the_file(
     exported: bytes, source: Workspace, target: Workspace
 ) -> None:
     """The same model has the same one wherever it is deployed."""
-    ids = {place.registry.model("tiny_sales").id for place in (source, target)}
+    ids = {place.read.models.get("tiny_sales").id for place in (source, target)}
 
     assert ids == {json.loads(exported)["model_id"]}
 
@@ -223,8 +223,8 @@ def test_each_definition_travels_with_its_statistics_and_the_reason_why_it_exist
     file = json.loads(exported)
     (sent,) = [one for one in file["definitions"] if one["name"] == "month_city"]
     import_definitions(target, "tiny_sales", exported, now=NOW)
-    model_id = target.registry.model("tiny_sales").id
-    (got,) = [one for one in target.registry.definitions(model_id) if one.definition.name == "month_city"]
+    model_id = target.read.models.get("tiny_sales").id
+    (got,) = [one for one in target.read.definitions.of_model(model_id) if one.definition.name == "month_city"]
 
     assert (sent["reason"], sent["evidence"]) == ("asked 12 times a day", {"predicted_rows": 4.0})
     assert sent["statistics"]["uses"] == 1
@@ -234,7 +234,7 @@ def test_each_definition_travels_with_its_statistics_and_the_reason_why_it_exist
     assert got.evidence["source_uses"] == 1.0
     assert got.evidence["predicted_rows"] == 4.0
     assert got.definition.origin is DefinitionOrigin.DEMAND_DEFINED
-    assert target.registry.usages(model_id) == ()
+    assert target.read.queries.usages(model_id) == ()
 
 
 def test_the_file_holds_no_secret_no_path_and_no_query(exported: bytes, tmp_path: Path) -> None:
@@ -317,8 +317,8 @@ def _options(place: Workspace) -> list[str]:
 def test_a_blocked_definition_stays_blocked_and_a_retired_one_comes_back(exported: bytes, target: Workspace) -> None:
     """What a person decided here outweighs what another system has learnt."""
     ids = define(target, {name: _WANTED[name] for name in ("days", "all_members")})
-    target.registry.set_definition_status([ids["days"]], "blocked", "wrong", expected="defined", now=NOW)
-    target.registry.set_definition_status([ids["all_members"]], "retired", "unused", expected="defined", now=NOW)
+    target.registry.definitions.set_status([ids["days"]], "blocked", "wrong", expected="defined", now=NOW)
+    target.registry.definitions.set_status([ids["all_members"]], "retired", "unused", expected="defined", now=NOW)
 
     report = import_definitions(target, "tiny_sales", exported, now=NOW)
 
@@ -465,6 +465,6 @@ def test_the_fingerprint_of_the_file_is_not_believed(exported: bytes, target: Wo
     ids = {one.definition_id for one in report.definitions}
     assert ids == {
         one.definition.id
-        for one in target.registry.definitions(report.model_id)
+        for one in target.read.definitions.of_model(report.model_id)
         if one.definition.origin.is_system_defined
     }

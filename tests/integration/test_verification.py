@@ -106,7 +106,7 @@ def _plant(monkeypatch: pytest.MonkeyPatch, aggregate: str, corruption: str) -> 
 
 
 def _level(workspace: Workspace, level: str) -> None:
-    workspace.registry.put_setting(None, _SETTING, level)
+    workspace.registry.settings.put(None, _SETTING, level)
 
 
 def _views(workspace: Workspace) -> list[list[tuple[object, ...]]]:
@@ -143,7 +143,7 @@ def test_a_corruption_is_caught_and_the_old_one_serves_on(
     monkeypatch.undo()
     (failed,) = [
         one
-        for one in workspace.registry.instances(batch_id=caught.value.batch_id)
+        for one in workspace.read.instances.find(batch_id=caught.value.batch_id)
         if one.status is InstanceStatus.FAILED
     ]
     assert (failed.step.aggregate, failed.attempt) == (aggregate, 1)
@@ -185,7 +185,7 @@ def test_a_stale_source_is_caught(workspace: Workspace) -> None:
     run_batch(workspace, _MODEL, owner="me")
     (old,) = [
         one.table
-        for one in workspace.registry.active_instances(workspace.registry.model(_MODEL).id)
+        for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
         if one.step.aggregate == _ROOT
     ]
     _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
@@ -213,7 +213,7 @@ def test_totals_that_hide_a_corruption_do_not_hide_it_from_groups(
         assert caught.value.failed == (_ROOT,)
         error = next(
             one.error
-            for one in workspace.registry.instances(batch_id=caught.value.batch_id)
+            for one in workspace.read.instances.find(batch_id=caught.value.batch_id)
             if one.step.aggregate == _ROOT
         )
         assert re.search(r"`sum\(sales.amount\)` of group \(day_key = \d+, ", error or ""), error
@@ -228,7 +228,7 @@ def test_off_compares_nothing(duckdb_workspace: Workspace, monkeypatch: pytest.M
     report = run_batch(duckdb_workspace, _MODEL, owner="me", on_event=events.append)
 
     assert "verified" not in {one.kind for one in events}
-    verified = [duckdb_workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
+    verified = [duckdb_workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
     assert {one.level if one else "" for one in verified} == {"off"}
 
 
@@ -314,11 +314,11 @@ def test_the_facts_are_totalled_once_per_batch(workspace: Workspace, monkeypatch
         return original(session, sql)
 
     monkeypatch.setattr(DbApiSession, "fetch_all", fetch_all)
-    workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
     for batch in (1, 2):
         run_batch(workspace, _MODEL, owner="me")
         assert len(asked) == batch
-    workspace.registry.put_setting(None, "aggregates.batch.buildFromExisting.enabled", "true")
+    workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "true")
     run_batch(workspace, _MODEL, owner="me")
     assert len(asked) == 3
 
@@ -358,7 +358,7 @@ def test_without_snapshots_facts_that_stay_are_verified(duckdb_workspace: Worksp
     workspace = _without_snapshots(duckdb_workspace)
 
     report = run_batch(workspace, _MODEL, owner="me")
-    verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
 
     assert [one.totals[_ROWS] if one and one.totals else None for one in verified] == ["60"] * 4
 
@@ -387,7 +387,7 @@ def test_floating_amounts_raise_no_false_alarm(workspace: Workspace, kind: str) 
 
     report = run_batch(workspace, _MODEL, owner="me")
 
-    verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
     assert [one.undecided if one else None for one in verified] == [()] * 4
     found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
     assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
@@ -406,7 +406,7 @@ def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_u
 
         report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
-        verified = [workspace.registry.verification_of(one.id, one.attempt) for one in report.instances]
+        verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
         found = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
     reason = "the comparison failed: value out of range: overflow"
     assert {one.status.value for one in report.instances} == {"active"}

@@ -78,9 +78,9 @@ class World:
         self.stories += 1
         workspace = self.workspace
         tiny_star.run_sql(workspace, "DELETE FROM sales", "ALTER TABLE sales ALTER COLUMN amount TYPE DECIMAL(9,2)")
-        current = workspace.registry.open_batch_of(workspace.registry.model(star.MODEL).id)
+        current = workspace.read.batches.open_of(workspace.read.models.get(star.MODEL).id)
         if current is not None:
-            workspace.registry.cancel_batch(current.id, now=utc_now())
+            workspace.registry.batches.cancel(current.id, now=utc_now())
         return workspace
 
     def close(self) -> None:
@@ -104,10 +104,10 @@ class World:
         if "by_tag" in AGGREGATES[self.indicator]:
             star.add_tags(model)
         deploy(workspace, model, now=utc_now())
-        workspace.registry.put_setting(None, "aggregates.drop.delaySeconds", "0")
-        workspace.registry.put_setting(None, "aggregates.batch.verify", VERIFY[self.indicator])
+        workspace.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
+        workspace.registry.settings.put(None, "aggregates.batch.verify", VERIFY[self.indicator])
         is_derived = str(self.indicator == "instant")
-        workspace.registry.put_setting(None, "aggregate.incrementalUpdate.buildFromExisting.enabled", is_derived)
+        workspace.registry.settings.put(None, "aggregate.incrementalUpdate.buildFromExisting.enabled", is_derived)
 
 
 @dataclass
@@ -206,8 +206,8 @@ class Story:
     def damage(self, number: int) -> None:
         """Somebody changes a settled segment; not while a batch is open that was planned with it."""
         registry = self.workspace.registry
-        active = registry.active_instances(registry.model(star.MODEL).id)
-        settled = [one.table for made in active for one in registry.segments_of(made.id) if one.is_settled]
+        active = registry.read.instances.serving(registry.read.models.get(star.MODEL).id)
+        settled = [one.table for made in active for one in registry.read.instances.segments(made.id) if one.is_settled]
         if settled and not self.is_killed:
             table = f'aggs."{settled[number % len(settled)]}"'
             change = f"DELETE FROM {table}" if number % 2 else f"INSERT INTO {table} SELECT * FROM {table}"
@@ -231,7 +231,7 @@ class Story:
     def build(self, build_type: BuildType, most: int, kill_at: int | None) -> None:
         """Build, perhaps killed at some statement; then old or new serves, and the next build goes on."""
         key = "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions"
-        self.workspace.registry.put_setting(None, key, str(most))
+        self.workspace.registry.settings.put(None, key, str(most))
         before = (
             star.stored(self.workspace, AGGREGATES[self.indicator])
             if kill_at is not None and self._has_views()
@@ -270,7 +270,7 @@ class Story:
         self.changed_since_kill = True
 
     def _has_views(self) -> bool:
-        return bool(self.workspace.registry.active_instances(self.workspace.registry.model(star.MODEL).id))
+        return bool(self.workspace.read.instances.serving(self.workspace.read.models.get(star.MODEL).id))
 
     def _check_old_or_new(self, before: dict[str, Any]) -> None:
         """Law 2: what serves is what served before, or the new, whole."""
@@ -289,9 +289,9 @@ class Story:
     def _check_tables(self) -> None:
         """Law 3: the warehouse holds the views, and what active instances consist of."""
         registry = self.workspace.registry
-        active = registry.active_instances(registry.model(star.MODEL).id)
+        active = registry.read.instances.serving(registry.read.models.get(star.MODEL).id)
         expected = {MARK_TABLE} | {name for one in active for name in (one.table, one.step.view)}
-        expected |= {segment.table for one in active for segment in registry.segments_of(one.id)}
+        expected |= {segment.table for one in active for segment in registry.read.instances.segments(one.id)}
         with self.workspace.warehouse.session() as session:
             assert session.tables("aggs") == expected
 

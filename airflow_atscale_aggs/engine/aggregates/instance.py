@@ -35,6 +35,9 @@ class InstanceStatus(StrEnum):
 BUILT = (InstanceStatus.DONE, InstanceStatus.ACTIVE)
 """The statuses of instances whose tables are complete and not given up."""
 
+UNACTIVATED = (InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED, InstanceStatus.DONE)
+"""The statuses of instances that have not served yet; a batch that is given up cancels them."""
+
 
 class AttemptStatus(StrEnum):
     """How one attempt to build an instance went. INTERRUPTED ones do not count as failed."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from airflow_atscale_aggs.engine.model.resolving import resolve_stored_model
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 
 def read_deployed_model(
-    registry: RegistryReader, record: ModelRecord, *, deployment_id: str | None = None
+    read: RegistryReader, record: ModelRecord, *, deployment_id: str | None = None
 ) -> SemanticModel:
     """The model of a deployment; None: of the one that stands."""
-    return resolve_stored_model(registry.content(deployment_id or record.deployment_id), record.name)
+    return resolve_stored_model(read.models.content(deployment_id or record.deployment_id), record.name)

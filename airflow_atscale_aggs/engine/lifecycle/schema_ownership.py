@@ -102,7 +102,7 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
     """
     workspace.warehouse.require_schema()
     stamp = str(uuid.uuid4())
-    workspace.registry.put_stamp(stamp)
+    workspace.registry.ownership.put_stamp(stamp)
     with workspace.warehouse.session() as session:
         before = _read_mark(session, workspace)
         for _ in range(_TRIES):
@@ -116,7 +116,7 @@ def adopt_schema(workspace: Workspace, *, now: datetime) -> SchemaMark | None:
 def unknown_tables(session: WarehouseSession, workspace: Workspace) -> frozenset[str]:
     """Tables and views of the schema that are named as ours and that this registry never wrote down."""
     existing = {table for table in session.tables(workspace.warehouse.aggregate_schema) if is_instance_table(table)}
-    return frozenset(existing - workspace.registry.known_tables()) if existing else frozenset()
+    return frozenset(existing - workspace.read.tables.names()) if existing else frozenset()
 
 
 def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark: SchemaMark | None) -> None:
@@ -128,9 +128,9 @@ def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark
             raise SchemaOwnedError(
                 schema, f"it holds {len(unknown)} aggregate tables that this registry has not made ({some})"
             )
-    elif mark.registry_id != registry.identity():
+    elif mark.registry_id != registry.read.ownership.registry_id():
         raise SchemaOwnedError(schema, f"the registry at {mark.registry} writes there, at last on {mark.marked_at}")
-    elif not registry.has_written(mark.stamp):
+    elif not registry.read.ownership.has_written(mark.stamp):
         raise SchemaOwnedError(
             schema,
             f"a copy of this registry, at {mark.registry}, has written there on {mark.marked_at}, or this one was "
@@ -168,7 +168,7 @@ def _write_mark(
 
     schema, dialect = workspace.warehouse.aggregate_schema, workspace.warehouse.dialect
     values = {
-        "registry_id": workspace.registry.identity(),
+        "registry_id": workspace.read.ownership.registry_id(),
         "registry": workspace.registry.database.place,
         "stamp": stamp,
         "marked_at": now.isoformat(timespec="seconds"),

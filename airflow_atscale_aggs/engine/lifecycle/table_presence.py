@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
-from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 _MOST_NAMED = 3
@@ -14,7 +14,7 @@ _MOST_NAMED = 3
 
 
 def missing_tables(
-    registry: Registry, session: WarehouseSession, instances: Iterable[InstanceRecord]
+    read: RegistryReader, session: WarehouseSession, instances: Iterable[InstanceRecord]
 ) -> Mapping[str, tuple[str, ...]]:
     """Names of the tables that are not in the warehouse, by id of the instance that needs them; others are absent.
 
@@ -28,11 +28,11 @@ def missing_tables(
     missing: dict[str, tuple[str, ...]] = {}
     for instance in instances:
         if instance.batch_id not in schemas:
-            schemas[instance.batch_id] = registry.batch(instance.batch_id).schema
+            schemas[instance.batch_id] = read.batches.get(instance.batch_id).schema
         schema = schemas[instance.batch_id]
         if schema not in existing:
             existing[schema] = session.tables(schema)
-        absent = tuple(table for table in _tables_of(registry, instance) if table not in existing[schema])
+        absent = tuple(table for table in _tables_of(read, instance) if table not in existing[schema])
         if absent:
             missing[instance.id] = absent
     return missing
@@ -48,7 +48,7 @@ def missing_of_active(workspace: Workspace, instances: Iterable[InstanceRecord])
     if not active:
         return {}
     with workspace.warehouse.session() as session:
-        return missing_tables(workspace.registry, session, active)
+        return missing_tables(workspace.read, session, active)
 
 
 def describe_missing_tables(tables: Sequence[str]) -> str:
@@ -58,7 +58,7 @@ def describe_missing_tables(tables: Sequence[str]) -> str:
     return f"{names}{more} {'is' if len(tables) == 1 else 'are'} not in the warehouse any more; build again"
 
 
-def _tables_of(registry: Registry, instance: InstanceRecord) -> Iterable[str]:
+def _tables_of(read: RegistryReader, instance: InstanceRecord) -> Iterable[str]:
     """The table, or the view over segments and their tables."""
-    segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
+    segments = read.instances.segments(instance.id) if instance.step.increment is not None else ()
     return [str(instance.table), *(segment.table for segment in segments)]

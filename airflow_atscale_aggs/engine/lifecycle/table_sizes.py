@@ -22,17 +22,19 @@ def bytes_of_instances(
     Raises:
         WarehouseError: the warehouse cannot be asked.
     """
-    registry = workspace.registry
+    read = workspace.read
     if session.dialect.table_bytes is None or not instances:
         return {}
     schemas: dict[str, str] = {}
     places: dict[str, list[tuple[str, str]]] = {}
     for instance in instances:
         if instance.batch_id not in schemas:
-            schemas[instance.batch_id] = registry.batch(instance.batch_id).schema
+            schemas[instance.batch_id] = read.batches.get(instance.batch_id).schema
         is_segmented = instance.step.increment is not None
         names = (
-            [segment.table for segment in registry.segments_of(instance.id)] if is_segmented else [instance.table or ""]
+            [segment.table for segment in read.instances.segments(instance.id)]
+            if is_segmented
+            else [instance.table or ""]
         )
         places[instance.id] = [(schemas[instance.batch_id], table) for table in names]
     sizes = _read_sizes(

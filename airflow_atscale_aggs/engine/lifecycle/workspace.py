@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader, open_registry
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 from airflow_atscale_aggs.engine.warehouse.connect import open_warehouse
@@ -22,7 +22,7 @@ class Workspace:
     """Passed to every function of the life cycle; it decides nothing itself.
 
     Attributes:
-        registry: our memory.
+        registry: our memory, for those that write; whoever only reads is handed `read`.
         warehouse: the database with the facts.
         settings: defaults, overridden by the environment; a model's own values come on top (`settings_of`).
     """
@@ -31,6 +31,11 @@ class Workspace:
     warehouse: Warehouse
     settings: Settings
 
+    @property
+    def read(self) -> RegistryReader:
+        """What the registry knows; it cannot be written through this."""
+        return self.registry.read
+
     def settings_of(self, model_id: str) -> Settings:
         """The settings in force for a model.
 
@@ -38,9 +43,9 @@ class Workspace:
         set for this model by hand.
         """
         values = {
-            **self.registry.settings(None),
-            **self.registry.deployed_settings(model_id),
-            **self.registry.settings(model_id),
+            **self.read.settings.values(None),
+            **self.read.settings.deployed(model_id),
+            **self.read.settings.values(model_id),
         }
         return self.settings.with_values(values) if values else self.settings
 

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Update, and_, bindparam, insert, select, upda
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, InstanceStatus, check_transition
-from airflow_atscale_aggs.engine.aggregates.verification import Verified
+from airflow_atscale_aggs.engine.aggregates.verification import Totals, Verified
 from airflow_atscale_aggs.engine.errors import IllegalTransitionError, NotRegisteredError, StaleStatusError
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader, instance_record
-from airflow_atscale_aggs.engine.registry.records import BuiltParts, Claim, InstanceRecord
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.record_rows import attempt_record, instance_record
+from airflow_atscale_aggs.engine.registry.records import AttemptRecord, BuiltParts, Claim, InstanceRecord
 from airflow_atscale_aggs.engine.registry.segment_records import record_parts, record_planned_segments
 from airflow_atscale_aggs.engine.registry.tables import attempts, batches, instances
 
@@ -61,12 +62,51 @@ _VERIFY_ATTEMPT = (
 _INSERT_ATTEMPT = insert(attempts)
 
 
-class AttemptWrites(RegistryReader):
-    """The writes that one build makes."""
+class AttemptReader(RegistryPart):
+    """Reads about attempts."""
 
     __slots__ = ()
 
-    def claim_instance(
+    def find(self, *, instance_id: str | None = None, batch_id: str | None = None) -> tuple[AttemptRecord, ...]:
+        """Attempts, in order, of an instance, of a batch, or all."""
+        query = select(attempts).order_by(attempts.c.instance_id, attempts.c.number)
+        if instance_id is not None:
+            query = query.where(attempts.c.instance_id == instance_id)
+        if batch_id is not None:
+            query = query.join(instances, instances.c.id == attempts.c.instance_id).where(
+                instances.c.batch_id == batch_id
+            )
+        return tuple(map(attempt_record, self._rows(query)))
+
+    def verification(self, instance_id: str, number: int) -> Verified | None:
+        """How an attempt's table was compared with the facts; None when it was not, or never built."""
+        rows = self._rows(
+            select(attempts.c.verified).where(attempts.c.instance_id == instance_id, attempts.c.number == number)
+        )
+        return documents.decode_verification(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def fact_totals(self, batch_id: str, facts_key: str) -> Totals | None:
+        """The totals of a fact that a build of the batch has taken last; None before the first.
+
+        Args:
+            facts_key: as in `Verified`.
+        """
+        query = (
+            select(attempts.c.verified)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .where(instances.c.batch_id == batch_id, attempts.c.facts_key == facts_key)
+            .order_by(attempts.c.finished_at.desc())
+        )
+        rows = self._rows(query.limit(1))
+        return documents.decode_verification(rows[0][0]).totals if rows else None
+
+
+class AttemptWriter(RegistryPart):
+    """The writes that a build makes."""
+
+    __slots__ = ()
+
+    def claim(
         self,
         instance_id: str,
         *,
@@ -123,7 +163,7 @@ class AttemptWrites(RegistryReader):
                 )
         return Claim(instance=replace(instance, step=step), attempt=number, owner=owner)
 
-    def finish_attempt(
+    def finish(
         self,
         claim: Claim,
         built: BuiltParts,
@@ -142,36 +182,9 @@ class AttemptWrites(RegistryReader):
         values = {"new_rows": built.rows, "new_seconds": seconds, "new_source": source}
         return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, (verified, built))
 
-    def fail_attempt(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
+    def fail(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
         return self._finish(claim, AttemptStatus.FAILED, _FAIL, {"new_error": error}, now)
-
-    def keep_done(self, instance_id: str, *, allowance: str) -> None:
-        """Record the allowance under which a DONE instance was found and not built again."""
-        with self.database.writing() as connection:
-            connection.execute(
-                update(instances)
-                .where(instances.c.id == instance_id, instances.c.status == InstanceStatus.DONE)
-                .values(allowance=allowance)
-            )
-
-    def record_drop(self, instance_id: str, number: int, now: datetime) -> None:
-        """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
-        with self.database.writing() as connection:
-            connection.execute(
-                update(attempts)
-                .where(attempts.c.instance_id == instance_id, attempts.c.number == number)
-                .values(dropped_at=now)
-            )
-            connection.execute(
-                update(instances)
-                .where(
-                    instances.c.id == instance_id,
-                    instances.c.attempt == number,
-                    instances.c.status.in_((InstanceStatus.SUPERSEDED, InstanceStatus.CANCELLED)),
-                )
-                .values(status=InstanceStatus.DELETED)
-            )
 
     def _lock(self, connection: Connection, instance_id: str) -> tuple[InstanceRecord, str]:
         """The instance and its batch's status, locked until the end of the transaction."""

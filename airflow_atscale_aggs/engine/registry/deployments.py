@@ -1,10 +1,9 @@
-"""Writes about models: deployments versioned by content, definitions that appear, change, retire and come back."""
+"""A deployment in the registry: versioned by content; definitions appear, change, retire and come back."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,182 +11,164 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader, deployed_scope
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+from airflow_atscale_aggs.engine.registry.setting_records import deployed_scope
 from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models, settings
 
 
-class DeploymentWrites(RegistryReader):
-    """The writes that a deployment makes."""
+def record_deployment(connection: Connection, deployment: Deployment, now: datetime) -> DeploymentOutcome:
+    """Record a model in the transaction that is open; see `ModelWriter.record_deployments`."""
+    recorded = connection.execute(
+        select(models.c.version, deployments.c.content_hash)
+        .join(deployments, deployments.c.id == models.c.deployment_id)
+        .where(models.c.id == deployment.model_id)
+    ).first()
+    is_new_version = recorded is None or recorded.content_hash != deployment.content_hash
+    version = (recorded.version if recorded else 0) + is_new_version
+    _revive_model(connection, deployment)
+    if is_new_version:
+        _record_version(connection, deployment, version, is_first=recorded is None, now=now)
+    shown = json.dumps(deployment.perspectives)
+    connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
+    _record_settings(connection, deployment)
+    appeared, changed, retired, unchanged = _record_definitions(connection, deployment, now)
+    names_left = _record_system_definitions(connection, deployment, now)
+    return DeploymentOutcome(
+        model=deployment.name,
+        model_id=deployment.model_id,
+        version=version,
+        is_new_version=is_new_version,
+        appeared=tuple(appeared),
+        changed=tuple(changed),
+        retired=tuple(retired),
+        unchanged=tuple(unchanged),
+        left=names_left,
+    )
 
-    __slots__ = ()
 
-    def record_deployments(
-        self, models_deployed: Sequence[Deployment], *, now: datetime
-    ) -> tuple[DeploymentOutcome, ...]:
-        """Record the models of one folder in one transaction: all of them, or none.
+def _revive_model(connection: Connection, deployment: Deployment) -> None:
+    """Take the mark of retirement from a model that is deployed again."""
+    is_retired = (models.c.id == deployment.model_id) & models.c.retired_at.is_not(None)
+    counter = models.c.change_counter + 1
+    connection.execute(update(models).where(is_retired).values(retired_at=None, change_counter=counter))
 
-        A model whose content hash is the newest deployment's gets no new version. User-defined definitions that are
-        gone are retired, never deleted; one that comes back is defined again. System-defined ones keep their meaning
-        and get today's joins and columns, or are retired where the model has no such meaning any more; where a user
-        defines the same, it is user-defined from then on.
-        """
-        with self.database.writing() as connection:
-            return tuple(self._record(connection, deployment, now) for deployment in models_deployed)
 
-    def _record(self, connection: Connection, deployment: Deployment, now: datetime) -> DeploymentOutcome:
-        recorded = connection.execute(
-            select(models.c.version, deployments.c.content_hash)
-            .join(deployments, deployments.c.id == models.c.deployment_id)
-            .where(models.c.id == deployment.model_id)
-        ).first()
-        is_new_version = recorded is None or recorded.content_hash != deployment.content_hash
-        version = (recorded.version if recorded else 0) + is_new_version
-        self._revive_model(connection, deployment)
-        if is_new_version:
-            self._record_version(connection, deployment, version, is_first=recorded is None, now=now)
-        shown = json.dumps(deployment.perspectives)
-        connection.execute(update(models).where(models.c.id == deployment.model_id).values(perspectives=shown))
-        self._record_settings(connection, deployment)
-        appeared, changed, retired, unchanged = self._record_definitions(connection, deployment, now)
-        names_left = self._record_system_definitions(connection, deployment, now)
-        return DeploymentOutcome(
-            model=deployment.name,
+def _record_settings(connection: Connection, deployment: Deployment) -> None:
+    scope = deployed_scope(deployment.model_id)
+    connection.execute(delete(settings).where(settings.c.scope == scope))
+    for key, value in deployment.settings.items():
+        connection.execute(insert(settings).values(scope=scope, key=key, value=value))
+
+
+def _record_version(
+    connection: Connection, deployment: Deployment, version: int, *, is_first: bool, now: datetime
+) -> None:
+    deployment_id = str(uuid.uuid4())
+    values: dict[str, Any] = {
+        "catalog": deployment.catalog,
+        "name": deployment.name,
+        "label": deployment.label,
+        "connection": deployment.connection,
+        "deployment_id": deployment_id,
+        "version": version,
+        "deployed_at": now,
+    }
+    if is_first:
+        connection.execute(insert(models).values(id=deployment.model_id, **values))
+    else:
+        counter = models.c.change_counter + 1
+        changed = update(models).where(models.c.id == deployment.model_id)
+        connection.execute(changed.values(**values, change_counter=counter))
+    connection.execute(
+        insert(deployments).values(
+            id=deployment_id,
             model_id=deployment.model_id,
             version=version,
-            is_new_version=is_new_version,
-            appeared=tuple(appeared),
-            changed=tuple(changed),
-            retired=tuple(retired),
-            unchanged=tuple(unchanged),
-            left=names_left,
+            content_hash=deployment.content_hash,
+            content=deployment.content,
+            datasets=documents.encode_datasets(deployment.datasets),
+            deployed_at=now,
         )
+    )
 
-    @staticmethod
-    def _revive_model(connection: Connection, deployment: Deployment) -> None:
-        """Take the mark of retirement from a model that is deployed again."""
-        is_retired = (models.c.id == deployment.model_id) & models.c.retired_at.is_not(None)
-        counter = models.c.change_counter + 1
-        connection.execute(update(models).where(is_retired).values(retired_at=None, change_counter=counter))
 
-    @staticmethod
-    def _record_settings(connection: Connection, deployment: Deployment) -> None:
-        scope = deployed_scope(deployment.model_id)
-        connection.execute(delete(settings).where(settings.c.scope == scope))
-        for key, value in deployment.settings.items():
-            connection.execute(insert(settings).values(scope=scope, key=key, value=value))
-
-    @staticmethod
-    def _record_version(
-        connection: Connection, deployment: Deployment, version: int, *, is_first: bool, now: datetime
-    ) -> None:
-        deployment_id = str(uuid.uuid4())
-        values: dict[str, Any] = {
-            "catalog": deployment.catalog,
-            "name": deployment.name,
-            "label": deployment.label,
-            "connection": deployment.connection,
-            "deployment_id": deployment_id,
-            "version": version,
-            "deployed_at": now,
-        }
-        if is_first:
-            connection.execute(insert(models).values(id=deployment.model_id, **values))
+def _record_definitions(
+    connection: Connection, deployment: Deployment, now: datetime
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    everything = connection.execute(
+        select(
+            definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document, definitions.c.origin
+        ).where(definitions.c.model_id == deployment.model_id)
+    ).all()
+    rows_by_id = {row.id: row for row in everything}
+    rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
+    serving = {row.name for row in rows if row.status == "defined"}
+    wanted = {definition.id: definition for definition in deployment.definitions}
+    appeared: list[str] = []
+    changed: list[str] = []
+    unchanged: list[str] = []
+    for definition in wanted.values():
+        row = rows_by_id.get(definition.id)
+        document = documents.encode_definition(definition)
+        if row is not None and row.status == "blocked":
+            # A person has blocked it, and unblocks it.
+            _update(connection, definition, document, status="blocked")
+            unchanged.append(definition.name)
+        elif row is None:
+            _insert(connection, definition, document, now)
+            (changed if definition.name in serving else appeared).append(definition.name)
+        elif row.status == "defined" and bytes(row.document) == document:
+            unchanged.append(definition.name)
         else:
-            counter = models.c.change_counter + 1
-            changed = update(models).where(models.c.id == deployment.model_id)
-            connection.execute(changed.values(**values, change_counter=counter))
-        connection.execute(
-            insert(deployments).values(
-                id=deployment_id,
-                model_id=deployment.model_id,
-                version=version,
-                content_hash=deployment.content_hash,
-                content=deployment.content,
-                datasets=documents.encode_datasets(deployment.datasets),
-                deployed_at=now,
-            )
-        )
-
-    def _record_definitions(
-        self, connection: Connection, deployment: Deployment, now: datetime
-    ) -> tuple[list[str], list[str], list[str], list[str]]:
-        everything = connection.execute(
-            select(
-                definitions.c.id, definitions.c.name, definitions.c.status, definitions.c.document, definitions.c.origin
-            ).where(definitions.c.model_id == deployment.model_id)
-        ).all()
-        rows_by_id = {row.id: row for row in everything}
-        rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
-        serving = {row.name for row in rows if row.status == "defined"}
-        wanted = {definition.id: definition for definition in deployment.definitions}
-        appeared: list[str] = []
-        changed: list[str] = []
-        unchanged: list[str] = []
-        for definition in wanted.values():
-            row = rows_by_id.get(definition.id)
-            document = documents.encode_definition(definition)
-            if row is not None and row.status == "blocked":
-                # A person has blocked it, and unblocks it.
-                self._update(connection, definition, document, status="blocked")
-                unchanged.append(definition.name)
-            elif row is None:
-                self._insert(connection, definition, document, now)
-                (changed if definition.name in serving else appeared).append(definition.name)
-            elif row.status == "defined" and bytes(row.document) == document:
-                unchanged.append(definition.name)
-            else:
-                # Also takes over what the engine had defined by itself: from now on it is the user's.
-                self._update(connection, definition, document, status="defined", status_reason="", retired_at=None)
-                (changed if row.status == "defined" else appeared).append(definition.name)
-        gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
-        if gone:
-            connection.execute(
-                update(definitions)
-                .where(definitions.c.id.in_([row.id for row in gone]))
-                .values(status="retired", status_reason="it left the model", retired_at=now)
-            )
-        wanted_names = {definition.name for definition in wanted.values()}
-        return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
-
-    @staticmethod
-    def _record_system_definitions(connection: Connection, deployment: Deployment, now: datetime) -> tuple[str, ...]:
-        """Names of the defined ones that left the model."""
-        is_system = definitions.c.origin != DefinitionOrigin.USER_DEFINED
-        for definition in deployment.rebound:
-            connection.execute(
-                update(definitions)
-                .where(definitions.c.id == definition.id, is_system)
-                .values(document=documents.encode_definition(definition))
-            )
-        names: list[str] = []
-        for identity, why in deployment.left.items():
-            is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == "defined")
-            names += connection.scalars(select(definitions.c.name).where(is_it))
-            connection.execute(
-                update(definitions).where(is_it).values(status="retired", status_reason=why, retired_at=now)
-            )
-        return tuple(names)
-
-    @staticmethod
-    def _insert(connection: Connection, definition: AggregateDefinition, document: bytes, now: datetime) -> None:
-        connection.execute(
-            insert(definitions).values(
-                id=definition.id,
-                model_id=definition.model_id,
-                fingerprint=definition.fingerprint,
-                name=definition.name,
-                origin=definition.origin,
-                status="defined",
-                document=document,
-                created_at=now,
-            )
-        )
-
-    @staticmethod
-    def _update(connection: Connection, definition: AggregateDefinition, document: bytes, **status: Any) -> None:
+            # Also takes over what the engine had defined by itself: from now on it is the user's.
+            _update(connection, definition, document, status="defined", status_reason="", retired_at=None)
+            (changed if row.status == "defined" else appeared).append(definition.name)
+    gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
+    if gone:
         connection.execute(
             update(definitions)
-            .where(definitions.c.id == definition.id)
-            .values(name=definition.name, origin=definition.origin, document=document, **status)
+            .where(definitions.c.id.in_([row.id for row in gone]))
+            .values(status="retired", status_reason="it left the model", retired_at=now)
         )
+    wanted_names = {definition.name for definition in wanted.values()}
+    return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
+
+
+def _record_system_definitions(connection: Connection, deployment: Deployment, now: datetime) -> tuple[str, ...]:
+    """Names of the defined ones that left the model."""
+    is_system = definitions.c.origin != DefinitionOrigin.USER_DEFINED
+    for definition in deployment.rebound:
+        connection.execute(
+            update(definitions)
+            .where(definitions.c.id == definition.id, is_system)
+            .values(document=documents.encode_definition(definition))
+        )
+    names: list[str] = []
+    for identity, why in deployment.left.items():
+        is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == "defined")
+        names += connection.scalars(select(definitions.c.name).where(is_it))
+        connection.execute(update(definitions).where(is_it).values(status="retired", status_reason=why, retired_at=now))
+    return tuple(names)
+
+
+def _insert(connection: Connection, definition: AggregateDefinition, document: bytes, now: datetime) -> None:
+    connection.execute(
+        insert(definitions).values(
+            id=definition.id,
+            model_id=definition.model_id,
+            fingerprint=definition.fingerprint,
+            name=definition.name,
+            origin=definition.origin,
+            status="defined",
+            document=document,
+            created_at=now,
+        )
+    )
+
+
+def _update(connection: Connection, definition: AggregateDefinition, document: bytes, **status: Any) -> None:
+    connection.execute(
+        update(definitions)
+        .where(definitions.c.id == definition.id)
+        .values(name=definition.name, origin=definition.origin, document=document, **status)
+    )

@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, update
 
-from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
-from airflow_atscale_aggs.engine.registry.tables import batches, signals
+from airflow_atscale_aggs.engine.registry.tables import signals
 
 _AT_ONCE = 500
 """Values in one IN list; SQLite and PostgreSQL take many more."""
 
 
-class SignalMemory(RegistryReader):
-    """What is known of signals; identities of any length are kept as hashes."""
-
-    __slots__ = ()
-
-    def batches_of_signals(self, model_id: str, identities: Collection[str]) -> Mapping[str, str]:
-        """Identity to the id of the batch that answers it, for those that were answered.
-
-        Cancelled batches answer none.
-        """
-        hashes = {_hash(identity): identity for identity in identities}
-        batch_by_identity: dict[str, str] = {}
-        for chunk in _chunks(sorted(hashes)):
-            query = (
-                select(signals.c.identity, signals.c.batch_id)
-                .join(batches, batches.c.id == signals.c.batch_id)
-                .where(
-                    signals.c.model_id == model_id,
-                    signals.c.identity.in_(chunk),
-                    batches.c.status != BatchStatus.CANCELLED,
-                )
-            )
-            batch_by_identity.update((hashes[row[0]], row[1]) for row in self._rows(query))
-        return batch_by_identity
-
-
 def record_signals(connection: Connection, model_id: str, batch_id: str, identities: Collection[str]) -> None:
     """Note that a batch answers signals, in the transaction that begins it."""
-    for chunk in _chunks(sorted({_hash(identity) for identity in identities})):
+    for chunk in chunk_values(sorted({hash_signal(identity) for identity in identities})):
         connection.execute(delete(signals).where(signals.c.model_id == model_id, signals.c.identity.in_(chunk)))
         rows = [{"model_id": model_id, "identity": hashed, "batch_id": batch_id} for hashed in chunk]
         connection.execute(insert(signals), rows)
@@ -59,9 +31,11 @@ def inherit_signals(connection: Connection, model_id: str, batch_id: str, closed
         )
 
 
-def _hash(identity: str) -> str:
+def hash_signal(identity: str) -> str:
+    """What is kept of a signal: identities may be of any length."""
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
+def chunk_values(values: Sequence[str]) -> list[Sequence[str]]:
+    """Values in pieces that one IN list takes."""
     return [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
 
@@ -31,12 +31,25 @@ _PENDING = (
 )
 
 
-class SuccessionWrites(RegistryReader):
-    """Writes and reads about successions."""
+class SuccessionReader(RegistryPart):
+    """Reads about successions."""
 
     __slots__ = ()
 
-    def propose_successions(self, proposed: Sequence[SuccessionRecord]) -> int:
+    def find(self, model_id: str, *, pending: bool = False) -> tuple[SuccessionRecord, ...]:
+        """All successions of a model, or those that wait for their successor, oldest first."""
+        query = _PENDING.where(successions.c.model_id == model_id)
+        if pending:
+            query = query.where(successions.c.done_at.is_(None), _old.c.status == "defined")
+        return tuple(map(_succession_record, self._rows(query)))
+
+
+class SuccessionWriter(RegistryPart):
+    """Writes about successions."""
+
+    __slots__ = ()
+
+    def propose(self, proposed: Sequence[SuccessionRecord]) -> int:
         """Note who is to take whose place; how many of them are new. Nothing changes for queries.
 
         User-defined definitions have no successor; one that is proposed for them is never done.
@@ -74,7 +87,7 @@ class SuccessionWrites(RegistryReader):
                 connection.execute(insert(successions), rows)
         return len(rows)
 
-    def withdraw_successions(self, old_ids: Collection[str], *, reason: str) -> int:
+    def withdraw(self, old_ids: Collection[str], *, reason: str) -> int:
         """Forget who was to take the places of some definitions, where the reason begins so; how many.
 
         Done ones stay.
@@ -83,7 +96,7 @@ class SuccessionWrites(RegistryReader):
         with self.database.writing() as connection:
             return connection.execute(delete(successions).where(mine, successions.c.done_at.is_(None))).rowcount
 
-    def complete_successions(self, model_id: str, *, now: datetime) -> tuple[SuccessionRecord, ...]:
+    def complete(self, model_id: str, *, now: datetime) -> tuple[SuccessionRecord, ...]:
         """Do the successions whose successor serves already; which were done."""
         with self.database.writing() as connection:
             done = complete_successions(connection, model_id, now)
@@ -92,13 +105,6 @@ class SuccessionWrites(RegistryReader):
                     update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)
                 )
         return done
-
-    def successions(self, model_id: str, *, pending: bool = False) -> tuple[SuccessionRecord, ...]:
-        """All successions of a model, or those that wait for their successor, oldest first."""
-        query = _PENDING.where(successions.c.model_id == model_id)
-        if pending:
-            query = query.where(successions.c.done_at.is_(None), _old.c.status == "defined")
-        return tuple(map(_succession_record, self._rows(query)))
 
 
 def complete_successions(connection: Connection, model_id: str, now: datetime) -> tuple[SuccessionRecord, ...]:

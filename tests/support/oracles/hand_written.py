@@ -91,7 +91,7 @@ class Built:
     @classmethod
     def of(cls, workspace: Workspace, report: BatchReport) -> Built:
         """What a batch has built."""
-        definitions = [record.definition for record in workspace.registry.definitions(report.batch.model_id)]
+        definitions = [record.definition for record in workspace.read.definitions.of_model(report.batch.model_id)]
         names = {definition.id: definition.name for definition in definitions}
         return cls(
             workspace,

@@ -25,7 +25,7 @@ class Deployed:
     @property
     def model(self) -> SemanticModel:
         """As the registry keeps it."""
-        (record,) = self.workspace.registry.models()
+        (record,) = self.workspace.read.models.current()
         return read_deployed_model(self.workspace.registry, record)
 
 

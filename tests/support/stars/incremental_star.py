@@ -256,13 +256,13 @@ def build(
 
 def segments(workspace: Workspace, aggregate: str = "by_city") -> tuple[Segment, ...]:
     """The segments that serve."""
-    active = workspace.registry.active_instances(workspace.registry.model(MODEL).id)
-    return workspace.registry.segments_of(next(one.id for one in active if one.step.aggregate == aggregate))
+    active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
+    return workspace.read.instances.segments(next(one.id for one in active if one.step.aggregate == aggregate))
 
 
 def put_setting(workspace: Workspace, key: str, value: object) -> None:
     """A setting of the model."""
-    workspace.registry.put_setting(workspace.registry.model(MODEL).id, key, str(value))
+    workspace.registry.settings.put(workspace.read.models.get(MODEL).id, key, str(value))
 
 
 def reasons(report: BatchReport) -> dict[str, str]:

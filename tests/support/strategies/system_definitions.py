@@ -27,7 +27,7 @@ def make_definition(
     fact: str = "sales",
 ) -> AggregateDefinition:
     """A definition of the tiny star's model."""
-    record = place.registry.model("tiny_sales")
+    record = place.read.models.get("tiny_sales")
     model = read_deployed_model(place.registry, record)
     definer = SystemDefiner(record.id, model, JoinPaths(model))
     grain = tuple((_DIMENSIONS[one], "{0}", one) for one in attributes)
@@ -51,5 +51,5 @@ def define(
         ProposedDefinition(definition=one, reason=reason, evidence=evidence or {"predicted_rows": 4.0})
         for one in made.values()
     ]
-    assert set(place.registry.add_definitions(proposed, now=now)) <= {"added", "returned"}
+    assert set(place.registry.definitions.add(proposed, now=now)) <= {"added", "returned"}
     return {name: one.id for name, one in made.items()}

@@ -31,19 +31,19 @@ def _write_settings(folder: Path, model: str, lines: str) -> None:
 
 
 def _in_force(workspace: Workspace) -> int:
-    return workspace.settings_of(workspace.registry.model("tiny_sales").id).max_failures
+    return workspace.settings_of(workspace.read.models.get("tiny_sales").id).max_failures
 
 
 def test_the_model_wins_over_all_models_and_the_hand_over_the_model(workspace: Workspace, tmp_path: Path) -> None:
     """Default 0, for all models 1, in the SML 2, by hand for this model 3; gone from the SML at redeploy."""
-    workspace.registry.put_setting(None, _KEY, "1")
+    workspace.registry.settings.put(None, _KEY, "1")
     _write_settings(tmp_path, "tiny_sales", f"{{{_KEY.upper()}: 2}}")
     deploy(workspace, tmp_path / "m", now=_NOW)
     assert _in_force(workspace) == 2
-    model_id = workspace.registry.model("tiny_sales").id
-    workspace.registry.put_setting(model_id, _KEY, "3")
+    model_id = workspace.read.models.get("tiny_sales").id
+    workspace.registry.settings.put(model_id, _KEY, "3")
     assert _in_force(workspace) == 3
-    workspace.registry.delete_setting(model_id, _KEY)
+    workspace.registry.settings.delete(model_id, _KEY)
     (tmp_path / "m" / "settings.yml").unlink()
     deploy(workspace, tmp_path / "m", now=_NOW)
     assert _in_force(workspace) == 1
@@ -69,7 +69,7 @@ def test_wrong_settings_stop_the_deployment(
 
     assert expected in str(caught.value)
     assert "settings.yml:" in str(caught.value)
-    assert workspace.registry.models() == ()
+    assert workspace.read.models.current() == ()
 
 
 def test_keys_of_the_product_that_change_nothing_are_told(workspace: Workspace, tmp_path: Path) -> None:

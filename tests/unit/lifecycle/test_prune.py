@@ -70,14 +70,14 @@ def _workspace(folder: Path, count: int) -> Workspace:
         datasets={},
         definitions=(),
     )
-    made.registry.record_deployments([deployment], now=_NOW)
+    made.registry.models.record_deployments([deployment], now=_NOW)
     definitions = [_definition(number) for number in range(count)]
-    made.registry.add_definitions([ProposedDefinition(definition=one, reason="") for one in definitions], now=_NOW)
+    made.registry.definitions.add([ProposedDefinition(definition=one, reason="") for one in definitions], now=_NOW)
     steps = [_step(one, number) for number, one in enumerate(definitions)]
-    made.registry.open_batch(
+    made.registry.batches.open(
         batch_id="b",
         model_id=_MODEL,
-        deployment_id=made.registry.model(_MODEL).deployment_id,
+        deployment_id=made.read.models.get(_MODEL).deployment_id,
         build_type=BuildType.FULL,
         owner="me",
         lease_until=_NOW,
@@ -85,10 +85,10 @@ def _workspace(folder: Path, count: int) -> Workspace:
         now=_NOW,
     )
     for step in steps:
-        claim = made.registry.claim_instance(step.instance_id, owner="me", now=_NOW)
-        made.registry.finish_attempt(claim, BuiltParts(rows=1), seconds=0.1, source="sales", now=_NOW)
-    made.registry.activate("b", owner="me", now=_NOW, drop_after=_NOW)
-    made.registry.record_queries(
+        claim = made.registry.attempts.claim(step.instance_id, owner="me", now=_NOW)
+        made.registry.attempts.finish(claim, BuiltParts(rows=1), seconds=0.1, source="sales", now=_NOW)
+    made.registry.batches.activate("b", owner="me", now=_NOW, drop_after=_NOW)
+    made.registry.queries.record(
         [
             make_query_record(
                 QuerySource(fact="sales", aggregate="a", definition_id=definition.id),
@@ -109,7 +109,7 @@ def test_at_110_instances_those_ranked_101_through_110_are_deleted(tmp_path: Pat
 
         assert (report.total, report.desired, report.excess) == (110, 100, 10)
         assert [(one.rank, one.aggregate) for one in report.pruned] == [(n, f"a{n - 1:03}") for n in range(101, 111)]
-        assert len(place.registry.active_instances(_MODEL)) == 100
+        assert len(place.read.instances.serving(_MODEL)) == 100
         again = prune(place, "sales", dry_run=False, now=_NOW)
         assert (again.total, again.pruned) == (100, ())
 

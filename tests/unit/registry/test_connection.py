@@ -22,7 +22,7 @@ def test_a_new_registry_is_read_by_its_owner_only(tmp_path: Path, umask: int) ->
     before = os.umask(umask)
     try:
         registry = open_registry(f"sqlite:///{tmp_path / 'registry.sqlite'}")
-        registry.models()
+        registry.read.models.current()
         assert {_mode(path) for path in tmp_path.iterdir()} == {0o600}
         registry.close()
     finally:

@@ -113,17 +113,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def registry(url: str) -> Iterator[Registry]:
     """A registry with one model and two definitions."""
     made = open_registry(url)
-    made.record_deployments([_deployment(_definition("one"), _definition("two", "quantity"))], now=_NOW)
+    made.models.record_deployments([_deployment(_definition("one"), _definition("two", "quantity"))], now=_NOW)
     yield made
     made.close()
 
 
 def _open(registry: Registry, batch: str = "b", owner: str = "me") -> None:
-    definitions = [record.definition for record in registry.definitions(_MODEL)]
-    registry.open_batch(
+    definitions = [record.definition for record in registry.read.definitions.of_model(_MODEL)]
+    registry.batches.open(
         batch_id=batch,
         model_id=_MODEL,
-        deployment_id=registry.model(_MODEL).deployment_id,
+        deployment_id=registry.read.models.get(_MODEL).deployment_id,
         build_type=BuildType.FULL,
         owner=owner,
         lease_until=_NOW + timedelta(minutes=1),
@@ -134,8 +134,8 @@ def _open(registry: Registry, batch: str = "b", owner: str = "me") -> None:
 
 
 def _build(registry: Registry, instance_id: str) -> None:
-    claim = registry.claim_instance(instance_id, owner="me", now=_NOW)
-    registry.finish_attempt(claim, BuiltParts(rows=5), seconds=0.5, source="sales", now=_NOW)
+    claim = registry.attempts.claim(instance_id, owner="me", now=_NOW)
+    registry.attempts.finish(claim, BuiltParts(rows=5), seconds=0.5, source="sales", now=_NOW)
 
 
 def test_migrations_make_the_same_tables_as_the_code(url: str) -> None:
@@ -222,35 +222,37 @@ def test_short_documents_survive_the_round_trip(label: str) -> None:
 def test_deployments_are_versioned_by_content(registry: Registry) -> None:
     """The same content again is no new version; definitions appear, change, retire and come back."""
     one, two, three = _definition("one"), _definition("two", "quantity"), _definition("three", "tax")
-    (same,) = registry.record_deployments([_deployment(one, two)], now=_LATER)
-    (second,) = registry.record_deployments([_deployment(replace(one, label="New"), three, content="2")], now=_LATER)
-    retired = {r.definition.name: r.status for r in registry.definitions(_MODEL, include_retired=True)}
-    (third,) = registry.record_deployments([_deployment(one, two, three, content="3")], now=_LATER)
+    (same,) = registry.models.record_deployments([_deployment(one, two)], now=_LATER)
+    (second,) = registry.models.record_deployments(
+        [_deployment(replace(one, label="New"), three, content="2")], now=_LATER
+    )
+    retired = {r.definition.name: r.status for r in registry.read.definitions.of_model(_MODEL, include_retired=True)}
+    (third,) = registry.models.record_deployments([_deployment(one, two, three, content="3")], now=_LATER)
 
     assert (same.version, same.is_new_version, same.unchanged) == (1, False, ("one", "two"))
     assert (second.version, second.appeared, second.changed, second.retired) == (2, ("three",), ("one",), ("two",))
     assert retired == {"one": "defined", "two": "retired", "three": "defined"}
     assert (third.version, third.appeared, third.unchanged) == (3, ("two",), ("three",))
-    assert registry.version(_MODEL) == 2
+    assert registry.read.models.version(_MODEL) == 2
 
 
 def test_a_renamed_aggregate_is_the_same_definition(registry: Registry) -> None:
     """Identity is the meaning: its instances and statistics stay."""
-    before = {record.definition.id for record in registry.definitions(_MODEL)}
+    before = {record.definition.id for record in registry.read.definitions.of_model(_MODEL)}
 
-    registry.record_deployments(
+    registry.models.record_deployments(
         [_deployment(_definition("uno"), _definition("two", "quantity"), content="2")], now=_LATER
     )
 
-    assert {record.definition.id for record in registry.definitions(_MODEL)} == before
-    assert {record.definition.name for record in registry.definitions(_MODEL)} == {"uno", "two"}
+    assert {record.definition.id for record in registry.read.definitions.of_model(_MODEL)} == before
+    assert {record.definition.name for record in registry.read.definitions.of_model(_MODEL)} == {"uno", "two"}
 
 
 def test_unknown_names_have_near_ones(registry: Registry) -> None:
     """A model that is not there, by a name that nearly is."""
     with pytest.raises(NotRegisteredError, match="Did you mean `shop_sales`"):
-        registry.model("shop_sale")
-    assert registry.model("cat.shop_sales").id == _MODEL
+        registry.read.models.get("shop_sale")
+    assert registry.read.models.get("cat.shop_sales").id == _MODEL
 
 
 def test_one_batch_of_a_model_at_a_time(registry: Registry) -> None:
@@ -259,76 +261,78 @@ def test_one_batch_of_a_model_at_a_time(registry: Registry) -> None:
 
     with pytest.raises(BatchHeldError, match="me holds the lease until 2026-01-01T12:01:00"):
         _open(registry, "c", "you")
-    assert [batch.id for batch in registry.batches()] == ["b"]
-    assert registry.instances(batch_id="c") == ()
+    assert [batch.id for batch in registry.read.batches.find()] == ["b"]
+    assert registry.read.instances.find(batch_id="c") == ()
 
 
 def test_a_batch_from_beginning_to_end(registry: Registry) -> None:
     """NEW, IN_PROGRESS, DONE, ACTIVE; the next batch supersedes; swept tables are DELETED."""
     _open(registry)
-    assert {one.status for one in registry.instances(batch_id="b")} == {InstanceStatus.NEW}
+    assert {one.status for one in registry.read.instances.find(batch_id="b")} == {InstanceStatus.NEW}
     for number in range(2):
         _build(registry, f"b-{number}")
-    first = registry.activate("b", owner="me", now=_NOW, drop_after=_LATER)
+    first = registry.batches.activate("b", owner="me", now=_NOW, drop_after=_LATER)
     assert (first.status, first.views_pending, first.notes) == (BatchStatus.DONE, True, ("a note",))
-    registry.record_view_switch("b")
+    registry.batches.record_view_switch("b")
 
     _open(registry, "c")
     for number in range(2):
         _build(registry, f"c-{number}")
-    registry.activate("c", owner="me", now=_LATER, drop_after=_LATER + timedelta(hours=1))
+    registry.batches.activate("c", owner="me", now=_LATER, drop_after=_LATER + timedelta(hours=1))
 
-    assert {one.id: one.status for one in registry.instances()} == {
+    assert {one.id: one.status for one in registry.read.instances.find()} == {
         "c-0": "active",
         "c-1": "active",
         "b-0": "superseded",
         "b-1": "superseded",
     }
-    assert registry.tables_to_drop(_LATER) == ()
-    unneeded = registry.tables_to_drop(_LATER + timedelta(hours=2))
+    assert registry.read.tables.to_drop(_LATER) == ()
+    unneeded = registry.read.tables.to_drop(_LATER + timedelta(hours=2))
     assert [one.attempt.table for one in unneeded] == ["as_agg_b0_a1", "as_agg_b1_a1"]
     for one in unneeded:
-        registry.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
-    assert registry.instance("b-0").status is InstanceStatus.DELETED
-    assert registry.tables_to_drop(_LATER + timedelta(hours=2)) == ()
-    assert registry.last_rows(_MODEL) == {(record.definition.id, "sales"): 5 for record in registry.definitions(_MODEL)}
+        registry.tables.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
+    assert registry.read.instances.get("b-0").status is InstanceStatus.DELETED
+    assert registry.read.tables.to_drop(_LATER + timedelta(hours=2)) == ()
+    assert registry.read.instances.last_rows(_MODEL) == {
+        (record.definition.id, "sales"): 5 for record in registry.read.definitions.of_model(_MODEL)
+    }
 
 
 def test_a_zombie_cannot_finish(registry: Registry) -> None:
     """A newer attempt fences the older one off, whatever it does; its table may be dropped."""
     _open(registry)
-    old = registry.claim_instance("b-0", owner="me", now=_NOW)
-    new = registry.claim_instance("b-0", owner="me", now=_NOW)
+    old = registry.attempts.claim("b-0", owner="me", now=_NOW)
+    new = registry.attempts.claim("b-0", owner="me", now=_NOW)
 
     with pytest.raises(StaleStatusError):
-        registry.finish_attempt(old, BuiltParts(rows=1), seconds=1, source="sales", now=_NOW)
+        registry.attempts.finish(old, BuiltParts(rows=1), seconds=1, source="sales", now=_NOW)
     with pytest.raises(StaleStatusError):
-        registry.fail_attempt(old, error="late", now=_NOW)
-    done = registry.finish_attempt(new, BuiltParts(rows=2), seconds=1, source="sales", now=_NOW)
+        registry.attempts.fail(old, error="late", now=_NOW)
+    done = registry.attempts.finish(new, BuiltParts(rows=2), seconds=1, source="sales", now=_NOW)
 
     assert (done.status, done.rows, done.attempt, done.failures) == (InstanceStatus.DONE, 2, 2, 0)
-    assert [(one.number, one.status) for one in registry.attempts(instance_id="b-0")] == [
+    assert [(one.number, one.status) for one in registry.read.attempts.find(instance_id="b-0")] == [
         (1, "interrupted"),
         (2, "done"),
     ]
-    assert [one.attempt.number for one in registry.tables_to_drop(_NOW)] == [1]
+    assert [one.attempt.number for one in registry.read.tables.to_drop(_NOW)] == [1]
 
 
 def test_failures_are_counted_and_a_fresh_allowance_forgets_them(registry: Registry) -> None:
     """On the instance and on the batch; another allowance name, or a resume, begins at zero."""
     _open(registry)
     for _ in range(2):
-        claim = registry.claim_instance("b-0", owner="me", now=_NOW, allowance="first")
-        registry.fail_attempt(claim, error="broken", now=_NOW)
-    assert (registry.instance("b-0").failures, registry.batch("b").failures) == (2, 2)
+        claim = registry.attempts.claim("b-0", owner="me", now=_NOW, allowance="first")
+        registry.attempts.fail(claim, error="broken", now=_NOW)
+    assert (registry.read.instances.get("b-0").failures, registry.read.batches.get("b").failures) == (2, 2)
 
-    claim = registry.claim_instance("b-0", owner="me", now=_NOW, allowance="second")
-    registry.fail_attempt(claim, error="broken", now=_NOW)
-    assert (registry.instance("b-0").failures, registry.batch("b").failures) == (1, 1)
+    claim = registry.attempts.claim("b-0", owner="me", now=_NOW, allowance="second")
+    registry.attempts.fail(claim, error="broken", now=_NOW)
+    assert (registry.read.instances.get("b-0").failures, registry.read.batches.get("b").failures) == (1, 1)
 
-    registry.fail_batch("b", owner="me", now=_NOW)
-    taken = registry.take_over_batch("b", owner="you", previous_owner="me", lease_until=_LATER, fresh_allowance=True)
-    assert (taken.status, taken.owner, taken.failures, registry.instance("b-0").failures) == (
+    registry.batches.fail("b", owner="me", now=_NOW)
+    taken = registry.batches.take_over("b", owner="you", previous_owner="me", lease_until=_LATER, fresh_allowance=True)
+    assert (taken.status, taken.owner, taken.failures, registry.read.instances.get("b-0").failures) == (
         "in_progress",
         "you",
         0,
@@ -340,45 +344,45 @@ def test_a_failed_batch_is_closed_by_the_next(registry: Registry) -> None:
     """What it had staged is cancelled, and cannot be opened again."""
     _open(registry)
     _build(registry, "b-0")
-    registry.fail_batch("b", owner="me", now=_NOW)
+    registry.batches.fail("b", owner="me", now=_NOW)
     _open(registry, "c")
 
-    assert registry.batch("b").status is BatchStatus.CANCELLED
-    assert {one.status for one in registry.instances(batch_id="b")} == {InstanceStatus.CANCELLED}
+    assert registry.read.batches.get("b").status is BatchStatus.CANCELLED
+    assert {one.status for one in registry.read.instances.find(batch_id="b")} == {InstanceStatus.CANCELLED}
     with pytest.raises(StaleStatusError):
-        registry.take_over_batch("b", owner="me", previous_owner="me", lease_until=_LATER)
+        registry.batches.take_over("b", owner="me", previous_owner="me", lease_until=_LATER)
 
 
 def test_a_batch_that_was_taken_over_is_lost_to_its_owner(registry: Registry) -> None:
     """Renewal, activation and failure compare the owner."""
     _open(registry)
-    registry.take_over_batch("b", owner="you", previous_owner="me", lease_until=_LATER)
+    registry.batches.take_over("b", owner="you", previous_owner="me", lease_until=_LATER)
 
     for lost in (
-        lambda: registry.renew_lease("b", owner="me", until=_LATER),
-        lambda: registry.activate("b", owner="me", now=_NOW, drop_after=_LATER),
-        lambda: registry.fail_batch("b", owner="me", now=_NOW),
-        lambda: registry.take_over_batch("b", owner="them", previous_owner="me", lease_until=_LATER),
+        lambda: registry.batches.renew_lease("b", owner="me", until=_LATER),
+        lambda: registry.batches.activate("b", owner="me", now=_NOW, drop_after=_LATER),
+        lambda: registry.batches.fail("b", owner="me", now=_NOW),
+        lambda: registry.batches.take_over("b", owner="them", previous_owner="me", lease_until=_LATER),
     ):
         with pytest.raises(StaleStatusError):
             lost()
-    assert registry.batch("b").owner == "you"
+    assert registry.read.batches.get("b").owner == "you"
 
 
 def test_a_cancelled_batch_builds_nothing_more(registry: Registry) -> None:
     """Its running attempt cannot finish; a batch that is done cannot be cancelled."""
     _open(registry)
-    claim = registry.claim_instance("b-0", owner="me", now=_NOW)
-    registry.cancel_batch("b", now=_NOW)
+    claim = registry.attempts.claim("b-0", owner="me", now=_NOW)
+    registry.batches.cancel("b", now=_NOW)
 
     with pytest.raises(StaleStatusError):
-        registry.finish_attempt(claim, BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
+        registry.attempts.finish(claim, BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
     with pytest.raises(IllegalTransitionError):
-        registry.claim_instance("b-1", owner="me", now=_NOW)
+        registry.attempts.claim("b-1", owner="me", now=_NOW)
     _open(registry, "c")
-    registry.activate("c", owner="me", now=_NOW, drop_after=_LATER)
+    registry.batches.activate("c", owner="me", now=_NOW, drop_after=_LATER)
     with pytest.raises(IllegalTransitionError):
-        registry.cancel_batch("c", now=_NOW)
+        registry.batches.cancel("c", now=_NOW)
 
 
 def test_each_attempt_is_won_once(registry: Registry) -> None:
@@ -388,11 +392,11 @@ def test_each_attempt_is_won_once(registry: Registry) -> None:
     finished: list[int] = []
 
     def work() -> None:
-        claim = registry.claim_instance("b-0", owner="me", now=_NOW)
+        claim = registry.attempts.claim("b-0", owner="me", now=_NOW)
         numbers.append(claim.attempt)
         barrier.wait()
         try:
-            registry.finish_attempt(claim, BuiltParts(rows=claim.attempt), seconds=1, source="s", now=_NOW)
+            registry.attempts.finish(claim, BuiltParts(rows=claim.attempt), seconds=1, source="s", now=_NOW)
             finished.append(claim.attempt)
         except StaleStatusError:
             pass
@@ -406,18 +410,18 @@ def test_each_attempt_is_won_once(registry: Registry) -> None:
 
     assert sorted(numbers) == list(range(1, 9))
     assert finished == [8]
-    assert registry.instance("b-0").rows == 8
+    assert registry.read.instances.get("b-0").rows == 8
 
 
 def test_settings_by_model_and_for_all(registry: Registry) -> None:
     """Put, overwrite, forget."""
-    registry.put_setting(None, "a.b", "1")
-    registry.put_setting(_MODEL, "a.b", "2")
-    registry.put_setting(_MODEL, "a.b", "3")
+    registry.settings.put(None, "a.b", "1")
+    registry.settings.put(_MODEL, "a.b", "2")
+    registry.settings.put(_MODEL, "a.b", "3")
 
-    assert (registry.settings(None), registry.settings(_MODEL)) == ({"a.b": "1"}, {"a.b": "3"})
-    assert registry.delete_setting(_MODEL, "a.b")
-    assert not registry.delete_setting(_MODEL, "a.b")
+    assert (registry.read.settings.values(None), registry.read.settings.values(_MODEL)) == ({"a.b": "1"}, {"a.b": "3"})
+    assert registry.settings.delete(_MODEL, "a.b")
+    assert not registry.settings.delete(_MODEL, "a.b")
 
 
 _CALLS = st.lists(
@@ -437,7 +441,7 @@ def test_no_order_of_calls_breaks_the_rules(tmp_path: Path, calls: list[tuple[st
     """Never two ACTIVE instances of one definition and fact, never a table to drop that serves or is staged."""
     file = tmp_path / f"{abs(hash(tuple(calls)))}.sqlite"
     registry = open_registry(f"sqlite:///{file}")
-    registry.record_deployments([_deployment(_definition("one"), _definition("two", "quantity"))], now=_NOW)
+    registry.models.record_deployments([_deployment(_definition("one"), _definition("two", "quantity"))], now=_NOW)
     claims = {}
     batch = 0
     for verb, number in calls:
@@ -448,28 +452,28 @@ def test_no_order_of_calls_breaks_the_rules(tmp_path: Path, calls: list[tuple[st
                     _open(registry, f"x{batch + 1}")
                     batch += 1
                 case "claim":
-                    claims[number] = registry.claim_instance(instance, owner="me", now=_NOW, rebuild=True)
+                    claims[number] = registry.attempts.claim(instance, owner="me", now=_NOW, rebuild=True)
                 case "finish" if number in claims:
-                    registry.finish_attempt(claims[number], BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
+                    registry.attempts.finish(claims[number], BuiltParts(rows=1), seconds=1, source="s", now=_NOW)
                 case "fail" if number in claims:
-                    registry.fail_attempt(claims[number], error="e", now=_NOW)
+                    registry.attempts.fail(claims[number], error="e", now=_NOW)
                 case "activate":
-                    registry.activate(f"x{batch}", owner="me", now=_NOW, drop_after=_NOW)
+                    registry.batches.activate(f"x{batch}", owner="me", now=_NOW, drop_after=_NOW)
                 case "fail_batch":
-                    registry.fail_batch(f"x{batch}", owner="me", now=_NOW)
+                    registry.batches.fail(f"x{batch}", owner="me", now=_NOW)
                 case "cancel":
-                    registry.cancel_batch(f"x{batch}", now=_NOW)
+                    registry.batches.cancel(f"x{batch}", now=_NOW)
                 case "resume":
-                    registry.take_over_batch(f"x{batch}", owner="me", previous_owner="me", lease_until=_LATER)
+                    registry.batches.take_over(f"x{batch}", owner="me", previous_owner="me", lease_until=_LATER)
                 case "sweep":
-                    for one in registry.tables_to_drop(_LATER):
-                        registry.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
+                    for one in registry.read.tables.to_drop(_LATER):
+                        registry.tables.record_drop(one.attempt.instance_id, one.attempt.number, _LATER)
         except AtScaleAggsError:
             pass
-        instances = registry.instances()
+        instances = registry.read.instances.find()
         active = [one.step.definition_id for one in instances if one.status == "active"]
         assert len(active) == len(set(active))
         needed = {one.table for one in instances if one.status in {"active", "done"}}
-        assert not needed & {one.attempt.table for one in registry.tables_to_drop(_LATER)}
-        assert sum(one.status == "in_progress" for one in registry.batches()) <= 1
+        assert not needed & {one.attempt.table for one in registry.read.tables.to_drop(_LATER)}
+        assert sum(one.status == "in_progress" for one in registry.read.batches.find()) <= 1
     registry.close()

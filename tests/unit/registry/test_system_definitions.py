@@ -12,9 +12,9 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
+from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import Deployment, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
-from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _MODEL = model_id("shop", "sales")
@@ -47,7 +47,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registr
     is_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'registry.sqlite'}" if is_sqlite else request.getfixturevalue("postgres_url")
     made = open_registry(url)
-    made.record_deployments([_deployment()], now=_NOW)
+    made.models.record_deployments([_deployment()], now=_NOW)
     yield made
     made.close()
 
@@ -60,9 +60,9 @@ def test_a_meaning_is_recorded_once(registry: Registry) -> None:
         ProposedDefinition(definition=d, reason="asked", evidence={"rows": 5.0}) for d in (first, again, namesake)
     ]
 
-    assert registry.add_definitions(proposed, now=_NOW) == ("added", "duplicate", "added")
-    assert registry.add_definitions(proposed, now=_NOW) == ("duplicate", "duplicate", "duplicate")
-    one, other = registry.definitions(_MODEL)
+    assert registry.definitions.add(proposed, now=_NOW) == ("added", "duplicate", "added")
+    assert registry.definitions.add(proposed, now=_NOW) == ("duplicate", "duplicate", "duplicate")
+    one, other = registry.read.definitions.of_model(_MODEL)
     assert (one.definition, one.reason, one.evidence) == (first, "asked", {"rows": 5.0})
     assert other.definition.name == f"a!_{namesake.fingerprint[:6]}"
 
@@ -71,28 +71,28 @@ def test_blocked_stays_blocked_and_retired_comes_back(registry: Registry) -> Non
     """Statuses move by compare-and-set."""
     definition = _definition("a", "amount")
     proposal = [ProposedDefinition(definition=definition, reason="asked")]
-    registry.add_definitions(proposal, now=_NOW)
+    registry.definitions.add(proposal, now=_NOW)
 
-    assert registry.set_definition_status([definition.id], "retired", "unused", expected="blocked", now=_NOW) == 0
-    assert registry.set_definition_status([definition.id], "retired", "unused", expected="defined", now=_NOW) == 1
-    assert registry.definitions(_MODEL) == ()
-    [retired] = registry.definitions(_MODEL, include_retired=True)
+    assert registry.definitions.set_status([definition.id], "retired", "unused", expected="blocked", now=_NOW) == 0
+    assert registry.definitions.set_status([definition.id], "retired", "unused", expected="defined", now=_NOW) == 1
+    assert registry.read.definitions.of_model(_MODEL) == ()
+    [retired] = registry.read.definitions.of_model(_MODEL, include_retired=True)
     assert (retired.status, retired.status_reason, retired.retired_at) == ("retired", "unused", _NOW)
-    assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.RETURNED,)
-    assert registry.definition(definition.id).status_reason == ""
-    registry.set_definition_status([definition.id], "blocked", "wrong", expected="defined", now=_NOW)
-    assert registry.add_definitions(proposal, now=_NOW) == (DefinitionOutcome.BLOCKED,)
-    assert registry.definitions(_MODEL) == ()
+    assert registry.definitions.add(proposal, now=_NOW) == (DefinitionOutcome.RETURNED,)
+    assert registry.read.definitions.get(definition.id).status_reason == ""
+    registry.definitions.set_status([definition.id], "blocked", "wrong", expected="defined", now=_NOW)
+    assert registry.definitions.add(proposal, now=_NOW) == (DefinitionOutcome.BLOCKED,)
+    assert registry.read.definitions.of_model(_MODEL) == ()
 
 
 def test_what_a_user_defines_too_is_the_users(registry: Registry) -> None:
     """And deployments leave all others alone."""
     mine, other = _definition("a", "amount"), _definition("b", "quantity")
-    registry.add_definitions([ProposedDefinition(definition=d, reason="asked") for d in (mine, other)], now=_NOW)
+    registry.definitions.add([ProposedDefinition(definition=d, reason="asked") for d in (mine, other)], now=_NOW)
     users = replace(mine, name="revenue", origin=DefinitionOrigin.USER_DEFINED)
-    registry.record_deployments([_deployment(users, content="2")], now=_NOW)
+    registry.models.record_deployments([_deployment(users, content="2")], now=_NOW)
 
-    found = {one.definition.name: one.definition.origin for one in registry.definitions(_MODEL)}
+    found = {one.definition.name: one.definition.origin for one in registry.read.definitions.of_model(_MODEL)}
     assert found == {"revenue": DefinitionOrigin.USER_DEFINED, "b": DefinitionOrigin.DEMAND_DEFINED}
 
 
@@ -101,7 +101,7 @@ def test_two_may_define_the_same_at_once(registry: Registry) -> None:
     proposals = [ProposedDefinition(definition=_definition(f"a{n}", f"c{n}"), reason="") for n in range(300)]
     outcomes: list[tuple[DefinitionOutcome, ...]] = []
     threads = [
-        threading.Thread(target=lambda: outcomes.append(registry.add_definitions(proposals, now=_NOW)))
+        threading.Thread(target=lambda: outcomes.append(registry.definitions.add(proposals, now=_NOW)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -110,4 +110,4 @@ def test_two_may_define_the_same_at_once(registry: Registry) -> None:
         thread.join()
 
     assert sorted(set(found).pop() for found in outcomes) == ["added", "duplicate", "duplicate", "duplicate"]
-    assert len(registry.definitions(_MODEL)) == 300
+    assert len(registry.read.definitions.of_model(_MODEL)) == 300

@@ -34,8 +34,8 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
+from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition, SuccessionRecord
-from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 
 _OFF = "`build_speculative_aggs` is off"
@@ -82,13 +82,13 @@ class _Prediction:
         self, workspace: Workspace, model: SemanticModel, model_id: str, previous: SemanticModel | None, now: datetime
     ) -> None:
         self._workspace, self._model, self._previous, self._now = workspace, model, previous, now
-        self._record: ModelRecord = workspace.registry.model(model_id)
+        self._record: ModelRecord = workspace.read.models.get(model_id)
         self._settings: Settings = workspace.settings_of(model_id)
         self._paths = JoinPaths(model)
         self._metrics = storable_metrics(model, self._settings)
         self._existing = {
             record.definition.id: record.definition
-            for record in workspace.registry.definitions(model_id)
+            for record in workspace.read.definitions.of_model(model_id)
             if record.definition.origin is DefinitionOrigin.PREDICTION_DEFINED
         }
         self._proposed: list[ProposedDefinition] = []
@@ -252,15 +252,15 @@ class _Prediction:
 
     def _write_result(self) -> PredictReport:
         registry = self._workspace.registry
-        outcomes = registry.add_definitions(self._proposed, now=self._now)
-        registry.withdraw_successions(self._kept, reason=_REDEPLOYED)
+        outcomes = registry.definitions.add(self._proposed, now=self._now)
+        registry.successions.withdraw(self._kept, reason=_REDEPLOYED)
         giving_way = self._giving_way()
         retired = {}
         for why in sorted(set(self._retired.values())):
             ids = [
                 identity for identity, reason in self._retired.items() if reason == why and identity not in giving_way
             ]
-            registry.set_definition_status(ids, "retired", why, expected="defined", now=self._now)
+            registry.definitions.set_status(ids, "retired", why, expected="defined", now=self._now)
             retired.update({self._existing[identity].name: why for identity in ids})
         new = {DefinitionOutcome.ADDED, DefinitionOutcome.RETURNED}
         appeared = [
@@ -268,7 +268,7 @@ class _Prediction:
         ]
         return PredictReport(
             model=self._record.name,
-            appeared=tuple(registry.definition(identity).definition.name for identity in appeared),
+            appeared=tuple(registry.read.definitions.get(identity).definition.name for identity in appeared),
             retired=retired,
             giving_way={self._existing[old].name: new for old, new in giving_way.items()},
             kept=tuple(sorted(self._existing[identity].name for identity in self._kept)),
@@ -278,15 +278,18 @@ class _Prediction:
     def _giving_way(self) -> dict[str, str]:
         """Propose that definitions which serve give way to their heirs: name of the heir by id of the old one."""
         registry = self._workspace.registry
-        serving = {instance.step.definition_id for instance in registry.active_instances(self._record.id)}
-        defined = {record.definition.id: record.definition.name for record in registry.definitions(self._record.id)}
+        serving = {instance.step.definition_id for instance in registry.read.instances.serving(self._record.id)}
+        defined = {
+            record.definition.id: record.definition.name
+            for record in registry.read.definitions.of_model(self._record.id)
+        }
         heir_by_old: dict[str, AggregateDefinition] = {}
         for old in sorted(serving & self._heirs.keys() & defined.keys()):
             grain = self._existing[old].grain
             able = [heir for heir in self._heirs[old] if heir.id in defined]
             if able:
                 heir_by_old[old] = _most_alike(able, grain)
-        registry.propose_successions(
+        registry.successions.propose(
             [
                 SuccessionRecord(
                     old_id=old,
@@ -300,7 +303,7 @@ class _Prediction:
             ]
         )
         # An heir may serve already, as one that a person has defined.
-        done = {succession.old_id for succession in registry.complete_successions(self._record.id, now=self._now)}
+        done = {succession.old_id for succession in registry.successions.complete(self._record.id, now=self._now)}
         if done:
             drop_gone_views(self._workspace, self._record.id)
         return {old: defined[heir.id] for old, heir in heir_by_old.items() if old not in done}

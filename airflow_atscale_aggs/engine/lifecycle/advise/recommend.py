@@ -41,8 +41,8 @@ from airflow_atscale_aggs.engine.lifecycle.advise.workload import (
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.table_sizes import bytes_of_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition, SuccessionRecord
-from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.settings import Settings
 from airflow_atscale_aggs.engine.sql.sketches import sketch_error
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
@@ -175,7 +175,7 @@ def recommend(
         WarehouseError: the warehouse cannot be asked.
     """
     request = request or RecommendRequest()
-    record = workspace.registry.deployed_model(model)
+    record = workspace.read.models.get_deployed(model)
     settings = workspace.settings_of(record.id)
     snapshot = read_model_snapshot(workspace, record, now=now)
     source, workload = _read_workload(workspace, snapshot, request, settings, now)
@@ -192,7 +192,7 @@ def recommend(
             old = _names_of_old(workspace, record.id, settings, now)
             workloads, allowance = _with_room(workloads, allowance, old, settings, builds)
         advice = _advise_with_counts(workloads, statistician, settings, allowance.remaining, builds)
-    records = workspace.registry.definitions(record.id, include_retired=True)
+    records = workspace.read.definitions.of_model(record.id, include_retired=True)
     recommendations, blocked = _recommendations(snapshot, advice, request, records)
     report = RecommendReport(
         model=record.name,
@@ -235,9 +235,9 @@ def _cost_today(workloads: Sequence[FactWorkload]) -> float:
 
 def _names_of_old(workspace: Workspace, model_id: str, settings: Settings, now: datetime) -> frozenset[str]:
     """The aggregates that served for the half-life of queries."""
-    registry = workspace.registry
+    read = workspace.read
     return served_long(
-        registry.definitions(model_id), registry.services(model_id), days=settings.demand_half_life, now=now
+        read.definitions.of_model(model_id), read.instances.services(model_id), days=settings.demand_half_life, now=now
     )
 
 
@@ -278,13 +278,13 @@ def _choose_giving_way(report: RecommendReport, names: Mapping[str, str]) -> Rec
 
 def _apply(workspace: Workspace, report: RecommendReport, now: datetime) -> RecommendReport:
     proposed = [make_proposal(recommendation, report) for recommendation in report.recommendations]
-    outcomes = workspace.registry.add_definitions(proposed, now=now)
+    outcomes = workspace.registry.definitions.add(proposed, now=now)
     applied = [
         # A retired definition that comes back keeps its old name.
         replace(
             recommendation,
             outcome=outcome,
-            definition=workspace.registry.definition(recommendation.definition.id).definition,
+            definition=workspace.read.definitions.get(recommendation.definition.id).definition,
         )
         for recommendation, outcome in zip(report.recommendations, outcomes, strict=True)
     ]
@@ -293,10 +293,12 @@ def _apply(workspace: Workspace, report: RecommendReport, now: datetime) -> Reco
 
 
 def _propose_giving_way(workspace: Workspace, report: RecommendReport, now: datetime) -> None:
-    ids = {record.definition.name: record.definition.id for record in workspace.registry.definitions(report.model_id)}
+    ids = {
+        record.definition.name: record.definition.id for record in workspace.read.definitions.of_model(report.model_id)
+    }
     heirs = {recommendation.definition.name: recommendation.definition for recommendation in report.recommendations}
     ways = [(ids[old], heirs[new]) for old, new in report.giving_way.items() if old in ids]
-    workspace.registry.propose_successions(
+    workspace.registry.successions.propose(
         [
             SuccessionRecord(
                 old_id=old,
@@ -319,7 +321,7 @@ def _read_workload(
     if request.queries is not None:
         return "queries", workload_of_queries(snapshot, request.queries, settings, dialect=request.dialect)
     return "history", workload_of_log(
-        snapshot, workspace.registry.queries(snapshot.record.id, limit=_MOST_LOGGED), settings, now=now
+        snapshot, workspace.read.queries.find(snapshot.record.id, limit=_MOST_LOGGED), settings, now=now
     )
 
 
@@ -335,7 +337,7 @@ def _count_builds(workspace: Workspace, model_id: str, settings: Settings, now: 
     """Number of builds in the time of the log, at least 1. Old builds count for less, as old queries do."""
     ends = [
         batch.finished_at
-        for batch in workspace.registry.batches(model_id)
+        for batch in workspace.read.batches.find(model_id)
         if batch.status == "done" and batch.finished_at
     ]
     return max(1.0, sum(decay(end, settings, now=now) for end in ends))
@@ -357,7 +359,7 @@ def _collect_workloads(
     by_fact: dict[str, list[QueryRequirement]] = {}
     for requirement in requirements:
         by_fact.setdefault(requirement.part.fact, []).append(requirement)
-    last = workspace.registry.last_rows(snapshot.record.id)
+    last = workspace.read.instances.last_rows(snapshot.record.id)
     defined = [
         DefinedPart(
             name=record.definition.name,
@@ -368,7 +370,7 @@ def _collect_workloads(
             is_system=record.definition.origin.is_system_defined,
             is_demanded=record.definition.origin is DefinitionOrigin.DEMAND_DEFINED,
         )
-        for record in workspace.registry.definitions(snapshot.record.id)
+        for record in workspace.read.definitions.of_model(snapshot.record.id)
         for part in (record.definition.parts if record.definition.id not in ignored else ())
     ]
     workloads = []
@@ -401,7 +403,7 @@ def _make_allowance(workloads: Sequence[FactWorkload], settings: Settings, reque
 
 def _table_bytes(session: WarehouseSession, workspace: Workspace, model_id: str) -> dict[tuple[str, str], int]:
     """Bytes of the active instances by (definition id, fact)."""
-    active = {instance.id: instance for instance in workspace.registry.active_instances(model_id)}
+    active = {instance.id: instance for instance in workspace.read.instances.serving(model_id)}
     sizes = bytes_of_instances(session, workspace, list(active.values()))
     return {(active[key].step.definition_id, active[key].step.fact): size for key, size in sizes.items()}
 

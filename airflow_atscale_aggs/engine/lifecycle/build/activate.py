@@ -21,8 +21,8 @@ from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.stable_views.rights import carry_rights
 from airflow_atscale_aggs.engine.lifecycle.stable_views.switch import ViewTask, drop_task, show_task, switch
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
-from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
 
 SWITCH_SECONDS = 600.0
 """How long readers that hold a view are waited for."""
@@ -56,15 +56,15 @@ def activate_batch(
         SchemaOwnedError: another registry has taken the schema over.
     """
     registry = workspace.registry
-    batch = registry.batch(batch_id)
+    batch = registry.read.batches.get(batch_id)
     if batch.status is BatchStatus.DONE:
         return _switch_and_report(workspace, batch)
     if batch.status is BatchStatus.CANCELLED:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
     check_schema(workspace)
     settings = workspace.settings_of(batch.model_id)
-    instances = registry.instances(batch_id=batch_id)
-    registry.give_up(
+    instances = registry.read.instances.find(batch_id=batch_id)
+    registry.instances.give_up(
         [instance.id for instance in instances if instance.id in given_up and instance.status not in BUILT]
     )
     unbuilt = [
@@ -73,12 +73,14 @@ def activate_batch(
         if instance.status not in BUILT and instance.id not in given_up
     ]
     if len(unbuilt) > settings.max_failures:
-        registry.fail_batch(batch_id, owner=owner, now=now)
-        raise BatchFailedError(registry.model(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
+        registry.batches.fail(batch_id, owner=owner, now=now)
+        raise BatchFailedError(registry.read.models.get(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     # Rights before anybody reads the new tables.
-    registry.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
-    return _switch_and_report(workspace, registry.activate(batch_id, owner=owner, now=now, drop_after=drop_after))
+    registry.batches.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))
+    return _switch_and_report(
+        workspace, registry.batches.activate(batch_id, owner=owner, now=now, drop_after=drop_after)
+    )
 
 
 def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = SWITCH_SECONDS) -> tuple[str, ...]:
@@ -93,13 +95,13 @@ def switch_views(workspace: Workspace, batch: BatchRecord, *, patience: float = 
     Returns:
         Sentences about views that stay as they are, which the batch has among its notes as well.
     """
-    active = workspace.registry.active_instances(batch.model_id)
+    active = workspace.read.instances.serving(batch.model_id)
     tasks = [show_task(instance, batch.schema) for instance in active if instance.batch_id == batch.id]
     drop_tasks = _gone_views(workspace, batch.model_id, active)
     problems = switch(workspace, batch.model_id, [*drop_tasks, *tasks], patience=patience)
     notes = _describe_problems(problems)
     is_pending = any((task.schema, task.view) in problems for task in tasks)
-    workspace.registry.record_view_switch(batch.id, notes, is_pending=is_pending)
+    workspace.registry.batches.record_view_switch(batch.id, notes, is_pending=is_pending)
     return notes
 
 
@@ -108,21 +110,21 @@ def switch_pending_views(workspace: Workspace, model_id: str | None = None, *, p
 
     Returns notes about the rest.
     """
-    pending = workspace.registry.batches_with_pending_views(model_id)
+    pending = workspace.read.batches.with_pending_views(model_id)
     return tuple(note for batch in pending for note in switch_views(workspace, batch, patience=patience))
 
 
 def drop_gone_views(workspace: Workspace, model_id: str) -> tuple[str, ...]:
     """Drop the stable views of aggregates without an active instance. Returns notes about views that stay."""
-    gone = _gone_views(workspace, model_id, workspace.registry.active_instances(model_id))
+    gone = _gone_views(workspace, model_id, workspace.read.instances.serving(model_id))
     return _describe_problems(switch(workspace, model_id, gone, patience=SWITCH_SECONDS))
 
 
 def _gone_views(workspace: Workspace, model_id: str, active: Sequence[InstanceRecord]) -> list[ViewTask]:
-    superseded = workspace.registry.instances(model_id=model_id, status=InstanceStatus.SUPERSEDED)
+    superseded = workspace.read.instances.find(model_id=model_id, status=InstanceStatus.SUPERSEDED)
     if not superseded:
         return []
-    schemas = {batch.id: batch.schema for batch in workspace.registry.batches(model_id)}
+    schemas = {batch.id: batch.schema for batch in workspace.read.batches.find(model_id)}
     serving = {(schemas[instance.batch_id], instance.step.view) for instance in active}
     step_by_view = {
         (schemas[instance.batch_id], instance.step.view): instance.step
@@ -145,12 +147,12 @@ def cancel_batch(workspace: Workspace, batch_id: str, *, now: datetime) -> Batch
         NotRegisteredError: no such batch.
         IllegalTransitionError: it is DONE already.
     """
-    batch = workspace.registry.cancel_batch(batch_id, now=now)
-    return BatchReport(batch, workspace.registry.instances(batch_id=batch_id))
+    batch = workspace.registry.batches.cancel(batch_id, now=now)
+    return BatchReport(batch, workspace.read.instances.find(batch_id=batch_id))
 
 
 def _switch_and_report(workspace: Workspace, batch: BatchRecord) -> BatchReport:
     if batch.views_pending:
         switch_views(workspace, batch)
-        batch = workspace.registry.batch(batch.id)
-    return BatchReport(batch, workspace.registry.instances(batch_id=batch.id))
+        batch = workspace.read.batches.get(batch.id)
+    return BatchReport(batch, workspace.read.instances.find(batch_id=batch.id))

@@ -79,7 +79,7 @@ def _totals(
     workspace: Workspace, session: WarehouseSession, instance: InstanceRecord, verification: Verification
 ) -> Totals | None:
     """The facts' totals that an instance was compared with, else those of its table."""
-    verified = workspace.registry.verification_of(instance.id, instance.attempt)
+    verified = workspace.read.attempts.verification(instance.id, instance.attempt)
     if verified is not None and verified.totals is not None:
         return verified.totals
     try:

@@ -100,16 +100,16 @@ def build_instance(
         StaleStatusError: another attempt or owner took over; what this one built was dropped.
         IllegalTransitionError: the batch is no longer open.
     """
-    instance = workspace.registry.instance(instance_id)
+    instance = workspace.read.instances.get(instance_id)
     if instance.status in BUILT and not rebuild:
         return instance
-    batch = workspace.registry.batch(instance.batch_id)
+    batch = workspace.read.batches.get(instance.batch_id)
     if batch.status is not BatchStatus.IN_PROGRESS:
         raise IllegalTransitionError(
             "Instance of a batch", instance_id, f"{instance.status}, its batch {batch.status}", "in_progress"
         )
     settings = workspace.settings_of(instance.model_id)
-    claim = workspace.registry.claim_instance(
+    claim = workspace.registry.attempts.claim(
         instance_id, owner=owner, now=utc_now(), rebuild=rebuild, allowance=allowance
     )
     lease = lease or timedelta(seconds=settings.lease_seconds)
@@ -127,7 +127,7 @@ def must_wait(workspace: Workspace, instance: InstanceRecord, *, most: int | Non
     sources = {option.instance_id for option in instance.step.sources}
     running = [
         other
-        for other in workspace.registry.instances(batch_id=instance.batch_id, status=InstanceStatus.IN_PROGRESS)
+        for other in workspace.read.instances.find(batch_id=instance.batch_id, status=InstanceStatus.IN_PROGRESS)
         if other.id != instance.id
     ]
     return any(other.id in sources for other in running) or (most is not None and len(running) >= most)
@@ -150,7 +150,7 @@ def run_attempt(
             raise _record_failure(workspace, claim, error, settings, tell) from error
         seconds = time.monotonic() - started
         try:
-            done = workspace.registry.finish_attempt(
+            done = workspace.registry.attempts.finish(
                 claim,
                 built.parts,
                 seconds=seconds,
@@ -172,7 +172,7 @@ def _settings_of(workspace: Workspace, instance: InstanceRecord) -> Mapping[str,
 
     Every attempt runs under them, whichever worker makes it: what is stored with the batch must be true of the table.
     """
-    surroundings = workspace.registry.surroundings(instance.batch_id)
+    surroundings = workspace.read.batches.surroundings(instance.batch_id)
     if surroundings is None:
         return {}
     needed = {*(instance.step.settings_needed or ()), SEARCH_PATH}
@@ -190,7 +190,7 @@ def choose_source(workspace: Workspace, instance: InstanceRecord) -> ChosenSourc
     from_facts = ChosenSource(options[-1], None, None)
     if len(options) == 1:
         return from_facts
-    built = workspace.registry.built_sources(instance.batch_id)
+    built = workspace.read.instances.built_sources(instance.batch_id)
     candidates = [
         ChosenSource(option, *built[option.instance_id])
         for option in options[:-1]
@@ -296,8 +296,8 @@ def _find_earlier_totals(workspace: Workspace, claim: Claim, source: ChosenSourc
     For a build from the facts, the last ones of the batch.
     """
     if source.option.instance_id is None or source.attempt is None:
-        return workspace.registry.facts_totals(claim.instance.batch_id, key)
-    verified = workspace.registry.verification_of(source.option.instance_id, source.attempt)
+        return workspace.read.attempts.fact_totals(claim.instance.batch_id, key)
+    verified = workspace.read.attempts.verification(source.option.instance_id, source.attempt)
     return verified.totals if verified is not None and verified.facts_key == key else None
 
 
@@ -343,8 +343,8 @@ def _record_failure(
 
     A permanent error uses up the allowance: the same SQL would fail again, or make the same wrong table.
     """
-    instance = workspace.registry.fail_attempt(claim, error=str(error), now=utc_now())
-    batch = workspace.registry.batch(instance.batch_id)
+    instance = workspace.registry.attempts.fail(claim, error=str(error), now=utc_now())
+    batch = workspace.read.batches.get(instance.batch_id)
     allowed = settings.max_attempts_per_aggregate
     is_spent = not error.is_transient or batch.failures >= settings.max_attempts_per_batch
     used = instance.failures

@@ -42,7 +42,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, is_dead_p
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan
 from airflow_atscale_aggs.engine.planning.requests import Asked, covers, is_begun_after
 from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord, ModelRecord
-from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.settings import Settings
 
 _LOOK_BACK = 50
@@ -123,13 +123,13 @@ def begin_batch(
         UnknownNameError: an aggregate is asked for that is not defined.
         SchemaOwnedError: another registry writes into the schema.
     """
-    registry = workspace.registry
-    record = registry.deployed_model(model)
+    read = workspace.read
+    record = read.models.get_deployed(model)
     check_schema(workspace, is_claiming=True)
     lease = lease or timedelta(seconds=workspace.settings_of(record.id).lease_seconds)
     switch_pending_views(workspace, record.id)
     opener = _BatchOpener(workspace, record, build_type, owner, now, lease, request)
-    older, reason = _older_batch(registry, record.id), ""
+    older, reason = _older_batch(read, record.id), ""
     if older is not None:
         _check_silent(workspace, older, owner, now)
         reason = opener.find_reason_to_close(older)
@@ -142,12 +142,12 @@ def begin_batch(
     return opener.begin_anew(older, reason)
 
 
-def _older_batch(registry: Registry, model_id: str) -> BatchRecord | None:
+def _older_batch(read: RegistryReader, model_id: str) -> BatchRecord | None:
     """The batch that must be continued or closed: the open one, else the last one when it has failed."""
-    current = registry.open_batch_of(model_id)
+    current = read.batches.open_of(model_id)
     if current is not None:
         return current
-    return next((last for last in registry.batches(model_id, 1) if last.status is BatchStatus.FAILED), None)
+    return next((last for last in read.batches.find(model_id, 1) if last.status is BatchStatus.FAILED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class _BatchOpener:
     def take_over(self, older: BatchRecord) -> BegunBatch:
         """Take an older batch over. One that had failed gets a fresh allowance of attempts."""
         registry = self.workspace.registry
-        batch = registry.take_over_batch(
+        batch = registry.batches.take_over(
             older.id,
             owner=self.owner,
             previous_owner=older.owner,
@@ -192,14 +192,14 @@ class _BatchOpener:
         is_own = older.owner == self.owner
         why = "its own run asks for it again" if is_own else "a new one would do the same, of the same facts"
         reason = f"Batch {older.id} of {older.owner} is gone on with: {why}."
-        return BegunBatch(batch, registry.instances(batch_id=older.id), is_resumed=True, reason=reason)
+        return BegunBatch(batch, registry.read.instances.find(batch_id=older.id), is_resumed=True, reason=reason)
 
     def begin_anew(self, older: BatchRecord | None, reason: str) -> BegunBatch:
         """Open a new batch, and close the older one in the same transaction."""
         registry, request = self.workspace.registry, self.request
         closing = f"Batch {older.id} of {older.owner} is closed and not gone on with: {reason}." if older else ""
         plan = _plan_batch(self.workspace, self.record, self.build_type, self.now, request)
-        batch = registry.open_batch(
+        batch = registry.batches.open(
             batch_id=plan.batch_id,
             model_id=self.record.id,
             deployment_id=plan.deployment_id,
@@ -220,9 +220,9 @@ class _BatchOpener:
         try:
             mark_schema(self.workspace, batch.id, now=self.now)
         except (SchemaOwnedError, WarehouseError):
-            registry.cancel_batch(batch.id, now=self.now)
+            registry.batches.cancel(batch.id, now=self.now)
             raise
-        return BegunBatch(batch, registry.instances(batch_id=batch.id), is_resumed=False, reason=closing)
+        return BegunBatch(batch, registry.read.instances.find(batch_id=batch.id), is_resumed=False, reason=closing)
 
 
 def resume_batch(
@@ -237,19 +237,19 @@ def resume_batch(
         IllegalTransitionError: it ended well, was cancelled, or a newer batch of the model was begun.
     """
     registry = workspace.registry
-    batch = registry.batch(batch_id)
+    batch = registry.read.batches.get(batch_id)
     lease = lease or timedelta(seconds=workspace.settings_of(batch.model_id).lease_seconds)
     if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
     check_schema(workspace)
     _check_silent(workspace, batch, owner, now)
     if reason := find_damage(workspace, batch):
-        raise BatchDamagedError(registry.model(batch.model_id).name, batch_id, reason)
-    resumed = registry.take_over_batch(
+        raise BatchDamagedError(registry.read.models.get(batch.model_id).name, batch_id, reason)
+    resumed = registry.batches.take_over(
         batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
     )
     mark_schema(workspace, batch_id, now=now)
-    return BegunBatch(resumed, registry.instances(batch_id=batch_id), is_resumed=True)
+    return BegunBatch(resumed, registry.read.instances.find(batch_id=batch_id), is_resumed=True)
 
 
 def run_batch(
@@ -305,14 +305,15 @@ def _answering_batch(
     workspace: Workspace, model_id: str, build_type: BuildType, owner: str, request: BatchRequest
 ) -> BatchRecord | None:
     """A batch of another owner that does what is asked for; also a failed one, which waits for its repair."""
-    registry = workspace.registry
-    recent = registry.batches(model_id, _LOOK_BACK)
+    read = workspace.read
+    recent = read.batches.find(model_id, _LOOK_BACK)
     if any(batch.owner == owner for batch in recent):
         return None
-    batch_by_signal = registry.batches_of_signals(model_id, request.signals)
+    batch_by_signal = read.batches.of_signals(model_id, request.signals)
     if request.signals and request.is_signals_only and len(batch_by_signal) == len(set(request.signals)):
         return max(
-            (registry.batch(batch_id) for batch_id in set(batch_by_signal.values())), key=lambda batch: batch.created_at
+            (read.batches.get(batch_id) for batch_id in set(batch_by_signal.values())),
+            key=lambda batch: batch.created_at,
         )
     if request.requested_at is None:
         return None
@@ -328,7 +329,7 @@ def _plan_batch(
     workspace: Workspace, record: ModelRecord, build_type: BuildType, now: datetime, request: BatchRequest
 ) -> BatchPlan:
     """The plan, with all notes of the batch. Raises AggregatesRefusedError when no aggregate can be built."""
-    settings, datasets = workspace.settings_of(record.id), workspace.registry.datasets(record.deployment_id)
+    settings, datasets = workspace.settings_of(record.id), workspace.read.models.datasets(record.deployment_id)
     grace = check_grace_periods(request.grace_periods, datasets, settings, build_type)
     plan = plan_batch(
         workspace,
@@ -358,7 +359,7 @@ def _check_silent(workspace: Workspace, batch: BatchRecord, owner: str, now: dat
     is_open = batch.status is BatchStatus.IN_PROGRESS
     is_alive = is_open and batch.lease_until > now and not is_dead_process(batch.owner)
     if is_alive and batch.owner != owner:
-        model = workspace.registry.model(batch.model_id)
+        model = workspace.read.models.get(batch.model_id)
         raise BatchHeldError(model.name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))
 
 
@@ -410,7 +411,7 @@ class _BatchRun:
         return None
 
     def _attempt(self, instance: InstanceRecord) -> BuildFailedError | None:
-        claim = self.workspace.registry.claim_instance(instance.id, owner=self.owner, now=utc_now())
+        claim = self.workspace.registry.attempts.claim(instance.id, owner=self.owner, now=utc_now())
         try:
             run_attempt(
                 self.workspace, claim, settings=self.settings, on_event=self.on_event, total=len(self.instances)

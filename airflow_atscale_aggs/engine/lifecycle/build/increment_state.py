@@ -38,7 +38,7 @@ from airflow_atscale_aggs.engine.planning.increments import (
     starts,
 )
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
-from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts, lookup_statement, read_lookup
 from airflow_atscale_aggs.engine.sql.source_descriptions import ChecksumRequest, columns_of_part
 from airflow_atscale_aggs.engine.sql.sources import Sources
@@ -86,7 +86,7 @@ def decide_increments(
     The indicator of a fact is read a second time only when no row lies above the last segments. The second query tells
     whether the older rows are still there.
     """
-    datasets = workspace.registry.datasets(record.deployment_id)
+    datasets = workspace.read.models.datasets(record.deployment_id)
     fact_names = {candidate.part.fact for candidate in candidates}
     if not any(fact in datasets and datasets[fact].incremental for fact in fact_names):
         is_asked = request.build_type is BuildType.INCREMENTAL
@@ -298,16 +298,16 @@ def _last_builds(
         now: the surroundings in which the batch is planned.
     """
     parts = {(candidate.definition.id, candidate.part.fact): candidate.part for candidate in candidates}
-    registry = workspace.registry
+    read = workspace.read
     existing: Mapping[str, frozenset[str]] = {}
     deployments: dict[str, tuple[str, str]] = {}
     builds: dict[Key, LastBuild] = {}
-    for instance in registry.active_instances(record.id):
+    for instance in read.instances.serving(record.id):
         if instance.batch_id not in deployments:
-            batch = registry.batch(instance.batch_id)
+            batch = read.batches.get(instance.batch_id)
             deployments[instance.batch_id] = batch.deployment_id, batch.schema
         deployment, schema = deployments[instance.batch_id]
-        segments = registry.segments_of(instance.id) if instance.step.increment is not None else ()
+        segments = read.instances.segments(instance.id) if instance.step.increment is not None else ()
         part = parts.get((instance.step.definition_id, instance.step.fact))
         if segments and schema not in existing:
             existing = {**existing, schema: session.tables(schema)}
@@ -315,7 +315,7 @@ def _last_builds(
             deployment_id=deployment,
             increment=instance.step.increment,
             segments=segments,
-            moved="" if part is None or not segments else _describe_move(registry, instance, part, now, sources),
+            moved="" if part is None or not segments else _describe_move(read, instance, part, now, sources),
             are_there=schema == workspace.warehouse.aggregate_schema
             and all(segment.table in existing[schema] for segment in segments),
         )
@@ -323,11 +323,11 @@ def _last_builds(
 
 
 def _describe_move(
-    registry: Registry, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources
+    read: RegistryReader, instance: InstanceRecord, part: FactPart, now: Surroundings, sources: Sources
 ) -> str:
     """In which way the batch is planned in other surroundings than the segments were.
 
     Empty where that does not matter.
     """
-    then = registry.surroundings(instance.batch_id)
+    then = read.batches.surroundings(instance.batch_id)
     return what_differs(then, now, needed_by(instance.step, part, sources), datasets_of([part]))

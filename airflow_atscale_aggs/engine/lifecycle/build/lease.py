@@ -44,7 +44,7 @@ class LeaseKeeper:
         if self._over.is_set():
             return
         try:
-            self._registry.renew_lease(self._batch_id, owner=self._owner, until=utc_now() + self._lease)
+            self._registry.batches.renew_lease(self._batch_id, owner=self._owner, until=utc_now() + self._lease)
         except RegistryError:
             pass
         finally:

@@ -59,11 +59,11 @@ def plan_batch(
         UnknownNameError: no aggregate of that name is defined; carries near names.
         WarehouseError: the warehouse could not be asked.
     """
-    registry = workspace.registry
-    record = registry.deployed_model(model)
-    datasets = registry.datasets(record.deployment_id)
-    definitions = _choose_definitions(registry.definitions(record.id), aggregates)
-    candidates = _make_candidates(definitions, registry.last_rows(record.id))
+    read = workspace.read
+    record = read.models.get_deployed(model)
+    datasets = read.models.datasets(record.deployment_id)
+    definitions = _choose_definitions(read.definitions.of_model(record.id), aggregates)
+    candidates = _make_candidates(definitions, read.instances.last_rows(record.id))
     parts = [candidate.part for candidate in candidates]
     with workspace.warehouse.session() as session:
         sources = Sources(datasets, read_physical_tables(session, datasets, parts), workspace.warehouse.dialect)

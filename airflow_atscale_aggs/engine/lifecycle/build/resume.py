@@ -53,7 +53,7 @@ def find_reason_not_to_resume(
     Raises:
         WarehouseError: the warehouse could not be asked.
     """
-    record = workspace.registry.model(batch.model_id)
+    record = workspace.read.models.get(batch.model_id)
     if reason := find_difference(batch, record, asked):
         return reason
     if requested_at is not None and not is_begun_after(batch.created_at, requested_at):
@@ -73,7 +73,7 @@ def find_replacement(workspace: Workspace, batch: BatchRecord) -> str:
     Raises:
         WarehouseError: the warehouse could not be asked.
     """
-    instances = workspace.registry.instances(batch_id=batch.id)
+    instances = workspace.read.instances.find(batch_id=batch.id)
     waiting = [instance.step.increment for instance in instances if instance.status not in BUILT]
     increments = {increment.identities_sql: increment for increment in waiting if increment is not None}
     if not increments:
@@ -93,7 +93,7 @@ def find_damage(workspace: Workspace, batch: BatchRecord) -> str:
     Raises:
         TransientWarehouseError: the warehouse could not be asked.
     """
-    built = workspace.registry.instances(batch_id=batch.id, status=InstanceStatus.DONE)
+    built = workspace.read.instances.find(batch_id=batch.id, status=InstanceStatus.DONE)
     if not built:
         return ""
     with workspace.warehouse.session() as session:
@@ -137,7 +137,7 @@ def _find_plan_difference(workspace: Workspace, batch: BatchRecord, asked: Asked
         aggregates=asked.aggregates,
         grace_periods=asked.grace_periods,
     )
-    before = [instance.step for instance in workspace.registry.instances(batch_id=batch.id)]
+    before = [instance.step for instance in workspace.read.instances.find(batch_id=batch.id)]
     names, names_now = ({step.aggregate for step in steps} for steps in (before, plan.steps))
     if missing := names_now - names:
         return f"it does not build {_list_names(sorted(missing))}"

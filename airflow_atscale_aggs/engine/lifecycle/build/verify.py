@@ -116,8 +116,8 @@ def verify(workspace: Workspace, model: str, *, aggregate: str | None = None, le
         NotRegisteredError: no such model, or no active instance of that aggregate; carries near names.
         TransientWarehouseError: the warehouse could not be asked.
     """
-    record = workspace.registry.model(model)
-    active = workspace.registry.active_instances(record.id)
+    record = workspace.read.models.get(model)
+    active = workspace.read.instances.serving(record.id)
     chosen = [
         instance
         for instance in active
@@ -133,7 +133,7 @@ def verify(workspace: Workspace, model: str, *, aggregate: str | None = None, le
 
 
 def _definition_name(workspace: Workspace, instance: InstanceRecord) -> str:
-    return workspace.registry.definition(instance.step.definition_id).definition.name
+    return workspace.read.definitions.get(instance.step.definition_id).definition.name
 
 
 class _Run:
@@ -148,10 +148,10 @@ class _Run:
         instances: Sequence[InstanceRecord],
     ) -> None:
         self._workspace, self._session, self._level = workspace, session, level
-        self._gone = missing_tables(workspace.registry, session, instances)
+        self._gone = missing_tables(workspace.read, session, instances)
         self._parts = {instance.id: self._part(instance) for instance in instances}
         parts = list(self._parts.values())
-        datasets = workspace.registry.datasets(deployment_id)
+        datasets = workspace.read.models.datasets(deployment_id)
         physical = read_physical_tables(session, datasets, parts)
         sources = self._sources = Sources(datasets, physical, workspace.warehouse.dialect)
         self._composer = VerificationComposer(parts, sources, prove(session, parts, sources))
@@ -191,7 +191,7 @@ class _Run:
 
         Under other settings the facts may have other values.
         """
-        surroundings = self._workspace.registry.surroundings(instance.batch_id)
+        surroundings = self._workspace.read.batches.surroundings(instance.batch_id)
         needed = instance.step.settings_needed or ()
         settings = (
             {} if surroundings is None else {setting: surroundings.settings.get(setting, "") for setting in needed}
@@ -219,7 +219,7 @@ class _Run:
 
     def _tables(self, instance: InstanceRecord) -> list[exp.Table]:
         """The tables that hold its rows."""
-        schema = self._workspace.registry.batch(instance.batch_id).schema
+        schema = self._workspace.read.batches.get(instance.batch_id).schema
         names = [segment.table for segment in self._segments(instance)] or [instance.table or ""]
         return [table(table_name, schema) for table_name in names]
 
@@ -250,7 +250,7 @@ class _Run:
         return self._composer.verification(part, target, groups, only)
 
     def _segments(self, instance: InstanceRecord) -> tuple[Segment, ...]:
-        return self._workspace.registry.segments_of(instance.id) if instance.step.increment is not None else ()
+        return self._workspace.read.instances.segments(instance.id) if instance.step.increment is not None else ()
 
     def _is_behind(self, instance: InstanceRecord, verification: Verification) -> bool:
         """True when the table still agrees with the totals that it was verified against.
@@ -259,7 +259,7 @@ class _Run:
         """
         settled = [segment for segment in self._segments(instance) if segment.is_settled]
         if settled:
-            schema = self._workspace.registry.batch(instance.batch_id).schema
+            schema = self._workspace.read.batches.get(instance.batch_id).schema
             tables = [table(segment.table, schema) for segment in settled]
             of_settled = self._of_tables(instance, tables, _up_to(instance, settled), [])
             try:
@@ -267,7 +267,7 @@ class _Run:
             except (VerificationError, UndecidedError):
                 return False
             return True
-        recorded = self._workspace.registry.verification_of(instance.id, instance.attempt)
+        recorded = self._workspace.read.attempts.verification(instance.id, instance.attempt)
         names = set(verification.table.names) - {TABLE_ROWS}
         if recorded is None or recorded.totals is None or not names <= recorded.totals.keys():
             return False
@@ -280,7 +280,7 @@ class _Run:
         return is_as_built and bool(differences(verification, now, of_table))
 
     def _part(self, instance: InstanceRecord) -> FactPart:
-        definition = self._workspace.registry.definition(instance.step.definition_id).definition
+        definition = self._workspace.read.definitions.get(instance.step.definition_id).definition
         return next(part for part in definition.parts if part.fact == instance.step.fact)
 
 

@@ -25,8 +25,8 @@ from airflow_atscale_aggs.engine.model.reach import files_behind
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.advise.predict import PredictReport
@@ -65,7 +65,7 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     """
     model_folder = read_model_folder(folder)
     names = model_names(model_folder)
-    pairs = _make_deployments(workspace.registry, model_folder, names, model)
+    pairs = _make_deployments(workspace.read, model_folder, names, model)
     deployments, models = [deployment for deployment, _ in pairs], [resolved for _, resolved in pairs]
     model_folder.issues.add(run_checks(workspace, model_folder, names, models))
     if model is not None:
@@ -73,12 +73,12 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     issues = model_folder.issues.all()
     if any(issue.is_error for issue in issues):
         raise InvalidModelError(str(folder), issues)
-    previous = {deployment.model_id: _previous(workspace.registry, deployment) for deployment in deployments}
-    outcomes = workspace.registry.record_deployments(deployments, now=now)
+    previous = {deployment.model_id: _previous(workspace.read, deployment) for deployment in deployments}
+    outcomes = workspace.registry.models.record_deployments(deployments, now=now)
     to_predict = [
         (deployment.model_id, resolved)
         for deployment, resolved in pairs
-        if resolved.build_speculative_aggs or _has_predicted(workspace.registry, deployment.model_id)
+        if resolved.build_speculative_aggs or _has_predicted(workspace.read, deployment.model_id)
     ]
     if not to_predict:
         return DeployReport(str(folder), outcomes, issues)
@@ -92,21 +92,21 @@ def deploy(workspace: Workspace, folder: Path, *, model: str | None = None, now:
     return DeployReport(str(folder), outcomes, issues, tuple(predictions))
 
 
-def _previous(registry: RegistryReader, deployment: Deployment) -> SemanticModel | None:
+def _previous(read: RegistryReader, deployment: Deployment) -> SemanticModel | None:
     """The model as it is deployed so far, where prediction will compare."""
-    record = {record.id: record for record in registry.models()}.get(deployment.model_id)
-    if record is None or not _has_predicted(registry, deployment.model_id):
+    record = {record.id: record for record in read.models.current()}.get(deployment.model_id)
+    if record is None or not _has_predicted(read, deployment.model_id):
         return None
-    return read_deployed_model(registry, record)
+    return read_deployed_model(read, record)
 
 
-def _has_predicted(registry: RegistryReader, identity: str) -> bool:
-    origins = {record.definition.origin for record in registry.definitions(identity)}
+def _has_predicted(read: RegistryReader, identity: str) -> bool:
+    origins = {record.definition.origin for record in read.definitions.of_model(identity)}
     return DefinitionOrigin.PREDICTION_DEFINED in origins
 
 
 def _make_deployments(
-    registry: RegistryReader, folder: ModelFolder, names: Sequence[str], model: str | None
+    read: RegistryReader, folder: ModelFolder, names: Sequence[str], model: str | None
 ) -> list[tuple[Deployment, SemanticModel]]:
     """What is to be recorded of each model that is deployed, and the model itself."""
     if model is not None and model not in names:
@@ -119,7 +119,7 @@ def _make_deployments(
     for name in names if model is None else (model,):
         resolved = resolver.resolve(name)
         identity, paths = model_id(resolved.catalog, resolved.name), JoinPaths(resolved)
-        rebound_definitions, reasons_by_id = _system_definitions(registry, identity, resolved, paths)
+        rebound_definitions, reasons_by_id = _system_definitions(read, identity, resolved, paths)
         deployments.append(
             Deployment(
                 model_id=identity,
@@ -142,11 +142,11 @@ def _make_deployments(
 
 
 def _system_definitions(
-    registry: RegistryReader, identity: str, model: SemanticModel, paths: JoinPaths
+    read: RegistryReader, identity: str, model: SemanticModel, paths: JoinPaths
 ) -> tuple[tuple[AggregateDefinition, ...], dict[str, str]]:
     """The system-defined definitions that the new model changes, and why others cannot stay, by id."""
     rebound_definitions, reasons_by_id = [], {}
-    for record in registry.definitions(identity, include_retired=True):
+    for record in read.definitions.of_model(identity, include_retired=True):
         definition = record.definition
         if not definition.origin.is_system_defined:
             continue

@@ -33,8 +33,8 @@ from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.model.validation import IssueList
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
 from airflow_atscale_aggs.engine.rewriting.match.fact_cost import Statistics
@@ -122,30 +122,30 @@ class ModelSnapshot:
 
 
 def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
-    """Take a snapshot: read a model from the registry, and its tables' columns from the warehouse.
+    """Take a snapshot: read a model from the read, and its tables' columns from the warehouse.
 
     Raises:
         WarehouseError: the warehouse cannot be asked.
     """
-    registry = workspace.registry
+    read = workspace.read
     # Read first: what changes afterwards makes the snapshot outdated, and it is taken again.
-    version = registry.version(record.id)
-    model = read_deployed_model(registry, record)
+    version = read.models.version(record.id)
+    model = read_deployed_model(read, record)
     paths = JoinPaths(model)
     keys = {key for key in map(table_key, model.datasets.values()) if key is not None}
-    active = registry.active_instances(record.id)
+    active = read.instances.serving(record.id)
     with workspace.warehouse.session() as session:
         physical = session.columns(sorted(keys, key=str))
-        gone = missing_tables(registry, session, active)
+        gone = missing_tables(read, session, active)
         settings = session.settings()
     surroundings_by_batch = {
-        batch: registry.surroundings(batch) for batch in dict.fromkeys(instance.batch_id for instance in active)
+        batch: read.batches.surroundings(batch) for batch in dict.fromkeys(instance.batch_id for instance in active)
     }
     physical = with_away(physical, model.datasets, list(surroundings_by_batch.values()))
     sources = Sources(model.datasets, physical, workspace.warehouse.dialect)
     today = Surroundings(settings=settings, tables=tables_of(model.datasets, sources))
     circumstances = _Circumstances(model, paths, sources, today, surroundings_by_batch, gone)
-    serving, others = _split_instances(registry, record, circumstances, active)
+    serving, others = _split_instances(read, record, circumstances, active)
     return ModelSnapshot(
         record=record,
         version=version,
@@ -164,7 +164,7 @@ def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datet
 
 
 def _split_instances(
-    registry: RegistryReader,
+    read: RegistryReader,
     record: ModelRecord,
     now: _Circumstances,
     active: Sequence[InstanceRecord],
@@ -172,9 +172,10 @@ def _split_instances(
     """The active instances that still mean what they meant when they were built, and candidates that do not serve."""
     rebuild = f"build the model again: `atscale-aggs build {record.name}`"
     current = {
-        definition.definition.id: definition for definition in registry.definitions(record.id, include_retired=True)
+        definition.definition.id: definition
+        for definition in read.definitions.of_model(record.id, include_retired=True)
     }
-    history = _History(registry, record, {identity: definition.definition for identity, definition in current.items()})
+    history = _History(read, record, {identity: definition.definition for identity, definition in current.items()})
     serving: list[ServingInstance] = []
     others: list[Candidate] = []
     blocked = {identity for identity, definition in current.items() if definition.status == "blocked"}
@@ -187,7 +188,7 @@ def _split_instances(
         if part is None or miss is not None:
             others += [miss] if miss is not None else []
         else:
-            serving.append(_make_serving(instance, part, registry, now))
+            serving.append(_make_serving(instance, part, read, now))
     built = {(instance.step.definition_id, instance.step.fact) for instance in active}
     for definition in current.values():
         for part in definition.definition.parts if definition.status == "defined" else ():
@@ -237,7 +238,7 @@ class _Circumstances:
 
 
 def _make_serving(
-    instance: InstanceRecord, part: FactPart, registry: RegistryReader, now: _Circumstances
+    instance: InstanceRecord, part: FactPart, read: RegistryReader, now: _Circumstances
 ) -> ServingInstance:
     then = now.then[instance.batch_id]
     settings = {} if then is None else then.settings
@@ -249,7 +250,7 @@ def _make_serving(
         part=part,
         rows=instance.rows or 0,
         table=str(instance.table),
-        schema=registry.batch(instance.batch_id).schema,
+        schema=read.batches.get(instance.batch_id).schema,
         as_of=instance.started_at,
         relies_on={setting: settings.get(setting, "") for setting in needed},
     )
@@ -258,10 +259,8 @@ def _make_serving(
 class _History:
     """Definitions as they were when instances were built: a later deployment may have changed what names stand for."""
 
-    def __init__(
-        self, registry: RegistryReader, record: ModelRecord, current: Mapping[str, AggregateDefinition]
-    ) -> None:
-        self._registry, self._record, self._current = registry, record, current
+    def __init__(self, read: RegistryReader, record: ModelRecord, current: Mapping[str, AggregateDefinition]) -> None:
+        self._read, self._record, self._current = read, record, current
         self._deployment_of: dict[str, str] = {}
         self._old: dict[str, tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]] = {}
 
@@ -279,7 +278,7 @@ class _History:
     def _of(self, instance: InstanceRecord) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
         batch = instance.batch_id
         if batch not in self._deployment_of:
-            self._deployment_of[batch] = self._registry.batch(batch).deployment_id
+            self._deployment_of[batch] = self._read.batches.get(batch).deployment_id
         deployment = self._deployment_of[batch]
         if deployment not in self._old:
             self._old[deployment] = self._read_deployment(deployment)
@@ -287,8 +286,8 @@ class _History:
 
     def _read_deployment(self, deployment: str) -> tuple[Mapping[str, AggregateDefinition], Mapping[str, Dataset]]:
         if deployment == self._record.deployment_id:
-            return self._current, self._registry.datasets(deployment)
-        model = read_deployed_model(self._registry, self._record, deployment_id=deployment)
+            return self._current, self._read.models.datasets(deployment)
+        model = read_deployed_model(self._read, self._record, deployment_id=deployment)
         paths = JoinPaths(model)
         declared = define_user_aggregates(model, paths, IssueList())
         # No deployment declares system-defined aggregates. They take their joins and columns from the deployed model.

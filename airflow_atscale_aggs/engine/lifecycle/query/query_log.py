@@ -73,7 +73,7 @@ class QueryHistory:
             return
         forget_before = now - timedelta(days=settings.history_days)
         try:
-            self._registry.record_queries(self._waiting, forget_before=forget_before, patience=PATIENCE)
+            self._registry.queries.record(self._waiting, forget_before=forget_before, patience=PATIENCE)
         except RegistryError as error:
             self._is_refused, self._reason = True, str(error)
         else:

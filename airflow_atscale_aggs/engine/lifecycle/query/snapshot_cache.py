@@ -62,10 +62,10 @@ class SnapshotCache:
 
     def _read(self, now: datetime) -> None:
         """Read everything that a router asks the registry for repeatedly. Where that fails, nothing is changed."""
-        registry = self._workspace.registry
-        records = registry.models()
+        read = self._workspace.read
+        records = read.models.current()
         ids = [identity.id for identity in records if identity.id in self._snapshots]
-        versions = {identity: registry.version(identity) for identity in ids}
+        versions = {identity: read.models.version(identity) for identity in ids}
         settings = {identity: self._workspace.settings_of(identity) for identity in ids}
         if records != self.records:
             self.records = records
@@ -96,7 +96,7 @@ class SnapshotCache:
         self.look(now)
         return [
             self.of(record, now)
-            for record in (self.records if only is None else [self._workspace.registry.deployed_model(only)])
+            for record in (self.records if only is None else [self._workspace.read.models.get_deployed(only)])
         ]
 
     def named_like(self, table: exp.Table, here: Callable[[], frozenset[str]]) -> list[ModelRecord]:
@@ -136,7 +136,7 @@ class SnapshotCache:
         """
         if len(records) == 1:
             return records[0]
-        return self._workspace.registry.deployed_model(table.name)
+        return self._workspace.read.models.get_deployed(table.name)
 
     def default(self, name: str) -> ModelRecord:
         """The model that is meant where FROM names nothing that is there.
@@ -144,7 +144,7 @@ class SnapshotCache:
         Raises:
             NotRegisteredError: there is no such model.
         """
-        return self._workspace.registry.deployed_model(name)
+        return self._workspace.read.models.get_deployed(name)
 
     def near(self, table: exp.Table) -> tuple[str, ...]:
         """Models that somebody may have meant."""
@@ -159,7 +159,7 @@ class SnapshotCache:
         if self._snapshots.get(key, snapshot.whole) is not snapshot.whole:
             return False
         if key not in self._versions:
-            self._versions[key] = self._workspace.registry.version(key)
+            self._versions[key] = self._workspace.read.models.version(key)
         longest = timedelta(seconds=self.settings_of(key).proof_seconds)
         return snapshot.version == self._versions[key] and now - snapshot.taken_at <= longest
 

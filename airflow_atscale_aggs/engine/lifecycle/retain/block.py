@@ -30,9 +30,9 @@ def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: s
         NotRegisteredError: no such model.
         UnknownNameError: no definition of that name is in use; carries near names.
     """
-    record = _find(workspace, workspace.registry.model(model), aggregate, _DEFINED)
-    workspace.registry.set_definition_status([record.definition.id], _BLOCKED, why, expected=_DEFINED, now=now)
-    return workspace.registry.definition(record.definition.id)
+    record = _find(workspace, workspace.read.models.get(model), aggregate, _DEFINED)
+    workspace.registry.definitions.set_status([record.definition.id], _BLOCKED, why, expected=_DEFINED, now=now)
+    return workspace.read.definitions.get(record.definition.id)
 
 
 def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now: datetime) -> DefinitionRecord:
@@ -44,18 +44,20 @@ def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now:
         NotRegisteredError: no such model.
         UnknownNameError: none of that name is blocked; carries near names.
     """
-    model_record = workspace.registry.deployed_model(model)
+    model_record = workspace.read.models.get_deployed(model)
     record = _find(workspace, model_record, aggregate, _BLOCKED)
     status, why = _DEFINED, ""
     if not record.definition.origin.is_system_defined and not _is_in_model(workspace, model_record, record):
         status, why = _RETIRED, "it left the model"
-    workspace.registry.set_definition_status([record.definition.id], status, why, expected=_BLOCKED, now=now)
-    return workspace.registry.definition(record.definition.id)
+    workspace.registry.definitions.set_status([record.definition.id], status, why, expected=_BLOCKED, now=now)
+    return workspace.read.definitions.get(record.definition.id)
 
 
 def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str) -> DefinitionRecord:
     standing = [
-        record for record in workspace.registry.definitions(model.id, include_retired=True) if record.status == status
+        record
+        for record in workspace.read.definitions.of_model(model.id, include_retired=True)
+        if record.status == status
     ]
     for record in standing:
         if record.definition.name == aggregate:
@@ -66,6 +68,6 @@ def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str)
 
 
 def _is_in_model(workspace: Workspace, model: ModelRecord, record: DefinitionRecord) -> bool:
-    resolved = read_deployed_model(workspace.registry, model)
+    resolved = read_deployed_model(workspace.read, model)
     declared = define_user_aggregates(resolved, JoinPaths(resolved), IssueList())
     return record.definition.id in {definition.id for definition in declared}

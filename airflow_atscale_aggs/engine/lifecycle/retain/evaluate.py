@@ -60,30 +60,30 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    model_record = registry.model(model)
-    standing = registry.definitions(model_record.id)
-    active = registry.active_instances(model_record.id)
+    model_record = registry.read.models.get(model)
+    standing = registry.read.definitions.of_model(model_record.id)
+    active = registry.read.instances.serving(model_record.id)
     figures = _Figures(
         fact_rows=_fact_rows(workspace, model_record, standing),
-        usages=registry.usages(model_record.id),
+        usages=registry.read.queries.usages(model_record.id),
         active=active,
         sizes=_table_bytes(workspace, active),
-        services=registry.services(model_record.id),
-        savings=average_savings(registry, model_record.id),
+        services=registry.read.instances.services(model_record.id),
+        savings=average_savings(registry.read, model_record.id),
     )
     evaluations = [
         Evaluation(definition=definition, record=figures.evaluate_definition(definition, model_record.id, now))
         for definition in standing
     ]
     if record:
-        registry.record_evaluations([evaluation.record for evaluation in evaluations])
+        registry.evaluations.record([evaluation.record for evaluation in evaluations])
     evaluations.sort(key=lambda evaluation: (-evaluation.record.score, evaluation.definition.definition.name))
     return EvaluateReport(model=model_record.name, model_id=model_record.id, evaluations=tuple(evaluations))
 
 
 def _fact_rows(workspace: Workspace, model: ModelRecord, standing: Sequence[DefinitionRecord]) -> dict[str, int]:
     """Rows of each fact now. Facts that cannot be counted are left out."""
-    datasets = workspace.registry.datasets(model.deployment_id)
+    datasets = workspace.read.models.datasets(model.deployment_id)
     fact_names = sorted({part.fact for record in standing for part in record.definition.parts} & set(datasets))
     rows_by_fact: dict[str, int] = {}
     dialect = workspace.warehouse.dialect

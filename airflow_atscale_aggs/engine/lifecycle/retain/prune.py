@@ -19,7 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.schema_ownership import check_schema
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
-from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 from airflow_atscale_aggs.engine.settings import Settings
 
 
@@ -75,17 +75,19 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    record = registry.model(model)
+    record = registry.read.models.get(model)
     settings = workspace.settings_of(record.id)
     limits = _limits(settings)
-    retained = registry.retained_instances(record.id)
-    pruned = _rank_instances_to_prune(registry, record.id, retained, limits, now)
+    retained = registry.read.instances.retained(record.id)
+    pruned = _rank_instances_to_prune(registry.read, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if pruned and not dry_run:
         check_schema(workspace)
         retire = {instance.definition_id: f"pruned: {why}" for _, instance, why in pruned if instance.is_active}
-        registry.let_go(record.id, [instance.id for _, instance, _ in pruned], retire, now=now, drop_after=drop_after)
+        registry.instances.let_go(
+            record.id, [instance.id for _, instance, _ in pruned], retire, now=now, drop_after=drop_after
+        )
         notes = drop_gone_views(workspace, record.id)
     tables = {instance.id: instance.table or "" for instance in retained}
     return PruneReport(
@@ -136,8 +138,8 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
             no table that was ever used.
     """
     registry = workspace.registry
-    instance = registry.instance(instance_id)
-    definition = registry.definition(instance.step.definition_id)
+    instance = registry.read.instances.get(instance_id)
+    definition = registry.read.definitions.get(instance.step.definition_id)
     name = instance.step.aggregate
     if instance.status is InstanceStatus.ACTIVE and definition.status == "defined":
         remedy = f"take it out of the model and deploy, or block it: `atscale-aggs block MODEL {name}`"
@@ -151,9 +153,9 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
     notes: tuple[str, ...] = ()
     if instance.drop_after is None:
         check_schema(workspace)
-        registry.let_go(instance.model_id, [instance_id], {}, now=now, drop_after=drop_after)
+        registry.instances.let_go(instance.model_id, [instance_id], {}, now=now, drop_after=drop_after)
         notes = drop_gone_views(workspace, instance.model_id)
-    return DeletedInstance(registry.instance(instance_id), drop_after, notes)
+    return DeletedInstance(registry.read.instances.get(instance_id), drop_after, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,11 @@ def _limits(settings: Settings) -> _Limits:
 
 
 def _rank_instances_to_prune(
-    registry: Registry, model_id: str, retained: Sequence[InstanceRecord], limits: _Limits, now: datetime
+    read: RegistryReader, model_id: str, retained: Sequence[InstanceRecord], limits: _Limits, now: datetime
 ) -> list[tuple[int, RetainedInstance, str]]:
     """The instances to prune, each with its rank and the reason."""
-    services = registry.services(model_id)
-    candidates = _collect_candidates(registry, model_id, retained, services)
+    services = read.instances.services(model_id)
+    candidates = _collect_candidates(read, model_id, retained, services)
     if len(retained) < limits.desired:
         # Inactive ones wait for their rank.
         idle = [
@@ -204,14 +206,14 @@ def _rank_instances_to_prune(
 
 
 def _collect_candidates(
-    registry: Registry,
+    read: RegistryReader,
     model_id: str,
     retained: Sequence[InstanceRecord],
     services: Mapping[str, ServiceRecord],
 ) -> list[RetainedInstance]:
     uses: dict[str, int] = {}
     last: dict[str, datetime] = {}
-    for usage in registry.usages(model_id):
+    for usage in read.queries.usages(model_id):
         key = usage.definition_id
         uses[key] = uses.get(key, 0) + usage.uses
         last[key] = max(last.get(key, usage.last_used_at), usage.last_used_at)

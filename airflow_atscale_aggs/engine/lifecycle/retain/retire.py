@@ -56,15 +56,15 @@ def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) ->
         SchemaOwnedError: another registry writes into the schema.
     """
     registry = workspace.registry
-    record = registry.model(model)
-    active = registry.active_instances(record.id)
-    names = [record.definition.name for record in registry.definitions(record.id)]
+    record = registry.read.models.get(model)
+    active = registry.read.instances.serving(record.id)
+    names = [record.definition.name for record in registry.read.definitions.of_model(record.id)]
     drop_after = now + timedelta(seconds=workspace.settings_of(record.id).drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if not dry_run:
         check_schema(workspace)
         _refuse_while_building(workspace, record.id, record.name, now)
-        registry.retire_model(record.id, why=RETIRED, now=now, drop_after=drop_after)
+        registry.models.retire(record.id, why=RETIRED, now=now, drop_after=drop_after)
         notes = drop_gone_views(workspace, record.id)
     return RetireReport(
         model=record.name,
@@ -79,6 +79,6 @@ def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) ->
 
 
 def _refuse_while_building(workspace: Workspace, model_id: str, name: str, now: datetime) -> None:
-    batch = workspace.registry.open_batch_of(model_id)
+    batch = workspace.read.batches.open_of(model_id)
     if batch is not None and batch.lease_until > now and not is_dead_process(batch.owner):
         raise BatchHeldError(name, batch.id, batch.owner, batch.lease_until.isoformat(timespec="seconds"))

@@ -11,7 +11,6 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_atscale_aggs.engine.registry.query_records import QueryLog
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, QueryRecord, QuerySource
 
 MOST_QUERIES = 20_000
@@ -48,10 +47,10 @@ class _QuerySaving:
     is_measured: bool
 
 
-def average_savings(registry: QueryLog, model_id: str) -> dict[str, Saving]:
+def average_savings(read: RegistryReader, model_id: str) -> dict[str, Saving]:
     """Savings by definition. Definitions whose savings are not known are left out."""
-    records = registry.queries(model_id, limit=MOST_QUERIES)
-    instances = registry.instances(model_id=model_id)
+    records = read.queries.find(model_id, limit=MOST_QUERIES)
+    instances = read.instances.find(model_id=model_id)
     return savings_of(records, build_seconds(instances))
 
 

@@ -95,13 +95,13 @@ def adopt_strays(workspace: Workspace, strays: Collection[Stray], *, now: dateti
         SchemaOwnedError: the schema is another registry's by now.
     """
     check_schema(workspace)
-    workspace.registry.adopt(workspace.warehouse.aggregate_schema, [stray.table for stray in strays], now=now)
+    workspace.registry.tables.adopt(workspace.warehouse.aggregate_schema, [stray.table for stray in strays], now=now)
     return tuple(replace(stray, adopted=True) for stray in strays)
 
 
 def _find_stray_relations(workspace: Workspace, session: WarehouseSession, catalog: Catalog) -> dict[str, Relation]:
-    registered_tables = {table.casefold() for table in workspace.registry.known_tables()}
-    registered_views = {view.casefold() for view in workspace.registry.known_views()}
+    registered_tables = {table.casefold() for table in workspace.read.tables.names()}
+    registered_views = {view.casefold() for view in workspace.read.tables.views()}
     names = [name for name in session.tables(catalog.schema) if name.casefold() not in registered_tables]
     tables = {table for table in names if is_instance_table(table)}
     perhaps = [view for view in names if is_view_name(view) and view.casefold() not in registered_views]

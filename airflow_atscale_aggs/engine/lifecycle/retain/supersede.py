@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.advising.retention import is_unused
 from airflow_atscale_aggs.engine.advising.superseding_pairs import Succession, successions
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import (
     DefinitionRecord,
     ProposedDefinition,
@@ -20,7 +21,6 @@ from airflow_atscale_aggs.engine.registry.records import (
     SuccessionRecord,
     UsageRecord,
 )
-from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +55,14 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    model_record = registry.model(model)
-    definitions = registry.definitions(model_record.id)
+    model_record = registry.read.models.get(model)
+    definitions = registry.read.definitions.of_model(model_record.id)
     unused = _find_unused_definitions(
-        definitions, registry.services(model_record.id), registry.usages(model_record.id), workspace, now
+        definitions,
+        registry.read.instances.services(model_record.id),
+        registry.read.queries.usages(model_record.id),
+        workspace,
+        now,
     )
     proposals = successions([record.definition for record in definitions], unused)
     defined: tuple[str, ...] = ()
@@ -66,8 +70,8 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
     if not dry_run:
         defined, blocked = _define_unions(workspace, proposals, now)
         proposals = [succession for succession in proposals if succession.new.id not in blocked]
-        registry.propose_successions([_make_record(succession, model_record.id, now) for succession in proposals])
-        done = registry.complete_successions(model_record.id, now=now)
+        registry.successions.propose([_make_record(succession, model_record.id, now) for succession in proposals])
+        done = registry.successions.complete(model_record.id, now=now)
         if done:
             drop_gone_views(workspace, model_record.id)
     return SupersedeReport(
@@ -119,19 +123,19 @@ def _define_unions(
 ) -> tuple[tuple[str, ...], Collection[str]]:
     """(names of unions that are new, ids of those that are blocked)."""
     unions = {succession.new.id: succession for succession in proposals if succession.is_union}
-    last_rows = workspace.registry.last_rows(proposals[0].new.model_id) if unions else {}
+    last_rows = workspace.read.instances.last_rows(proposals[0].new.model_id) if unions else {}
     proposed = []
     for succession in unions.values():
         rows_of_parts = [last_rows.get((succession.old.id, part.fact)) for part in succession.old.parts]
         rows = [count for count in rows_of_parts if count is not None]
         evidence = {"predicted_rows": float(sum(rows))} if len(rows) == len(rows_of_parts) else {}
         proposed.append(ProposedDefinition(definition=succession.new, reason=succession.reason, evidence=evidence))
-    outcomes = workspace.registry.add_definitions(proposed, now=now)
+    outcomes = workspace.registry.definitions.add(proposed, now=now)
     new = {identity for identity, outcome in zip(unions, outcomes, strict=True) if outcome in _IS_NEW}
     blocked = {
         identity for identity, outcome in zip(unions, outcomes, strict=True) if outcome is DefinitionOutcome.BLOCKED
     }
-    names = [workspace.registry.definition(identity).definition.name for identity in new]
+    names = [workspace.read.definitions.get(identity).definition.name for identity in new]
     return tuple(sorted(names)), blocked
 
 

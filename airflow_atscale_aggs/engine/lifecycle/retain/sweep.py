@@ -79,15 +79,18 @@ def sweep(workspace: Workspace, *, dry_run: bool, now: datetime) -> SweepReport:
     Raises:
         SchemaOwnedError: another registry writes into the schema; nothing was dropped.
     """
-    registry = workspace.registry
+    read = workspace.read
     if not dry_run:
         check_schema(workspace)
     notes = () if dry_run else switch_pending_views(workspace, patience=_PATIENCE)
     with workspace.warehouse.session() as session:
         existing = session.tables(workspace.warehouse.aggregate_schema)
-        unneeded_tables = (*registry.tables_to_drop(now), *registry.tables_that_came_back(existing))
+        unneeded_tables = (*read.tables.to_drop(now), *read.tables.that_came_back(existing))
         # After the views that read them.
-        segments = (*registry.segments_to_drop(now), *registry.segments_that_came_back(existing))
+        segments = (
+            *read.tables.segments_to_drop(now),
+            *read.tables.segments_that_came_back(existing),
+        )
         run = _Sweep(workspace, session, dry_run, now)
         tables = run.sweep_all((*unneeded_tables, *segments))
     return SweepReport(tables=tables, dry_run=dry_run, notes=(*notes, *run.notes))
@@ -106,9 +109,9 @@ class _Sweep:
 
     def sweep_all(self, unneeded: Sequence[Unneeded]) -> tuple[SweptTable, ...]:
         """Sweep all unneeded tables, in order."""
-        registry = self.workspace.registry
-        shown = {instance.step.view for model in registry.models() for instance in registry.active_instances(model.id)}
-        serving = registry.serving_tables(except_model="")
+        read = self.workspace.read
+        shown = {instance.step.view for model in read.models.current() for instance in read.instances.serving(model.id)}
+        serving = read.instances.tables_serving_others(except_model="")
         readers = self._readers(unneeded)
         return tuple(
             self._sweep_table(
@@ -187,9 +190,9 @@ class _Sweep:
 
 def _mark_dropped(registry: Registry, unneeded: Unneeded, now: datetime) -> None:
     if isinstance(unneeded, UnneededSegment):
-        registry.record_segment_drop(unneeded.key, now)
+        registry.tables.record_segment_drop(unneeded.key, now)
     else:
-        registry.record_drop(unneeded.attempt.instance_id, unneeded.attempt.number, now)
+        registry.tables.record_drop(unneeded.attempt.instance_id, unneeded.attempt.number, now)
 
 
 def _key(unneeded: Unneeded) -> tuple[str, str]:

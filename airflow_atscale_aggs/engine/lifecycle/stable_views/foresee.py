@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.lifecycle.stable_views.stable_view import (
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.planning.batch_plan import BatchPlan, RefusedPart
-from airflow_atscale_aggs.engine.registry.registry import VIEW_NOTE
+from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
 from airflow_atscale_aggs.engine.sql.view_layout import view_query
 from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 from airflow_atscale_aggs.engine.warehouse.schema_catalog import Rights
@@ -25,7 +25,7 @@ def note_view_obstacles(workspace: Workspace, session: WarehouseSession, plan: B
 
     Types are compared when a batch is activated, since only the new tables have them.
     """
-    others = workspace.registry.serving_tables(except_model=plan.model_id)
+    others = workspace.read.instances.tables_serving_others(except_model=plan.model_id)
     places = read_view_places(session, plan.schema, [step.view for step in plan.steps], others)
     if places is None or not plan.steps:
         return plan

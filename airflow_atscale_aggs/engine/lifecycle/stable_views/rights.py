@@ -25,20 +25,20 @@ def carry_rights(workspace: Workspace, batch: BatchRecord) -> tuple[str, ...]:
 
     A role that reads the tables directly, such as that of a query router, can go on reading them.
     """
-    registry = workspace.registry
-    serving = {instance.step.view: instance for instance in registry.active_instances(batch.model_id)}
-    built = registry.instances(batch_id=batch.id, status=InstanceStatus.DONE)
+    read = workspace.read
+    serving = {instance.step.view: instance for instance in read.instances.serving(batch.model_id)}
+    built = read.instances.find(batch_id=batch.id, status=InstanceStatus.DONE)
     pairs = [(serving[new.step.view], new) for new in built if new.step.view in serving]
     if not pairs or workspace.warehouse.dialect.catalog is None:
         return ()
     notes: list[str] = []
     with workspace.warehouse.session() as session:
         belongings_by_table = _read_belongings(
-            session, [(registry.batch(old.batch_id).schema, old.table) for old, _ in pairs if old.table]
+            session, [(read.batches.get(old.batch_id).schema, old.table) for old, _ in pairs if old.table]
         )
         for old, new in pairs:
             belongings = belongings_by_table.get(
-                (registry.batch(old.batch_id).schema, (old.table or "").casefold()), []
+                (read.batches.get(old.batch_id).schema, (old.table or "").casefold()), []
             )
             try:
                 _carry(session, belongings, new, batch.schema)

@@ -76,7 +76,7 @@ def switch(
     """
     if not tasks:
         return {}
-    others = workspace.registry.serving_tables(except_model=model_id)
+    others = workspace.read.instances.tables_serving_others(except_model=model_id)
     run = _Switch(workspace, others, {(task.schema, task.view): task for task in tasks})
     _until_true(run.together, min(patience, _TOGETHER_SECONDS))
     _until_true(run.one_by_one, patience)

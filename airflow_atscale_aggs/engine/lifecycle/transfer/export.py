@@ -29,7 +29,7 @@ from airflow_atscale_aggs.engine.lifecycle.transfer.garbage_collection import pa
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, InstanceRecord, UsageRecord
-from airflow_atscale_aggs.engine.registry.registry import Registry
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 _EVER_BUILT = frozenset({InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED, InstanceStatus.DELETED})
 
@@ -54,8 +54,8 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Ex
     Raises:
         NotRegisteredError: no such model.
     """
-    registry = workspace.registry
-    model_record = registry.model(model)
+    read = workspace.read
+    model_record = read.models.get(model)
     header = ExportHeader(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -64,13 +64,15 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Ex
         catalog=model_record.catalog,
         model=model_record.name,
         model_version=model_record.version,
-        model_hash=registry.content_hash(model_record.deployment_id),
+        model_hash=read.models.content_hash(model_record.deployment_id),
         exported_at=now,
     )
     with pause_collection():
-        figures = _Figures(registry, model_record.id)
+        figures = _Figures(read, model_record.id)
         records = [
-            record for record in registry.definitions(model_record.id) if record.definition.origin.is_system_defined
+            record
+            for record in read.definitions.of_model(model_record.id)
+            if record.definition.origin.is_system_defined
         ]
         data = write_export(header, (_export_definition(record, figures) for record in records))
     return Export(model=model_record.name, data=data, definitions=len(records))
@@ -79,15 +81,15 @@ def export_definitions(workspace: Workspace, model: str, *, now: datetime) -> Ex
 class _Figures:
     """Statistics of a model's definitions, read once."""
 
-    def __init__(self, registry: Registry, model_id: str) -> None:
+    def __init__(self, read: RegistryReader, model_id: str) -> None:
         self._usages: dict[str, list[UsageRecord]] = {}
-        for usage in registry.usages(model_id):
+        for usage in read.queries.usages(model_id):
             self._usages.setdefault(usage.definition_id, []).append(usage)
         self._newest: dict[tuple[str, str], InstanceRecord] = {}
-        for instance in registry.instances(model_id=model_id):
+        for instance in read.instances.find(model_id=model_id):
             if instance.status in _EVER_BUILT:
                 self._newest.setdefault((instance.step.definition_id, instance.step.fact), instance)
-        self._evaluations = {evaluation.definition_id: evaluation for evaluation in registry.evaluations(model_id)}
+        self._evaluations = {evaluation.definition_id: evaluation for evaluation in read.evaluations.find(model_id)}
 
     def of(self, record: DefinitionRecord, definition: str) -> ExportedStatistics:
         """The statistics of one definition, all its facts together."""

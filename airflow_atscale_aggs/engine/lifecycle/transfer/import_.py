@@ -30,9 +30,9 @@ from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_m
 from airflow_atscale_aggs.engine.lifecycle.transfer.garbage_collection import pause_collection
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
+from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import ModelRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.registry import Registry
-from airflow_atscale_aggs.engine.registry.system_definitions import DefinitionOutcome
 
 SOURCE_PREFIX = "source_"
 """How the names of figures begin that come from the system which exported the definition."""
@@ -110,9 +110,9 @@ def import_definitions(
         ImportRefusedError: the model is not deployed here, the file is of another model or of a newer version, damaged
             or hostile; nothing was recorded.
     """
-    registry = workspace.registry
+    read = workspace.read
     try:
-        record = registry.deployed_model(model)
+        record = read.models.get_deployed(model)
     except (NotRegisteredError, ModelRetiredError) as error:
         reason = f"the model is not deployed here ({str(error).rstrip('.')})"
         remedy = "Deploy the same SML here first: `atscale-aggs deploy DIR`."
@@ -126,11 +126,11 @@ def import_definitions(
         )
         remedy = "Definitions move between models with the same ModelID only: deploy the same catalog and model here."
         raise ImportRefusedError(where, reason, remedy)
-    if file.model_hash != registry.content_hash(record.deployment_id):
+    if file.model_hash != read.models.content_hash(record.deployment_id):
         warnings += ("The model deployed here is not the same as where the file was made.",)
     with pause_collection():
         imported = _Import(workspace.registry, record).run(file, now)
-    definitions_in_batches = registry.definitions_with_instances(record.id)
+    definitions_in_batches = read.definitions.ids_with_instances(record.id)
     waiting = {
         definition.definition_id: definition.name
         for definition in imported
@@ -157,12 +157,12 @@ class _Import:
 
     def __init__(self, registry: Registry, record: ModelRecord) -> None:
         self._registry, self._record = registry, record
-        model = read_deployed_model(registry, record)
+        model = read_deployed_model(registry.read, record)
         self._definer = SystemDefiner(record.id, model, JoinPaths(model))
 
     def run(self, file: ExportFile, now: datetime) -> tuple[ImportedDefinition, ...]:
         """Resolve all definitions, record the new ones in one transaction, and return what became of each."""
-        registered = self._registry.known_definitions(self._record.id)
+        registered = self._registry.read.definitions.names_and_statuses(self._record.id)
         resolved = [self._resolve(exported) for exported in file.definitions]
         outcomes: list[DefinitionOutcome | None] = []
         proposals: list[ProposedDefinition] = []
@@ -173,9 +173,9 @@ class _Import:
             outcomes.append(_IGNORED.get(registered.get(identity, ("", ""))[1]))
             if isinstance(meaning, ResolvedMeaning) and outcomes[-1] is None:
                 proposals.append(self._proposal(exported, meaning, identity))
-        recorded = iter(self._registry.add_definitions(proposals, now=now))
+        recorded = iter(self._registry.definitions.add(proposals, now=now))
         if proposals:
-            registered = self._registry.known_definitions(self._record.id)
+            registered = self._registry.read.definitions.names_and_statuses(self._record.id)
         return tuple(
             _refuse_definition(exported, meaning)
             if not isinstance(meaning, ResolvedMeaning)

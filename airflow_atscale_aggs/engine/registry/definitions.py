@@ -1,9 +1,10 @@
-"""Writes about system-defined definitions: recorded, retired, blocked; never deleted."""
+"""Definitions of aggregates. System-defined ones are recorded, retired and blocked, and never deleted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,9 +21,10 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
 )
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.bulk import insert_many
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
-from airflow_atscale_aggs.engine.registry.records import ProposedDefinition
-from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, models
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.record_rows import definition_record
+from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
+from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
 _CHUNK = 500
 
@@ -41,14 +43,46 @@ class DefinitionOutcome(StrEnum):
     """A person has blocked it; it stays so."""
 
 
-class SystemDefinitionWrites(RegistryReader):
-    """The writes about definitions that no person made."""
+class DefinitionReader(RegistryPart):
+    """Reads about definitions."""
 
     __slots__ = ()
 
-    def add_definitions(
-        self, proposed: Sequence[ProposedDefinition], *, now: datetime
-    ) -> tuple[DefinitionOutcome, ...]:
+    def of_model(self, model_id: str, *, include_retired: bool = False) -> tuple[DefinitionRecord, ...]:
+        """A model's definitions, oldest first, then by name."""
+        query = select(definitions).where(definitions.c.model_id == model_id)
+        if not include_retired:
+            query = query.where(definitions.c.status == "defined")
+        rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
+        decoder = documents.DefinitionDecoder(self._attributes)
+        return tuple(definition_record(row, decoder) for row in rows)
+
+    def get(self, definition_id: str) -> DefinitionRecord:
+        """A definition by id. Raises NotRegisteredError."""
+        row = self._row(select(definitions), definitions.c.id, definition_id, "definition")
+        return definition_record(row, documents.DefinitionDecoder(self._attributes))
+
+    def names_and_statuses(self, model_id: str) -> Mapping[str, tuple[str, str]]:
+        """(name, status) of all definitions of a model by id; documents are not read."""
+        query = select(definitions.c.id, definitions.c.name, definitions.c.status)
+        return {row[0]: (row[1], row[2]) for row in self._rows(query.where(definitions.c.model_id == model_id))}
+
+    def ids_with_instances(self, model_id: str) -> AbstractSet[str]:
+        """Ids of the definitions that a batch was ever begun for."""
+        query = select(instances.c.definition_id).where(instances.c.model_id == model_id).distinct()
+        return {row[0] for row in self._rows(query)}
+
+    def _attributes(self) -> Mapping[str, bytes]:
+        """Documents of the attributes that definitions refer to."""
+        return {row[0]: row[1] for row in self._rows(select(attributes.c.id, attributes.c.document))}
+
+
+class DefinitionWriter(RegistryPart):
+    """Writes about definitions that no person made, and about statuses."""
+
+    __slots__ = ()
+
+    def add(self, proposed: Sequence[ProposedDefinition], *, now: datetime) -> tuple[DefinitionOutcome, ...]:
         """Record system-defined definitions of one model in one transaction; identity is the fingerprint.
 
         A name that another definition of the model has, but for case and punctuation, is made unique by some digits of
@@ -98,9 +132,7 @@ class SystemDefinitionWrites(RegistryReader):
             _bring_back(connection, back, now)
             return tuple(outcomes)
 
-    def set_definition_status(
-        self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime
-    ) -> int:
+    def set_status(self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime) -> int:
         """Move definitions of one model from one status to another by compare-and-set; how many moved.
 
         Args:

@@ -7,34 +7,17 @@ from collections.abc import Sequence
 from sqlalchemy import func, insert, select
 
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import EvaluationRecord
 from airflow_atscale_aggs.engine.registry.tables import evaluations
 
 
-class QualityMemory(RegistryReader):
-    """Writes and reads about quality."""
+class EvaluationReader(RegistryPart):
+    """Reads about quality."""
 
     __slots__ = ()
 
-    def record_evaluations(self, records: Sequence[EvaluationRecord]) -> None:
-        """Append judgements in one transaction."""
-        if not records:
-            return
-        rows = [
-            {
-                "definition_id": record.definition_id,
-                "evaluated_at": record.evaluated_at,
-                "model_id": record.model_id,
-                "score": record.score,
-                "document": documents.encode_evaluation(record),
-            }
-            for record in records
-        ]
-        with self.database.writing() as connection:
-            connection.execute(insert(evaluations), rows)
-
-    def evaluations(self, model_id: str, *, definition_id: str | None = None) -> tuple[EvaluationRecord, ...]:
+    def find(self, model_id: str, *, definition_id: str | None = None) -> tuple[EvaluationRecord, ...]:
         """The newest judgement of each definition of a model; or all of one definition, newest first."""
         query = select(evaluations.c.document).where(evaluations.c.model_id == model_id)
         if definition_id is not None:
@@ -52,3 +35,26 @@ class QualityMemory(RegistryReader):
                 (newest.c.definition_id == evaluations.c.definition_id) & (newest.c.at == evaluations.c.evaluated_at),
             ).order_by(evaluations.c.score.desc(), evaluations.c.definition_id)
         return tuple(documents.decode_evaluation(row[0]) for row in self._rows(query))
+
+
+class EvaluationWriter(RegistryPart):
+    """Writes about quality."""
+
+    __slots__ = ()
+
+    def record(self, records: Sequence[EvaluationRecord]) -> None:
+        """Append judgements in one transaction."""
+        if not records:
+            return
+        rows = [
+            {
+                "definition_id": record.definition_id,
+                "evaluated_at": record.evaluated_at,
+                "model_id": record.model_id,
+                "score": record.score,
+                "document": documents.encode_evaluation(record),
+            }
+            for record in records
+        ]
+        with self.database.writing() as connection:
+            connection.execute(insert(evaluations), rows)

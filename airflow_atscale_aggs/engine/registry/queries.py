@@ -11,17 +11,40 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
 from airflow_atscale_aggs.engine.registry import documents
-from airflow_atscale_aggs.engine.registry.reader import RegistryReader
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.records import QueryRecord, UsageRecord
 from airflow_atscale_aggs.engine.registry.tables import definitions, queries, usages
 
 
-class QueryLog(RegistryReader):
-    """Writes and reads about queries."""
+class QueryReader(RegistryPart):
+    """Reads about queries."""
 
     __slots__ = ()
 
-    def record_queries(
+    def find(self, model_id: str, *, limit: int | None = None) -> tuple[QueryRecord, ...]:
+        """The log of a model, newest first."""
+        query = select(queries.c.document).where(queries.c.model_id == model_id)
+        query = query.order_by(queries.c.asked_at.desc(), queries.c.id.desc())
+        rows = self._rows(query.limit(limit) if limit else query)
+        return tuple(documents.decode_query(row[0]) for row in rows)
+
+    def usages(self, model_id: str) -> tuple[UsageRecord, ...]:
+        """The usage of a model's definitions, most used first."""
+        query = (
+            select(usages)
+            .join(definitions, definitions.c.id == usages.c.definition_id)
+            .where(definitions.c.model_id == model_id)
+            .order_by(usages.c.uses.desc(), usages.c.definition_id, usages.c.fact)
+        )
+        return tuple(UsageRecord(**row._mapping) for row in self._rows(query))  # noqa: SLF001 - SQLAlchemy's public name
+
+
+class QueryWriter(RegistryPart):
+    """Writes about queries."""
+
+    __slots__ = ()
+
+    def record(
         self,
         records: Sequence[QueryRecord],
         *,
@@ -75,23 +98,6 @@ class QueryLog(RegistryReader):
                 )
             if forget_before is not None:
                 connection.execute(delete(queries).where(queries.c.asked_at < forget_before))
-
-    def queries(self, model_id: str, *, limit: int | None = None) -> tuple[QueryRecord, ...]:
-        """The log of a model, newest first."""
-        query = select(queries.c.document).where(queries.c.model_id == model_id)
-        query = query.order_by(queries.c.asked_at.desc(), queries.c.id.desc())
-        rows = self._rows(query.limit(limit) if limit else query)
-        return tuple(documents.decode_query(row[0]) for row in rows)
-
-    def usages(self, model_id: str) -> tuple[UsageRecord, ...]:
-        """The usage of a model's definitions, most used first."""
-        query = (
-            select(usages)
-            .join(definitions, definitions.c.id == usages.c.definition_id)
-            .where(definitions.c.model_id == model_id)
-            .order_by(usages.c.uses.desc(), usages.c.definition_id, usages.c.fact)
-        )
-        return tuple(UsageRecord(**row._mapping) for row in self._rows(query))  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def _row(record: QueryRecord) -> dict[str, object]:

@@ -1,0 +1,214 @@
+"""Instances of aggregates: which serve, which are retained, which go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, func, literal, or_, select, update
+
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.segment import Segment
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.record_rows import instance_record
+from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
+from airflow_atscale_aggs.engine.registry.segment_records import is_used, segment_record
+from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, segment_uses, segments
+
+_RETAINED = or_(
+    instances.c.status == InstanceStatus.ACTIVE,
+    and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None)),
+)
+
+
+_SERVED = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED, InstanceStatus.DELETED)
+
+
+class InstanceReader(RegistryPart):
+    """Reads about instances."""
+
+    __slots__ = ()
+
+    def find(
+        self,
+        *,
+        model_id: str | None = None,
+        batch_id: str | None = None,
+        status: InstanceStatus | None = None,
+    ) -> tuple[InstanceRecord, ...]:
+        """Instances, newest batch first, in build order within a batch."""
+        query = select(instances).join(batches, batches.c.id == instances.c.batch_id)
+        for column, value in (
+            (instances.c.model_id, model_id),
+            (instances.c.batch_id, batch_id),
+            (instances.c.status, status),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        rows = self._rows(query.order_by(batches.c.created_at.desc(), batches.c.id, instances.c.position))
+        return tuple(map(instance_record, rows))
+
+    def get(self, instance_id: str) -> InstanceRecord:
+        """An instance by id. Raises NotRegisteredError."""
+        return instance_record(self._row(select(instances), instances.c.id, instance_id, "instance"))
+
+    def serving(self, model_id: str) -> tuple[InstanceRecord, ...]:
+        """The instances that serve."""
+        return self.find(model_id=model_id, status=InstanceStatus.ACTIVE)
+
+    def segments(self, instance_id: str) -> tuple[Segment, ...]:
+        """The segments that an instance consists of, in order of their ranges; none where it is one table."""
+        query = (
+            select(segments)
+            .join(segment_uses, is_used())
+            .where(segment_uses.c.instance_id == instance_id)
+            .order_by(segment_uses.c.position)
+        )
+        return tuple(segment_record(row) for row in self._rows(query))
+
+    def tables_serving_others(self, *, except_model: str) -> Mapping[str, str]:
+        """Tables of the instances that serve other models, and whose they are, in words."""
+        query = (
+            select(instances.c.table, definitions.c.name, models.c.catalog, models.c.name)
+            .join(definitions, definitions.c.id == instances.c.definition_id)
+            .join(models, models.c.id == instances.c.model_id)
+            .where(instances.c.status == InstanceStatus.ACTIVE, instances.c.model_id != except_model)
+        )
+        return {row[0]: f"aggregate `{row[1]}` of model `{row[2]}.{row[3]}`" for row in self._rows(query)}
+
+    def built_sources(self, batch_id: str) -> Mapping[str, tuple[int, int]]:
+        """(winning attempt, rows) of the batch's built instances, by id."""
+        query = select(instances.c.id, instances.c.attempt, instances.c.rows).where(
+            instances.c.batch_id == batch_id, instances.c.status.in_(("done", "active"))
+        )
+        return {row[0]: (row[1], row[2] or 0) for row in self._rows(query)}
+
+    def last_rows(self, model_id: str) -> Mapping[tuple[str, str], int]:
+        """Rows of the newest built instance by (definition id, fact); staged ones are not known to go live."""
+        query = (
+            select(instances.c.definition_id, instances.c.fact, instances.c.rows)
+            .where(
+                instances.c.model_id == model_id,
+                instances.c.rows.is_not(None),
+                instances.c.status != InstanceStatus.DONE,
+            )
+            .order_by(instances.c.finished_at)
+        )
+        return {(row[0], row[1]): row[2] for row in self._rows(query)}
+
+    def count_by_status(self, batch_id: str) -> Mapping[str, int]:
+        """Number of the batch's instances by status."""
+        query = (
+            select(instances.c.status, func.count())
+            .where(instances.c.batch_id == batch_id)
+            .group_by(instances.c.status)
+        )
+        return {row[0]: row[1] for row in self._rows(query)}
+
+    def retained(self, model_id: str, *, of_users: bool = False) -> tuple[InstanceRecord, ...]:
+        """Active and inactive instances that nobody has told to go, of system-defined definitions or of users' ones."""
+        is_users = definitions.c.origin == DefinitionOrigin.USER_DEFINED
+        query = (
+            select(instances)
+            .join(definitions, definitions.c.id == instances.c.definition_id)
+            .where(instances.c.model_id == model_id, _RETAINED, is_users if of_users else ~is_users)
+            .order_by(instances.c.id)
+        )
+        return tuple(map(instance_record, self._rows(query)))
+
+    def services(self, model_id: str) -> Mapping[str, ServiceRecord]:
+        """Since when each definition could be used, and what its builds took, by id.
+
+        Those never built are not in it.
+        """
+        query = (
+            select(
+                definitions.c.id,
+                func.min(instances.c.activated_at).label("first_at"),
+                func.min(instances.c.activated_at)
+                .filter(instances.c.activated_at >= func.coalesce(definitions.c.defined_at, definitions.c.created_at))
+                .label("since"),
+                func.count().label("builds"),
+                func.sum(instances.c.seconds).label("seconds"),
+            )
+            .join(instances, instances.c.definition_id == definitions.c.id)
+            .where(definitions.c.model_id == model_id, instances.c.status.in_(_SERVED))
+            .group_by(definitions.c.id)
+        )
+        return {
+            row.id: ServiceRecord(
+                first_at=row.first_at,
+                since=row.since or row.first_at,
+                builds=row.builds,
+                build_seconds=row.seconds or 0.0,
+            )
+            for row in self._rows(query)
+        }
+
+
+class InstanceWriter(RegistryPart):
+    """Writes about instances outside their attempts."""
+
+    __slots__ = ()
+
+    def give_up(self, instance_ids: Sequence[str]) -> None:
+        """Make instances that are not built FAILED, because a person gave them up. Their errors of before are kept."""
+        if not instance_ids:
+            return
+        reason = literal("given up by a person; the old one serves on. ") + func.coalesce(instances.c.error, "")
+        with self.database.writing() as connection:
+            connection.execute(
+                update(instances)
+                .where(
+                    instances.c.id.in_(instance_ids),
+                    instances.c.status.in_((InstanceStatus.NEW, InstanceStatus.IN_PROGRESS, InstanceStatus.FAILED)),
+                )
+                .values(status=InstanceStatus.FAILED, error=reason)
+            )
+
+    def keep_done(self, instance_id: str, *, allowance: str) -> None:
+        """Record the allowance under which a DONE instance was found and not built again."""
+        with self.database.writing() as connection:
+            connection.execute(
+                update(instances)
+                .where(instances.c.id == instance_id, instances.c.status == InstanceStatus.DONE)
+                .values(allowance=allowance)
+            )
+
+    def let_go(
+        self,
+        model_id: str,
+        instance_ids: Sequence[str],
+        retire: Mapping[str, str],
+        *,
+        now: datetime,
+        drop_after: datetime,
+    ) -> None:
+        """Let instances go, and retire definitions, in one transaction. Their tables are dropped by a later sweep.
+
+        Args:
+            instance_ids: ACTIVE ones serve no more from now on.
+            retire: why, by id of the definition; those that are not defined any more stay as they are.
+            drop_after: when the tables may go.
+        """
+        with self.database.writing() as connection:
+            for instance_id in instance_ids:
+                connection.execute(
+                    update(instances)
+                    .where(instances.c.id == instance_id, _RETAINED)
+                    .values(
+                        status=InstanceStatus.SUPERSEDED,
+                        drop_after=drop_after,
+                        superseded_at=func.coalesce(instances.c.superseded_at, now),
+                    )
+                )
+            for definition, why in retire.items():
+                connection.execute(
+                    update(definitions)
+                    .where(definitions.c.id == definition, definitions.c.status == "defined")
+                    .values(status="retired", status_reason=why, retired_at=now)
+                )
+            connection.execute(
+                update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)
+            )

@@ -1,0 +1,201 @@
+"""Tables that the registry has written down: which nothing needs any more, which came back, which are adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, union_all, update
+
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, AttemptStatus, BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.segment import SegmentKey
+from airflow_atscale_aggs.engine.registry import documents
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.record_rows import attempt_record, instance_record
+from airflow_atscale_aggs.engine.registry.records import UnneededSegment, UnneededTable
+from airflow_atscale_aggs.engine.registry.segment_records import is_used
+from airflow_atscale_aggs.engine.registry.tables import adopted, attempts, batches, instances, segment_uses, segments
+
+
+class WrittenTableReader(RegistryPart):
+    """Reads about tables in the warehouse."""
+
+    __slots__ = ()
+
+    def names(self) -> frozenset[str]:
+        """Names of all tables that this registry has ever written down, and of adopted ones."""
+        query = union_all(select(attempts.c.table), select(segments.c.table), select(adopted.c.table))
+        with self.database.reading() as connection:
+            return frozenset(row[0] for row in connection.execute(query))
+
+    def views(self) -> frozenset[str]:
+        """Names of the stable views of instances that serve or have served and whose tables are still there."""
+        statuses = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED)
+        rows = self._rows(select(instances).where(instances.c.status.in_(statuses)))
+        return frozenset(instance_record(row).step.view for row in rows)
+
+    def to_drop(self, now: datetime) -> tuple[UnneededTable, ...]:
+        """Tables that may exist in the warehouse and that nothing needs any more, with the reason.
+
+        Never the winning table of a DONE or ACTIVE instance, never one that an owner with a live lease is writing.
+        """
+        is_winner = attempts.c.number == instances.c.attempt
+        lost = or_(attempts.c.status.in_((AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)), ~is_winner)
+        is_over = instances.c.status == InstanceStatus.CANCELLED
+        is_superseded = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after <= now)
+        is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
+        query = (
+            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(attempts.c.dropped_at.is_(None), or_(lost, is_over, is_superseded), is_idle)
+            .order_by(attempts.c.table)
+        )
+        return tuple(map(_unneeded_table, self._rows(query)))
+
+    def that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededTable, ...]:
+        """Tables that were dropped, or found absent, and are there again.
+
+        A database server goes on with a statement whose client was killed; what it creates may appear after the sweep.
+
+        Args:
+            existing: names of the tables in the warehouse now.
+        """
+        dropped = attempts.c.dropped_at.is_not(None)
+        back = [row[0] for row in self._rows(select(attempts.c.table).where(dropped)) if row[0] in existing]
+        if not back:
+            return ()
+        query = (
+            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(dropped, attempts.c.table.in_(back))
+            .order_by(attempts.c.table)
+        )
+        return tuple(map(_unneeded_table, self._rows(query)))
+
+    def segments_to_drop(self, now: datetime) -> tuple[UnneededSegment, ...]:
+        """Tables of segments that may exist and that no instance needs, with the reason.
+
+        Needed are those that DONE and ACTIVE instances consist of, and SUPERSEDED ones whose delay is not over; and
+        those that an attempt is making.
+        """
+        users = instances.alias("users")
+        is_kept = and_(
+            users.c.status == InstanceStatus.SUPERSEDED, or_(users.c.drop_after.is_(None), users.c.drop_after > now)
+        )
+        is_needed = (
+            select(segment_uses.c.instance_id)
+            .join(users, users.c.id == segment_uses.c.instance_id)
+            .where(is_used(), or_(users.c.status.in_(BUILT), is_kept))
+            .exists()
+        )
+        is_winner = attempts.c.number == instances.c.attempt
+        is_over = instances.c.status.in_((InstanceStatus.CANCELLED, InstanceStatus.DELETED, InstanceStatus.SUPERSEDED))
+        is_lost = or_(
+            attempts.c.status.in_((AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)),
+            ~is_winner,
+            is_over,
+            # Its instance was superseded in one breath with its use, or merged it away.
+            attempts.c.status == AttemptStatus.DONE,
+        )
+        is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
+        return self._unneeded_segments(and_(segments.c.dropped_at.is_(None), ~is_needed, is_lost, is_idle))
+
+    def segments_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededSegment, ...]:
+        """Tables of segments that were dropped, or found absent, and are there again; see `tables_that_came_back`."""
+        dropped = segments.c.dropped_at.is_not(None)
+        back = [row[0] for row in self._rows(select(segments.c.table).where(dropped)) if row[0] in existing]
+        return self._unneeded_segments(and_(dropped, segments.c.table.in_(back))) if back else ()
+
+    def _unneeded_segments(self, where: ColumnElement[bool]) -> tuple[UnneededSegment, ...]:
+        query: Select[Any] = (
+            select(segments, attempts.c.status, instances.c.status, instances.c.step, batches.c.schema)
+            .join(
+                attempts,
+                and_(attempts.c.instance_id == segments.c.instance_id, attempts.c.number == segments.c.attempt),
+            )
+            .join(instances, instances.c.id == segments.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(where)
+            .order_by(segments.c.table)
+        )
+        return tuple(_unneeded_segment(row) for row in self._rows(query))
+
+
+class WrittenTableWriter(RegistryPart):
+    """Writes about tables in the warehouse."""
+
+    __slots__ = ()
+
+    def record_drop(self, instance_id: str, number: int, now: datetime) -> None:
+        """Note that an attempt's table is gone; an instance without its winning table is DELETED."""
+        with self.database.writing() as connection:
+            connection.execute(
+                update(attempts)
+                .where(attempts.c.instance_id == instance_id, attempts.c.number == number)
+                .values(dropped_at=now)
+            )
+            connection.execute(
+                update(instances)
+                .where(
+                    instances.c.id == instance_id,
+                    instances.c.attempt == number,
+                    instances.c.status.in_((InstanceStatus.SUPERSEDED, InstanceStatus.CANCELLED)),
+                )
+                .values(status=InstanceStatus.DELETED)
+            )
+
+    def record_segment_drop(self, key: SegmentKey, now: datetime) -> None:
+        """Note that a segment's table is gone."""
+        with self.database.writing() as connection:
+            connection.execute(
+                update(segments)
+                .where(
+                    segments.c.instance_id == key.instance_id,
+                    segments.c.attempt == key.attempt,
+                    segments.c.number == key.number,
+                )
+                .values(dropped_at=now)
+            )
+
+    def adopt(self, schema: str, tables: Collection[str], *, now: datetime) -> None:
+        """Write tables down that another registry has made."""
+        with self.database.writing() as connection:
+            adopted_tables = select(adopted.c.table).where(adopted.c.schema == schema)
+            new = sorted(set(tables) - set(connection.scalars(adopted_tables)))
+            if new:
+                rows = [{"schema": schema, "table": table, "adopted_at": now} for table in new]
+                connection.execute(insert(adopted), rows)
+
+
+def _unneeded_table(row: Any) -> UnneededTable:
+    attempt = attempt_record(row)
+    if attempt.status in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}:
+        why = f"attempt {attempt.number} was {attempt.status}"
+    else:
+        why = f"its instance is {row[-3]}"
+    step = documents.decode_step(row.step)
+    return UnneededTable(
+        attempt=attempt,
+        schema=row.schema,
+        aggregate=step.aggregate,
+        why=why,
+        view=step.view,
+        drop_view_sql=step.drop_view_sql,
+    )
+
+
+def _unneeded_segment(row: Any) -> UnneededSegment:
+    attempt, instance, step, schema = row[-4:]
+    is_lost = attempt in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
+    return UnneededSegment(
+        key=SegmentKey(row.instance_id, row.attempt, row.number),
+        table=row.table,
+        drop_sql=row.drop_sql,
+        schema=schema,
+        aggregate=documents.decode_step(step).aggregate,
+        why=f"attempt {row.attempt} was {attempt}" if is_lost else f"no instance consists of it, its own is {instance}",
+    )
