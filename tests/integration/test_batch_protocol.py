@@ -18,7 +18,7 @@ from airflow_atscale_aggs.engine.errors import (
     IllegalTransitionError,
     StaleStatusError,
 )
-from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch, cancel_batch
+from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch, cancel_batch
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, run_attempt
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BegunBatch, begin_batch, resume_batch, run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy

@@ -170,7 +170,7 @@ def test_two_may_initialise_at_once(url: str) -> None:
     for thread in threads:
         thread.join()
 
-    assert [one.models() for one in opened] == [(), (), (), ()]
+    assert [registry.read.models.current() for registry in opened] == [(), (), (), ()]
 
 
 @pytest.mark.parametrize(

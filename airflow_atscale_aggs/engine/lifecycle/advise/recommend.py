@@ -10,13 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from airflow_atscale_aggs.engine.advising.advisor import (
-    Advice,
-    DefinedPart,
-    FactWorkload,
-    Proposal,
-    advise,
-)
+from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, FactWorkload, Proposal, advise
 from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label, aggregate_name, attribute_names, times
 from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget
