@@ -133,7 +133,7 @@ def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
     workspace, folder = adventure[0], sample_models / "adventureworks2012"
     report = deploy(workspace, folder, now=utc_now())
     (record,) = workspace.read.models.current()
-    model = read_deployed_model(workspace.registry, record)
+    model = read_deployed_model(workspace.read, record)
     tried, refused = 0, []
     edges = [*model.relationships, *(edge for one in model.dimensions.values() for edge in one.relationships)]
     with workspace.warehouse.session() as session:

@@ -115,7 +115,7 @@ def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
     (model,) = registry.read.models.current()
     definitions = registry.read.definitions.of_model(model.id)
 
-    assert read_deployed_model(registry, model).name == "tiny_sales"
+    assert read_deployed_model(registry.read, model).name == "tiny_sales"
     with closing(sqlite3.connect(version_before)) as connection:
         ids = {identity for (identity,) in connection.execute("SELECT id FROM atscale_aggs_definitions")}
     # An id is made of all that a definition means.

@@ -26,7 +26,7 @@ class Deployed:
     def model(self) -> SemanticModel:
         """As the registry keeps it."""
         (record,) = self.workspace.read.models.current()
-        return read_deployed_model(self.workspace.registry, record)
+        return read_deployed_model(self.workspace.read, record)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def make_definition(
 ) -> AggregateDefinition:
     """A definition of the tiny star's model."""
     record = place.read.models.get("tiny_sales")
-    model = read_deployed_model(place.registry, record)
+    model = read_deployed_model(place.read, record)
     definer = SystemDefiner(record.id, model, JoinPaths(model))
     grain = tuple((_DIMENSIONS[one], "{0}", one) for one in attributes)
     resolved = definer.resolve(NamedMeaning((fact,), grain, tuple(metrics)))
