@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.registry.registry import RegistryReader
 
 MOST_QUERIES = 20_000
 """The newest of the log that are looked at."""
