@@ -108,7 +108,7 @@ def test_the_translated_quotient_is_cut_towards_zero_as_in_postgresql(dividend: 
     query = _translate(f'SELECT "Year" * {dividend} / {divisor} AS x FROM shop_star')
     text = spell(query, query.outputs[0].expression, "duckdb")
 
-    ((quotient,),) = duckdb.sql(f'SELECT {text} FROM (VALUES (1)) AS t ("Year")').fetchall()
+    ((quotient,),) = duckdb.execute(f'SELECT {text} FROM (VALUES (1)) AS t ("Year")').fetchall()
 
     assert quotient == int(dividend / divisor)
 

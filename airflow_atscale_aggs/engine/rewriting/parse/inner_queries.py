@@ -42,10 +42,18 @@ def _may_be_own(column: exp.Column, query: exp.Query) -> bool:
         source = select.args.get("from_")
         relations = [] if source is None else [source.this, *(join.this for join in select.args.get("joins") or ())]
         names = [_names_of(relation) for relation in relations]
-        if any(columns is None or column.name in columns for columns in names) or column.name in select.named_selects:
+        if any(columns is None or column.name in columns for columns in names) or _is_alias(column, select):
             return True
         select = None if select is query else select.parent_select
     return False
+
+
+def _is_alias(column: exp.Column, select: exp.Expr) -> bool:
+    """Whether an expression of a SELECT has this name, and the column is no part of that expression."""
+    return any(
+        projection.alias == column.name and all(part is not column for part in projection.find_all(exp.Column))
+        for projection in select.expressions
+    )
 
 
 def _names_of(relation: exp.Expr) -> Collection[str] | None:

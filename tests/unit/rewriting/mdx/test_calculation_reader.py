@@ -79,7 +79,7 @@ def test_an_empty_value_is_zero_in_a_sum_and_empty_in_a_product(expression: str,
     text = _expand({"c": expression}).sql(dialect="duckdb")
     rows = "(1, 10, 4), (2, NULL, 4), (3, 10, NULL), (4, NULL, NULL), (5, 10, 0)"
 
-    answer = duckdb.sql(
+    answer = duckdb.execute(
         f'SELECT {text} FROM (VALUES {rows}) AS t (number, "Amount", "Quantity") ORDER BY number'
     ).fetchall()
 

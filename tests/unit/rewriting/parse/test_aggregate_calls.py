@@ -177,7 +177,7 @@ def test_exactly_one_branch_is_taken_also_where_a_condition_is_null(value: str) 
     choice = "".join(f" WHEN {branch.condition} THEN {branch.value}" for branch in branches)
     truths = "(SELECT * FROM (VALUES (TRUE), (FALSE), (NULL)) AS t ({0}))"
 
-    rows = duckdb.sql(
+    rows = duckdb.execute(
         f"SELECT {' + '.join(f'{condition}::INT' for condition in taken)}, CASE{choice} END, {value} "
         f"FROM {truths.format('a')} CROSS JOIN {truths.format('b')} CROSS JOIN {truths.format('c')}"
     ).fetchall()

@@ -91,7 +91,7 @@ def test_the_warehouse_reads_the_value_that_was_given(value: object) -> None:
     """A second parameter behind it stays where it was."""
     sql = with_values("SELECT ? AS first, ? AS second", [value, "end"], "duckdb")
 
-    ((first, second),) = duckdb.sql(sql).fetchall()
+    ((first, second),) = duckdb.execute(sql).fetchall()
 
     assert (first, second) == (value, "end")
 
