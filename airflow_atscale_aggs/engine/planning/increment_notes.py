@@ -25,7 +25,7 @@ def notes_of(
 
     Args:
         decisions: by name of the aggregate.
-        facts: fact of each aggregate.
+        fact_by_name: fact of each aggregate.
     """
     notes: dict[str, list[str]] = {}
     for name, decision in decisions.items():

@@ -317,7 +317,7 @@ def decide(candidate: Prospect, lookup: IndicatorFacts, given: IncrementsInput) 
     """Decide what is done to the segments of one aggregate.
 
     Args:
-        looked_up: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
+        lookup: of its fact; ``above`` has its start, and ``up_to`` where rows below were counted.
     """
     if lookup.nulls:
         return FullTable(
