@@ -81,6 +81,69 @@ def test_nearest_sources_keep_a_way_to_every_source(parents: list[frozenset[int]
         assert not any(a in parents[b] for a in nearest for b in nearest)
 
 
+@pytest.mark.parametrize(
+    ("mode", "is_user_first", "order"),
+    [
+        (0, False, ["new", "new system", "old", "old system"]),
+        (1, False, ["old", "old system", "new", "new system"]),
+        (2, False, ["old", "old system", "new", "new system"]),
+        (0, True, ["new", "old", "new system", "old system"]),
+        (2, True, ["old", "new", "old system", "new system"]),
+    ],
+)
+def test_age_and_name_decide_within_a_class(mode: int, is_user_first: bool, order: list[str]) -> None:
+    settings = Settings(queue_priority_mode=mode, user_defined_first=is_user_first)
+    steps = [
+        _waiting("new system", is_new=True, is_user_defined=False, age=2),
+        _waiting("old system", is_user_defined=False, age=1),
+        _waiting("new", is_new=True, age=2),
+        _waiting("old", age=1),
+    ]
+
+    assert [step.name for step in sorted(steps, key=lambda step: priority(step, settings))] == order
+
+
+@pytest.mark.parametrize(
+    ("parents", "names", "order"),
+    [
+        ([set(), set(), set()], "cab", "abc"),
+        ([set(), {0}, {1}], "cba", "cba"),
+        ([{2}, set(), set()], "abc", "bca"),
+        ([{1, 2}, set(), {1}], "abc", "bca"),
+        ([{1}, set(), set()], "abc", "bac"),
+    ],
+    ids=["free steps by key", "a chain", "a source late by key", "two sources", "a step becomes free at once"],
+)
+def test_free_steps_go_by_their_key(parents: list[set[int]], names: str, order: str) -> None:
+    keys = {step: priority(_waiting(name), Settings()) for step, name in enumerate(names)}
+    steps = derivability_order([frozenset(sources) for sources in parents], keys)
+
+    assert "".join(names[step] for step in steps) == order
+
+
+def test_a_cycle_is_no_order() -> None:
+    keys = {step: priority(_waiting("x"), Settings()) for step in range(3)}
+    parents = [frozenset({1}), frozenset({2}), frozenset({0})]
+
+    with pytest.raises(AssertionError, match="Derivability holds a cycle"):
+        derivability_order(parents, keys)
+
+
+@pytest.mark.parametrize(
+    ("parents", "nearest"),
+    [
+        ([set(), {0}, {0, 1}], [(), (0,), (1,)]),
+        ([set(), set(), {0, 1}], [(), (), (0, 1)]),
+        ([set(), {0}, {0}, {0, 1, 2}], [(), (0,), (0,), (1, 2)]),
+    ],
+    ids=["a chain", "two sources", "a diamond"],
+)
+def test_a_source_is_passed_over_when_another_lies_between(
+    parents: list[set[int]], nearest: list[tuple[int, ...]]
+) -> None:
+    assert nearest_sources([frozenset(sources) for sources in parents]) == nearest
+
+
 def test_mutual_derivability_is_broken() -> None:
     """Two grains of one meaning: the earlier one is the source."""
     assert without_cycles([frozenset({1}), frozenset({0})]) == [frozenset(), frozenset({0})]

@@ -8,20 +8,20 @@ import pytest
 
 from airflow_atscale_aggs.engine.aggregates.indicator import GracePeriod, IndicatorKind, IndicatorUnit
 from airflow_atscale_aggs.engine.planning.windows import GracePeriods, UnknownUnit, clock_in, unit_of
-from airflow_atscale_aggs.engine.settings import Settings
+from airflow_atscale_aggs.engine.settings import IndicatorUnitSetting, Settings
 from airflow_atscale_aggs.engine.sql.indicator_lookup import IndicatorFacts
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _SECONDS = int(_NOW.timestamp())
-_DAY = GracePeriod(1, "d")
+_DAY, _STEPS = GracePeriod(1, "d"), GracePeriod(5, "")
 
 
 def _unit(greatest: int, **newest: int) -> IndicatorUnit | UnknownUnit:
     clock = clock_in(IndicatorKind.INTEGER, _DAY, _NOW, Settings())
-    looked_up = IndicatorFacts(
+    lookup = IndicatorFacts(
         greatest=greatest, newest={clock[IndicatorUnit(unit)]: value for unit, value in newest.items()}
     )
-    return unit_of("at", IndicatorKind.INTEGER, GracePeriods(_DAY, _DAY), looked_up, clock, Settings())
+    return unit_of("at", IndicatorKind.INTEGER, GracePeriods(_DAY, _DAY), lookup, clock, Settings())
 
 
 def test_the_clock_is_in_the_indicator_s_own_words() -> None:
@@ -29,20 +29,36 @@ def test_the_clock_is_in_the_indicator_s_own_words() -> None:
     zone = Settings().with_values({"aggregate.incrementalUpdate.indicatorTimeZone": "Europe/Berlin"})
     civil = clock_in(IndicatorKind.TIMESTAMP, _DAY, _NOW, zone)
     instant = clock_in(IndicatorKind.INSTANT, _DAY, _NOW, zone)
+    hour = timedelta(hours=1) // timedelta(microseconds=1)
 
-    assert civil[IndicatorUnit.MICROSECONDS] - instant[IndicatorUnit.MICROSECONDS] == timedelta(hours=1) // timedelta(
-        microseconds=1
-    )
-    assert set(clock_in(IndicatorKind.INTEGER, _DAY, _NOW, Settings()).values()) == {
-        _SECONDS,
-        _SECONDS * 1000,
-        _SECONDS * 10**6,
+    assert civil[IndicatorUnit.MICROSECONDS] - instant[IndicatorUnit.MICROSECONDS] == hour
+    assert clock_in(IndicatorKind.INTEGER, _DAY, _NOW, Settings()) == {
+        IndicatorUnit.SECONDS: _SECONDS,
+        IndicatorUnit.MILLISECONDS: _SECONDS * 1000,
+        IndicatorUnit.MICROSECONDS: _SECONDS * 10**6,
     }
-    assert clock_in(IndicatorKind.INTEGER, GracePeriod(5, ""), _NOW, Settings()) == {}
+    assert clock_in(IndicatorKind.INTEGER, _STEPS, _NOW, Settings()) == {}
 
 
 @pytest.mark.parametrize(
-    ("greatest", "newest", "expected"),
+    ("declared", "clock"),
+    [
+        (IndicatorUnitSetting.MILLISECONDS, {IndicatorUnit.MILLISECONDS: _SECONDS * 1000}),
+        (IndicatorUnitSetting.SECONDS, {IndicatorUnit.SECONDS: _SECONDS}),
+        (IndicatorUnitSetting.PLAIN, {}),
+    ],
+)
+def test_a_declared_unit_is_the_only_one_that_the_clock_has(
+    declared: IndicatorUnitSetting, clock: dict[IndicatorUnit, int]
+) -> None:
+    settings = Settings(indicator_unit=declared)
+
+    assert clock_in(IndicatorKind.INTEGER, _STEPS, _NOW, settings) == clock
+    assert clock_in(IndicatorKind.INTEGER, _DAY, _NOW, settings) == clock
+
+
+@pytest.mark.parametrize(
+    ("greatest", "newest", "unit"),
     [
         (_SECONDS - 5, {"seconds": _SECONDS - 5, "milliseconds": _SECONDS - 5}, IndicatorUnit.SECONDS),
         (253402300799000, {"milliseconds": _SECONDS * 1000 - 9, "microseconds": 253402300799000}, "milliseconds"),
@@ -51,14 +67,47 @@ def test_the_clock_is_in_the_indicator_s_own_words() -> None:
     ],
     ids=["one", "a mistyped year in milliseconds", "a mistyped year in seconds", "all in the future"],
 )
-def test_values_in_the_future_do_not_tell_the_unit(greatest: int, newest: dict[str, int], expected: str) -> None:
+def test_values_in_the_future_do_not_tell_the_unit(greatest: int, newest: dict[str, int], unit: str) -> None:
     """The year 9999 in milliseconds would be one of 1978 in microseconds."""
-    assert _unit(greatest, **newest) == expected
+    assert _unit(greatest, **newest) == unit
 
 
-def test_a_number_that_is_no_time_has_no_unit() -> None:
+@pytest.mark.parametrize("greatest", [20260301, -5, 0])
+def test_a_number_that_is_no_time_has_no_unit(greatest: int) -> None:
     """Nobody guesses."""
-    found = _unit(20260301, seconds=20260301)
+    unit = _unit(greatest, seconds=greatest)
 
-    assert isinstance(found, UnknownUnit)
-    assert "20260301 is no epoch time" in found.reason
+    assert isinstance(unit, UnknownUnit)
+    assert f"{greatest} is no epoch time, so that a grace period of 1d says nothing" in unit.reason
+    assert "Write a bare number, or set aggregate.incrementalUpdate.indicatorUnit" in unit.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_grace", "declared", "unit"),
+    [
+        (IndicatorKind.TIMESTAMP, _DAY, "infer", IndicatorUnit.MICROSECONDS),
+        (IndicatorKind.INSTANT, _STEPS, "seconds", IndicatorUnit.MICROSECONDS),
+        (IndicatorKind.INTEGER, _STEPS, "infer", IndicatorUnit.PLAIN),
+        (IndicatorKind.INTEGER, _STEPS, "plain", IndicatorUnit.PLAIN),
+        (IndicatorKind.INTEGER, _STEPS, "seconds", IndicatorUnit.SECONDS),
+        (IndicatorKind.INTEGER, _DAY, "milliseconds", IndicatorUnit.MILLISECONDS),
+    ],
+    ids=["a timestamp", "an instant", "a bare grace period", "declared plain", "declared, in steps", "declared, a day"],
+)
+def test_a_unit_is_known_by_the_type_the_grace_period_or_a_setting(
+    kind: IndicatorKind, model_grace: GracePeriod, declared: str, unit: IndicatorUnit
+) -> None:
+    settings = Settings(indicator_unit=IndicatorUnitSetting(declared))
+
+    assert unit_of("at", kind, GracePeriods(model_grace, model_grace), IndicatorFacts(greatest=5), {}, settings) == unit
+
+
+@pytest.mark.parametrize(
+    "graces", [GracePeriods(_DAY, _DAY), GracePeriods(_STEPS, _DAY)], ids=["of the model", "of the batch"]
+)
+def test_a_time_says_nothing_about_plain_numbers(graces: GracePeriods) -> None:
+    settings = Settings(indicator_unit=IndicatorUnitSetting.PLAIN)
+    unit = unit_of("at", IndicatorKind.INTEGER, graces, IndicatorFacts(greatest=5), {}, settings)
+
+    assert isinstance(unit, UnknownUnit)
+    assert "is plain, and the grace period 1d is a time; write a bare number" in unit.reason
