@@ -323,7 +323,9 @@ def test_history_is_not_trusted_when_rows_below_the_window_may_be_gone(
 def test_history_is_not_trusted_when_its_checksum_is_another(
     buckets: dict[str, tuple[int, int]] | None, reason: str
 ) -> None:
-    checksums = {} if buckets is None else {(START, ("id",)): Checksum(columns=("id",), buckets=buckets)}
+    checksums: dict[tuple[int, tuple[str, ...]], Checksum] = {}
+    if buckets is not None:
+        checksums[START, ("id",)] = Checksum(columns=("id",), buckets=buckets)
     lookup = IndicatorFacts(greatest=100, above={START: 5}, up_to={START: 50}, checksums=checksums)
 
     decision = _segmented(last_build(50, 5, checksum=_CHECKSUM), lookup)
