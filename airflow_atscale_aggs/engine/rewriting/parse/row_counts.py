@@ -50,7 +50,7 @@ def _links_dimensions(query: ModelQuery) -> bool:
 
 def _reaches(query: ModelQuery, fact: str, paths: JoinPaths) -> bool:
     reached = paths.attributes_of(fact)
-    everywhere = (*query.keys, *query.members, query.where, *query.filters.values())
+    everywhere = (*query.keys, *query.members, query.where, *query.filters.values(), *(join.on for join in query.joins))
     return all(
         query.attributes[place] in reached
         for expression in everywhere
