@@ -55,13 +55,21 @@ def _name_columns(select: exp.Select) -> list[str]:
     """Give every column a name, the one that its answer would have."""
     names: list[str] = []
     for place, projection in enumerate(list(select.expressions), 1):
-        columns = list(projection.find_all(exp.Column))
-        is_measured = isinstance(projection, exp.AggFunc) and len(columns) == 1
-        name = projection.alias_or_name or (columns[0].name if is_measured else f"column_{place}")
+        name = _name_of(projection) or f"column_{place}"
         if not isinstance(projection, exp.Alias):
             projection.replace(alias_as(projection.copy(), name))
         names.append(name)
     return names
+
+
+def _name_of(projection: exp.Expr) -> str:
+    """The name of a column of the answer; empty where it has none of its own."""
+    if isinstance(projection, (exp.Alias, exp.Column)):
+        return projection.alias_or_name
+    if isinstance(projection, exp.Count) and isinstance(projection.this, (exp.Star, exp.Literal)):
+        return "count"
+    columns = list(projection.find_all(exp.Column))
+    return columns[0].name if isinstance(projection, exp.AggFunc) and len(columns) == 1 else ""
 
 
 def _resolve_aliases(expression: exp.Expr, shown: dict[str, exp.Expr]) -> exp.Expr:
@@ -95,7 +103,8 @@ def _term(term: exp.Expr, names: list[str], shown: dict[str, exp.Expr]) -> exp.E
     """A term of ORDER BY or DISTINCT ON, which may be a place or a name of a column of the answer."""
     if isinstance(term, exp.Literal) and term.is_int and 1 <= int(term.name) <= len(names):
         return shown[names[int(term.name) - 1]].copy()
-    return _resolve_aliases(term, shown)
+    resolved = _resolve_aliases(term, shown)
+    return resolved.unnest() if isinstance(resolved, exp.Paren) else resolved
 
 
 def _order(select: exp.Select, around: exp.Select, names: list[str]) -> None:
