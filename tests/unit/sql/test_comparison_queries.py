@@ -21,15 +21,7 @@ from airflow_atscale_aggs.engine.sql.comparison_queries import SAMPLED_GROUPS, V
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.statements import table
-from tests.support.stars.small_star import (
-    CITY,
-    SmallStar,
-    attribute,
-    described_sources,
-    join,
-    measures,
-    part,
-)
+from tests.support.stars.small_star import CITY, SmallStar, attribute, described_sources, join, measures, part
 
 _ROWS = str(row_count("sales"))
 _AGG = table("agg")

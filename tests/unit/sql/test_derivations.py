@@ -19,16 +19,7 @@ from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.quoting import column_of
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render, table
-from tests.support.stars.small_star import (
-    CITY,
-    SHOP,
-    SmallStar,
-    attribute,
-    described_sources,
-    join,
-    measures,
-    part,
-)
+from tests.support.stars.small_star import CITY, SHOP, SmallStar, attribute, described_sources, join, measures, part
 
 DAY = join("unique_key", "sales", "d", "day", "d")
 WEEK = attribute("week", "day", "week", "week", DAY, determines="year")

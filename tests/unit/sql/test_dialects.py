@@ -127,8 +127,8 @@ def test_duckdb_hashes_columns_of_any_type_and_tells_nulls_apart(star: SmallStar
     function = find_dialect("duckdb").hash_columns
 
     hashes = star.rows(
-        f"SELECT DISTINCT {function}(a, b) FROM (VALUES ('x', NULL), (NULL, 'x'), (NULL, NULL), ('x', 'x'), ('x', 'x')) "
-        "AS t(a, b)"
+        f"SELECT DISTINCT {function}(a, b) FROM "
+        "(VALUES ('x', NULL), (NULL, 'x'), (NULL, NULL), ('x', 'x'), ('x', 'x')) AS t(a, b)"
     )
 
     assert len(hashes) == 4

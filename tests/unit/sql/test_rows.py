@@ -11,6 +11,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.errors import DefinitionError, NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, EmptyMember
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints, groupable
+from airflow_atscale_aggs.engine.sql.physical_names import stored_columns
 from airflow_atscale_aggs.engine.sql.quoting import alias_as, column_of
 from airflow_atscale_aggs.engine.sql.rows import (
     ROWS,
@@ -54,8 +55,9 @@ def _rows(star: SmallStar, is_routed: bool, *attributes: BoundAttribute) -> Answ
     needed = part(*attributes, measures=_STORED.measures)
     way = star.way(needed, _STORED)
     assert way is not None
-    context = star.sources(), star.constraints(needed, _STORED)
-    return AggregateRows(needed, _STORED, way, star.create_aggregate("agg", _STORED), context)
+    table = star.create_aggregate("agg", _STORED)
+    constraints = star.constraints(needed, _STORED)
+    return AggregateRows(needed, stored_columns(_STORED), way, table, star.sources(), constraints)
 
 
 def _answer(
@@ -127,16 +129,15 @@ def test_distinct_values_are_taken_as_they_are_stored_at_the_very_grain(
     stored = part(kind, measures=measures("count_distinct sum_distinct"))
     way = star.way(stored, stored)
     assert way is not None
-    context = star.sources(), ProvenConstraints()
-    metric = MetricPieces(method, "amount")
+    metric, table = MetricPieces(method, "amount"), star.create_aggregate("agg", stored)
 
-    for only in (None, exp.true()):
-        rows = AggregateRows(stored, stored, way, star.create_aggregate("agg", stored), context)
-        assert [row[1] for row in _answer(star, rows, [kind], metric, only=only)] == expected
+    def ask(only: exp.Expr | None) -> list[object]:
+        layout, constraints = stored_columns(stored), ProvenConstraints()
+        rows = AggregateRows(stored, layout, way, table.copy(), star.sources(), constraints)
+        return [row[1] for row in _answer(star, rows, [kind], metric, only=only)]
 
-    rows = AggregateRows(stored, stored, way, star.create_aggregate("agg", stored), context)
-    nobody = [0, 0] if method == "count distinct" else [None, None]
-    assert [row[1] for row in _answer(star, rows, [kind], metric, only=exp.false())] == nobody
+    assert ask(None) == ask(exp.true()) == expected
+    assert ask(exp.false()) == ([0, 0] if method == "count distinct" else [None, None])
 
 
 @_BOTH
@@ -193,7 +194,8 @@ def test_members_are_kept_by_a_condition_where_the_join_cannot_tell(star: SmallS
         way = star.way(needed, needed)
         assert way is not None
         table = star.create_aggregate("agg", needed)
-        rows: AnswerRows = AggregateRows(needed, needed, way, table, (star.sources(), star.constraints(needed)))
+        layout, constraints = stored_columns(needed), star.constraints(needed)
+        rows: AnswerRows = AggregateRows(needed, layout, way, table, star.sources(), constraints)
     else:
         rows = _fact_rows(star, CITY)
 
@@ -251,7 +253,7 @@ def test_rows_without_a_member_are_shown_under_the_empty_member(sales: SmallStar
     ids=["last", "first"],
 )
 def test_a_metric_of_the_first_or_last_day_of_each_group(star: SmallStar, is_last: bool, expected: Rows) -> None:
-    """Day 4 of N has no value, so day 3 is its last one; two sales tie on day 1. Days that are not there do not count."""
+    """Day 4 of N has no value, so day 3 is its last one. Two sales tie on day 1. Day 9 is not there."""
     star.add("sales", "d city:varchar amount", *("1, 'N', 1", "1, 'N', 2", "2, 'N', 4", "3, 'N', 8", "4, 'N', NULL"))
     star.run("INSERT INTO sales VALUES (2, 'S', 4), (9, 'S', NULL)")
     star.add("day", "d", "1", "2", "3", "4")
@@ -366,7 +368,7 @@ def test_the_variance_of_one_number_is_what_the_warehouse_says_of_it(sales: Smal
         way = sales.way(stored, stored)
         assert way is not None
         table = exp.Table(this=exp.to_identifier("agg"))
-        rows = AggregateRows(stored, stored, way, table, (sources, ProvenConstraints()))
+        rows = AggregateRows(stored, stored_columns(stored), way, table, sources, ProvenConstraints())
         rows.prepare_groups([], [])
         texts.append(render(rows.metric(MetricPieces("var_pop", "amount")), sources.dialect))
 

@@ -43,7 +43,8 @@ def test_groups_are_told_apart_by_hashes_or_by_texts(star: SmallStar, dialect: s
         *("'1:x', '-'", "'1', ':x-'", "NULL, NULL", "NULL, NULL", "'x', 'yz'"),
     )
 
-    # The first values are x, xy, xyz, -, 1:x, 1, nothing and NULL; the second ones yz, z, xyz, -, :x-, nothing and NULL.
+    # The first values are x, xy, xyz, -, 1:x, 1, nothing and NULL.
+    # The second ones are yz, z, xyz, -, :x-, nothing and NULL.
     assert _exact_counts(star, [part(A, B), part(A), part(B)], find_dialect(dialect)) == [10, 8, 7]
 
 
