@@ -11,35 +11,35 @@ from typing import Any
 import click
 
 from airflow_atscale_aggs import __version__
-from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, remember_connection
+from airflow_atscale_aggs.cli.connection import connection_options, hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.output import print_json, say, visible
-from airflow_atscale_aggs.cli.teaching import VerbGroup
+from airflow_atscale_aggs.cli.verb import VerbGroup
 
 _VERBS = {
-    "deploy": ("deploying", "Read a folder of SML and register its models with their aggregates."),
-    "models": ("reading", "List the deployed models."),
-    "definitions": ("reading", "List aggregate definitions: what should be aggregated."),
-    "instances": ("reading", "List aggregate instances: the tables, and where each stands."),
-    "batches": ("reading", "List batch builds, newest first."),
-    "plan": ("building", "Show what a build would do: order, sources, estimated rows, SQL."),
-    "build": ("building", "Build or rebuild all aggregates of a model and activate them together."),
-    "query": ("querying", "Answer a query on a model, from its aggregates where they serve."),
-    "explain": ("querying", "Show what would answer a query, and why other aggregates would not."),
-    "recommend": ("advising", "Tell which aggregates a model should have, and define them."),
-    "cancel": ("building", "Give a batch up; the old instances keep serving."),
-    "verify": ("verifying", "Compare the aggregates that serve with their facts."),
-    "evaluate": ("evaluating", "Judge each aggregate; name those that could take another's place."),
-    "prune": ("keeping", "Let the least used instances go when there are too many."),
-    "delete-instance": ("keeping", "Let one instance go by hand."),
-    "block": ("keeping", "Take an aggregate out of use, until `unblock`."),
-    "unblock": ("keeping", "Define a blocked aggregate again."),
-    "retire": ("retiring", "Let a model go that was renamed or removed, with its aggregates."),
-    "sweep": ("sweeping", "Drop tables that nothing needs any more; lists them first."),
-    "adopt": ("retiring", "Take over an aggregate schema that another registry has written into."),
-    "export": ("transferring", "Write the system-defined definitions of a model to a file."),
-    "import": ("transferring", "Define here what `export` wrote elsewhere, and build it."),
-    "settings": ("configuring", "Show, set or unset settings, for all models or one."),
-    "registry": ("configuring", "Show or upgrade the registry's schema version."),
+    "deploy": ("deploy_verb", "Read a folder of SML and register its models with their aggregates."),
+    "models": ("list_verbs", "List the deployed models."),
+    "definitions": ("list_verbs", "List aggregate definitions: what should be aggregated."),
+    "instances": ("list_verbs", "List aggregate instances: the tables, and where each stands."),
+    "batches": ("list_verbs", "List batch builds, newest first."),
+    "plan": ("build_verbs", "Show what a build would do: order, sources, estimated rows, SQL."),
+    "build": ("build_verbs", "Build or rebuild all aggregates of a model and activate them together."),
+    "query": ("query_verbs", "Answer a query on a model, from its aggregates where they serve."),
+    "explain": ("query_verbs", "Show what would answer a query, and why other aggregates would not."),
+    "recommend": ("recommend_verb", "Tell which aggregates a model should have, and define them."),
+    "cancel": ("build_verbs", "Give a batch up; the old instances keep serving."),
+    "verify": ("verify_verb", "Compare the aggregates that serve with their facts."),
+    "evaluate": ("evaluate_verb", "Judge each aggregate; name those that could take another's place."),
+    "prune": ("retention_verbs", "Let the least used instances go when there are too many."),
+    "delete-instance": ("retention_verbs", "Let one instance go by hand."),
+    "block": ("retention_verbs", "Take an aggregate out of use, until `unblock`."),
+    "unblock": ("retention_verbs", "Define a blocked aggregate again."),
+    "retire": ("retire_verbs", "Let a model go that was renamed or removed, with its aggregates."),
+    "sweep": ("sweep_verb", "Drop tables that nothing needs any more; lists them first."),
+    "adopt": ("retire_verbs", "Take over an aggregate schema that another registry has written into."),
+    "export": ("transfer_verbs", "Write the system-defined definitions of a model to a file."),
+    "import": ("transfer_verbs", "Define here what `export` wrote elsewhere, and build it."),
+    "settings": ("setting_verbs", "Show, set or unset settings, for all models or one."),
+    "registry": ("setting_verbs", "Show or upgrade the registry's schema version."),
 }
 
 _FIRST_RUN = """\

@@ -9,12 +9,16 @@ every task can be retried or cleared.
 
 from __future__ import annotations
 
-from airflow_atscale_aggs.operators.advising import RecommendAggregatesOperator
-from airflow_atscale_aggs.operators.asking import AggregateAwareSQLOperator
-from airflow_atscale_aggs.operators.building import BuildAggregateOperator
-from airflow_atscale_aggs.operators.deploying import DeployModelOperator
-from airflow_atscale_aggs.operators.finishing import ActivateBatchOperator, ReportBatchOperator
-from airflow_atscale_aggs.operators.keeping import (
+from airflow_atscale_aggs.operators.aggregate_aware_sql import AggregateAwareSQLOperator
+from airflow_atscale_aggs.operators.aggregate_build import BuildAggregateOperator
+from airflow_atscale_aggs.operators.batch_begin import PlanBatchBuildOperator
+from airflow_atscale_aggs.operators.batch_end import ActivateBatchOperator, ReportBatchOperator
+from airflow_atscale_aggs.operators.batch_trigger import TriggerBatchBuildOperator
+from airflow_atscale_aggs.operators.definition_transfer import (
+    ExportAggregateDefinitionsOperator,
+    ImportAggregateDefinitionsOperator,
+)
+from airflow_atscale_aggs.operators.maintenance import (
     BuildNewAggregatesOperator,
     EvaluateAggregatesOperator,
     PruneInstancesOperator,
@@ -22,12 +26,8 @@ from airflow_atscale_aggs.operators.keeping import (
     SupersedeAggregatesOperator,
     SweepTablesOperator,
 )
-from airflow_atscale_aggs.operators.planning import PlanBatchBuildOperator
-from airflow_atscale_aggs.operators.transferring import (
-    ExportAggregateDefinitionsOperator,
-    ImportAggregateDefinitionsOperator,
-)
-from airflow_atscale_aggs.operators.triggering import TriggerBatchBuildOperator
+from airflow_atscale_aggs.operators.model_deployment import DeployModelOperator
+from airflow_atscale_aggs.operators.recommendation import RecommendAggregatesOperator
 
 __all__ = [
     "ActivateBatchOperator",

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_processes import AirflowFailedError, LocalAirflow, terminated_by_signals
 
-from airflow_atscale_aggs.cli.reading import print_instances
+from airflow_atscale_aggs.cli.list_verbs import print_instances
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace
 
 _ROOT = Path(__file__).resolve().parents[2]

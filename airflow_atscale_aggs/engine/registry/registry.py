@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.registry.evaluations import EvaluationReader, E
 from airflow_atscale_aggs.engine.registry.instances import InstanceReader, InstanceWriter
 from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
 from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
-from airflow_atscale_aggs.engine.registry.queries import QueryReader, QueryWriter
+from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
 from airflow_atscale_aggs.engine.registry.setting_records import SettingReader, SettingWriter
 from airflow_atscale_aggs.engine.registry.successions import SuccessionReader, SuccessionWriter
 from airflow_atscale_aggs.engine.registry.written_tables import WrittenTableReader, WrittenTableWriter

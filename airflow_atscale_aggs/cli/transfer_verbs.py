@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
-from airflow_atscale_aggs.cli.teaching import Verb
+from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
@@ -75,8 +75,8 @@ def import_(
 
 def _build(place: Workspace, report: ImportReport, *, as_json: bool) -> tuple[BatchReport | None, str]:
     """Build the imported definitions in a batch of their own; (the report, the reason of a failure)."""
+    from airflow_atscale_aggs.cli.list_verbs import print_instances
     from airflow_atscale_aggs.cli.progress import BuildProgress
-    from airflow_atscale_aggs.cli.reading import print_instances
     from airflow_atscale_aggs.engine.errors import BatchFailedError, BatchHeldError
     from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
     from airflow_atscale_aggs.engine.lifecycle.workspace import process_owner

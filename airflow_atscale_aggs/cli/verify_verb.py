@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say
-from airflow_atscale_aggs.cli.teaching import Verb
+from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.build.verify import VerifyReport

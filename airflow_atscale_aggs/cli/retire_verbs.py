@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say, when
-from airflow_atscale_aggs.cli.teaching import Verb
+from airflow_atscale_aggs.cli.verb import Verb
 
 
 @click.command(cls=Verb, example="atscale-aggs retire old_retail --dry-run")

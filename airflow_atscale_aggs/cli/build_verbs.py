@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
-from airflow_atscale_aggs.cli.teaching import Verb
+from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from airflow_atscale_aggs.cli.interrupting import Interruptible
+    from airflow_atscale_aggs.cli.interruption import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
     from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
     from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport
@@ -136,7 +136,7 @@ def build(
     are ready; if too many fail, they go on serving and what was built stays staged for `--resume`. An interrupted batch
     is gone on with by the next build only when that would do the same; else it is closed, and the reason is told.
     """
-    from airflow_atscale_aggs.cli.interrupting import Interruptible
+    from airflow_atscale_aggs.cli.interruption import Interruptible
     from airflow_atscale_aggs.cli.progress import BuildProgress
     from airflow_atscale_aggs.engine.aggregates.instance import BuildType
     from airflow_atscale_aggs.engine.errors import BatchFailedError
@@ -227,7 +227,7 @@ def _say_interruption(place: Workspace, model: str) -> None:
 
 def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_json: bool) -> None:
     """Print the final table and a summary, or the document; then failed aggregates with their errors."""
-    from airflow_atscale_aggs.cli.reading import batch_document, instance_document, print_instances
+    from airflow_atscale_aggs.cli.list_verbs import batch_document, instance_document, print_instances
 
     batch = report.batch
     if as_json:

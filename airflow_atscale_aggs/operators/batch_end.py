@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_atscale_aggs.assets.activated import aggregate_asset, aggregates_alias
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.operators.base import AggregatesOperator, batch_owner
-from airflow_atscale_aggs.operators.planning import COALESCED
+from airflow_atscale_aggs.operators.batch_begin import COALESCED
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

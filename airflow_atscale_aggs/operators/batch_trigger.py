@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
+from airflow_atscale_aggs.operators.batch_begin import COALESCED
 from airflow_atscale_aggs.operators.links import BatchRunLink, run_url
-from airflow_atscale_aggs.operators.planning import COALESCED
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

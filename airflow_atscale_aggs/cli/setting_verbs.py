@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, registry_url, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, registry_url, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
-from airflow_atscale_aggs.cli.teaching import Verb, VerbGroup
+from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
 
 
 @click.group(cls=VerbGroup, example="atscale-aggs settings set aggregates.batch.max.failures 2 --model retail")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
-from airflow_atscale_aggs.operators.keeping import MaintenanceOperator
+from airflow_atscale_aggs.operators.maintenance import MaintenanceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_atscale_aggs.hooks.aggregates import airflow_errors
 from airflow_atscale_aggs.operators.base import AggregatesOperator
+from airflow_atscale_aggs.operators.batch_trigger import batch_result, batch_run
 from airflow_atscale_aggs.operators.links import BatchRunLink
-from airflow_atscale_aggs.operators.triggering import batch_result, batch_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

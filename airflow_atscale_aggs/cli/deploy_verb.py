@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connecting import connection_options, hide_secrets, workspace
+from airflow_atscale_aggs.cli.connection import connection_options, hide_secrets, workspace
 from airflow_atscale_aggs.cli.output import print_json, say, show
-from airflow_atscale_aggs.cli.teaching import Verb
+from airflow_atscale_aggs.cli.verb import Verb
 
 if TYPE_CHECKING:
     from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport
