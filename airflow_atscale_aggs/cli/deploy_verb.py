@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connection import connection_options, hide_secrets, workspace
+from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, workspace
 from airflow_atscale_aggs.cli.output import print_json, say, show
 from airflow_atscale_aggs.cli.verb import Verb
 

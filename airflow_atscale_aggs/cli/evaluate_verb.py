@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_atscale_aggs.cli.connection import connection_options, workspace
+from airflow_atscale_aggs.cli.connection_options import connection_options, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say, size, when
 from airflow_atscale_aggs.cli.verb import Verb
 

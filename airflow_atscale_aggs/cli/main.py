@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from airflow_atscale_aggs import __version__
-from airflow_atscale_aggs.cli.connection import connection_options, hide_secrets, remember_connection
+from airflow_atscale_aggs.cli.connection_options import connection_options, hide_secrets, remember_connection
 from airflow_atscale_aggs.cli.output import print_json, say, visible
 from airflow_atscale_aggs.cli.verb import VerbGroup
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airflow_atscale_aggs.cli.connection import connection_options, registry_url, workspace
+from airflow_atscale_aggs.cli.connection_options import connection_options, registry_url, workspace
 from airflow_atscale_aggs.cli.output import print_json, print_table, say, show
 from airflow_atscale_aggs.cli.verb import Verb, VerbGroup
 
