@@ -84,7 +84,8 @@ level_attributes:
 """,
     "dataset_sales": "{unique_name: sales, object_type: dataset, label: sales, connection_id: warehouse, table: sales, "
     "columns: [{name: day_id, data_type: int}, {name: sent_id, data_type: int}, {name: shop_id, data_type: int}, "
-    "{name: customer_id, data_type: int}, {name: amount, data_type: 'decimal(9,2)'}, {name: quantity, data_type: int}]}",
+    "{name: customer_id, data_type: int}, {name: quantity, data_type: int}, "
+    "{name: amount, data_type: 'decimal(9,2)'}]}",
     "dataset_visits": "{unique_name: visits, object_type: dataset, label: visits, connection_id: warehouse, "
     "table: visits, columns: [{name: day_id, data_type: int}, {name: shop_id, data_type: int}, "
     "{name: visitors, data_type: int}]}",

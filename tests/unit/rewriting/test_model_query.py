@@ -115,13 +115,13 @@ def test_what_an_aggregate_of_members_is_of(member: str, argument: str) -> None:
 
 def test_a_query_tells_its_names() -> None:
     query = read_query(
-        'SELECT "City" AS town, UPPER("Size") AS large, COUNT(*), SUM("Amount") FILTER (WHERE "Weekday" = \'Mon\') AS a '
+        'SELECT "City" AS town, UPPER("Size") AS large, COUNT(*), SUM("Amount") FILTER (WHERE "Week" = 1) AS a '
         'FROM shop_star WHERE "Month" = \'Jan\' AND "City" <> \'South\' GROUP BY "City", UPPER("Size"), LOWER("Shop")'
     )
 
     assert query.names == ("town", "large", "count", "a")
     assert query.key_names == ("City", "Size", "Shop")
-    assert query.predicate_names == ("Month", "City", "Weekday")
+    assert query.predicate_names == ("Month", "City", "Week")
     assert [query.name_of_key(number) for number in range(3)] == ["City", "large", "key 3"]
 
 

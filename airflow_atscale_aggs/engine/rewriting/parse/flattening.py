@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.rewriting.parse.inner_queries import outer_column
 from airflow_atscale_aggs.engine.rewriting.parse.name_scopes import table_names
 
 MODEL = "model"
@@ -195,6 +196,8 @@ def _can_merge(select: exp.Select, columns: list[exp.Column], view: _View, is_ke
         return False
     if not (functions or select.args.get("group")) or any(projection.is_star for projection in select.expressions):
         return False
+    if _is_taken_by_name(select, view):
+        return False
     for column in columns:
         if column.parent_select is not select:
             return False
@@ -213,6 +216,18 @@ def _can_merge(select: exp.Select, columns: list[exp.Column], view: _View, is_ke
         if unchanged and not (isinstance(shown, exp.Column) and all(unchanged)):
             return False
     return True
+
+
+def _is_taken_by_name(select: exp.Select, view: _View) -> bool:
+    """Whether a query inside a SELECT takes a column of the view by its plain name."""
+    source = select.args["from_"]
+    inside = select.walk(prune=lambda node: node is source)
+    return any(
+        isinstance(query, exp.Select)
+        and query is not select
+        and outer_column(query, view.shown.__contains__) is not None
+        for query in inside
+    )
 
 
 def _replace(column: exp.Column, view: _View, name: str) -> None:

@@ -83,10 +83,12 @@ def test_arithmetic_is_passed_on_as_it_is_written(text: str, read: str) -> None:
 
 
 def test_a_tuple_inside_case_and_parentheses_is_one_measure() -> None:
-    text = """CASE WHEN IsEmpty(([Measures].[A], [D].[L].&[x])) OR [Measures].[B] = "it's" THEN ([Measures].[A] - 1) * 2 END"""
+    text = (
+        """CASE WHEN IsEmpty(([Measures].[A], [D].[L].&[x])) OR [Measures].[B] = "it's" THEN 2 * [Measures].[A] END"""
+    )
 
     assert _read(text) == (
-        "CASE WHEN IsEmpty(#0) OR #1 = 'it''s' THEN (#2 - 1) * 2 END",
+        "CASE WHEN IsEmpty(#0) OR #1 = 'it''s' THEN 2 * #2 END",
         [MeasureAt("A", (Keyed(("D", "L"), "x"),)), MeasureAt("B"), MeasureAt("A")],
     )
 

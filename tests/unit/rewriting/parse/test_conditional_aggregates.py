@@ -101,7 +101,7 @@ def test_a_branch_is_a_metric_under_its_condition_or_a_number_of_rows(written: s
         f'AVG(COALESCE(CASE WHEN {_BIG} THEN "Amount" ELSE 2 END, 0))',
         f"COUNT(COALESCE(CASE WHEN {_BIG} THEN 1 END, 0))",
         f'MIN(COALESCE(CASE WHEN {_BIG} THEN "Amount" WHEN "Year" = 1 THEN 4 END, 0))',
-        f'MAX(COALESCE(CASE WHEN {_BIG} THEN "Amount" WHEN "Year" = 1 THEN "Quantity" END, 0)) FILTER (WHERE "Year" = 1)',
+        f'MAX(COALESCE(CASE WHEN {_BIG} THEN "Amount" ELSE "Quantity" END, 0)) FILTER (WHERE "Year" = 1)',
         f"COUNT(DISTINCT CASE WHEN {_BIG} THEN 1 END)",
         f"MAX(CASE WHEN {_BIG} THEN 1 ELSE 2 END)",
         f'MIN(CASE WHEN {_BIG} THEN "Shop" ELSE "City" END)',

@@ -76,7 +76,7 @@ def test_the_condition_is_a_column_of_the_select_and_order_and_limit_are_of_the_
         ),
         (
             '"City", COUNT(*)',
-            'GROUP BY 1 QUALIFY ROW_NUMBER() OVER (ORDER BY COUNT(*), "City") < 4 ORDER BY SUM("Quantity") NULLS LAST, 1',
+            'GROUP BY 1 QUALIFY ROW_NUMBER() OVER (ORDER BY COUNT(*), "City") < 4 ORDER BY MAX("Shop"), 1',
         ),
         ('"City", COUNT(*)', "GROUP BY 1 QUALIFY MAX(COUNT(*)) OVER () = COUNT(*) ORDER BY 1"),
         ('UPPER("City") AS c, COUNT(*) AS n', 'GROUP BY UPPER("City") QUALIFY n >= MIN(n) OVER () ORDER BY c'),

@@ -46,7 +46,7 @@ def sales() -> Iterator[duckdb.DuckDBPyConnection]:
         "SELECT COUNT(*) AS n FROM shop_star WHERE \"City\" = 'nowhere'",
         'SELECT COUNT(*) AS n FROM shop_star WHERE "City" = \'nowhere\' GROUP BY "City"',
         "SELECT COUNT(*) AS n FROM shop_star WHERE NOT \"City\" IN ('North', 'South') AND \"Year\" IS NULL",
-        'SELECT CASE WHEN "City" IS NULL THEN \'none\' ELSE "City" END AS c, MIN("Amount") AS a FROM shop_star GROUP BY 1',
+        'SELECT CASE WHEN "City" IS NULL THEN \'none\' ELSE "City" END AS c, COUNT(*) AS n FROM shop_star GROUP BY 1',
         'SELECT shop_star."City", s."Size" FROM shop_star AS s GROUP BY s."City", shop_star."Size"',
     ],
 )
