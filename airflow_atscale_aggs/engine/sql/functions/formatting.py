@@ -9,7 +9,6 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.sql.functions.date_formats import MONTHS, Piece, format_moment, pieces_of
 from airflow_atscale_aggs.engine.sql.functions.handling import (
     Handlers,
-    NamedHandlers,
     Translating,
     literal_text,
     text_of,
@@ -173,4 +172,3 @@ HANDLERS: Handlers = {
     exp.StrToTime: _to_timestamp,
     exp.ToNumber: _to_number,
 }
-NAMED: NamedHandlers = {}

@@ -14,7 +14,6 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.handling import (
     Handlers,
-    NamedHandlers,
     Translating,
     literal_text,
     text_of,
@@ -308,4 +307,3 @@ HANDLERS: Handlers = {
     exp.RegexpSubstr: _substr,
     exp.RegexpCount: _count,
 }
-NAMED: NamedHandlers = {}

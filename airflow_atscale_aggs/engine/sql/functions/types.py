@@ -26,7 +26,6 @@ class Kind(StrEnum):
     TIMESTAMPTZ = "timestamp with time zone"
     TIME = "time"
     INTERVAL = "interval"
-    ARRAY = "array"
     LITERAL = "text without a type"
     NULL = "NULL"
     OTHER = "a type that is not known here"
@@ -51,13 +50,11 @@ class SqlType:
         kind: PostgreSQL's type.
         scale: of NUMERIC: digits after the point of every value; None: not known.
         is_double: of NUMERIC: the warehouse computes it in double precision.
-        of: of ARRAY: what its elements are.
     """
 
     kind: Kind
     scale: int | None = None
     is_double: bool = False
-    of: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ def find_type(name: str) -> SqlType:
     """The type that a warehouse's, or SML's, name of a type stands for.
 
     >>> find_type("decimal(12,2)")
-    SqlType(kind=<Kind.NUMERIC: 'numeric'>, scale=2, is_double=False, of=None)
+    SqlType(kind=<Kind.NUMERIC: 'numeric'>, scale=2, is_double=False)
     """
     folded = name.casefold().strip()
     decimal = _DECIMAL.fullmatch(folded)

@@ -54,13 +54,6 @@ def raise_error(message: str, value: exp.Expr | None = None) -> exp.Expr:
     return call("ERROR", error_text)
 
 
-def once(value: exp.Expr, name: str, body: exp.Expr) -> exp.Expr:
-    """A body that names a value which is computed once: ``[body FOR name IN [value]][1]``."""
-    function = exp.Lambda(this=body, expressions=[exp.Identifier(this=name, quoted=False)])
-    transformed = call("LIST_TRANSFORM", exp.Array(expressions=[value]), function)
-    return exp.Bracket(this=transformed, expressions=[exp.Literal.number(1)], offset=1)
-
-
 def _argument(argument: exp.Expr | str | int) -> exp.Expr:
     if isinstance(argument, exp.Expr):
         return argument
