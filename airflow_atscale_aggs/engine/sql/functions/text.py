@@ -213,10 +213,9 @@ def _concat(node: exp.Expr, t: Translating) -> Value:
 
 def _concat_ws(node: exp.Expr, t: Translating) -> Value:
     first, *rest = node.expressions
-    parts = [_text_in_concat(argument, t) for argument in rest]
-    if not parts:
-        return Value(text(""), TEXT)
-    return Value(call("CONCAT_WS", text_of(first, t), *parts), TEXT)
+    if not rest:
+        t.refuse(node, "it takes a separator and at least one value")
+    return Value(call("CONCAT_WS", text_of(first, t), *(_text_in_concat(argument, t) for argument in rest)), TEXT)
 
 
 def _pipes(node: exp.Expr, t: Translating) -> Value:
