@@ -12,10 +12,13 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     BOOLEAN,
     DAYS,
     FLOATING_NUMERIC,
+    FLOATS,
     NUMBERS,
     TEXT,
     TEXTS,
     UNTYPED,
+    WHOLE,
+    WHOLE_NUMERIC,
     Kind,
     SqlType,
     Value,
@@ -357,7 +360,18 @@ def _nullif(node: exp.Expr, t: Translating) -> Value:
     if first.kind is Kind.CHAR:
         equal = exp.EQ(this=sides["this"], expression=sides["expression"])
         return Value(choose((equal, exp.Null()), default=first.sql), first.type)
-    return Value(exp.Nullif(**sides), common if first.kind in UNTYPED else first.type)
+    kind = common if first.kind in UNTYPED else _type_beside(first.type, common)
+    if kind.kind is Kind.DOUBLE and first.kind is not Kind.DOUBLE:
+        sides["this"] = cast(first.sql, "double")
+    return Value(exp.Nullif(**sides), kind)
+
+
+def _type_beside(first: SqlType, common: SqlType) -> SqlType:
+    """The type of NULLIF: the first value as `=` takes it, which knows whole numbers of all sizes and both floats."""
+    is_wider = first.kind in NUMBERS and common.kind is not first.kind
+    if not is_wider or {first.kind, common.kind} <= WHOLE or {first.kind, common.kind} <= FLOATS:
+        return first
+    return WHOLE_NUMERIC if common.kind is Kind.NUMERIC else common
 
 
 def _exists(node: exp.Expr, t: Translating) -> Value:  # noqa: ARG001 - as all handlers
