@@ -52,5 +52,6 @@ def keep_functions(statements: Sequence[exp.Expr | None]) -> None:
             elif isinstance(node, (exp.TimeToStr, exp.StrToDate, exp.StrToTime)):
                 form = node.args.get("format")
                 if isinstance(form, exp.Literal) and (form.this is None or _CODE.search(str(form.this))):
-                    message = f"the format '{form.this or ''}' is empty or has a code behind a percent sign"
+                    written = "" if str(form.this) == "None" else form.this
+                    message = f"the format '{written}' is empty or has a code behind a percent sign"
                     raise ParseError(message)
