@@ -48,12 +48,12 @@ _KNOWN_TYPES = {name: find_type(kind) for name, kind in TYPES.items()} | {"k": S
 _DUCKDB = find_dialect("duckdb")
 
 
-def parsed(expression: str) -> exp.Expression:
+def parsed(expression: str) -> exp.Expr:
     """The expression as queries on models are read."""
     (statement,) = parse_text(f"SELECT {expression}", "postgres")
     assert statement is not None
     node = statement.expressions[0]
-    assert isinstance(node, exp.Expression)
+    assert isinstance(node, exp.Expr)
     return node
 
 
@@ -102,14 +102,16 @@ def error_of(expression: str, *values: Any) -> str:
     return str(caught.value)
 
 
-def answers_of_all(expression: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """The values of an aggregate or a window over rows of the columns, whose names are given with blanks between."""
-    names = columns.split()
-    places = ", ".join(f"({', '.join('?' for _ in names)})" for _ in rows)
-    typed = ", ".join(f"CAST({name} AS {TYPES[name]}) AS {name}" for name in names)
-    source = f"(SELECT {typed} FROM (VALUES {places}) AS given ({', '.join(names)}))"
-    values = [value for row in rows for value in row]
-    return [value for (value,) in _connection().execute(f"SELECT {_sql(expression)} FROM {source}", values).fetchall()]
+def answer_of_all(expression: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> Any:
+    """The value of an aggregate over rows of the columns, whose names are given with blanks between."""
+    ((value,),) = _rows_of(f"SELECT {_sql(expression)} FROM {{rows}}", columns, rows)
+    return value
+
+
+def answers_by_row(expression: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The values of a window in the order of the first column."""
+    query = f"SELECT {_sql(expression)} FROM {{rows}} ORDER BY {columns.split(maxsplit=1)[0]}"
+    return [value for (value,) in _rows_of(query, columns, rows)]
 
 
 def refusal(expression: str) -> str:
@@ -121,6 +123,15 @@ def refusal(expression: str) -> str:
 
 def _sql(expression: str) -> str:
     return render(translated(expression).sql, _DUCKDB)
+
+
+def _rows_of(query: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    names = columns.split()
+    places = ", ".join(f"({', '.join('?' for _ in names)})" for _ in rows)
+    typed = ", ".join(f"CAST({name} AS {TYPES[name]}) AS {name}" for name in names)
+    source = f"(SELECT {typed} FROM (VALUES {places}) AS given ({', '.join(names)}))"
+    values = [value for row in rows for value in row]
+    return _connection().execute(query.replace("{rows}", source), values).fetchall()
 
 
 def _value(sql: str, names: list[str], values: tuple[Any, ...]) -> Any:

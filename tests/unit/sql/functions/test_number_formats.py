@@ -12,9 +12,10 @@ from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from tests.support.translated import answer, answers, error_of, parsed, refusal
 
 
-def _format(whole: str, fraction: str = "", **more: Any) -> NumberFormat:
-    parts = {"has_point": bool(fraction), "sign": "", "fills": True, "before": "", "behind": ""}
-    return NumberFormat(whole, fraction, **parts | more)
+def _format(
+    whole: str, fraction: str = "", *, sign: str = "", fills: bool = True, before: str = "", behind: str = ""
+) -> NumberFormat:
+    return NumberFormat(whole, fraction, bool(fraction), sign, fills, before, behind)
 
 
 @pytest.mark.parametrize(
