@@ -1,0 +1,85 @@
+"""The state of a dataset is marked, and told from a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
+from airflow_atscale_aggs.engine.lifecycle.build.source_marks import changed_datasets, take_marks, unmarked_datasets
+from tests.support.stars.small_star import CITY, SmallStar, part, small_star, table_dataset
+
+_BY_CITY = part(CITY)
+
+
+@pytest.fixture
+def star() -> Iterator[SmallStar]:
+    """Two sales, one of them without an amount, in one of two shops."""
+    with small_star() as star:
+        star.add("shop", "shop_id city:varchar owner:varchar", "1, 'N', 'Ann'", "2, NULL, 'Bob'")
+        star.add("sales", "shop_id amount note:varchar", "1, 5, 'x'", "1, NULL, 'y'")
+        yield star
+
+
+def test_every_dataset_that_a_part_reads_is_marked(star: SmallStar) -> None:
+    marks = take_marks(star.session, [_BY_CITY], star.sources())
+
+    # A number of rows, and a sum of hashes.
+    assert {mark.dataset: (mark.mark or "").partition("/")[0] for mark in marks} == {"sales": "2", "shop": "2"}
+    assert unmarked_datasets(marks) == ()
+
+
+@pytest.mark.parametrize(
+    ("statement", "changed"),
+    [
+        ("SELECT 1", ()),
+        ("INSERT INTO sales VALUES (2, 7, 'z')", ("sales",)),
+        ("DELETE FROM sales WHERE amount IS NULL", ("sales",)),
+        ("UPDATE sales SET amount = 6 WHERE amount = 5", ("sales",)),
+        ("UPDATE sales SET shop_id = 2 WHERE amount = 5", ("sales",)),
+        ("INSERT INTO sales SELECT * FROM sales", ("sales",)),
+        ("UPDATE shop SET city = 'S' WHERE shop_id = 2", ("shop",)),
+        ("DROP TABLE shop", ("shop",)),
+        # No aggregate reads these columns.
+        ("UPDATE sales SET note = NULL", ()),
+        ("UPDATE shop SET owner = 'Cy'", ()),
+        # The order of rows does not count.
+        ("CREATE OR REPLACE TABLE sales AS SELECT * FROM sales ORDER BY amount DESC", ()),
+    ],
+)
+def test_a_dataset_that_was_changed_is_told_by_its_mark(
+    star: SmallStar, statement: str, changed: tuple[str, ...]
+) -> None:
+    marks = take_marks(star.session, [_BY_CITY], star.sources())
+
+    star.run(statement)
+
+    assert changed_datasets(star.session, marks) == changed
+
+
+def test_a_dataset_without_a_table_is_not_marked(star: SmallStar) -> None:
+    """What needs it is refused by the plan."""
+    star.run("DROP TABLE shop")
+
+    assert [mark.dataset for mark in take_marks(star.session, [_BY_CITY], star.sources())] == ["sales"]
+
+
+def test_a_dataset_that_cannot_be_computed_has_no_mark() -> None:
+    with small_star() as star:
+        star.add("rows", "amount:varchar", "'five'")
+        star.run("CREATE VIEW sales AS SELECT CAST(amount AS INTEGER) AS amount FROM rows")
+        star.datasets["sales"] = table_dataset("sales", ["amount"])
+
+        (mark,) = take_marks(star.session, [part()], star.sources())
+
+        assert mark.mark is None
+        assert unmarked_datasets([mark]) == ("sales",)
+        # Nobody can tell whether it has changed.
+        assert changed_datasets(star.session, [mark]) == ()
+
+
+def test_marks_are_compared_by_the_query_that_has_made_them(star: SmallStar) -> None:
+    marks = [SourceMark(dataset="b", sql="SELECT 1, 2", mark="1/2"), SourceMark(dataset="a", sql="SELECT 1", mark="2")]
+
+    assert changed_datasets(star.session, [*marks, SourceMark(dataset="c", sql="SELECT NULL, 3", mark="/3")]) == ("a",)
