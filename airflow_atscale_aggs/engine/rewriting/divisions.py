@@ -38,7 +38,7 @@ _WIDE = frozenset({"bigint", "int8", "long", "hugeint"})
 _DECIMAL_SUMS = frozenset({"postgres", "redshift"})
 _OTHER = ("double", "float", "real", "decimal", "numeric", "number")
 _SAME = (exp.Paren, exp.Neg, exp.Nullif, exp.Abs)
-_BOTH = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
+_BOTH = (exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.IntDiv)
 _COUNTS = (exp.Count, exp.Length, exp.ApproxDistinct)
 
 _RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Count)

@@ -51,6 +51,7 @@ def _translate(sql: str, written: str = "postgres", warehouse: str = "duckdb") -
         ('"Year" / 10', '"Year" // 10'),
         ('"Year" / 2.5', '"Year" / 2.5'),
         ('"Year" / 10 / 4.0', '"Year" // 10 / 4.0'),
+        ('"Year" / 10 / 4', '"Year" // 10 // 4'),
         ('MAX("Year") / 2', 'MAX("Year") // 2'),
         ('CAST("City" AS DOUBLE PRECISION) / 2', 'CAST("City" AS DOUBLE) / 2'),
         ('CAST("City" AS BIGINT) / 2', 'CAST("City" AS BIGINT) // 2'),
@@ -201,6 +202,12 @@ def test_the_columns_of_an_answer_have_kinds_by_name() -> None:
     kinds = kinds_of_columns(query, _kind_of(query), "postgres", _DUCKDB)
 
     assert kinds == {"City": UNKNOWN, "n": WIDE, "a": OTHER}
+
+
+def test_what_a_translated_division_gives_is_whole() -> None:
+    query = _translate('SELECT "Year" / 10 AS decade, COUNT(*) / 2 AS half FROM shop_star')
+
+    assert kinds_of_columns(query, _kind_of(query), "postgres", _DUCKDB) == {"decade": WHOLE, "half": WIDE}
 
 
 def test_an_inner_query_brings_its_kind_along() -> None:
