@@ -119,7 +119,7 @@ class GrainSpace:
             if mask & role:
                 cells *= self._role_cells(mask & role)
         # The expected number of cells that are hit when the fact rows fall into cells at random.
-        rows = -self.fact_rows * math.expm1(-cells / self.fact_rows) if cells < self.fact_rows * 50 else self.fact_rows
+        rows = -cells * math.expm1(-self.fact_rows / cells) if cells < self.fact_rows * 50 else self.fact_rows
         closure, least, most = self.closure(mask), 1.0, float(self.fact_rows)
         for other, other_closure, measured in self._bounds:
             if other & closure == other:

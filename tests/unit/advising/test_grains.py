@@ -1,180 +1,159 @@
-"""Grains as bits: what determines what, the smallest grain that serves several, estimates between measurements."""
+"""Grains as bits: what determines what, and estimates between measurements."""
 
 from __future__ import annotations
 
-import itertools
+import math
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_name
-from airflow_atscale_aggs.engine.advising.candidates import CandidateGrain, candidate_grains, serving_table
 from airflow_atscale_aggs.engine.advising.grains import GrainSpace
-from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement, combine_requirements
-from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.aggregates.lattice import dependency_of, derivation
-from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
-
-_FACT = 10_000
-_CHAINS = (("Year", "Month", "Day"), ("Region", "Shop"), ("Channel",))
-_COUNTS = {"Year": 3, "Month": 36, "Day": 1000, "Region": 4, "Shop": 50, "Channel": 2}
-
-
-def _bound(chain: tuple[str, ...], place: int, kind: JoinKind = JoinKind.UNIQUE_KEY) -> BoundAttribute:
-    table = chain[-1].lower()
-    key = f"{table}_id"
-    column = key if place == len(chain) - 1 else chain[place].lower()
-    return BoundAttribute(
-        attribute=GrainAttribute(Role(chain[-1]), chain[place]),
-        label=chain[place],
-        dataset=table,
-        key_columns=(column,),
-        name_column=column,
-        steps=(JoinStep(kind, "sales", (key,), table, (key,)),),
-        determines=frozenset(chain[:place]),
-    )
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
+from tests.support.grain_cases import (
+    COUNTS,
+    FACT_ROWS,
+    LEVELS,
+    MEASURED,
+    PROVEN,
+    REASON,
+    grain_space,
+    mask_of,
+    names_of,
+)
 
 
-_ALL = {chain[place]: _bound(chain, place) for chain in _CHAINS for place in range(len(chain))}
-_CLAIMS = {dependency_of(one, source) for one in _ALL.values() for source in _ALL.values()}
-_PROVEN = frozenset(claim for claim in _CLAIMS if claim is not None)
-_SINGLES = {frozenset({_ALL[name].attribute}): float(count) for name, count in _COUNTS.items()}
-
-
-def _space() -> GrainSpace:
-    return GrainSpace(_ALL.values(), _PROVEN, fact_rows=_FACT, measured=_SINGLES)
-
-
-def _mask(space: GrainSpace, *names: str) -> int:
-    return space.mask(_ALL[name].attribute for name in names)
-
-
-def _need(*names: str, weight: float = 1.0, measures: tuple[StoredMeasure, ...] = ()) -> QueryRequirement:
-    stored = tuple(sorted({row_count("sales"), *measures}))
-    return QueryRequirement(
-        part=FactPart(fact="sales", attributes=tuple(_ALL[n] for n in names), measures=stored), weight=weight
-    )
-
-
-_grains = st.lists(st.sampled_from(sorted(_ALL)), min_size=0, max_size=4, unique=True)
-
-
-def test_closure_and_reduction() -> None:
+@pytest.mark.parametrize(
+    ("grain", "closure", "reduced"),
+    [
+        (["Day"], ["Day", "Month", "Year"], ["Day"]),
+        (["Year"], ["Year"], ["Year"]),
+        (["Year", "Month"], ["Year", "Month"], ["Month"]),
+        (["Year", "Day", "Region", "Shop"], ["Year", "Month", "Day", "Region", "Shop"], ["Day", "Shop"]),
+        (["Channel", "Month"], ["Channel", "Month", "Year"], ["Channel", "Month"]),
+        ([], [], []),
+    ],
+)
+def test_a_grain_gives_what_its_attributes_determine_and_needs_none_of_that(
+    grain: list[str], closure: list[str], reduced: list[str]
+) -> None:
     """A day gives its month and year; a month beside a day adds no groups."""
-    space = _space()
+    space = grain_space()
+    mask = mask_of(space, *grain)
 
-    assert space.closure(_mask(space, "Day")) == _mask(space, "Day", "Month", "Year")
-    assert space.reduce(_mask(space, "Year", "Day", "Region", "Shop")) == _mask(space, "Day", "Shop")
+    assert names_of(space, space.closure(mask)) == set(closure)
+    assert names_of(space, space.reduce(mask)) == set(reduced)
 
 
 def test_what_is_not_proven_does_not_count() -> None:
     """Without proofs every attribute stands for itself."""
-    space = GrainSpace(_ALL.values(), frozenset(), fact_rows=_FACT, measured=_SINGLES)
+    space = grain_space(is_proven=False)
 
-    assert space.reduce(_mask(space, "Year", "Day")) == _mask(space, "Year", "Day")
+    assert space.reduce(mask_of(space, "Year", "Day")) == mask_of(space, "Year", "Day")
 
 
-def test_estimates() -> None:
-    """Products as if independent, at most the fact's rows; measured finer grains bound them, measured ones are taken."""
-    space = _space()
-    month_region = _mask(space, "Month", "Region")
+def test_a_many_to_many_attribute_is_determined_by_nothing() -> None:
+    space = grain_space((*LEVELS.values(), REASON))
 
-    assert space.rows(0) == 1
-    assert abs(space.rows(month_region) - 36 * 4) < 2
-    assert space.rows(_mask(space, "Day", "Shop", "Channel")) <= _FACT
-    assert not space.is_measured(month_region)
-    space.learn({frozenset({_ALL["Month"].attribute, _ALL["Shop"].attribute}): 90.0})
+    assert names_of(space, space.many_to_many) == {"Reason"}
+    assert names_of(space, space.closure(space.mask([REASON.attribute]))) == {"Reason"}
+
+
+def test_an_attribute_is_one_bit_however_often_it_is_named() -> None:
+    space = grain_space((LEVELS["Day"], LEVELS["Month"], LEVELS["Day"]))
+
+    assert [bound.attribute.name for bound in space.attributes] == ["Day", "Month"]
+    assert [space.mask([LEVELS[name].attribute]) for name in ("Day", "Month")] == [1, 2]
+
+
+@pytest.mark.parametrize(("name", "count"), COUNTS.items())
+def test_a_measured_grain_has_the_rows_that_were_counted(name: str, count: int) -> None:
+    space = grain_space()
+
+    assert space.rows(mask_of(space, name)) == count
+    assert space.is_measured(mask_of(space, name))
+
+
+def _hit(cells: float) -> float:
+    """How many of so many cells 10,000 rows hit that fall at random."""
+    return cells * (1 - (1 - 1 / cells) ** FACT_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("grain", "rows"),
+    [
+        ([], 1),
+        (["Month", "Region"], _hit(36 * 4)),
+        (["Month", "Shop", "Channel"], _hit(36 * 50 * 2)),
+        (["Day", "Channel"], _hit(2000)),
+    ],
+)
+def test_other_grains_are_estimated_as_if_dimensions_were_independent(grain: list[str], rows: float) -> None:
+    space = grain_space()
+    estimate = space.rows(mask_of(space, *grain))
+
+    assert math.isclose(estimate, rows, rel_tol=1e-3)
+    assert space.is_measured(mask_of(space, *grain)) is (not grain)
+
+
+def test_no_grain_has_more_rows_than_the_fact() -> None:
+    """Also one of so many cells that each row falls into a cell of its own."""
+    few = GrainSpace([LEVELS["Day"], LEVELS["Shop"]], PROVEN, fact_rows=10, measured={})
+    days = frozenset({LEVELS["Day"].attribute}), frozenset({LEVELS["Shop"].attribute})
+    many = GrainSpace(few.attributes, PROVEN, fact_rows=1000, measured=dict.fromkeys(days, 999.0))
+
+    assert few.rows(mask_of(few, "Day", "Shop")) == pytest.approx(100 * (1 - 0.99**10), rel=0.01)
+    assert many.rows(mask_of(many, "Day", "Shop")) == 1000
+
+
+def test_attributes_of_one_dimension_are_no_more_cells_than_the_fact_has_rows() -> None:
+    """Unproven levels are multiplied; what nobody has counted may be as many as the rows."""
+    space = GrainSpace([LEVELS["Year"], LEVELS["Day"]], frozenset(), fact_rows=2000, measured=MEASURED)
+    unknown = GrainSpace([LEVELS["Year"]], frozenset(), fact_rows=2000, measured={})
+
+    for rows in (space.rows(mask_of(space, "Year", "Day")), unknown.rows(1)):
+        assert rows == pytest.approx(2000 * (1 - math.exp(-1)))
+
+
+def test_measured_grains_bound_the_coarser_and_the_finer_ones() -> None:
+    space = grain_space()
+    month, region, shop, year = (LEVELS[name].attribute for name in ("Month", "Region", "Shop", "Year"))
+    month_region = mask_of(space, "Month", "Region")
+
+    space.learn({frozenset({month, shop}): 90.0})
     assert space.rows(month_region) == 90
-    space.learn({frozenset({_ALL["Month"].attribute, _ALL["Region"].attribute, _ALL["Year"].attribute}): 70.0})
+    space.learn({frozenset({month, region, year}): 70.0})
     assert space.rows(month_region) == 70
     assert space.is_measured(month_region)
+    space.learn({frozenset({LEVELS["Year"].attribute, region}): 12.0})
+    assert space.rows(mask_of(space, "Year", "Region", "Channel")) >= 12
 
 
-@settings(deadline=None)
-@given(st.lists(_grains, min_size=1, max_size=4), _grains)
-def test_a_grain_serves_what_the_lattice_derives_from_it(asked: list[list[str]], given_: list[str]) -> None:
-    """The table of bits and `derivation` agree."""
-    space, needs = _space(), [_need(*names) for names in asked]
-    (row,) = serving_table(space, [CandidateGrain(_mask(space, *given_))], needs)
-    stored = _need(*given_).part
+def test_a_measurement_of_other_attributes_is_of_no_use() -> None:
+    space = grain_space([LEVELS["Month"]])
+    before = space.rows(1)
 
-    assert list(row) == [derivation(need.part, stored, _PROVEN) is not None for need in needs]
+    space.learn({frozenset({GrainAttribute(Role("Elsewhere"), "Month")}): 5.0})
+
+    assert space.rows(1) == before
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(_grains.filter(bool), min_size=1, max_size=4))
-def test_no_grain_is_better_than_a_join_of_needs(asked: list[list[str]]) -> None:
-    """Whatever grain serves some needs, a candidate serves the same ones with no more rows."""
-    space = _space()
-    needs = combine_requirements(_need(*names) for names in asked)
-    candidates = candidate_grains(space, needs, largest=_FACT, most=10_000)
-    rows = [space.rows(space.reduce(one.mask)) for one in candidates]
-    table = serving_table(space, candidates, needs)
-    for size in range(len(_ALL) + 1):
-        for names in itertools.combinations(_ALL, size):
-            any_grain = CandidateGrain(space.reduce(_mask(space, *names)))
-            (serves,) = serving_table(space, [any_grain], needs)
-            if serves.any():
-                as_good = [
-                    count for count, own in zip(rows, table, strict=True) if np.array_equal(own & serves, serves)
-                ]
-                assert min(as_good) <= space.rows(any_grain.mask) + 1e-9
+@pytest.mark.parametrize(("fact_rows", "counted"), [(0, 0.0), (1, 0.0), (10, 0.2)])
+def test_a_fact_and_a_grain_have_a_row_at_the_least(fact_rows: int, counted: float) -> None:
+    year = LEVELS["Year"]
+    space = GrainSpace([year], frozenset(), fact_rows=fact_rows, measured={frozenset({year.attribute}): counted})
+
+    assert space.fact_rows >= 1
+    assert space.rows(1) == 1.0
 
 
-def test_exact_distinct_counts_get_their_own_grain() -> None:
-    """They serve themselves only; other needs are served by it as by any other grain."""
-    space = _space()
-    exact = _need("Month", "Year", measures=(StoredMeasure(StoredFunction.COUNT_DISTINCT, "sales", "customer"),))
-    needs = combine_requirements([exact, _need("Year", weight=0.5)])
-    candidates = candidate_grains(space, needs, largest=_FACT, most=100)
-    table = serving_table(space, candidates, needs)
-    (own,) = [number for number, one in enumerate(candidates) if one.exact >= 0]
-
-    assert candidates[own].mask == _mask(space, "Month", "Year")
-    assert list(table[own]) == [True, True]
-    assert not table[[n for n in range(len(candidates)) if n != own], 0].any()
+_grains = st.lists(st.sampled_from(sorted(LEVELS)), min_size=0, max_size=4, unique=True)
 
 
-def test_many_to_many_attributes_must_be_the_same() -> None:
-    """A row stands once per member, so such an attribute can be neither dropped nor added."""
-    reason = _bound(("Reason",), 0, JoinKind.BRIDGE)
-    month = _ALL["Month"]
-    space = GrainSpace((month, reason), frozenset(), fact_rows=_FACT, measured={})
-    parts = [FactPart(fact="sales", attributes=one, measures=()) for one in ((month,), (month, reason), (reason,))]
-    needs = [QueryRequirement(part=part, weight=1.0) for part in parts]
-    both = CandidateGrain(space.mask([month.attribute, reason.attribute]))
+@settings(deadline=None, max_examples=60)
+@given(_grains, _grains)
+def test_a_finer_grain_has_no_fewer_rows(grain: list[str], more: list[str]) -> None:
+    space = grain_space()
+    coarse, fine = (space.reduce(mask_of(space, *names)) for names in (grain, [*grain, *more]))
 
-    assert list(serving_table(space, [both], needs)[0]) == [False, True, True]
-    masks = {one.mask for one in candidate_grains(space, needs, largest=_FACT, most=100)}
-    assert masks == {space.mask(bound.attribute for bound in part.attributes) for part in parts}
-
-
-@pytest.mark.parametrize("candidates", [0, 1, 2])
-@pytest.mark.parametrize("needs", [0, 1, 2])
-@pytest.mark.parametrize("kind", [JoinKind.BRIDGE, JoinKind.UNIQUE_KEY])
-def test_a_table_of_nothing_has_its_shape(candidates: int, needs: int, kind: JoinKind) -> None:
-    """Also where no candidate is small enough, or nothing was asked."""
-    reason = _bound(("Reason",), 0, kind)
-    space = GrainSpace((reason,), frozenset(), fact_rows=_FACT, measured={})
-    asked = [QueryRequirement(part=FactPart(fact="sales", attributes=(reason,), measures=()), weight=1.0)] * needs
-    table = serving_table(space, [CandidateGrain(space.mask([reason.attribute]))] * candidates, asked)
-    assert table.shape == (candidates, needs)
-
-
-def test_names() -> None:
-    """Readable, and short enough for every warehouse whatever the model calls things."""
-    assert aggregate_name(_need("Month", "Shop").part) == "sales_by_month_shop"
-    assert aggregate_name(_need().part) == "sales_total"
-    long = BoundAttribute(
-        attribute=GrainAttribute(Role("D", "Preferred Ship To {0}"), "Ünusually Long Attribute Name Indeed"),
-        label="",
-        dataset="d",
-        key_columns=("k",),
-        name_column="k",
-    )
-    part = FactPart(fact="a_fact_table_with_a_name", attributes=(_ALL["Year"], long), measures=())
-    assert aggregate_name(part) == "a_fact_table_with_a_name_by_year_and_1_more"
-    assert len(aggregate_name(FactPart(fact="f" * 200, attributes=(long,), measures=())).encode()) <= 56
+    assert space.rows(coarse) <= space.rows(fine) + 1e-9
