@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune, rank_instances
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart, model_id
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
@@ -118,39 +115,3 @@ def test_at_109_instances_nothing_is_deleted(tmp_path: Path) -> None:
     """The engine can wait until there are enough candidates."""
     with _workspace(tmp_path, 109) as place:
         assert prune(place, "sales", dry_run=False, now=_NOW).pruned == ()
-
-
-def _instance(name: str, uses: int, days_ago: int, *, of: str = "", is_active: bool = True) -> RetainedInstance:
-    return RetainedInstance(
-        id=name,
-        definition_id=of or name,
-        aggregate=name,
-        is_active=is_active,
-        uses=uses,
-        last_used_at=_NOW - timedelta(days=days_ago),
-    )
-
-
-@pytest.mark.parametrize(
-    ("instances", "order"),
-    [
-        ([_instance("a", 1, 0), _instance("b", 2, 0)], "ba"),
-        ([_instance("a", 1, 1), _instance("b", 1, 0)], "ba"),
-        ([_instance("a", 9, 9), _instance("b", 1, 0)], "ab"),
-        ([_instance("a", 5, 2), _instance("b", 4, 1), _instance("c", 3, 0), _instance("d", 6, 3)], "dabc"),
-        ([_instance("a", 1, 0, is_active=False), _instance("b", 1, 0)], "ba"),
-        ([_instance("b", 1, 0), _instance("a", 1, 0)], "ab"),
-    ],
-)
-def test_instances_are_ranked_by_recency_and_frequency(instances: list[RetainedInstance], order: str) -> None:
-    """Both count the same."""
-    assert "".join(one.id for one in rank_instances(instances)) == order
-
-
-def test_parts_of_one_definition_go_together() -> None:
-    """It is not built any more, so its other part would grow old; its inactive instances wait for their own rank."""
-    parts = [_instance("x1", 5, 0, of="x"), _instance("x2", 1, 3, of="x"), _instance("y", 3, 1)]
-
-    gone = choose_instances_to_prune(parts, desired=2, excess=1)
-
-    assert {(rank, one.id) for rank, one in gone} == {(1, "x1"), (3, "x2")}
