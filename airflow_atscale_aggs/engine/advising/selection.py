@@ -157,8 +157,6 @@ class _Greedy:
                     heapq.heappush(waiting, (-float(gain / prices[place]), int(place), len(picked)))
                 continue
             score, best, _ = heapq.heappop(waiting)
-            if problem.sizes[best] > room:
-                continue
             picked.append(Pick(best, -score * float(prices[best])))
             room -= float(problem.sizes[best])
             served = problem.serves[best]
