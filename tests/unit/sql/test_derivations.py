@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
-from airflow_atscale_aggs.engine.aggregates.lattice import AttributeOrigin, Derivation, derivation
+from airflow_atscale_aggs.engine.aggregates.lattice import Derivation, derivation
 from airflow_atscale_aggs.engine.sql.derivations import (
     InstanceRows,
     combine_segments,
@@ -203,8 +203,8 @@ def test_what_does_not_roll_up_is_never_combined(function: str) -> None:
 
 
 def test_segments_of_a_fact_combine_to_what_one_table_would_hold(star: SmallStar) -> None:
-    """A group of both segments is in the union twice, and in the combined rows once."""
-    star.add("sales", "d shop_id amount", "1, 1, 1", "1, 1, 2", "2, 1, 9", "2, 2, 5", "2, 9, NULL")
+    """A group of both segments is in the union twice, also where its rows are alike, and in the combined rows once."""
+    star.add("sales", "d shop_id amount", "1, 1, 1", "1, 1, 2", "2, 1, 9", "1, 2, 5", "2, 2, 5", "2, 9, NULL")
     star.add("shop", "shop_id city:varchar", "1, 'N'", "2, 'S'")
     whole = part(CITY, measures=ROLLING)
     sources, constraints = star.sources(), star.constraints(whole)
@@ -212,11 +212,11 @@ def test_segments_of_a_fact_combine_to_what_one_table_would_hold(star: SmallStar
         star.create(f"s{number}", select_from_fact(whole, sources, constraints, _segment(number))) for number in (1, 2)
     ]
 
-    assert len(star.rows(unite_segments(whole, segments))) == 4
+    assert len(star.rows(unite_segments(whole, segments))) == 5
     # The values of N are 1, 2 and 9.
     assert star.rows(combine_segments(whole, segments, sources)) == [
         ("N", 1, 38.0, 3, 3, 9, 1, 12),
-        ("S", 1, 0.0, 1, 1, 5, 5, 5),
+        ("S", 1, 0.0, 2, 2, 5, 5, 10),
         (None, 0, None, 0, 1, None, None, None),
     ]
 
@@ -251,20 +251,32 @@ def test_a_value_that_must_meet_a_condition_is_null_in_other_rows() -> None:
 
 
 def test_a_stored_key_that_is_proven_unique_is_joined_to_its_dataset_itself(star: SmallStar) -> None:
-    """No row per key must be made first, and the join tells which rows have a member."""
-    star.add("sales", "shop_id amount", "1, 1", "2, 2", "9, 4")
-    star.add("shop", "shop_id city:varchar", "1, 'N'", "2, NULL")
-    child, parent = part(CITY), part(SHOP_LEVEL)
+    """No row per key must be made first, and the joins tell which rows have a member."""
+    star.add("sales", "shop_id amount", "1, 1", "2, 2", "3, 4", "9, 8")
+    star.add("shop", "shop_id city:varchar region_id", "1, 'N', 7", "2, NULL, 8", "3, 'S', 99")
+    star.add("region", "id name:varchar", "7, 'west'", "8, NULL")
+    region = attribute("region", "region", "id", "name", SHOP, join("unique_key", "shop", "region_id", "region", "id"))
+    shop = attribute("shop", "shop", "shop_id", "shop_id", SHOP, determines="city region")
+    child, parent = part(CITY, region), part(shop)
+    way = star.way(child, parent)
+    assert way is not None
     parent_table = star.create_aggregate("p", parent)
     rows = InstanceRows(child, stored_columns(parent), star.sources(), star.constraints(child, parent))
-    rows.begin_with(Derivation((AttributeOrigin(CITY, SHOP_LEVEL),), is_same_grain=False), parent_table)
+
+    rows.begin_with(way, parent_table)
 
     join_of_members = rows.join_of_members(CITY.steps)
-
     assert join_of_members is not None
-    assert "GROUP BY" not in render(rows.select, find_dialect("duckdb"))
     assert join_of_members.side == "LEFT"
-    rows.select.select(
-        rows.value(SHOP_LEVEL, "shop_id"), rows.value(CITY, "city"), rows.is_there(CITY.steps), copy=False
-    )
-    assert star.rows(rows.select) == [(1, "N", True), (2, None, True), (None, None, False)]
+    assert rows.join_of_members(region.steps) is None
+    assert "GROUP BY" not in render(rows.select, find_dialect("duckdb"))
+    values = [rows.value(shop, "shop_id"), rows.value(CITY, "city"), rows.value(region, "name")]
+    tests = [rows.is_there(CITY.steps), rows.is_there(region.steps), rows.flag(region.steps)]
+    rows.select.select(*values, *tests, copy=False)
+    assert star.rows(rows.select) == [
+        (1, "N", "west", True, True, 1),
+        (2, None, None, True, True, 1),
+        (3, "S", None, True, False, 0),
+        (None, None, None, False, False, 0),
+    ]
+    assert star.derived(child, parent) == star.from_facts(child)
