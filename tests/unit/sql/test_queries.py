@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.indicator import IndicatorKind, RowRange
-from airflow_atscale_aggs.engine.aggregates.measures import StoredMeasure
+from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.errors import NotMeasurableError, UnsupportedMetricError
 from airflow_atscale_aggs.engine.sql.dialects import DIALECTS, find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
@@ -164,9 +164,9 @@ def test_a_column_that_is_only_counted_may_be_of_any_type(star: SmallStar) -> No
     assert star.from_facts(part(measures=measures("count count_distinct"))) == [(1, 1, 2)]
 
 
-def test_the_row_count_needs_no_column() -> None:
-    source = described_sources("duckdb", sales="amount integer")["sales"]
-    (count,) = (measure for measure in part().measures if not measure.column)
+@pytest.mark.parametrize(("dialect", "expected"), [("duckdb", "COUNT(*)"), ("tsql", "COUNT_BIG(*)")])
+def test_rows_are_counted_without_a_column(dialect: str, expected: str) -> None:
+    """SQL Server's COUNT would overflow at 32 bits."""
+    source = described_sources(dialect, sales="amount integer")["sales"]
 
-    assert isinstance(count, StoredMeasure)
-    assert render(measure_expression(count, source, "f"), source.dialect) == "COUNT(*)"
+    assert render(measure_expression(row_count("sales"), source, "f"), source.dialect) == expected
