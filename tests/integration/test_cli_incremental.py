@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.support.command_line import run_command
 from tests.support.stars import incremental_star as star
 from tests.support.stars.incremental_star import START, Sale
 
 
-def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("ATSCALE_AGGS")}
-    command = [sys.executable, "-m", "airflow_atscale_aggs.cli.main", *arguments]
-    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, env=variables, timeout=180, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
 def _load(folder: Path, *sales: Sale) -> None:
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
-        connection.execute(f"INSERT INTO sales VALUES {', '.join(one.sql() for one in sales)}")
+        connection.execute(f"INSERT INTO sales VALUES {', '.join(sale.sql() for sale in sales)}")
 
 
 @pytest.fixture
@@ -35,51 +26,53 @@ def folder(tmp_path: Path) -> Path:
         for statement in star.SETUP_SQL:
             connection.execute(statement)
     _load(tmp_path, *(Sale(at=START + 5 * n, day=n, shop=1 + n % 4, amount=n) for n in range(20)))
-    assert _run(tmp_path, "deploy", "m")[0] == 0
+    assert run_command(tmp_path, "deploy", "m")[0] == 0
     return tmp_path
 
 
 def test_plan_and_build_by_increments(folder: Path) -> None:
-    """What is incremental and what is not, with the reason; late rows; grace periods of one batch."""
-    code, _, err = _run(folder, "build", "tiny_sales", "--incremental")
+    """The plan says what is incremental, and why the rest is not. Late rows count, with grace periods of one batch."""
+    code, _, err = run_command(folder, "build", "tiny_sales", "--incremental")
     assert code == 0
     assert "Built in full: by_city: it has not been built before." in err
     _load(folder, Sale(at=START + 300, amount=1), Sale(at=START + 20, amount=2))
 
-    code, out, err = _run(folder, "plan", "tiny_sales", "--incremental", "--json")
-    steps = {one["aggregate"]: one for one in json.loads(out)["steps"]}
+    code, out, err = run_command(folder, "plan", "tiny_sales", "--incremental", "--json")
+    steps = {step["aggregate"]: step for step in json.loads(out)["steps"]}
     assert code == 0
     assert (steps["by_city"]["build"], steps["by_month"]["build"]) == ("increment", "full")
-    assert [one["settled"] for one in steps["by_city"]["segments"]] == [True, False]
+    assert [segment["settled"] for segment in steps["by_city"]["segments"]] == [True, False]
     assert steps["by_month"]["full_reason"].startswith("it joins `day`, not `immutable`")
 
-    code, _, err = _run(folder, "build", "tiny_sales", "--incremental")
+    code, _, err = run_command(folder, "build", "tiny_sales", "--incremental")
     assert code == 0
     assert "1 row of sales came later than the grace period of 10s allows" in err
-    code, out, _ = _run(folder, "instances", "--json")
-    assert {one["aggregate"]: one["build"] for one in json.loads(out) if one["status"] == "active"} == {
+    code, out, _ = run_command(folder, "instances", "--json")
+    assert {
+        instance["aggregate"]: instance["build"] for instance in json.loads(out) if instance["status"] == "active"
+    } == {
         "by_city": "increment",
         "by_day_and_shop": "full",
         "by_month": "full",
     }
-    code, _, err = _run(folder, "build", "tiny_sales", "--incremental", "--grace-period", "sales=1h")
+    code, _, err = run_command(folder, "build", "tiny_sales", "--incremental", "--grace-period", "sales=1h")
     assert code == 1
     assert "overrides are switched off" in err
 
 
 def test_an_override_finds_what_was_late(folder: Path) -> None:
-    """Both settings on; afterwards aggregates agree with the facts."""
+    """Both settings are on; afterwards the aggregates agree with the facts."""
     for key in ("aggregate.batch.gracePeriodOverrides.enabled", "aggregate.batch.cube.gracePeriodOverrides.enabled"):
-        assert _run(folder, "settings", "set", key, "true", "--model", "tiny_sales")[0] == 0
+        assert run_command(folder, "settings", "set", key, "true", "--model", "tiny_sales")[0] == 0
     for number in (1, 2, 3):
-        assert _run(folder, "build", "tiny_sales", "--incremental")[0] == 0
+        assert run_command(folder, "build", "tiny_sales", "--incremental")[0] == 0
         _load(folder, Sale(at=START + 100 + 100 * number))
     _load(folder, Sale(at=START + 210, amount=7))
 
-    code, _, err = _run(folder, "build", "tiny_sales", "--incremental", "--grace-period", "sales=3m")
+    code, _, err = run_command(folder, "build", "tiny_sales", "--incremental", "--grace-period", "sales=3m")
 
     assert code == 0
     assert "Grace period of sales: 3m instead of 10s." in err
     assert "Built in full: by_city" not in err
-    code, _, err = _run(folder, "verify", "tiny_sales", "--level", "full")
+    code, _, err = run_command(folder, "verify", "tiny_sales", "--level", "full")
     assert code == 0, err
