@@ -94,7 +94,7 @@ def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, str]) -> 
             lineages[one["aggregate"]] = build.get_openlineage_facets_on_complete(None)
         ActivateBatchOperator(task_id="activate", model=MODEL, aggs_conn_id="tiny").execute(_context(planned))
     with _workspace(urls) as workspace:
-        star.check(workspace)
+        star.check_views(workspace)
         (batch, _) = workspace.read.batches.find()
         assert batch.build_type is BuildType.INCREMENTAL
         assert "Grace period of sales: 5s instead of 10s." in batch.notes

@@ -36,10 +36,10 @@ def test_a_run_that_asks_for_increments_reads_what_is_new(tmp_path: Path) -> Non
 
     with LocalAirflow(tmp_path / "home", tmp_path / "dags", variables) as airflow:
         _run(airflow, "full")
-        _in_warehouse(urls, star.check)
+        _in_warehouse(urls, star.check_views)
         _in_warehouse(urls, lambda it: star.load(it, star.Sale(star.START + 150), star.Sale(star.START + 95)))
         run_id = _run(airflow, "incremental")
-        _in_warehouse(urls, star.check)
+        _in_warehouse(urls, star.check_views)
         path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/build/logs/1?map_index=0"
         log = json.dumps(airflow.call("GET", path))
 

@@ -128,7 +128,7 @@ class Story:
         self._check_answers()
         with self.place.workspace() as workspace:
             try:
-                incremental_star.check(workspace, self._views())
+                incremental_star.check_views(workspace, self._views())
             except AssertionError as error:
                 raise AssertionError(self._told(str(error))) from error
         self._check_rights()

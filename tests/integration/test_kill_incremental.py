@@ -71,17 +71,19 @@ def _scene(places: Places, worker: Worker, folder: Path) -> Scene:
         star.build(workspace, BuildType.FULL)
         star.load(workspace, Sale(at=START + 20))
         star.build(workspace, at=START + 20)
-        before = star.stored(workspace)
+        before = star.view_contents(workspace)
         star.load(workspace, Sale(at=START + 40, amount=50), Sale(at=START + 12, amount=60))
         tiny_star.run_sql(workspace, "DELETE FROM sales WHERE seq = 20")
     with places.copy() as untouched:
         answer = worker.run(untouched, build_type="incremental")
         assert answer["error"] == ""
         with _workspace(untouched) as workspace:
-            star.check(workspace)
+            star.check_views(workspace)
             active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
-            assert all(any(new.merges for new in one.step.increment.new) for one in active if one.step.increment)
-            return Scene(places, worker, before, star.stored(workspace), answer["points"], _tables(workspace))
+            assert all(
+                any(new.merges for new in instance.step.increment.new) for instance in active if instance.step.increment
+            )
+            return Scene(places, worker, before, star.view_contents(workspace), answer["points"], _tables(workspace))
 
 
 def test_an_incremental_batch_killed_at_any_statement_resumes_to_the_same_end(scene: Scene) -> None:
@@ -99,21 +101,24 @@ def test_an_incremental_batch_killed_at_any_statement_resumes_to_the_same_end(sc
             assert scene.worker.run(place, build_type="incremental")["error"] == "", story
             with _workspace(place) as workspace:
                 sweep(workspace, dry_run=False, now=utc_now())
-                star.check(workspace)
+                star.check_views(workspace)
                 assert _tables(workspace) == scene.tables, story
 
 
 def _check_serving(scene: Scene, place: Place, story: str) -> None:
     """The old segments, all of them, or the new ones, all of them; views and instances that the router reads alike."""
     with _workspace(place) as workspace:
-        found = star.stored(workspace)
-        assert any(all(star.same(found[name], one[name]) for name in found) for one in (scene.before, scene.after)), (
+        found = star.view_contents(workspace)
+        assert any(all(star.is_same(found[name], one[name]) for name in found) for one in (scene.before, scene.after)), (
             story
         )
-        for one in workspace.read.instances.serving(workspace.read.models.get(MODEL).id):
-            rows = star.fetch(workspace, f'SELECT SUM(row_count) FROM {SCHEMA}."{one.table}"')[0][0]
+        for instance in workspace.read.instances.serving(workspace.read.models.get(MODEL).id):
+            rows = star.fetch(workspace, f'SELECT SUM(row_count) FROM {SCHEMA}."{instance.table}"')[0][0]
             wholes = [
-                sum(row[-2 if one.step.aggregate == "by_city" else -1] for row in state[one.step.aggregate].values())
+                sum(
+                    row[-2 if instance.step.aggregate == "by_city" else -1]
+                    for row in state[instance.step.aggregate].values()
+                )
                 for state in (scene.before, scene.after)
             ]
             assert rows in wholes, story

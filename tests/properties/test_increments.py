@@ -207,7 +207,12 @@ class Story:
         """Somebody changes a settled segment; not while a batch is open that was planned with it."""
         registry = self.workspace.registry
         active = registry.read.instances.serving(registry.read.models.get(star.MODEL).id)
-        settled = [one.table for made in active for one in registry.read.instances.segments(made.id) if one.is_settled]
+        settled = [
+            segment.table
+            for made in active
+            for segment in registry.read.instances.segments(made.id)
+            if segment.is_settled
+        ]
         if settled and not self.is_killed:
             table = f'aggs."{settled[number % len(settled)]}"'
             change = f"DELETE FROM {table}" if number % 2 else f"INSERT INTO {table} SELECT * FROM {table}"
@@ -233,7 +238,7 @@ class Story:
         key = "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions"
         self.workspace.registry.settings.put(None, key, str(most))
         before = (
-            star.stored(self.workspace, AGGREGATES[self.indicator])
+            star.view_contents(self.workspace, AGGREGATES[self.indicator])
             if kill_at is not None and self._has_views()
             else None
         )
@@ -249,7 +254,7 @@ class Story:
             self.is_killed, self.changed_since_kill = True, is_mixed
             return
         if not is_mixed:
-            star.check(self.workspace, AGGREGATES[self.indicator])
+            star.check_views(self.workspace, AGGREGATES[self.indicator])
         self.is_killed = self.changed_since_kill = False
         sweep(self.workspace, dry_run=False, now=utc_now())
 
@@ -258,7 +263,7 @@ class Story:
         if self.is_killed:
             star.build(self.workspace, at=self.clock)
         star.build(self.workspace, at=self.clock)
-        star.check(self.workspace, AGGREGATES[self.indicator])
+        star.check_views(self.workspace, AGGREGATES[self.indicator])
         sweep(self.workspace, dry_run=False, now=utc_now())
         self._check_tables()
         if is_routed:
@@ -274,9 +279,9 @@ class Story:
 
     def _check_old_or_new(self, before: dict[str, Any]) -> None:
         """Law 2: what serves is what served before, or the new, whole."""
-        found = star.stored(self.workspace, AGGREGATES[self.indicator])
-        if not all(star.same(found[name], before[name]) for name in before):
-            star.check(self.workspace, AGGREGATES[self.indicator])
+        found = star.view_contents(self.workspace, AGGREGATES[self.indicator])
+        if not all(star.is_same(found[name], before[name]) for name in before):
+            star.check_views(self.workspace, AGGREGATES[self.indicator])
 
     def _check_router(self) -> None:
         query = 'SELECT "City", "Amount", "Average Amount", "Least", "Variance" FROM tiny_sales GROUP BY 1'
@@ -284,14 +289,14 @@ class Story:
         plain = answer(self.workspace, query, use_aggregates=False)
         assert routed.plan.uses_aggregates
         one, other = ({row[:1]: row[1:] for row in found.rows} for found in (routed, plain))
-        assert star.same(one, other)
+        assert star.is_same(one, other)
 
     def _check_tables(self) -> None:
         """Law 3: the warehouse holds the views, and what active instances consist of."""
         registry = self.workspace.registry
         active = registry.read.instances.serving(registry.read.models.get(star.MODEL).id)
-        expected = {MARK_TABLE} | {name for one in active for name in (one.table, one.step.view)}
-        expected |= {segment.table for one in active for segment in registry.read.instances.segments(one.id)}
+        expected = {MARK_TABLE} | {name for instance in active for name in (instance.table, instance.step.view)}
+        expected |= {segment.table for instance in active for segment in registry.read.instances.segments(instance.id)}
         with self.workspace.warehouse.session() as session:
             assert session.tables("aggs") == expected
 
@@ -371,7 +376,7 @@ def tell(world: World, steps: list[tuple[Any, ...]]) -> None:
     story = Story(workspace, world.indicator)
     story.load([0, 5, 30, 60, 61], (1, 3))
     star.build(workspace, BuildType.FULL, at=story.clock)
-    star.check(workspace, AGGREGATES[world.indicator])
+    star.check_views(workspace, AGGREGATES[world.indicator])
     for name, *given_ in steps:
         note(f"{name} {given_}")
         if name == "load":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, ac
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, begin_batch
 from airflow_atscale_aggs.engine.lifecycle.build.events import BuildEvent
-from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
+from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from tests.support.stars import tiny_star
 
@@ -30,6 +31,9 @@ INDICATORS = {"plain": "seq", "milliseconds": "epoch_ms", "timestamp": "loaded_a
 
 OWNER = "a test"
 MODEL = "tiny_sales"
+
+DeployModel = Callable[..., Workspace]
+"""Deploys the model with an indicator and other options, as `write_model` takes them."""
 
 AGGREGATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "by_city": (("City",), ("Quantity", "Amount", "Average Amount", "Least", "Greatest", "Variance")),
@@ -52,8 +56,14 @@ _TRUTH = {
         2,
     ),
     "by_day_and_shop": (
-        "day_key, day, shop_key, shop, day_matched, shop_matched, sum_quantity, sum_amount, min_amount, max_amount, row_count",
-        f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL}, COUNT(*) FROM {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6",
+        (
+            "day_key, day, shop_key, shop, day_matched, shop_matched, sum_quantity, sum_amount, min_amount, "
+            "max_amount, row_count"
+        ),
+        (
+            f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL}, COUNT(*) FROM {_JOINED} "
+            "GROUP BY 1, 2, 3, 4, 5, 6"
+        ),
         6,
     ),
     "by_month": (
@@ -64,7 +74,8 @@ _TRUTH = {
     "by_tag": (
         "tag_key, tag, tag_matched, sum_quantity, sum_amount, row_count",
         (
-            "SELECT g.tag_id, g.tag_name, CASE WHEN g.tag_id IS NULL THEN 0 ELSE 1 END, SUM(f.quantity), SUM(f.amount), COUNT(*) "
+            "SELECT g.tag_id, g.tag_name, CASE WHEN g.tag_id IS NULL THEN 0 ELSE 1 END, SUM(f.quantity), "
+            "SUM(f.amount), COUNT(*) "
             "FROM sales AS f LEFT JOIN bridge AS b ON b.shop_id = f.shop_id LEFT JOIN tag AS g ON g.tag_id = b.tag_id "
             "GROUP BY 1, 2, 3"
         ),
@@ -104,7 +115,9 @@ class Sale:
             f"{'NULL' if self.at is None else self.at - START}, {'NULL' if self.at is None else self.at * 1000}, "
             f"CAST({moment} AS TIMESTAMP), CAST({zoned} AS TIMESTAMP WITH TIME ZONE)"
         )
-        values = ("NULL" if one is None else str(one) for one in (self.day, self.shop, self.quantity, self.amount))
+        values = (
+            "NULL" if value is None else str(value) for value in (self.day, self.shop, self.quantity, self.amount)
+        )
         return f"({', '.join(values)}, {indicators})"
 
 
@@ -168,15 +181,15 @@ HISTORY = tuple(Sale(at=START - 60 + 5 * n, day=n % 20, shop=1 + n % 4, amount=n
 
 @contextmanager
 def open_star(folder: Path, url: str = "") -> Iterator[Workspace]:
-    """A workspace on tables with a minute of facts, in files of a folder or in another database; nothing is deployed."""
+    """A workspace on tables with a minute of facts, in files of a folder or another database; nothing is deployed."""
     with open_workspace(
         registry=f"sqlite:///{folder / 'registry.sqlite'}",
         warehouse=url or f"duckdb:///{folder / 'w.duckdb'}",
         aggregate_schema="aggs",
-    ) as made:
-        tiny_star.run_sql(made, *SETUP_SQL)
-        load(made, *HISTORY)
-        yield made
+    ) as opened:
+        tiny_star.run_sql(opened, *SETUP_SQL)
+        load(opened, *HISTORY)
+        yield opened
 
 
 def write_model(
@@ -189,7 +202,7 @@ def write_model(
     column: str = "",
     more_columns: str = "",
 ) -> Path:
-    """Write the SML files; the folder."""
+    """Write the SML files; returns their folder."""
     tiny_star.write_model(folder, aggregates or AGGREGATES)
     for name, method in _MORE_METRICS.items():
         text = tiny_star.METRIC.format(name=name, method=method, column="amount")
@@ -209,9 +222,7 @@ def write_model(
 
 
 def add_tags(folder: Path) -> Path:
-    """Add the tags of shops, a many-to-many attribute, to a model that was written, and an aggregate ``by_tag``; the
-    folder.
-    """
+    """Add the tags of shops, a many-to-many attribute, and an aggregate ``by_tag`` to a written model; its folder."""
     for table, columns in {"bridge": ("shop_id int", "tag_id int"), "tag": ("tag_id int", "tag_name string")}.items():
         (folder / f"dataset_{table}.yml").write_text(tiny_star.dataset(table, columns) + "immutable: true\n")
     (folder / "tags.yml").write_text(_TAGS)
@@ -231,7 +242,7 @@ def fetch(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
 def load(workspace: Workspace, *sales: Sale) -> None:
     """Add fact rows."""
     if sales:
-        tiny_star.run_sql(workspace, f"INSERT INTO sales ({_COLUMNS}) VALUES {', '.join(one.sql() for one in sales)}")
+        tiny_star.run_sql(workspace, f"INSERT INTO sales ({_COLUMNS}) VALUES {', '.join(sale.sql() for sale in sales)}")
 
 
 def build(
@@ -242,50 +253,50 @@ def build(
     events: list[BuildEvent] | None = None,
     request: BatchRequest | None = None,
 ) -> BatchReport:
-    """One batch by the clock of the test, or what is left of one that was killed."""
+    """Build one batch by the clock of the test, or finish one that was killed."""
     now = datetime.fromtimestamp(at, UTC)
     begun = begin_batch(
         workspace, MODEL, build_type=build_type, owner=OWNER, now=now, request=request or BatchRequest()
     )
-    for one in begun.instances:
-        build_instance(workspace, one.id, owner=OWNER, on_event=(events if events is not None else []).append)
+    for instance in begun.instances:
+        build_instance(workspace, instance.id, owner=OWNER, on_event=(events if events is not None else []).append)
     report = activate_batch(workspace, begun.batch.id, owner=OWNER, now=now)
     assert report.batch.status is BatchStatus.DONE
     return report
 
 
 def segments(workspace: Workspace, aggregate: str = "by_city") -> tuple[Segment, ...]:
-    """The segments that serve."""
+    """The segments that serve for an aggregate."""
     active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
-    return workspace.read.instances.segments(next(one.id for one in active if one.step.aggregate == aggregate))
+    return workspace.read.instances.segments(
+        next(instance.id for instance in active if instance.step.aggregate == aggregate)
+    )
 
 
 def put_setting(workspace: Workspace, key: str, value: object) -> None:
-    """A setting of the model."""
+    """Change a setting of the model."""
     workspace.registry.settings.put(workspace.read.models.get(MODEL).id, key, str(value))
 
 
 def reasons(report: BatchReport) -> dict[str, str]:
     """Why each aggregate was built in full; empty for an increment."""
-    return {
-        one.step.aggregate: "table: " + one.step.full_reason if one.step.increment is None else one.step.full_reason
-        for one in report.instances
-    }
+    steps = [instance.step for instance in report.instances]
+    return {step.aggregate: ("table: " if step.increment is None else "") + step.full_reason for step in steps}
 
 
-def check(workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)) -> None:
-    """Every stable view holds what a full rebuild would."""
+def check_views(workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)) -> None:
+    """Check that every stable view holds what a full rebuild would."""
     for name in aggregates:
         columns, truth, _ = _TRUTH[name]
         expected = contents(workspace, name, truth)
-        found = contents(workspace, name, f'SELECT {columns} FROM aggs."agg_{MODEL}_{name}"')
-        assert same(found, expected), f"{name}: {found} is not {expected}"
+        shown = contents(workspace, name, f'SELECT {columns} FROM aggs."agg_{MODEL}_{name}"')
+        assert is_same(shown, expected), f"{name}: {shown} is not {expected}"
 
 
-def stored(
+def view_contents(
     workspace: Workspace, aggregates: Sequence[str] = tuple(AGGREGATES)
 ) -> dict[str, dict[Any, tuple[Any, ...]]]:
-    """What the stable views hold."""
+    """The rows that the stable views hold."""
     return {
         name: contents(workspace, name, f'SELECT {_TRUTH[name][0]} FROM aggs."agg_{MODEL}_{name}"')
         for name in aggregates
@@ -296,27 +307,48 @@ def contents(workspace: Workspace, name: str, sql: str) -> dict[Any, tuple[Any, 
     """Rows by key; a key that stands twice is an error."""
     width = _TRUTH[name][2]
     rows = fetch(workspace, sql)
-    found = {row[:width]: row[width:] for row in rows}
-    assert len(found) == len(rows), f"{name} holds a group twice: {rows}"
-    return found
+    rows_by_key = {row[:width]: row[width:] for row in rows}
+    assert len(rows_by_key) == len(rows), f"{name} holds a group twice: {rows}"
+    return rows_by_key
 
 
-def same(one: dict[Any, tuple[Any, ...]], other: dict[Any, tuple[Any, ...]]) -> bool:
-    """Equal; floating values nearly."""
-    if one.keys() != other.keys():
+def is_same(rows: dict[Any, tuple[Any, ...]], other_rows: dict[Any, tuple[Any, ...]]) -> bool:
+    """Whether both have equal rows; floating values may differ by a little."""
+    if rows.keys() != other_rows.keys():
         return False
-    return all(_near(a, b) for key, row in one.items() for a, b in zip(row, other[key], strict=True))
+    return all(_near(a, b) for key, row in rows.items() for a, b in zip(row, other_rows[key], strict=True))
 
 
-def _near(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-6)
-    return bool(one == other)
+def _near(value: Any, other_value: Any) -> bool:
+    if isinstance(value, float) and isinstance(other_value, float):
+        return math.isclose(value, other_value, rel_tol=1e-9, abs_tol=1e-6)
+    return bool(value == other_value)
 
 
-def queries_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What warehouse sessions are asked from now on, as it comes."""
-    asked: list[str] = []
+def deploy_and_build(workspace: Workspace, folder: Path, *before: str, **options: Any) -> None:
+    """Deploy the model and build it in full, after some statements."""
+    tiny_star.run_sql(workspace, *before)
+    deploy(workspace, write_model(folder / "model", **options), now=utc_now())
+    build(workspace, BuildType.FULL)
+
+
+def reason_of_rebuild(workspace: Workspace, *changes: str, aggregate: str = "by_city", at: int = START + 20) -> str:
+    """Why an aggregate is built in full, some new rows and changes later; all of them are right afterwards."""
+    tiny_star.run_sql(workspace, *changes)
+    load(workspace, Sale(at=at - 3, amount=3), Sale(at=at, amount=4))
+    report = build(workspace, at=at)
+    check_views(workspace)
+    return reasons(report)[aggregate]
+
+
+def is_incremental(reason: str) -> bool:
+    """Whether a reason says that an increment was built."""
+    return reason in {"", "increment"}
+
+
+def record_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list to which every query of a warehouse session is added from now on."""
+    queries: list[str] = []
     fetch_all = DbApiSession.fetch_all
-    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: asked.append(sql) or fetch_all(self, sql))
-    return asked
+    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: queries.append(sql) or fetch_all(self, sql))
+    return queries

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,26 +34,9 @@ _DAY = 86_400_000
 _CHECK = "aggregate.incrementalUpdate.checkOlderRows.enabled"
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
-    """The tables with a minute of facts; nothing is deployed."""
-    with star.open_star(
-        tmp_path, str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else ""
-    ) as made:
-        yield made
-
-
-@pytest.fixture
-def built(workspace: Workspace, tmp_path: Path) -> Workspace:
-    """An indicator of type timestamp with a grace period of ten seconds, built in full at START."""
-    deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
-    star.build(workspace, BuildType.FULL)
-    return workspace
-
-
 @pytest.fixture
 def example(workspace: Workspace, tmp_path: Path) -> Workspace:
-    """The page's example: an indicator of that size, the last value is built, a day of grace; begun an hour later."""
+    """The page's example: an indicator of that size whose last value is built, with a day of grace."""
     tiny_star.run_sql(workspace, "DELETE FROM sales", *(_sale(_PAGE - age, amount=1) for age in (0, _DAY, 2 * _DAY)))
     deploy(workspace, star.write_model(tmp_path / "model", indicator="milliseconds", grace="86400s"), now=utc_now())
     _build_example(workspace, BuildType.FULL, hours=0)
@@ -81,31 +63,31 @@ def _tables(workspace: Workspace) -> dict[str, str]:
 
 
 def _is_settled(workspace: Workspace) -> list[bool]:
-    return [one.is_settled for one in star.segments(workspace)]
+    return [segment.is_settled for segment in star.segments(workspace)]
 
 
-def test_it_appends_new_rows_and_updates_rows_within_a_period_that_you_specify(built: Workspace) -> None:
+def test_it_appends_new_rows_and_updates_rows_within_a_period_that_you_specify(built_star: Workspace) -> None:
     """Ten seconds here; what is older stays as it was built, where nobody looks at it."""
-    star.put_setting(built, _CHECK, "false")
-    star.load(built, Sale(at=START + 1, amount=100))
+    star.put_setting(built_star, _CHECK, "false")
+    star.load(built_star, Sale(at=START + 1, amount=100))
     tiny_star.run_sql(
-        built, "UPDATE sales SET amount = 50 WHERE seq = -10", "UPDATE sales SET amount = 60 WHERE seq = -60"
+        built_star, "UPDATE sales SET amount = 50 WHERE seq = -10", "UPDATE sales SET amount = 60 WHERE seq = -60"
     )
 
-    star.build(built, at=START + 1)
+    star.build(built_star, at=START + 1)
 
-    tiny_star.run_sql(built, "UPDATE sales SET amount = 0 WHERE seq = -60")
-    star.check(built)
+    tiny_star.run_sql(built_star, "UPDATE sales SET amount = 0 WHERE seq = -60")
+    star.check_views(built_star)
 
 
-def test_it_reads_everything_when_older_rows_were_updated(built: Workspace) -> None:
+def test_it_reads_everything_when_older_rows_were_updated(built_star: Workspace) -> None:
     """Beyond the page: nobody can tell a correction that comes too late from a table that was loaded anew."""
-    tiny_star.run_sql(built, "UPDATE sales SET amount = 60 WHERE seq = -60")
+    tiny_star.run_sql(built_star, "UPDATE sales SET amount = 60 WHERE seq = -60")
 
-    report = star.build(built, at=START + 1)
+    report = star.build(built_star, at=START + 1)
 
     assert "are not what they were" in star.reasons(report)["by_city"]
-    star.check(built)
+    star.check_views(built_star)
 
 
 # Supported incremental indicator types
@@ -113,7 +95,7 @@ def test_it_reads_everything_when_older_rows_were_updated(built: Workspace) -> N
 
 @pytest.mark.parametrize("kind", ["INTEGER", "BIGINT", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])
 def test_supported_are_long_integer_timestamp_and_datetime(workspace: Workspace, tmp_path: Path, kind: str) -> None:
-    """As the warehouse names them; increments equal the facts with each."""
+    """The types are named as in the warehouse; increments equal the facts with each."""
     is_number = "INT" in kind
     value = "seq" if is_number else "loaded_tz"
     tiny_star.run_sql(workspace, f"ALTER TABLE sales ADD COLUMN i {kind}", f"UPDATE sales SET i = {value}")
@@ -122,11 +104,14 @@ def test_supported_are_long_integer_timestamp_and_datetime(workspace: Workspace,
     star.build(workspace, BuildType.FULL)
     tiny_star.run_sql(
         workspace,
-        f"INSERT INTO sales (day_id, shop_id, quantity, amount, i) SELECT 2, 2, 9, 9, MAX(i) {'+ 7' if is_number else ''} FROM sales",
+        (
+            "INSERT INTO sales (day_id, shop_id, quantity, amount, i) SELECT 2, 2, 9, 9, MAX(i) "
+            f"{'+ 7' if is_number else ''} FROM sales"
+        ),
     )
 
     assert set(star.reasons(star.build(workspace, at=START + 7)).values()) == {""}
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 @pytest.mark.parametrize(
@@ -142,16 +127,16 @@ def test_supported_are_long_integer_timestamp_and_datetime(workspace: Workspace,
 def test_decimals_of_38_digits_without_fraction_are_supported_on_snowflake_only(
     dialect: str, data_type: str, expected: IndicatorKind | None
 ) -> None:
-    """Other decimals nowhere."""
+    """Other decimals are supported nowhere."""
     assert indicator_kind(data_type, find_dialect(dialect)) is expected
 
 
 def test_other_types_are_refused_when_the_model_is_deployed(workspace: Workspace, tmp_path: Path) -> None:
-    """With the type that the warehouse has, the supported ones, and the place; nothing is registered."""
+    """The error has the type in the warehouse, the supported ones and the place; nothing is registered."""
     with pytest.raises(InvalidModelError, match="supported are Long, Integer, Decimal") as raised:
         deploy(workspace, star.write_model(tmp_path / "model", column="amount"), now=utc_now())
 
-    (issue,) = (one for one in raised.value.issues if one.is_error)
+    (issue,) = (issue for issue in raised.value.issues if issue.is_error)
     assert "`amount` of dataset `sales` has type " in issue.message
     assert issue.file == "dataset_sales.yml"
 
@@ -181,7 +166,7 @@ def test_bigquery_prunes_partitions_by_timestamp(kind: IndicatorKind, literal: s
     ("data_type", "is_finer"), [("timestamp(12)", True), ("timestamp(9)", True), ("timestamp(6)", False)]
 )
 def test_digits_of_a_timestamp_that_are_not_kept_are_warned_of(data_type: str, is_finer: bool) -> None:
-    """Drivers keep microseconds; `test_incremental` shows that no row is lost by it."""
+    """Drivers keep microseconds; `test_indicators` shows that no row is lost by it."""
     assert is_finer_than_kept(data_type) is is_finer
 
 
@@ -197,75 +182,77 @@ def test_you_simply_specify_a_column_in_the_fact_dataset(workspace: Workspace, t
     assert line is not None
     dataset.write_text(text.replace(line[0], ""))
     deploy(workspace, folder, now=utc_now())
-    assert all(one.step.increment is None for one in star.build(workspace).instances)
+    assert all(instance.step.increment is None for instance in star.build(workspace).instances)
     dataset.write_text(text)
     deploy(workspace, folder, now=utc_now())
 
-    assert all(one.step.increment is not None for one in star.build(workspace).instances)
+    assert all(instance.step.increment is not None for instance in star.build(workspace).instances)
 
 
-def test_values_must_increase(built: Workspace) -> None:
-    """A row that breaks this by more than the grace period is not read, and counted."""
-    star.load(built, Sale(at=START - 30))
+def test_values_must_increase(built_star: Workspace) -> None:
+    """A row that breaks this by more than the grace period is not read, but counted."""
+    star.load(built_star, Sale(at=START - 30))
 
-    assert any("1 row of sales came later" in note for note in star.build(built, at=START + 1).batch.notes)
+    assert any("1 row of sales came later" in note for note in star.build(built_star, at=START + 1).batch.notes)
 
 
-def test_an_incremental_aggregate_is_a_view_over_incrementally_built_tables(built: Workspace) -> None:
-    """One view per instance over one table per segment."""
-    star.load(built, Sale(at=START + 20))
-    star.build(built, at=START + 20)
+def test_an_incremental_aggregate_is_a_view_over_incrementally_built_tables(built_star: Workspace) -> None:
+    """There is one view per instance, over one table per segment."""
+    star.load(built_star, Sale(at=START + 20))
+    star.build(built_star, at=START + 20)
 
-    kinds = _tables(built)
-    active = built.read.instances.serving(built.read.models.get(MODEL).id)
-    view = next(one.table for one in active if one.step.aggregate == "by_city")
+    kinds = _tables(built_star)
+    active = built_star.read.instances.serving(built_star.read.models.get(MODEL).id)
+    view = next(instance.table for instance in active if instance.step.aggregate == "by_city")
     assert view is not None
     assert kinds[view] == "VIEW"
-    tables = [one.table for one in star.segments(built)]
+    tables = [segment.table for segment in star.segments(built_star)]
     assert [kinds[name] for name in tables] == ["BASE TABLE"] * 3
-    counts = [star.fetch(built, f'SELECT COUNT(*) FROM aggs."{name}"')[0][0] for name in (view, *tables)]
+    counts = [star.fetch(built_star, f'SELECT COUNT(*) FROM aggs."{name}"')[0][0] for name in (view, *tables)]
     assert counts[0] == sum(counts[1:])
 
 
-def test_tables_are_consolidated_periodically_and_you_specify_how_many_come_before(built: Workspace) -> None:
+def test_tables_are_consolidated_periodically_and_you_specify_how_many_come_before(built_star: Workspace) -> None:
     """With three allowed, the fourth settled table is not added before two became one."""
-    star.put_setting(built, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 3)
+    star.put_setting(built_star, "aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 3)
     counts = []
     for number in range(1, 6):
-        star.load(built, Sale(at=START + 20 * number))
-        star.build(built, at=START + 20 * number)
-        counts.append(sum(_is_settled(built)))
+        star.load(built_star, Sale(at=START + 20 * number))
+        star.build(built_star, at=START + 20 * number)
+        counts.append(sum(_is_settled(built_star)))
 
     assert counts[:2] == [2, 3]
     assert max(counts) == 3
-    star.check(built)
+    star.check_views(built_star)
 
 
-def test_data_are_distributed_over_tables_by_ranges_of_the_indicator(built: Workspace) -> None:
+def test_data_are_distributed_over_tables_by_ranges_of_the_indicator(built_star: Workspace) -> None:
     """The ranges touch, do not overlap, and each table holds what the facts hold in its range."""
     for number in (1, 2):
-        star.load(built, Sale(at=START + 20 * number))
-        star.build(built, at=START + 20 * number)
+        star.load(built_star, Sale(at=START + 20 * number))
+        star.build(built_star, at=START + 20 * number)
 
-    found = star.segments(built)
+    segments = star.segments(built_star)
 
-    assert found[0].after is None
-    assert [one.after for one in found[1:]] == [one.through for one in found[:-1]]
-    for one in found:
-        after = "TRUE" if one.after is None else f"epoch_ms * 1000 > {one.after}"
-        facts = star.fetch(built, f"SELECT COUNT(*) FROM sales WHERE {after} AND epoch_ms * 1000 <= {one.through}")
-        table = star.fetch(built, f'SELECT COALESCE(SUM(row_count), 0) FROM aggs."{one.table}"')
-        assert int(table[0][0]) == facts[0][0] == one.fact_rows
+    assert segments[0].after is None
+    assert [segment.after for segment in segments[1:]] == [segment.through for segment in segments[:-1]]
+    for segment in segments:
+        after = "TRUE" if segment.after is None else f"epoch_ms * 1000 > {segment.after}"
+        expected_count = star.fetch(
+            built_star, f"SELECT COUNT(*) FROM sales WHERE {after} AND epoch_ms * 1000 <= {segment.through}"
+        )
+        stored_count = star.fetch(built_star, f'SELECT COALESCE(SUM(row_count), 0) FROM aggs."{segment.table}"')
+        assert int(stored_count[0][0]) == expected_count[0][0] == segment.fact_rows
 
 
-def test_indicator_values_are_not_made_for_querying(built: Workspace) -> None:
+def test_indicator_values_are_not_made_for_querying(built_star: Workspace) -> None:
     """No table or view of an aggregate holds them."""
     query = (
         "SELECT DISTINCT column_name FROM information_schema.columns WHERE table_schema = 'aggs' AND table_name <> '"
         + MARK_TABLE
         + "'"
     )
-    columns = {name for (name,) in star.fetch(built, query)}
+    columns = {name for (name,) in star.fetch(built_star, query)}
 
     assert columns
     assert columns.isdisjoint(star.INDICATORS.values())
@@ -274,21 +261,21 @@ def test_indicator_values_are_not_made_for_querying(built: Workspace) -> None:
 # Appending rows
 
 
-def test_rows_above_the_last_value_are_retrieved_aggregated_and_appended(built: Workspace) -> None:
-    """Only the window and those; the settled table stays the same table."""
-    settled = star.segments(built)[0]
-    star.load(built, Sale(at=START + 3, amount=100), Sale(at=START + 4, amount=200))
+def test_rows_above_the_last_value_are_retrieved_aggregated_and_appended(built_star: Workspace) -> None:
+    """Only they and the window are read; the settled table stays the same table."""
+    settled = star.segments(built_star)[0]
+    star.load(built_star, Sale(at=START + 3, amount=100), Sale(at=START + 4, amount=200))
 
-    star.build(built, at=START + 4)
+    star.build(built_star, at=START + 4)
 
-    found = star.segments(built)
-    assert found[0] == settled
-    assert sum(one.fact_rows or 0 for one in found[1:]) == 3 + 2
-    star.check(built)
+    segments = star.segments(built_star)
+    assert segments[0] == settled
+    assert sum(segment.fact_rows or 0 for segment in segments[1:]) == 3 + 2
+    star.check_views(built_star)
 
 
 def test_the_example_of_appending(example: Workspace) -> None:
-    """Rows with an indicator above 1475191168000."""
+    """They are rows with an indicator above 1475191168000."""
     tiny_star.run_sql(example, _sale(_PAGE + 1, amount=10), _sale(_PAGE + 3_599_000, amount=20))
 
     report = _build_example(example, hours=1)
@@ -296,14 +283,14 @@ def test_the_example_of_appending(example: Workspace) -> None:
     assert set(star.reasons(report).values()) == {""}
     assert star.segments(example)[-1].through == _PAGE + 3_599_000
     assert any("epoch milliseconds (inferred from" in note for note in report.batch.notes)
-    star.check(example)
+    star.check_views(example)
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("15", 15), ("15s", 15), ("1m", 60)])
 def test_a_grace_period_of_a_timestamp_is_in_seconds(
     workspace: Workspace, tmp_path: Path, written: str, seconds: int
 ) -> None:
-    """A bare number is; SML's suffixes are other multiples of a second."""
+    """A bare number is in seconds; SML's suffixes are other multiples of a second."""
     deploy(workspace, star.write_model(tmp_path / "model", grace=written), now=utc_now())
 
     star.build(workspace, BuildType.FULL)
@@ -315,28 +302,26 @@ def test_a_grace_period_of_a_timestamp_is_in_seconds(
 
 
 def test_the_grace_period_is_in_the_units_of_the_indicator(workspace: Workspace, tmp_path: Path) -> None:
-    """Ten steps of a plain number; ten thousand where the column counts milliseconds and the period is ten seconds."""
+    """It is ten steps of a plain number, or ten thousand where the column counts milliseconds."""
     for indicator, grace, bound in (("plain", "10", -11), ("milliseconds", "10s", (START - 10) * 1000 - 1)):
         deploy(workspace, star.write_model(tmp_path / "model", indicator=indicator, grace=grace), now=utc_now())
         star.build(workspace, BuildType.FULL)
         assert star.segments(workspace)[0].through == bound
 
 
-def test_rows_of_the_aggregate_are_updated_where_indicators_match(built: Workspace) -> None:
-    """A row of the window that was corrected, and one that was deleted."""
+def test_rows_of_the_aggregate_are_updated_where_indicators_match(built_star: Workspace) -> None:
+    """One row of the window was corrected, and one was deleted."""
     tiny_star.run_sql(
-        built, "UPDATE sales SET amount = 500, shop_id = 3 WHERE seq = -5", "DELETE FROM sales WHERE seq = -10"
+        built_star, "UPDATE sales SET amount = 500, shop_id = 3 WHERE seq = -5", "DELETE FROM sales WHERE seq = -10"
     )
 
-    star.build(built, at=START + 1)
+    star.build(built_star, at=START + 1)
 
-    star.check(built)
+    star.check_views(built_star)
 
 
 def test_the_example_of_updating(example: Workspace) -> None:
-    """A day before the batch began: what changed there is found; the first row below is not looked at, if nobody wants
-    it.
-    """
+    """Changes a day before the batch began are found. The first row below is not looked at where a setting says so."""
     star.put_setting(example, _CHECK, "false")
     tiny_star.run_sql(
         example,
@@ -347,7 +332,7 @@ def test_the_example_of_updating(example: Workspace) -> None:
     _build_example(example, hours=0)
 
     tiny_star.run_sql(example, f"UPDATE sales SET amount = 1 WHERE epoch_ms = {_PAGE - 2 * _DAY}")
-    star.check(example)
+    star.check_views(example)
 
 
 def test_changes_are_found_by_comparing_with_the_facts(example: Workspace) -> None:
@@ -358,36 +343,36 @@ def test_changes_are_found_by_comparing_with_the_facts(example: Workspace) -> No
     tiny_star.run_sql(example, f"UPDATE sales SET amount = 70 WHERE epoch_ms = {_PAGE}")
     _build_example(example, hours=2)
     assert star.segments(example) != before
-    star.check(example)
+    star.check_views(example)
 
 
 def test_one_query_for_all_aggregates_finds_what_is_new_and_scans_only_that(
-    built: Workspace, monkeypatch: pytest.MonkeyPatch
+    built_star: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The latest indicator is looked for once, above the last bound; late rows are counted in the same query."""
-    star.load(built, Sale(at=START + 8))
-    asked = star.queries_asked(monkeypatch)
+    star.load(built_star, Sale(at=START + 8))
+    queries = star.record_queries(monkeypatch)
 
-    report = star.build(built, at=START + 9)
+    report = star.build(built_star, at=START + 9)
 
-    (lookup,) = (sql for sql in asked if 'MAX("f"."loaded_at")' in sql)
+    (lookup,) = (sql for sql in queries if 'MAX("f"."loaded_at")' in sql)
     bound = datetime.fromtimestamp(START - 11, UTC).strftime("%Y-%m-%d %H:%M:%S") + ".999999"
     latest = lookup.split(" UNION ALL ")[0]
     assert latest.endswith(f'FROM "sales" AS "f" WHERE "f"."loaded_at" > CAST(\'{bound}\' AS TIMESTAMP)')
-    assert len({one.step.aggregate for one in report.instances}) == 3
+    assert len({instance.step.aggregate for instance in report.instances}) == 3
 
 
 # Incremental rebuilds of aggregates that use joins
 
 
-def test_aggregates_that_use_joins_can_be_rebuilt_incrementally(built: Workspace) -> None:
+def test_aggregates_that_use_joins_can_be_rebuilt_incrementally(built_star: Workspace) -> None:
     """Two dimensions are joined; the router answers from the aggregate as from the facts."""
-    star.load(built, Sale(at=START + 5, day=3, shop=3, amount=40))
+    star.load(built_star, Sale(at=START + 5, day=3, shop=3, amount=40))
 
-    report = star.build(built, at=START + 5)
+    report = star.build(built_star, at=START + 5)
 
     assert star.reasons(report)["by_day_and_shop"] == ""
     query = 'SELECT "Day", "Shop", "Amount" FROM tiny_sales GROUP BY 1, 2 ORDER BY 1, 2'
-    routed = answer(built, query)
+    routed = answer(built_star, query)
     assert routed.plan.sources[0].aggregate == "by_day_and_shop"
-    assert routed.rows == answer(built, query, use_aggregates=False).rows
+    assert routed.rows == answer(built_star, query, use_aggregates=False).rows

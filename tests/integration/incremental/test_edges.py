@@ -1,10 +1,9 @@
-"""Incremental rebuilds where it gets narrow: rows that stand in several groups, several facts, instances let go, odd
+"""Incremental rebuilds at their edges: rows that stand in several groups, several facts, instances let go, odd
 columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,15 +30,6 @@ _RETURNS = """\
 """
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
-    """The tables with a minute of facts; nothing is deployed."""
-    with star.open_star(
-        tmp_path, str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else ""
-    ) as made:
-        yield made
-
-
 def _deploy(workspace: Workspace, folder: Path) -> None:
     deploy(workspace, folder, now=utc_now())
 
@@ -53,7 +43,7 @@ def test_late_and_lost_rows_are_seen_where_rows_stand_in_several_groups(workspac
     for number in (1, 2, 3):
         star.load(workspace, Sale(at=START + 30 * number))
         star.build(workspace, at=START + 30 * number)
-    assert sum(one.fact_rows or 0 for one in star.segments(workspace, "by_tag")) == len(star.HISTORY) + 3
+    assert sum(segment.fact_rows or 0 for segment in star.segments(workspace, "by_tag")) == len(star.HISTORY) + 3
 
     star.load(workspace, Sale(at=START - 50))
     report = star.build(workspace, at=START + 90)
@@ -62,11 +52,13 @@ def test_late_and_lost_rows_are_seen_where_rows_stand_in_several_groups(workspac
     report = star.build(workspace, at=START + 90)
 
     assert "are gone: it was truncated or reloaded" in star.reasons(report)["by_tag"]
-    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+    assert {instance.finding for instance in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {
+        Finding.AGREES
+    }
 
 
 def test_nothing_is_made_where_rows_of_several_groups_have_not_changed(workspace: Workspace, tmp_path: Path) -> None:
-    """As with any other aggregate."""
+    """It is as with any other aggregate."""
     tiny_star.run_sql(workspace, *star.TAG_SQL)
     _deploy(workspace, star.add_tags(star.write_model(tmp_path / "model")))
     star.build(workspace, BuildType.FULL)
@@ -78,11 +70,13 @@ def test_nothing_is_made_where_rows_of_several_groups_have_not_changed(workspace
     tiny_star.run_sql(workspace, "UPDATE sales SET shop_id = CASE shop_id WHEN 2 THEN 3 ELSE 2 END WHERE seq >= -10")
     star.build(workspace, at=START + 2)
     assert star.segments(workspace, "by_tag") != before
-    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+    assert {instance.finding for instance in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {
+        Finding.AGREES
+    }
 
 
 def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspace, tmp_path: Path) -> None:
-    """Both of its tables; the others of the same fact are built by increments in the same batch."""
+    """Both of its tables are full; the others of the same fact are built by increments in the same batch."""
     tiny_star.run_sql(
         workspace,
         "CREATE TABLE returns (shop_id INTEGER, returned INTEGER)",
@@ -101,7 +95,7 @@ def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspac
 
     report = star.build(workspace, at=START + 5)
 
-    kinds = {one.step.aggregate: one.step.kind for one in report.instances}
+    kinds = {instance.step.aggregate: instance.step.kind for instance in report.instances}
     assert kinds == {
         "by_city (returns)": "full",
         "by_city (sales)": "full",
@@ -110,7 +104,9 @@ def test_an_aggregate_over_several_facts_is_full_and_says_so(workspace: Workspac
     }
     assert star.reasons(report)["by_city (sales)"] == "table: it has metrics of several facts: returns, sales"
     assert "Built in full: by_city (sales): it has metrics of several facts: returns, sales." in report.batch.notes
-    assert {one.finding for one in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {Finding.AGREES}
+    assert {instance.finding for instance in verify(workspace, MODEL, level=VerificationLevel.FULL).instances} == {
+        Finding.AGREES
+    }
 
 
 def test_instances_let_go_leave_segments_that_others_consist_of(workspace: Workspace, tmp_path: Path) -> None:
@@ -121,20 +117,22 @@ def test_instances_let_go_leave_segments_that_others_consist_of(workspace: Works
     star.load(workspace, Sale(at=START + 20))
     star.build(workspace, at=START + 20)
     old = workspace.read.instances.find(status=InstanceStatus.SUPERSEDED)
-    for one in old:
-        delete_instance(workspace, one.id, now=utc_now())
+    for instance in old:
+        delete_instance(workspace, instance.id, now=utc_now())
 
     report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(days=1))
 
-    assert {one.id for one in workspace.read.instances.find(status=InstanceStatus.DELETED)} == {one.id for one in old}
-    assert not [one.error for one in report.tables if one.error]
-    kept = star.segments(workspace)[0]
-    assert kept.key.instance_id in {one.id for one in old}
-    assert kept.table not in {one.table for one in report.tables}
-    star.check(workspace)
+    assert {instance.id for instance in workspace.read.instances.find(status=InstanceStatus.DELETED)} == {
+        instance.id for instance in old
+    }
+    assert not [swept_table.error for swept_table in report.tables if swept_table.error]
+    oldest_segment = star.segments(workspace)[0]
+    assert oldest_segment.key.instance_id in {instance.id for instance in old}
+    assert oldest_segment.table not in {swept_table.table for swept_table in report.tables}
+    star.check_views(workspace)
     star.load(workspace, Sale(at=START + 40))
     assert set(star.reasons(star.build(workspace, at=START + 40)).values()) == {""}
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 def test_an_indicator_that_is_gone_or_of_another_type_makes_one_table(workspace: Workspace, tmp_path: Path) -> None:
@@ -143,18 +141,18 @@ def test_an_indicator_that_is_gone_or_of_another_type_makes_one_table(workspace:
     star.build(workspace, BuildType.FULL)
     tiny_star.run_sql(workspace, "ALTER TABLE sales RENAME COLUMN loaded_at TO loaded")
     assert all("is not in the warehouse" in reason for reason in star.reasons(star.build(workspace)).values())
-    star.check(workspace)
+    star.check_views(workspace)
     tiny_star.run_sql(
         workspace,
         "ALTER TABLE sales RENAME COLUMN loaded TO loaded_at",
         "ALTER TABLE sales ALTER COLUMN loaded_at TYPE DATE",
     )
     assert all("has type DATE; supported are" in reason for reason in star.reasons(star.build(workspace)).values())
-    star.check(workspace)
+    star.check_views(workspace)
     tiny_star.run_sql(workspace, "ALTER TABLE sales ALTER COLUMN loaded_at TYPE TIMESTAMP")
     star.build(workspace)
     assert set(star.reasons(star.build(workspace)).values()) == {""}
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 @pytest.mark.parametrize("value", ["infinity", "-infinity"])
@@ -167,21 +165,21 @@ def test_an_indicator_without_end(workspace: Workspace, tmp_path: Path, value: s
 
     no_end = "table: the greatest `loaded_at` of `sales` is no finite value"
     assert reasons == {no_end if value == "infinity" else "a full rebuild was asked for"}
-    star.check(workspace)
+    star.check_views(workspace)
     star.load(workspace, Sale(at=START + 5))
     assert set(star.reasons(star.build(workspace, at=START + 5)).values()) == {no_end if value == "infinity" else ""}
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 def test_a_fact_that_is_empty_at_first(workspace: Workspace, tmp_path: Path) -> None:
-    """One table without rows; with the first rows segments, then increments."""
+    """It is one table without rows; the first rows make segments, and later ones increments."""
     tiny_star.run_sql(workspace, "DELETE FROM sales")
     _deploy(workspace, star.write_model(tmp_path / "model"))
     assert set(star.reasons(star.build(workspace)).values()) == {"table: `sales` holds no rows"}
-    star.check(workspace)
+    star.check_views(workspace)
     star.load(workspace, *star.HISTORY)
     assert set(star.reasons(star.build(workspace)).values()) == {"it was built as one table the last time"}
-    star.check(workspace)
+    star.check_views(workspace)
     assert set(star.reasons(star.build(workspace)).values()) == {""}
 
 
@@ -194,12 +192,12 @@ def test_an_indicator_that_falls_is_told_with_every_batch(workspace: Workspace, 
         notes = star.build(workspace, at=START + number).batch.notes
         assert any(note.startswith(f"{rows} of sales came later") for note in notes)
     star.build(workspace, BuildType.FULL)
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 @pytest.mark.parametrize("duration", ["2s", "2m", "2h", "2d", "2w", "2"])
 def test_grace_periods_of_one_batch(workspace: Workspace, tmp_path: Path, duration: str) -> None:
-    """Every unit; behind both settings, either of which refuses it alone."""
+    """Every unit is accepted while both settings are on; either of them alone refuses it."""
     _deploy(workspace, star.write_model(tmp_path / "model"))
     star.build(workspace, BuildType.FULL)
     request = BatchRequest(grace_periods={"sales": duration})
@@ -214,7 +212,7 @@ def test_grace_periods_of_one_batch(workspace: Workspace, tmp_path: Path, durati
     report = star.build(workspace, request=request)
 
     assert f"Grace period of sales: {duration} instead of 10s." in report.batch.notes
-    star.check(workspace)
+    star.check_views(workspace)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +227,7 @@ def test_grace_periods_of_one_batch(workspace: Workspace, tmp_path: Path, durati
 def test_grace_periods_that_cannot_be_meant(
     workspace: Workspace, tmp_path: Path, dataset: str, duration: str, expected: str
 ) -> None:
-    """Refused before anything is begun, with the reason; so is a name that the model does not have."""
+    """They are refused with the reason before anything is begun; so is a name that the model does not have."""
     _deploy(workspace, star.write_model(tmp_path / "model"))
     for key in _OVERRIDES:
         star.put_setting(workspace, key, value=True)
