@@ -1,4 +1,4 @@
-"""The batch that is asked for is the batch that runs: what becomes of an interrupted or failed one, and what is told."""
+"""The batch that is begun is the one that was requested: an interrupted or failed one goes on, or is closed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RUN = "airflow:batch_build/run 1"
 
 
 @dataclass
-class _Place:
+class _Star:
     workspace: Workspace
     folder: Path
 
@@ -60,7 +60,7 @@ class _Place:
             request=request,
         )
 
-    def interrupted(self, owner: str = _GONE) -> BegunBatch:
+    def interrupt_batch(self, owner: str = _GONE) -> BegunBatch:
         """A batch whose owner has built one aggregate and fell silent."""
         begun = self.begin(owner, minutes=-10)
         build_instance(self.workspace, begun.instances[0].id, owner=owner, lease=timedelta(hours=1))
@@ -75,12 +75,12 @@ class _Place:
     def is_consistent(self) -> bool:
         """Every stable view has the facts' totals."""
         with self.workspace.warehouse.session() as session:
-            (facts,) = session.fetch_all("SELECT COUNT(*), SUM(amount) FROM sales")
+            (totals,) = session.fetch_all("SELECT COUNT(*), SUM(amount) FROM sales")
             views = [
                 session.fetch_all(f"SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_{_MODEL}_{name}")[0]
                 for name in ("by_city", "by_month_and_city")
             ]
-        return all(view == facts for view in views)
+        return all(view == totals for view in views)
 
 
 def _in(minutes: float) -> datetime:
@@ -88,11 +88,11 @@ def _in(minutes: float) -> datetime:
 
 
 @pytest.fixture
-def place(empty_workspace: Workspace, tmp_path: Path) -> _Place:
-    found = _Place(empty_workspace, tmp_path / "model")
-    found.sql(*tiny_star.SETUP_SQL)
-    found.deploy()
-    return found
+def star(empty_workspace: Workspace, tmp_path: Path) -> _Star:
+    deployed_star = _Star(empty_workspace, tmp_path / "model")
+    deployed_star.sql(*tiny_star.SETUP_SQL)
+    deployed_star.deploy()
+    return deployed_star
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Meanwhile:
     """What happens between the interruption and the next build, and how the reason begins."""
 
     reason: str
-    do: Callable[[_Place], None] = lambda _: None
+    do: Callable[[_Star], None] = lambda _: None
     build_type: BuildType = BuildType.FULL
     request: BatchRequest = field(default_factory=BatchRequest)
 
@@ -144,23 +144,23 @@ _MEANWHILE = {
 
 
 @pytest.mark.parametrize("kind", _MEANWHILE)
-def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Place, kind: str) -> None:
+def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(star: _Star, kind: str) -> None:
     """A new one begins with it, says why, and shows one state of the facts; the old one's tables are swept."""
     meanwhile = _MEANWHILE[kind]
-    run_batch(place.workspace, _MODEL, owner=_ME)
-    old = place.interrupted()
-    staged = place.workspace.read.instances.get(old.instances[0].id).table
-    meanwhile.do(place)
+    run_batch(star.workspace, _MODEL, owner=_ME)
+    old = star.interrupt_batch()
+    staged = star.workspace.read.instances.get(old.instances[0].id).table
+    meanwhile.do(star)
 
-    begun = place.begin(_ME, build_type=meanwhile.build_type, request=meanwhile.request)
+    begun = star.begin(_ME, build_type=meanwhile.build_type, request=meanwhile.request)
 
     assert begun.batch.id != old.batch.id
     assert f"Batch {old.batch.id} of {_GONE} is closed and not gone on with: {meanwhile.reason}" in begun.reason
     assert begun.batch.notes[0] == begun.reason
-    assert place.workspace.read.batches.get(old.batch.id).status is BatchStatus.CANCELLED
-    place.finish(begun, _ME)
-    assert kind == "subset" or place.is_consistent()
-    assert staged in {one.table for one in sweep(place.workspace, dry_run=False, now=utc_now()).tables}
+    assert star.workspace.read.batches.get(old.batch.id).status is BatchStatus.CANCELLED
+    star.finish(begun, _ME)
+    assert kind == "subset" or star.is_consistent()
+    assert staged in {swept_table.table for swept_table in sweep(star.workspace, dry_run=False, now=utc_now()).tables}
 
 
 @pytest.mark.parametrize(
@@ -168,42 +168,42 @@ def test_an_interrupted_batch_that_is_not_what_is_asked_for_is_closed(place: _Pl
     [BatchRequest(), BatchRequest(requested_at=_in(-60)), BatchRequest(signals=("s",))],
     ids=["plain", "asked for earlier", "with a signal"],
 )
-def test_an_interrupted_batch_that_is_the_same_is_gone_on_with(place: _Place, request_: BatchRequest) -> None:
+def test_an_interrupted_batch_that_is_the_same_is_gone_on_with(star: _Star, request_: BatchRequest) -> None:
     """What was built stays, the reason is told, and it answers the signals of who goes on with it."""
-    run_batch(place.workspace, _MODEL, owner=_ME)
-    old = place.interrupted()
+    run_batch(star.workspace, _MODEL, owner=_ME)
+    old = star.interrupt_batch()
 
-    begun = place.begin(_ME, request=request_)
+    begun = star.begin(_ME, request=request_)
 
     assert (begun.batch.id, begun.is_resumed) == (old.batch.id, True)
     assert "is gone on with: a new one would do the same" in begun.reason
-    assert place.finish(begun, _ME) == ()
-    assert place.workspace.read.instances.get(old.instances[0].id).attempt == 1
-    assert place.is_consistent()
-    answered = place.workspace.read.batches.of_signals(begun.batch.model_id, request_.signals)
+    assert star.finish(begun, _ME) == ()
+    assert star.workspace.read.instances.get(old.instances[0].id).attempt == 1
+    assert star.is_consistent()
+    answered = star.workspace.read.batches.of_signals(begun.batch.model_id, request_.signals)
     assert set(answered.values()) == ({old.batch.id} if request_.signals else set())
 
 
-def test_a_batch_of_an_older_version_is_closed(place: _Place) -> None:
-    """It did not note what it had found."""
-    old = place.interrupted()
-    with place.workspace.registry.database.writing() as connection:
+def test_a_batch_of_an_older_version_is_closed(star: _Star) -> None:
+    """Such a batch did not note the state of the facts."""
+    old = star.interrupt_batch()
+    with star.workspace.registry.database.writing() as connection:
         connection.exec_driver_sql("UPDATE atscale_aggs_batches SET sources = NULL")
 
-    begun = place.begin(_ME)
+    begun = star.begin(_ME)
 
     assert begun.batch.id != old.batch.id
     assert "the state of the facts was not noted" in begun.reason
 
 
-def test_a_view_of_facts_is_told_by_its_values(place: _Place) -> None:
-    """Its rows do not know who wrote them."""
-    place.sql("ALTER TABLE sales RENAME TO sales_rows", "CREATE VIEW sales AS SELECT * FROM sales_rows")
-    old = place.interrupted()
-    assert place.begin(_ME).batch.id == old.batch.id
-    place.sql("UPDATE sales_rows SET shop_id = 3 WHERE shop_id = 1")
+def test_a_view_of_facts_is_told_by_its_values(star: _Star) -> None:
+    """The rows of a view have no mark of their writer, so their values are compared."""
+    star.sql("ALTER TABLE sales RENAME TO sales_rows", "CREATE VIEW sales AS SELECT * FROM sales_rows")
+    old = star.interrupt_batch()
+    assert star.begin(_ME).batch.id == old.batch.id
+    star.sql("UPDATE sales_rows SET shop_id = 3 WHERE shop_id = 1")
 
-    begun = place.begin(_GONE, minutes=5)
+    begun = star.begin(_GONE, minutes=5)
 
     assert begun.batch.id != old.batch.id
     assert "`sales` changed" in begun.reason
@@ -213,103 +213,103 @@ def test_a_view_of_facts_is_told_by_its_values(place: _Place) -> None:
     "damage", ["DELETE FROM {table}", "INSERT INTO {table} SELECT * FROM {table}", "DROP TABLE {table}"]
 )
 @pytest.mark.parametrize("owner", [_GONE, _RUN])
-def test_a_batch_whose_tables_were_changed_is_not_gone_on_with(place: _Place, damage: str, owner: str) -> None:
-    """What it has built would go live as it is now."""
-    old = place.interrupted(owner)
-    built = place.workspace.read.instances.get(old.instances[0].id)
-    place.sql(damage.format(table=f'aggs."{built.table}"'))
+def test_a_batch_whose_tables_were_changed_is_not_gone_on_with(star: _Star, damage: str, owner: str) -> None:
+    """Otherwise the damaged table would go live."""
+    old = star.interrupt_batch(owner)
+    instance = star.workspace.read.instances.get(old.instances[0].id)
+    star.sql(damage.format(table=f'aggs."{instance.table}"'))
 
-    with pytest.raises(BatchDamagedError, match=f"`{built.table}` of `{built.step.aggregate}`"):
-        resume_batch(place.workspace, old.batch.id, owner="somebody", now=_in(60))
-    begun = place.begin(owner)
+    with pytest.raises(BatchDamagedError, match=f"`{instance.table}` of `{instance.step.aggregate}`"):
+        resume_batch(star.workspace, old.batch.id, owner="somebody", now=_in(60))
+    begun = star.begin(owner)
 
     assert not begun.is_resumed
-    assert f"`{built.table}`" in begun.reason
-    place.finish(begun, owner)
-    assert place.is_consistent()
+    assert f"`{instance.table}`" in begun.reason
+    star.finish(begun, owner)
+    assert star.is_consistent()
 
 
-def test_an_owner_that_is_alive_is_left_alone(place: _Place) -> None:
-    """Whatever is asked for; nothing is closed."""
-    held = place.begin(_GONE)
-    place.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
+def test_an_owner_that_is_alive_is_left_alone(star: _Star) -> None:
+    """Nothing is closed, whatever build is requested."""
+    held = star.begin(_GONE)
+    star.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
 
     with pytest.raises(BatchHeldError, match=_GONE):
-        place.begin(_ME, build_type=BuildType.INCREMENTAL)
+        star.begin(_ME, build_type=BuildType.INCREMENTAL)
 
-    assert place.workspace.read.batches.get(held.batch.id).status is BatchStatus.IN_PROGRESS
+    assert star.workspace.read.batches.get(held.batch.id).status is BatchStatus.IN_PROGRESS
 
 
-def test_a_restarted_run_goes_on_with_its_own_batch_and_tells_what_it_saw(place: _Place) -> None:
-    """Interrupted or failed; rows that came in between are in what is built later only, and that is noted."""
-    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
-    first = place.interrupted(_RUN)
-    place.workspace.registry.batches.fail(first.batch.id, owner=_RUN, now=utc_now())
-    place.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
+def test_a_restarted_run_goes_on_with_its_own_batch_and_tells_what_it_saw(star: _Star) -> None:
+    """It was interrupted or failed. Rows that came in between are only in what is built later, and a note says so."""
+    star.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    first = star.interrupt_batch(_RUN)
+    star.workspace.registry.batches.fail(first.batch.id, owner=_RUN, now=utc_now())
+    star.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
 
-    again = place.begin(_RUN)
+    again = star.begin(_RUN)
 
     assert (again.batch.id, again.is_resumed) == (first.batch.id, True)
-    (note,) = place.finish(again, _RUN)
+    (note,) = star.finish(again, _RUN)
     assert note.startswith("The aggregates of this batch saw different states of `sales`")
     assert f"{tiny_star.FACT_ROWS} by `{first.instances[0].step.aggregate}`" in note
     assert f"{tiny_star.FACT_ROWS + 1} by " in note
 
 
-def test_a_restarted_run_builds_the_model_that_was_deployed_since(place: _Place) -> None:
+def test_a_restarted_run_builds_the_model_that_was_deployed_since(star: _Star) -> None:
     """A person who has mended the model and clears the whole run wants the mended one."""
-    first = place.interrupted(_RUN)
-    place.deploy(tiny_star.AGGREGATES | {"by_shop": (("Shop",), ("Amount",))})
+    first = star.interrupt_batch(_RUN)
+    star.deploy(tiny_star.AGGREGATES | {"by_shop": (("Shop",), ("Amount",))})
 
-    again = place.begin(_RUN)
+    again = star.begin(_RUN)
 
     assert again.batch.id != first.batch.id
     assert "by_shop" in {instance.step.aggregate for instance in again.instances}
 
 
-def test_a_failed_batch_of_somebody_else_is_closed_and_named(place: _Place) -> None:
+def test_a_failed_batch_of_somebody_else_is_closed_and_named(star: _Star) -> None:
     """Its own run, or a resume by its id, goes on with it; nobody else."""
-    failed = place.interrupted()
-    place.workspace.registry.batches.fail(failed.batch.id, owner=_GONE, now=utc_now())
+    failed = star.interrupt_batch()
+    star.workspace.registry.batches.fail(failed.batch.id, owner=_GONE, now=utc_now())
 
-    begun = place.begin(_ME)
+    begun = star.begin(_ME)
 
     assert begun.batch.id != failed.batch.id
     assert f"Batch {failed.batch.id} of {_GONE} is closed" in begun.reason
 
 
 @pytest.mark.parametrize("level", ["totals", "off"])
-def test_rows_that_come_while_a_batch_is_built_are_told(place: _Place, level: str) -> None:
-    """Also where nothing was verified; a batch during which nothing comes has no notes."""
-    place.workspace.registry.settings.put(None, "aggregates.batch.verify", level)
-    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
-    quiet = place.begin(_ME)
-    assert place.finish(quiet, _ME) == ()
-    begun = place.begin(_ME)
-    build_instance(place.workspace, begun.instances[0].id, owner=_ME)
-    place.sql("DELETE FROM sales WHERE day_id = 1")
+def test_rows_that_come_while_a_batch_is_built_are_told(star: _Star, level: str) -> None:
+    """A note says so also where nothing was verified. A batch during which nothing comes has no notes."""
+    star.workspace.registry.settings.put(None, "aggregates.batch.verify", level)
+    star.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    quiet = star.begin(_ME)
+    assert star.finish(quiet, _ME) == ()
+    begun = star.begin(_ME)
+    build_instance(star.workspace, begun.instances[0].id, owner=_ME)
+    star.sql("DELETE FROM sales WHERE day_id = 1")
 
-    (note,) = place.finish(begun, _ME)
+    (note,) = star.finish(begun, _ME)
 
     assert note.startswith("The aggregates of this batch saw different states of `sales`")
 
 
-def test_a_dimension_that_changes_while_a_batch_is_built_is_told(place: _Place) -> None:
+def test_a_dimension_that_changes_while_a_batch_is_built_is_told(star: _Star) -> None:
     """Totals do not show it."""
-    place.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
-    begun = place.begin(_ME)
-    build_instance(place.workspace, begun.instances[0].id, owner=_ME)
-    place.sql("UPDATE shop SET city = 'East' WHERE shop_id = 1")
+    star.workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
+    begun = star.begin(_ME)
+    build_instance(star.workspace, begun.instances[0].id, owner=_ME)
+    star.sql("UPDATE shop SET city = 'East' WHERE shop_id = 1")
 
-    (note,) = place.finish(begun, _ME)
+    (note,) = star.finish(begun, _ME)
 
     assert note.startswith("`shop` changed after this batch was begun")
 
 
-def test_what_derives_from_one_aggregate_agrees_with_it(place: _Place) -> None:
+def test_what_derives_from_one_aggregate_agrees_with_it(star: _Star) -> None:
     """Rows that come in between are in none of them."""
-    begun = place.begin(_ME)
-    build_instance(place.workspace, begun.instances[0].id, owner=_ME)
-    place.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
+    begun = star.begin(_ME)
+    build_instance(star.workspace, begun.instances[0].id, owner=_ME)
+    star.sql("INSERT INTO sales VALUES (1, 2, 3, 100.00)")
 
-    assert place.finish(begun, _ME) == ()
+    assert star.finish(begun, _ME) == ()
