@@ -89,13 +89,13 @@ _CASES = {
 @pytest.mark.parametrize("case", _CASES)
 def test_each_obstacle_has_its_own_sentence(owner: Workspace, reader: Workspace, case: str) -> None:
     """Only what is truly absent is said to be absent."""
-    sql, said = _CASES[case]
+    sql, message = _CASES[case]
     run_sql(owner, *sql.format(role=_role(reader)).split("; "))
 
     with pytest.raises(UnsupportedQueryError) as caught:
         answer(reader, _BY_CITY)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     if case != "a missing table":
         assert "Correct the dataset" not in str(caught.value)
 
@@ -132,9 +132,9 @@ def test_an_aggregate_answers_who_may_not_read_the_facts(owner: Workspace, reade
     run_batch(owner, "tiny_sales", build_type=BuildType.FULL, owner="test")
     run_sql(owner, f"REVOKE SELECT ON sales FROM {_role(reader)}")
 
-    found = answer(reader, _BY_CITY)
+    result = answer(reader, _BY_CITY)
 
-    assert (found.plan.sources[0].aggregate, found.fallback_reason) == ("by_city", "")
+    assert (result.plan.sources[0].aggregate, result.fallback_reason) == ("by_city", "")
 
 
 def test_what_may_not_be_read_is_refused_for_its_own_aggregates(owner: Workspace, reader: Workspace) -> None:
@@ -143,7 +143,7 @@ def test_what_may_not_be_read_is_refused_for_its_own_aggregates(owner: Workspace
 
     report = run_batch(reader, "tiny_sales", build_type=BuildType.FULL, owner="test")
 
-    assert {one.step.aggregate for one in report.instances} == {"by_month"}
+    assert {instance.step.aggregate for instance in report.instances} == {"by_month"}
     assert sum("SELECT is not granted" in note for note in report.batch.notes) == 3
 
 
@@ -154,7 +154,7 @@ def _error_of(act: Callable[[], object]) -> AtScaleAggsError:
 
 
 def test_a_lost_connection_may_be_tried_again(owner: Workspace) -> None:
-    """Also one that the server never opened for want of a database, which will not help."""
+    """The server ended the connection; a new one may do the work."""
     with owner.warehouse.session() as session:
         (pid,) = session.fetch_all("SELECT pg_backend_pid()")[0]
         run_sql(owner, f"SELECT pg_terminate_backend({pid})")
@@ -164,19 +164,20 @@ def test_a_lost_connection_may_be_tried_again(owner: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "message"),
     [("database", "database .* does not exist"), ("username", "role .* does not exist|authentication failed")],
 )
 def test_a_wrong_url_is_not_tried_again(
-    owner: Workspace, postgres_url: str, tmp_path: Path, part: str, said: str
+    owner: Workspace, postgres_url: str, tmp_path: Path, part: str, message: str
 ) -> None:
     """The database or the role is not there: waiting does not help."""
-    wrong = sqlalchemy.make_url(postgres_url).set(**{part: "not_there"}).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    url = sqlalchemy.make_url(postgres_url)
+    wrong = url.set(**{part: "not_there"}).render_as_string(hide_password=False)  # type: ignore[arg-type]
     with open_workspace(registry=f"sqlite:///{tmp_path / 'registry.sqlite'}", warehouse=wrong) as workspace:
         error = _error_of(lambda: answer(workspace, _BY_CITY))
 
     assert isinstance(error, PermanentWarehouseError)
-    assert re.search(said, str(error))
+    assert re.search(message, str(error))
     assert "correct the connection" in str(error)
 
 

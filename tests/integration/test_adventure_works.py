@@ -46,30 +46,30 @@ CHOICES = {
     "salesordernumber": tuple(f"SO{number}" for number in range(1, 25)),
 }
 
-Asked = tuple[Workspace, QueryRouter]
+WorkspaceAndRouter = tuple[Workspace, QueryRouter]
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
 def adventure(
     request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Asked]:
+) -> Iterator[WorkspaceAndRouter]:
     """The sample on made-up rows; it has no aggregates."""
     folder = tmp_path_factory.mktemp("adventure")
     model = sample_models / "adventureworks2012"
     if request.param == "duckdb":
-        yield from _filled(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
+        yield from _open_sample(f"duckdb:///{folder / f'{DATABASE}.duckdb'}", model, folder)
     else:
         with request.getfixturevalue("postgres_database")(DATABASE) as url:
-            yield from _filled(url, model, folder)
+            yield from _open_sample(url, model, folder)
 
 
-def _filled(warehouse: str, folder: Path, scratch: Path) -> Iterator[Asked]:
-    with deployed(warehouse, folder, scratch) as made:
-        data = ModelData(made.model, SCHEMA, SIZES, CHOICES, {"DateCustom": list(_calendar())})
-        with made.workspace.warehouse.session() as session:
+def _open_sample(warehouse: str, folder: Path, scratch: Path) -> Iterator[WorkspaceAndRouter]:
+    with deployed(warehouse, folder, scratch) as sample:
+        data = ModelData(sample.model, SCHEMA, SIZES, CHOICES, {"DateCustom": list(_calendar())})
+        with sample.workspace.warehouse.session() as session:
             for statement in data.statements():
                 session.execute(statement)
-        yield made.workspace, made.router
+        yield sample.workspace, sample.router
 
 
 def _calendar() -> Iterator[Row]:
@@ -98,7 +98,7 @@ def _calendar() -> Iterator[Row]:
 
 
 @pytest.mark.parametrize("case", QueryCase.read("adventure_works_sample"), ids=lambda case: case.name)
-def test_a_query_equals_the_select_written_by_hand(adventure: Asked, case: QueryCase) -> None:
+def test_a_query_equals_the_select_written_by_hand(adventure: WorkspaceAndRouter, case: QueryCase) -> None:
     """From the facts and routed, and no case is about nothing."""
     workspace, router = adventure
 
@@ -107,7 +107,7 @@ def test_a_query_equals_the_select_written_by_hand(adventure: Asked, case: Query
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("columns", "message"),
     [
         ('"Sales Reason", "Internet Sales Amount Local"', r"`InternetSalesReason` .* differ in \(salesreasonkey\)"),
         ('"Class", "Reseller Order Count"', r"calculated column `classdesc` .* cannot be read"),
@@ -120,14 +120,14 @@ def test_a_query_equals_the_select_written_by_hand(adventure: Asked, case: Query
         ('"Color", "Internet Sales Reason Count"', r"no relationship leads from .* `InternetSalesReason` to `Color`"),
     ],
 )
-def test_what_cannot_be_proven_is_refused_by_name(adventure: Asked, asked: str, said: str) -> None:
-    """Never a number that the sample does not define."""
-    with pytest.raises(UnsupportedQueryError, match=said):
-        adventure[1].answer(f"SELECT {asked} FROM AdventureWorks2012", use_aggregates=False)
+def test_what_cannot_be_proven_is_refused_by_name(adventure: WorkspaceAndRouter, columns: str, message: str) -> None:
+    """A refusal takes the place of a number that the sample does not define."""
+    with pytest.raises(UnsupportedQueryError, match=message):
+        adventure[1].answer(f"SELECT {columns} FROM AdventureWorks2012", use_aggregates=False)
 
 
 def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
-    adventure: Asked, sample_models: Path, tmp_path: Path
+    adventure: WorkspaceAndRouter, sample_models: Path, tmp_path: Path
 ) -> None:
     """Each relationship between columns of tables is tried."""
     workspace, folder = adventure[0], sample_models / "adventureworks2012"
@@ -135,7 +135,10 @@ def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
     (record,) = workspace.read.models.current()
     model = read_deployed_model(workspace.read, record)
     tried, refused = 0, []
-    edges = [*model.relationships, *(edge for one in model.dimensions.values() for edge in one.relationships)]
+    edges = [
+        *model.relationships,
+        *(edge for dimension in model.dimensions.values() for edge in dimension.relationships),
+    ]
     with workspace.warehouse.session() as session:
         session.execute(f"SET search_path = '{SCHEMA}'")
         for edge in edges:
@@ -146,15 +149,17 @@ def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
             if None in (*tables, *names[0], *names[1]):
                 continue
             tried += 1
-            on = " AND ".join(f'a."{one}" = b."{other}"' for one, other in zip(*names, strict=True))
+            on = " AND ".join(
+                f'a."{from_column}" = b."{to_column}"' for from_column, to_column in zip(*names, strict=True)
+            )
             try:
                 session.fetch_all(f'SELECT COUNT(*) FROM "{tables[0]}" AS a JOIN "{tables[1]}" AS b ON {on}')
             except PermanentWarehouseError:
                 refused.append(edge.where)
 
-    told = [issue for issue in report.issues if issue.code == "refused-join"]
-    assert [f"{issue.file}:{issue.line}" for issue in told] == refused
-    assert ["`Sales_Quota_Facts_Date_Custom`" in issue.message for issue in told] == [True]
+    refused_joins = [issue for issue in report.issues if issue.code == "refused-join"]
+    assert [f"{issue.file}:{issue.line}" for issue in refused_joins] == refused
+    assert ["`Sales_Quota_Facts_Date_Custom`" in issue.message for issue in refused_joins] == [True]
     assert tried > 10
 
 
@@ -162,8 +167,8 @@ def _physical(dataset: Dataset, name: str) -> str | None:
     return None if dataset.columns[name].variants else name
 
 
-def test_the_data_has_every_kind_of_key(adventure: Asked) -> None:
-    """Facts that match, that lead nowhere and that have no key; names that several keys share."""
+def test_the_data_has_every_kind_of_key(adventure: WorkspaceAndRouter) -> None:
+    """There are facts that match, that lead nowhere and that have no key, and names that several keys share."""
     with adventure[0].warehouse.session() as session:
         session.execute(f"SET search_path = '{SCHEMA}'")
         for fact, key, dimension in (

@@ -34,7 +34,10 @@ ME, OTHER = "somewhere:1:1", "elsewhere:2:2"
 WITH_QUANTITY = {"by_day_and_shop", "by_month", "by_month_and_city"}
 BREAK = (
     "ALTER TABLE sales RENAME TO sales_rows",
-    "CREATE VIEW sales AS SELECT day_id, shop_id, amount, CAST(CASE WHEN quantity = 3 THEN 'three' ELSE '3' END AS INTEGER) AS quantity FROM sales_rows",
+    (
+        "CREATE VIEW sales AS SELECT day_id, shop_id, amount, CAST(CASE WHEN quantity = 3 THEN 'three' ELSE '3' END "
+        "AS INTEGER) AS quantity FROM sales_rows"
+    ),
 )
 """Quantities that cannot be read: whatever sums them fails, whatever does not is built."""
 REPAIR = ("DROP VIEW sales", "ALTER TABLE sales_rows RENAME TO sales")
@@ -84,14 +87,19 @@ class Star:
         with self.workspace.warehouse.session() as session:
             return session.fetch_all("SELECT SUM(amount) FROM sales")[0][0]
 
-    def active(self) -> dict[str, str]:
+    def active_tables(self) -> dict[str, str]:
         """Aggregate to the table that serves."""
         model = self.workspace.read.models.get(MODEL)
-        return {one.step.aggregate: str(one.table) for one in self.workspace.read.instances.serving(model.id)}
+        return {
+            instance.step.aggregate: str(instance.table) for instance in self.workspace.read.instances.serving(model.id)
+        }
 
     def statuses(self, batch_id: str) -> dict[str, str]:
         """Aggregate to the status of its instance in a batch."""
-        return {one.step.aggregate: str(one.status) for one in self.workspace.read.instances.find(batch_id=batch_id)}
+        return {
+            instance.step.aggregate: str(instance.status)
+            for instance in self.workspace.read.instances.find(batch_id=batch_id)
+        }
 
 
 @pytest.fixture(params=["sqlite and duckdb", "postgres"])
@@ -102,14 +110,14 @@ def star(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Star]:
     else:
         registry, warehouse = f"sqlite:///{tmp_path / 'r.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}?threads=1"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema=SCHEMA) as workspace:
-        found = Star(workspace, tmp_path / "model")
-        found.run(*SETUP_SQL)
-        deploy(workspace, write_model(found.folder), now=utc_now())
-        yield found
+        deployed_star = Star(workspace, tmp_path / "model")
+        deployed_star.run(*SETUP_SQL)
+        deploy(workspace, write_model(deployed_star.folder), now=utc_now())
+        yield deployed_star
 
 
 def test_a_late_zombie_touches_nobodys_table(star: Star) -> None:
-    """Its attempt was taken over: what it builds is dropped by itself, the newer attempt's table stands."""
+    """Its attempt was taken over. It drops its own table, and the table of the newer attempt stays."""
     first = star.begin().instances[0]
     zombie = star.workspace.registry.attempts.claim(first.id, owner=ME, now=utc_now())
     star.begin(OTHER, after=timedelta(minutes=2))
@@ -124,7 +132,7 @@ def test_a_late_zombie_touches_nobodys_table(star: Star) -> None:
 
 
 def test_the_second_of_two_builds_is_told_who_holds_the_lease(star: Star) -> None:
-    """Until the lease ends; then the same batch goes on under the new owner."""
+    """It waits until the lease ends; then the same batch goes on under the new owner."""
     begun = star.begin()
 
     with pytest.raises(BatchHeldError) as held:
@@ -143,7 +151,7 @@ def test_the_same_owner_gets_the_same_batch(star: Star) -> None:
 
 
 def test_an_owner_that_was_taken_over_activates_nothing(star: Star) -> None:
-    """Also when everything is built."""
+    """Nothing goes live, even when everything is built."""
     begun = star.begin()
     for instance in begun.instances:
         build_instance(star.workspace, instance.id, owner=ME)
@@ -152,14 +160,14 @@ def test_an_owner_that_was_taken_over_activates_nothing(star: Star) -> None:
     with pytest.raises(StaleStatusError):
         activate_batch(star.workspace, begun.batch.id, owner=ME, now=utc_now())
 
-    assert star.active() == {}
+    assert star.active_tables() == {}
     assert star.views() == set()
 
 
 def test_a_failure_stops_nobody_and_the_old_ones_serve_until_the_resume(star: Star) -> None:
     """What does not fail is staged; the resume builds only what failed; then all go live together."""
     old = run_batch(star.workspace, MODEL, owner=ME)
-    serving, amount = star.active(), star.served_amount()
+    serving, amount = star.active_tables(), star.served_amount()
     star.run("INSERT INTO sales VALUES (1, 1, 1, 500)", *BREAK)
 
     with pytest.raises(BatchFailedError) as failed:
@@ -168,7 +176,7 @@ def test_a_failure_stops_nobody_and_the_old_ones_serve_until_the_resume(star: St
     batch_id = failed.value.batch_id
     assert set(failed.value.failed) == WITH_QUANTITY
     assert star.statuses(batch_id) == dict.fromkeys(WITH_QUANTITY, "failed") | {"by_city": "done"}
-    assert star.active() == serving
+    assert star.active_tables() == serving
     assert star.served_amount() == amount != star.amount()
 
     star.run(*REPAIR)
@@ -176,7 +184,7 @@ def test_a_failure_stops_nobody_and_the_old_ones_serve_until_the_resume(star: St
 
     assert report.batch.id == batch_id != old.batch.id
     assert report.batch.status is BatchStatus.DONE
-    attempts = {one.step.aggregate: one.attempt for one in report.instances}
+    attempts = {instance.step.aggregate: instance.attempt for instance in report.instances}
     assert attempts["by_city"] == 1
     assert all(attempts[name] > 1 for name in WITH_QUANTITY)
     assert star.served_amount() == star.amount()
@@ -189,22 +197,22 @@ def test_a_permanent_error_is_not_tried_again(star: Star) -> None:
     with pytest.raises(BatchFailedError) as failed:
         run_batch(star.workspace, MODEL, owner=ME)
 
-    found = star.workspace.read.instances.find(batch_id=failed.value.batch_id)
-    assert {one.step.aggregate: one.attempt for one in found} == dict.fromkeys(AGGREGATES, 1)
-    assert all("three" in str(one.error) for one in found if one.step.aggregate in WITH_QUANTITY)
+    instances = star.workspace.read.instances.find(batch_id=failed.value.batch_id)
+    assert {instance.step.aggregate: instance.attempt for instance in instances} == dict.fromkeys(AGGREGATES, 1)
+    assert all("three" in str(instance.error) for instance in instances if instance.step.aggregate in WITH_QUANTITY)
 
 
 def test_failures_within_the_limit_go_without(star: Star) -> None:
     """`aggregates.batch.max.failures` tolerated: what is built goes live, what failed keeps its old instance."""
     run_batch(star.workspace, MODEL, owner=ME)
-    serving = star.active()
+    serving = star.active_tables()
     star.run("INSERT INTO sales VALUES (1, 1, 1, 500)", *BREAK)
     star.workspace.registry.settings.put(None, "aggregates.batch.max.failures", "3")
 
     report = run_batch(star.workspace, MODEL, owner=ME)
 
     assert star.statuses(report.batch.id) == dict.fromkeys(WITH_QUANTITY, "failed") | {"by_city": "active"}
-    assert {name for name, table in star.active().items() if table == serving[name]} == WITH_QUANTITY
+    assert {name for name, table in star.active_tables().items() if table == serving[name]} == WITH_QUANTITY
     assert star.served_amount() == star.amount()
 
 
@@ -219,7 +227,7 @@ def test_a_failed_batch_is_over_when_another_one_begins(star: Star) -> None:
     sweep(star.workspace, dry_run=False, now=utc_now())
 
     assert report.batch.id != failed.value.batch_id
-    assert star.tables() == {one.table for one in report.instances}
+    assert star.tables() == {instance.table for instance in report.instances}
     with pytest.raises(IllegalTransitionError):
         resume_batch(star.workspace, failed.value.batch_id, owner=ME, now=utc_now())
 
@@ -227,7 +235,7 @@ def test_a_failed_batch_is_over_when_another_one_begins(star: Star) -> None:
 def test_a_cancelled_batch_leaves_nothing(star: Star) -> None:
     """Nothing goes live, its tables are swept, a build that is still under way finds itself cancelled."""
     run_batch(star.workspace, MODEL, owner=ME)
-    serving = star.active()
+    serving = star.active_tables()
     begun = star.begin()
     first, second, *_ = begun.instances
     build_instance(star.workspace, first.id, owner=ME)
@@ -240,20 +248,20 @@ def test_a_cancelled_batch_leaves_nothing(star: Star) -> None:
     with pytest.raises(IllegalTransitionError):
         activate_batch(star.workspace, begun.batch.id, owner=ME, now=utc_now())
     sweep(star.workspace, dry_run=False, now=utc_now())
-    assert star.active() == serving
+    assert star.active_tables() == serving
     assert star.tables() == set(serving.values())
 
 
 def test_superseded_tables_stay_for_the_queries_that_read_them(star: Star) -> None:
-    """For `aggregates.drop.delaySeconds`; a dry run drops nothing."""
-    first = {one.table for one in run_batch(star.workspace, MODEL, owner=ME).instances}
-    second = {one.table for one in run_batch(star.workspace, MODEL, owner=ME).instances}
+    """They stay for `aggregates.drop.delaySeconds`. A dry run drops nothing."""
+    first = {instance.table for instance in run_batch(star.workspace, MODEL, owner=ME).instances}
+    second = {instance.table for instance in run_batch(star.workspace, MODEL, owner=ME).instances}
     delay = timedelta(seconds=star.workspace.settings.drop_delay_seconds)
 
     assert sweep(star.workspace, dry_run=False, now=utc_now()).tables == ()
     assert star.tables() == first | second
     listed = sweep(star.workspace, dry_run=True, now=utc_now() + delay)
-    assert {one.table for one in listed.tables} == first
+    assert {swept_table.table for swept_table in listed.tables} == first
     assert star.tables() == first | second
     sweep(star.workspace, dry_run=False, now=utc_now() + delay)
     assert star.tables() == second
@@ -265,7 +273,7 @@ def test_builds_side_by_side_end_as_one_after_another(star: Star) -> None:
     side_by_side = run_batch(star.workspace, MODEL, owner=ME, jobs=4)
 
     def ends(report: BatchReport) -> dict[str, tuple[int | None, str | None]]:
-        return {one.step.aggregate: (one.rows, one.source) for one in report.instances}
+        return {instance.step.aggregate: (instance.rows, instance.source) for instance in report.instances}
 
     assert ends(one_by_one) == ends(side_by_side)
     assert {source for _, source in ends(one_by_one).values()} == {"sales", "by_day_and_shop", "by_month_and_city"}
@@ -273,15 +281,17 @@ def test_builds_side_by_side_end_as_one_after_another(star: Star) -> None:
 
 def test_an_aggregate_that_left_the_model_serves_no_more_after_the_next_batch(star: Star) -> None:
     """Nobody rebuilds it, so its rows would grow old; its view goes, its table and definition stay."""
-    first = {one.step.aggregate: one.table for one in run_batch(star.workspace, MODEL, owner=ME).instances}
-    kept = {name: asked for name, asked in AGGREGATES.items() if name != "by_month"}
-    deploy(star.workspace, write_model(star.folder, kept), now=utc_now())
+    first = {
+        instance.step.aggregate: instance.table for instance in run_batch(star.workspace, MODEL, owner=ME).instances
+    }
+    remaining = {name: content for name, content in AGGREGATES.items() if name != "by_month"}
+    deploy(star.workspace, write_model(star.folder, remaining), now=utc_now())
 
     report = run_batch(star.workspace, MODEL, owner=ME)
     sweep(star.workspace, dry_run=False, now=utc_now() + timedelta(days=1))
 
-    assert set(star.active()) == set(kept)
-    assert star.tables() == {one.table for one in report.instances} | {first["by_month"]}
+    assert set(star.active_tables()) == set(remaining)
+    assert star.tables() == {instance.table for instance in report.instances} | {first["by_month"]}
     assert f"agg_{MODEL}_by_month" not in star.views()
     retired = star.workspace.read.definitions.of_model(report.batch.model_id, include_retired=True)
     assert "by_month" in {record.definition.name for record in retired}
@@ -296,6 +306,6 @@ def test_an_aggregate_with_other_measures_takes_over_the_view(star: Star) -> Non
     report = run_batch(star.workspace, MODEL, owner=ME)
     sweep(star.workspace, dry_run=False, now=utc_now() + timedelta(days=1))
 
-    assert set(star.active()) == set(changed)
-    assert star.tables() == {one.table for one in report.instances}
+    assert set(star.active_tables()) == set(changed)
+    assert star.tables() == {instance.table for instance in report.instances}
     assert star.served_amount() == star.amount()

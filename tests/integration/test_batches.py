@@ -39,7 +39,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _workspace(folder: Path, url: str | None) -> Workspace:
+def _open_files_or_server(folder: Path, url: str | None) -> Workspace:
     registry = url or f"sqlite:///{folder / 'registry.sqlite'}"
     return open_workspace(
         registry=registry, warehouse=url or f"duckdb:///{folder / 'w.duckdb'}", aggregate_schema="aggs"
@@ -50,15 +50,15 @@ def _workspace(folder: Path, url: str | None) -> Workspace:
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     """A tiny star with its model deployed."""
     url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    with _workspace(tmp_path, url) as made:
-        with made.warehouse.session() as session:
+    with _open_files_or_server(tmp_path, url) as opened:
+        with opened.warehouse.session() as session:
             for statement in tiny_star.SETUP_SQL:
                 session.execute(statement)
-        deploy(made, tiny_star.write_model(tmp_path / "model"), now=_now())
-        yield made
+        deploy(opened, tiny_star.write_model(tmp_path / "model"), now=_now())
+        yield opened
 
 
-def _sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
+def _run_sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
     with workspace.warehouse.session() as session:
         for statement in statements[:-1]:
             session.execute(statement)
@@ -73,42 +73,47 @@ def _break(workspace: Workspace) -> None:
     failing = (
         "error('broken')" if workspace.warehouse.dialect.name == "duckdb" else "CAST(shop_name AS INTEGER)::VARCHAR"
     )
-    _sql(
+    _run_sql(
         workspace,
         "ALTER TABLE shop RENAME TO shop_table",
-        f"CREATE VIEW shop AS SELECT shop_id, shop_name, CASE WHEN shop_id > 0 THEN {failing} END AS city FROM shop_table",
+        (
+            f"CREATE VIEW shop AS SELECT shop_id, shop_name, CASE WHEN shop_id > 0 THEN {failing} END AS city "
+            "FROM shop_table"
+        ),
     )
 
 
 def _mend(workspace: Workspace) -> None:
-    _sql(workspace, "DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop")
+    _run_sql(workspace, "DROP VIEW shop", "ALTER TABLE shop_table RENAME TO shop")
 
 
 def _statuses(workspace: Workspace, batch_id: str) -> dict[str, str]:
-    return {one.step.aggregate: one.status.value for one in workspace.read.instances.find(batch_id=batch_id)}
+    return {
+        instance.step.aggregate: instance.status.value for instance in workspace.read.instances.find(batch_id=batch_id)
+    }
 
 
 def test_views_show_the_new_totals_after_each_build(workspace: Workspace) -> None:
     """Old instances serve until activation; the views' totals equal the facts'."""
     run_batch(workspace, _MODEL, owner="me")
-    first = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
-    _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 100.00)")
+    first = _run_sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+    _run_sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 100.00)")
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
     for instance in begun.instances:
         build_instance(workspace, instance.id, owner="me")
-    before = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+    before = _run_sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
     activate_batch(workspace, begun.batch.id, owner="me", now=_now())
-    after = _sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
+    after = _run_sql(workspace, "SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_by_month_and_city")
 
     assert before == first
-    assert after == _sql(workspace, _TOTALS)
+    assert after == _run_sql(workspace, _TOTALS)
     assert after != before
 
 
 def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) -> None:
     """The batch is FAILED, built ones stay staged, a resume builds only what is missing."""
     run_batch(workspace, _MODEL, owner="me")
-    serving = {one.table for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)}
+    serving = {instance.table for instance in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)}
     batch_id = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now()).batch.id
     _break(workspace)
     with pytest.raises(BatchFailedError) as caught:
@@ -121,13 +126,15 @@ def test_a_failed_aggregate_stops_no_other_and_no_old_one(workspace: Workspace) 
         "by_month_and_city": "failed",
         "by_city": "failed",
     }
-    assert {one.table for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)} == serving
+    assert {
+        instance.table for instance in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
+    } == serving
     assert workspace.read.batches.get(batch_id).status is BatchStatus.FAILED
 
     _mend(workspace)
     report = run_batch(workspace, _MODEL, owner="you", resume=batch_id)
     assert report.batch.status is BatchStatus.DONE
-    assert {one.step.aggregate: one.attempt for one in report.instances} == {
+    assert {instance.step.aggregate: instance.attempt for instance in report.instances} == {
         "by_day_and_shop": 1,
         "by_month": 1,
         "by_month_and_city": 2,
@@ -146,8 +153,8 @@ def test_max_failures_tolerates_some(workspace: Workspace) -> None:
 
     active = workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
     assert report.batch.status is BatchStatus.DONE
-    assert {one.step.aggregate for one in active} == set(tiny_star.AGGREGATES)
-    assert len({one.batch_id for one in active}) == 2
+    assert {instance.step.aggregate for instance in active} == set(tiny_star.AGGREGATES)
+    assert len({instance.batch_id for instance in active}) == 2
 
 
 class _Flaky:
@@ -193,8 +200,8 @@ def test_transient_failures_are_tried_up_to_the_limit(workspace: Workspace, time
 
     if is_built:
         report = run_batch(flaky, _MODEL, owner="me")
-        found = {one.step.aggregate: (one.attempt, one.failures) for one in report.instances}
-        assert found["by_month"] == (3, 2)
+        attempts = {instance.step.aggregate: (instance.attempt, instance.failures) for instance in report.instances}
+        assert attempts["by_month"] == (3, 2)
     else:
         with pytest.raises(BatchFailedError, match="by_month"):
             run_batch(flaky, _MODEL, owner="me")
@@ -213,7 +220,7 @@ def test_permanent_failures_are_not_tried_again(workspace: Workspace) -> None:
     """The same SQL would fail again."""
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
     _break(workspace)
-    city = next(one for one in begun.instances if one.step.aggregate == "by_month_and_city")
+    city = next(instance for instance in begun.instances if instance.step.aggregate == "by_month_and_city")
 
     with pytest.raises(BuildFailedError) as caught:
         build_instance(workspace, city.id, owner="me")
@@ -223,14 +230,14 @@ def test_permanent_failures_are_not_tried_again(workspace: Workspace) -> None:
 
 
 def test_the_second_of_two_builds_is_told_who_holds_the_lease(workspace: Workspace) -> None:
-    """And the same owner gets its own batch back."""
+    """The same owner gets its own batch back."""
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="airflow:dag/run", now=_now())
 
     with pytest.raises(BatchHeldError, match="airflow:dag/run holds the lease until"):
         run_batch(workspace, _MODEL, owner="me")
     again = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="airflow:dag/run", now=_now())
     assert (again.batch.id, again.is_resumed) == (begun.batch.id, True)
-    assert [one.id for one in again.instances] == [one.id for one in begun.instances]
+    assert [instance.id for instance in again.instances] == [instance.id for instance in begun.instances]
 
 
 def test_an_expired_lease_is_taken_over(workspace: Workspace) -> None:
@@ -242,7 +249,7 @@ def test_an_expired_lease_is_taken_over(workspace: Workspace) -> None:
     report = run_batch(workspace, _MODEL, owner="me")
 
     assert report.batch.id == begun.batch.id
-    assert [(one.attempt, one.failures) for one in report.instances] == [(1, 0), (2, 0), (1, 0), (1, 0)]
+    assert [(instance.attempt, instance.failures) for instance in report.instances] == [(1, 0), (2, 0), (1, 0), (1, 0)]
     assert zombie.attempt == 1
 
 
@@ -261,30 +268,30 @@ def test_several_jobs_give_the_same_result_and_wait_for_sources(workspace: Works
     """Derived aggregates still come from their sources."""
     report = run_batch(workspace, _MODEL, owner="me", jobs=3)
 
-    assert {one.step.aggregate: one.source for one in report.instances} == {
+    assert {instance.step.aggregate: instance.source for instance in report.instances} == {
         "by_day_and_shop": "sales",
         "by_month_and_city": "by_day_and_shop",
         "by_city": "by_month_and_city",
         "by_month": "by_month_and_city",
     }
-    assert _sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_city") == [(tiny_star.FACT_ROWS,)]
+    assert _run_sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_city") == [(tiny_star.FACT_ROWS,)]
 
 
 def test_a_source_that_failed_is_passed_over(workspace: Workspace) -> None:
     """The next source, or the facts, stand in."""
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
-    by_name = {one.step.aggregate: one for one in begun.instances}
+    by_name = {instance.step.aggregate: instance for instance in begun.instances}
 
-    built = build_instance(workspace, by_name["by_city"].id, owner="me")
+    instance = build_instance(workspace, by_name["by_city"].id, owner="me")
 
-    assert built.source == "sales"
+    assert instance.source == "sales"
 
 
 def test_cancelling_leaves_the_old_ones(workspace: Workspace) -> None:
     """Nothing of the batch goes live, a new one can begin, sweep drops what it had built."""
     run_batch(workspace, _MODEL, owner="me")
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=_now())
-    built = build_instance(workspace, begun.instances[0].id, owner="me")
+    instance = build_instance(workspace, begun.instances[0].id, owner="me")
     cancel_batch(workspace, begun.batch.id, now=_now())
 
     with pytest.raises(IllegalTransitionError):
@@ -292,15 +299,15 @@ def test_cancelling_leaves_the_old_ones(workspace: Workspace) -> None:
     with pytest.raises(IllegalTransitionError):
         resume_batch(workspace, begun.batch.id, owner="me", now=_now())
     listed = sweep(workspace, dry_run=True, now=_now())
-    assert [(one.table, one.dropped) for one in listed.tables] == [(built.table, False)]
-    assert [(one.table, one.dropped) for one in sweep(workspace, dry_run=False, now=_now()).tables] == [
-        (built.table, True)
-    ]
+    assert [(swept_table.table, swept_table.dropped) for swept_table in listed.tables] == [(instance.table, False)]
+    assert [
+        (swept_table.table, swept_table.dropped) for swept_table in sweep(workspace, dry_run=False, now=_now()).tables
+    ] == [(instance.table, True)]
     assert sweep(workspace, dry_run=False, now=_now()).tables == ()
 
 
 def test_superseded_tables_stay_for_the_drop_delay(workspace: Workspace) -> None:
-    """Then they go, and nothing else does."""
+    """After the delay they are dropped, and nothing else is."""
     run_batch(workspace, _MODEL, owner="me")
     run_batch(workspace, _MODEL, owner="me")
     with workspace.warehouse.session() as session:
@@ -310,16 +317,16 @@ def test_superseded_tables_stay_for_the_drop_delay(workspace: Workspace) -> None
     swept = sweep(workspace, dry_run=False, now=_now() + timedelta(hours=2)).tables
     with workspace.warehouse.session() as session:
         after = session.tables("aggs")
-    assert {one.table for one in swept} == before - after
+    assert {swept_table.table for swept_table in swept} == before - after
     assert len(swept) == len(tiny_star.AGGREGATES)
-    assert all(one.dropped for one in swept)
-    assert _sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_month") == [(tiny_star.FACT_ROWS,)]
+    assert all(swept_table.dropped for swept_table in swept)
+    assert _run_sql(workspace, "SELECT SUM(row_count) FROM aggs.agg_tiny_sales_by_month") == [(tiny_star.FACT_ROWS,)]
 
 
 def test_a_missing_fact_table_refuses_the_batch_before_it_begins(workspace: Workspace) -> None:
     """Every aggregate is named; nothing changes."""
     run_batch(workspace, _MODEL, owner="me")
-    _sql(workspace, "ALTER TABLE sales RENAME TO sold")
+    _run_sql(workspace, "ALTER TABLE sales RENAME TO sold")
 
     with pytest.raises(AggregatesRefusedError) as caught:
         run_batch(workspace, _MODEL, owner="me")
@@ -343,19 +350,21 @@ def test_plans_estimate_rows_and_write_nothing(workspace: Workspace) -> None:
     """Sketched rows are near the truth; the order needs no estimate."""
     numbers = iter(range(1000))
     plan = plan_batch(workspace, _MODEL, now=_now(), new_id=lambda: f"{next(numbers):036d}", estimate=True)
-    built = {one.step.aggregate: one.rows for one in run_batch(workspace, _MODEL, owner="me").instances}
+    row_counts = {
+        instance.step.aggregate: instance.rows for instance in run_batch(workspace, _MODEL, owner="me").instances
+    }
 
     assert [step.aggregate for step in plan.steps] == ["by_day_and_shop", "by_month_and_city", "by_city", "by_month"]
     assert all(step.estimate_source == "sketch" for step in plan.steps)
     for step in plan.steps:
         # A sketch counts groups of keys and names; the matched flags can split a group of NULLs once more.
-        assert abs((step.estimated_rows or 0) - (built[step.aggregate] or 0)) <= max(
-            4, 0.1 * (built[step.aggregate] or 0)
+        assert abs((step.estimated_rows or 0) - (row_counts[step.aggregate] or 0)) <= max(
+            4, 0.1 * (row_counts[step.aggregate] or 0)
         )
 
 
 def test_build_from_existing_can_be_switched_off(workspace: Workspace) -> None:
-    """By setting, and by the thresholds; the plan says why."""
+    """A setting or a threshold does it, and the plan says why."""
     for key, value in (
         ("aggregates.batch.buildFromExisting.enabled", "false"),
         ("aggregates.batch.buildFromExisting.threshold", "4"),
@@ -375,7 +384,13 @@ def test_events_tell_the_whole_story(workspace: Workspace) -> None:
 
     assert events[0].kind == "batch"
     assert events[-1].kind == "activated"
-    assert [one.kind for one in events if one.aggregate == "by_city"] == ["start", "source", "sql", "verified", "done"]
+    assert [event.kind for event in events if event.aggregate == "by_city"] == [
+        "start",
+        "source",
+        "sql",
+        "verified",
+        "done",
+    ]
     assert threading.active_count() < 10
 
 
@@ -388,4 +403,4 @@ def test_a_done_aggregate_can_be_rebuilt_while_its_batch_is_open(workspace: Work
 
     assert same.table == first.table
     assert (again.status, again.attempt) == (InstanceStatus.DONE, 2)
-    assert [one.table for one in sweep(workspace, dry_run=False, now=_now()).tables] == [first.table]
+    assert [swept_table.table for swept_table in sweep(workspace, dry_run=False, now=_now()).tables] == [first.table]

@@ -1,4 +1,4 @@
-"""Statements as BI tools send them: answered as the same question written by hand on the tables, or refused helpfully."""
+"""Statements as BI tools send them are answered like the same question on the tables, or refused helpfully."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ _ANSWERED = {
     "tableau: casts": (
         (
             'SELECT CAST("t"."City" AS TEXT) AS "City", SUM(CAST("t"."Amount" AS DOUBLE PRECISION)) AS "a", '
-            'AVG(CAST("t"."Average Amount" AS FLOAT)) AS "v" FROM "tiny"."tiny_sales" "t" GROUP BY CAST("t"."City" AS TEXT)'
+            'AVG(CAST("t"."Average Amount" AS FLOAT)) AS "v" FROM "tiny"."tiny_sales" "t" '
+            'GROUP BY CAST("t"."City" AS TEXT)'
         ),
         f"SELECT s.city, CAST(SUM(f.amount) AS DOUBLE), AVG(f.amount) {_SHOPS} GROUP BY 1",
     ),
@@ -58,11 +59,15 @@ _ANSWERED = {
             'SELECT (CASE WHEN ("t"."City" IN (\'North\', \'South\')) THEN \'grp\' ELSE "t"."City" END) AS "g", '
             'SUM("t"."Quantity") AS q FROM "tiny"."tiny_sales" "t" GROUP BY 1'
         ),
-        f"SELECT CASE WHEN s.city IN ('North', 'South') THEN 'grp' ELSE s.city END, SUM(f.quantity) {_SHOPS} GROUP BY 1",
+        (
+            "SELECT CASE WHEN s.city IN ('North', 'South') THEN 'grp' ELSE s.city END, SUM(f.quantity) "
+            f"{_SHOPS} GROUP BY 1"
+        ),
     ),
     "power bi: a table under two names": (
         (
-            'select "_"."City", sum("_"."Amount") as "a0" from (select "City", "Amount" from "tiny"."tiny_sales" "$Table") "_" '
+            'select "_"."City", sum("_"."Amount") as "a0" from (select "City", "Amount" '
+            'from "tiny"."tiny_sales" "$Table") "_" '
             'group by "_"."City"'
         ),
         _BY_CITY,
@@ -76,7 +81,8 @@ _ANSWERED = {
     ),
     "power bi: three SELECTs": (
         (
-            'select "basetable0"."City" as "c14", "basetable0"."a0" from (select "t0"."City", sum("t0"."Amount") as "a0" from '
+            'select "basetable0"."City" as "c14", "basetable0"."a0" from (select "t0"."City", sum("t0"."Amount") '
+            'as "a0" from '
             '(select "$Table"."City" as "City", "$Table"."Amount" as "Amount" from "tiny"."tiny_sales" "$Table") "t0" '
             'group by "t0"."City") "basetable0" where not "basetable0"."a0" is null limit 1000001'
         ),
@@ -84,8 +90,10 @@ _ANSWERED = {
     ),
     "looker: an explore": (
         (
-            'SELECT tiny_sales."City" AS "tiny_sales.city", COALESCE(SUM(tiny_sales."Amount"), 0) AS "tiny_sales.total" '
-            "FROM tiny.tiny_sales AS tiny_sales WHERE ((tiny_sales.\"City\") = 'North') GROUP BY 1 ORDER BY 2 DESC NULLS LAST LIMIT 500"
+            'SELECT tiny_sales."City" AS "tiny_sales.city", COALESCE(SUM(tiny_sales."Amount"), 0) AS '
+            '"tiny_sales.total" '
+            "FROM tiny.tiny_sales AS tiny_sales WHERE ((tiny_sales.\"City\") = 'North') GROUP BY 1 "
+            "ORDER BY 2 DESC NULLS LAST LIMIT 500"
         ),
         f"SELECT s.city, SUM(f.amount) {_SHOPS} WHERE s.city = 'North' GROUP BY 1",
     ),
@@ -102,28 +110,32 @@ _ANSWERED = {
     ),
     "superset: counts": (
         (
-            'SELECT "City" AS "City", COUNT(DISTINCT "Shop") AS "n", COUNT(*) AS count FROM tiny.tiny_sales GROUP BY "City" '
+            'SELECT "City" AS "City", COUNT(DISTINCT "Shop") AS "n", COUNT(*) AS count FROM tiny.tiny_sales '
+            'GROUP BY "City" '
             "ORDER BY count DESC LIMIT 10000"
         ),
         f"SELECT s.city, COUNT(DISTINCT s.shop_name), COUNT(*) {_SHOPS} GROUP BY 1",
     ),
     "superset: a virtual dataset": (
         (
-            'SELECT "City" AS "City", sum("Amount") AS "SUM(Amount)" FROM (SELECT "City", "Month", "Amount" FROM tiny.tiny_sales) '
+            'SELECT "City" AS "City", sum("Amount") AS "SUM(Amount)" FROM (SELECT "City", "Month", "Amount" '
+            "FROM tiny.tiny_sales) "
             'AS virtual_table WHERE "Month" IN (\'month 1\') GROUP BY "City" LIMIT 1000'
         ),
         f"SELECT s.city, SUM(f.amount) {_DAYS} WHERE d.month = 'month 1' GROUP BY 1",
     ),
     "metabase: a question": (
         (
-            'SELECT "tiny"."tiny_sales"."City" AS "City", SUM("tiny"."tiny_sales"."Amount") AS "sum" FROM "tiny"."tiny_sales" '
+            'SELECT "tiny"."tiny_sales"."City" AS "City", SUM("tiny"."tiny_sales"."Amount") AS "sum" '
+            'FROM "tiny"."tiny_sales" '
             'GROUP BY "tiny"."tiny_sales"."City" ORDER BY "tiny"."tiny_sales"."City" ASC'
         ),
         _BY_CITY,
     ),
     "metabase: a question on a question": (
         (
-            'SELECT "source"."City" AS "City", SUM("source"."Amount") AS "sum" FROM (SELECT "tiny"."tiny_sales"."City" AS "City", '
+            'SELECT "source"."City" AS "City", SUM("source"."Amount") AS "sum" '
+            'FROM (SELECT "tiny"."tiny_sales"."City" AS "City", '
             '"tiny"."tiny_sales"."Amount" AS "Amount" FROM "tiny"."tiny_sales") AS "source" GROUP BY "source"."City" '
             'ORDER BY "source"."City" ASC'
         ),
@@ -131,17 +143,22 @@ _ANSWERED = {
     ),
     "metabase: a text filter": (
         (
-            'SELECT "City", COUNT(*) AS "count" FROM "tiny"."tiny_sales" WHERE (LOWER("City") LIKE \'%or%\') AND "City" IS NOT NULL '
+            'SELECT "City", COUNT(*) AS "count" FROM "tiny"."tiny_sales" WHERE (LOWER("City") LIKE \'%or%\') '
+            'AND "City" IS NOT NULL '
             'AND "City" <> \'\' GROUP BY "City"'
         ),
         f"SELECT s.city, COUNT(*) {_SHOPS} WHERE LOWER(s.city) LIKE '%or%' GROUP BY 1",
     ),
     "metabase: by month of a date": (
         (
-            "SELECT CAST(DATE_TRUNC('month', CAST('2024-01-' || RIGHT('0' || REPLACE(\"Day\", 'day ', ''), 2) AS DATE)) AS TEXT) AS \"m\", "
+            "SELECT CAST(DATE_TRUNC('month', CAST('2024-01-' || RIGHT('0' || REPLACE(\"Day\", 'day ', ''), 2) AS "
+            'DATE)) AS TEXT) AS "m", '
             'SUM("Amount") AS "sum" FROM "tiny"."tiny_sales" WHERE "Day" <> \'day 0\' GROUP BY 1 ORDER BY 1 ASC'
         ),
-        "SELECT CAST(DATE_TRUNC('month', DATE '2024-01-05') AS TEXT), SUM(f.amount) FROM sales f JOIN day d USING (day_id) WHERE d.day_id > 0",
+        (
+            "SELECT CAST(DATE_TRUNC('month', DATE '2024-01-05') AS TEXT), SUM(f.amount) FROM sales f "
+            "JOIN day d USING (day_id) WHERE d.day_id > 0"
+        ),
     ),
     "excel: a filtered list": (
         (
@@ -164,7 +181,8 @@ _ANSWERED = {
     ),
     "odbc: generated names": (
         (
-            'SELECT "t"."City" AS "c0", SUM("t"."Amount") AS "m0" FROM "tiny"."tiny_sales" AS "t" WHERE "t"."Month" = \'month 1\' '
+            'SELECT "t"."City" AS "c0", SUM("t"."Amount") AS "m0" FROM "tiny"."tiny_sales" AS "t" '
+            'WHERE "t"."Month" = \'month 1\' '
             'GROUP BY "t"."City" ORDER BY CASE WHEN "t"."City" IS NULL THEN 0 ELSE 1 END, "t"."City" ASC NULLS LAST'
         ),
         f"SELECT s.city, SUM(f.amount) {_DAYS} WHERE d.month = 'month 1' GROUP BY 1",
@@ -216,30 +234,30 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A tiny star on DuckDB with its model deployed and built; nobody changes it."""
     folder = tmp_path_factory.mktemp("bi")
     warehouse, registry = f"duckdb:///{folder / 'w.duckdb'}", f"sqlite:///{folder / 'r.sqlite'}"
-    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as place:
-        tiny_star.run_sql(place, *tiny_star.SETUP_SQL)
-        deploy(place, tiny_star.write_model(folder / "model"), now=datetime.now(UTC))
-        run_batch(place, "tiny_sales", owner="test")
-        yield place
+    with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as opened:
+        tiny_star.run_sql(opened, *tiny_star.SETUP_SQL)
+        deploy(opened, tiny_star.write_model(folder / "model"), now=datetime.now(UTC))
+        run_batch(opened, "tiny_sales", owner="test")
+        yield opened
 
 
 @pytest.mark.parametrize("case", _ANSWERED.values(), ids=_ANSWERED)
 def test_it_is_answered(workspace: Workspace, case: tuple[str, ...]) -> None:
-    """With and without aggregates."""
+    """The rows are the same with and without aggregates."""
     sql, equals, dialect = (*case, "postgres")[:3]
     with workspace.warehouse.session() as session:
         wanted = session.fetch_all(equals)
 
     for use in (True, False):
-        found = answer(workspace, sql, dialect=dialect, use_aggregates=use)
-        assert same_rows(found.rows, wanted) == "", found.plan.sql
+        result = answer(workspace, sql, dialect=dialect, use_aggregates=use)
+        assert same_rows(result.rows, wanted) == "", result.plan.sql
 
 
 @pytest.mark.parametrize("columns", ["[City], SUM([Amount])", "CITY, amount"])
 def test_columns_are_named_as_the_model_spells_them_where_case_does_not_matter(
     workspace: Workspace, columns: str
 ) -> None:
-    """In SQL Server's SQL; PostgreSQL's folds names that are not quoted."""
+    """SQL Server's names ignore case; PostgreSQL folds names that are not quoted."""
     sql = f"SELECT {columns} FROM tiny.tiny_sales"
 
     assert answer(workspace, sql, dialect="tsql").columns == ("City", "Amount")
@@ -248,24 +266,24 @@ def test_columns_are_named_as_the_model_spells_them_where_case_does_not_matter(
 
 @pytest.mark.parametrize("sql", _PROBES)
 def test_columns_are_told_without_reading_rows(workspace: Workspace, sql: str) -> None:
-    """All that can be asked, with the types that answers have."""
-    found = answer(workspace, sql)
+    """They are all columns that queries may name, with the types of answers."""
+    result = answer(workspace, sql)
 
-    assert (found.rows, found.columns) == (
+    assert (result.rows, result.columns) == (
         [],
         ("Month", "Day", "City", "Shop", "Quantity", "Amount", "Average Amount"),
     )
     with workspace.warehouse.session() as session:
-        types = {row[0]: row[1] for row in session.fetch_all(f"DESCRIBE {found.plan.sql}")}
-        names = ", ".join(f'"{name}"' for name in found.columns)
+        types = {row[0]: row[1] for row in session.fetch_all(f"DESCRIBE {result.plan.sql}")}
+        names = ", ".join(f'"{name}"' for name in result.columns)
         real = answer(workspace, f"SELECT {names} FROM tiny.tiny_sales")
         assert types == {row[0]: row[1] for row in session.fetch_all(f"DESCRIBE {real.plan.sql}")}
 
 
-@pytest.mark.parametrize(("sql", "told"), _REFUSED.items())
-def test_what_is_refused_says_what_to_do(workspace: Workspace, sql: str, told: str) -> None:
-    """A sentence that somebody can act upon."""
+@pytest.mark.parametrize(("sql", "message"), _REFUSED.items())
+def test_what_is_refused_says_what_to_do(workspace: Workspace, sql: str, message: str) -> None:
+    """The sentence says what somebody can do."""
     with pytest.raises(QueryError) as caught:
         answer(workspace, sql)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)

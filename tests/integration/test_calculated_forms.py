@@ -31,21 +31,21 @@ aggregates:
       - {name: Year, dimension: Dates, relationships_path: [sold_day]}
 """
 
-Asked = tuple[Workspace, QueryRouter]
+WorkspaceAndRouter = tuple[Workspace, QueryRouter]
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
-def forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceAndRouter]:
     """The model, built, on a warehouse of each kind."""
     folder = tmp_path_factory.mktemp("forms")
     if request.param == "duckdb":
-        yield from _built(f"duckdb:///{folder / 'w.duckdb'}", f"sqlite:///{folder / 'r.sqlite'}", folder)
+        yield from _open_forms(f"duckdb:///{folder / 'w.duckdb'}", f"sqlite:///{folder / 'r.sqlite'}", folder)
     else:
         with request.getfixturevalue("postgres_database")("forms") as url:
-            yield from _built(url, f"sqlite:///{folder / 'r.sqlite'}", folder)
+            yield from _open_forms(url, f"sqlite:///{folder / 'r.sqlite'}", folder)
 
 
-def _built(warehouse: str, registry: str, folder: Path) -> Iterator[Asked]:
+def _open_forms(warehouse: str, registry: str, folder: Path) -> Iterator[WorkspaceAndRouter]:
     model = write_model(folder / "model", AGGREGATES)
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:
         with workspace.warehouse.session() as session:
@@ -58,15 +58,15 @@ def _built(warehouse: str, registry: str, folder: Path) -> Iterator[Asked]:
 
 
 @pytest.mark.parametrize("case", QueryCase.read("forms"), ids=lambda case: case.name)
-def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase) -> None:
-    """From the facts and routed."""
+def test_a_form_equals_the_select_written_by_hand(forms: WorkspaceAndRouter, case: QueryCase) -> None:
+    """The answer is the same from the facts and routed."""
     workspace, router = forms
 
     case.check(router, workspace, SCHEMA)
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         (
             '"Sold Weekday", "Sales Before"',
@@ -101,21 +101,21 @@ def test_a_form_equals_the_select_written_by_hand(forms: Asked, case: QueryCase)
         ('"Sold Month", "Two Months"', r"a tuple names two members of dimension `Dates`"),
     ],
 )
-def test_what_cannot_be_proven_is_refused_by_name(forms: Asked, query: str, said: str) -> None:
-    """With what stands in the way."""
+def test_what_cannot_be_proven_is_refused_by_name(forms: WorkspaceAndRouter, query: str, message: str) -> None:
+    """The error says what stands in the way."""
     _, router = forms
-    asked = query if " FROM " in query else f"{query} FROM forms"
+    select_list = query if " FROM " in query else f"{query} FROM forms"
 
-    with pytest.raises(UnsupportedQueryError, match=said):
-        router.answer(f"SELECT {asked}")
+    with pytest.raises(UnsupportedQueryError, match=message):
+        router.answer(f"SELECT {select_list}")
 
 
 def test_deploy_says_what_will_not_be_answered(empty_workspace: Workspace, tmp_path: Path) -> None:
-    """By name, with file and line and the clause; nothing else is said of calculations."""
+    """Each is named with file, line and clause; nothing else is said of calculations."""
     report = deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
 
-    told = {str(one) for one in report.issues if one.code == "untranslated-calculation"}
-    names = {one.split("`")[1] for one in told}
+    messages = {str(issue) for issue in report.issues if issue.code == "untranslated-calculation"}
+    names = {message.split("`")[1] for message in messages}
     assert names == {
         "Before a Weekday",
         "Average of Differences",
@@ -126,7 +126,8 @@ def test_deploy_says_what_will_not_be_answered(empty_workspace: Workspace, tmp_p
         "Growth of Difference",
     }
     assert any(
-        one.startswith("calculation_") and "`YTD([Sold Dates].[Sold Calendar].CurrentMember)`" in one for one in told
+        message.startswith("calculation_") and "`YTD([Sold Dates].[Sold Calendar].CurrentMember)`" in message
+        for message in messages
     )
 
 

@@ -54,7 +54,7 @@ def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
     """One day of facts is less than all days of the aggregate; most days are not, and the month has no index."""
     tiny_star.run_sql(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
 
-    plan, found = explain(workspace, _ONE_DAY), answer(workspace, _ONE_DAY)
+    plan, result = explain(workspace, _ONE_DAY), answer(workspace, _ONE_DAY)
 
     assert plan.sources[0].aggregate is None
     assert (plan.candidates[0][0].aggregate, plan.candidates[0][0].miss) == ("by_day_and_shop", Miss.FACTS_CHEAPER)
@@ -62,9 +62,9 @@ def test_an_index_makes_the_facts_cheaper(workspace: Workspace) -> None:
         "The facts `sales` answer: the index on `day_id` leads to about 50 of 20,000 rows, "
         f"fewer than the {plan.candidates[0][0].rows:,} of `by_day_and_shop`."
     )
-    assert not found.plan.uses_aggregates
+    assert not result.plan.uses_aggregates
     tiny_star.run_sql(workspace, "DROP INDEX sales_day_id_idx")
-    assert sorted(answer(workspace, _ONE_DAY).rows) == sorted(found.rows)
+    assert sorted(answer(workspace, _ONE_DAY).rows) == sorted(result.rows)
     assert answer(workspace, _ONE_DAY).plan.uses_aggregates
 
 
@@ -85,11 +85,11 @@ def test_only_a_selective_condition_counts(workspace: Workspace, query: str, agg
     """Ranges keep a third; `<>` and OR use no index; a small aggregate is cheaper than a part of the facts."""
     tiny_star.run_sql(workspace, "CREATE INDEX ON sales (day_id)", "ANALYZE")
 
-    found = answer(workspace, query)
+    result = answer(workspace, query)
 
-    assert found.plan.sources[0].aggregate == aggregate
+    assert result.plan.sources[0].aggregate == aggregate
     from_facts = answer(workspace, query, use_aggregates=False).rows
-    assert sorted(found.rows, key=str) == sorted(from_facts, key=str)
+    assert sorted(result.rows, key=str) == sorted(from_facts, key=str)
 
 
 _SHOPS_OR_MONTHS = {
@@ -99,14 +99,14 @@ _SHOPS_OR_MONTHS = {
 
 
 @pytest.mark.parametrize(
-    ("more_shops", "taken", "other", "miss"),
+    ("more_shops", "cheaper", "other", "miss"),
     [
         (0, "by_shop", "by_month_and_city", Miss.DEARER),
         (5_000, "by_month_and_city", "by_shop", Miss.JOINS_DEARER),
     ],
 )
 def test_joining_a_dimension_back_has_its_price(
-    empty_workspace: Workspace, tmp_path: Path, more_shops: int, taken: str, other: str, miss: Miss
+    empty_workspace: Workspace, tmp_path: Path, more_shops: int, cheaper: str, other: str, miss: Miss
 ) -> None:
     """The smaller aggregate lacks the city; it is taken while reading the shops costs less than the other's rows."""
     tiny_star.run_sql(
@@ -119,8 +119,8 @@ def test_joining_a_dimension_back_has_its_price(
     run_batch(empty_workspace, "tiny_sales", owner="test")
     cities = 'SELECT "City", "Quantity" FROM tiny.tiny_sales'
 
-    plan, found = explain(empty_workspace, cities), answer(empty_workspace, cities)
+    plan, result = explain(empty_workspace, cities), answer(empty_workspace, cities)
 
-    assert found.plan.sources[0].aggregate == taken
-    assert [(one.aggregate, one.miss) for one in plan.candidates[0]] == [(other, miss)]
-    assert sorted(found.rows, key=str) == sorted(answer(empty_workspace, cities, use_aggregates=False).rows, key=str)
+    assert result.plan.sources[0].aggregate == cheaper
+    assert [(candidate.aggregate, candidate.miss) for candidate in plan.candidates[0]] == [(other, miss)]
+    assert sorted(result.rows, key=str) == sorted(answer(empty_workspace, cities, use_aggregates=False).rows, key=str)

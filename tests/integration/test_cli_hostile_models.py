@@ -37,8 +37,8 @@ def atscale_aggs(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run_verb(*arguments: str) -> tuple[int, str, str]:
         code = run([*arguments])
-        found = capsys.readouterr()
-        return code, found.out, found.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return run_verb
 
@@ -49,14 +49,14 @@ def test_a_failed_deployment_as_json(folder: Path, atscale_aggs: Run) -> None:
 
     code, out, _ = atscale_aggs("deploy", "m", "--json")
 
-    found = json.loads(out)
+    document = json.loads(out)
     assert code == 1
-    assert [(one["code"], one["line"]) for one in found["errors"]] == [("unknown-method", 1)]
-    assert "Amount" in found["error"]
+    assert [(error["code"], error["line"]) for error in document["errors"]] == [("unknown-method", 1)]
+    assert "Amount" in document["error"]
 
 
 def test_a_deployment_of_nothing_as_json(folder: Path, atscale_aggs: Run) -> None:
-    """Also where there is no folder."""
+    """A folder that is not there is an error of the same form."""
     code, out, _ = atscale_aggs("deploy", str(folder / "nowhere.yml"), "--json")
 
     assert (code, json.loads(out)["errors"]) == (1, [])
@@ -79,10 +79,10 @@ def test_every_verb_fails_as_json(folder: Path, atscale_aggs: Run) -> None:
         ("import", "tiny_sales", "nowhere.yml", "--json"),
         ("recommend", "tiny_sales", "--queries", "bytes.sql", "--json"),
     ):
-        code, out, told = atscale_aggs(*verb)
+        code, out, err = atscale_aggs(*verb)
 
         assert (code, list(json.loads(out))) == (1, ["error"]), verb
-        assert json.loads(out)["error"] in " ".join(told.split()), verb
+        assert json.loads(out)["error"] in " ".join(err.split()), verb
     assert atscale_aggs("plan", "Nowhere")[1] == ""
 
 
@@ -94,12 +94,12 @@ def test_another_model_does_not_stop_this_one(folder: Path, atscale_aggs: Run) -
     (folder / "bad.yml").write_text(METRIC.format(name="Bad", method="summ", column="amount"))
     (folder / "broken.yml").write_text("object_type: [metric\n")
 
-    whole, one = atscale_aggs("deploy", "m"), atscale_aggs("deploy", "m", "--model", "tiny_sales", "--json")
+    whole, single = atscale_aggs("deploy", "m"), atscale_aggs("deploy", "m", "--model", "tiny_sales", "--json")
     (folder / "metric_Amount.yml").write_text(METRIC.format(name="Amount", method="summ", column="amount"))
     needed = atscale_aggs("deploy", "m", "--model", "tiny_sales", "--json")
 
-    assert (whole[0], one[0], needed[0]) == (1, 0, 1)
-    assert {warning["file"] for warning in json.loads(one[1])["warnings"]} >= {"bad.yml", "broken.yml"}
+    assert (whole[0], single[0], needed[0]) == (1, 0, 1)
+    assert {warning["file"] for warning in json.loads(single[1])["warnings"]} >= {"bad.yml", "broken.yml"}
     assert {error["file"] for error in json.loads(needed[1])["errors"]} == {
         "metric_Amount.yml",
         "bad.yml",
@@ -112,7 +112,10 @@ def test_names_give_no_orders_to_a_terminal(folder: Path, atscale_aggs: Run, *, 
     """Whatever a verb shows, control characters are written out; JSON reads back as the very name."""
     text = (folder / "model.yml").read_text()
     name = json.dumps(f"by{_ESCAPE}\u202ecity", ensure_ascii=True)
-    extra = f"aggregates:\n  - unique_name: {name}\n    label: x\n    metrics: [Amount]\n    attributes:\n      - {{name: City, dimension: Shops}}\n"
+    extra = (
+        f"aggregates:\n  - unique_name: {name}\n    label: x\n    metrics: [Amount]\n"
+        "    attributes:\n      - {name: City, dimension: Shops}\n"
+    )
     (folder / "model.yml").write_text(text.partition("aggregates:")[0] + extra)
     (folder / "odd.yml").write_text(f"unique_name: {name}\nobject_type: {name}\nother: 1\n")
     flag = ["--json"] if as_json else []
@@ -142,4 +145,4 @@ def test_names_give_no_orders_to_a_terminal(folder: Path, atscale_aggs: Run, *, 
     assert not _CONTROLS & set(shown)
     assert "owned" in shown
     if as_json:
-        assert f"by{_ESCAPE}\u202ecity" in {one["name"] for one in json.loads(outputs["definitions",][1])}
+        assert f"by{_ESCAPE}\u202ecity" in {definition["name"] for definition in json.loads(outputs["definitions",][1])}

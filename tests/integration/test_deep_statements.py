@@ -1,4 +1,4 @@
-"""Statements that programs write: thousands of values, conditions and SELECTs, nested or not, on models and on tables."""
+"""Statements that programs write, on models and on tables: thousands of values, conditions or SELECTs, also nested."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _chain(column: str) -> str:
     return " OR ".join([f"{column} = 'x{number}'" for number in range(1000)] + [f"{column} = 'North'"])
 
 
-def _left(column: str) -> str:
+def _nested_left(column: str) -> str:
     return "(" * 1000 + f"{column} = 'North'" + "".join(f" OR {column} = 'x{number}')" for number in range(1000))
 
 
-def _right(column: str) -> str:
+def _nested_right(column: str) -> str:
     return "".join(f"({column} = 'x{number}' OR " for number in range(1000)) + f"{column} = 'North'" + ")" * 1000
 
 
@@ -32,7 +32,7 @@ def _conjuncts(column: str) -> str:
     return f"{column} = 'North'" + "".join(f" AND ({column} <> 'x{number}')" for number in range(1000))
 
 
-def _mixed(column: str) -> str:
+def _nested_both(column: str) -> str:
     start = "".join(f"({column} = 'x{number}' OR ({column} <> 'y{number}' AND " for number in range(200))
     return f"{start}{column} = 'North'" + "))" * 200
 
@@ -45,13 +45,19 @@ def _values(column: str) -> str:
     return f"{column} IN (" + ", ".join(f"'x{number}'" for number in range(10_000)) + ", 'North')"
 
 
-_CONDITIONS = {"ORs": _chain, "to the left": _left, "to the right": _right, "ANDs": _conjuncts, "both": _mixed}
+_CONDITIONS = {
+    "ORs": _chain,
+    "to the left": _nested_left,
+    "to the right": _nested_right,
+    "ANDs": _conjuncts,
+    "both": _nested_both,
+}
 _CONDITIONS |= {"parentheses": _parentheses, "values": _values}
 
 
 @pytest.mark.parametrize("condition", _CONDITIONS.values(), ids=_CONDITIONS)
 def test_conditions_may_be_long_and_deep(workspace: Workspace, condition: Callable[[str], str]) -> None:
-    """From the aggregate, as if only the one member were asked for; the process is left as it was."""
+    """The aggregate answers as if the query named that one member; the process is left as it was."""
     limits = sys.getrecursionlimit(), threading.stack_size()
     on_tables = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
     with workspace.warehouse.session() as session:
@@ -61,17 +67,19 @@ def test_conditions_may_be_long_and_deep(workspace: Workspace, condition: Callab
     )
 
     for sql in (on_model, f"{on_tables} WHERE {condition('s.city')} GROUP BY 1"):
-        found = answer(workspace, sql)
-        assert same_rows(found.rows, wanted) == ""
-        assert [source.aggregate for source in found.plan.sources] == ["by_city"]
-        explained = explain(workspace, sql, estimate=False).sources
-        assert [source.instance_id for source in explained] == [source.instance_id for source in found.plan.sources]
+        result = answer(workspace, sql)
+        assert same_rows(result.rows, wanted) == ""
+        assert [source.aggregate for source in result.plan.sources] == ["by_city"]
+        explained_sources = explain(workspace, sql, estimate=False).sources
+        assert [source.instance_id for source in explained_sources] == [
+            source.instance_id for source in result.plan.sources
+        ]
     assert (sys.getrecursionlimit(), threading.stack_size()) == limits
     recommend(workspace, "tiny_sales", now=datetime.now(UTC))
 
 
 def test_hundreds_of_selects_are_laid_together(workspace: Workspace) -> None:
-    """UNION ALL of SELECTs on the model, and of tables."""
+    """A UNION ALL of SELECTs on the model equals one of SELECTs on tables."""
     on_model = " UNION ALL ".join(['SELECT "Amount" AS a FROM tiny_sales'] * 300)
     on_tables = " UNION ALL ".join(["SELECT SUM(amount) AS a FROM sales"] * 300)
     assert same_rows(answer(workspace, on_model).rows, answer(workspace, on_tables).rows) == ""
@@ -79,21 +87,21 @@ def test_hundreds_of_selects_are_laid_together(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_thousand_conditions_that_no_aggregate_answers_are_run_as_they_stand(workspace: Workspace) -> None:
-    """Nested, so that the warehouse's own bound is met."""
-    sql = f"SELECT COUNT(*) AS n FROM shop WHERE {_left('shop.city')}"
-    found = answer(workspace, sql)
-    assert (found.rows, found.plan.sql) == ([(2,)], sql)
+    """They are nested, so they meet the warehouse's own bound."""
+    sql = f"SELECT COUNT(*) AS n FROM shop WHERE {_nested_left('shop.city')}"
+    result = answer(workspace, sql)
+    assert (result.rows, result.plan.sql) == ([(2,)], sql)
 
 
 def test_what_is_nested_beyond_measure_is_refused(workspace: Workspace) -> None:
-    """With a sentence, not by a crash of the process."""
+    """It is refused with a sentence; the process does not crash."""
     sql = 'SELECT "Amount" FROM tiny_sales WHERE ' + "(" * 100_000 + "\"City\" = 'North'" + ")" * 100_000
     with pytest.raises(UnreadableQueryError, match="nested too deeply"):
         answer(workspace, sql)
 
 
 def test_shapes_of_long_lists_keep_what_is_no_value(workspace: Workspace) -> None:
-    """A value is a mark, a column stays, in lists of any length."""
+    """A value becomes a mark and a column stays, in lists of any length."""
     values = ", ".join(f"'x{number}'" for number in range(3_000))
     plan = explain(workspace, f'SELECT "Amount" FROM tiny_sales WHERE "City" IN ({values}, "Shop") LIMIT 7')
 
@@ -105,7 +113,7 @@ def test_shapes_of_long_lists_keep_what_is_no_value(workspace: Workspace) -> Non
 
 @pytest.mark.parametrize("sql", ["SELECT '\udcff' AS x", 'SELECT "Amount" FROM tiny_sales WHERE "City" = \'\ud800\''])
 def test_bytes_that_are_no_text_are_refused(workspace: Workspace, sql: str) -> None:
-    """As a command line hands them on; the sentence can be shown."""
+    """A command line hands such bytes on; the sentence about them can be shown."""
     for ask in (answer, explain):
         with pytest.raises(UnreadableQueryError, match="no UTF-8 text") as caught:
             ask(workspace, sql)

@@ -16,7 +16,7 @@ from tests.support.oracles.composed_statements import COARSE, comparisons, physi
 from tests.support.stars.throwaway_database import Database, duckdb_in_memory, postgres_at
 
 
-def _setup_and_all(dialect: Dialect) -> list[str]:
+def _all_statements(dialect: Dialect) -> list[str]:
     """Statements that make the star and then run everything composed, tokens replaced."""
     setup = ["CREATE SCHEMA retail", "CREATE SCHEMA aggs"]
     for (_, schema, name), types in physical().items():
@@ -35,14 +35,14 @@ def _setup_and_all(dialect: Dialect) -> list[str]:
 
 
 def _comparisons_of(name: str, dialect: Dialect) -> list[str]:
-    """What compares one of the aggregates, with the attempt that `_setup_and_all` leaves."""
+    """What compares one of the aggregates, with the attempt that `_all_statements` leaves."""
     return [
         text.replace(TARGET_ATTEMPT, "1") for key, text in comparisons(dialect).items() if key.startswith(f"{name}:")
     ]
 
 
 def _run_everything(database: Database) -> None:
-    for statement in _setup_and_all(database.dialect):
+    for statement in _all_statements(database.dialect):
         database.fetch_all(statement)
     for statement in _comparisons_of("fine", database.dialect):
         database.fetch_all(statement)
@@ -67,7 +67,7 @@ def test_derived_measures_have_the_types_of_those_from_facts_on_postgres(postgre
     dialect = find_dialect("postgres")
     measures = set(stored_columns(COARSE).measures.values())
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-        for statement in _setup_and_all(dialect):
+        for statement in _all_statements(dialect):
             connection.execute(statement)
         connection.execute('DROP VIEW "aggs"."agg_sales_fine"')
         types = []

@@ -1,5 +1,5 @@
-"""Our own retail model on TPC-DS data, freshly deployed and never asked: prediction answers a fair share of plain
-dashboards.
+"""Prediction answers a fair share of plain dashboards on our own retail model on TPC-DS data, freshly deployed and
+without a query before.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ def _fresh_model(folder: Path) -> Path:
 
 
 def test_plain_dashboards_are_answered_and_right(tmp_path: Path) -> None:
-    """At least half by prediction; after `recommend` with those very queries all that may be, with the facts' answers."""
+    """Prediction answers half of them; after `recommend` with these queries nearly all are, with the facts' answers."""
     load_duckdb(generate("tpcds", SCALE, tmp_path), tmp_path / "w.duckdb", SCHEMA)
     urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
     with open_workspace(**urls, aggregate_schema="aggs") as workspace:
         (predicted,) = deploy(workspace, _fresh_model(tmp_path / "m"), model="retail", now=utc_now()).predictions
         run_batch(workspace, "retail", owner=process_owner())
-        facts = [sorted(map(str, answer(workspace, sql, use_aggregates=False).rows)) for sql in _DASHBOARDS]
-        found = [answer(workspace, sql) for sql in _DASHBOARDS]
+        expected_rows = [sorted(map(str, answer(workspace, sql, use_aggregates=False).rows)) for sql in _DASHBOARDS]
+        results = [answer(workspace, sql) for sql in _DASHBOARDS]
 
         assert len(predicted.appeared) > 10
-        assert sum(one.plan.uses_aggregates for one in found) >= len(_DASHBOARDS) / 2
-        assert [sorted(map(str, one.rows)) for one in found] == facts
+        assert sum(result.plan.uses_aggregates for result in results) >= len(_DASHBOARDS) / 2
+        assert [sorted(map(str, result.rows)) for result in results] == expected_rows
 
         request = RecommendRequest(queries=_DASHBOARDS)
         report = recommend(workspace, "retail", request=request, apply=True, now=utc_now())
         run_batch(workspace, "retail", owner=process_owner())
         again = [answer(workspace, sql) for sql in _DASHBOARDS]
-        assert sum(one.plan.uses_aggregates for one in again) >= len(_DASHBOARDS) - len(report.unserved)
-        assert [sorted(map(str, one.rows)) for one in again] == facts
+        assert sum(result.plan.uses_aggregates for result in again) >= len(_DASHBOARDS) - len(report.unserved)
+        assert [sorted(map(str, result.rows)) for result in again] == expected_rows

@@ -42,7 +42,7 @@ class Engine:
     errors: tuple[type[BaseException], ...]
 
 
-def _filled(execute: Callable[..., Any], mark: str) -> None:
+def _fill_grid(execute: Callable[..., Any], mark: str) -> None:
     execute(f"CREATE TABLE grid ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
     for row in grid():
         execute(f"INSERT INTO grid VALUES ({', '.join([mark] * len(row))})", list(row.values()))
@@ -55,16 +55,16 @@ def truth(postgres_database: Any) -> Iterator[Engine]:
         plain = urlsplit(url)._replace(scheme="postgresql").geturl()
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute("SET TIME ZONE 'UTC'")
-            _filled(connection.execute, "%s")
+            _fill_grid(connection.execute, "%s")
             yield Engine("postgres", lambda sql: connection.execute(sql.encode()).fetchall(), (psycopg.Error,))
 
 
 @pytest.fixture(scope="module")
 def others(truth: Engine) -> Iterator[dict[str, Engine]]:
-    """The other warehouses; the next one is one more entry. PostgreSQL itself is asked through the parser and printer."""
+    """The other warehouses, by name. PostgreSQL itself is asked through the parser and printer."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
-    _filled(connection.execute, "?")
+    _fill_grid(connection.execute, "?")
     yield {
         "duckdb": Engine("duckdb", lambda sql: connection.execute(sql).fetchall(), (duckdb.Error,)),
         "postgres": truth,
@@ -88,21 +88,23 @@ def translate(expression: str, dialect: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def found(truth: Engine, others: Mapping[str, Engine]) -> dict[tuple[str, str, str], list[Comparison]]:
-    """By section, function and warehouse: how its expressions fare."""
-    made: dict[tuple[str, str, str], list[Comparison]] = {}
+def comparisons_by_function(
+    truth: Engine, others: Mapping[str, Engine]
+) -> dict[tuple[str, str, str], list[Comparison]]:
+    """How the expressions of a function fare, by section, function and warehouse."""
+    by_function: dict[tuple[str, str, str], list[Comparison]] = {}
     for section, functions in SURFACE.items():
         for function, expressions in functions.items():
             of_all = function in AGGREGATES
             for expression in expressions:
                 true = answers(truth.fetch, truth.errors, expression, "grid", of_all=of_all)
                 for name, engine in others.items():
-                    one = _compared(expression, true, engine, of_all=of_all)
-                    made.setdefault((section, function, name), []).append(one)
-    return made
+                    comparison = _compare(expression, true, engine, of_all=of_all)
+                    by_function.setdefault((section, function, name), []).append(comparison)
+    return by_function
 
 
-def _compared(expression: str, true: list[Any], engine: Engine, *, of_all: bool) -> Comparison:
+def _compare(expression: str, true: list[Any], engine: Engine, *, of_all: bool) -> Comparison:
     try:
         sql = translate(expression, engine.dialect)
     except (UnsupportedQueryError, ParseError) as error:
@@ -113,20 +115,34 @@ def _compared(expression: str, true: list[Any], engine: Engine, *, of_all: bool)
 
 
 @pytest.mark.postgres
-def test_no_function_has_another_value_on_another_warehouse(found: dict[Any, list[Comparison]]) -> None:
-    """It is the same, or refused by name; where PostgreSQL answers, a row may be an error, but never another value."""
+def test_no_function_has_another_value_on_another_warehouse(
+    comparisons_by_function: dict[Any, list[Comparison]],
+) -> None:
+    """It is the same, or refused by name. Where PostgreSQL answers, a row may be an error, but never another value."""
     wrong = {"different", "never"}
-    different = [one for comparisons in found.values() for one in comparisons if one.outcome in wrong]
+    different = [
+        comparison
+        for comparisons in comparisons_by_function.values()
+        for comparison in comparisons
+        if comparison.outcome in wrong
+    ]
 
     assert not different
-    assert sum(len(one) for one in found.values()) > 1500
+    assert sum(len(comparisons) for comparisons in comparisons_by_function.values()) > 1500
 
 
 @pytest.mark.postgres
-def test_through_parser_and_printer_postgresql_stays_itself(found: dict[Any, list[Comparison]]) -> None:
+def test_through_parser_and_printer_postgresql_stays_itself(
+    comparisons_by_function: dict[Any, list[Comparison]],
+) -> None:
     """What is asked on PostgreSQL reaches it with the meaning that it was written with."""
-    changed = [one for key, comparisons in found.items() if key[2] == "postgres" for one in comparisons]
-    changed = [one for one in changed if one.outcome not in {"same", "refused"}]
+    changed = [
+        comparison
+        for key, comparisons in comparisons_by_function.items()
+        if key[2] == "postgres"
+        for comparison in comparisons
+    ]
+    changed = [comparison for comparison in changed if comparison.outcome not in {"same", "refused"}]
 
     assert not changed
 
@@ -149,34 +165,40 @@ def _nodes(expression: str) -> set[str]:
     (statement,) = parse_text(f"SELECT {expression}", "postgres")
     assert statement is not None
     nodes = statement.walk()
-    return {str(one.name).casefold() if isinstance(one, exp.Anonymous) else type(one).__name__ for one in nodes}
+    return {str(node.name).casefold() if isinstance(node, exp.Anonymous) else type(node).__name__ for node in nodes}
 
 
 @pytest.mark.postgres
-def test_the_page_on_functions_is_current(found: dict[tuple[str, str, str], list[Comparison]]) -> None:
+def test_the_page_on_functions_is_current(
+    comparisons_by_function: dict[tuple[str, str, str], list[Comparison]],
+) -> None:
     """The table in the docs is what was compared just now."""
-    page = _page(found)
+    page = _page(comparisons_by_function)
     if os.environ.get("ATSCALE_AGGS_WRITE_DOCS"):
         PAGE.write_text(page)
 
     assert PAGE.read_text() == page, "docs/functions.md is out of date: run this test with ATSCALE_AGGS_WRITE_DOCS=1"
 
 
-def _page(found: Mapping[tuple[str, str, str], list[Comparison]]) -> str:
+def _page(comparisons_by_function: Mapping[tuple[str, str, str], list[Comparison]]) -> str:
     lines = [_HEAD]
     for section, functions in SURFACE.items():
         lines += [f"## {section}", "", "| function | tried | DuckDB |", "|---|---|---|"]
         for function in functions:
-            comparisons = found[section, function, "duckdb"]
-            lines.append(f"| {_cell(function)} | {len(comparisons)} | {_told(comparisons)} |")
+            comparisons = comparisons_by_function[section, function, "duckdb"]
+            lines.append(f"| {_cell(function)} | {len(comparisons)} | {_verdict(comparisons)} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _told(comparisons: list[Comparison]) -> str:
-    refused = [f"`{_cell(one.expression)}`: {_cell(one.reason)}" for one in comparisons if one.outcome == "refused"]
-    stricter = [f"`{_cell(one.expression)}`" for one in comparisons if one.outcome == "stricter"]
-    is_any = any(one.outcome in {"same", "stricter"} for one in comparisons)
+def _verdict(comparisons: list[Comparison]) -> str:
+    refused = [
+        f"`{_cell(comparison.expression)}`: {_cell(comparison.reason)}"
+        for comparison in comparisons
+        if comparison.outcome == "refused"
+    ]
+    stricter = [f"`{_cell(comparison.expression)}`" for comparison in comparisons if comparison.outcome == "stricter"]
+    is_any = any(comparison.outcome in {"same", "stricter"} for comparison in comparisons)
     parts = ["same"] if is_any else []
     if stricter:
         parts.append(f"an error in some rows that PostgreSQL answers: {', '.join(stricter)}")
@@ -192,17 +214,24 @@ def _cell(text: str) -> str:
 _HEAD = """\
 # Functions
 
-Queries on a model are PostgreSQL's SQL on every warehouse. Each function below was run on PostgreSQL and, translated, on every other warehouse, over rows with
-NULLs, empty texts, edges of numbers, dates before 1970 and leap days. This page is written by `tests/integration/test_functions.py`, which fails when it is out of date.
+Queries on a model are PostgreSQL's SQL on every warehouse. Each function below was run on PostgreSQL and, \
+translated, on every other warehouse, over rows with
+NULLs, empty texts, edges of numbers, dates before 1970 and leap days. This page is written by \
+`tests/integration/test_functions.py`, which fails when it is out of date.
 
-* *same*: every expression that was tried had the same value in every row, numbers to 15 digits, or was an error in both.
+* *same*: every expression that was tried had the same value in every row, numbers to 15 digits, or was an error in \
+both.
 * *an error*: the warehouse refuses some rows that PostgreSQL answers. It never has another value.
 * *refused*: the query is refused by name before it runs. So is every function that does not stand here.
 
-What is refused may differ by the values that stand in the query, such as a format or a pattern: they have to stand in it as texts. Types of columns are those of the warehouse. Where a type is not known, CAST it.
-Texts are compared and sorted by their bytes, as PostgreSQL does with the collation C; UPPER and LOWER know the letters that the warehouse knows. Quotients and averages of decimals are computed in double
-precision on DuckDB and rounded from 15 digits. A TIMESTAMP of DATE_TRUNC of a date is an instant on PostgreSQL and has no zone elsewhere.
+What is refused may differ by the values that stand in the query, such as a format or a pattern: they have to stand \
+in it as texts. Types of columns are those of the warehouse. Where a type is not known, CAST it.
+Texts are compared and sorted by their bytes, as PostgreSQL does with the collation C; UPPER and LOWER know the \
+letters that the warehouse knows. Quotients and averages of decimals are computed in double
+precision on DuckDB and rounded from 15 digits. A TIMESTAMP of DATE_TRUNC of a date is an instant on PostgreSQL and \
+has no zone elsewhere.
 Calculated columns and queries in SML are in the warehouse's own SQL and are not translated. Neither is SQL on tables.
 
-Warehouses other than DuckDB and PostgreSQL have not been tried: there only comparisons, arithmetic, CASE, COALESCE, UPPER, LOWER, EXTRACT, DATE_TRUNC and plain aggregates are passed on.
+Warehouses other than DuckDB and PostgreSQL have not been tried: there only comparisons, arithmetic, CASE, COALESCE, \
+UPPER, LOWER, EXTRACT, DATE_TRUNC and plain aggregates are passed on.
 """

@@ -20,18 +20,20 @@ _QUERY = 'SELECT "City", "Amount" FROM tiny_sales GROUP BY 1 ORDER BY 1'
 
 def _drop_table_of(workspace: Workspace, aggregate: str) -> str:
     (record,) = workspace.read.models.current()
-    (instance,) = [one for one in workspace.read.instances.serving(record.id) if one.step.aggregate == aggregate]
+    (instance,) = [
+        instance for instance in workspace.read.instances.serving(record.id) if instance.step.aggregate == aggregate
+    ]
     run_sql(workspace, f'DROP TABLE aggs."{instance.table}" CASCADE')
     return str(instance.table)
 
 
 def _findings(workspace: Workspace) -> dict[str, str]:
     report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
-    return {one.aggregate: str(one.finding) for one in report.instances}
+    return {instance.aggregate: str(instance.finding) for instance in report.instances}
 
 
 def test_verify_fails_for_the_aggregate_whose_table_is_gone(workspace: Workspace) -> None:
-    """The others are compared as ever."""
+    """The others are compared as before."""
     table = _drop_table_of(workspace, "by_city")
 
     report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
@@ -40,7 +42,7 @@ def test_verify_fails_for_the_aggregate_whose_table_is_gone(workspace: Workspace
     assert _findings(workspace) == dict.fromkeys(("by_day_and_shop", "by_month", "by_month_and_city"), "agrees") | {
         "by_city": "gone"
     }
-    (gone,) = [one for one in report.instances if one.finding == "gone"]
+    (gone,) = [instance for instance in report.instances if instance.finding == "gone"]
     assert gone.undecided == (f"`{table}` is not in the warehouse any more; build again",)
 
 
@@ -50,7 +52,7 @@ def test_verify_fails_where_the_facts_are_gone(workspace: Workspace) -> None:
     report = verify(workspace, "tiny_sales", level=VerificationLevel.TOTALS)
 
     assert report.has_mismatch
-    assert {str(one.finding) for one in report.instances} == {"unreadable"}
+    assert {str(instance.finding) for instance in report.instances} == {"unreadable"}
 
 
 def test_what_is_gone_is_not_said_to_answer(workspace: Workspace) -> None:
@@ -58,12 +60,12 @@ def test_what_is_gone_is_not_said_to_answer(workspace: Workspace) -> None:
     table = _drop_table_of(workspace, "by_city")
 
     plan = explain(workspace, _QUERY)
-    found = answer(workspace, _QUERY)
+    result = answer(workspace, _QUERY)
 
-    assert plan.sources[0].aggregate == found.plan.sources[0].aggregate == "by_month_and_city"
-    assert found.fallback_reason == ""
-    (told,) = [one for one in plan.candidates[0] if one.aggregate == "by_city"]
-    assert (told.miss, told.missing) == (Miss.GONE, (table,))
+    assert plan.sources[0].aggregate == result.plan.sources[0].aggregate == "by_month_and_city"
+    assert result.fallback_reason == ""
+    (by_city,) = [candidate for candidate in plan.candidates[0] if candidate.aggregate == "by_city"]
+    assert (by_city.miss, by_city.missing) == (Miss.GONE, (table,))
 
 
 def test_the_command_line_tells_what_is_gone(
@@ -82,5 +84,7 @@ def test_the_command_line_tells_what_is_gone(
     assert f"`by_month` is active and cannot answer: `{table}` is not in the warehouse" in capsys.readouterr().err
 
     assert run(["instances", "--json", *options]) == 0
-    told = {one["aggregate"]: one["missing_tables"] for one in json.loads(capsys.readouterr().out)}
-    assert told == {"by_city": [], "by_day_and_shop": [], "by_month": [table], "by_month_and_city": []}
+    missing_tables = {
+        instance["aggregate"]: instance["missing_tables"] for instance in json.loads(capsys.readouterr().out)
+    }
+    assert missing_tables == {"by_city": [], "by_day_and_shop": [], "by_month": [table], "by_month_and_city": []}

@@ -148,10 +148,10 @@ def by_country(fact: Row) -> set[tuple[Value, ...]]:
 
 
 def reasons_of(fact: Row) -> list[int | None]:
-    """The reasons of a sale that exist; None for one that leads nowhere or when there is none."""
+    """The reasons of a sale that exist; None stands for one that leads nowhere, and for none at all."""
     place = (fact["salesordernumber"], fact["salesorderlinenumber"])
-    found = [reason if reason in REASONS else None for order, line, reason in BRIDGE if (order, line) == place]
-    return found or [None]
+    reasons = [reason if reason in REASONS else None for order, line, reason in BRIDGE if (order, line) == place]
+    return reasons or [None]
 
 
 def by_reason(fact: Row) -> set[tuple[Value, ...]]:
@@ -167,29 +167,29 @@ def by_reason_type(fact: Row) -> set[tuple[Value, ...]]:
 def by_order(fact: Row) -> set[tuple[Value, ...]]:
     """Order (number, currency key), currency key and name, type, flag; all columns of the order dimension."""
     key = (fact["salesorderlinenumber"], fact["salesordernumber"], fact["currencykey"])
-    found = ORDER_LINES.get(key)
-    return {(key[1], key[2], key[2], found[0], found[1], 1) if found else (None, None, None, None, None, 0)}
+    order = ORDER_LINES.get(key)
+    return {(key[1], key[2], key[2], order[0], order[1], 1) if order else (None, None, None, None, None, 0)}
 
 
 def by_category(fact: Row) -> set[tuple[Value, ...]]:
     """Line; category (line, subcategory, name); flag."""
-    found = PRODUCTS.get(fact["productkey"])
-    return {(found[0], found[0], found[1], found[2], 1) if found else (None, None, None, None, 0)}
+    product = PRODUCTS.get(fact["productkey"])
+    return {(product[0], product[0], product[1], product[2], 1) if product else (None, None, None, None, 0)}
 
 
 def by_line(fact: Row) -> set[tuple[Value, ...]]:
     """Line, flag."""
-    found = PRODUCTS.get(fact["productkey"])
-    return {(found[0], 1) if found else (None, 0)}
+    product = PRODUCTS.get(fact["productkey"])
+    return {(product[0], 1) if product else (None, 0)}
 
 
 def values(rows: Sequence[Row], column: str) -> list[Value]:
-    """What is not NULL."""
+    """The values of a column that are not NULL."""
     return [row[column] for row in rows if row[column] is not None]
 
 
 def squares(rows: Sequence[Row]) -> float | None:
-    """Squared distances from the mean."""
+    """The sum of the squared distances from the mean."""
     amounts = values(rows, "salesamount")
     if not amounts:
         return None
@@ -227,7 +227,7 @@ class Expected:
     measures: tuple[str, ...]
 
     def rows(self) -> dict[tuple[Value, ...], list[Value]]:
-        """Group to measures."""
+        """The measures of each group."""
         by_group: dict[tuple[Value, ...], list[Row]] = defaultdict(list)
         for fact in facts():
             for group in self.groups(fact):
@@ -235,7 +235,7 @@ class Expected:
         return {group: [MEASURES[measure](rows) for measure in self.measures] for group, rows in by_group.items()}
 
     def case(self) -> Case:
-        """Column names of its own for everything."""
+        """The case, with column names of its own."""
         numbers = itertools.count()
         return Case(
             aggregate=self.aggregate,
@@ -293,7 +293,7 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def built(
+def built_model(
     request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Built]:
     """The sample with aggregates added, deployed and built on the data above."""
@@ -329,12 +329,12 @@ def _load(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.aggregate)
-def test_an_aggregate_equals_plain_python(built: Built, expected: Expected) -> None:
-    """Every group and every stored piece of its measures."""
+def test_an_aggregate_equals_plain_python(built_model: Built, expected: Expected) -> None:
+    """Every group is right, with every stored piece of its measures."""
     case = expected.case()
-    instance = built.instances[expected.aggregate, FACT]
-    columns = ", ".join(f'"{column}"' for column in case.stored_columns(built.parts[expected.aggregate, FACT]))
-    with built.workspace.warehouse.session() as session:
+    instance = built_model.instances[expected.aggregate, FACT]
+    columns = ", ".join(f'"{column}"' for column in case.stored_columns(built_model.parts[expected.aggregate, FACT]))
+    with built_model.workspace.warehouse.session() as session:
         rows = session.fetch_all(f'SELECT {columns} FROM aggs."{instance.table}"')
 
     size = len(columns.split(", ")) - len(expected.measures)
@@ -345,29 +345,29 @@ def test_an_aggregate_equals_plain_python(built: Built, expected: Expected) -> N
         assert row[size:] == pytest.approx(tuple(wanted[row[:size]]), rel=1e-9, abs=1e-4), row[:size]
 
 
-def test_deviations_are_derived_along_the_geography(built: Built) -> None:
+def test_deviations_are_derived_along_the_geography(built_model: Built) -> None:
     """The two coarser ones come from other aggregates, so their squares were combined and not recomputed."""
-    assert built.instances["by state", FACT].source == "by city"
-    assert built.instances["by country", FACT].source == "by state"
+    assert built_model.instances["by state", FACT].source == "by city"
+    assert built_model.instances["by country", FACT].source == "by state"
 
 
-def test_distinct_counts_and_many_to_many_are_not_added_up(built: Built) -> None:
+def test_distinct_counts_and_many_to_many_are_not_added_up(built_model: Built) -> None:
     """Both would count some rows or customers twice."""
-    assert built.instances["customers by line", FACT].source == FACT
-    assert built.instances["by reason type", FACT].source == FACT
+    assert built_model.instances["customers by line", FACT].source == FACT
+    assert built_model.instances["by reason type", FACT].source == FACT
 
 
-def test_what_cannot_be_stored_is_refused_by_name(built: Built) -> None:
+def test_what_cannot_be_stored_is_refused_by_name(built_model: Built) -> None:
     """The others are built all the same."""
-    assert not {("estimated", FACT), ("by color", FACT)} & built.instances.keys()
-    notes = built.report.batch.notes
+    assert not {("estimated", FACT), ("by color", FACT)} & built_model.instances.keys()
+    notes = built_model.report.batch.notes
     assert [note for note in notes if note.startswith("estimated ") and "customerkey" in note]
     assert [note for note in notes if note.startswith("by color ") and "map column `product_info`" in note]
 
 
 @pytest.mark.parametrize("case", QueryCase.read("internet_sales_sample"), ids=lambda case: case.name)
-def test_a_query_equals_the_select_written_by_hand(built: Built, case: QueryCase) -> None:
-    """From the facts and routed."""
-    model = built.report.batch.model_id
+def test_a_query_equals_the_select_written_by_hand(built_model: Built, case: QueryCase) -> None:
+    """The answer is the same from the facts and routed."""
+    model = built_model.report.batch.model_id
 
-    case.check(QueryRouter(built.workspace), built.workspace, SCHEMA, model)
+    case.check(QueryRouter(built_model.workspace), built_model.workspace, SCHEMA, model)
