@@ -85,7 +85,7 @@ def test_each_run_takes_the_next_signal(tmp_path: Path, deferrable: bool) -> Non
             _sensor(marker, deferrable=False).execute(runs.new())
     marker.write_text("again")
     second = _sensor(marker, deferrable=deferrable).execute(runs.new())
-    assert [one.kind for one in read_signals([first, second])] == ["appeared", "overwritten"]
+    assert [signal.kind for signal in read_signals([first, second])] == ["appeared", "overwritten"]
 
 
 def test_a_deferred_sensor_takes_what_the_trigger_found(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_deferred_sensor_takes_what_the_trigger_found(tmp_path: Path) -> None:
         _sensor(log, pattern="finished"), context, lambda: log.write_text("finished before\nfinished now\n")
     )
     taken = _sensor(log, pattern="finished").execute_complete(context, event)
-    assert [one.text for one in read_signals([taken])] == ["finished now"]
+    assert [signal.text for signal in read_signals([taken])] == ["finished now"]
     assert _sensor(log, pattern="finished").execute(context) == taken
     assert _deferred(_sensor(log, pattern="finished"), runs.new())["status"] == "timeout"
 

@@ -96,10 +96,10 @@ def test_no_line_is_lost_or_told_as_two_when_the_triggerer_is_killed(place: _Pla
 
     with contextlib.suppress(AirflowFailedError):  # the comparison says which one is missing
         place.airflow.wait_for(
-            lambda: len({one.text for one in place.signals()}) > _LINES, "all signals to be told", 180
+            lambda: len({signal.text for signal in place.signals()}) > _LINES, "all signals to be told", 180
         )
 
-    assert sorted(one.text for one in place.signals() if one.text != _FIRST) == expected
+    assert sorted(signal.text for signal in place.signals() if signal.text != _FIRST) == expected
     last = place.payloads()[-1][0]
     place.airflow.wait_for(lambda: _newest_run(place) >= last, "a run that starts after the last signal", 180)
 

@@ -47,7 +47,7 @@ def test_every_named_class_and_module_can_be_imported() -> None:
         for one in info[kind]
         for module in one["python-modules"]
     ]
-    hooks = [one["hook-class-name"] for one in info["connection-types"]]
+    hooks = [connection_type["hook-class-name"] for connection_type in info["connection-types"]]
 
     for module in modules:
         importlib.import_module(module)

@@ -105,8 +105,8 @@ class _Place:
     def states(self, run_id: str) -> dict[tuple[str, int], tuple[str, int]]:
         """(task, map index) to (state, try number)."""
         return {
-            (one["task_id"], one["map_index"]): (one["state"], one["try_number"])
-            for one in self.airflow.task_instances(_DAG_ID, run_id)
+            (task["task_id"], task["map_index"]): (task["state"], task["try_number"])
+            for task in self.airflow.task_instances(_DAG_ID, run_id)
         }
 
     def clear(self, run_id: str, *tasks: tuple[str, int] | str, downstream: bool = True) -> None:
@@ -120,7 +120,7 @@ class _Place:
                 "include_downstream": downstream,
                 "only_failed": False,
                 "prevent_running_task": False,
-                "task_ids": [list(one) if isinstance(one, tuple) else one for one in tasks],
+                "task_ids": [list(task) if isinstance(task, tuple) else task for task in tasks],
             },
         )
 
@@ -133,7 +133,9 @@ class _Place:
         """Aggregate to the physical table that serves."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
             model = workspace.read.models.get("tiny_sales")
-            return {one.step.aggregate: str(one.table) for one in workspace.read.instances.serving(model.id)}
+            return {
+                instance.step.aggregate: str(instance.table) for instance in workspace.read.instances.serving(model.id)
+            }
 
 
 @pytest.fixture(scope="module")
@@ -283,9 +285,9 @@ def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:
     run_id, state = place.run_to_end("month_amount", "day_shop_quantity")
     place.run_sql(*_MEND_QUANTITY)
     failed = [
-        one["map_index"]
-        for one in place.airflow.task_instances(_DAG_ID, run_id)
-        if one["state"] == "failed" and one["task_id"] == "build"
+        task["map_index"]
+        for task in place.airflow.task_instances(_DAG_ID, run_id)
+        if task["state"] == "failed" and task["task_id"] == "build"
     ]
     before = place.active()
     assert (state, len(failed)) == ("failed", 1)

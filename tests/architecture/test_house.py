@@ -82,7 +82,7 @@ def test_functions_take_few_parameters() -> None:
 
     def count(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
         arguments = node.args
-        names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         return len([name for name in names if name not in {"self", "cls", "ctx"}])
 
     many = {name for name, node in _functions() if count(node) > _MOST_PARAMETERS}

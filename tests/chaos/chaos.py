@@ -161,7 +161,8 @@ class Chaos:
             self.recoveries.append(time.monotonic() - started)
         if state != "success":
             tasks = {
-                (one["task_id"], one["map_index"]): one["state"] for one in self.airflow.task_instances(DAG_ID, run_id)
+                (task["task_id"], task["map_index"]): task["state"]
+                for task in self.airflow.task_instances(DAG_ID, run_id)
             }
             raise AirflowFailedError(f"the run {run_id} ended as {state}: {tasks}; the logs are in {self.folder}")
         reader.raise_if_wrong()
@@ -173,13 +174,15 @@ class Chaos:
             active = workspace.read.instances.serving(model.id)
             names = {record.definition.name for record in workspace.read.definitions.of_model(model.id)}
             report = sweep(workspace, dry_run=False, now=utc_now() + timedelta(seconds=1))
-        problems = [one.error for one in report.tables if one.error]
-        if {one.step.aggregate for one in active} != names or problems:
-            raise AirflowFailedError(f"active are {sorted(one.step.aggregate for one in active)}; sweep: {problems}")
-        for one in active:
-            found = self.sql(f'SELECT SUM(row_count), SUM(sum_amount) FROM {SCHEMA}."{one.table}"')[0]
+        problems = [swept_table.error for swept_table in report.tables if swept_table.error]
+        if {instance.step.aggregate for instance in active} != names or problems:
+            raise AirflowFailedError(
+                f"active are {sorted(instance.step.aggregate for instance in active)}; sweep: {problems}"
+            )
+        for instance in active:
+            found = self.sql(f'SELECT SUM(row_count), SUM(sum_amount) FROM {SCHEMA}."{instance.table}"')[0]
             if found != truth:
-                raise AirflowFailedError(f"{one.step.aggregate} holds {found}, the facts {truth}")
+                raise AirflowFailedError(f"{instance.step.aggregate} holds {found}, the facts {truth}")
         tables = {
             row[0]
             for row in self.sql(
@@ -187,7 +190,7 @@ class Chaos:
                 "AND table_type = 'BASE TABLE' AND table_name LIKE 'as_agg%'"
             )
         }
-        if orphans := tables - {one.table for one in active}:
+        if orphans := tables - {instance.table for instance in active}:
             raise AirflowFailedError(f"orphans after the sweep: {sorted(orphans)}")
 
     def _kill(self) -> None:

@@ -275,7 +275,7 @@ def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(sce
 
             swept = sweep(workspace, dry_run=False, now=utc_now())
 
-            assert [(one.table, one.dropped) for one in swept.tables] == [(lost[0].table, True)]
+            assert [(swept_table.table, swept_table.dropped) for swept_table in swept.tables] == [(lost[0].table, True)]
             with workspace.warehouse.session() as session:
                 session.execute(f'DROP TABLE {SCHEMA}."as_agg_0_of_somebody_else_a1"')
         scene.check_end(place)

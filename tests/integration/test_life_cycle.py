@@ -71,7 +71,7 @@ def _build(place: Workspace, *aggregates: str) -> None:
 
 
 def _active(place: Workspace) -> set[str]:
-    return {one.step.aggregate for one in place.read.instances.serving(_id(place))}
+    return {instance.step.aggregate for instance in place.read.instances.serving(_id(place))}
 
 
 def _tables(place: Workspace) -> set[str]:
@@ -95,7 +95,8 @@ def _use(place: Workspace, definition_id: str, times: int, at: datetime) -> None
 
 def _statuses(place: Workspace) -> dict[str, str]:
     return {
-        one.definition.name: one.status for one in place.read.definitions.of_model(_id(place), include_retired=True)
+        record.definition.name: record.status
+        for record in place.read.definitions.of_model(_id(place), include_retired=True)
     }
 
 
@@ -120,7 +121,7 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
     answer(place, _BY_MONTH)
     after = evaluate(place, MODEL, now=utc_now())
 
-    judged = {one.definition.definition.name: one.record for one in after.evaluations}["month"]
+    judged = {evaluation.definition.definition.name: evaluation.record for evaluation in after.evaluations}["month"]
     assert (judged.uses, judged.rows, judged.fact_rows, judged.rows_saved) == (2, 4, 60, 2 * (60 - 4))
     assert (judged.predicted_rows, judged.builds) == (5.0, 1)
     assert judged.build_seconds > 0
@@ -128,7 +129,7 @@ def test_the_engine_continuously_evaluates_the_quality_of_the_aggregate_table(pl
     assert judged.score == pytest.approx(
         100 * judged.parts["payback"] * judged.parts["recency"] * judged.parts["compression"]
     )
-    assert {one.record.score for one in before.evaluations} == {0.0}
+    assert {evaluation.record.score for evaluation in before.evaluations} == {0.0}
     kept = place.read.evaluations.find(_id(place), definition_id=ids["month"])
     assert [one.uses for one in kept] == [2, 0]
 
@@ -151,9 +152,9 @@ def test_seconds_saved_are_measured_where_a_query_ran_both_ways_and_estimated_el
     )
 
     (judged,) = [
-        one.record
-        for one in evaluate(place, MODEL, now=utc_now()).evaluations
-        if one.definition.definition.name == "month"
+        evaluation.record
+        for evaluation in evaluate(place, MODEL, now=utc_now()).evaluations
+        if evaluation.definition.definition.name == "month"
     ]
 
     each = 2.0 if both_ways else build_seconds(place.read.instances.find(model_id=_id(place)))["sales"]
@@ -180,16 +181,18 @@ def test_a_union_replaces_tables_with_the_same_dimension_columns_and_different_m
     assert _active(place) == {"by_city", "m_amount_union"}
     assert _source(place, _BY_MONTH) == "m_amount_union"
     assert _views(place) == {"by_city", "m_amount_union"}
-    union = next(one for one in place.read.definitions.of_model(_id(place)) if one.definition.name == "m_amount_union")
-    usages = {one.definition_id: one for one in place.read.queries.usages(_id(place))}
+    union = next(
+        record for record in place.read.definitions.of_model(_id(place)) if record.definition.name == "m_amount_union"
+    )
+    usages = {usage.definition_id: usage for usage in place.read.queries.usages(_id(place))}
     assert (usages[union.definition.id].inherited, usages[union.definition.id].uses) == (7 + 1, 7 + 1 + 1)
     assert usages[ids["m_quantity"]].uses == 8
     old = place.read.definitions.get(ids["m_quantity"])
     assert (old.status, old.status_reason.split(":")[0]) == ("retired", "superseded by `m_amount_union`")
-    retained = {one.step.aggregate for one in place.read.instances.retained(_id(place))}
+    retained = {instance.step.aggregate for instance in place.read.instances.retained(_id(place))}
     assert retained == {"m_quantity", "m_amount", "m_amount_union"}
     sweep(place, dry_run=False, now=utc_now() + timedelta(days=365))
-    assert {one.table for one in place.read.instances.retained(_id(place))} <= _tables(place)
+    assert {instance.table for instance in place.read.instances.retained(_id(place))} <= _tables(place)
 
 
 def test_on_postgresql_a_union_takes_over_at_its_activation(on_postgres: Workspace) -> None:
@@ -203,7 +206,7 @@ def test_on_postgresql_a_union_takes_over_at_its_activation(on_postgres: Workspa
 
     assert _active(on_postgres) == {"by_city", "m_amount_union"}
     assert _views(on_postgres) == {"by_city", "m_amount_union"}
-    assert max(one.uses for one in on_postgres.read.queries.usages(_id(on_postgres))) == 7
+    assert max(usage.uses for usage in on_postgres.read.queries.usages(_id(on_postgres))) == 7
     assert _source(on_postgres, _BY_MONTH_AMOUNT) == "m_amount_union"
 
 
@@ -235,9 +238,9 @@ def test_the_engine_never_supersedes_user_defined_tables(place: Workspace) -> No
     """Whatever is proposed; but a system-defined one may give way to a user's."""
     ids = define(place, {"city_all": (("City",), ("Amount", "Quantity"))})
     (users,) = [
-        one.definition
-        for one in place.read.definitions.of_model(_id(place))
-        if not one.definition.origin.is_system_defined
+        record.definition
+        for record in place.read.definitions.of_model(_id(place))
+        if not record.definition.origin.is_system_defined
     ]
     _build(place)
 
@@ -353,16 +356,18 @@ def test_definitions_and_statistics_are_retained_indefinitely(place: Workspace) 
     for name, uses in (("month", 3), ("day", 2), ("shop", 1)):
         _use(place, ids[name], uses, utc_now())
     _limits(place, 2, 1)
-    tables = {one.step.aggregate: str(one.table) for one in place.read.instances.serving(_id(place))}
+    tables = {instance.step.aggregate: str(instance.table) for instance in place.read.instances.serving(_id(place))}
     now = utc_now()
     report = prune(place, MODEL, dry_run=False, now=now)
 
-    assert [(one.aggregate, one.rank, one.uses) for one in report.pruned] == [("shop", 3, 1)]
+    assert [
+        (pruned_aggregate.aggregate, pruned_aggregate.rank, pruned_aggregate.uses) for pruned_aggregate in report.pruned
+    ] == [("shop", 3, 1)]
     assert _active(place) == {"by_city", "month", "day"}
     assert _views(place) == {"by_city", "month", "day"}
     found = place.read.definitions.get(ids["shop"])
     assert (found.status, found.status_reason) == ("retired", "pruned: ranked 3 of 3, 2 are kept")
-    assert {one.definition_id: one.uses for one in place.read.queries.usages(_id(place))}[ids["shop"]] == 1
+    assert {usage.definition_id: usage.uses for usage in place.read.queries.usages(_id(place))}[ids["shop"]] == 1
     # The physical table goes only after the drop delay.
     sweep(place, dry_run=False, now=now + timedelta(minutes=59))
     assert tables["shop"] in _tables(place)
@@ -398,7 +403,7 @@ def test_active_and_inactive_instances_are_counted_and_users_ones_are_not(place:
     report = prune(place, MODEL, dry_run=False, now=utc_now())
 
     assert report.total == 2
-    assert [(one.aggregate, one.rank) for one in report.pruned] == [("small", 2)]
+    assert [(pruned_aggregate.aggregate, pruned_aggregate.rank) for pruned_aggregate in report.pruned] == [("small", 2)]
     assert _active(place) == {"by_city", "large"}
 
 
@@ -425,7 +430,10 @@ def test_zero_falls_back_to_the_default_with_a_warning_and_one_is_valid_for_both
         "Setting `aggregates.retention.desiredInstances` is 0, which is no value for it; the default 100 is used."
     )
     _limits(place, 1, 1)
-    assert [one.rank for one in prune(place, MODEL, dry_run=False, now=utc_now()).pruned] == [2, 3]
+    assert [pruned_aggregate.rank for pruned_aggregate in prune(place, MODEL, dry_run=False, now=utc_now()).pruned] == [
+        2,
+        3,
+    ]
 
 
 def test_what_nobody_used_for_45_days_is_disabled_below_the_limit(place: Workspace) -> None:
@@ -461,7 +469,7 @@ def test_a_prune_that_died_half_way_is_finished_by_the_sweep(on_postgres: Worksp
 
     report = sweep(on_postgres, dry_run=False, now=now)
 
-    assert [(one.aggregate, one.error) for one in report.tables] == [("month", "")]
+    assert [(swept_table.aggregate, swept_table.error) for swept_table in report.tables] == [("month", "")]
     assert _views(on_postgres) == {"by_city"}
     assert gone.table not in _tables(on_postgres)
     assert on_postgres.read.instances.get(gone.id).status is InstanceStatus.DELETED
@@ -475,7 +483,11 @@ def test_sweep_lists_what_it_would_drop_and_knows_it_from_the_registry_alone(
     with place.warehouse.session() as session:
         session.execute("CREATE TABLE aggs.as_agg_12345678_by_city_a1 AS SELECT 1 AS x")
     _build(place)
-    (old,) = [one for one in place.read.instances.find(model_id=_id(place)) if one.status is InstanceStatus.SUPERSEDED]
+    (old,) = [
+        instance
+        for instance in place.read.instances.find(model_id=_id(place))
+        if instance.status is InstanceStatus.SUPERSEDED
+    ]
     place.registry.instances.let_go(_id(place), [old.id], {}, now=NOW, drop_after=NOW)
     place.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
     _build(place)
@@ -493,7 +505,9 @@ def test_sweep_lists_what_it_would_drop_and_knows_it_from_the_registry_alone(
     assert run(["sweep", "--json", *options]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["dry_run"] is True
-    assert [(one["aggregate"], one["dropped"]) for one in listed["tables"]] == [("by_city", False)]
+    assert [(swept_table["aggregate"], swept_table["dropped"]) for swept_table in listed["tables"]] == [
+        ("by_city", False)
+    ]
     assert run(["sweep", "--json", "--yes", *options]) == 0
     (dropped,) = json.loads(capsys.readouterr().out)["tables"]
     with open_workspace(registry=options[1], warehouse=options[3], aggregate_schema=_SCHEMA) as again:
@@ -569,7 +583,7 @@ def test_several_definitions_are_pruned_in_the_order_of_both_criteria(place: Wor
 
 
 def _names(pruned: Sequence[object]) -> list[str]:
-    return [one.aggregate for one in pruned]  # type: ignore[attr-defined]
+    return [pruned_aggregate.aggregate for pruned_aggregate in pruned]  # type: ignore[attr-defined]
 
 
 def test_an_interrupted_union_is_defined_once(place: Workspace) -> None:

@@ -54,7 +54,7 @@ def test_a_view_that_cannot_be_read_refuses_its_own_aggregates(deployed: Workspa
     report = _build(deployed)
 
     assert report.batch.status is BatchStatus.DONE
-    assert {one.step.aggregate for one in report.instances if one.status == "active"} == _ALL - broken
+    assert {instance.step.aggregate for instance in report.instances if instance.status == "active"} == _ALL - broken
     for name in broken:
         (note,) = [note for note in report.batch.notes if note.startswith(f"{name} is not built: ")]
         assert f"column `{column}` of dataset `shop` cannot be read: " in note
@@ -69,10 +69,10 @@ def test_a_missing_column_or_table_refuses_its_own_aggregates(deployed: Workspac
 
     report = _build(deployed)
 
-    assert {one.step.aggregate for one in report.instances} == {"by_month", "by_day_and_shop"}
+    assert {instance.step.aggregate for instance in report.instances} == {"by_month", "by_day_and_shop"}
     assert any("by_city is not built: column `city` of dataset `shop`" in note for note in report.batch.notes)
     run_sql(deployed, "ALTER TABLE shop RENAME TO shops")
-    assert {one.step.aggregate for one in _build(deployed).instances} == {"by_month"}
+    assert {instance.step.aggregate for instance in _build(deployed).instances} == {"by_month"}
 
 
 def test_a_join_that_would_multiply_refuses_its_own_aggregates(deployed: Workspace) -> None:
@@ -81,7 +81,7 @@ def test_a_join_that_would_multiply_refuses_its_own_aggregates(deployed: Workspa
 
     report = _build(deployed)
 
-    assert {one.step.aggregate for one in report.instances} == {"by_month", "by_day_and_shop"}
+    assert {instance.step.aggregate for instance in report.instances} == {"by_month", "by_day_and_shop"}
     assert sum("multiply measures" in note for note in report.batch.notes) == 2
 
 
@@ -101,7 +101,7 @@ def test_a_calculation_of_the_facts_that_breaks_refuses_its_own_aggregates(deplo
 
     report = _build(deployed)
 
-    assert {one.step.aggregate for one in report.instances} == {"by_city"}
+    assert {instance.step.aggregate for instance in report.instances} == {"by_city"}
     assert sum("column `packages` of dataset `sales` cannot be read" in note for note in report.batch.notes) == 3
 
 

@@ -101,7 +101,7 @@ def test_explain_says_that_only_the_facts_know_them(workspace: Workspace) -> Non
     plan = explain(workspace, 'SELECT "City", "Spread_instance_0.5", "Amount" FROM tiny.tiny_sales')
 
     assert "none of them matches" in plan.verdict(0)
-    assert {(one.miss, one.missing, one.change) for one in plan.candidates[0]} == {
+    assert {(candidate.miss, candidate.missing, candidate.change) for candidate in plan.candidates[0]} == {
         (Miss.SKETCH, ("Spread_instance_0.5",), "")
     }
 
@@ -122,10 +122,10 @@ def test_what_names_no_quantile_is_refused(workspace: Workspace) -> None:
 
 def test_deploying_tells_of_wrong_quantiles(workspace: Workspace, tmp_path: Path) -> None:
     """They are left out; the metric works with the others."""
-    issues = [str(one) for one in deploy(workspace, tmp_path / "model", now=datetime.now(UTC)).issues]
+    issues = [str(issue) for issue in deploy(workspace, tmp_path / "model", now=datetime.now(UTC)).issues]
 
-    assert [one for one in issues if "custom_quantiles" in one and "`2`" in one]
-    assert [one for one in issues if "`Silent` names no quantile" in one]
+    assert [issue for issue in issues if "custom_quantiles" in issue and "`2`" in issue]
+    assert [issue for issue in issues if "`Silent` names no quantile" in issue]
 
 
 def test_the_log_and_its_readers_know_quantiles(workspace: Workspace) -> None:

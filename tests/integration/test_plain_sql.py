@@ -202,7 +202,9 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     router = QueryRouter(workspace)
     planned = router.plan(sql).sources[0].instance_id
     (instance,) = [
-        one for one in workspace.read.instances.serving(workspace.read.models.get("tiny_sales").id) if one.id == planned
+        instance
+        for instance in workspace.read.instances.serving(workspace.read.models.get("tiny_sales").id)
+        if instance.id == planned
     ]
     tiny_star.run_sql(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
 

@@ -62,7 +62,7 @@ def _deploy(workspace: Workspace, folder: Path) -> PredictReport:
 
 def _defined(workspace: Workspace) -> dict[str, AggregateDefinition]:
     model_id = workspace.read.models.get("tiny_sales").id
-    return {one.definition.name: one.definition for one in workspace.read.definitions.of_model(model_id)}
+    return {record.definition.name: record.definition for record in workspace.read.definitions.of_model(model_id)}
 
 
 def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: W
         "retired",
         f"superseded by `{new.name}`: redeployed: the metrics of `sales` changed, or are predicted no more",
     )
-    (used,) = [one for one in workspace.read.queries.usages(new.model_id) if one.definition_id == new.id]
+    (used,) = [usage for usage in workspace.read.queries.usages(new.model_id) if usage.definition_id == new.id]
     assert used.inherited == 2
 
 

@@ -66,15 +66,17 @@ def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
 
     assert report.recommendations
     assert report.cost_after < report.cost_before / 20
-    assert {one.outcome for one in report.recommendations} == {"added"}
+    assert {recommendation.outcome for recommendation in report.recommendations} == {"added"}
     run_batch(workspace, "tiny_sales", owner=process_owner())
     found = [answer(workspace, sql) for sql in _QUERIES]
     assert all(one.plan.uses_aggregates for one in found)
     assert [sorted(map(str, one.rows)) for one in found] == before
-    rows = {one.step.aggregate: one.rows for one in workspace.read.instances.serving(report.model_id)}
-    for one in report.recommendations:
-        assert one.error is not None
-        assert abs(one.rows - rows[one.definition.name]) <= max(1.0, one.error * rows[one.definition.name])
+    rows = {instance.step.aggregate: instance.rows for instance in workspace.read.instances.serving(report.model_id)}
+    for recommendation in report.recommendations:
+        assert recommendation.error is not None
+        assert abs(recommendation.rows - rows[recommendation.definition.name]) <= max(
+            1.0, recommendation.error * rows[recommendation.definition.name]
+        )
     assert not recommend(workspace, "tiny_sales", now=utc_now()).recommendations
 
 
@@ -195,7 +197,7 @@ def test_settings_on_joins(workspace: Workspace, key: str, value: str, reason: s
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[_BY_MONTH]), now=utc_now())
 
     assert report.recommendations == ()
-    assert [one.reason.startswith(f"`Month` {reason}") for one in report.unserved] == [True]
+    assert [unserved_query.reason.startswith(f"`Month` {reason}") for unserved_query in report.unserved] == [True]
 
 
 def test_the_compression_threshold(workspace: Workspace) -> None:
@@ -252,7 +254,7 @@ def test_what_the_model_keeps_out(
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[_BY_MONTH]), now=utc_now())
 
     assert report.recommendations == ()
-    assert [reason in one.reason for one in report.unserved] == [True]
+    assert [reason in unserved_query.reason for unserved_query in report.unserved] == [True]
 
 
 def test_nothing_asked_and_what_cannot_be_read(workspace: Workspace) -> None:
@@ -261,7 +263,7 @@ def test_nothing_asked_and_what_cannot_be_read(workspace: Workspace) -> None:
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=["SELECT 1 +"]), now=utc_now())
 
     assert (nothing.queries, nothing.recommendations, nothing.scans) == (0, (), 0)
-    assert [one.query for one in report.unserved] == ["SELECT 1 +"]
+    assert [unserved_query.query for unserved_query in report.unserved] == ["SELECT 1 +"]
 
 
 def test_from_structure(workspace: Workspace) -> None:
@@ -270,7 +272,8 @@ def test_from_structure(workspace: Workspace) -> None:
 
     assert report.source == "structure"
     assert all(
-        set(one.definition.metrics) == {"Amount", "Average Amount", "Quantity"} for one in report.recommendations
+        set(recommendation.definition.metrics) == {"Amount", "Average Amount", "Quantity"}
+        for recommendation in report.recommendations
     )
     assert {"Month", "City"} in _grains(report) or any(grain > {"Month", "City"} for grain in _grains(report))
 
@@ -290,7 +293,7 @@ def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_
     by_month = 'SELECT "Month", "Buyers" FROM tiny_sales'
     request = RecommendRequest(queries=[by_month, by_month, 'SELECT "Month", "Amount" FROM tiny_sales'])
     report = recommend(workspace, "tiny_sales", request=request, now=utc_now())
-    assert [one.definition.metrics for one in report.recommendations] == [("Amount",)]
+    assert [recommendation.definition.metrics for recommendation in report.recommendations] == [("Amount",)]
     assert "does not roll up" in report.unserved[0].reason
 
     key = "aggregates.create.allowExactDistinctCountMeasures.enabled"

@@ -146,11 +146,11 @@ def test_a_subset_builds_and_replaces_only_what_is_named(workspace: Workspace) -
     """The others serve on; a name that is not defined is refused with near ones."""
     run_batch(workspace, _MODEL, owner="a")
     model_id = workspace.read.models.get(_MODEL).id
-    before = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
+    before = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
 
     report = run_batch(workspace, _MODEL, owner="a", request=BatchRequest(aggregates=("by_city",)))
 
-    after = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
+    after = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
     assert report.batch.aggregates == ("by_city",)
     assert {name for name in before if before[name] != after[name]} == {"by_city"}
     with pytest.raises(UnknownNameError, match="Did you mean `by_city`"):
@@ -161,16 +161,16 @@ def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> No
     """The batch activates without it, its old instance serves on, and the registry says so."""
     run_batch(workspace, _MODEL, owner="a")
     model_id = workspace.read.models.get(_MODEL).id
-    before = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
+    before = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
     begun = _begin(workspace, "b", _at(9e6), BatchRequest())
-    left = next(one for one in begun.instances if one.step.aggregate == "by_city")
+    left = next(instance for instance in begun.instances if instance.step.aggregate == "by_city")
     for instance in begun.instances:
         if instance.id != left.id:
             build_instance(workspace, instance.id, owner="b", lease=timedelta(hours=1))
 
     report = activate_batch(workspace, begun.batch.id, owner="b", now=_at(9e6), given_up={left.id})
 
-    after = {one.step.aggregate: one.table for one in workspace.read.instances.serving(model_id)}
+    after = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
     assert report.batch.status is BatchStatus.DONE
     assert {name for name in before if before[name] == after[name]} == {"by_city"}
     assert workspace.read.instances.get(left.id).status == "failed"
@@ -241,6 +241,6 @@ def _make_incremental(workspace: Workspace, *, is_on: bool) -> None:
         workspace.registry.settings.put(model.id, key, str(is_on))
     with tempfile.TemporaryDirectory() as folder:
         written = tiny_star.write_model(Path(folder))
-        file = next(one for one in written.rglob("*.yml") if "unique_name: sales\n" in one.read_text())
+        file = next(path for path in written.rglob("*.yml") if "unique_name: sales\n" in path.read_text())
         file.write_text(file.read_text() + "incremental: {column: day_id, grace_period: 7d}\n")
         deploy(workspace, written, now=_at(0))

@@ -50,7 +50,10 @@ def test_derived_aggregates_equal_those_built_from_the_facts(workspace: Workspac
     (model,) = deploy(workspace, MODEL_FOLDER, now=utc_now()).models
     derived = run_batch(workspace, model.model, owner=process_owner(), jobs=2).instances
     workspace.registry.settings.put(model.model_id, "aggregates.batch.buildFromExisting.enabled", "false")
-    direct = {one.step.aggregate: one for one in run_batch(workspace, model.model, owner=process_owner()).instances}
+    direct = {
+        instance.step.aggregate: instance
+        for instance in run_batch(workspace, model.model, owner=process_owner()).instances
+    }
 
     assert len(derived) == len(direct) >= 20
     assert all(one.source == one.step.fact for one in direct.values())

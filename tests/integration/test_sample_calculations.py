@@ -118,8 +118,8 @@ def _calendar() -> tuple[list[tuple[object, ...]], str]:
     lags = [f"reporting_{kind}_lykey" for kind in ("half_year", "quarter", "month", "week", "day")]
     return rows, ", ".join(
         [
-            *(f"{one} integer" for one in columns),
-            *(f"{one} varchar(20)" for one in texts),
+            *(f"{column} integer" for column in columns),
+            *(f"{text} varchar(20)" for text in texts),
             *(f"{one} integer" for one in lags),
         ]
     )
@@ -178,8 +178,8 @@ def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Deployed, inte
     """What deploy says about calculations: only the one that is broken."""
     issues = [issue for sample in (tpcds, internet_sales) for issue in sample.report.issues]
 
-    assert [one.code for one in issues if one.code == "untranslated-calculation"] == []
-    assert len([one for one in issues if "m_warehouse_square_feet" in str(one)]) == 1
+    assert [issue.code for issue in issues if issue.code == "untranslated-calculation"] == []
+    assert len([issue for issue in issues if "m_warehouse_square_feet" in str(issue)]) == 1
 
 
 def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed) -> None:
@@ -195,7 +195,7 @@ def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed)
     day_names = {row[0]: row[11] for row in days}
 
     def total(keys: Sequence[object], by: dict[object, object] | None = None) -> float | None:
-        found = [one[1] for one in sales if (by[one[0]] if by else one[0]) in keys and one[1] is not None]
+        found = [sale[1] for sale in sales if (by[sale[0]] if by else sale[0]) in keys and sale[1] is not None]
         return math.fsum(found) if found else None
 
     query = 'SELECT "Order Reporting Month", "Sales Amount Prior Period", "Sales Amount Next Period", "Sales Amount Year to Date", '
@@ -204,7 +204,7 @@ def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed)
     for place, month in enumerate(months):
         if month // 100 == 2020 and total([month], month_of) is not None:
             to_date = [one for one in months[: place + 1] if one // 100 == 2020]
-            customers = {one[2] for one in sales if month_of[one[0]] == month - 100} - {None}
+            customers = {sale[2] for sale in sales if month_of[sale[0]] == month - 100} - {None}
             wanted = (
                 total([months[place - 1]], month_of),
                 total([months[place + 1]], month_of),

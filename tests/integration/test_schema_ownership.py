@@ -176,9 +176,9 @@ def test_a_retired_model_is_let_go_and_comes_back(first, tmp_path):
     with pytest.raises(ModelRetiredError, match="Deploy it again"):
         _build(first)
     swept = sweep(first, dry_run=False, now=utc_now() + _LATER)
-    assert not any(one.error for one in swept.tables)
+    assert not any(swept_table.error for swept_table in swept.tables)
     # A view of somebody else still reads one of them.
-    assert {one.aggregate for one in swept.tables if not one.dropped} == {"by_city"}
+    assert {swept_table.aggregate for swept_table in swept.tables if not swept_table.dropped} == {"by_city"}
     assert _total(first) == was
     retire(first, "tiny_sales", dry_run=False, now=utc_now())
 
@@ -219,11 +219,11 @@ def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, 
 
     strays = find_strays(second)
 
-    known = {one.table for one in first.read.instances.serving(first.read.models.current()[0].id)}
+    known = {instance.table for instance in first.read.instances.serving(first.read.models.current()[0].id)}
     views = {f"agg_tiny_sales_{name}" for name in tiny_star.AGGREGATES if name != "by_month"}
-    assert {one.table for one in strays} == known | views
+    assert {stray.table for stray in strays} == known | views
     # The view that is read stays, and its table with it.
-    stays = [one.table for one in strays if one.kept_for]
+    stays = [stray.table for stray in strays if stray.kept_for]
     assert len(stays) == 2
     assert all("by_city" in one for one in stays)
     assert not sweep(second, dry_run=False, now=utc_now() + _LATER).tables

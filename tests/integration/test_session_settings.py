@@ -109,7 +109,7 @@ def test_an_aggregate_of_another_time_zone_does_not_answer(deployed: str, open_w
     plan = explain(workspace, _query("Local Day"))
 
     assert plan.sources[0].aggregate is None
-    (told,) = [one for one in plan.candidates[0] if one.aggregate == "by Local Day"]
+    (told,) = [candidate for candidate in plan.candidates[0] if candidate.aggregate == "by Local Day"]
     assert told.miss is Miss.OTHER_SETTINGS
     assert told.missing == ("TimeZone of its session was `UTC` and is now `Europe/Berlin`",)
     days = {str(row[0]): row[1] for row in answer(workspace, _query("Local Day")).rows}
@@ -168,7 +168,7 @@ def test_verification_runs_under_the_settings_of_the_build(deployed: str, open_w
     workspace = open_with(_BERLIN)
     report = verify(workspace, "moments", level=VerificationLevel.FULL)
 
-    assert {str(one.finding) for one in report.instances} == {"agrees"}
+    assert {str(instance.finding) for instance in report.instances} == {"agrees"}
     with workspace.warehouse.session() as session:
         before = session.settings()
         with session.apply_settings({"TimeZone": "Asia/Tokyo"}):

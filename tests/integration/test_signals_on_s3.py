@@ -47,13 +47,15 @@ def test_objects_appear_and_are_overwritten(s3: _S3) -> None:
     assert look.missing == ["s3://lake/exact/_SUCCESS", "s3://lake/day=*/_SUCCESS"]
     for name in ("exact", "day=1", "day=2", "other"):
         s3.files.pipe(f"lake/{name}/_SUCCESS", b"1")
-    assert sorted((one.kind, one.url) for one in watcher.look(2).signals) == [
+    assert sorted((signal.kind, signal.url) for signal in watcher.look(2).signals) == [
         ("appeared", "s3://lake/day=1/_SUCCESS"),
         ("appeared", "s3://lake/day=2/_SUCCESS"),
         ("appeared", "s3://lake/exact/_SUCCESS"),
     ]
     s3.files.pipe("lake/day=2/_SUCCESS", b"2")
-    assert [(one.kind, one.url) for one in watcher.look(3).signals] == [("overwritten", "s3://lake/day=2/_SUCCESS")]
+    assert [(signal.kind, signal.url) for signal in watcher.look(3).signals] == [
+        ("overwritten", "s3://lake/day=2/_SUCCESS")
+    ]
     assert watcher.look(4).signals == []
 
 
@@ -62,13 +64,13 @@ def test_lines_of_an_object_that_is_written_anew_with_more_in_it(s3: _S3) -> Non
     content = b"ETL finished a status=0\n"
     s3.files.pipe("lake/etl.log", content)
     watcher = _watcher("s3://lake/etl.log", pattern="finished .* status=0", existing=True)
-    assert [one.text for one in watcher.look(1).signals] == ["ETL finished a status=0"]
+    assert [signal.text for signal in watcher.look(1).signals] == ["ETL finished a status=0"]
     content += b"ETL finished b status=1\nETL finished c status=0\n"
     s3.files.pipe("lake/etl.log", content)
-    assert [one.text for one in watcher.look(2).signals] == ["ETL finished c status=0"]
+    assert [signal.text for signal in watcher.look(2).signals] == ["ETL finished c status=0"]
     s3.files.mv("lake/etl.log", "lake/etl.log.1")
     s3.files.pipe("lake/etl.log", b"ETL finished d status=0\n")
-    assert [one.text for one in watcher.look(3).signals] == ["ETL finished d status=0"]
+    assert [signal.text for signal in watcher.look(3).signals] == ["ETL finished d status=0"]
     assert watcher.look(4).signals == []
 
 

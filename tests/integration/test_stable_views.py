@@ -192,7 +192,7 @@ def test_all_that_belongs_to_a_view_stays(pg, roles, is_made_anew):
 @pytest.mark.postgres
 def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
     reader = roles("reader")
-    old = next(one for one in pg.workspace.read.instances.find() if one.step.aggregate == "by_city")
+    old = next(instance for instance in pg.workspace.read.instances.find() if instance.step.aggregate == "by_city")
     pg.sql(
         f'GRANT USAGE ON SCHEMA aggs TO "{reader}"',
         f'GRANT SELECT ON aggs.{old.table} TO "{reader}"',
@@ -201,7 +201,7 @@ def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
 
     report = pg.build()
 
-    new = next(one for one in report.instances if one.step.aggregate == "by_city")
+    new = next(instance for instance in report.instances if instance.step.aggregate == "by_city")
     assert _fetch_as(roles, reader, f"SELECT SUM(sum_amount) FROM aggs.{new.table}") == [(pg.truth(),)]
     assert pg.fetch(f"SELECT obj_description('aggs.{new.table}'::regclass)") == [("for the router",)]
 
@@ -209,7 +209,7 @@ def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
 @pytest.mark.postgres
 def test_a_view_that_asks_for_the_rights_of_its_reader_goes_on_being_read(pg, roles):
     reader = roles("reader")
-    old = next(one for one in pg.workspace.read.instances.find() if one.step.aggregate == "by_city")
+    old = next(instance for instance in pg.workspace.read.instances.find() if instance.step.aggregate == "by_city")
     pg.sql(
         f'GRANT USAGE ON SCHEMA aggs TO "{reader}"',
         f'GRANT SELECT ON {CITY}, aggs.{old.table} TO "{reader}"',
@@ -227,7 +227,7 @@ def test_rights_and_views_stay_over_segments(postgres_url, roles, tmp_path):
     with incremental_star.open_star(tmp_path, postgres_url) as workspace:
         deploy(workspace, incremental_star.write_model(tmp_path / "model"), now=utc_now())
         first = incremental_star.build(workspace)
-        table = next(one.table for one in first.instances if one.step.aggregate == "by_city")
+        table = next(instance.table for instance in first.instances if instance.step.aggregate == "by_city")
         tiny_star.run_sql(
             workspace,
             f'GRANT USAGE ON SCHEMA aggs TO "{reader}"',
@@ -242,10 +242,12 @@ def test_rights_and_views_stay_over_segments(postgres_url, roles, tmp_path):
             assert not [note for note in report.batch.notes if "Stable view" in note or "Grants" in note]
             truth = incremental_star.fetch(workspace, "SELECT SUM(amount) FROM sales")
             assert incremental_star.fetch(workspace, "SELECT SUM(sum_amount) FROM report") == truth
-            new = next(one.table for one in report.instances if one.step.aggregate == "by_city")
+            new = next(instance.table for instance in report.instances if instance.step.aggregate == "by_city")
             for relation in (CITY, f"aggs.{new}"):
                 assert _fetch_as(roles, reader, f"SELECT SUM(sum_amount) FROM {relation}") == truth
-        assert not any(one.error for one in sweep(workspace, dry_run=False, now=utc_now() + _LONG_AFTER).tables)
+        assert not any(
+            swept_table.error for swept_table in sweep(workspace, dry_run=False, now=utc_now() + _LONG_AFTER).tables
+        )
         assert incremental_star.fetch(workspace, "SELECT SUM(sum_amount) FROM report") == truth
 
 
@@ -271,7 +273,7 @@ def test_a_view_on_a_view_goes_on_working(place):
     assert report.batch.notes == ()
     assert not report.batch.views_pending
     assert place.total("board") == place.total(CITY) == place.truth()
-    assert not any(one.error or one.kept_for for one in place.sweep().tables)
+    assert not any(swept_table.error or swept_table.kept_for for swept_table in place.sweep().tables)
     assert place.total("board") == place.truth()
 
 
@@ -312,8 +314,8 @@ def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(pla
     assert place.total(MONTH, "sum_amount") == place.truth()
     # Nothing that it shows is taken away, and the next batch ends as well.
     swept = place.sweep()
-    assert [True for one in swept.tables if one.kept_for and "by_city" in one.table] == [True]
-    assert not any(one.error for one in swept.tables)
+    assert [True for swept_table in swept.tables if swept_table.kept_for and "by_city" in swept_table.table] == [True]
+    assert not any(swept_table.error for swept_table in swept.tables)
     assert place.total("report") == was
     assert place.build().batch.status == "done"
 
@@ -399,7 +401,7 @@ def test_what_has_the_name_of_a_view_stays_and_stops_nobody(place, kind):
     assert place.total(MONTH) == place.truth()
     if body.endswith("mine"):
         assert place.fetch(f"SELECT mine FROM {CITY}") == [(42,)]
-    assert not any(one.error for one in place.sweep().tables)
+    assert not any(swept_table.error for swept_table in place.sweep().tables)
     assert place.build().batch.status == "done"
     place.sql(f"DROP {kind} {CITY}")
     place.sweep()
@@ -450,7 +452,7 @@ def test_the_view_of_an_aggregate_that_left_stays_while_somebody_reads_it(place)
         assert [("report" in note, "its aggregate is gone" in note) for note in report.batch.notes] == [(True, True)]
     assert place.total("report") == was
     assert place.total(MONTH) == place.truth()
-    assert not any(one.error for one in place.sweep().tables)
+    assert not any(swept_table.error for swept_table in place.sweep().tables)
     assert place.total("report") == was
 
     place.sql("DROP VIEW report")
@@ -475,18 +477,20 @@ def test_a_reader_of_one_view_holds_up_no_other(pg):
 
 
 def test_a_table_that_a_view_reads_is_not_swept(place):
-    (old,) = [one.table for one in place.workspace.read.instances.find() if one.step.aggregate == "by_city"]
+    (old,) = [
+        instance.table for instance in place.workspace.read.instances.find() if instance.step.aggregate == "by_city"
+    ]
     place.sql(f"CREATE VIEW mine AS SELECT city, sum_amount FROM aggs.{old}")
     was = place.total("mine")
     place.build()
 
     swept = place.sweep()
 
-    assert [one.kept_for.split(" ")[0] for one in swept.tables if one.table == old] == ["view"]
-    assert not any(one.error for one in swept.tables)
+    assert [swept_table.kept_for.split(" ")[0] for swept_table in swept.tables if swept_table.table == old] == ["view"]
+    assert not any(swept_table.error for swept_table in swept.tables)
     assert place.total("mine") == was
     place.sql("DROP VIEW mine")
-    assert old in [one.table for one in place.sweep().tables if one.dropped]
+    assert old in [swept_table.table for swept_table in place.sweep().tables if swept_table.dropped]
 
 
 def test_views_that_a_dead_process_has_left_are_switched_by_the_next(place, monkeypatch):

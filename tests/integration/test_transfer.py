@@ -71,12 +71,12 @@ def exported(source: Workspace) -> bytes:
 
 
 def _outcomes(report: ImportReport) -> dict[str, str]:
-    return {one.name: one.outcome for one in report.definitions}
+    return {definition.name: definition.outcome for definition in report.definitions}
 
 
 def _names(place: Workspace) -> set[str]:
     model_id = place.read.models.get("tiny_sales").id
-    return {one.definition.name for one in place.read.definitions.of_model(model_id)}
+    return {record.definition.name for record in place.read.definitions.of_model(model_id)}
 
 
 def _changed(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -174,7 +174,7 @@ def test_what_exists_does_not_fail_the_import_is_ignored_and_reported_as_duplica
         "days": "imported",
         "cities": "duplicate",
     }
-    why = {one.name: one.why for one in report.definitions}
+    why = {definition.name: definition.why for definition in report.definitions}
     assert why["month_city"] == "it means the same as `other_name` of this system"
     assert why["cities"] == "it means the same as `by_city` of this system"
     assert _names(target) == {"by_city", "other_name", "all_members", "days"}
@@ -211,7 +211,7 @@ def test_source_and_target_should_have_the_same_deployed_model(exported: bytes, 
 
     assert _outcomes(report) == {"month_city": "refused", "all_members": "refused", "days": "imported"}
     assert report.warnings == ("The model deployed here is not the same as where the file was made.",)
-    why = {one.name: one.why for one in report.definitions}
+    why = {definition.name: definition.why for definition in report.definitions}
     assert why["all_members"] == "the model deployed here lacks metric `Average Amount` (near: `Amount`)"
     assert "lacks metric `Average Amount`" in why["month_city"]
 
@@ -224,7 +224,7 @@ def test_each_definition_travels_with_its_statistics_and_the_reason_why_it_exist
     (sent,) = [one for one in file["definitions"] if one["name"] == "month_city"]
     import_definitions(target, "tiny_sales", exported, now=NOW)
     model_id = target.read.models.get("tiny_sales").id
-    (got,) = [one for one in target.read.definitions.of_model(model_id) if one.definition.name == "month_city"]
+    (got,) = [record for record in target.read.definitions.of_model(model_id) if record.definition.name == "month_city"]
 
     assert (sent["reason"], sent["evidence"]) == ("asked 12 times a day", {"predicted_rows": 4.0})
     assert sent["statistics"]["uses"] == 1
@@ -261,7 +261,7 @@ def test_importing_immediately_queues_the_aggregates_and_their_status_can_be_see
     assert "3 definitions in the file: 3 imported." in capsys.readouterr().err
     assert run(["instances", "--json", *places]) == 0
     instances = json.loads(capsys.readouterr().out)
-    assert {one["aggregate"]: one["status"] for one in instances} == dict.fromkeys(_WANTED, "active")
+    assert {instance["aggregate"]: instance["status"] for instance in instances} == dict.fromkeys(_WANTED, "active")
     assert run(["import", "tiny_sales", str(file), "--json", *places]) == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["counts"], again["batch_id"]) == ({"duplicate": 3}, None)
@@ -462,9 +462,9 @@ def test_the_fingerprint_of_the_file_is_not_believed(exported: bytes, target: Wo
 
     report = import_definitions(target, "tiny_sales", forged, now=datetime.now(UTC))
 
-    ids = {one.definition_id for one in report.definitions}
+    ids = {definition.definition_id for definition in report.definitions}
     assert ids == {
-        one.definition.id
-        for one in target.read.definitions.of_model(report.model_id)
-        if one.definition.origin.is_system_defined
+        record.definition.id
+        for record in target.read.definitions.of_model(report.model_id)
+        if record.definition.origin.is_system_defined
     }

@@ -142,9 +142,9 @@ def test_a_corruption_is_caught_and_the_old_one_serves_on(
 
     monkeypatch.undo()
     (failed,) = [
-        one
-        for one in workspace.read.instances.find(batch_id=caught.value.batch_id)
-        if one.status is InstanceStatus.FAILED
+        instance
+        for instance in workspace.read.instances.find(batch_id=caught.value.batch_id)
+        if instance.status is InstanceStatus.FAILED
     ]
     assert (failed.step.aggregate, failed.attempt) == (aggregate, 1)
     assert "does not agree with its facts `sales`" in (failed.error or "")
@@ -184,9 +184,9 @@ def test_a_stale_source_is_caught(workspace: Workspace) -> None:
     """What derives from a table that is not the one that was verified does not go live."""
     run_batch(workspace, _MODEL, owner="me")
     (old,) = [
-        one.table
-        for one in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
-        if one.step.aggregate == _ROOT
+        instance.table
+        for instance in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
+        if instance.step.aggregate == _ROOT
     ]
     _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=datetime.now(UTC))
@@ -212,9 +212,9 @@ def test_totals_that_hide_a_corruption_do_not_hide_it_from_groups(
 
         assert caught.value.failed == (_ROOT,)
         error = next(
-            one.error
-            for one in workspace.read.instances.find(batch_id=caught.value.batch_id)
-            if one.step.aggregate == _ROOT
+            instance.error
+            for instance in workspace.read.instances.find(batch_id=caught.value.batch_id)
+            if instance.step.aggregate == _ROOT
         )
         assert re.search(r"`sum\(sales.amount\)` of group \(day_key = \d+, ", error or ""), error
 
@@ -227,8 +227,10 @@ def test_off_compares_nothing(duckdb_workspace: Workspace, monkeypatch: pytest.M
 
     report = run_batch(duckdb_workspace, _MODEL, owner="me", on_event=events.append)
 
-    assert "verified" not in {one.kind for one in events}
-    verified = [duckdb_workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
+    assert "verified" not in {event.kind for event in events}
+    verified = [
+        duckdb_workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances
+    ]
     assert {one.level if one else "" for one in verified} == {"off"}
 
 
@@ -258,13 +260,13 @@ def test_facts_that_change_between_builds_raise_no_false_alarm(workspace: Worksp
 
     report = run_batch(workspace, _MODEL, owner="me", on_event=load)
 
-    sources = {one.step.aggregate: one.source for one in report.instances}
+    sources = {instance.step.aggregate: instance.source for instance in report.instances}
     # Totals of the facts as the source saw them are known; for their groups the facts of now must be asked.
     assert sources[_DERIVED] == ("by_month_and_city" if level == "totals" else "sales")
-    assert [one.text for one in events if one.kind == "undecided" and "Built from" not in one.text] == []
+    assert [event.text for event in events if event.kind == "undecided" and "Built from" not in event.text] == []
     run_batch(workspace, _MODEL, owner="me")
     found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
-    assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
+    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
 
 
 @pytest.mark.postgres
@@ -299,8 +301,8 @@ def test_an_etl_that_writes_all_the_time_raises_no_false_alarm(postgres_url: str
         found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
 
     assert during > 10
-    assert {one.status.value for report in reports for one in report.instances} == {"active"}
-    assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
+    assert {instance.status.value for report in reports for instance in report.instances} == {"active"}
+    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
 
 
 def test_the_facts_are_totalled_once_per_batch(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,20 +347,20 @@ def test_without_snapshots_changed_facts_are_undecided(
 
     report = run_batch(workspace, _MODEL, owner="me", on_event=load)
 
-    told = {one.aggregate: one.text for one in events if one.kind == "undecided"}
+    told = {event.aggregate: event.text for event in events if event.kind == "undecided"}
     assert told[_ROOT] == (
         "`count_rows(sales)` should be 62 but is 61, but the facts may have changed since `sales` was read, and this "
         "warehouse has no snapshots"
     )
     assert told.keys() == set(tiny_star.AGGREGATES)
-    assert {one.status.value for one in report.instances} == {"active"}
+    assert {instance.status.value for instance in report.instances} == {"active"}
 
 
 def test_without_snapshots_facts_that_stay_are_verified(duckdb_workspace: Workspace) -> None:
     workspace = _without_snapshots(duckdb_workspace)
 
     report = run_batch(workspace, _MODEL, owner="me")
-    verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances]
 
     assert [one.totals[_ROWS] if one and one.totals else None for one in verified] == ["60"] * 4
 
@@ -387,10 +389,10 @@ def test_floating_amounts_raise_no_false_alarm(workspace: Workspace, kind: str) 
 
     report = run_batch(workspace, _MODEL, owner="me")
 
-    verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
+    verified = [workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances]
     assert [one.undecided if one else None for one in verified] == [()] * 4
     found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
-    assert [one.finding for one in found.instances] == [Finding.AGREES] * 4
+    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
 
 
 @pytest.mark.postgres
@@ -406,13 +408,17 @@ def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_u
 
         report = run_batch(workspace, _MODEL, owner="me", on_event=events.append)
 
-        verified = [workspace.read.attempts.verification(one.id, one.attempt) for one in report.instances]
+        verified = [
+            workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances
+        ]
         found = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
     reason = "the comparison failed: value out of range: overflow"
-    assert {one.status.value for one in report.instances} == {"active"}
-    assert f"Built from sales: {reason}" in {one.text for one in events if one.kind == "undecided"}
+    assert {instance.status.value for instance in report.instances} == {"active"}
+    assert f"Built from sales: {reason}" in {event.text for event in events if event.kind == "undecided"}
     assert [(one.totals, one.undecided) if one else None for one in verified] == [(None, (reason,))] * 4
-    assert [(one.finding, one.undecided) for one in found.instances] == [(Finding.UNDECIDED, (reason,))] * 4
+    assert [(instance.finding, instance.undecided) for instance in found.instances] == [
+        (Finding.UNDECIDED, (reason,))
+    ] * 4
 
 
 def test_a_key_that_lost_its_uniqueness_is_caught(workspace: Workspace) -> None:
@@ -429,15 +435,15 @@ def test_active_instances_can_be_verified(workspace: Workspace, level: Verificat
     fresh = verify(workspace, _MODEL, level=level)
     _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
     behind = verify(workspace, _MODEL, level=level)
-    table = next(one.table for one in fresh.instances if one.aggregate == _DERIVED)
+    table = next(instance.table for instance in fresh.instances if instance.aggregate == _DERIVED)
     _sql(workspace, f'UPDATE aggs."{table}" SET row_count = row_count + 1')
     wrong = verify(workspace, _MODEL, aggregate=_DERIVED, level=level)
 
-    assert [one.finding for one in fresh.instances] == [Finding.AGREES] * 4
+    assert [instance.finding for instance in fresh.instances] == [Finding.AGREES] * 4
     assert not fresh.has_mismatch
-    assert [one.finding for one in behind.instances] == [Finding.BEHIND] * 4
+    assert [instance.finding for instance in behind.instances] == [Finding.BEHIND] * 4
     assert behind.has_mismatch
-    assert [(one.aggregate, one.finding) for one in wrong.instances] == [(_DERIVED, Finding.DIFFERS)]
+    assert [(instance.aggregate, instance.finding) for instance in wrong.instances] == [(_DERIVED, Finding.DIFFERS)]
     assert wrong.instances[0].differences[0].measure == _ROWS
 
 

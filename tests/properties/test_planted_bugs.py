@@ -157,7 +157,7 @@ def _hierarchies_are_believed(patch: pytest.MonkeyPatch) -> None:
 
     def believing(plain: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments, **more: plain(
-            *(Everything() if isinstance(one, frozenset) else one for one in arguments), **more
+            *(Everything() if isinstance(argument, frozenset) else argument for argument in arguments), **more
         )
 
     patch.setattr(aggregate_index.InstanceIndex, "find", believing(aggregate_index.InstanceIndex.find))

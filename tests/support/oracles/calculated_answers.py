@@ -135,19 +135,21 @@ class _Asker:
         statement = read_statement(asked.sql, dialect="postgres")
         query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
         parts = split_by_fact(query, model, self._paths)
-        calendars = [one.shift.calendar for one in parts if one.shift is not None and one.shift.calendar is not None]
+        calendars = [
+            part.shift.calendar for part in parts if part.shift is not None and part.shift.calendar is not None
+        ]
         needed = [
-            *(one.needed for one in parts),
-            *(one.part for one in calendars),
-            *(one.part for one in self._instances),
+            *(part.needed for part in parts),
+            *(calendar.part for calendar in calendars),
+            *(instance.part for instance in self._instances),
         ]
         facts = prove(self._database, needed, self._sources)
-        claims = {claim for one in calendars for claim in one.all_claims}
+        claims = {claim for calendar in calendars for claim in calendar.all_claims}
         facts = prove_claims(self._database, facts, sorted(claims), self._sources)
-        parts = tuple(_proven(one, facts) for one in parts)
+        parts = tuple(_proven(part, facts) for part in parts)
         found = [("facts", self._run(query, parts, facts, None))]
         for instance in self._instances:
-            if any(InstanceIndex([instance]).find(query, one, facts.functional) for one in parts):
+            if any(InstanceIndex([instance]).find(query, part, facts.functional) for part in parts):
                 grain = [bound.attribute.query_name for bound in instance.part.attributes]
                 found.append((f"aggregate: {grain}", self._run(query, parts, facts, instance)))
         return found

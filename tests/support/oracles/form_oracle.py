@@ -145,7 +145,7 @@ class FormQuery:
         """The query on the model."""
         own = (self.form.metric,) if self.shows_metric else ()
         shown = ", ".join(f'"{name}"' for name in (*self.keys, *own, "Form"))
-        where = f" WHERE {' AND '.join(one.sql for one in self.conditions)}" if self.conditions else ""
+        where = f" WHERE {' AND '.join(condition.sql for condition in self.conditions)}" if self.conditions else ""
         return f"SELECT {shown} FROM forms{where}"
 
 
@@ -177,11 +177,11 @@ class FormOracle:
     def _filtered(self, conditions: Iterable[Condition], keys: Iterable[str], more: Iterable[str] = ()) -> list[Row]:
         """Rows that conditions and join rules leave."""
         conditions = tuple(conditions)
-        used = {*keys, *more, *(name for one in conditions for name in one.attributes)}
+        used = {*keys, *more, *(name for condition in conditions for name in condition.attributes)}
         return [
             row
             for row in self._rows
-            if all(one.holds(row) for one in conditions)
+            if all(condition.holds(row) for condition in conditions)
             and (row["has day"] or not used & DATES)
             and (row["has product"] or not used & ASSORTMENT)
         ]
@@ -399,19 +399,19 @@ def _key(row: Row, names: Sequence[str]) -> tuple[Value, ...]:
 def _parted(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
     """The conditions that hold; one of both kinds is refused."""
     held = []
-    for one in conditions:
-        inside = set(one.attributes) & set(gone)
-        if inside and inside != set(one.attributes):
+    for condition in conditions:
+        inside = set(condition.attributes) & set(gone)
+        if inside and inside != set(condition.attributes):
             raise Refused
         if not inside:
-            held.append(one)
+            held.append(condition)
     return held
 
 
 def _left(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
     """The same, where a part of a member would be kept as well."""
     conditions = tuple(conditions)
-    if any(name in DATES and name not in set(gone) for one in conditions for name in one.attributes):
+    if any(name in DATES and name not in set(gone) for condition in conditions for name in condition.attributes):
         raise Refused
     return _parted(conditions, gone)
 

@@ -96,7 +96,7 @@ class Built:
         return cls(
             workspace,
             report,
-            {(names[one.step.definition_id], one.step.fact): one for one in report.instances},
+            {(names[instance.step.definition_id], instance.step.fact): instance for instance in report.instances},
             {(definition.name, part.fact): part for definition in definitions for part in definition.parts},
         )
 

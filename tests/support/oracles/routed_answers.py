@@ -92,7 +92,7 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
         _ask_levels(database, star, asked, (query, split_levels(query, model, paths)), (instances, sources))
         return
     (part,) = split_by_fact(query, model, paths)
-    facts = prove(database, [part.needed, *(one.part for one in instances)], sources)
+    facts = prove(database, [part.needed, *(instance.part for instance in instances)], sources)
     expected = expected_answer(star, asked)
     if expected is None:
         event("refused: a join would have to guess")
@@ -131,7 +131,7 @@ def _ask_levels(
     """Each level from the facts, then from any aggregate that serves it."""
     (query, levels), (instances, sources) = read, context
     parts = [part.needed for _, part in levels]
-    facts = prove(database, [*parts, *(one.part for one in instances)], sources)
+    facts = prove(database, [*parts, *(instance.part for instance in instances)], sources)
     expected = expected_answer(star, asked)
     if expected is None:
         return
@@ -209,7 +209,9 @@ def _check_index(
     """The index finds what a loop finds: one with the fewest rows of those that match."""
     index = InstanceIndex(instances)
     found = index.find(query, part, facts.functional)
-    fit = [one for one in instances if explain_miss(query, part, one, facts.functional).miss is Miss.DEARER]
+    fit = [
+        instance for instance in instances if explain_miss(query, part, instance, facts.functional).miss is Miss.DEARER
+    ]
     assert (found.instance.rows if found else None) == min((one.rows for one in fit), default=None)
     assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
 

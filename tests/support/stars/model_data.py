@@ -96,11 +96,19 @@ class ModelData:
 
     def _edges(self) -> list[tuple[str, tuple[str, ...], str, tuple[str, ...]]]:
         """(dataset, columns, dataset led to, its key), where the two sides are of one type; others cannot be joined."""
-        joins = [(one.from_dataset, one.from_columns, one.dimension, one.level) for one in self.model.relationships]
+        joins = [
+            (relationship.from_dataset, relationship.from_columns, relationship.dimension, relationship.level)
+            for relationship in self.model.relationships
+        ]
         for dimension in self.model.dimensions.values():
             joins += [
-                (one.from_dataset, one.from_columns, one.dimension or dimension.name, one.level)
-                for one in dimension.relationships
+                (
+                    relationship.from_dataset,
+                    relationship.from_columns,
+                    relationship.dimension or dimension.name,
+                    relationship.level,
+                )
+                for relationship in dimension.relationships
             ]
         found = []
         for dataset, columns, dimension_name, level in joins:

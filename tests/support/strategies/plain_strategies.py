@@ -106,7 +106,9 @@ def key_sql(draw: st.DrawFn, parts: tuple[FactPart, ...]) -> PlainSql | None:
         f'{draw(st.sampled_from(["JOIN", "LEFT JOIN"]))} "{path[-1].to_dataset}" AS {alias[path]} ON {_on(draw, path, alias)}'
         for path in nodes
     )
-    where = draw(st.sampled_from(["", *(f" WHERE {one} IS {test}NULL" for one in columns for test in ("", "NOT "))]))
+    where = draw(
+        st.sampled_from(["", *(f" WHERE {column} IS {test}NULL" for column in columns for test in ("", "NOT "))])
+    )
     numbers = ", ".join(str(number + 1) for number in range(len(shown)))
     listed = ", ".join(f"{one} AS c{number}" for number, one in enumerate(shown))
     text = f'SELECT {listed}, COUNT(*) AS n FROM "{parts[0].fact}" AS f {" ".join(joins)}{where}'

@@ -303,7 +303,7 @@ def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
     pinned = keys.pop() if keys and keys[-1].attribute.name != "New" and draw(st.booleans()) else None
     return StarQuery(
         keys=tuple(
-            Shown(sql=_quoted(one.attribute), attribute=one.attribute, value=lambda value: value) for one in keys
+            Shown(sql=_quoted(key.attribute), attribute=key.attribute, value=lambda value: value) for key in keys
         ),
         metrics=tuple(distinct) if is_distinct else draw(_metrics(part)),
         members=(),

@@ -30,7 +30,7 @@ def make_definition(
     record = place.read.models.get("tiny_sales")
     model = read_deployed_model(place.read, record)
     definer = SystemDefiner(record.id, model, JoinPaths(model))
-    grain = tuple((_DIMENSIONS[one], "{0}", one) for one in attributes)
+    grain = tuple((_DIMENSIONS[attribute], "{0}", attribute) for attribute in attributes)
     resolved = definer.resolve(NamedMeaning((fact,), grain, tuple(metrics)))
     assert isinstance(resolved, ResolvedMeaning), resolved
     return definer.define(resolved, name=name, label=name, origin=origin)
