@@ -52,7 +52,10 @@ STORED_AND_TRUE = {
     ),
     "by_day_and_shop": (
         f"day_key, day, shop_key, shop, day_matched, shop_matched, {_ALL_STORED}",
-        f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL} FROM {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6",
+        (
+            f"SELECT {_DAY}, s.shop_id, s.shop_name, {_DAY_THERE}, {_SHOP_THERE}, {_ALL} FROM {_JOINED} "
+            "GROUP BY 1, 2, 3, 4, 5, 6"
+        ),
     ),
     "by_month": (
         f"month, day_matched, {_ALL_STORED}",
@@ -85,7 +88,7 @@ class Ending:
     relations: int
 
     def without_sources(self) -> Ending:
-        """The same, whatever each table was built from."""
+        """The same end, without what each table was built from."""
         return replace(self, newest={name: (status, rows, None) for name, (status, rows, _) in self.newest.items()})
 
 
@@ -118,7 +121,7 @@ class Scene:
 
     def check_serving(self, place: Place) -> None:
         """Views and active instances hold the facts of before, all of them, or the new ones, all of them."""
-        with workspace_of(place) as workspace:
+        with open_place(place) as workspace:
             model = workspace.read.models.get(MODEL)
             active = {record.step.aggregate: str(record.table) for record in workspace.read.instances.serving(model.id)}
             with workspace.warehouse.session() as session:
@@ -127,9 +130,9 @@ class Scene:
                     assert not views
                     return
                 assert set(active) == set(STORED_AND_TRUE)
-                assert read(session, active) in (self.before, self.after)
+                assert read_contents(session, active) in (self.before, self.after)
                 if views:
-                    assert read(session, view_names()) in (self.before, self.after)
+                    assert read_contents(session, view_names()) in (self.before, self.after)
                 else:
                     assert self.before is None
 
@@ -139,11 +142,11 @@ class Scene:
         Args:
             same_sources: False after failures: what derives from an aggregate that failed is built from the facts.
         """
-        with workspace_of(place) as workspace:
-            found = ending(workspace)
-        assert found.without_sources() == self.expected.without_sources()
+        with open_place(place) as workspace:
+            end = ending(workspace)
+        assert end.without_sources() == self.expected.without_sources()
         if same_sources:
-            assert found == self.expected
+            assert end == self.expected
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +160,8 @@ def worker() -> Iterator[Worker]:
 def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """Where the tiny star lives: two files, or one PostgreSQL database for registry and warehouse."""
     if request.param == "postgres":
-        with PostgresPlaces.make(request.getfixturevalue("postgres_server")) as found:
-            yield found
+        with PostgresPlaces.make(request.getfixturevalue("postgres_server")) as postgres_places:
+            yield postgres_places
     else:
         yield FilePlaces.make(tmp_path_factory.mktemp("places"))
 
@@ -169,7 +172,7 @@ def scene(
 ) -> Scene:
     """Facts changed after a first batch, or before any batch; what a batch never killed makes of it."""
     before = None
-    with places.base() as base, workspace_of(base) as workspace:
+    with places.base() as base, open_place(base) as workspace:
         with workspace.warehouse.session() as session:
             session.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
             for table in ("shop", "day", "sales"):
@@ -188,7 +191,7 @@ def scene(
     with places.copy() as untouched:
         answer = worker.run(untouched)
         assert answer["error"] == ""
-        with workspace_of(untouched) as workspace:
+        with open_place(untouched) as workspace:
             expected = ending(workspace)
     assert expected.contents == expected.views == after
     return Scene(places, worker, before, after, expected, answer["points"])
@@ -217,8 +220,8 @@ def test_a_batch_killed_in_the_middle_of_a_statement_resumes_to_the_same_end(sce
         milliseconds = scene.random.uniform(50, 600)
         story = [f"kill after {milliseconds:.1f} ms"]
         with scene.trial(story) as place:
-            with workspace_of(place) as workspace, workspace.warehouse.session() as session:
-                for sql in slowed_shops(workspace.warehouse.dialect.name):
+            with open_place(place) as workspace, workspace.warehouse.session() as session:
+                for sql in slowing_statements(workspace.warehouse.dialect.name):
                     session.execute(sql)
             story.append(str(scene.worker.run(place, kill_after_ms=milliseconds)))
             story.append(f"resume: {scene.worker.run(place)}")
@@ -266,9 +269,9 @@ def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(sce
     with scene.places.copy() as place:
         scene.worker.run(place, kill_after_sql=f'CREATE TABLE "{SCHEMA}"."as_agg')
         scene.worker.run(place)
-        with workspace_of(place) as workspace:
-            lost = [one for one in workspace.read.attempts.find() if one.status == "interrupted"]
-            assert [bool(one.dropped_at) for one in lost] == [True]
+        with open_place(place) as workspace:
+            lost = [attempt for attempt in workspace.read.attempts.find() if attempt.status == "interrupted"]
+            assert [bool(attempt.dropped_at) for attempt in lost] == [True]
             with workspace.warehouse.session() as session:
                 session.execute(f'CREATE TABLE {SCHEMA}."{lost[0].table}" AS SELECT 1 AS one')
                 session.execute(f'CREATE TABLE {SCHEMA}."as_agg_0_of_somebody_else_a1" AS SELECT 1 AS one')
@@ -281,18 +284,18 @@ def test_a_table_that_a_server_finished_after_the_sweep_is_swept_by_the_next(sce
         scene.check_end(place)
 
 
-def workspace_of(place: Place) -> Workspace:
+def open_place(place: Place) -> Workspace:
     """A workspace of the test's own process."""
     return open_workspace(registry=place.registry, warehouse=place.warehouse, aggregate_schema=SCHEMA)
 
 
 def truth(session: WarehouseSession) -> Contents:
-    """What the aggregates must hold now."""
+    """The contents that the aggregates must have now."""
     return {name: Counter(session.fetch_all(sql)) for name, (_, sql) in STORED_AND_TRUE.items()}
 
 
-def slowed_shops(dialect: str) -> tuple[str, ...]:
-    """Make every statement that reads the shops take some time, so that kills hit statements and not only the client."""
+def slowing_statements(dialect: str) -> tuple[str, ...]:
+    """Statements that slow down every read of the shops, so that kills hit statements and not only the client."""
     steps = {"duckdb": 3_000_000, "postgres": 150_000}[dialect]
     busy = f"(SELECT COUNT(*) FROM generate_series(1, {steps}) AS g (n) WHERE n % 7 = 3) > 0"
     return (
@@ -306,8 +309,8 @@ def view_names() -> dict[str, str]:
     return {name: f"agg_{MODEL}_{name}" for name in STORED_AND_TRUE}
 
 
-def read(session: WarehouseSession, relations: Mapping[str, str]) -> Contents:
-    """What tables or views hold, by aggregate."""
+def read_contents(session: WarehouseSession, relations: Mapping[str, str]) -> Contents:
+    """The contents of tables or views, by aggregate."""
     return {
         name: Counter(session.fetch_all(f'SELECT {STORED_AND_TRUE[name][0]} FROM {SCHEMA}."{relation}"'))
         for name, relation in relations.items()
@@ -316,7 +319,7 @@ def read(session: WarehouseSession, relations: Mapping[str, str]) -> Contents:
 
 def failed_batch(place: Place) -> str | None:
     """The id of the newest batch when it is FAILED."""
-    with workspace_of(place) as workspace:
+    with open_place(place) as workspace:
         newest = workspace.read.batches.find(limit=1)
         return newest[0].id if newest and newest[0].status is BatchStatus.FAILED else None
 
@@ -339,7 +342,7 @@ def ending(workspace: Workspace) -> Ending:
             newest={record.step.aggregate: (record.status, record.rows, record.source) for record in of_newest},
             remains=frozenset(str(record.status) for record in instances if record.batch_id != newest.id)
             - {"deleted", "cancelled"},
-            contents=read(session, active),
-            views=read(session, view_names()),
+            contents=read_contents(session, active),
+            views=read_contents(session, view_names()),
             relations=len(session.tables(SCHEMA)),
         )

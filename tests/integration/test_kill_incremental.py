@@ -108,10 +108,11 @@ def test_an_incremental_batch_killed_at_any_statement_resumes_to_the_same_end(sc
 def _check_serving(scene: Scene, place: Place, story: str) -> None:
     """The old segments, all of them, or the new ones, all of them; views and instances that the router reads alike."""
     with _workspace(place) as workspace:
-        found = star.view_contents(workspace)
-        assert any(all(star.is_same(found[name], one[name]) for name in found) for one in (scene.before, scene.after)), (
-            story
-        )
+        contents = star.view_contents(workspace)
+        assert any(
+            all(star.is_same(contents[name], expected[name]) for name in contents)
+            for expected in (scene.before, scene.after)
+        ), story
         for instance in workspace.read.instances.serving(workspace.read.models.get(MODEL).id):
             rows = star.fetch(workspace, f'SELECT SUM(row_count) FROM {SCHEMA}."{instance.table}"')[0][0]
             wholes = [

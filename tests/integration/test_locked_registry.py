@@ -22,19 +22,19 @@ Lock = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def built(workspace: Workspace) -> Workspace:
+def logged_workspace(workspace: Workspace) -> Workspace:
     """The tiny star with its aggregates; one query is logged, so that every table of the log has a row."""
     answer(workspace, _QUERY)
     return workspace
 
 
 @pytest.fixture(params=["the whole registry", "the rows that count uses"])
-def lock(built: Workspace, request: pytest.FixtureRequest) -> Lock:
-    """Holds a lock that a writer of the log needs; a reader does not."""
+def lock(logged_workspace: Workspace, request: pytest.FixtureRequest) -> Lock:
+    """A lock that a writer of the log needs and a reader does not."""
 
     @contextmanager
-    def locked() -> Iterator[None]:
-        engine = sqlalchemy.create_engine(built.registry.database.url)
+    def hold_lock() -> Iterator[None]:
+        engine = sqlalchemy.create_engine(logged_workspace.registry.database.url)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
@@ -50,35 +50,35 @@ def lock(built: Workspace, request: pytest.FixtureRequest) -> Lock:
                 connection.rollback()
         engine.dispose()
 
-    return locked
+    return hold_lock
 
 
-def test_an_answer_does_not_wait_for_a_locked_registry(built: Workspace, lock: Lock) -> None:
+def test_an_answer_does_not_wait_for_a_locked_registry(logged_workspace: Workspace, lock: Lock) -> None:
     """The answer is complete; its log is not, and it says so."""
     with lock(), ThreadPoolExecutor(1) as pool:
-        found = pool.submit(answer, built, _QUERY).result(timeout=_LONG)
+        result = pool.submit(answer, logged_workspace, _QUERY).result(timeout=_LONG)
 
-    assert found.plan.sources[0].aggregate == "by_city"
-    assert len(found.rows) == 3
-    assert found.log_loss.startswith("1 query is missing in the log of queries")
-    (record,) = built.read.models.current()
-    assert len(built.read.queries.find(record.id)) == 1
+    assert result.plan.sources[0].aggregate == "by_city"
+    assert len(result.rows) == 3
+    assert result.log_loss.startswith("1 query is missing in the log of queries")
+    (record,) = logged_workspace.read.models.current()
+    assert len(logged_workspace.read.queries.find(record.id)) == 1
 
 
-def test_a_router_writes_later_what_it_could_not_write_at_once(built: Workspace, lock: Lock) -> None:
+def test_a_router_writes_later_what_it_could_not_write_at_once(logged_workspace: Workspace, lock: Lock) -> None:
     """Nothing is lost when the lock goes away while the router lives."""
     now = utc_now()
-    router = QueryRouter(built, clock=lambda: now)
+    router = QueryRouter(logged_workspace, clock=lambda: now)
     router.answer(_QUERY)
     with lock(), ThreadPoolExecutor(1) as pool:
         now += LONGEST_WAIT
         pool.submit(router.answer, _QUERY).result(timeout=_LONG)
-    (record,) = built.read.models.current()
-    assert len(built.read.queries.find(record.id)) == 1
+    (record,) = logged_workspace.read.models.current()
+    assert len(logged_workspace.read.queries.find(record.id)) == 1
 
     now += LONGEST_WAIT + timedelta(seconds=1)
     router.answer(_QUERY)
     router.close()
 
-    assert len(built.read.queries.find(record.id)) == 4
+    assert len(logged_workspace.read.queries.find(record.id)) == 4
     assert router.log_loss == ""

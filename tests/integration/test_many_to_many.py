@@ -18,13 +18,19 @@ from tests.support.stars import tiny_star
 
 _SETUP = (
     "CREATE TABLE holder (holder_id INTEGER, holder_name VARCHAR(9), town VARCHAR(9))",
-    "INSERT INTO holder VALUES (1, 'Ann', 'Ulm'), (2, 'Ann', 'Ulm'), (3, 'Bob', 'Ulm'), (4, 'Eve', 'Bonn'), (5, 'Zoe', NULL)",
+    (
+        "INSERT INTO holder VALUES (1, 'Ann', 'Ulm'), (2, 'Ann', 'Ulm'), (3, 'Bob', 'Ulm'), (4, 'Eve', 'Bonn'), (5, "
+        "'Zoe', NULL)"
+    ),
     "CREATE TABLE account_holder (account_id INTEGER, holder_id INTEGER)",
     "INSERT INTO account_holder VALUES (1, 1), (1, 2), (1, 3), (2, 3), (2, 4), (3, 5), (4, 99)",
     "CREATE TABLE branch (branch_id INTEGER, branch_name VARCHAR(9))",
     "INSERT INTO branch VALUES (1, 'west'), (2, 'east')",
     "CREATE TABLE balance (account_id INTEGER, branch_id INTEGER, amount INTEGER, client INTEGER)",
-    "INSERT INTO balance VALUES (1, 1, 10, 7), (1, 2, 5, 8), (2, 1, 20, 7), (3, 1, 40, 9), (4, 1, 80, 9), (NULL, 2, 160, 9)",
+    (
+        "INSERT INTO balance VALUES (1, 1, 10, 7), (1, 2, 5, 8), (2, 1, 20, 7), (3, 1, 40, 9), (4, 1, 80, 9), (NULL, "
+        "2, 160, 9)"
+    ),
 )
 """Account 1 is held by two Anns and a Bob of one town, account 2 by people of two; holder 99 is not there."""
 
@@ -126,7 +132,7 @@ def _write_model(folder: Path) -> Path:
 
 @pytest.fixture
 def router(empty_workspace: Workspace, tmp_path: Path) -> Iterator[QueryRouter]:
-    """The model, built."""
+    """A router on the built model."""
     tiny_star.run_sql(empty_workspace, *_SETUP)
     deploy(empty_workspace, _write_model(tmp_path / "model"), now=utc_now())
     run_batch(empty_workspace, "balances", owner=process_owner())
@@ -134,7 +140,7 @@ def router(empty_workspace: Workspace, tmp_path: Path) -> Iterator[QueryRouter]:
         yield router
 
 
-_ASKED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
+_QUERIES: dict[str, tuple[list[tuple[Any, ...]], str]] = {
     'SELECT "Town", "Amount" FROM balances': ([("Bonn", 20), ("Ulm", 35), (None, 40)], "by_town"),
     """SELECT "Amount", "Clients" FROM balances WHERE "Town" = 'Ulm'""": ([(35, 2)], "by_town"),
     """SELECT "Amount" FROM balances WHERE "Town" IN ('Ulm', 'Bonn')""": ([(35,)], "facts"),
@@ -169,20 +175,20 @@ _ASKED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 }
 
 
-@pytest.mark.parametrize("sql", _ASKED)
+@pytest.mark.parametrize("sql", _QUERIES)
 def test_a_fact_counts_once(router: QueryRouter, sql: str) -> None:
-    """With and without aggregates; an aggregate that cannot tell does not answer."""
-    rows, source = _ASKED[sql]
+    """The rows are the same with and without aggregates; an aggregate that cannot tell does not answer."""
+    rows, expected_sources = _QUERIES[sql]
 
     base, routed = router.answer(sql, use_aggregates=False), router.answer(sql)
 
     assert _sorted(base.rows) == _sorted(rows), base.plan.sql
     assert _sorted(routed.rows) == _sorted(rows), routed.plan.sql
-    assert ", ".join(one.aggregate or "facts" for one in routed.plan.sources) == source
+    assert ", ".join(source.aggregate or "facts" for source in routed.plan.sources) == expected_sources
 
 
 def test_why_an_aggregate_does_not_answer_is_said(router: QueryRouter) -> None:
-    """By the attribute of which a row may have several members."""
+    """The attribute is named of which a row may have several members."""
     plan = router.explain("""SELECT "Amount" FROM balances WHERE "Town" IN ('Ulm', 'Bonn')""", estimate=False)
 
     ((candidate,),) = plan.candidates
@@ -191,18 +197,20 @@ def test_why_an_aggregate_does_not_answer_is_said(router: QueryRouter) -> None:
 
 
 def test_deviations_are_of_rows(router: QueryRouter) -> None:
-    """Not of rows by members."""
-    found = router.answer("""SELECT STDDEV("Amount") FROM balances WHERE "Holder" IN ('Ann', 'Bob')""")
+    """They are not of rows by members."""
+    result = router.answer("""SELECT STDDEV("Amount") FROM balances WHERE "Holder" IN ('Ann', 'Bob')""")
 
-    assert float(found.rows[0][0]) == pytest.approx(7.6376, abs=1e-3)
+    assert float(result.rows[0][0]) == pytest.approx(7.6376, abs=1e-3)
 
 
 def test_sums_of_members_are_refused(router: QueryRouter) -> None:
-    """By name."""
+    """The refusal names the sum."""
     with pytest.raises(UnsupportedQueryError, match="it is no aggregate of the model"):
         router.answer('SELECT SUM("Holder") FROM balances')
 
 
 def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    plain = [tuple(round(float(one), 6) if isinstance(one, Decimal | float) else one for one in row) for row in rows]
+    plain = [
+        tuple(round(float(value), 6) if isinstance(value, Decimal | float) else value for value in row) for row in rows
+    ]
     return sorted(plain, key=repr)

@@ -64,32 +64,32 @@ def star(empty_workspace: Workspace, tmp_path: Path) -> Callable[[str, str], Wor
 def test_a_measure_is_built_and_answered_or_refused_by_name(
     star: Callable[[str, str], Workspace], warehouse_url: str, kind: str
 ) -> None:
-    """No error of the warehouse, neither of a build nor of a query, and nobody else is stopped."""
+    """The warehouse raises no error, neither in a build nor in a query, and nobody else is stopped."""
     if kind in _ON_POSTGRES and not warehouse_url.startswith("postgres"):
         pytest.skip("DuckDB has no such type")
     workspace = star(kind, {**_TYPES, **_ON_POSTGRES}[kind])
 
     report = run_batch(workspace, "tiny_sales", owner="test")
 
-    built = {instance.step.aggregate.removeprefix("by_city_") for instance in report.instances}
+    built_names = {instance.step.aggregate.removeprefix("by_city_") for instance in report.instances}
     refused = {note.partition(" is not built: column `thing`")[0] for note in report.batch.notes}
-    assert refused == {f"by_city_{name}" for name in _METHODS.keys() - built}
-    assert "Filled" in built
+    assert refused == {f"by_city_{name}" for name in _METHODS.keys() - built_names}
+    assert "Filled" in built_names
     router = QueryRouter(workspace)
     for name in _METHODS:
         query = f'SELECT "City", "{name}" FROM tiny_sales GROUP BY 1 ORDER BY 1'
         try:
-            facts = router.answer(query, use_aggregates=False)
+            from_facts = router.answer(query, use_aggregates=False)
         except QueryError as error:
             assert "column `thing`" in str(error)
             # A mean is kept as sum and count, which there may be all the same.
-            assert name not in built or name == "Mean"
+            assert name not in built_names or name == "Mean"
             with pytest.raises(QueryError, match="column `thing`"):
                 router.answer(query)
         else:
             answer = router.answer(query)
             assert answer.plan.sources[0].aggregate is not None
-            assert answer.rows == facts.rows
+            assert answer.rows == from_facts.rows
 
 
 def test_a_batch_of_nothing_is_refused_when_a_column_became_text(

@@ -23,7 +23,10 @@ perspectives:
     dimensions:
       - {name: Shops, hierarchies: [{name: Shops levels, level: Shop}]}
 """
-_RATIO = "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / [Measures].[Quantity]'\n"
+_RATIO = (
+    "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / "
+    "[Measures].[Quantity]'\n"
+)
 
 
 def _columns(router: QueryRouter, model: str) -> list[str]:
@@ -67,7 +70,7 @@ def test_a_perspective_is_a_model_that_shows_a_part(empty_workspace: Workspace, 
 
 
 def test_a_perspective_that_left_the_model_is_no_name_any_more(empty_workspace: Workspace, folder: Path) -> None:
-    """And one that came is one."""
+    """A perspective that came is a name."""
     router = QueryRouter(empty_workspace)
     router.answer('SELECT "Amount" FROM shops_only')
     text = (folder / "model.yml").read_text().replace("unique_name: shops_only", "unique_name: stores")
@@ -81,7 +84,7 @@ def test_a_perspective_that_left_the_model_is_no_name_any_more(empty_workspace: 
 
 
 def test_what_a_perspective_hides_and_is_not_there_is_told(empty_workspace: Workspace, folder: Path) -> None:
-    """A warning for each, with near names."""
+    """There is a warning for each, with near names."""
     text = (folder / "model.yml").read_text()
     for old, new in (
         ("[Quantity]", "[Quantum]"),
@@ -91,14 +94,14 @@ def test_what_a_perspective_hides_and_is_not_there_is_told(empty_workspace: Work
         text = text.replace(old, new)
     (folder / "model.yml").write_text(text.replace("level: Shop}]", "level: Shopp}]"))
 
-    told = [str(issue) for issue in deploy(empty_workspace, folder, now=utc_now()).issues]
+    messages = [str(issue) for issue in deploy(empty_workspace, folder, now=utc_now()).issues]
 
-    assert len(told) == 3
-    assert all("perspective `" in one and "Did you mean" in one for one in told)
+    assert len(messages) == 3
+    assert all("perspective `" in message and "Did you mean" in message for message in messages)
 
 
 def test_hidden_columns_are_answered_and_not_listed(empty_workspace: Workspace, folder: Path) -> None:
-    """A level, a hierarchy's levels, a metric and a calculation."""
+    """They are a level, a hierarchy's levels, a metric and a calculation."""
     for file, old in (("shops", "label: City\n"), ("metric_Quantity", "label: Quantity\n"), ("ratio", "label: r\n")):
         path = folder / f"{file}.yml"
         indent = "    " if file == "shops" else ""
@@ -116,7 +119,7 @@ def test_hidden_columns_are_answered_and_not_listed(empty_workspace: Workspace, 
 def test_columns_that_are_not_there_and_texts_that_are_summed_are_told(
     empty_workspace: Workspace, folder: Path
 ) -> None:
-    """With file and line; queries and builds that need them are refused by name, others are answered."""
+    """Issues have file and line; queries and builds that need them are refused by name, others are answered."""
     (folder / "gone.yml").write_text(tiny_star.METRIC.format(name="Gone", method="sum", column="gone"))
     dataset = folder / "dataset_sales.yml"
     dataset.write_text(
@@ -128,9 +131,9 @@ def test_columns_that_are_not_there_and_texts_that_are_summed_are_told(
     shops = folder / "shops.yml"
     shops.write_text(shops.read_text().replace("key_columns: [city]", "key_columns: [town]"))
 
-    found = [issue for issue in deploy(empty_workspace, folder, now=utc_now()).issues if issue.line]
+    issues = [issue for issue in deploy(empty_workspace, folder, now=utc_now()).issues if issue.line]
 
-    assert {(one.code, one.file) for one in found} == {
+    assert {(issue.code, issue.file) for issue in issues} == {
         ("missing-column", "gone.yml"),
         ("missing-column", "shops.yml"),
         *(("not-measurable", f"{name}.yml") for name in ("Notes", "Mean", "Spread")),
@@ -143,21 +146,21 @@ def test_columns_that_are_not_there_and_texts_that_are_summed_are_told(
 
 
 def test_names_that_the_warehouse_takes_for_one_are_told(empty_workspace: Workspace, folder: Path) -> None:
-    """Where it cuts names; elsewhere nothing is said."""
+    """Deployment says so where the warehouse cuts names, and nothing elsewhere."""
     start = "A measure whose name goes on for longer than the sixty-three bytes "
     for number in (1, 2):
         name = f"{start}{number}"
         (folder / f"long{number}.yml").write_text(tiny_star.METRIC.format(name=name, method="sum", column="amount"))
 
-    found = [issue for issue in deploy(empty_workspace, folder, now=utc_now()).issues if issue.code == "long-names"]
+    issues = [issue for issue in deploy(empty_workspace, folder, now=utc_now()).issues if issue.code == "long-names"]
 
     limit = empty_workspace.warehouse.dialect.max_identifier
-    assert len(found) == (1 if limit < len(start) else 0)
-    assert all(one.file == "long2.yml" and str(limit) in one.message for one in found)
+    assert len(issues) == (1 if limit < len(start) else 0)
+    assert all(issue.file == "long2.yml" and str(limit) in issue.message for issue in issues)
 
 
 def test_calculation_groups_are_refused_by_name(empty_workspace: Workspace, folder: Path) -> None:
-    """By deploy and by queries that name the group or a member; the rest of the model is answered."""
+    """Deployment and queries that name the group or a member refuse it; the rest of the model is answered."""
     calendar = folder / "calendar.yml"
     group = (
         "calculation_groups:\n  - unique_name: TI\n    label: Time intelligence\n    calculated_members:\n"
@@ -165,11 +168,13 @@ def test_calculation_groups_are_refused_by_name(empty_workspace: Workspace, fold
     )
     calendar.write_text(calendar.read_text() + group)
 
-    found = [
+    issues = [
         issue for issue in deploy(empty_workspace, folder, now=utc_now()).issues if issue.code == "calculation-group"
     ]
 
-    assert [(one.file, one.line) for one in found] == [("calendar.yml", len(calendar.read_text().splitlines()) - 3)]
+    assert [(issue.file, issue.line) for issue in issues] == [
+        ("calendar.yml", len(calendar.read_text().splitlines()) - 3)
+    ]
     router = QueryRouter(empty_workspace)
     for name in ("TI", "Time intelligence", "last"):
         with pytest.raises(QueryError, match="calculation group `TI`"):

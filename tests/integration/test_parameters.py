@@ -16,12 +16,16 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import answer, explain
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 
 _MODEL = 'SELECT "City", SUM("Amount") AS a FROM tiny_sales WHERE "City" = {} GROUP BY 1 HAVING SUM("Amount") > {}'
-_TABLES = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = {} GROUP BY 1 HAVING SUM(f.amount) > {}"
+_TABLES = (
+    "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = {} "
+    "GROUP BY 1 "
+    "HAVING SUM(f.amount) > {}"
+)
 
 
 @pytest.mark.parametrize("sql", [_MODEL, _TABLES])
 def test_values_take_the_places_of_parameters(workspace: Workspace, sql: str) -> None:
-    """By order, by number and by name; from the aggregate, as with the values in the text."""
+    """They do so by order, by number and by name; the aggregate answers as with the values in the text."""
     wanted = answer(workspace, sql.format("'North'", "-1")).rows
     assert len(wanted) == 1
     forms: list[tuple[str, str, Any]] = [
@@ -33,8 +37,8 @@ def test_values_take_the_places_of_parameters(workspace: Workspace, sql: str) ->
         ("%(city)s", "%(least)s", {"city": "North", "least": -1.5}),
     ]
     for city, least, values in forms:
-        found = answer(workspace, sql.format(city, least), parameters=values)
-        assert (found.rows, found.plan.uses_aggregates) == (wanted, True), city
+        result = answer(workspace, sql.format(city, least), parameters=values)
+        assert (result.rows, result.plan.uses_aggregates) == (wanted, True), city
         assert explain(workspace, sql.format(city, least), parameters=values).uses_aggregates
     hostile = answer(workspace, sql.format("?", "?"), parameters=["x' OR '1' = '1", 0])
     assert hostile.rows == []
@@ -53,7 +57,7 @@ def test_values_are_of_many_types(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("sql", [_MODEL, _TABLES])
 def test_a_list_takes_one_place(workspace: Workspace, sql: str) -> None:
-    """Behind IN, in its parentheses, and behind ANY with the type that drivers add."""
+    """It stands behind IN, in its parentheses or not, and behind ANY with the type that drivers add."""
     wanted = sorted(answer(workspace, sql.replace("= {}", "IN ('North', 'South')").format("0")).rows)
     assert [city for city, _ in wanted] == ["North", "South"]
     cities = ["North", "South"]
@@ -65,12 +69,12 @@ def test_a_list_takes_one_place(workspace: Workspace, sql: str) -> None:
         ("= ANY($1::text[])", [cities]),
     ]
     for form, values in forms:
-        found = answer(workspace, sql.replace("= {}", form).format("0"), parameters=values)
-        assert sorted(found.rows) == wanted, form
+        result = answer(workspace, sql.replace("= {}", form).format("0"), parameters=values)
+        assert sorted(result.rows) == wanted, form
 
 
 @pytest.mark.parametrize(
-    ("sql", "values", "told"),
+    ("sql", "values", "message"),
     [
         (_MODEL.format("?", "?"), None, "a parameter without a value"),
         (_TABLES.format("?", "?"), None, "a parameter without a value"),
@@ -87,16 +91,16 @@ def test_a_list_takes_one_place(workspace: Workspace, sql: str) -> None:
         (_MODEL.replace("= {}", "IN {}").format("?", "0"), [()], "the list behind IN is empty"),
     ],
 )
-def test_values_that_do_not_fit_are_refused(workspace: Workspace, sql: str, values: Any, told: str) -> None:
-    """With a sentence."""
+def test_values_that_do_not_fit_are_refused(workspace: Workspace, sql: str, values: Any, message: str) -> None:
+    """The error says why."""
     with pytest.raises(QueryError) as caught:
         answer(workspace, sql, parameters=values)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_the_command_line_takes_values(workspace: Workspace, tmp_path: Path) -> None:
-    """By order, and by name."""
+    """They are given by order or by name."""
     workspace.close()
     at = [f"sqlite:///{tmp_path / 'registry.sqlite'}", f"duckdb:///{tmp_path / 'w.duckdb'}"]
     for place, value, most in (("?", "North", "1"), (":city", "city=North", "most=1")):

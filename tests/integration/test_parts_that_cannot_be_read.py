@@ -22,7 +22,7 @@ _ALL = {*_OF_SHOPS, "by_month"}
 
 
 @pytest.fixture
-def deployed(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+def deployed_star(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """The tiny star; nothing is built."""
     run_sql(empty_workspace, *SETUP_SQL)
     deploy(empty_workspace, write_model(tmp_path / "model"), now=utc_now())
@@ -37,7 +37,7 @@ def _replace_shop(workspace: Workspace, columns: str) -> None:
     run_sql(workspace, "ALTER TABLE shop RENAME TO shops", f"CREATE VIEW shop AS SELECT {columns} FROM shops")
 
 
-def _broken(workspace: Workspace, column: str) -> str:
+def _failing_column(workspace: Workspace, column: str) -> str:
     """A calculation that the warehouse refuses for one row."""
     if column == "shop_id":
         return "CAST(CASE WHEN shop_id = 3 THEN 'three' ELSE CAST(shop_id AS VARCHAR(5)) END AS INTEGER) AS shop_id"
@@ -45,48 +45,50 @@ def _broken(workspace: Workspace, column: str) -> str:
 
 
 @pytest.mark.parametrize("column", ["shop_id", "city"], ids=["its key", "an attribute"])
-def test_a_view_that_cannot_be_read_refuses_its_own_aggregates(deployed: Workspace, column: str) -> None:
-    """Whether the key breaks, which plans look at, or a column that they need not look at otherwise."""
+def test_a_view_that_cannot_be_read_refuses_its_own_aggregates(deployed_star: Workspace, column: str) -> None:
+    """Plans look at the key that breaks; they need not look at the other column otherwise."""
     others = [name for name in ("shop_id", "shop_name", "city") if name != column]
-    _replace_shop(deployed, ", ".join([_broken(deployed, column), *others]))
+    _replace_shop(deployed_star, ", ".join([_failing_column(deployed_star, column), *others]))
     broken = _OF_SHOPS if column == "shop_id" else {"by_city", "by_month_and_city"}
 
-    report = _build(deployed)
+    report = _build(deployed_star)
 
     assert report.batch.status is BatchStatus.DONE
     assert {instance.step.aggregate for instance in report.instances if instance.status == "active"} == _ALL - broken
     for name in broken:
         (note,) = [note for note in report.batch.notes if note.startswith(f"{name} is not built: ")]
         assert f"column `{column}` of dataset `shop` cannot be read: " in note
-    found = answer(deployed, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1')
-    assert (found.plan.sources[0].aggregate, len(found.rows)) == ("by_month", 4)
+    result = answer(deployed_star, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1')
+    assert (result.plan.sources[0].aggregate, len(result.rows)) == ("by_month", 4)
 
 
-def test_a_missing_column_or_table_refuses_its_own_aggregates(deployed: Workspace) -> None:
+def test_a_missing_column_or_table_refuses_its_own_aggregates(deployed_star: Workspace) -> None:
     """The old instances serve on beside the new ones."""
-    _build(deployed)
-    run_sql(deployed, "ALTER TABLE shop RENAME COLUMN city TO town")
+    _build(deployed_star)
+    run_sql(deployed_star, "ALTER TABLE shop RENAME COLUMN city TO town")
 
-    report = _build(deployed)
+    report = _build(deployed_star)
 
     assert {instance.step.aggregate for instance in report.instances} == {"by_month", "by_day_and_shop"}
     assert any("by_city is not built: column `city` of dataset `shop`" in note for note in report.batch.notes)
-    run_sql(deployed, "ALTER TABLE shop RENAME TO shops")
-    assert {instance.step.aggregate for instance in _build(deployed).instances} == {"by_month"}
+    run_sql(deployed_star, "ALTER TABLE shop RENAME TO shops")
+    assert {instance.step.aggregate for instance in _build(deployed_star).instances} == {"by_month"}
 
 
-def test_a_join_that_would_multiply_refuses_its_own_aggregates(deployed: Workspace) -> None:
+def test_a_join_that_would_multiply_refuses_its_own_aggregates(deployed_star: Workspace) -> None:
     """Shop 1 lies in two cities, so that nobody knows which one a sale belongs to."""
-    run_sql(deployed, "INSERT INTO shop VALUES (1, 'North 1', 'South')")
+    run_sql(deployed_star, "INSERT INTO shop VALUES (1, 'North 1', 'South')")
 
-    report = _build(deployed)
+    report = _build(deployed_star)
 
     assert {instance.step.aggregate for instance in report.instances} == {"by_month", "by_day_and_shop"}
     assert sum("multiply measures" in note for note in report.batch.notes) == 2
 
 
-def test_a_calculation_of_the_facts_that_breaks_refuses_its_own_aggregates(deployed: Workspace, tmp_path: Path) -> None:
-    """A cast of a text that is no number."""
+def test_a_calculation_of_the_facts_that_breaks_refuses_its_own_aggregates(
+    deployed_star: Workspace, tmp_path: Path
+) -> None:
+    """The cast meets a text that is no number."""
     folder = tmp_path / "model"
     sales = folder / "dataset_sales.yml"
     calculation = "CAST(CASE WHEN quantity > 5 THEN 'many' ELSE '1' END AS INTEGER)"
@@ -97,30 +99,30 @@ def test_a_calculation_of_the_facts_that_breaks_refuses_its_own_aggregates(deplo
     metric.write_text(
         metric.read_text(encoding="utf-8").replace("column: quantity", "column: packages"), encoding="utf-8"
     )
-    deploy(deployed, folder, now=utc_now())
+    deploy(deployed_star, folder, now=utc_now())
 
-    report = _build(deployed)
+    report = _build(deployed_star)
 
     assert {instance.step.aggregate for instance in report.instances} == {"by_city"}
     assert sum("column `packages` of dataset `sales` cannot be read" in note for note in report.batch.notes) == 3
 
 
-def test_nothing_is_begun_where_nothing_can_be_built(deployed: Workspace) -> None:
+def test_nothing_is_begun_where_nothing_can_be_built(deployed_star: Workspace) -> None:
     """The error names every aggregate."""
-    run_sql(deployed, "DROP TABLE sales CASCADE")
+    run_sql(deployed_star, "DROP TABLE sales CASCADE")
 
     with pytest.raises(AggregatesRefusedError) as caught:
-        _build(deployed)
+        _build(deployed_star)
 
     assert {name for name, _ in caught.value.refused} == _ALL
-    assert deployed.read.batches.find() == ()
+    assert deployed_star.read.batches.find() == ()
 
 
-def test_queries_that_need_what_cannot_be_read_are_told_why(deployed: Workspace) -> None:
+def test_queries_that_need_what_cannot_be_read_are_told_why(deployed_star: Workspace) -> None:
     """The others are answered from the facts."""
     others = "shop_name, city"
-    _replace_shop(deployed, f"{_broken(deployed, 'shop_id')}, {others}")
+    _replace_shop(deployed_star, f"{_failing_column(deployed_star, 'shop_id')}, {others}")
 
-    assert len(answer(deployed, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1').rows) == 4
+    assert len(answer(deployed_star, 'SELECT "Month", "Quantity" FROM tiny_sales GROUP BY 1').rows) == 4
     with pytest.raises(UnsupportedQueryError, match=r"dataset `shop` .* cannot be read: "):
-        answer(deployed, 'SELECT "City", "Quantity" FROM tiny_sales GROUP BY 1')
+        answer(deployed_star, 'SELECT "City", "Quantity" FROM tiny_sales GROUP BY 1')

@@ -49,7 +49,8 @@ def _quantile(share: str, column: str, condition: str = "TRUE") -> str:
     """Written by hand: the values in order, numbered from 0; between the two around share * (n - 1)."""
     values = (
         f"SELECT CAST({column} AS DOUBLE PRECISION) AS v, ROW_NUMBER() OVER (ORDER BY {column}) - 1 AS i, "
-        f"(COUNT(*) OVER () - 1) * CAST({share} AS DOUBLE PRECISION) AS spot {_FACTS} WHERE {column} IS NOT NULL AND {condition}"
+        f"(COUNT(*) OVER () - 1) * CAST({share} AS DOUBLE PRECISION) AS spot {_FACTS} WHERE {column} IS NOT NULL "
+        f"AND {condition}"
     )
     return (
         f"(SELECT MAX(CASE WHEN i = FLOOR(spot) THEN v END) + (MAX(CASE WHEN i = CEIL(spot) THEN v END) "
@@ -71,7 +72,10 @@ def _quantile(share: str, column: str, condition: str = "TRUE") -> str:
             ),
         ),
         (
-            'SELECT "City", "Spread_instance_0.75", "Amount", COUNT(*) FROM tiny.tiny_sales HAVING "Middle" > 20 OR "City" IS NULL',
+            (
+                'SELECT "City", "Spread_instance_0.75", "Amount", COUNT(*) FROM tiny.tiny_sales '
+                'HAVING "Middle" > 20 OR "City" IS NULL'
+            ),
             "SELECT c.city, "
             + _quantile("0.75", "quantity", "s.shop_id IS NOT NULL AND s.city IS NOT DISTINCT FROM c.city")
             + ", SUM(o.amount), COUNT(*) FROM sales o JOIN shop c ON c.shop_id = o.shop_id GROUP BY c.city "
@@ -86,18 +90,18 @@ def _quantile(share: str, column: str, condition: str = "TRUE") -> str:
     ],
 )
 def test_quantiles_equal_those_counted_by_hand(workspace: Workspace, query: str, equals: str) -> None:
-    """Between two values where no value is the very quantile; NULL values count nowhere; nothing has no quantile."""
+    """A quantile may lie between two values; NULL values do not count, and there is none of nothing."""
     with workspace.warehouse.session() as session:
         wanted = session.fetch_all(equals)
 
-    found = answer(workspace, query)
+    result = answer(workspace, query)
 
-    assert same_rows(found.rows, wanted) == "", found.plan.sql
-    assert not found.plan.uses_aggregates
+    assert same_rows(result.rows, wanted) == "", result.plan.sql
+    assert not result.plan.uses_aggregates
 
 
 def test_explain_says_that_only_the_facts_know_them(workspace: Workspace) -> None:
-    """A typed reason, and no change, since none would help; the aggregates are built and do not match."""
+    """The reason is typed, without a change that would help; the aggregates are built and do not match."""
     plan = explain(workspace, 'SELECT "City", "Spread_instance_0.5", "Amount" FROM tiny.tiny_sales')
 
     assert "none of them matches" in plan.verdict(0)
@@ -107,7 +111,7 @@ def test_explain_says_that_only_the_facts_know_them(workspace: Workspace) -> Non
 
 
 def test_what_names_no_quantile_is_refused(workspace: Workspace) -> None:
-    """With the names that there are; deploying has warned."""
+    """The error has the names that there are; deployment has warned."""
     with pytest.raises(
         UnsupportedQueryError, match=r"Ask for `Spread_instance_0.25`, `Spread_instance_0.5`, `Spread_ins"
     ):
@@ -129,7 +133,7 @@ def test_deploying_tells_of_wrong_quantiles(workspace: Workspace, tmp_path: Path
 
 
 def test_the_log_and_its_readers_know_quantiles(workspace: Workspace) -> None:
-    """Remembered by the name that was asked."""
+    """They are remembered by the name in the query."""
     answer(workspace, 'SELECT "City", "Spread_instance_0.5" FROM tiny.tiny_sales')
 
     (record,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)

@@ -34,17 +34,17 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
     """The aggregates that answer, and why others do not; the answer is that of the SQL itself."""
     with workspace.warehouse.session() as session:
         names, wanted = session.fetch_with_names(sql)
-    found = answer(workspace, sql)
-    assert same_rows(found.rows, wanted) == "", found.plan.sql
-    assert (found.columns, found.fallback_reason) == (names, "")
+    result = answer(workspace, sql)
+    assert same_rows(result.rows, wanted) == "", result.plan.sql
+    assert (result.columns, result.fallback_reason) == (names, "")
     types = [
         sorted({type(row[place]).__name__ for row in rows})
-        for rows in (found.rows, wanted)
+        for rows in (result.rows, wanted)
         for place in range(len(names))
     ]
     assert types[: len(names)] == types[len(names) :]
-    assert found.plan.uses_aggregates or found.plan.sql == sql
-    return [source.aggregate for source in found.plan.sources], " ".join(found.plan.untouched)
+    assert result.plan.uses_aggregates or result.plan.sql == sql
+    return [source.aggregate for source in result.plan.sources], " ".join(result.plan.untouched)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,10 @@ def _check(workspace: Workspace, sql: str) -> tuple[list[str | None], str]:
         (f"SELECT SUM(f.quantity) {_LEFT}", "by_month"),
         (f"SELECT d.month, AVG(f.amount), COUNT(*) {_BOTH} WHERE s.city = 'North' GROUP BY 1", "by_month_and_city"),
         (
-            "SELECT month, SUM(quantity) FROM day AS d, sales AS f, shop AS s WHERE f.shop_id = s.shop_id AND d.day_id = f.day_id AND (city IS NULL OR city <> 'South') GROUP BY month",
+            (
+                "SELECT month, SUM(quantity) FROM day AS d, sales AS f, shop AS s WHERE f.shop_id = s.shop_id "
+                "AND d.day_id = f.day_id AND (city IS NULL OR city <> 'South') GROUP BY month"
+            ),
             "by_month_and_city",
         ),
         (f"SELECT d.day_name, SUM(f.quantity) {_BOTH} AND s.shop_name LIKE 'N%' GROUP BY 1", "by_day_and_shop"),
@@ -144,14 +147,14 @@ def test_a_star_is_answered_from_an_aggregate(workspace: Workspace, sql: str, ag
 )
 def test_what_is_not_proven_is_run_as_it_stands(workspace: Workspace, sql: str, reason: str) -> None:
     """The text is not touched, and the reason is told."""
-    aggregates, told = _check(workspace, sql)
+    aggregates, reasons = _check(workspace, sql)
 
     assert aggregates == []
-    assert reason in told
+    assert reason in reasons
 
 
 def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_the_model(workspace: Workspace) -> None:
-    """The nearest aggregate and its smallest change; the log has the query."""
+    """Explain names the nearest aggregate and its smallest change; the log has the query."""
     sql = f"SELECT s.city, MAX(f.quantity) {_JOINED} GROUP BY s.city"
     tiny_star.run_sql(workspace, "CREATE TABLE other (a INTEGER)")
 
@@ -167,7 +170,7 @@ def test_an_understood_star_without_an_aggregate_is_explained_like_a_query_on_th
 
 
 def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
-    """With and without aggregates, by one fingerprint; keys by the attributes they belong to; no values."""
+    """Both ways have one fingerprint; keys are noted by their attributes, and no values are."""
     sql = f"SELECT f.shop_id, SUM(f.amount) AS a {_JOINED} WHERE s.shop_id = 4242 GROUP BY f.shop_id"
     answer(workspace, sql, user="ann")
     answer(workspace, sql.replace("4242", "3"), use_aggregates=False)
@@ -176,7 +179,7 @@ def test_plain_sql_is_remembered_like_any_query(workspace: Workspace) -> None:
     assert first.fingerprint == later.fingerprint
     assert (first.keys, first.predicates, first.metrics) == (("Shop",), ("Shop",), ("Amount",))
     assert (later.keys, later.rows, first.rows, first.user) == (first.keys, 1, 0, "ann")
-    assert [one.aggregate for one in (*first.actual, *later.actual)] == ["by_day_and_shop", ""]
+    assert [source.aggregate for source in (*first.actual, *later.actual)] == ["by_day_and_shop", ""]
     assert "4242" not in repr(first)
     sliced = "SUM(CASE WHEN s.city = 'Nowhere' THEN amount END) AS a, COUNT(*) FILTER (WHERE s.city = 'Nowhere') AS n"
     answer(workspace, f"SELECT {sliced}, MAX(quantity) AS m {_JOINED}", use_aggregates=False)
@@ -189,14 +192,14 @@ def test_a_key_that_is_not_unique_multiplies_rows_as_the_sql_says(workspace: Wor
     """A join that meets two rows is not the model's."""
     tiny_star.run_sql(workspace, "INSERT INTO shop VALUES (1, 'North 1b', 'North')")
 
-    aggregates, told = _check(workspace, f"SELECT s.city, SUM(f.amount) {_JOINED} GROUP BY s.city")
+    aggregates, reasons = _check(workspace, f"SELECT s.city, SUM(f.amount) {_JOINED} GROUP BY s.city")
 
     assert aggregates == []
-    assert "sales → shop (shop_id)" in told
+    assert "sales → shop (shop_id)" in reasons
 
 
 def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) -> None:
-    """As written."""
+    """The statement is run as it is written."""
     sql = f"SELECT s.city, SUM(f.amount) AS a {_JOINED} GROUP BY s.city -- by city"
     wanted = answer(workspace, sql, use_aggregates=False)
     router = QueryRouter(workspace)
@@ -208,19 +211,19 @@ def test_a_dropped_aggregate_falls_back_to_the_sql_itself(workspace: Workspace) 
     ]
     tiny_star.run_sql(workspace, f'DROP VIEW "aggs"."{instance.step.view}"', f'DROP TABLE "aggs"."{instance.table}"')
 
-    found = router.answer(sql)
+    result = router.answer(sql)
     router.close()
 
-    assert sorted(found.rows, key=str) == sorted(wanted.rows, key=str)
-    assert wanted.plan.sql == found.plan.sql == sql
-    assert str(instance.table) in found.fallback_reason
+    assert sorted(result.rows, key=str) == sorted(wanted.rows, key=str)
+    assert wanted.plan.sql == result.plan.sql == sql
+    assert str(instance.table) in result.fallback_reason
     record = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)[0]
     assert (record.planned[0].aggregate, record.actual[0].aggregate) == ("by_city", "")
-    assert record.fallback_reason == found.fallback_reason
+    assert record.fallback_reason == result.fallback_reason
 
 
 def test_one_plan_serves_all_values(workspace: Workspace) -> None:
-    """Also of queries that are run as they stand, whose reasons quote what was written."""
+    """It also serves queries that are run as they stand, whose reasons quote what was written."""
     with QueryRouter(workspace) as router:
         for city in ("North", "South", "it''s"):
             sql = f"SELECT SUM(f.amount) AS a {_JOINED} WHERE s.city = '{city}'"
@@ -242,10 +245,10 @@ def test_a_model_with_row_security_is_not_asked(workspace: Workspace, tmp_path: 
     )
     deploy(workspace, tmp_path / "model", now=datetime.now(UTC))
 
-    aggregates, told = _check(workspace, f"SELECT s.city, SUM(f.amount) {_JOINED} GROUP BY s.city")
+    aggregates, reasons = _check(workspace, f"SELECT s.city, SUM(f.amount) {_JOINED} GROUP BY s.city")
 
     assert aggregates == []
-    assert "row security" in told
+    assert "row security" in reasons
 
 
 def test_a_default_model_is_meant_where_its_tables_are_not(workspace: Workspace) -> None:
@@ -258,7 +261,7 @@ def test_a_default_model_is_meant_where_its_tables_are_not(workspace: Workspace)
 
 
 def test_what_is_neither_model_nor_table_is_an_error(workspace: Workspace) -> None:
-    """Near names of models, or the warehouse's own words; statements that write are not run."""
+    """The error has near names of models or the warehouse's own words; statements that write are not run."""
     with pytest.raises(NotRegisteredError, match="tiny_sales"):
         answer(workspace, "SELECT SUM(amount) FROM tiny_sale")
     with pytest.raises(PermanentWarehouseError, match="nowhere"):
@@ -284,14 +287,17 @@ def test_what_is_neither_model_nor_table_is_an_error(workspace: Workspace) -> No
 def test_a_sum_of_an_expression_is_that_of_the_calculated_column_that_equals_it(
     empty_workspace: Workspace, tmp_path: Path, expression: str, aggregate: str | None
 ) -> None:
-    """Whatever stands first in the product."""
+    """The order in the product does not matter."""
     tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
     folder = tiny_star.write_model(tmp_path / "model", {"by_value": (("City",), ("Value",))})
     dataset, model = folder / "dataset_sales.yml", folder / "model.yml"
     column = "  - name: value\n    data_type: decimal(18,2)\n    sql: quantity * amount\n"
     dataset.write_text(dataset.read_text(encoding="utf-8") + column, encoding="utf-8")
     (folder / "value.yml").write_text(
-        "unique_name: Value\nobject_type: metric\nlabel: Value\ncalculation_method: sum\ndataset: sales\ncolumn: value\n",
+        (
+            "unique_name: Value\nobject_type: metric\nlabel: Value\ncalculation_method: sum\ndataset: sales\ncolumn: "
+            "value\n"
+        ),
         encoding="utf-8",
     )
     text = model.read_text(encoding="utf-8").replace("metrics:\n", "metrics:\n  - unique_name: Value\n", 1)
@@ -299,6 +305,6 @@ def test_a_sum_of_an_expression_is_that_of_the_calculated_column_that_equals_it(
     deploy(empty_workspace, folder, now=datetime.now(UTC))
     run_batch(empty_workspace, "tiny_sales", owner="test")
 
-    aggregates, told = _check(empty_workspace, f"SELECT s.city, {expression} AS v {_JOINED} GROUP BY 1")
+    aggregates, reasons = _check(empty_workspace, f"SELECT s.city, {expression} AS v {_JOINED} GROUP BY 1")
 
-    assert (aggregates, bool(told)) == ([aggregate] if aggregate else [], aggregate is None)
+    assert (aggregates, bool(reasons)) == ([aggregate] if aggregate else [], aggregate is None)

@@ -28,24 +28,24 @@ _MONTHS = "day_by_month"
 @pytest.fixture
 def warehouse(warehouse_url: str) -> str:
     """The tiny star with some thousand facts; 420 days in 5 months, 4 shops in 2 cities."""
-    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as place:
-        tiny_star.run_sql(place, *tiny_star.SETUP_SQL, *_MORE)
+    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as opened:
+        tiny_star.run_sql(opened, *tiny_star.SETUP_SQL, *_MORE)
     return warehouse_url
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The model without user-defined aggregates; its catalog wants predictions."""
-    made = tiny_star.write_model(tmp_path / "m", {})
-    _edit(made, "catalog", "build_speculative_aggs: false", "build_speculative_aggs: true")
-    return made
+    model_folder = tiny_star.write_model(tmp_path / "m", {})
+    _edit(model_folder, "catalog", "build_speculative_aggs: false", "build_speculative_aggs: true")
+    return model_folder
 
 
 @pytest.fixture
 def workspace(warehouse: str, tmp_path: Path) -> Iterator[Workspace]:
-    """Nothing deployed yet."""
-    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as place:
-        yield place
+    """A workspace on that warehouse where nothing is deployed yet."""
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as opened:
+        yield opened
 
 
 def _edit(folder: Path, file: str, old: str, new: str) -> None:
@@ -60,7 +60,7 @@ def _deploy(workspace: Workspace, folder: Path) -> PredictReport:
     return report
 
 
-def _defined(workspace: Workspace) -> dict[str, AggregateDefinition]:
+def _definitions(workspace: Workspace) -> dict[str, AggregateDefinition]:
     model_id = workspace.read.models.get("tiny_sales").id
     return {record.definition.name: record.definition for record in workspace.read.definitions.of_model(model_id)}
 
@@ -70,13 +70,13 @@ def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Pa
     nothing.
     """
     report = _deploy(workspace, folder)
-    found = _defined(workspace)
+    definitions = _definitions(workspace)
 
     assert {_ALL_MEMBERS, _MONTHS} < set(report.appeared)
-    assert {one.origin for one in found.values()} == {DefinitionOrigin.PREDICTION_DEFINED}
-    assert found[_ALL_MEMBERS].metrics == ("Amount", "Average Amount", "Quantity")
-    assert {one.query_name for one in found[_MONTHS].grain} == {"Month"}
-    assert "shop_by_city" not in found, "2 shops a city do not pay"
+    assert {definition.origin for definition in definitions.values()} == {DefinitionOrigin.PREDICTION_DEFINED}
+    assert definitions[_ALL_MEMBERS].metrics == ("Amount", "Average Amount", "Quantity")
+    assert {attribute.query_name for attribute in definitions[_MONTHS].grain} == {"Month"}
+    assert "shop_by_city" not in definitions, "2 shops a city do not pay"
     queries = (
         'SELECT "Amount", "Quantity", "Average Amount" FROM tiny_sales',
         'SELECT DISTINCT "Month" FROM tiny_sales',
@@ -86,8 +86,8 @@ def test_all_three_kinds_are_defined_and_answer(workspace: Workspace, folder: Pa
     before = [sorted(map(str, answer(workspace, sql).rows)) for sql in queries]
     run_batch(workspace, "tiny_sales", owner=process_owner())
     after = [answer(workspace, sql) for sql in queries]
-    assert [sorted(map(str, one.rows)) for one in after] == before
-    assert all(one.plan.uses_aggregates for one in after)
+    assert [sorted(map(str, result.rows)) for result in after] == before
+    assert all(result.plan.uses_aggregates for result in after)
     again = _deploy(workspace, folder)
     assert (again.appeared, dict(again.retired), set(again.kept)) == ((), {}, set(report.appeared))
 
@@ -96,8 +96,8 @@ def test_without_the_catalogs_switch_nothing_is_predicted(folder: Path, tmp_path
     """A warehouse that is not there stops nothing; it is told, since joins could not be checked."""
     _edit(folder, "catalog", "build_speculative_aggs: true", "build_speculative_aggs: false")
     nowhere = f"duckdb:///{tmp_path / 'no' / 'such' / 'folder.duckdb'}"
-    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as place:
-        report = deploy(place, folder, now=utc_now())
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as workspace:
+        report = deploy(workspace, folder, now=utc_now())
 
     assert report.predictions == ()
     assert [issue.code for issue in report.issues] == ["columns-not-checked"]
@@ -106,16 +106,16 @@ def test_without_the_catalogs_switch_nothing_is_predicted(folder: Path, tmp_path
 def test_a_warehouse_that_does_not_answer_delays_what_needs_statistics(folder: Path, tmp_path: Path) -> None:
     """All-member aggregates are defined; the rest comes with the next deployment."""
     registry = f"sqlite:///{tmp_path / 'r.sqlite'}"
-    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'no' / 'such.duckdb'}") as place:
-        report = _deploy(place, folder)
+    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'no' / 'such.duckdb'}") as workspace:
+        report = _deploy(workspace, folder)
     assert report.appeared == (_ALL_MEMBERS,)
     assert "the warehouse did not answer" in report.notes[0]
 
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
         for statement in (*tiny_star.SETUP_SQL, *_MORE):
             connection.execute(statement)
-    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'w.duckdb'}") as place:
-        later = _deploy(place, folder)
+    with open_workspace(registry=registry, warehouse=f"duckdb:///{tmp_path / 'w.duckdb'}") as workspace:
+        later = _deploy(workspace, folder)
     assert later.kept == (_ALL_MEMBERS,)
     assert _MONTHS in later.appeared
 
@@ -123,14 +123,14 @@ def test_a_warehouse_that_does_not_answer_delays_what_needs_statistics(folder: P
 def test_a_changed_metric_set_is_a_new_all_member_aggregate(workspace: Workspace, folder: Path) -> None:
     """The old one is retired with the reason, not deleted, and comes back; the dimensions' are left alone."""
     _deploy(workspace, folder)
-    old = _defined(workspace)
+    old = _definitions(workspace)
     _edit(folder, "model", "  - unique_name: Quantity\n", "")
     report = _deploy(workspace, folder)
-    found = _defined(workspace)
+    definitions = _definitions(workspace)
 
-    (new,) = [one for one in found.values() if not one.grain]
+    (new,) = [definition for definition in definitions.values() if not definition.grain]
     assert new.metrics == ("Amount", "Average Amount")
-    assert found[_MONTHS] == old[_MONTHS]
+    assert definitions[_MONTHS] == old[_MONTHS]
     assert _MONTHS in report.kept
     record = workspace.read.definitions.get(old[_ALL_MEMBERS].id)
     assert record.status == "retired"
@@ -148,12 +148,16 @@ def test_the_old_all_member_aggregate_serves_until_the_new_one_does(workspace: W
     workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    old = _defined(workspace)[_ALL_MEMBERS]
+    old = _definitions(workspace)[_ALL_MEMBERS]
     with QueryRouter(workspace) as router:
         before = router.answer(total).rows
     _edit(folder, "model", "  - unique_name: Quantity\n", "")
     report = _deploy(workspace, folder)
-    (new,) = [one for one in _defined(workspace).values() if not one.grain and one.id != old.id]
+    (new,) = [
+        definition
+        for definition in _definitions(workspace).values()
+        if not definition.grain and definition.id != old.id
+    ]
 
     assert (report.giving_way, dict(report.retired)) == ({_ALL_MEMBERS: new.name}, {})
     only = BatchRequest(aggregates=(_MONTHS,))
@@ -177,7 +181,7 @@ def test_the_old_dimension_only_aggregate_serves_until_the_new_one_does(workspac
     workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    old = _defined(workspace)[_MONTHS]
+    old = _definitions(workspace)[_MONTHS]
     text = (folder / "calendar.yml").read_text()
     begin = text.index("  - unique_name: Month\n    label")
     end = text.index("  - unique_name: Day\n    label")
@@ -201,7 +205,7 @@ def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Pat
     workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    old = _defined(workspace)[_ALL_MEMBERS]
+    old = _definitions(workspace)[_ALL_MEMBERS]
     _edit(folder, "model", "  - unique_name: Quantity\n", "")
     (new,) = _deploy(workspace, folder).giving_way.values()
     _edit(folder, "model", "metrics:\n", "metrics:\n  - unique_name: Quantity\n")
@@ -210,7 +214,7 @@ def test_who_is_wanted_again_does_not_give_way(workspace: Workspace, folder: Pat
     assert set(report.retired) == {new}
     assert workspace.read.successions.find(old.model_id, pending=True) == ()
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
+    assert set(_definitions(workspace)) == {_ALL_MEMBERS, _MONTHS}
 
 
 def test_a_changed_dimension_is_looked_at_again(workspace: Workspace, folder: Path) -> None:
@@ -240,7 +244,7 @@ def test_each_kind_has_a_switch(workspace: Workspace, folder: Path, key: str, go
     workspace.registry.settings.put(None, f"aggregates.predictionDefined.{key}", "false")
 
     assert set(_deploy(workspace, folder).retired) == gone
-    assert set(_defined(workspace)) == before - gone
+    assert set(_definitions(workspace)) == before - gone
 
 
 def test_the_structures_kind_has_a_switch_and_the_catalog_has_one_for_all(workspace: Workspace, folder: Path) -> None:
@@ -248,15 +252,15 @@ def test_the_structures_kind_has_a_switch_and_the_catalog_has_one_for_all(worksp
     _deploy(workspace, folder)
     workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     _deploy(workspace, folder)
-    assert set(_defined(workspace)) == {_ALL_MEMBERS, _MONTHS}
+    assert set(_definitions(workspace)) == {_ALL_MEMBERS, _MONTHS}
 
     _edit(folder, "catalog", "build_speculative_aggs: true", "build_speculative_aggs: false")
     assert set(_deploy(workspace, folder).retired) == {_ALL_MEMBERS, _MONTHS}
-    assert _defined(workspace) == {}
+    assert _definitions(workspace) == {}
 
 
 def test_dataset_that_may_not_be_aggregated(workspace: Workspace, folder: Path) -> None:
-    """Neither the fact nor the dimension's own rows."""
+    """Neither the fact nor the dimension gets an aggregate."""
     _edit(
         folder,
         "catalog",
@@ -265,25 +269,20 @@ def test_dataset_that_may_not_be_aggregated(workspace: Workspace, folder: Path) 
     )
     _deploy(workspace, folder)
 
-    assert _defined(workspace) == {}
+    assert _definitions(workspace) == {}
 
 
 def test_row_security_keeps_predictions_away(workspace: Workspace, folder: Path) -> None:
-    """Unless a setting says otherwise."""
+    """A setting allows them."""
     (folder / "security.yml").write_text(
         "unique_name: s\nobject_type: row_security\nlabel: s\ndataset: shop\nfilter_key_column: city\n"
     )
-    report = _deploy_any(workspace, folder)
+    report = _deploy(workspace, folder)
 
     assert report.appeared == ()
     assert "row security" in report.notes[0]
     workspace.registry.settings.put(None, "aggregates.create.securityDimensions.enabled", "true")
-    assert _ALL_MEMBERS in _deploy_any(workspace, folder).appeared
-
-
-def _deploy_any(workspace: Workspace, folder: Path) -> PredictReport:
-    (report,) = deploy(workspace, folder, now=utc_now()).predictions
-    return report
+    assert _ALL_MEMBERS in _deploy(workspace, folder).appeared
 
 
 def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, folder: Path) -> None:
@@ -305,24 +304,26 @@ def test_a_definition_keeps_its_meaning_on_other_columns(workspace: Workspace, f
     )
     _deploy(workspace, folder)
 
-    found = answer(workspace, sql)
-    assert not found.plan.uses_aggregates
-    assert {"North 1", "North 2"} <= {row[0] for row in found.rows}
+    result = answer(workspace, sql)
+    assert not result.plan.uses_aggregates
+    assert {"North 1", "North 2"} <= {row[0] for row in result.rows}
     run_batch(workspace, "tiny_sales", owner=process_owner())
     again = answer(workspace, sql)
     assert again.plan.uses_aggregates
-    assert sorted(map(str, again.rows)) == sorted(map(str, found.rows))
+    assert sorted(map(str, again.rows)) == sorted(map(str, result.rows))
 
 
 def test_what_left_the_model_retires_system_defined_aggregates(workspace: Workspace, folder: Path) -> None:
-    """By name and with the reason; it comes back when it is asked for again."""
+    """The reason names what left; an aggregate comes back when it is asked for again."""
     workspace.registry.settings.put(None, "aggregates.predictionDefined.structure.enabled", "false")
     deploy(workspace, folder, now=utc_now())
     request = RecommendRequest(queries=['SELECT "City", "Quantity" FROM tiny_sales'])
-    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    (recommendation,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
     (folder / "metric_Quantity.yml").unlink()
     _edit(folder, "model", "  - unique_name: Quantity\n", "")
     (outcome,) = deploy(workspace, folder, now=utc_now()).models
 
-    assert made.definition.name in outcome.left
-    assert workspace.read.definitions.get(made.definition.id).status_reason == "metric `Quantity` left the model"
+    assert recommendation.definition.name in outcome.left
+    assert (
+        workspace.read.definitions.get(recommendation.definition.id).status_reason == "metric `Quantity` left the model"
+    )

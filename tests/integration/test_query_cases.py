@@ -44,7 +44,7 @@ def tpcds(request: pytest.FixtureRequest, parquet: Path, tmp_path_factory: pytes
         yield url
 
 
-def _built(warehouse: str, model: Path, folder: Path) -> Iterator[tuple[Workspace, QueryRouter]]:
+def _open_built(warehouse: str, model: Path, folder: Path) -> Iterator[tuple[Workspace, QueryRouter]]:
     registry = f"sqlite:///{folder / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema=f"aggs_{model.name}") as workspace:
         (deployed,) = deploy(workspace, model, now=utc_now()).models
@@ -55,7 +55,7 @@ def _built(warehouse: str, model: Path, folder: Path) -> Iterator[tuple[Workspac
 @pytest.fixture(scope="module")
 def retail(tpcds: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, QueryRouter]]:
     """Our own model, built."""
-    yield from _built(tpcds, MODEL_FOLDER, tmp_path_factory.mktemp("retail"))
+    yield from _open_built(tpcds, MODEL_FOLDER, tmp_path_factory.mktemp("retail"))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def tpcds_sample(
     tpcds: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Workspace, QueryRouter]]:
     """The TPC-DS sample model, built."""
-    yield from _built(tpcds, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds"))
+    yield from _open_built(tpcds, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds"))
 
 
 @pytest.mark.parametrize("case", QueryCase.read("retail"), ids=lambda case: case.name)

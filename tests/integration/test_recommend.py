@@ -29,8 +29,8 @@ _QUERIES = (_BY_MONTH, _BY_MONTH, _BY_CITY, _BY_SHOP)
 @pytest.fixture
 def warehouse(warehouse_url: str) -> str:
     """The tiny star with some thousand facts, without aggregates."""
-    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as place:
-        tiny_star.run_sql(place, *tiny_star.SETUP_SQL, _MORE_FACTS)
+    with open_workspace(registry="sqlite:///:memory:", warehouse=warehouse_url) as opened:
+        tiny_star.run_sql(opened, *tiny_star.SETUP_SQL, _MORE_FACTS)
     return warehouse_url
 
 
@@ -38,29 +38,32 @@ def warehouse(warehouse_url: str) -> str:
 def workspace(warehouse: str, tmp_path: Path) -> Iterator[Workspace]:
     """The model deployed without user-defined aggregates."""
     tiny_star.write_model(tmp_path / "m", {})
-    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as place:
-        deploy(place, tmp_path / "m", now=utc_now())
-        yield place
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=warehouse) as opened:
+        deploy(opened, tmp_path / "m", now=utc_now())
+        yield opened
 
 
-def _set(workspace: Workspace, **values: str) -> None:
+def _put_settings(workspace: Workspace, **values: str) -> None:
     for key, value in values.items():
         workspace.registry.settings.put(None, f"aggregates.{key.replace('_', '.')}", value)
 
 
-def _ask(workspace: Workspace, times: int = 1) -> None:
+def _run_queries(workspace: Workspace, times: int = 1) -> None:
     with QueryRouter(workspace) as router:
         for sql in _QUERIES * times:
             router.answer(sql)
 
 
 def _grains(report: RecommendReport) -> list[set[str]]:
-    return [{one.query_name for one in each.definition.grain} for each in report.recommendations]
+    return [
+        {attribute.query_name for attribute in recommendation.definition.grain}
+        for recommendation in report.recommendations
+    ]
 
 
 def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
     """Answers stay what they were; afterwards there is nothing left to recommend."""
-    _ask(workspace, times=5)
+    _run_queries(workspace, times=5)
     before = [sorted(map(str, answer(workspace, sql).rows)) for sql in _QUERIES]
     report = recommend(workspace, "tiny_sales", apply=True, now=utc_now())
 
@@ -68,9 +71,9 @@ def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
     assert report.cost_after < report.cost_before / 20
     assert {recommendation.outcome for recommendation in report.recommendations} == {"added"}
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    found = [answer(workspace, sql) for sql in _QUERIES]
-    assert all(one.plan.uses_aggregates for one in found)
-    assert [sorted(map(str, one.rows)) for one in found] == before
+    results = [answer(workspace, sql) for sql in _QUERIES]
+    assert all(result.plan.uses_aggregates for result in results)
+    assert [sorted(map(str, result.rows)) for result in results] == before
     rows = {instance.step.aggregate: instance.rows for instance in workspace.read.instances.serving(report.model_id)}
     for recommendation in report.recommendations:
         assert recommendation.error is not None
@@ -85,49 +88,56 @@ def test_queries_stand_for_history(workspace: Workspace) -> None:
     request = RecommendRequest(queries=_QUERIES, most=1)
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
 
-    (one,) = report.recommendations
+    (recommendation,) = report.recommendations
     assert _grains(report) == [{"Month", "City", "Shop"}]
-    assert one.definition.name == "sales_by_month_shop_city"
-    assert one.definition.metrics == ("Amount", "Average Amount", "Quantity")
-    assert one.queries == 4
+    assert recommendation.definition.name == "sales_by_month_shop_city"
+    assert recommendation.definition.metrics == ("Amount", "Average Amount", "Quantity")
+    assert recommendation.queries == 4
     assert report.cost_before == 4 * _FACT_ROWS
-    assert report.cost_after == 4 * one.rows
+    assert report.cost_after == 4 * recommendation.rows
     (record,) = workspace.read.definitions.of_model(report.model_id)
     assert record.definition.origin is DefinitionOrigin.DEMAND_DEFINED
     assert (
-        record.reason == f"asked 2 times: Month reads {one.rows} rows instead of {_FACT_ROWS:,}; answers 2 times more"
+        record.reason
+        == f"asked 2 times: Month reads {recommendation.rows} rows instead of {_FACT_ROWS:,}; answers 2 times more"
     )
-    assert record.evidence["predicted_rows"] == one.rows
+    assert record.evidence["predicted_rows"] == recommendation.rows
     again = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
     assert all(each.outcome != "duplicate" for each in again.recommendations)
 
 
 def test_blocked_ones_stay_blocked(workspace: Workspace) -> None:
-    """They are told, not proposed."""
+    """They are named in the report, not proposed."""
     request = RecommendRequest(queries=[_BY_MONTH])
-    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    (recommendation,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
     registry = workspace.registry
-    registry.definitions.set_status([made.definition.id], "blocked", "wrong", expected="defined", now=utc_now())
+    registry.definitions.set_status(
+        [recommendation.definition.id], "blocked", "wrong", expected="defined", now=utc_now()
+    )
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
 
     assert report.recommendations == ()
     assert report.unserved[0].reason == "`sales_by_month` would answer, but a person has blocked it"
-    assert registry.read.definitions.get(made.definition.id).status == "blocked"
+    assert registry.read.definitions.get(recommendation.definition.id).status == "blocked"
 
 
 def test_a_name_that_is_taken_is_made_another(workspace: Workspace, tmp_path: Path) -> None:
-    """By some digits of the fingerprint, before and after it is applied."""
+    """Some digits of the fingerprint are added, before and after it is applied."""
     tiny_star.write_model(tmp_path / "m", {"sales_by_month": (("City",), ("Amount",))})
     deploy(workspace, tmp_path / "m", now=utc_now())
     request = RecommendRequest(queries=[_BY_MONTH])
-    (told,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
-    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    (proposal,) = recommend(workspace, "tiny_sales", request=request, now=utc_now()).recommendations
+    (recommendation,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
 
-    assert made.definition.name == told.definition.name == f"sales_by_month_{made.definition.fingerprint[:6]}"
+    assert (
+        recommendation.definition.name
+        == proposal.definition.name
+        == f"sales_by_month_{recommendation.definition.fingerprint[:6]}"
+    )
 
 
 def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(workspace: Workspace) -> None:
-    """Once asked, ten times built."""
+    """It was asked once and built ten times."""
     user = RecommendRequest(queries=[_BY_SHOP], most=1)
     recommend(workspace, "tiny_sales", request=user, apply=True, now=utc_now())
     for _ in range(10):
@@ -139,7 +149,7 @@ def test_what_is_asked_less_often_than_it_would_be_rebuilt_is_not_worth_it(works
 
 
 def test_old_queries_weigh_less(workspace: Workspace) -> None:
-    """By half after each half-life; seen through the weight of the recommendation."""
+    """The weight halves with each half-life; the recommendation's weight shows it."""
     now = datetime(2026, 6, 1, tzinfo=UTC)
     model_id = workspace.read.models.get("tiny_sales").id
     record = QueryRecord(
@@ -157,18 +167,18 @@ def test_old_queries_weigh_less(workspace: Workspace) -> None:
         weight=8,
     )
     workspace.registry.queries.record([record])
-    (one,) = recommend(workspace, "tiny_sales", now=now).recommendations
+    (recommendation,) = recommend(workspace, "tiny_sales", now=now).recommendations
 
-    assert one.queries == pytest.approx(4)
-    assert {each.query_name for each in one.definition.grain} == {"Month", "City"}
+    assert recommendation.queries == pytest.approx(4)
+    assert {each.query_name for each in recommendation.definition.grain} == {"Month", "City"}
 
 
 def test_a_logged_query_that_cannot_be_read_again_counts_by_what_was_noted(workspace: Workspace) -> None:
     """Its attributes and metrics are in the log beside its text."""
     with QueryRouter(workspace) as router:
         router.answer(_BY_CITY)
-    (asked,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
-    workspace.registry.queries.record([_unreadable(asked)])
+    (record,) = workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)
+    workspace.registry.queries.record([_unreadable(record)])
     report = recommend(workspace, "tiny_sales", now=utc_now())
 
     assert report.queries == pytest.approx(4, rel=1e-3)
@@ -176,10 +186,10 @@ def test_a_logged_query_that_cannot_be_read_again_counts_by_what_was_noted(works
     assert _grains(report) == [{"City", "Month"}]
 
 
-def _unreadable(asked: QueryRecord) -> QueryRecord:
+def _unreadable(record: QueryRecord) -> QueryRecord:
     from dataclasses import replace
 
-    return replace(asked, fingerprint="0" * 32, shape="(unreadable", weight=3)
+    return replace(record, fingerprint="0" * 32, shape="(unreadable", weight=3)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +257,7 @@ def test_narrowing(workspace: Workspace) -> None:
 def test_what_the_model_keeps_out(
     workspace: Workspace, tmp_path: Path, file: str, old: str, new: str, reason: str
 ) -> None:
-    """By attribute, by dataset."""
+    """An attribute or a dataset is kept out."""
     path = tmp_path / "m" / f"{file}.yml"
     path.write_text(path.read_text().replace(old, new, 1))
     deploy(workspace, tmp_path / "m", now=utc_now())
@@ -258,7 +268,7 @@ def test_what_the_model_keeps_out(
 
 
 def test_nothing_asked_and_what_cannot_be_read(workspace: Workspace) -> None:
-    """No needs, no recommendations, no scan; an unreadable query is told."""
+    """Without needs there are no recommendations and no scan; an unreadable query is reported."""
     nothing = recommend(workspace, "tiny_sales", now=utc_now())
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=["SELECT 1 +"]), now=utc_now())
 
@@ -285,7 +295,7 @@ _BUYERS = (
 
 
 def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_path: Path) -> None:
-    """Allowed, they are stored at the very grain, and answer there only."""
+    """Where they are allowed, they are stored at the very grain, and answer there only."""
     (tmp_path / "m" / "metric_Buyers.yml").write_text(_BUYERS)
     model = tmp_path / "m" / "model.yml"
     model.write_text(model.read_text().replace("metrics:\n", "metrics:\n  - unique_name: Buyers\n", 1))
@@ -300,11 +310,11 @@ def test_exact_distinct_counts_are_off_unless_allowed(workspace: Workspace, tmp_
     workspace.registry.settings.put(None, key, "true")
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
     assert report.unserved == ()
-    facts = sorted(answer(workspace, by_month).rows)
+    from_facts = sorted(answer(workspace, by_month).rows)
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    found = answer(workspace, by_month)
-    assert found.plan.uses_aggregates
-    assert sorted(found.rows) == facts
+    result = answer(workspace, by_month)
+    assert result.plan.uses_aggregates
+    assert sorted(result.rows) == from_facts
     assert not answer(workspace, 'SELECT "Buyers" FROM tiny_sales').plan.uses_aggregates
 
 
@@ -317,27 +327,27 @@ def test_bytes_are_predicted_measured_and_spent(workspace: Workspace) -> None:
         "INSERT INTO sales SELECT 3, s.shop_id, 1, 2 FROM shop s, (VALUES (1), (2), (3)) AS v (n)",
         *(("ANALYZE",) if workspace.warehouse.dialect.needs_analyze else ()),
     )
-    _set(workspace, create_compression_threshold="1", create_joins_compression="1")
+    _put_settings(workspace, create_compression_threshold="1", create_joins_compression="1")
     request = RecommendRequest(queries=[_BY_SHOP], percent=100)
-    (made,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
+    (recommendation,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    (found,) = evaluate(workspace, "tiny_sales", now=utc_now()).evaluations
-    more = RecommendRequest(queries=[_BY_MONTH], budget_bytes=made.size_bytes // 2)
+    (evaluation,) = evaluate(workspace, "tiny_sales", now=utc_now()).evaluations
+    more = RecommendRequest(queries=[_BY_MONTH], budget_bytes=recommendation.size_bytes // 2)
     report = recommend(workspace, "tiny_sales", request=more, now=utc_now())
 
     assert report.recommendations == ()
     if workspace.warehouse.dialect.table_bytes is None:
-        assert found.record.size_bytes is None
-        assert report.budget.spent == pytest.approx(made.size_bytes, rel=0.1)
+        assert evaluation.record.size_bytes is None
+        assert report.budget.spent == pytest.approx(recommendation.size_bytes, rel=0.1)
     else:
-        assert found.record.size_bytes == report.budget.spent
+        assert evaluation.record.size_bytes == report.budget.spent
         # PostgreSQL makes room for rows to come.
-        assert made.size_bytes / 2 < (found.record.size_bytes or 0) < made.size_bytes * 3
+        assert recommendation.size_bytes / 2 < (evaluation.record.size_bytes or 0) < recommendation.size_bytes * 3
 
 
 @pytest.mark.parametrize("rule", ["yes", "no"])
 def test_inner_and_other_joins_are_alike(workspace: Workspace, tmp_path: Path, rule: str) -> None:
-    """Whether the model leaves facts without a shop out or not: one aggregate answers as the facts do, and is advised."""
+    """One aggregate is advised and answers as the facts do, whether the model keeps facts without a shop or not."""
     path = tmp_path / "m" / "shops.yml"
     path.write_text(path.read_text().replace("filter_empty: 'yes'", f"filter_empty: '{rule}'"))
     deploy(workspace, tmp_path / "m", now=utc_now())
@@ -345,18 +355,18 @@ def test_inner_and_other_joins_are_alike(workspace: Workspace, tmp_path: Path, r
     on_facts = sorted(map(str, answer(workspace, sql).rows))
     report = recommend(workspace, "tiny_sales", request=RecommendRequest(queries=[sql]), apply=True, now=utc_now())
     run_batch(workspace, "tiny_sales", owner=process_owner())
-    found = answer(workspace, sql)
+    result = answer(workspace, sql)
 
     assert len(report.recommendations) == 1
-    assert found.plan.uses_aggregates
-    assert sorted(map(str, found.rows)) == on_facts
+    assert result.plan.uses_aggregates
+    assert sorted(map(str, result.rows)) == on_facts
     ((total,),) = answer(workspace, 'SELECT "Quantity" FROM tiny_sales').rows
-    assert (sum(row[1] for row in found.rows) == total) is (rule == "no")
+    assert (sum(row[1] for row in result.rows) == total) is (rule == "no")
 
 
 def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace: Workspace) -> None:
     """A budget of 36 rows holds one of two aggregates of 20: the old one gives way, not before the new one is built."""
-    _set(workspace, demandDefined_budgetPercent="1")
+    _put_settings(workspace, demandDefined_budgetPercent="1")
     by_day, by_shop = 'SELECT "Day", "Amount" FROM tiny_sales', 'SELECT "Month", "Shop", "Quantity" FROM tiny_sales'
     with QueryRouter(workspace) as router:
         for _ in range(5):
@@ -385,8 +395,8 @@ def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace:
 
 def test_nobody_gives_way_where_there_is_room(workspace: Workspace) -> None:
     """Retention takes care of what is not used; until then it costs a build only."""
-    _ask(workspace)
-    made = recommend(workspace, "tiny_sales", apply=True, now=utc_now()).recommendations
+    _run_queries(workspace)
+    recommendations = recommend(workspace, "tiny_sales", apply=True, now=utc_now()).recommendations
     run_batch(workspace, "tiny_sales", owner=process_owner())
     later = utc_now() + timedelta(days=60)
     with QueryRouter(workspace, clock=lambda: later) as router:
@@ -394,6 +404,6 @@ def test_nobody_gives_way_where_there_is_room(workspace: Workspace) -> None:
             router.answer('SELECT "Day", "Quantity" FROM tiny_sales')
     report = recommend(workspace, "tiny_sales", apply=True, now=later)
 
-    assert made
+    assert recommendations
     assert report.recommendations
     assert dict(report.giving_way) == {}

@@ -1,6 +1,4 @@
-"""Joins that the warehouse refuses are told by deployment and refused by name; whether it does refuse them, it is
-asked.
-"""
+"""Joins that the warehouse refuses are told by deployment and refused by name, and the warehouse does refuse them."""
 
 from __future__ import annotations
 
@@ -90,10 +88,10 @@ ALLOWED = {
 }
 
 
-def _is_refused(session: WarehouseSession, one: str, other: str) -> bool:
+def _is_refused(session: WarehouseSession, first: str, second: str) -> bool:
     """Whether the warehouse will not make the join."""
     try:
-        session.fetch_all(f'SELECT COUNT(*), COUNT(b.x) FROM "{one}" AS a LEFT JOIN "{other}" AS b ON a.x = b.x')
+        session.fetch_all(f'SELECT COUNT(*), COUNT(b.x) FROM "{first}" AS a LEFT JOIN "{second}" AS b ON a.x = b.x')
     except PermanentWarehouseError:
         return True
     return False
@@ -107,17 +105,19 @@ def test_what_is_said_to_be_refused_is_refused(empty_workspace: Workspace) -> No
     tiny_star.run_sql(empty_workspace, *(f'INSERT INTO "{kind}" VALUES ({value})' for kind, value in types.items()))
     with empty_workspace.warehouse.session() as session:
         columns = session.columns([(None, None, kind) for kind in types])
-        told = {kind: columns[None, None, kind]["x"] for kind in types}
-        said = {
-            (one, other) for one, other in product(types, types) if are_incomparable(told[one], told[other], dialect)
+        column_types = {kind: columns[None, None, kind]["x"] for kind in types}
+        incomparable = {
+            (first, second)
+            for first, second in product(types, types)
+            if are_incomparable(column_types[first], column_types[second], dialect)
         }
 
-        assert [pair for pair in sorted(said) if not _is_refused(session, *pair)] == []
+        assert [pair for pair in sorted(incomparable) if not _is_refused(session, *pair)] == []
         assert [pair for pair in ALLOWED[dialect.name] if _is_refused(session, *pair)] == []
-    assert set(REFUSED[dialect.name]) <= said
-    assert said == {(other, one) for one, other in said}
-    assert said.isdisjoint(ALLOWED[dialect.name])
-    tried = {kind.casefold().partition("(")[0] for kind in told.values()}
+    assert set(REFUSED[dialect.name]) <= incomparable
+    assert incomparable == {(second, first) for first, second in incomparable}
+    assert incomparable.isdisjoint(ALLOWED[dialect.name])
+    tried = {kind.casefold().partition("(")[0] for kind in column_types.values()}
     assert {kind for family in dialect.comparable for kind in family} <= tried
 
 
@@ -125,12 +125,12 @@ def _deploy(workspace: Workspace, folder: Path) -> DeployReport:
     return deploy(workspace, folder, now=utc_now())
 
 
-def _told(report: DeployReport) -> list[str]:
+def _messages(report: DeployReport) -> list[str]:
     return [str(issue) for issue in report.issues if issue.code == CODE]
 
 
 @pytest.fixture
-def clashing(empty_workspace: Workspace) -> Workspace:
+def clashing_star(empty_workspace: Workspace) -> Workspace:
     """The tiny star with a fact whose day is a timestamp, where the calendar's is a number."""
     tiny_star.run_sql(
         empty_workspace,
@@ -143,28 +143,30 @@ def clashing(empty_workspace: Workspace) -> Workspace:
     return empty_workspace
 
 
-def test_deploy_tells_and_the_rest_is_usable(clashing: Workspace, tmp_path: Path) -> None:
-    """With place, columns, types and what to do; aggregates and queries that need the join say the same."""
+def test_deploy_tells_and_the_rest_is_usable(clashing_star: Workspace, tmp_path: Path) -> None:
+    """The issue has place, columns, types and what to do; aggregates and queries that need the join say the same."""
     folder = tiny_star.write_model(tmp_path / "model")
-    dialect = clashing.warehouse.dialect.name
+    dialect = clashing_star.warehouse.dialect.name
     spelled = "TIMESTAMP WITHOUT TIME ZONE" if dialect == "postgres" else "TIMESTAMP"
     reason = f"`sales`.`day_id` ({spelled}) is joined to `day`.`day_id` (INTEGER), which {dialect} refuses to compare"
     line = (folder / "model.yml").read_text().splitlines().index("  - unique_name: sales_day") + 1
 
-    (told,) = _told(_deploy(clashing, folder))
+    (message,) = _messages(_deploy(clashing_star, folder))
 
-    assert told.startswith(f"model.yml:{line}: relationship `sales_day`: {reason}; queries and aggregates that need it")
-    assert told.endswith("Give both columns one type, or join on a calculated column that casts one of them.")
-    plan = plan_batch(clashing, "tiny_sales", now=utc_now(), new_id=lambda: uuid.uuid4().hex)
+    assert message.startswith(
+        f"model.yml:{line}: relationship `sales_day`: {reason}; queries and aggregates that need it"
+    )
+    assert message.endswith("Give both columns one type, or join on a calculated column that casts one of them.")
+    plan = plan_batch(clashing_star, "tiny_sales", now=utc_now(), new_id=lambda: uuid.uuid4().hex)
     assert [step.aggregate for step in plan.steps] == ["by_city"]
-    assert {one.aggregate for one in plan.refused} == {"by_day_and_shop", "by_month", "by_month_and_city"}
-    assert all(one.reason.startswith(reason) and one.is_failure for one in plan.refused)
+    assert {refusal.aggregate for refusal in plan.refused} == {"by_day_and_shop", "by_month", "by_month_and_city"}
+    assert all(refusal.reason.startswith(reason) and refusal.is_failure for refusal in plan.refused)
     with pytest.raises(UnsupportedQueryError, match=r"`day`\.`day_id` \(INTEGER\), which"):
-        answer(clashing, 'SELECT "Month", "Amount" FROM tiny_sales')
-    assert len(answer(clashing, 'SELECT "City", "Amount" FROM tiny_sales').rows) == 3
+        answer(clashing_star, 'SELECT "Month", "Amount" FROM tiny_sales')
+    assert len(answer(clashing_star, 'SELECT "City", "Amount" FROM tiny_sales').rows) == 3
 
 
-def test_a_cast_column_is_the_remedy(clashing: Workspace, tmp_path: Path) -> None:
+def test_a_cast_column_is_the_remedy(clashing_star: Workspace, tmp_path: Path) -> None:
     """As the message says: deployment is silent, and every aggregate is built."""
     folder = tiny_star.write_model(tmp_path / "model")
     model, sales = folder / "model.yml", folder / "dataset_sales.yml"
@@ -172,21 +174,21 @@ def test_a_cast_column_is_the_remedy(clashing: Workspace, tmp_path: Path) -> Non
     cast = "  - name: day_number\n    data_type: int\n    sql: CAST(EXTRACT(DAY FROM day_id) AS INTEGER) - 1\n"
     sales.write_text(sales.read_text() + cast)
 
-    assert _told(_deploy(clashing, folder)) == []
-    assert len(run_batch(clashing, "tiny_sales", owner="test").instances) == len(tiny_star.AGGREGATES)
-    assert len(answer(clashing, 'SELECT "Month", "Amount" FROM tiny_sales').rows) == 4
+    assert _messages(_deploy(clashing_star, folder)) == []
+    assert len(run_batch(clashing_star, "tiny_sales", owner="test").instances) == len(tiny_star.AGGREGATES)
+    assert len(answer(clashing_star, 'SELECT "Month", "Amount" FROM tiny_sales').rows) == 4
 
 
-def test_prediction_leaves_out_what_is_refused(clashing: Workspace, tmp_path: Path) -> None:
+def test_prediction_leaves_out_what_is_refused(clashing_star: Workspace, tmp_path: Path) -> None:
     """The engine's own definitions do not stand in the way of a batch."""
     folder = tiny_star.write_model(tmp_path / "model", {})
     catalog = folder / "catalog.yml"
     catalog.write_text(catalog.read_text().replace("build_speculative_aggs: false", "build_speculative_aggs: true"))
 
-    (predicted,) = _deploy(clashing, folder).predictions
+    (predicted,) = _deploy(clashing_star, folder).predictions
 
     assert (bool(predicted.appeared), predicted.notes) == (True, ())
-    assert run_batch(clashing, "tiny_sales", owner="test").batch.notes == ()
+    assert run_batch(clashing_star, "tiny_sales", owner="test").batch.notes == ()
 
 
 _SNOWFLAKE = """\
@@ -204,7 +206,7 @@ relationships:
 
 
 def test_relationships_within_a_dimension_are_told_too(empty_workspace: Workspace, tmp_path: Path) -> None:
-    """In the dimension's file; names are matched without case."""
+    """The issue names the dimension's file; names are matched without case."""
     tiny_star.run_sql(
         empty_workspace,
         *tiny_star.SETUP_SQL,
@@ -218,9 +220,9 @@ def test_relationships_within_a_dimension_are_told_too(empty_workspace: Workspac
     (folder / "region.yml").write_text(tiny_star.dataset("region", ("region_id int",)))
     line = text.splitlines().index("  - unique_name: shop_region") + 1
 
-    (told,) = _told(_deploy(empty_workspace, folder))
+    (message,) = _messages(_deploy(empty_workspace, folder))
 
-    assert told.startswith(
+    assert message.startswith(
         f"shops.yml:{line}: relationship `shop_region`: `shop`.`Opened` (DATE) is joined to `region`."
     )
 
@@ -240,9 +242,9 @@ expression: '([Calendar].[Calendar levels].CurrentMember.PrevMember, [Measures].
 """
 
 
-@pytest.mark.parametrize("asked", ['"Month", "Amount"', '"Month", "Day Before"', '"Month", "Day", "Day Before"'])
+@pytest.mark.parametrize("columns", ['"Month", "Amount"', '"Month", "Day Before"', '"Month", "Day", "Day Before"'])
 def test_members_that_cannot_be_joined_are_refused_with_that_reason(
-    empty_workspace: Workspace, tmp_path: Path, asked: str
+    empty_workspace: Workspace, tmp_path: Path, columns: str
 ) -> None:
     """What could not be asked of the data is not said to be broken by it."""
     tiny_star.run_sql(
@@ -263,7 +265,7 @@ def test_members_that_cannot_be_joined_are_refused_with_that_reason(
     _deploy(empty_workspace, folder)
 
     with pytest.raises(UnsupportedQueryError, match=r"`day`\.`month_id` \(DATE\) is joined to .* refuses to compare"):
-        answer(empty_workspace, f"SELECT {asked} FROM tiny_sales")
+        answer(empty_workspace, f"SELECT {columns} FROM tiny_sales")
     assert len(answer(empty_workspace, 'SELECT "Day", "Day Before" FROM tiny_sales').rows) > 0
 
 
@@ -285,7 +287,7 @@ _CALCULATED = ("  - name: day_id\n    data_type: int\n", "  - name: day_id\n    
 def test_nothing_is_said_of_sound_joins_and_of_what_is_not_known(
     empty_workspace: Workspace, tmp_path: Path, statement: str, edit: tuple[str, str] | None
 ) -> None:
-    """No table, a query, a calculation, a type of no family."""
+    """There is no table, or a query, a calculation, or a type of no family stands in its place."""
     tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL, statement)
     folder = tiny_star.write_model(tmp_path / "model")
     if edit is not None:
@@ -299,12 +301,12 @@ def test_nothing_is_said_of_sound_joins_and_of_what_is_not_known(
 def test_a_warehouse_that_does_not_answer_is_told_and_stops_nothing(tmp_path: Path) -> None:
     """The model is deployed, and nobody takes it for checked."""
     nowhere = f"duckdb:///{tmp_path / 'no' / 'such' / 'folder.duckdb'}"
-    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as place:
-        report = _deploy(place, tiny_star.write_model(tmp_path / "model"))
+    with open_workspace(registry=f"sqlite:///{tmp_path / 'r.sqlite'}", warehouse=nowhere) as workspace:
+        report = _deploy(workspace, tiny_star.write_model(tmp_path / "model"))
 
     (issue,) = report.issues
     assert (issue.code, issue.file) == ("columns-not-checked", "model.yml")
     assert (
         "could not be asked for column types, so neither columns nor joins nor indicators were checked" in issue.message
     )
-    assert [one.model for one in report.models] == ["tiny_sales"]
+    assert [model.model for model in report.models] == ["tiny_sales"]

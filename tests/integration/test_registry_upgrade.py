@@ -84,13 +84,13 @@ def version_before(tmp_path: Path) -> Path:
     return file
 
 
-def _lost(stored: Any, read: Any, path: str = "") -> list[str]:
+def _lost_paths(stored: Any, read: Any, path: str = "") -> list[str]:
     """Paths of what a stored document says and the document that is written again does not."""
     if isinstance(stored, dict) and isinstance(read, dict):
-        return [lost for key, value in stored.items() for lost in _lost(value, read.get(key), f"{path}.{key}")]
+        return [lost for key, value in stored.items() for lost in _lost_paths(value, read.get(key), f"{path}.{key}")]
     if isinstance(stored, list) and isinstance(read, list) and len(stored) == len(read):
         pairs = enumerate(zip(stored, read, strict=True))
-        return [lost for number, (before, now) in pairs for lost in _lost(before, now, f"{path}[{number}]")]
+        return [lost for number, (before, now) in pairs for lost in _lost_paths(before, now, f"{path}[{number}]")]
     return [] if stored == read else [path]
 
 
@@ -104,11 +104,11 @@ def test_a_stored_document_is_read_with_every_field_that_it_has(version_before: 
 
     assert stored
     for document in stored:
-        assert _lost(json.loads(document), json.loads(encode(decode(document)))) == []
+        assert _lost_paths(json.loads(document), json.loads(encode(decode(document)))) == []
 
 
 def test_what_the_version_before_stored_is_there(version_before: Path) -> None:
-    """The model, definitions of people and of the engine, instances with segments, an open batch, queries, judgements."""
+    """The model is there, with all definitions, instances with segments, an open batch, queries and judgements."""
     url = f"sqlite:///{version_before}"
     upgrade_registry(url)
     registry = open_registry(url)
