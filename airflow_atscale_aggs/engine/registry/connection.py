@@ -43,14 +43,13 @@ class RegistryDatabase:
 
         Its file or its server and database, without user, password and parameters.
 
-        >>> RegistryDatabase("sqlite:////data/registry.sqlite").place
-        'sqlite:////data/registry.sqlite'
+        >>> RegistryDatabase("postgresql+psycopg://me:secret@host/registry?connect_timeout=5").place
+        'postgresql+psycopg://host/registry'
         """
         name = self.url.database
         if self.url.get_backend_name() == "sqlite" and name and name != ":memory:":
             name = str(Path(name).absolute())
-        bare = self.url.set(username=None, password=None, query={}, database=name)
-        return bare.render_as_string(hide_password=True)
+        return URL.create(self.url.drivername, host=self.url.host, port=self.url.port, database=name).render_as_string()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
