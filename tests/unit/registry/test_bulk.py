@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, DateTime, Engine, Float, LargeBinary, MetaData, String, Table, create_engine, select
@@ -28,15 +29,16 @@ _AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database with the empty table."""
     is_file = request.param == "sqlite"
-    made = create_engine(f"sqlite:///{tmp_path / 'r.sqlite'}" if is_file else request.getfixturevalue("postgres_url"))
-    _TABLE.create(made)
-    yield made
-    made.dispose()
+    url = f"sqlite:///{tmp_path / 'r.sqlite'}" if is_file else request.getfixturevalue("postgres_url")
+    engine = create_engine(url)
+    _TABLE.create(engine)
+    yield engine
+    engine.dispose()
 
 
 def test_what_is_inserted_is_read_again(engine: Engine) -> None:
     """Whatever is in it: quotes, tabs, backslashes, line ends, bytes, nothing."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "1", "text": "a\tb\\N\n'\"é", "data": b"\x00\xff\\.", "figure": 1.5},
         {"id": "2", "text": "", "data": b"", "figure": None},
         {"id": "\\.", "text": None, "data": None, "figure": -0.0},
@@ -44,10 +46,10 @@ def test_what_is_inserted_is_read_again(engine: Engine) -> None:
     with engine.begin() as connection:
         insert_many(connection, _TABLE, {"at": _AT}, rows)
     with engine.connect() as connection:
-        found = {row.id: row._asdict() for row in connection.execute(select(_TABLE))}
+        stored = {row.id: row._asdict() for row in connection.execute(select(_TABLE))}
 
-    moments = {one.pop("at").replace(tzinfo=UTC) for one in found.values()}
-    assert (found, moments) == ({row["id"]: row for row in rows}, {_AT})
+    moments = {row.pop("at").replace(tzinfo=UTC) for row in stored.values()}
+    assert (stored, moments) == ({row["id"]: row for row in rows}, {_AT})
 
 
 def test_a_broken_constraint_is_sqlalchemys_error_and_nothing_stays(engine: Engine) -> None:
@@ -67,3 +69,21 @@ def test_one_column_is_enough(engine: Engine) -> None:
         insert_many(connection, _TABLE, {"at": _AT}, [{"id": "3"}])
 
         assert connection.execute(select(_TABLE.c.id).order_by(_TABLE.c.id)).all() == [("1",), ("2",), ("3",)]
+
+
+def test_no_rows_are_no_statement(engine: Engine) -> None:
+    """Not even one that would fail."""
+    with engine.begin() as connection:
+        insert_many(connection, _TABLE, {"id": None}, [])
+
+        assert connection.execute(select(_TABLE)).all() == []
+
+
+def test_a_driver_that_takes_values_by_name_gets_them_by_name() -> None:
+    engine = create_engine("sqlite://", paramstyle="named")
+    _TABLE.create(engine)
+    with engine.begin() as connection:
+        insert_many(connection, _TABLE, {"text": "same"}, [{"id": "1", "figure": 1.5}, {"id": "2", "figure": None}])
+
+        rows = connection.execute(select(_TABLE.c.id, _TABLE.c.text, _TABLE.c.figure).order_by(_TABLE.c.id)).all()
+    assert rows == [("1", "same", 1.5), ("2", "same", None)]

@@ -1,15 +1,22 @@
-"""The registry's file belongs to whoever made it."""
+"""The registry's database: its URL, its version, its transactions, and the rights on its file."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
-from airflow_atscale_aggs.engine.errors import RegistryUnavailableError
-from airflow_atscale_aggs.engine.registry.connection import make_private_file
-from airflow_atscale_aggs.engine.registry.registry import open_registry
+from airflow_atscale_aggs.engine.errors import RegistryUnavailableError, RegistryVersionError
+from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, make_private_file, upgrade_registry
+from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from airflow_atscale_aggs.engine.registry.tables import SCHEMA_VERSION, VERSION_TABLE, settings
 
 
 def _mode(path: Path) -> int:
@@ -61,3 +68,136 @@ def test_an_option_of_the_driver_that_makes_no_sense_is_told() -> None:
     """Before there is a connection the driver has errors of other kinds."""
     with pytest.raises(RegistryUnavailableError, match="connect_timeout"):
         open_registry("postgresql+psycopg://me@127.0.0.1:1/db?connect_timeout=ten")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("sqlite:////nowhere/at/all/registry.sqlite", "the folder /nowhere/at/all does not exist"),
+        ("mysql://root:hunter2@localhost/x", "a registry lives in SQLite or PostgreSQL"),
+        ("nonsense", "not of the form"),
+        ("postgresql+psycopg://me:hunter2@127.0.0.1:1/x", "refused"),
+        ("postgresql+nothing://me:hunter2@127.0.0.1:1/x", "the driver is psycopg"),
+    ],
+)
+def test_a_registry_that_cannot_be_reached(url: str, reason: str) -> None:
+    """One sentence, no password."""
+    with pytest.raises(RegistryUnavailableError) as caught:
+        open_registry(url)
+
+    assert reason in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database at all, and long enough to be read as the head of one" * 9)
+
+    with pytest.raises(RegistryUnavailableError, match="file is not a database"):
+        open_registry(f"sqlite:///{tmp_path / 'notes.txt'}")
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "place"),
+    [
+        (
+            "postgresql+psycopg://me:secret@host:5432/db?connect_timeout=5",
+            "postgresql+psycopg://me:***@host:5432/db?connect_timeout=5",
+            "postgresql+psycopg://host:5432/db",
+        ),
+        ("postgres://me:secret@host/db", "postgresql+psycopg://me:***@host/db", "postgresql+psycopg://host/db"),
+        ("sqlite:////data/r.sqlite?timeout=5", "sqlite:////data/r.sqlite?timeout=5", "sqlite:////data/r.sqlite"),
+        ("sqlite://", "sqlite://", "sqlite://"),
+    ],
+)
+def test_messages_show_no_password_and_others_see_no_user(url: str, name: str, place: str, tmp_path: Path) -> None:
+    """The folder of a file must be there, so that one takes the place of `/data` here."""
+    database = RegistryDatabase(url.replace("/data", str(tmp_path)))
+
+    assert database.name == name.replace("/data", str(tmp_path))
+    assert database.place == place.replace("/data", str(tmp_path))
+
+
+def test_others_see_the_whole_path_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert RegistryDatabase("sqlite:///r.sqlite").place == f"sqlite:///{tmp_path}/r.sqlite"
+
+
+def test_an_empty_database_has_no_version_until_it_is_upgraded(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'r.sqlite'}"
+
+    assert not RegistryDatabase(url).check_version()
+    assert upgrade_registry(url) == SCHEMA_VERSION
+    assert RegistryDatabase(url).check_version()
+    assert upgrade_registry(url) == SCHEMA_VERSION
+
+
+def test_another_version_is_refused_with_the_command_to_run(registry: Registry) -> None:
+    """Both versions and the upgrade command are named."""
+    with closing(sqlite3.connect(str(registry.database.url.database))) as connection, connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0000'")
+
+    with pytest.raises(
+        RegistryVersionError,
+        match=rf"version 0000, this program needs {SCHEMA_VERSION}. Run: atscale-aggs registry upgrade --registry sqlite",
+    ):
+        open_registry(registry.database.name)
+
+
+def test_two_may_initialise_at_once(url: str) -> None:
+    """Both get a registry."""
+    opened: list[Registry] = []
+    threads = [threading.Thread(target=lambda: opened.append(open_registry(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [registry.read.models.current() for registry in opened] == [(), (), (), ()]
+
+
+def test_a_block_that_ends_is_committed_and_one_that_breaks_is_rolled_back(registry: Registry) -> None:
+    database = registry.database
+    with database.writing() as connection:
+        connection.execute(insert(settings).values(scope="", key="a", value="1"))
+    with pytest.raises(ZeroDivisionError), database.writing() as connection:
+        connection.execute(insert(settings).values(scope="", key="b", value="2"))
+        raise ZeroDivisionError
+
+    with database.reading() as connection:
+        assert connection.scalars(select(settings.c.key)).all() == ["a"]
+
+
+def test_a_broken_constraint_is_for_the_caller(registry: Registry) -> None:
+    """It is no failure of the database, and nothing of the transaction stays."""
+    rows = [{"scope": "", "key": key, "value": "1"} for key in ("a", "b", "a")]
+    with pytest.raises(IntegrityError), registry.database.writing() as connection:
+        connection.execute(insert(settings), rows)
+
+    assert registry.read.settings.values(None) == {}
+
+
+def test_readers_see_what_is_committed_while_others_write(registry: Registry) -> None:
+    registry.settings.put(None, "a", "1")
+    with registry.database.writing() as connection:
+        connection.execute(insert(settings).values(scope="", key="b", value="2"))
+
+        assert registry.read.settings.values(None) == {"a": "1"}
+    assert registry.read.settings.values(None) == {"a": "1", "b": "2"}
+
+
+def test_a_writer_waits_for_a_lock_as_long_as_it_is_told_to(registry: Registry) -> None:
+    """Then it gives up; later transactions on the same connection wait as long as before."""
+    other = RegistryDatabase(registry.database.name)
+    with (
+        registry.database.writing(),
+        pytest.raises(RegistryUnavailableError, match="database is locked"),
+        other.writing(patience=timedelta(0)),
+    ):
+        pass
+
+    with other.writing(patience=timedelta(milliseconds=5)) as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5
+    with other.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+    other.dispose()

@@ -1,0 +1,59 @@
+"""Registries that the tests of this room fill by hand."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from tests.support.registry_content import NOW, REVENUE, UNITS, make_deployment
+
+
+@pytest.fixture(scope="session")
+def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, sqlite3.Connection]]:
+    """A registry that is open for all tests, and what it held at first, in memory.
+
+    It costs little, because SQLAlchemy compiles each statement once for an open database.
+    """
+    file = tmp_path_factory.mktemp("registry") / "registry.sqlite"
+    registry = _open_with_model(f"sqlite:///{file}")
+    with closing(sqlite3.connect(":memory:")) as content:
+        with closing(sqlite3.connect(file)) as source:
+            source.backup(content)
+        yield registry, content
+    registry.close()
+
+
+@pytest.fixture
+def registry(shared_registry: tuple[Registry, sqlite3.Connection]) -> Registry:
+    """In SQLite, with the model ``shop.sales`` and the user-defined aggregates ``revenue`` and ``units``."""
+    shared, content = shared_registry
+    with closing(sqlite3.connect(str(shared.database.url.database))) as target:
+        content.backup(target)
+    return shared
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def any_registry(url: str) -> Iterator[Registry]:
+    """Like `registry`, in a database of either kind."""
+    registry = _open_with_model(url)
+    yield registry
+    registry.close()
+
+
+def _open_with_model(url: str) -> Registry:
+    registry = open_registry(url)
+    registry.models.record_deployments([make_deployment(REVENUE, UNITS)], now=NOW)
+    return registry
