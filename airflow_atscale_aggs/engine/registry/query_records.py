@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -89,7 +89,11 @@ class QueryWriter(RegistryPart):
                 if definition not in definition_ids:
                     continue
                 row = {"definition_id": definition, "fact": fact, "uses": uses, "seconds": seconds}
-                more = {"uses": usages.c.uses + uses, "seconds": usages.c.seconds + seconds, "last_used_at": last}
+                more = {
+                    "uses": usages.c.uses + uses,
+                    "seconds": usages.c.seconds + seconds,
+                    "last_used_at": later_use(connection, last),
+                }
                 upsert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(usages)
                 connection.execute(
                     upsert.values(**row, last_used_at=last).on_conflict_do_update(
@@ -98,6 +102,12 @@ class QueryWriter(RegistryPart):
                 )
             if forget_before is not None:
                 connection.execute(delete(queries).where(queries.c.asked_at < forget_before))
+
+
+def later_use(connection: Connection, moment: datetime) -> ColumnElement[datetime]:
+    """The time of the last use that a row of usages has, or another moment that is later."""
+    greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
+    return greatest(usages.c.last_used_at, literal(moment, usages.c.last_used_at.type))
 
 
 def _row(record: QueryRecord) -> dict[str, object]:
