@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.query_records import later_use
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
 
@@ -20,10 +21,8 @@ _PENDING = (
     select(
         successions,
         _old.c.name.label("old_name"),
-        _old.c.status.label("old_status"),
         _old.c.origin.label("old_origin"),
         _new.c.name.label("new_name"),
-        _new.c.status.label("new_status"),
     )
     .join(_old, _old.c.id == successions.c.old_id)
     .join(_new, _new.c.id == successions.c.new_id)
@@ -116,21 +115,19 @@ def complete_successions(connection: Connection, model_id: str, now: datetime) -
     """
     done: list[SuccessionRecord] = []
     query = _PENDING.where(successions.c.model_id == model_id, successions.c.done_at.is_(None))
-    is_changed = True
-    while is_changed:
-        is_changed = False
-        for row in connection.execute(query).all():
-            if _may_give_way(connection, row):
-                _give_way(connection, row, now)
-                done.append(_succession_record(row))
-                is_changed = True
+    for row in connection.execute(query).all():
+        if _may_give_way(connection, row):
+            _give_way(connection, row, now)
+            done.append(_succession_record(row))
     return tuple(done)
 
 
 def _may_give_way(connection: Connection, row: Any) -> bool:
-    if (row.old_status, row.new_status) != ("defined", "defined"):
-        return False
     if row.old_origin == DefinitionOrigin.USER_DEFINED:
+        return False
+    # Read now: either of the two may have given way a moment ago, in this transaction.
+    is_defined = (definitions.c.id.in_((row.old_id, row.new_id)), definitions.c.status == "defined")
+    if set(connection.scalars(select(definitions.c.id).where(*is_defined))) != {row.old_id, row.new_id}:
         return False
     active = connection.scalars(
         select(instances.c.fact).where(
@@ -166,12 +163,11 @@ def _inherit_usages(connection: Connection, old_id: str, new_id: str) -> None:
     for usage in connection.execute(select(usages).where(usages.c.definition_id == old_id)).all():
         mine = (usages.c.definition_id == new_id, usages.c.fact == usage.fact)
         if usage.fact in facts_of_successor:
-            later = func.max if connection.dialect.name == "sqlite" else func.greatest
             more: dict[str, Any] = {
                 "uses": usages.c.uses + usage.uses,
                 "seconds": usages.c.seconds + usage.seconds,
                 "inherited": usages.c.inherited + usage.uses,
-                "last_used_at": later(usages.c.last_used_at, literal(usage.last_used_at, usages.c.last_used_at.type)),
+                "last_used_at": later_use(connection, usage.last_used_at),
             }
             connection.execute(update(usages).where(*mine).values(**more))
         else:
