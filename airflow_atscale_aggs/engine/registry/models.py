@@ -51,7 +51,7 @@ class ModelReader(RegistryPart):
         """A model that was not retired.
 
         Raises:
-            NotRegisteredError: as `model`.
+            NotRegisteredError: as `get`.
             ModelRetiredError: it was retired.
         """
         record = self.get(name_or_id)

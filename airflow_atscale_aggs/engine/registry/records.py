@@ -83,7 +83,7 @@ class InstanceRecord:
     Attributes:
         attempt: number of the newest attempt; 0 before the first. The winning one when DONE or ACTIVE.
         failures: failed attempts within the current allowance.
-        allowance: names the allowance, see `Registry.claim_instance`.
+        allowance: names the allowance, see `AttemptWriter.claim`.
         source: what it was built from (aggregate or fact name), once DONE.
         drop_after: a superseded table may be dropped from then on; None: it is retained.
         superseded_at: since when it serves no more.
@@ -113,7 +113,7 @@ class InstanceRecord:
 class AttemptRecord:
     """One attempt to build an instance; its table may exist in the warehouse unless ``dropped_at`` is set.
 
-    ``verification_of`` tells how the table was compared with the facts, once DONE.
+    ``verified`` tells how the table was compared with the facts, once DONE.
     """
 
     instance_id: str

@@ -105,7 +105,7 @@ class WrittenTableReader(RegistryPart):
         return self._unneeded_segments(and_(segments.c.dropped_at.is_(None), ~is_needed, is_lost, is_idle))
 
     def segments_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededSegment, ...]:
-        """Tables of segments that were dropped, or found absent, and are there again; see `tables_that_came_back`."""
+        """Tables of segments that were dropped, or found absent, and are there again; see `that_came_back`."""
         dropped = segments.c.dropped_at.is_not(None)
         back = [row[0] for row in self._rows(select(segments.c.table).where(dropped)) if row[0] in existing]
         return self._unneeded_segments(and_(dropped, segments.c.table.in_(back))) if back else ()
