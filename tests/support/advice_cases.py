@@ -1,4 +1,4 @@
-"""A million sales on a thousand days in thirty months: requirements, defined aggregates, and the workload of the fact."""
+"""A million sales on a thousand days in thirty months: requirements, defined aggregates, and the fact's workload."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ CREATE TABLE order_reason (order_id INTEGER, reason_id INTEGER);
 INSERT INTO order_reason VALUES (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (4, 99);
 
 CREATE TABLE sales (
-    day_id INTEGER, shop_id INTEGER, order_id INTEGER, customer VARCHAR, channel VARCHAR, amount INTEGER, quantity INTEGER
+    day_id INTEGER, shop_id INTEGER, order_id INTEGER, customer VARCHAR, channel VARCHAR,
+    amount INTEGER, quantity INTEGER
 );
 INSERT INTO sales VALUES
     (1, 1, 1, 'a', 'web', 5, 1),

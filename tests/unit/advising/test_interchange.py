@@ -103,7 +103,7 @@ def test_the_better_of_several_starts_wins() -> None:
 
 
 def test_kicks_find_what_single_moves_do_not() -> None:
-    """Figure 9 of Harinarayan, Rajaraman and Ullman: the middle candidate alone is best, the outer two together better."""
+    """Figure 9 of Harinarayan, Rajaraman and Ullman: the middle one is best alone, the outer two better together."""
     reads = [[100.0] * 2 + [0.0] * 2, [0.0] + [99.0] * 2 + [0.0], [0.0] * 2 + [100.0] * 2]
     given = _neighbourhood(reads, costs=[200] * 4)
 

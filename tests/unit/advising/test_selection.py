@@ -17,7 +17,7 @@ _UNBOUNDED = 1e12
 
 _ROWS = {"a": 100, "b": 50, "c": 75, "d": 20, "e": 30, "f": 40, "g": 1, "h": 10}
 _FINER_THAN = {"a": "bc", "b": "de", "c": "ef", "d": "g", "e": "gh", "f": "h", "g": "", "h": ""}
-"""Figure 7 of Harinarayan, Rajaraman and Ullman: eight views, ``a`` is the base, each answers those it is finer than."""
+"""Figure 7 of Harinarayan, Rajaraman and Ullman: ``a`` is the base, and each view answers those it is finer than."""
 
 
 def _answered(view: str) -> set[str]:
@@ -98,7 +98,7 @@ def _problems(draw: st.DrawFn) -> SelectionProblem:
 @settings(max_examples=50, deadline=None)
 @given(_problems(), st.integers(1, 4), st.floats(0.02, 2.0))
 def test_random_lattices_against_brute_force(problem: SelectionProblem, count: int, share: float) -> None:
-    """Within the budget, and at least (1 - 1/e) of the best saving; greedy by benefit too where only the count binds."""
+    """Within the budget, and at least (1 - 1/e) of the best saving; so is greedy by benefit if only the count binds."""
     budget = Budget(size=share * float(problem.costs[0]), count=count)
     nodes = range(len(problem.rows))
 

@@ -160,23 +160,23 @@ def test_rebuilds_go_first_unless_a_setting_says_otherwise(star: AskedStar) -> N
 
 def _build(star: AskedStar, plan: BatchPlan, choice: int) -> dict[str, BuildStep]:
     """Make the tables of a plan, each from its first source, or from its last one."""
-    built = {}
+    steps = {}
     for step in plan.steps:
         of_attempt = step.of_attempt(1)
         source = of_attempt.sources[choice]
         for sql in of_attempt.create_statements(source, None if source.instance_id is None else 1):
             star.session.execute(sql)
-        built[step.aggregate] = of_attempt
-    return built
+        steps[step.aggregate] = of_attempt
+    return steps
 
 
 @pytest.mark.parametrize("choice", [0, -1], ids=["from each other", "from the facts"])
 def test_every_source_gives_the_rows_of_the_facts(star: AskedStar, choice: int) -> None:
     candidates = _chain(star)
-    built = _build(star, _plan(star, *candidates), choice)
+    steps = _build(star, _plan(star, *candidates), choice)
 
     for candidate in candidates:
-        step = built[candidate.name]
+        step = steps[candidate.name]
         rows = star.session.fetch_all(f"SELECT * FROM {step.target_sql}")
         expected = select_from_fact(candidate.part, star.sources, star.proven(candidate.part))
         assert sorted_rows(rows) == sorted_rows(star.session.fetch_all(render(expected, star.session.dialect)))
@@ -184,31 +184,31 @@ def test_every_source_gives_the_rows_of_the_facts(star: AskedStar, choice: int) 
 
 
 def test_the_stable_view_shows_the_table(star: AskedStar) -> None:
-    (step,) = _plan(star, _candidate(star, "by city", ["City"], ["Amount"])).steps
-    built = step.of_attempt(3)
-    for sql in (*built.create_statements(built.sources[0], None), *built.view_statements):
+    plan = _plan(star, _candidate(star, "by city", ["City"], ["Amount"]))
+    step = plan.steps[0].of_attempt(3)
+    for sql in (*step.create_statements(step.sources[0], None), *step.view_statements):
         star.session.execute(sql)
 
-    assert (built.table, built.view) == ("as_agg_00000001_by_city_a3", "agg_market_by_city")
-    assert sorted_rows(star.session.fetch_all(f"SELECT * FROM {built.view}")) == [
+    assert (step.table, step.view) == ("as_agg_00000001_by_city_a3", "agg_market_by_city")
+    assert sorted_rows(star.session.fetch_all(f"SELECT * FROM {step.view}")) == [
         ("North", 1, 5, 115),
         ("South", 1, 1, 40),
         (None, 0, 1, 320),
         (None, 1, 1, 160),
     ]
-    star.session.execute(built.drop_view_sql)
-    star.session.execute(built.drop_sql)
-    star.session.execute(built.drop_sql)
+    star.session.execute(step.drop_view_sql)
+    star.session.execute(step.drop_sql)
+    star.session.execute(step.drop_sql)
 
 
 def test_tables_stand_in_the_schema_of_aggregates(star: AskedStar) -> None:
     plan = _plan(star, _candidate(star, "by city", ["City"]), schema="aggs")
-    built = plan.steps[0].of_attempt(1)
+    step = plan.steps[0].of_attempt(1)
 
     assert plan.schema == "aggs"
-    assert built.target_sql == '"aggs"."as_agg_00000001_by_city_a1"'
-    assert built.drop_sql == 'DROP TABLE IF EXISTS "aggs"."as_agg_00000001_by_city_a1"'
-    assert built.drop_view_sql == 'DROP VIEW IF EXISTS "aggs"."agg_market_by_city"'
+    assert step.target_sql == '"aggs"."as_agg_00000001_by_city_a1"'
+    assert step.drop_sql == 'DROP TABLE IF EXISTS "aggs"."as_agg_00000001_by_city_a1"'
+    assert step.drop_view_sql == 'DROP VIEW IF EXISTS "aggs"."agg_market_by_city"'
 
 
 def test_a_step_of_a_definition_with_several_facts_is_named_after_its_fact(star: AskedStar) -> None:

@@ -40,7 +40,8 @@ def instances(market: AskedStar) -> list[ServingInstance]:
             (
                 'WITH "sales" AS (SELECT SUM("sales"."amount") AS "Amount" FROM "sales" AS "sales"), '
                 '"visits" AS (SELECT SUM("visits"."visitors") AS "Visitors" FROM "visits" AS "visits") '
-                'SELECT "sales"."Amount" AS "Amount", "visits"."Visitors" AS "Visitors" FROM "sales" CROSS JOIN "visits"'
+                'SELECT "sales"."Amount" AS "Amount", "visits"."Visitors" AS "Visitors" '
+                'FROM "sales" CROSS JOIN "visits"'
             ),
         ),
         (
@@ -127,13 +128,17 @@ def test_one_fact_gives_one_flat_select(market: AskedStar, sql: str, rows: list[
         ('SELECT "City", MAX("Reason"), "Amount" FROM market', [("North", "TV", 115), ("South", "TV", 40)]),
         (
             (
-                """SELECT SUM("Amount") FILTER (WHERE "Reason" <> 'x'), SUM("Amount") FILTER (WHERE "Reason" = 'TV'), "Amount" """
+                """SELECT SUM("Amount") FILTER (WHERE "Reason" <> 'x'), """
+                """SUM("Amount") FILTER (WHERE "Reason" = 'TV'), "Amount" """
                 "FROM market"
             ),
             [(155, 140, 635)],
         ),
         (
-            """SELECT "City", SUM("Amount") FILTER (WHERE "Kind" = 'Media' OR "Channel" = 'till'), "Lines" FROM market""",
+            (
+                """SELECT "City", SUM("Amount") FILTER (WHERE "Kind" = 'Media' OR "Channel" = 'till'), "Lines" """
+                "FROM market"
+            ),
             [("North", 115, 4), ("South", 40, 1), (None, None, 1)],
         ),
     ],

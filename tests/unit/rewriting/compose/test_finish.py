@@ -13,7 +13,7 @@ from tests.support.stars.asked_star import AskedStar
 
 
 def _finished(market: AskedStar, sql: str, *, is_grouped: bool = True) -> str:
-    """The clauses of a query, with ``k0`` for its first key, ``m0`` for its first metric, ``g0`` for its first member."""
+    """The clauses of a query: ``k0`` is its first key, ``m0`` its first metric, ``g0`` its first aggregated member."""
     query, select = market.read(sql), exp.Select()
 
     def named(letter: str) -> Callable[[int], exp.Expr]:

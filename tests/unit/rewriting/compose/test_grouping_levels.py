@@ -84,7 +84,10 @@ def test_a_key_that_a_level_has_not_is_a_null_of_its_type(market: AskedStar) -> 
             [(None, 3), ("North", 2)],
         ),
         (
-            'SELECT "City", MAX("Shop"), "Amount" FROM market GROUP BY GROUPING SETS (("City"), ()) HAVING "Amount" < 200',
+            (
+                'SELECT "City", MAX("Shop"), "Amount" FROM market '
+                'GROUP BY GROUPING SETS (("City"), ()) HAVING "Amount" < 200'
+            ),
             [("North", "North 2", 115), ("South", "South", 40), (None, "Closed", 160)],
         ),
         ('SELECT "City" FROM market GROUP BY ROLLUP ("City")', [("North",), ("South",), (None,), (None,)]),

@@ -98,10 +98,10 @@ def test_only_aggregates_that_know_the_facts_of_a_moment_answer(market: AskedSta
     new = replace(market.instance(["City", "Month"], ["Amount"], rows=40), as_of=_NOON)
     query, fact_query = market.only_part(_BY_CITY)
     index = InstanceIndex([old, new])
-    found = {since: index.find(query, fact_query, frozenset(), since=since) for since in (None, _MORNING, _NOON)}
+    matches = {since: index.find(query, fact_query, frozenset(), since=since) for since in (None, _MORNING, _NOON)}
     late = index.find(query, fact_query, frozenset(), since=_NOON.replace(hour=13))
 
-    assert {since: match and match.instance.aggregate for since, match in found.items()} == {
+    assert {since: match and match.instance.aggregate for since, match in matches.items()} == {
         None: "by City",
         _MORNING: "by City",
         _NOON: "by City, Month",
@@ -125,7 +125,7 @@ def test_only_aggregates_that_know_the_facts_of_a_moment_answer(market: AskedSta
 def test_what_is_worth_proving_is_told_before_anything_is_proven(
     market: AskedStar, sql: str, answering: list[str], wanted: list[str]
 ) -> None:
-    """The stored attributes whose keys may determine what is asked for; none where no cheaper aggregate is to be won."""
+    """Stored attributes whose keys may determine what is asked for; none where no cheaper aggregate is to be won."""
     index = InstanceIndex(_instances(market))
     bits, sources = index.find_improvements(*market.only_part(sql), frozenset())
 

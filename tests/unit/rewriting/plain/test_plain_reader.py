@@ -104,7 +104,10 @@ def test_columns_become_attributes_and_aggregates_become_measures(
             """sales by Month: Quantity where ("City" IS NULL OR "City" <> 'South')""",
         ),
         (
-            f"SELECT city, SUM(amount) AS a {_SHOP} GROUP BY city HAVING SUM(quantity) > 1 AND city > 'A' ORDER BY MAX(city)",
+            (
+                f"SELECT city, SUM(amount) AS a {_SHOP} GROUP BY city "
+                "HAVING SUM(quantity) > 1 AND city > 'A' ORDER BY MAX(city)"
+            ),
             "sales by City: Amount, Quantity",
         ),
         ("SELECT channel FROM sales GROUP BY channel HAVING COUNT(*) > 1", "sales by Channel: rows"),

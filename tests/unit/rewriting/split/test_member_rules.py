@@ -24,8 +24,10 @@ def _with_default(market: AskedStar, expression: str, *, only_when_in_query: boo
 
 
 def _filters(star: AskedStar, sql: str) -> list[str]:
-    found = DefaultMembers(star.read(sql), star.model).filters(star.paths.attributes_of("sales"))
-    return [f"{one.attribute.name}.{column or 'name'} = {text}" for one in found for column, text in one.tests]
+    filters = DefaultMembers(star.read(sql), star.model).filters(star.paths.attributes_of("sales"))
+    return [
+        f"{default.attribute.name}.{column or 'name'} = {text}" for default in filters for column, text in default.tests
+    ]
 
 
 @pytest.mark.parametrize(
