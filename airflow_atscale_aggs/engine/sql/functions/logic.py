@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
@@ -22,6 +22,7 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     Kind,
     SqlType,
     Value,
+    scale_of,
     wider,
 )
 from airflow_atscale_aggs.engine.sql.functions.writing import call, cast, choose
@@ -41,22 +42,47 @@ _ROW = "row"
 
 
 def common_type(node: exp.Expr, values: Sequence[Value], t: Translating) -> SqlType:
-    """The one type that values of several have in PostgreSQL; texts when none has any."""
+    """The one type that values of several have in PostgreSQL, as those of CASE; texts when none has any.
+
+    A decimal keeps the digits behind the point that it has, so their number is known only where it is the same for all.
+    """
+    common = _common(node, values, t, _chosen_number)
+    if common.kind is not Kind.NUMERIC or common.is_double:
+        return common
+    scales = {scale_of(t.as_type(value, common)) for value in values if value.kind is not Kind.NULL}
+    return common if scales == {common.scale} else SqlType(Kind.NUMERIC)
+
+
+def _compared_type(node: exp.Expr, values: Sequence[Value], t: Translating) -> SqlType:
+    """The type in which PostgreSQL compares values."""
+    return _common(node, values, t, wider)
+
+
+def _common(
+    node: exp.Expr, values: Sequence[Value], t: Translating, number_of_both: Callable[[SqlType, SqlType], SqlType]
+) -> SqlType:
     common: SqlType | None = None
     for value in values:
         if value.kind in UNTYPED:
             continue
-        common = value.type if common is None else _both(node, common, value.type, t)
+        if common is not None and {common.kind, value.kind} <= NUMBERS:
+            common = number_of_both(common, value.type)
+        else:
+            common = value.type if common is None else _both(node, common, value.type, t)
     return common if common is not None else TEXT
 
 
-def _both(node: exp.Expr, left: SqlType, right: SqlType, t: Translating) -> SqlType:  # noqa: PLR0911 - one a pair of kinds
+def _chosen_number(left: SqlType, right: SqlType) -> SqlType:
+    """Beside single precision, exact numbers become single precision, though a sum of both is in double precision."""
+    kinds = {left.kind, right.kind}
+    return SqlType(Kind.REAL) if Kind.REAL in kinds and Kind.DOUBLE not in kinds else wider(left, right)
+
+
+def _both(node: exp.Expr, left: SqlType, right: SqlType, t: Translating) -> SqlType:
     if left == right or right.kind is Kind.OTHER:
         return left
     if left.kind is Kind.OTHER:
         return right
-    if left.kind in NUMBERS and right.kind in NUMBERS:
-        return wider(left, right)
     if left.kind in TEXTS and right.kind in TEXTS:
         return TEXT
     if left.kind in DAYS and right.kind in DAYS:
@@ -77,8 +103,9 @@ def as_common(value: Value, to: SqlType, t: Translating) -> exp.Expr:
         return value.sql if value.kind is Kind.NULL else t.as_type(value, to).sql
     if value.kind is Kind.CHAR and to.kind is not Kind.CHAR:
         return call("RTRIM", value.sql, " ")
-    if to.kind is Kind.DOUBLE and value.kind is not Kind.DOUBLE:
-        return cast(value.sql, "double")
+    if to.kind in FLOATS and value.kind is not to.kind:
+        double = cast(value.sql, "double")
+        return double if to.kind is Kind.DOUBLE else cast(double, "real")
     if to.kind in {Kind.TIMESTAMP, Kind.TIMESTAMPTZ} and value.kind is not to.kind:
         return cast(value.sql, "timestamp" if to.kind is Kind.TIMESTAMP else "timestamptz")
     return value.sql
@@ -99,7 +126,7 @@ def _compare(node: exp.Expr, t: Translating) -> Value:
 
 
 def _sides(node: exp.Expr, first: Value, second: Value, t: Translating) -> dict[str, exp.Expr]:
-    common = common_type(node, [first, second], t)
+    common = _compared_type(node, [first, second], t)
     return {
         "this": parenthesize(_side(first, second, common, t)),
         "expression": parenthesize(_side(second, first, common, t)),
@@ -276,7 +303,7 @@ def _in(node: exp.Expr, t: Translating) -> Value:
         return Value(exp.Paren(this=exp.or_(*parts, copy=False)), BOOLEAN)
     value = t.value(node.this)
     others = [t.value(alternative) for alternative in node.expressions]
-    common = common_type(node, [value, *others], t)
+    common = _compared_type(node, [value, *others], t)
     first = _side(value, others[0], common, t)
     membership = exp.In(
         this=parenthesize(first), expressions=[_side(alternative, value, common, t) for alternative in others]
@@ -303,7 +330,7 @@ def _row_in(row: list[exp.Expr], query: exp.Expr, t: Translating) -> Value:
 
 def _between(node: exp.Expr, t: Translating) -> Value:
     value, low, high = (t.value(node.args[part]) for part in ("this", "low", "high"))
-    common = common_type(node, [value, low, high], t)
+    common = _compared_type(node, [value, low, high], t)
     ends = [_side(bound, value, common, t) for bound in (low, high)]
     first = parenthesize(_side(value, low if low.kind not in UNTYPED else high, common, t))
     test: exp.Expr = exp.Between(this=first, low=parenthesize(ends[0]), high=parenthesize(ends[1]))
@@ -356,11 +383,14 @@ def _first_of(name: str, node: exp.Expr, parts: list[exp.Expr], t: Translating) 
 def _nullif(node: exp.Expr, t: Translating) -> Value:
     first, second = t.value(node.this), t.value(node.expression)
     sides = _sides(node, first, second, t)
-    common = common_type(node, [first, second], t)
+    common = _compared_type(node, [first, second], t)
     if first.kind is Kind.CHAR:
         equal = exp.EQ(this=sides["this"], expression=sides["expression"])
         return Value(choose((equal, exp.Null()), default=first.sql), first.type)
-    kind = common if first.kind in UNTYPED else _type_beside(first.type, common)
+    if first.kind in UNTYPED:
+        typed = t.as_type(first, common)
+        return Value(exp.Nullif(this=typed.sql, expression=sides["expression"]), typed.type)
+    kind = _type_beside(first.type, common)
     if kind.kind is Kind.DOUBLE and first.kind is not Kind.DOUBLE:
         sides["this"] = cast(first.sql, "double")
     return Value(exp.Nullif(**sides), kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NoReturn
 
 from sqlglot import exp
@@ -99,6 +100,9 @@ class Translator:
         except UnreadableTextError as error:
             remedy = "Dates are read as YYYY-MM-DD." if to.kind in {Kind.DATE, Kind.TIMESTAMP} else ""
             self.refuse(value.sql, f"it stands where {to.kind.value} is meant, and {error}", remedy)
+        if to.kind is Kind.NUMERIC:
+            meant = f"{Decimal(meant):f}"
+            to = SqlType(Kind.NUMERIC, scale=len(meant.partition(".")[2]))
         return Value(_literal_of_type(meant, to.kind), to)
 
     def refuse(self, node: exp.Expr, reason: str, remedy: str = "") -> NoReturn:

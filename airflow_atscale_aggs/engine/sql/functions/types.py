@@ -144,3 +144,8 @@ def wider(left: SqlType, right: SqlType) -> SqlType:
     if {left.kind, right.kind} & FLOATS:
         return REAL if left.kind is right.kind is Kind.REAL else DOUBLE
     return left if _ORDER.index(left.kind) >= _ORDER.index(right.kind) else right
+
+
+def scale_of(value: Value) -> int | None:
+    """Digits after the point of every exact number that a value may be; None where that is not known."""
+    return 0 if value.kind in WHOLE else value.type.scale

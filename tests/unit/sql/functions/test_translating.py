@@ -44,6 +44,7 @@ def test_what_is_translated_is_not_changed() -> None:
         (_literal("5"), INTEGER, "5"),
         (_literal("-5"), INTEGER, "(-5)"),
         (_literal("+1.5"), SqlType(Kind.NUMERIC), "1.5"),
+        (_literal("1e2"), SqlType(Kind.NUMERIC), "100"),
         (_literal("on"), BOOLEAN, "TRUE"),
         (_literal("NaN"), SqlType(Kind.DOUBLE), "CAST('NaN' AS DOUBLE)"),
         (_literal("2024-2-5"), SqlType(Kind.DATE), "CAST('2024-02-05' AS DATE)"),
