@@ -31,6 +31,7 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     Kind,
     SqlType,
     Value,
+    scale_of,
     wider,
 )
 from airflow_atscale_aggs.engine.sql.functions.writing import binary, call, cast, choose, number, raise_error
@@ -76,20 +77,16 @@ def _arithmetic(node: exp.Expr, left: Value, right: Value, t: Translating) -> Va
     left, right, common = _both(node, left, right, t)
     operation = binary(type(node), left.sql, right.sql)
     if isinstance(node, exp.Mul) and common.kind is Kind.NUMERIC:
-        scales = [_scale(side) for side in (left, right)]
+        scales = [scale_of(side) for side in (left, right)]
         scale = None if None in scales else sum(scale_of_side for scale_of_side in scales if scale_of_side is not None)
         return Value(operation, SqlType(Kind.NUMERIC, scale=scale, is_double=common.is_double))
     if common.kind is Kind.NUMERIC and common.scale is None and not common.is_double:
         common = SqlType(Kind.NUMERIC)
     elif common.kind is Kind.NUMERIC:
-        scales = [_scale(side) for side in (left, right)]
+        scales = [scale_of(side) for side in (left, right)]
         scale = None if None in scales else max(scale_of_side for scale_of_side in scales if scale_of_side is not None)
         common = SqlType(Kind.NUMERIC, scale=scale, is_double=common.is_double)
     return Value(operation, common)
-
-
-def _scale(value: Value) -> int | None:
-    return 0 if value.kind in WHOLE else value.type.scale
 
 
 def _quotient(node: exp.Expr, t: Translating) -> Value:
@@ -104,9 +101,11 @@ def _quotient(node: exp.Expr, t: Translating) -> Value:
         return Value(
             exp.Paren(this=error_if_zero(left.sql, right.sql, exp.IntDiv(this=left.sql, expression=right.sql))), common
         )
-    quotient = exp.Div(this=cast(left.sql, "double"), expression=right.sql, typed=True)
+    quotient: exp.Expr = exp.Div(this=cast(left.sql, "double"), expression=right.sql, typed=True)
     if common.kind is Kind.NUMERIC:
         return Value(exp.Paren(this=error_if_zero(left.sql, right.sql, quotient)), FLOATING_NUMERIC)
+    if common.kind is Kind.REAL:
+        quotient = cast(quotient, "real")
     return Value(exp.Paren(this=error_if_zero(left.sql, right.sql, quotient)), common)
 
 
@@ -233,8 +232,16 @@ def _result(value: Value) -> SqlType:
     return FLOATING_NUMERIC if value.kind is Kind.NUMERIC else DOUBLE
 
 
+def _decimal_beside(node: exp.Expr, other: exp.Expr, t: Translating) -> Value:
+    """A number; a text without a type beside a decimal is a decimal as well."""
+    value = t.value(node)
+    if value.kind in UNTYPED and t.value(other).kind is Kind.NUMERIC:
+        return t.as_type(value, SqlType(Kind.NUMERIC))
+    return number_of(node, t)
+
+
 def _power(node: exp.Expr, t: Translating) -> Value:
-    base, exponent = number_of(node.this, t), number_of(node.expression, t)
+    base, exponent = _decimal_beside(node.this, node.expression, t), _decimal_beside(node.expression, node.this, t)
     power = call("POW", _double(base), _double(exponent))
     is_numeric = Kind.NUMERIC in {base.kind, exponent.kind} and not {base.kind, exponent.kind} & FLOATS
     kind = FLOATING_NUMERIC if is_numeric else DOUBLE
