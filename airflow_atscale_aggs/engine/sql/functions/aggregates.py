@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     round_decimal,
     text_of,
 )
-from airflow_atscale_aggs.engine.sql.functions.logic import common_type, truth
+from airflow_atscale_aggs.engine.sql.functions.logic import as_common, common_type, truth
 from airflow_atscale_aggs.engine.sql.functions.types import (
     BIGINT,
     BOOLEAN,
@@ -28,8 +28,12 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     Kind,
     SqlType,
     Value,
+    scale_of,
 )
 from airflow_atscale_aggs.engine.sql.functions.writing import call, cast
+
+_MOST_PLACES = 15
+"""Digits behind the point of a decimal of which no more is known."""
 
 
 def sum_type(of: SqlType) -> SqlType:
@@ -153,11 +157,23 @@ def _value_of_other_row(node: exp.Expr, t: Translating) -> Value:
     if default is not None:
         other = t.value(default)
         kind = common_type(node, [value, other], t)
-        translation.set("default", t.as_type(other, kind).sql)
+        # The warehouse casts the default to the type of the value.
+        translation.set("this", _as_decimal(as_common(value, kind, t), value, other, kind))
+        translation.set("default", as_common(other, kind, t))
     offset = node.args.get("offset")
     if offset is not None:
         translation.set("offset", number_of(offset, t).sql)
     return Value(translation, kind)
+
+
+def _as_decimal(sql: exp.Expr, value: Value, other: Value, kind: SqlType) -> exp.Expr:
+    """A value in a decimal that holds the other one as well."""
+    if kind.kind is not Kind.NUMERIC or value.type == other.type or other.kind is Kind.NULL:
+        return sql
+    if kind.is_double:
+        return cast(sql, "double")
+    scales = [_MOST_PLACES if scale is None else scale for scale in (scale_of(value), scale_of(other))]
+    return cast(sql, f"decimal(38, {max(scales)})")
 
 
 def _filter(node: exp.Expr, t: Translating) -> Value:
