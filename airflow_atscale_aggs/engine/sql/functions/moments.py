@@ -123,8 +123,8 @@ def as_interval(value: Value, t: Translating) -> Value:
 def add_moments(node: exp.Expr, left: Value, right: Value, t: Translating) -> Value:  # noqa: PLR0911 - one a pair of kinds
     """A sum or a difference in which a moment or an interval takes part."""
     is_sum = isinstance(node, exp.Add)
-    if is_sum and {left.kind, right.kind} == {Kind.DATE, Kind.LITERAL}:
-        t.refuse(node, "PostgreSQL does not know what type the text beside the date has", "Write INTERVAL '…'.")
+    if is_sum and Kind.DATE in {left.kind, right.kind} and {left.kind, right.kind} & UNTYPED:
+        t.refuse(node, "PostgreSQL does not know what type stands beside the date", "Write INTERVAL '…'.")
     left, right = _settle_types(left, right, is_sum=is_sum, t=t)
     kinds = (left.kind, right.kind)
     if is_sum and right.kind in {*DAYS, Kind.TIME} and left.kind not in DAYS:

@@ -82,7 +82,8 @@ def test_the_type_is_that_of_postgresql(expression: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("d + '1 day'", "PostgreSQL does not know what type the text beside the date has"),
+        ("d + '1 day'", "PostgreSQL does not know what type stands beside the date"),
+        ("d + NULL", "PostgreSQL does not know what type stands beside the date"),
         ("d + t", "PostgreSQL has no such operation on date and text"),
         ("d + e", "PostgreSQL has no such operation on date and date"),
         ("ts + 1", "PostgreSQL has no such operation on timestamp and integer"),
