@@ -18,7 +18,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of
+from airflow_atscale_aggs.engine.rewriting.column_lists import add_column
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of, with_names
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.spelling import render_for_people
 
@@ -108,7 +109,10 @@ def kind_of_answer(query: ModelQuery, kind_of: KindOf, written: str, dialect: Di
 def kinds_of_columns(query: ModelQuery, kind_of: KindOf, written: str, dialect: Dialect) -> dict[str, NumberKind]:
     """What the columns of a query's answer are, by name."""
     divisions = _Divisions(query, kind_of, written, dialect)
-    return {output.name: divisions.kind(output.expression) for output in query.outputs}
+    kinds: dict[str, NumberKind] = {}
+    for output in query.outputs:
+        add_column(kinds, output.name, divisions.kind(output.expression))
+    return kinds
 
 
 class _Divisions:
@@ -135,7 +139,7 @@ class _Divisions:
             return exp.Div(this=sides[0], expression=sides[1], typed=True, safe=node.args.get("safe"))
         if NumberKind.UNKNOWN in kinds or not self._dialect.divides_whole_numbers:
             is_whole = NumberKind.UNKNOWN not in kinds
-            raise unclear_division_error(self._name_references(node), self._written, self._dialect, is_whole=is_whole)
+            raise unclear_division_error(with_names(node, self._query), self._written, self._dialect, is_whole=is_whole)
         return exp.IntDiv(this=sides[0], expression=sides[1])
 
     def _of(self, kind: Ref, place: int) -> NumberKind:
@@ -153,28 +157,6 @@ class _Divisions:
         """What a column of a joined relation is: only an answered query says so."""
         kinds = dict(self._query.subqueries)[subquery].meta.get(KINDS) or {}
         return NumberKind(kinds.get(column, NumberKind.UNKNOWN))
-
-    def _name_references(self, node: exp.Expr) -> exp.Expr:
-        """With names in place of references, for people."""
-
-        def name_of(part: exp.Expr) -> exp.Expr | None:
-            reference = reference_of(part)
-            return None if reference is None else self._name(*reference)
-
-        return rebuild(node, name_of)
-
-    def _name(self, kind: Ref, place: int) -> exp.Expr:
-        query = self._query
-        if kind is Ref.KEY:
-            return self._name_references(query.keys[place])
-        if kind is Ref.MEMBERS:
-            return self._name_references(query.members[place])
-        if kind is Ref.GROUPING:
-            return exp.Grouping(expressions=[self._name_references(query.keys[at]) for at in query.groupings[place]])
-        if kind is Ref.JOINED:
-            return exp.column(query.joined[place][1], quoted=True)
-        name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
-        return exp.column(name or "count", quoted=True)
 
 
 def kind_of_number(expression: exp.Expr, of: KindOf, written: str) -> NumberKind:

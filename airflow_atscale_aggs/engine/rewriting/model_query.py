@@ -258,3 +258,25 @@ def rebuild(node: exp.Expr, replacement_of: Callable[[exp.Expr], exp.Expr | None
         else:
             arguments[name] = value
     return node.__class__(**arguments)
+
+
+def with_names(expression: exp.Expr, query: ModelQuery) -> exp.Expr:
+    """A copy with names in place of the references to a query, for people."""
+
+    def name_of(node: exp.Expr) -> exp.Expr | None:
+        reference = reference_of(node) if is_reference(node) else None
+        if reference is None:
+            return None
+        kind, place = reference
+        if kind is Ref.KEY:
+            return rebuild(query.keys[place], name_of)
+        if kind is Ref.MEMBERS:
+            return rebuild(query.members[place], name_of)
+        if kind is Ref.GROUPING:
+            return exp.Grouping(expressions=[rebuild(query.keys[key], name_of) for key in query.groupings[place]])
+        if kind is Ref.JOINED:
+            return exp.column(query.joined[place][1], quoted=True)
+        name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
+        return exp.column(name or "count", quoted=True)
+
+    return rebuild(expression, name_of)

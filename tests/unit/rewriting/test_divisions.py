@@ -204,6 +204,15 @@ def test_the_columns_of_an_answer_have_kinds_by_name() -> None:
     assert kinds == {"City": UNKNOWN, "n": WIDE, "a": OTHER}
 
 
+def test_two_columns_of_one_name_have_places_of_their_own() -> None:
+    query = read_query('SELECT COUNT("Quantity"), SUM("Amount") AS "Quantity" FROM shop_star')
+    assert query.names == ("Quantity", "Quantity")
+
+    kinds = kinds_of_columns(query, _kind_of(query), "postgres", _DUCKDB)
+
+    assert (kinds["Quantity"], list(kinds.values())) == (WIDE, [WIDE, OTHER])
+
+
 def test_what_a_translated_division_gives_is_whole() -> None:
     query = _translate('SELECT "Year" / 10 AS decade, COUNT(*) / 2 AS half FROM shop_star')
 

@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.rewriting.model_query import (
     reference_of,
     references,
     substitute,
+    with_names,
 )
 from tests.support.oracles.spelled_queries import read_query
 
@@ -123,6 +124,20 @@ def test_a_query_tells_its_names() -> None:
     assert query.key_names == ("City", "Size", "Shop")
     assert query.predicate_names == ("Month", "City", "Week")
     assert [query.name_of_key(number) for number in range(3)] == ["City", "large", "key 3"]
+
+
+def test_people_see_names_in_the_place_of_references() -> None:
+    query = read_query(
+        'SELECT "City" || MAX("Shop") AS a, SUM("Amount") / COUNT(*) + n AS b, GROUPING("City", n) AS c '
+        'FROM shop_star JOIN (SELECT 1 AS n) AS t ON "Year" = n GROUP BY CUBE ("City", n)'
+    )
+
+    assert [with_names(output.expression, query).sql("postgres") for output in query.outputs] == [
+        '"City" || MAX("Shop")',
+        '"Amount" / "count" + "n"',
+        'GROUPING("City", "n")',
+    ]
+    assert with_names(exp.Placeholder(this="name"), query).this == "name"
 
 
 def test_the_groups_of_a_query_are_asked_without_what_filters_orders_or_cuts_them() -> None:

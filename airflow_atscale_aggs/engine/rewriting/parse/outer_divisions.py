@@ -11,6 +11,13 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.rewriting.column_lists import (
+    add_column,
+    add_star,
+    column_name,
+    is_complete,
+    rename_columns,
+)
 from airflow_atscale_aggs.engine.rewriting.divisions import (
     KINDS,
     NumberKind,
@@ -129,10 +136,10 @@ class _Columns:
             kinds = {name: kind_of_type(str(kind).casefold()) for name, kind in types.items()}
             if cte is not None:
                 kinds = self._of_query(cte.this)
-                kinds = _rename(kinds, cte.args["alias"].args.get("columns"))
+                kinds = rename_columns(kinds, cte.args["alias"])
         else:
             return {}
-        return _rename(kinds, alias.args.get("columns") if alias is not None else None)
+        return rename_columns(kinds, alias)
 
     def _of_query(self, query: exp.Expr) -> _Kinds:
         while isinstance(query, exp.Subquery):
@@ -148,7 +155,7 @@ class _Columns:
     def _find_kinds(self, query: exp.Expr) -> _Kinds:
         if isinstance(query, exp.SetOperation):
             left, right = self._of_query(query.this), self._of_query(query.expression)
-            if len(left) != len(right):
+            if len(left) != len(right) or not (is_complete(left) and is_complete(right)):
                 return {}
             pairs = zip(left.items(), right.values(), strict=True)
             return {name: kind if kind is other else NumberKind.UNKNOWN for (name, kind), other in pairs}
@@ -157,15 +164,7 @@ class _Columns:
         kinds: dict[str, NumberKind] = {}
         for projection in query.expressions:
             if projection.is_star:
-                for alias, columns in self._sources(query):
-                    if not isinstance(projection, exp.Column) or projection.table == alias:
-                        kinds.update(columns)
+                add_star(kinds, projection, dict(self._sources(query)), NumberKind.UNKNOWN)
             else:
-                kinds[projection.alias_or_name] = self.kind(projection.unalias())
+                add_column(kinds, column_name(projection), self.kind(projection.unalias()))
         return kinds
-
-
-def _rename(kinds: _Kinds, names: list[exp.Expr] | None) -> _Kinds:
-    if not names:
-        return kinds
-    return dict(zip((name.name for name in names), kinds.values(), strict=False))

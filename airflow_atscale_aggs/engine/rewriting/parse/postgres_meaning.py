@@ -6,12 +6,19 @@ shows: each composed SELECT carries the types of its columns with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
 
-from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, is_reference, rebuild, reference_of
+from airflow_atscale_aggs.engine.rewriting.column_lists import (
+    add_column,
+    add_star,
+    column_name,
+    is_complete,
+    rename_columns,
+)
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of, with_names
 from airflow_atscale_aggs.engine.rewriting.parse.joined_relations import COLUMNS
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, FunctionStyle
 from airflow_atscale_aggs.engine.sql.functions.surfaces import check_portable
@@ -20,10 +27,17 @@ from airflow_atscale_aggs.engine.sql.functions.types import (
     FLOATING_NUMERIC,
     FLOATS,
     INTEGER,
+    NUMBERS,
+    TEXT,
+    TEXTS,
+    TIMESTAMP,
     UNKNOWN,
+    UNTYPED,
+    Kind,
     SqlType,
     Value,
     find_type,
+    wider,
 )
 
 _OUTPUTS = "types of columns"
@@ -54,7 +68,8 @@ def translate_query(query: ModelQuery, type_of: TypeOf, translator: Translator) 
 def check_query(query: ModelQuery, written: str, dialect: Dialect) -> None:
     """Check that the query uses only what means the same on every warehouse. Raises as `check_portable`."""
     clauses = [*query.keys, *query.members, *query.filters.values(), *(output.expression for output in query.outputs)]
-    clauses += [condition for condition in (query.where, query.having) if condition is not None]
+    conditions = (query.where, query.having, *(join.on for join in query.joins))
+    clauses += [condition for condition in conditions if condition is not None]
     for clause in [*clauses, *(term.expression for term in query.order_by)]:
         check_portable(clause, written, dialect)
 
@@ -111,14 +126,17 @@ class _Meaning:
             having=self._value(query.having).sql if query.having is not None else None,
             order_by=tuple(replace(term, expression=self._value(term.expression).sql) for term in query.order_by),
         )
-        return translated, {output.name: value.type for output, value in zip(query.outputs, outputs, strict=True)}
+        columns: dict[str, SqlType] = {}
+        for output, value in zip(query.outputs, outputs, strict=True):
+            add_column(columns, output.name, value.type)
+        return translated, columns
 
     def _value(self, node: exp.Expr) -> Value:
         leaf_type = self._leaf(node)
         if leaf_type is not None:
             # Most selected expressions are references, which stay as they are.
             return Value(node, leaf_type)
-        return self._translator.translate(node, self._leaf, self._name_references)
+        return self._translator.translate(node, self._leaf, lambda part: with_names(part, self._query))
 
     def _leaf(self, node: exp.Expr) -> SqlType | None:
         if isinstance(node, exp.Placeholder):
@@ -150,26 +168,6 @@ class _Meaning:
             if (reference := reference_of(placeholder))
         ]
         return next((kind for kind in kinds if kind.kind in FLOATS), FLOATING_NUMERIC)
-
-    def _name_references(self, node: exp.Expr) -> exp.Expr:
-        """With names in place of references, for people."""
-
-        def name_of(part: exp.Expr) -> exp.Expr | None:
-            reference = reference_of(part) if is_reference(part) else None
-            if reference is None or reference[0] is Ref.GROUPING:
-                return None
-            kind, place = reference
-            if kind is Ref.JOINED:
-                return exp.column(self._query.joined[place][1], quoted=True)
-            if kind is Ref.KEY:
-                return rebuild(self._query.keys[place], name_of)
-            if kind is Ref.MEMBERS:
-                return rebuild(self._query.members[place], name_of)
-            query = self._query
-            name = query.metrics[place] if kind is Ref.METRIC else query.attributes[place].query_name
-            return exp.column(name or "count", quoted=True)
-
-        return rebuild(node, name_of)
 
 
 def _of_rows(node: exp.Subquery, subqueries: Mapping[str, exp.Query]) -> SqlType:
@@ -215,12 +213,13 @@ class _Around:
         for cte in with_.expressions if with_ is not None else ():
             if with_ is not None and with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
                 # A recursive CTE reads its own rows, which have the types of its first SELECT.
-                inner_ctes[cte.alias] = _rename(self.query(cte.this.this, inner_ctes, outer), cte.args.get("alias"))
+                first = self.query(cte.this.this, inner_ctes, outer)
+                inner_ctes[cte.alias] = rename_columns(first, cte.args.get("alias"))
             columns = self.query(cte.this, inner_ctes, outer)
-            inner_ctes[cte.alias] = _rename(columns, cte.args.get("alias"))
+            inner_ctes[cte.alias] = rename_columns(columns, cte.args.get("alias"))
         if isinstance(query, exp.SetOperation):
-            columns = self.query(query.this, inner_ctes, outer)
-            self.query(query.expression, inner_ctes, outer)
+            sides = [self.query(side, inner_ctes, outer) for side in (query.this, query.expression)]
+            columns = _common_types(*sides)
             self._clauses(query, {"": columns}, outer, inner_ctes, columns)
         elif isinstance(query, exp.Subquery):
             columns = self.query(query.this, inner_ctes, outer)
@@ -244,14 +243,12 @@ class _Around:
         columns: dict[str, SqlType] = {}
         for projection in list(select.expressions):
             if projection.is_star:
-                columns |= {
-                    name: kind for relation_columns in scope.values() for name, kind in relation_columns.items()
-                }
+                add_star(columns, projection, scope, UNKNOWN)
                 continue
             inner = projection.unalias()
             value = self._value(inner, scope, outer, ctes)
-            name = projection.alias_or_name
-            columns[name] = value.type
+            name = column_name(projection)
+            add_column(columns, name, value.type)
             if value.sql is not inner:
                 shown = (
                     value.sql
@@ -288,13 +285,13 @@ class _Around:
 
     def _relation(self, relation: exp.Expr, ctes: _Scope, outer: _Scope) -> Columns:
         if isinstance(relation, exp.Subquery):
-            return _rename(self.query(relation.this, ctes, outer), relation.args.get("alias"))
+            return rename_columns(self.query(relation.this, ctes, outer), relation.args.get("alias"))
         noted = relation.meta.get(COLUMNS) if isinstance(relation, exp.Table) else None
         if noted:
             types = {name: find_type(str(kind)) for name, kind in noted.items()}
-            return _rename(types, relation.args.get("alias"))
+            return rename_columns(types, relation.args.get("alias"))
         if isinstance(relation, exp.Table) and not relation.db:
-            return _rename(ctes.get(relation.name, {}), relation.args.get("alias"))
+            return rename_columns(ctes.get(relation.name, {}), relation.args.get("alias"))
         return {}
 
     def _value(self, node: exp.Expr, scope: _Scope, outer: _Scope, ctes: _Scope) -> Value:
@@ -316,6 +313,26 @@ class _Around:
         return self._translator.translate(node, leaf, lambda part: part)
 
 
+def _common_types(left: Columns, right: Columns) -> Columns:
+    """The types of the columns of UNION, INTERSECT and EXCEPT."""
+    if len(left) != len(right) or not (is_complete(left) and is_complete(right)):
+        return dict.fromkeys(left, UNKNOWN)
+    return {name: _common_type(kind, other) for (name, kind), other in zip(left.items(), right.values(), strict=True)}
+
+
+def _common_type(left: SqlType, right: SqlType) -> SqlType:
+    """What PostgreSQL makes of two types in one column."""
+    if left == right or right.kind in UNTYPED:
+        return left
+    if left.kind in UNTYPED:
+        return right
+    if {left.kind, right.kind} <= NUMBERS:
+        return wider(left, right)
+    if {left.kind, right.kind} == {Kind.DATE, Kind.TIMESTAMP}:
+        return TIMESTAMP
+    return TEXT if {left.kind, right.kind} <= TEXTS else UNKNOWN
+
+
 def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:
     """By the table that is named, else the one type that columns of this name have."""
     if column.table:
@@ -327,12 +344,3 @@ def _column_type(column: exp.Column, scope: _Scope, around: _Scope) -> SqlType:
         if types:
             return UNKNOWN
     return UNKNOWN
-
-
-def _rename(columns: Columns, alias: exp.Expr | None) -> Columns:
-    """With the names that an alias gives to columns: ``t (a, b)``."""
-    names: Sequence[exp.Expr] = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
-    if not names:
-        return columns
-    kinds = list(columns.values())
-    return {name.name: kinds[place] for place, name in enumerate(names) if place < len(kinds)}

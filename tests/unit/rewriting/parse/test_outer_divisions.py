@@ -52,6 +52,15 @@ _N, _I, _A, _C = (f"(SELECT {name} FROM m)" for name in "niac")
         (f"WITH q AS {_N} SELECT n / 2 FROM q", f"WITH q AS {_N} SELECT n // 2 FROM q"),
         (f"WITH q (x) AS {_N} SELECT x / 2 FROM q AS p", f"WITH q(x) AS {_N} SELECT x // 2 FROM q AS p"),
         (f"SELECT {_N} / 2", f"SELECT {_N} // 2"),
+        (
+            "SELECT a / 2 FROM (SELECT MIN(i), AVG(i) FROM t) AS q (a, b)",
+            "SELECT a // 2 FROM (SELECT MIN(i), AVG(i) FROM t) AS q(a, b)",
+        ),
+        (
+            "SELECT a / 2, b / 2 FROM (SELECT i, d AS i FROM t) AS q (a, b)",
+            "SELECT a // 2, b / 2 FROM (SELECT i, d AS i FROM t) AS q(a, b)",
+        ),
+        ("SELECT d / 2 FROM t AS q (x)", "SELECT d / 2 FROM t AS q(x)"),
         (f"SELECT 10 / {_A}", f"SELECT 10 / {_A}"),
         (f"SELECT n / 2 FROM (SELECT * FROM {_N} AS p) AS q", f"SELECT n // 2 FROM (SELECT * FROM {_N} AS p) AS q"),
         (
@@ -96,6 +105,8 @@ def test_a_sum_of_64_bit_numbers_is_what_it_is_in_the_dialect_of_the_statement()
         (f"SELECT n / 2 FROM ({_N} UNION ALL SELECT 1.5 AS n) AS q", "n / 2"),
         (f"SELECT n / 2 FROM ({_N} UNION ALL (SELECT n, c FROM m)) AS q", "n / 2"),
         ("SELECT n / 2 FROM (VALUES (1)) AS v (n)", "n / 2"),
+        ("SELECT b / 2 FROM (SELECT * FROM unknown, t) AS q (a, b)", "b / 2"),
+        ("SELECT b / 2 FROM (SELECT * FROM unknown UNION ALL SELECT i FROM t) AS q (b)", "b / 2"),
     ],
 )
 def test_a_division_of_what_is_not_known_is_refused(sql: str, clause: str) -> None:

@@ -1,0 +1,87 @@
+"""What is known of a query's columns: by name, and in their order also where they have no names.
+
+    SELECT MIN(n), AVG(n) FROM t           two columns without names
+    (…) AS q (a, b)                        a is the first of them, b the second
+
+A column without a name, and the second one of a name, are stored under names that nobody writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from sqlglot import exp
+
+Known = TypeVar("Known")
+
+_OTHERS = "\x00"
+"""Stands where it is not known how many columns there are."""
+
+
+def add_column(columns: dict[str, Known], name: str, known: Known) -> None:
+    """Add a column behind the others; its name may be empty."""
+    columns[name if name and name not in columns else f"{_OTHERS}{len(columns)}"] = known
+
+
+def column_name(projection: exp.Expr) -> str:
+    """The name that a selected expression gives its column; empty where the warehouse makes one."""
+    if isinstance(projection, exp.Cast):
+        return column_name(projection.this)
+    named: str = projection.alias_or_name if isinstance(projection, (exp.Alias, exp.Column)) else ""
+    return named
+
+
+def add_star(
+    columns: dict[str, Known], star: exp.Expr, relations: Mapping[str, Mapping[str, Known]], unknown: Known
+) -> None:
+    """Add the columns that ``*`` or ``t.*`` shows.
+
+    Where a star leaves columns out or merges them, and where a relation's columns are not known, names stay known but
+    the places of columns are not.
+
+    Args:
+        relations: what is known of the columns of each relation of the SELECT, by alias.
+        unknown: what is known of a column of which nothing is known.
+    """
+    node = star if isinstance(star, exp.Star) else star.this
+    changed = {part.alias_or_name for value in node.args.values() for part in value or ()}
+    of_relation = star.table if isinstance(star, exp.Column) else ""
+    if changed or (not of_relation and _merges_columns(star.parent_select)):
+        columns.setdefault(_OTHERS, unknown)
+    for alias, others in relations.items():
+        if of_relation not in {"", alias}:
+            continue
+        for name, known in others.items():
+            if name == _OTHERS:
+                columns.setdefault(_OTHERS, known)
+            elif name not in changed:
+                add_column(columns, "" if name.startswith(_OTHERS) else name, known)
+        if not others:
+            columns.setdefault(_OTHERS, unknown)
+
+
+def _merges_columns(select: exp.Expr | None) -> bool:
+    """Whether a SELECT joins by columns that both sides have, which a star shows once."""
+    joins = select.args.get("joins") if select is not None else None
+    return any(join.args.get("using") or join.args.get("method") for join in joins or ())
+
+
+def is_complete(columns: Mapping[str, Known]) -> bool:
+    """Whether all columns are known, so that each has its place."""
+    return _OTHERS not in columns
+
+
+def rename_columns(columns: Mapping[str, Known], alias: exp.Expr | None) -> Mapping[str, Known]:
+    """With the names that an alias gives to the first columns: ``t (a, b)``."""
+    names = alias.args.get("columns") if alias is not None else None
+    if not names:
+        return columns
+    places = list(columns.items())
+    named = places if is_complete(columns) else places[: list(columns).index(_OTHERS)]
+    renamed: dict[str, Known] = {}
+    for place, (name, known) in enumerate(named):
+        add_column(renamed, names[place].name if place < len(names) else name, known)
+    if len(names) <= len(named):
+        renamed.update(places[len(named) :])
+    return renamed
