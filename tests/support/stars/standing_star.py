@@ -15,13 +15,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
+from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
 from airflow_atscale_aggs.engine.lifecycle.build.activate import BatchReport, activate_batch
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, BegunBatch, begin_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
-from airflow_atscale_aggs.engine.registry.records import BatchRecord, InstanceRecord
+from airflow_atscale_aggs.engine.registry.records import (
+    BatchRecord,
+    DefinitionRecord,
+    InstanceRecord,
+    ProposedDefinition,
+)
 from tests.support.stars import incremental_star, tiny_star
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,6 +124,34 @@ def build(workspace: Workspace, *aggregates: str, now: datetime = NOW) -> BatchR
     for instance in begun.instances:
         build_instance(workspace, instance.id, owner=OWNER)
     return activate_batch(workspace, begun.batch.id, owner=OWNER, now=now)
+
+
+def define(
+    workspace: Workspace,
+    name: str,
+    *columns: str,
+    like: str = "by_city",
+    origin: DefinitionOrigin = DefinitionOrigin.DEMAND_DEFINED,
+) -> AggregateDefinition:
+    """Define a system-defined aggregate: sums of columns of the sales, at the grain of another aggregate."""
+    grain = definition(workspace, like).definition.parts[0].attributes
+    measures = {StoredMeasure(StoredFunction.SUM, "sales", column) for column in columns} | {row_count("sales")}
+    defined = AggregateDefinition(
+        model_id=model_id(workspace),
+        name=name,
+        label=name,
+        origin=origin,
+        metrics=(),
+        parts=(FactPart(fact="sales", attributes=grain, measures=tuple(sorted(measures))),),
+    )
+    workspace.registry.definitions.add([ProposedDefinition(definition=defined, reason="a test")], now=NOW)
+    return defined
+
+
+def definition(workspace: Workspace, name: str) -> DefinitionRecord:
+    """A definition of the star by its name, whatever its status."""
+    records = workspace.read.definitions.of_model(model_id(workspace), include_retired=True)
+    return next(record for record in records if record.definition.name == name)
 
 
 def open_batch(workspace: Workspace) -> BatchRecord:
