@@ -13,15 +13,16 @@ from typing import TypeVar
 
 from sqlglot import exp
 
-Known = TypeVar("Known")
+Kind = TypeVar("Kind")
+"""What is known of a column, such as its type."""
 
 _OTHERS = "\x00"
 """Stands where it is not known how many columns there are."""
 
 
-def add_column(columns: dict[str, Known], name: str, known: Known) -> None:
+def add_column(columns: dict[str, Kind], name: str, kind: Kind) -> None:
     """Add a column behind the others; its name may be empty."""
-    columns[name if name and name not in columns else f"{_OTHERS}{len(columns)}"] = known
+    columns[name if name and name not in columns else f"{_OTHERS}{len(columns)}"] = kind
 
 
 def column_name(projection: exp.Expr) -> str:
@@ -33,7 +34,7 @@ def column_name(projection: exp.Expr) -> str:
 
 
 def add_star(
-    columns: dict[str, Known], star: exp.Expr, relations: Mapping[str, Mapping[str, Known]], unknown: Known
+    columns: dict[str, Kind], star: exp.Expr, relations: Mapping[str, Mapping[str, Kind]], unknown: Kind
 ) -> None:
     """Add the columns that ``*`` or ``t.*`` shows.
 
@@ -41,8 +42,8 @@ def add_star(
     the places of columns are not.
 
     Args:
-        relations: what is known of the columns of each relation of the SELECT, by alias.
-        unknown: what is known of a column of which nothing is known.
+        relations: the columns of each relation of the SELECT, by alias.
+        unknown: the kind of a column of which nothing is known.
     """
     node = star if isinstance(star, exp.Star) else star.this
     changed = {part.alias_or_name for value in node.args.values() for part in value or ()}
@@ -52,11 +53,11 @@ def add_star(
     for alias, others in relations.items():
         if of_relation not in {"", alias}:
             continue
-        for name, known in others.items():
+        for name, kind in others.items():
             if name == _OTHERS:
-                columns.setdefault(_OTHERS, known)
+                columns.setdefault(_OTHERS, kind)
             elif name not in changed:
-                add_column(columns, "" if name.startswith(_OTHERS) else name, known)
+                add_column(columns, "" if name.startswith(_OTHERS) else name, kind)
         if not others:
             columns.setdefault(_OTHERS, unknown)
 
@@ -67,21 +68,21 @@ def _merges_columns(select: exp.Expr | None) -> bool:
     return any(join.args.get("using") or join.args.get("method") for join in joins or ())
 
 
-def is_complete(columns: Mapping[str, Known]) -> bool:
+def is_complete(columns: Mapping[str, Kind]) -> bool:
     """Whether all columns are known, so that each has its place."""
     return _OTHERS not in columns
 
 
-def rename_columns(columns: Mapping[str, Known], alias: exp.Expr | None) -> Mapping[str, Known]:
+def rename_columns(columns: Mapping[str, Kind], alias: exp.Expr | None) -> Mapping[str, Kind]:
     """With the names that an alias gives to the first columns: ``t (a, b)``."""
     names = alias.args.get("columns") if alias is not None else None
     if not names:
         return columns
     places = list(columns.items())
     named = places if is_complete(columns) else places[: list(columns).index(_OTHERS)]
-    renamed: dict[str, Known] = {}
-    for place, (name, known) in enumerate(named):
-        add_column(renamed, names[place].name if place < len(names) else name, known)
+    renamed: dict[str, Kind] = {}
+    for place, (name, kind) in enumerate(named):
+        add_column(renamed, names[place].name if place < len(names) else name, kind)
     if len(names) <= len(named):
         renamed.update(places[len(named) :])
     return renamed

@@ -63,6 +63,18 @@ def spell(query: ModelQuery, expression: exp.Expr | None, dialect: str = "postgr
     return "" if expression is None else _resolved(query, expression, in_braces).sql(dialect=dialect)
 
 
+def spell_clauses(query: ModelQuery, dialect: str = "postgres") -> list[str]:
+    """The expressions of a query in the order of its text: SELECT, ON, WHERE, HAVING, ORDER BY."""
+    clauses = [
+        *(output.expression for output in query.outputs),
+        *(join.on for join in query.joins),
+        query.where,
+        query.having,
+        *(term.expression for term in query.order_by),
+    ]
+    return [spell(query, clause, dialect) for clause in clauses if clause is not None]
+
+
 def spell_column(expression: str, dialect: str = "postgres") -> str:
     """An expression that is selected from the shop star, as it is read."""
     query = read_query(f"SELECT {expression} AS x FROM shop_star", dialect=dialect)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import duckdb
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from tests.support.oracles.spelled_queries import FLAT_SALES, flat_rows, flat_sql, read_query, spell_column
+from tests.support.oracles.spelled_queries import flat_rows, flat_sql, read_query, spell_column
 
 _BIG = "\"Size\" = 'big'"
 _NOT_BIG = f"CASE WHEN {_BIG} THEN 1 ELSE 0 END = 0"
-
-
-@pytest.fixture(scope="module")
-def sales() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(FLAT_SALES)
-        yield connection
 
 
 @pytest.mark.parametrize(

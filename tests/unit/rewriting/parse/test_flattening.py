@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import pytest
 import sqlglot
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.rewriting.parse.flattening import MODEL, flatten, rename_ctes, shows_all
-from tests.support.oracles.spelled_queries import FLAT_SALES
 
 
 @pytest.fixture(scope="module")
-def sales() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(FLAT_SALES)
-        connection.execute("CREATE TABLE other AS SELECT 'North' AS town, 1 AS n UNION ALL SELECT NULL, 2")
-        yield connection
+def tables(sales: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The flat table, and another one."""
+    return sales.execute("CREATE TABLE other AS SELECT 'North' AS town, 1 AS n UNION ALL SELECT NULL, 2")
 
 
 def _parse(sql: str) -> exp.Query:
@@ -91,11 +86,11 @@ def _flat(sql: str) -> str:
         ),
     ],
 )
-def test_a_view_on_a_model_gives_way_to_the_model(sales: duckdb.DuckDBPyConnection, sql: str, flat: str) -> None:
+def test_a_view_on_a_model_gives_way_to_the_model(tables: duckdb.DuckDBPyConnection, sql: str, flat: str) -> None:
     """On a flat table both have the same rows."""
     assert _flat(sql) == flat
     before, after = (
-        sales.execute(sqlglot.transpile(text, read="postgres", write="duckdb")[0]).fetchall() for text in (sql, flat)
+        tables.execute(sqlglot.transpile(text, read="postgres", write="duckdb")[0]).fetchall() for text in (sql, flat)
     )
     assert before
     assert sorted(after, key=repr) == sorted(before, key=repr)

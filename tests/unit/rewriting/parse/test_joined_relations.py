@@ -137,11 +137,11 @@ def test_a_column_belongs_to_the_relation_that_has_it(column: str, owner: tuple[
 
 
 def test_a_name_that_no_relation_is_known_to_have_belongs_to_the_unknown_one() -> None:
-    one, two = _joined(t=("a",), u=None), _joined(t=None, u=None)
+    relations = _joined(t=("a",), u=None)
 
-    assert one.find(exp.column("x"), _refuse) == ("subquery 2", "x")
-    assert one.find(exp.column("city"), _refuse) is None
-    assert two.find(exp.column("x"), _refuse) is None
+    assert relations.find(exp.column("x"), _refuse) == ("subquery 2", "x")
+    assert relations.find(exp.column("city"), _refuse) is None
+    assert _joined(t=None, u=None).find(exp.column("x"), _refuse) is None
 
 
 @pytest.mark.parametrize("column", ["a", "Month"])

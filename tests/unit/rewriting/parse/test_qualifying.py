@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import pytest
 import sqlglot
@@ -11,14 +9,6 @@ from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.rewriting.parse.qualifying import put_conditions_around
-from tests.support.oracles.spelled_queries import FLAT_SALES
-
-
-@pytest.fixture(scope="module")
-def sales() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(FLAT_SALES)
-        yield connection
 
 
 def _put_around(sql: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import pytest
 
@@ -12,17 +10,10 @@ from airflow_atscale_aggs.engine.model.paths import GrainAttribute, Role
 from airflow_atscale_aggs.engine.rewriting.model_query import Ref, references
 from airflow_atscale_aggs.engine.rewriting.parse.select_reader import read_condition
 from airflow_atscale_aggs.engine.sql.statements import parse_text
-from tests.support.oracles.spelled_queries import FLAT_SALES, flat_rows, flat_sql, read_query, spell
+from tests.support.oracles.spelled_queries import flat_rows, flat_sql, read_query, spell
 from tests.support.stars.shop_star import shop_names
 
 _CITY = GrainAttribute(Role("Shops"), "City")
-
-
-@pytest.fixture(scope="module")
-def sales() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(FLAT_SALES)
-        yield connection
 
 
 @pytest.mark.parametrize(
