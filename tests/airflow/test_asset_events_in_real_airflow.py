@@ -79,7 +79,7 @@ class _Place:
         self._days, self._loaded = itertools.count(_FIRST_DAY), set[int]()
         self.log = folder / "etl.log"
         self.log.write_text("")
-        self._urls = {"registry": f"sqlite:///{folder / 'registry.sqlite'}", "warehouse": warehouse}
+        self._urls: dict[str, Any] = {"registry": f"sqlite:///{folder / 'registry.sqlite'}", "warehouse": warehouse}
         with self._workspace() as workspace:
             tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
             deploy(workspace, tiny_star.write_model(folder / "model", _AGGREGATES), now=utc_now())
@@ -152,7 +152,7 @@ class _Place:
 
     def runs(self) -> dict[str, str]:
         """State by run of the DAG that builds."""
-        return dict(self._metadata_rows("SELECT run_id, state FROM dag_run WHERE dag_id = %s", _DAG_ID))  # type: ignore[arg-type]
+        return dict(self._metadata_rows("SELECT run_id, state FROM dag_run WHERE dag_id = %s", _DAG_ID))
 
     def number_of_batches(self) -> int:
         """How many were begun since the beginning."""
@@ -201,7 +201,7 @@ class _Place:
 
     def _metadata_rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(_libpq(self._metadata)) as connection:
-            return connection.execute(sql, values or None).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql, values or None).fetchall()
 
     def _workspace(self) -> AbstractContextManager[Workspace]:
         return open_workspace(**self._urls, aggregate_schema="aggs")

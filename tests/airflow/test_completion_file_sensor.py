@@ -36,7 +36,7 @@ class _Runs:
     def __init__(self) -> None:
         self.asset = _Store()
 
-    def new(self) -> dict[str, Any]:
+    def new(self) -> Any:
         runs = self
 
         class Assets:
@@ -53,9 +53,7 @@ def _sensor(*paths: Path, **options: Any) -> CompletionFileSensor:
         return CompletionFileSensor(task_id="loaded", paths=[str(path) for path in paths], **options)
 
 
-def _deferred(
-    sensor: CompletionFileSensor, context: dict[str, Any], meanwhile: Callable[[], object] = lambda: None
-) -> Any:
+def _deferred(sensor: CompletionFileSensor, context: Any, meanwhile: Callable[[], object] = lambda: None) -> Any:
     """What the trigger says, made anew from its arguments as by another triggerer."""
     with pytest.raises(TaskDeferred) as caught:
         sensor.execute(context)
@@ -132,7 +130,7 @@ def test_what_only_a_person_can_change_fails_at_once(url: str) -> None:
     """Nothing installed for the URL, or for the connection in it: no use waiting."""
     started = time.monotonic()
     sensor = CompletionFileSensor(task_id="loaded", paths=url, timeout=600)
-    context = {"task_state_store": _Store(), "asset_state_store": {sensor.inlets[-1]: _Store()}}
+    context: Any = {"task_state_store": _Store(), "asset_state_store": {sensor.inlets[-1]: _Store()}}
     with pytest.raises(SignalError, match="Install the fsspec package or the Airflow provider"):
         sensor.execute(context)
     assert time.monotonic() - started < 10

@@ -61,7 +61,9 @@ class _Triggerer:
         stream = self.manager.subscribe(trigger_id=1, trigger=trigger, key=key)
         async for event in trigger.filter_shared_stream(stream):
             self.events.append(event)
-            self.unconfirmed.append(self.manager.bind_pending_event(trigger_id=1, key=key))
+            pending = self.manager.bind_pending_event(trigger_id=1, key=key)
+            assert pending is not None
+            self.unconfirmed.append(pending)
 
     def store_events(self) -> None:
         self.manager.confirm_persisted(self.unconfirmed)
@@ -170,7 +172,7 @@ def test_a_slow_file_system_does_not_block_the_loop(tmp_path: Path, monkeypatch:
     """The triggerer's other triggers go on while a network share hangs."""
     is_looking, may_answer = threading.Event(), threading.Event()
 
-    def hang(url: str):
+    def hang(url: str) -> None:
         is_looking.set()
         may_answer.wait(10)
         raise OSError("timed out")

@@ -28,9 +28,12 @@ pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture
-def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A star that was built in full, new facts, and a connection to it."""
-    found = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    found: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
+        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
+    }
     extra = {f"{name}_url": url for name, url in found.items()} | {"aggregate_schema": "aggs"}
     monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
     with open_workspace(**found, aggregate_schema="aggs") as workspace:
@@ -48,7 +51,7 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def _workspace(urls: dict[str, str]) -> Workspace:
+def _workspace(urls: dict[str, Any]) -> Workspace:
     return open_workspace(**urls, aggregate_schema="aggs")
 
 
@@ -73,11 +76,12 @@ def test_the_example_builds_increments_hourly_and_everything_weekly() -> None:
     assert hourly.task_dict["plan"].model == weekly.task_dict["plan"].model == "retail"
 
 
-def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, str]) -> None:
+def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, Any]) -> None:
     """Planned with the values of the form, as the DAG's templates render them; built and activated task by task."""
     dag = batch_build_dag(MODEL, aggs_conn_id="tiny", build_type="incremental")
     assert dag.params["build_type"] == "incremental"
     plan = dag.task_dict["plan"]
+    assert isinstance(plan, PlanBatchBuildOperator)
     assert plan.build_type == "{{ params.get('build_type', 'full') }}"
     operator = PlanBatchBuildOperator(
         task_id="plan", model=MODEL, build_type="incremental", grace_periods='{"sales": "5s"}', aggs_conn_id="tiny"

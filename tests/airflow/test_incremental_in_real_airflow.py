@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_processes import LocalAirflow
@@ -48,7 +49,7 @@ def test_a_run_that_asks_for_increments_reads_what_is_new(tmp_path: Path) -> Non
     assert "unsettled: read 1 fact rows" in log
 
 
-def _in_warehouse(urls: dict[str, str], do: Callable[[Workspace], None]) -> None:
+def _in_warehouse(urls: dict[str, Any], do: Callable[[Workspace], None]) -> None:
     """DuckDB lets one process in at a time."""
     with open_workspace(**urls, aggregate_schema="aggs") as workspace:
         do(workspace)

@@ -47,7 +47,7 @@ class _TaskInstance(SimpleNamespace):
         return self.told.get(task_ids)
 
 
-def _context(**told: Any) -> dict[str, Any]:
+def _context(**told: Any) -> Any:
     return {"ti": _TaskInstance(dag_id="d", task_id="t", run_id="r", try_number=1, pushed={}, told=told)}
 
 
@@ -177,6 +177,8 @@ def test_a_setting_says_how_much_maintenance_may_do_on_its_own(
         BuildNewAggregatesOperator(task_id="b", **options).execute(context)
     assert ("m_amount_union is defined" in lines) is defined
     if builds:
+        assert isinstance(ended.value, DagRunTriggerException)
+        assert ended.value.conf is not None
         assert ended.value.conf["aggregates"] == ["m_amount_union"]
         assert context["ti"].pushed["return_value"] == ["a batch of 1 is started: m_amount_union"]
     else:

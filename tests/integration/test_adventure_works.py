@@ -12,7 +12,7 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -24,15 +24,16 @@ from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_m
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.semantic_model import DimensionRelationship, Relationship
 from tests.support.oracles.query_cases import QueryCase
 from tests.support.stars.deployed import deployed
-from tests.support.stars.model_data import ModelData, Row, days
+from tests.support.stars.model_data import ModelData, Row, Value, days
 
 DATABASE = "atscale_tutorial_data"
 SCHEMA = "adventureworks2012"
 
 SIZES = {"Internet Sales": 400, "Reseller Sales": 400, "Finance Facts": 150, "InternetSalesReason": 60}
-CHOICES = {
+CHOICES: dict[str, Sequence[Value]] = {
     "gender": ("M", "F", None),
     "maritalstatus": ("S", "M", None),
     "houseownerflag": (0, 1, None),
@@ -135,7 +136,7 @@ def test_deploy_tells_the_joins_that_the_warehouse_refuses_and_no_others(
     (record,) = workspace.read.models.current()
     model = read_deployed_model(workspace.read, record)
     tried, refused = 0, []
-    edges = [
+    edges: list[Relationship | DimensionRelationship] = [
         *model.relationships,
         *(edge for dimension in model.dimensions.values() for edge in dimension.relationships),
     ]

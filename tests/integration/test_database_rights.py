@@ -85,11 +85,11 @@ def _build(server: Server, owner: str) -> tuple[str, ...]:
         return run_batch(workspace, "tiny_sales", owner=owner).batch.notes
 
 
-def test_the_builder_needs_what_the_page_says(built_server):
+def test_the_builder_needs_what_the_page_says(built_server: Server) -> None:
     assert _build(built_server, "second") == ()
 
 
-def test_the_builder_may_make_the_schema_itself(server):
+def test_the_builder_may_make_the_schema_itself(server: Server) -> None:
     server.run(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{_BUILDER}"')
     with pytest.raises(WarehouseError, match="schema `aggs` is not there, or this role has no right on it"):
         _build(server, "first")
@@ -99,14 +99,14 @@ def test_the_builder_may_make_the_schema_itself(server):
     assert _build(server, "second") == ()
 
 
-def test_without_create_nothing_is_begun(built_server):
+def test_without_create_nothing_is_begun(built_server: Server) -> None:
     built_server.run(f'REVOKE CREATE ON SCHEMA aggs FROM "{_BUILDER}"')
 
     with pytest.raises(AggregatesRefusedError, match=f"role `{_BUILDER}` may not create tables in schema `aggs`"):
         _build(built_server, "second")
 
 
-def test_a_reader_of_a_stable_view_needs_two_rights_which_stay(built_server):
+def test_a_reader_of_a_stable_view_needs_two_rights_which_stay(built_server: Server) -> None:
     view = "aggs.agg_tiny_sales_by_city"
     built_server.run(f'GRANT USAGE ON SCHEMA aggs TO "{_READER}"', f'GRANT SELECT ON {view} TO "{_READER}"')
 
@@ -118,7 +118,7 @@ def test_a_reader_of_a_stable_view_needs_two_rights_which_stay(built_server):
             built_server.fetch_as(_READER, f"SELECT * FROM {other}")
 
 
-def test_who_asks_models_needs_what_the_page_says(built_server):
+def test_who_asks_models_needs_what_the_page_says(built_server: Server) -> None:
     built_server.run(
         f'GRANT USAGE ON SCHEMA public, aggs TO "{_ASKER}"',
         f'GRANT SELECT ON ALL TABLES IN SCHEMA public, aggs TO "{_ASKER}"',
@@ -130,7 +130,7 @@ def test_who_asks_models_needs_what_the_page_says(built_server):
     assert answer.plan.uses_aggregates
 
 
-def test_default_privileges_are_for_aggregates_that_appear_later(built_server):
+def test_default_privileges_are_for_aggregates_that_appear_later(built_server: Server) -> None:
     built_server.run(
         f'GRANT USAGE ON SCHEMA public, aggs TO "{_ASKER}"',
         f'GRANT SELECT ON ALL TABLES IN SCHEMA public, aggs TO "{_ASKER}"',
@@ -145,7 +145,7 @@ def test_default_privileges_are_for_aggregates_that_appear_later(built_server):
     assert answer.plan.uses_aggregates
 
 
-def test_rows_that_the_builder_may_not_see_are_in_no_aggregate(built_server):
+def test_rows_that_the_builder_may_not_see_are_in_no_aggregate(built_server: Server) -> None:
     built_server.run(
         "ALTER TABLE sales ENABLE ROW LEVEL SECURITY",
         f'CREATE POLICY few ON sales TO "{_BUILDER}" USING (day_id < 10)',
@@ -156,7 +156,7 @@ def test_rows_that_the_builder_may_not_see_are_in_no_aggregate(built_server):
     assert counted == [(tiny_star.FACT_ROWS // 2,)]
 
 
-def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built_server, tmp_path):
+def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built_server: Server, tmp_path: Path) -> None:
     """It cannot even read the mark."""
     built_server.run(
         f'GRANT USAGE ON SCHEMA public TO "{_ASKER}"',
@@ -174,7 +174,7 @@ def test_a_second_system_under_another_role_is_told_whose_the_schema_is(built_se
 
 
 @pytest.mark.parametrize("loss", ["revoked", "dropped"])
-def test_without_the_aggregate_schema_the_facts_answer(built_server, loss):
+def test_without_the_aggregate_schema_the_facts_answer(built_server: Server, loss: str) -> None:
     """Who queries does not need it; who builds is told, and verification compares nothing and says so."""
     with built_server.workspace(_BUILDER) as workspace:
         (truth, before) = (QueryRouter(workspace).answer(_QUERY, use_aggregates=used) for used in (False, True))
@@ -197,7 +197,7 @@ def test_without_the_aggregate_schema_the_facts_answer(built_server, loss):
     assert report.has_mismatch
 
 
-def test_on_a_read_only_server_queries_are_answered_and_no_batch_stays_open(built_server):
+def test_on_a_read_only_server_queries_are_answered_and_no_batch_stays_open(built_server: Server) -> None:
     """Such a server is a standby, or a database that was set so."""
     built_server.run(f'ALTER ROLE "{_BUILDER}" SET default_transaction_read_only = on')
 
@@ -210,7 +210,7 @@ def test_on_a_read_only_server_queries_are_answered_and_no_batch_stays_open(buil
         assert QueryRouter(workspace).answer(_QUERY).plan.sources[0].aggregate == "by_city"
 
 
-def test_tables_that_were_given_to_another_role_are_told_with_what_to_do(built_server):
+def test_tables_that_were_given_to_another_role_are_told_with_what_to_do(built_server: Server) -> None:
     built_server.run(
         f'REASSIGN OWNED BY "{_BUILDER}" TO "{_READER}"', f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{_BUILDER}"'
     )
@@ -222,7 +222,7 @@ def test_tables_that_were_given_to_another_role_are_told_with_what_to_do(built_s
     assert _build(built_server, "third") == ()
 
 
-def test_without_usage_nothing_is_begun(built_server):
+def test_without_usage_nothing_is_begun(built_server: Server) -> None:
     built_server.run("ALTER SCHEMA aggs OWNER TO CURRENT_USER", f'REVOKE ALL ON SCHEMA aggs FROM "{_BUILDER}"')
 
     with pytest.raises((AggregatesRefusedError, WarehouseError), match="schema `aggs`"):

@@ -174,7 +174,8 @@ def _changes() -> list[tuple[str, str, str, str, str]]:
     for line in _CHANGES.read_text().strip().splitlines():
         place, file, change = line.split(None, 2)
         old, _, new = change.replace(r"\n", "\n").partition(" > ")
-        changes.append((*place.split("."), file, old, new))
+        shape, _, name = place.partition(".")
+        changes.append((shape, name, file, old, new))
     return changes
 
 

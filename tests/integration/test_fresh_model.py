@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,7 +49,10 @@ def _fresh_model(folder: Path) -> Path:
 def test_plain_dashboards_are_answered_and_right(tmp_path: Path) -> None:
     """Prediction answers half of them; after `recommend` with these queries nearly all are, with the facts' answers."""
     load_duckdb(generate("tpcds", SCALE, tmp_path), tmp_path / "w.duckdb", SCHEMA)
-    urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    urls: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
+        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
+    }
     with open_workspace(**urls, aggregate_schema="aggs") as workspace:
         (predicted,) = deploy(workspace, _fresh_model(tmp_path / "m"), model="retail", now=utc_now()).predictions
         run_batch(workspace, "retail", owner=process_owner())

@@ -114,7 +114,9 @@ aggregates:
 Row = dict[str, Value]
 
 
-def city_of(fact: Row) -> tuple[Value, ...] | None:
+def city_of(
+    fact: Row,
+) -> tuple[tuple[str | None, int | None] | None, int | None, tuple[str | None, str] | None, str | None]:
     """(city key, city name, state, country) as far as the snowflake leads, and the flag of each join."""
     geography = CUSTOMERS.get(fact["customerkey"], (None, None))[0]
     city = CITIES.get(geography)

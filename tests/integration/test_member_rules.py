@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from tests.support.stars import tiny_star
 
-Rows = list[tuple[object, ...]]
+Rows = list[tuple[Any, ...]]
 RowsOf = Callable[[str], Rows]
 
 _BY_SHOP = "  - unique_name: Shop\n    label: Shop\n    dataset: shop\n"
@@ -34,8 +35,8 @@ def _sales() -> list[tuple[int, str | None, str | None, Decimal]]:
     return [(row % 20, shops.get(key), cities.get(key), Decimal(f"{row}.25")) for row, key in enumerate(keys)]
 
 
-def _sums(rows: list[tuple[object, Decimal]]) -> Rows:
-    totals: dict[object, Decimal] = {}
+def _sums(rows: list[tuple[Any, Decimal]]) -> Rows:
+    totals: dict[Any, Decimal] = {}
     for key, amount in rows:
         totals[key] = totals.get(key, Decimal(0)) + amount
     return sorted(((key, total) for key, total in totals.items()), key=str)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 
@@ -115,6 +116,9 @@ with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="ag
     died = subprocess.run([sys.executable, "-c", program], env=environment, check=False, timeout=300)
 
     assert died.returncode == 9
-    address = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
+    address: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
+        "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
+    }
     with open_workspace(**address, aggregate_schema="aggs") as workspace:
         assert len(workspace.read.queries.find(workspace.read.models.get("tiny_sales").id)) == BATCH

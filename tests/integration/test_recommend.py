@@ -77,9 +77,9 @@ def test_asked_recommended_defined_built_used(workspace: Workspace) -> None:
     rows = {instance.step.aggregate: instance.rows for instance in workspace.read.instances.serving(report.model_id)}
     for recommendation in report.recommendations:
         assert recommendation.error is not None
-        assert abs(recommendation.rows - rows[recommendation.definition.name]) <= max(
-            1.0, recommendation.error * rows[recommendation.definition.name]
-        )
+        counted = rows[recommendation.definition.name]
+        assert counted is not None
+        assert abs(recommendation.rows - counted) <= max(1.0, recommendation.error * counted)
     assert not recommend(workspace, "tiny_sales", now=utc_now()).recommendations
 
 
@@ -364,6 +364,12 @@ def test_inner_and_other_joins_are_alike(workspace: Workspace, tmp_path: Path, r
     assert (sum(row[1] for row in result.rows) == total) is (rule == "no")
 
 
+def _ask_at(workspace: Workspace, sql: str, when: datetime) -> None:
+    with QueryRouter(workspace, clock=lambda: when) as router:
+        for _ in range(5):
+            router.answer(sql)
+
+
 def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace: Workspace) -> None:
     """A budget of 36 rows holds one of two aggregates of 20: the old one gives way, not before the new one is built."""
     _put_settings(workspace, demandDefined_budgetPercent="1")
@@ -375,9 +381,7 @@ def test_what_queries_need_no_more_makes_room_once_the_new_one_serves(workspace:
     run_batch(workspace, "tiny_sales", owner=process_owner())
     soon, later = utc_now() + timedelta(days=1), utc_now() + timedelta(days=60)
     for when in (soon, later):
-        with QueryRouter(workspace, clock=lambda when=when: when) as router:
-            for _ in range(5):
-                router.answer(by_shop)
+        _ask_at(workspace, by_shop, when)
 
     assert recommend(workspace, "tiny_sales", apply=True, now=soon).recommendations == (), "the old one is new"
     report = recommend(workspace, "tiny_sales", apply=True, now=later)

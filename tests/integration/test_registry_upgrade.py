@@ -42,7 +42,7 @@ def before(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     return url
 
 
-def test_what_it_knew_it_knows_and_it_has_an_id(before):
+def test_what_it_knew_it_knows_and_it_has_an_id(before: str) -> None:
     upgrade_registry(before)
 
     registry = open_registry(before)

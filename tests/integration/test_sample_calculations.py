@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,9 @@ def _sales() -> list[str]:
     return statements
 
 
-def _calendar() -> tuple[list[tuple[object, ...]], str]:
+def _calendar() -> tuple[list[tuple[Any, ...]], str]:
     """Three years of 52 weeks in quarters of 4, 4 and 5 weeks; half a year before the first."""
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for number in range(26 * 7, 4 * 364):
         day = date(2018, 1, 1) + timedelta(days=number)
         year, week = divmod(number // 7, 52)
@@ -219,6 +220,7 @@ def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed)
     assert averages
     for place, day in enumerate(order):
         if day_names[day] in averages:
-            window = [by_day[one] for one in order[max(place - 29, 0) : place + 1] if by_day[one] is not None]
+            days_of_window = order[max(place - 29, 0) : place + 1]
+            window = [amount for one in days_of_window if (amount := by_day[one]) is not None]
             wanted_average = math.fsum(window) / len(window) if window else None
             assert averages[day_names[day]] == pytest.approx(wanted_average)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,7 @@ _LATER = timedelta(days=30)
 
 
 @pytest.fixture
-def first(warehouse_url: str, tmp_path: Path) -> Workspace:
+def first(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
     """A registry that has built in the schema."""
     with _open(warehouse_url, tmp_path / "first.sqlite") as workspace:
         tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
@@ -62,7 +64,9 @@ def _total(workspace: Workspace) -> object:
         return session.fetch_all(f"SELECT SUM(sum_amount) FROM {CITY}")[0][0]
 
 
-def test_a_second_registry_is_told_before_anything_is_changed(first, warehouse_url, tmp_path):
+def test_a_second_registry_is_told_before_anything_is_changed(
+    first: Workspace, warehouse_url: str, tmp_path: Path
+) -> None:
     before = _relations(first)
     second = _second(first, warehouse_url, tmp_path)
     deploy(second, tmp_path / "model", now=utc_now())
@@ -81,7 +85,9 @@ def test_a_second_registry_is_told_before_anything_is_changed(first, warehouse_u
         _build(first)
 
 
-def test_a_copy_of_a_registry_and_its_original_do_not_both_write(first, warehouse_url, tmp_path):
+def test_a_copy_of_a_registry_and_its_original_do_not_both_write(
+    first: Workspace, warehouse_url: str, tmp_path: Path
+) -> None:
     _copy(first, tmp_path)
     copy = _second(first, warehouse_url, tmp_path, "copy.sqlite")
     _build(first)
@@ -101,7 +107,7 @@ def test_a_copy_of_a_registry_and_its_original_do_not_both_write(first, warehous
         _build(first)
 
 
-def test_an_original_notices_its_copy(first, warehouse_url, tmp_path):
+def test_an_original_notices_its_copy(first: Workspace, warehouse_url: str, tmp_path: Path) -> None:
     _copy(first, tmp_path)
     _build(_second(first, warehouse_url, tmp_path, "copy.sqlite"))
 
@@ -109,7 +115,7 @@ def test_an_original_notices_its_copy(first, warehouse_url, tmp_path):
         _build(first)
 
 
-def test_a_registry_that_was_moved_goes_on(first, warehouse_url, tmp_path):
+def test_a_registry_that_was_moved_goes_on(first: Workspace, warehouse_url: str, tmp_path: Path) -> None:
     _copy(first, tmp_path)
     _build(_second(first, warehouse_url, tmp_path, "copy.sqlite"))
     moved = _second(first, warehouse_url, tmp_path, "copy.sqlite")
@@ -121,7 +127,7 @@ def test_a_registry_that_was_moved_goes_on(first, warehouse_url, tmp_path):
     assert mark.registry.endswith("copy.sqlite")
 
 
-def test_tables_without_a_mark_are_somebodys(first, warehouse_url, tmp_path):
+def test_tables_without_a_mark_are_somebodys(first: Workspace, warehouse_url: str, tmp_path: Path) -> None:
     """Older versions put no mark into a schema."""
     tiny_star.run_sql(first, f"DROP TABLE aggs.{MARK_TABLE}")
     second = _second(first, warehouse_url, tmp_path)
@@ -135,7 +141,9 @@ def test_tables_without_a_mark_are_somebodys(first, warehouse_url, tmp_path):
         _build(second)
 
 
-def test_of_two_that_begin_at_one_moment_one_is_told(first, warehouse_url, tmp_path, monkeypatch):
+def test_of_two_that_begin_at_one_moment_one_is_told(
+    first: Workspace, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny_star.run_sql(first, "CREATE SCHEMA empty")
     monkeypatch.setattr(first.warehouse, "aggregate_schema", "empty")
     second = _second(first, warehouse_url, tmp_path)
@@ -160,7 +168,7 @@ def _copy(first: Workspace, tmp_path: Path) -> None:
     shutil.copy(tmp_path / "first.sqlite", tmp_path / "copy.sqlite")
 
 
-def test_a_retired_model_is_let_go_and_comes_back(first, tmp_path):
+def test_a_retired_model_is_let_go_and_comes_back(first: Workspace, tmp_path: Path) -> None:
     registry = first.registry
     served = registry.read.instances.serving(registry.read.models.get("tiny_sales").id)
     tiny_star.run_sql(first, f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}")
@@ -188,7 +196,7 @@ def test_a_retired_model_is_let_go_and_comes_back(first, tmp_path):
     assert _total(first) == was
 
 
-def test_a_model_of_the_same_name_in_another_catalog_stays(first, tmp_path):
+def test_a_model_of_the_same_name_in_another_catalog_stays(first: Workspace, tmp_path: Path) -> None:
     catalog = tiny_star.write_model(tmp_path / "renamed") / "catalog.yml"
     catalog.write_text(
         catalog.read_text(encoding="utf-8").replace("unique_name: tiny", "unique_name: new"), encoding="utf-8"
@@ -202,7 +210,9 @@ def test_a_model_of_the_same_name_in_another_catalog_stays(first, tmp_path):
     assert first.read.batches.with_pending_views() == ()
 
 
-def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, warehouse_url, tmp_path):
+def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(
+    first: Workspace, warehouse_url: str, tmp_path: Path
+) -> None:
     second = _second(first, warehouse_url, tmp_path)
     deploy(
         second, tiny_star.write_model(tmp_path / "less", {"by_month": tiny_star.AGGREGATES["by_month"]}), now=utc_now()
@@ -238,7 +248,9 @@ def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(first, 
     assert find_strays(second) == ()
 
 
-def test_the_command_line_asks_before_it_drops_or_retires(tmp_path, monkeypatch, capsys):
+def test_the_command_line_asks_before_it_drops_or_retires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     for key, value in {
         "REGISTRY": f"sqlite:///{tmp_path / 'r.sqlite'}",
@@ -258,7 +270,7 @@ def test_the_command_line_asks_before_it_drops_or_retires(tmp_path, monkeypatch,
         tiny_star.run_sql(place, 'CREATE TABLE aggs."as_agg_12345678_lost_a1" AS SELECT 1 AS one')
     capsys.readouterr()
 
-    def document(*arguments: str) -> dict[str, object]:
+    def document(*arguments: str) -> Any:
         assert cli([*arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 

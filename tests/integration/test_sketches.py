@@ -43,7 +43,9 @@ def test_estimates_lie_within_the_error_that_is_told(
     with warehouse.session() as session:
         columns = ", ".join(f'{text} AS "{name}"' for name, text in _COLUMNS.items())
         session.execute(f"CREATE TABLE facts AS SELECT {columns} FROM {_SERIES[dialect]}")
-        sources = Sources({"facts": dataset}, session.columns([table_key(dataset)]), warehouse.dialect)
+        key = table_key(dataset)
+        assert key is not None
+        sources = Sources({"facts": dataset}, session.columns([key]), warehouse.dialect)
         parts = [FactPart(fact="facts", attributes=tuple(map(_attribute, grain)), measures=()) for grain in _GRAINS]
         found = count_groups(session, parts, sources, ProvenConstraints())
         for grain, estimate in zip(_GRAINS, found, strict=True):

@@ -162,7 +162,7 @@ def _rights(place: Place) -> list[tuple[Any, ...]]:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("is_made_anew", [False, True])
-def test_all_that_belongs_to_a_view_stays(pg, roles, is_made_anew):
+def test_all_that_belongs_to_a_view_stays(pg: Place, roles: Roles, is_made_anew: bool) -> None:
     reader, admin, keeper = roles("reader"), roles("admin"), roles("keeper")
     pg.sql(
         f'GRANT USAGE, CREATE ON SCHEMA aggs TO "{keeper}"',
@@ -190,7 +190,7 @@ def test_all_that_belongs_to_a_view_stays(pg, roles, is_made_anew):
 
 
 @pytest.mark.postgres
-def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
+def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg: Place, roles: Roles) -> None:
     reader = roles("reader")
     old = next(instance for instance in pg.workspace.read.instances.find() if instance.step.aggregate == "by_city")
     pg.sql(
@@ -207,7 +207,7 @@ def test_who_reads_tables_of_aggregates_goes_on_reading_them(pg, roles):
 
 
 @pytest.mark.postgres
-def test_a_view_that_asks_for_the_rights_of_its_reader_goes_on_being_read(pg, roles):
+def test_a_view_that_asks_for_the_rights_of_its_reader_goes_on_being_read(pg: Place, roles: Roles) -> None:
     reader = roles("reader")
     old = next(instance for instance in pg.workspace.read.instances.find() if instance.step.aggregate == "by_city")
     pg.sql(
@@ -222,7 +222,7 @@ def test_a_view_that_asks_for_the_rights_of_its_reader_goes_on_being_read(pg, ro
 
 
 @pytest.mark.postgres
-def test_rights_and_views_stay_over_segments(postgres_url, roles, tmp_path):
+def test_rights_and_views_stay_over_segments(postgres_url: str, roles: Roles, tmp_path: Path) -> None:
     reader = roles("reader")
     with incremental_star.open_star(tmp_path, postgres_url) as workspace:
         deploy(workspace, incremental_star.write_model(tmp_path / "model"), now=utc_now())
@@ -251,7 +251,7 @@ def test_rights_and_views_stay_over_segments(postgres_url, roles, tmp_path):
         assert incremental_star.fetch(workspace, "SELECT SUM(sum_amount) FROM report") == truth
 
 
-def test_a_comment_stays_on_both_warehouses(place):
+def test_a_comment_stays_on_both_warehouses(place: Place) -> None:
     place.sql(f"COMMENT ON VIEW {CITY} IS 'it''s ours'", f"COMMENT ON COLUMN {CITY}.city IS 'where'")
     said = (
         "SELECT obj_description('{0}'::regclass), col_description('{0}'::regclass, 1)"
@@ -265,7 +265,7 @@ def test_a_comment_stays_on_both_warehouses(place):
     assert place.fetch(said.format(CITY)) == [("it's ours", "where")]
 
 
-def test_a_view_on_a_view_goes_on_working(place):
+def test_a_view_on_a_view_goes_on_working(place: Place) -> None:
     place.sql(f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}", "CREATE VIEW board AS SELECT * FROM report")
 
     report = place.build()
@@ -277,7 +277,7 @@ def test_a_view_on_a_view_goes_on_working(place):
     assert place.total("board") == place.truth()
 
 
-def test_a_new_column_comes_last(place):
+def test_a_new_column_comes_last(place: Place) -> None:
     place.sql(f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}")
     place.deploy({**_ALL, "by_city": (("Month", "City"), ("Quantity", "Amount"))})
 
@@ -295,7 +295,7 @@ def test_a_new_column_comes_last(place):
     assert place.total("report") == place.truth()
 
 
-def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(place):
+def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(place: Place) -> None:
     place.deploy({**_ALL, "by_city": (("City",), ("Amount", "Quantity"))})
     place.build()
     was = place.truth()
@@ -326,7 +326,7 @@ def test_a_column_that_goes_and_that_somebody_reads_keeps_the_view_as_it_was(pla
 
 
 @pytest.mark.postgres
-def test_a_column_that_goes_and_that_nobody_reads_becomes_null(pg):
+def test_a_column_that_goes_and_that_nobody_reads_becomes_null(pg: Place) -> None:
     pg.deploy({**_ALL, "by_city": (("City",), ("Amount", "Quantity"))})
     pg.build()
     pg.sql(
@@ -356,7 +356,7 @@ def test_a_column_that_goes_and_that_nobody_reads_becomes_null(pg):
         "CREATE RULE report AS ON INSERT TO {0} DO INSTEAD NOTHING",
     ],
 )
-def test_what_depends_on_a_view_keeps_its_types(pg, dependent):
+def test_what_depends_on_a_view_keeps_its_types(pg: Place, dependent: str) -> None:
     was = pg.truth()
     pg.sql(dependent.format(CITY))
     _widen(pg)
@@ -367,13 +367,17 @@ def test_what_depends_on_a_view_keeps_its_types(pg, dependent):
     assert "character varying(40)" in note
     assert "report" in note
     assert (pg.total(CITY), pg.total(MONTH)) == (was, pg.truth())
-    pg.sql(f"DROP RULE report ON {CITY}" if "RULE" in dependent else f"DROP {dependent.split(' report')[0][7:]} report")
+    pg.sql(
+        f"DROP RULE report ON {CITY}"
+        if "RULE" in dependent
+        else f"DROP {dependent.split(' report', maxsplit=1)[0][7:]} report"
+    )
     pg.sweep()
     assert pg.total(CITY) == pg.truth()
 
 
 @pytest.mark.postgres
-def test_a_type_that_is_narrower_now_is_cast_for_those_who_depend_on_it(pg):
+def test_a_type_that_is_narrower_now_is_cast_for_those_who_depend_on_it(pg: Place) -> None:
     pg.sql("ALTER TABLE shop ALTER COLUMN city TYPE TEXT")
     pg.build()
     pg.sql(f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}")
@@ -386,7 +390,7 @@ def test_a_type_that_is_narrower_now_is_cast_for_those_who_depend_on_it(pg):
 
 
 @pytest.mark.parametrize("kind", ["TABLE", "VIEW", "SEQUENCE", "MATERIALIZED VIEW", "TYPE"])
-def test_what_has_the_name_of_a_view_stays_and_stops_nobody(place, kind):
+def test_what_has_the_name_of_a_view_stays_and_stops_nobody(place: Place, kind: str) -> None:
     is_duckdb = place.workspace.warehouse.dialect.name == "duckdb"
     if is_duckdb and kind not in {"TABLE", "VIEW"}:
         pytest.skip("these have names of their own in DuckDB")
@@ -409,7 +413,9 @@ def test_what_has_the_name_of_a_view_stays_and_stops_nobody(place, kind):
 
 
 @pytest.mark.postgres
-def test_a_view_of_another_role_is_told_before_the_build_and_stops_nobody(pg, roles, tmp_path):
+def test_a_view_of_another_role_is_told_before_the_build_and_stops_nobody(
+    pg: Place, roles: Roles, tmp_path: Path
+) -> None:
     builder, other = roles("builder"), roles("other")
     pg.sql(
         f'CREATE SCHEMA theirs AUTHORIZATION "{builder}"',
@@ -442,7 +448,7 @@ def test_a_view_of_another_role_is_told_before_the_build_and_stops_nobody(pg, ro
             run_batch(workspace, "tiny_sales", owner="fourth")
 
 
-def test_the_view_of_an_aggregate_that_left_stays_while_somebody_reads_it(place):
+def test_the_view_of_an_aggregate_that_left_stays_while_somebody_reads_it(place: Place) -> None:
     was = place.truth()
     place.sql(f"CREATE VIEW report AS SELECT city, sum_amount FROM {CITY}")
     place.deploy({name: one for name, one in _ALL.items() if name != "by_city"})
@@ -462,7 +468,7 @@ def test_the_view_of_an_aggregate_that_left_stays_while_somebody_reads_it(place)
 
 
 @pytest.mark.postgres
-def test_a_reader_of_one_view_holds_up_no_other(pg):
+def test_a_reader_of_one_view_holds_up_no_other(pg: Place) -> None:
     was = pg.truth()
     with psycopg.connect(_dsn(pg)) as reader:
         reader.execute(f"SELECT * FROM {CITY}")
@@ -476,7 +482,7 @@ def test_a_reader_of_one_view_holds_up_no_other(pg):
     assert pg.total(CITY) == pg.truth()
 
 
-def test_a_table_that_a_view_reads_is_not_swept(place):
+def test_a_table_that_a_view_reads_is_not_swept(place: Place) -> None:
     (old,) = [
         instance.table for instance in place.workspace.read.instances.find() if instance.step.aggregate == "by_city"
     ]
@@ -493,7 +499,9 @@ def test_a_table_that_a_view_reads_is_not_swept(place):
     assert old in [swept_table.table for swept_table in place.sweep().tables if swept_table.dropped]
 
 
-def test_views_that_a_dead_process_has_left_are_switched_by_the_next(place, monkeypatch):
+def test_views_that_a_dead_process_has_left_are_switched_by_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class DiedError(Exception):
         pass
 
@@ -512,7 +520,7 @@ def test_views_that_a_dead_process_has_left_are_switched_by_the_next(place, monk
     assert place.total(CITY) == place.truth()
 
 
-def test_a_view_that_shows_another_model_is_not_taken_from_it(place, tmp_path):
+def test_a_view_that_shows_another_model_is_not_taken_from_it(place: Place, tmp_path: Path) -> None:
     other = tiny_star.write_model(tmp_path / "other")
     (other / "catalog.yml").write_text(
         (other / "catalog.yml").read_text().replace("unique_name: tiny", "unique_name: twin")

@@ -5,6 +5,7 @@ for it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ _ROWS = "INSERT INTO tiny_sales VALUES ('Elsewhere', 7), ('Nowhere', 8)"
 _BY_CITY = "SELECT s.city, SUM(f.amount) FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY 1"
 
 
-def _facts(workspace: Workspace, sql: str) -> list[tuple[object, ...]]:
+def _facts(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
     with workspace.warehouse.session() as session:
         return session.fetch_all(sql)
 

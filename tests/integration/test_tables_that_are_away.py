@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ _AGGREGATES = {"by_city": (("City",), ("Amount",)), "by_day": (("Day",), ("Amoun
 
 
 @pytest.fixture
-def built(empty_workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+def built(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """The tiny star with two aggregates."""
     run_sql(empty_workspace, *SETUP_SQL)
     deploy(empty_workspace, write_model(tmp_path / "model", _AGGREGATES), now=utc_now())

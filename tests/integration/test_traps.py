@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
@@ -142,7 +143,7 @@ def _edges_are_forgotten(patch: pytest.MonkeyPatch) -> None:
         "_prepare_rows",
         lambda self, keys, others: [
             *self._rows.prepare_groups(keys, others),
-            *(composing.exp.true() for _ in self._fact_query.edges),
+            *(exp.true() for _ in self._fact_query.edges),
         ],
     )
 

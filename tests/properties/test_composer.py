@@ -67,7 +67,7 @@ def _check(database: Database, data: st.DataObject) -> None:
 
 def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: st.DataObject) -> None:
     sources = Sources(star.datasets(), star.physical(), database.dialect)
-    facts = prove(database, parts, sources)
+    facts = prove(database.session, parts, sources)
     built: dict[FactPart, str] = {}
     for part in parts:
         expected = expected_rows(star, part)
@@ -136,7 +136,7 @@ class _Verifier:
             is_derived=False,
             is_snapshot=True,
         )
-        return compare(self.database, comparison)
+        return compare(self.database.session, comparison)
 
 
 def _derive_along_paths(
@@ -166,6 +166,7 @@ def _assert_equal(database: Database, star: Star, part: FactPart, name: str, sou
     columns = ", ".join(f'"{column}"' for column in layout.names)
     rows = database.fetch_all(f'SELECT {columns} FROM "{name}"')
     expected = expected_rows(star, part)
+    assert expected is not None
 
     wrong = differences(expected, rows, len(layout.names) - len(layout.measures))
 

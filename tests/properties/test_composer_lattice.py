@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from airflow_atscale_aggs.engine.aggregates.lattice import derivation, why_not_derivable
+from airflow_atscale_aggs.engine.aggregates.definition import FactPart
+from airflow_atscale_aggs.engine.aggregates.lattice import Dependency, derivation, why_not_derivable
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove
+from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from tests.support.stars.throwaway_database import duckdb_in_memory
-from tests.support.strategies.strategies import aggregates_of, stars
+from tests.support.strategies.strategies import Star, aggregates_of, stars
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 
 @given(data=st.data())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_derivability_is_a_partial_order(data):
+def test_derivability_is_a_partial_order(data: st.DataObject) -> None:
     """Reflexive, transitive, and mutual only between aggregates with the same groups and the same measures."""
     star = data.draw(stars())
     parts = tuple(dict.fromkeys((*data.draw(aggregates_of(star)), *data.draw(aggregates_of(star)))))
@@ -40,17 +43,18 @@ def test_derivability_is_a_partial_order(data):
 
 @given(data=st.data())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_derivation_or_a_reason_never_both(data):
+def test_a_derivation_or_a_reason_never_both(data: st.DataObject) -> None:
     star = data.draw(stars())
     child, parent, *_ = data.draw(aggregates_of(star))
 
-    for proven in (frozenset(), _proven(star, (child, parent))):
+    unproven: frozenset[Dependency] = frozenset()
+    for proven in (unproven, _proven(star, (child, parent))):
         is_derivable = derivation(child, parent, proven) is not None
 
         assert is_derivable == (why_not_derivable(child, parent, proven) is None)
 
 
-def _finest(part):
+def _finest(part: FactPart) -> set[GrainAttribute]:
     """The attributes that make the groups: (Day, Month) has the groups of (Day)."""
     return {
         bound.attribute
@@ -62,9 +66,9 @@ def _finest(part):
     }
 
 
-def _proven(star, parts):
+def _proven(star: Star, parts: Sequence[FactPart]) -> frozenset[Dependency]:
     with duckdb_in_memory() as database:
         for table in star.tables.values():
             for statement in table.setup_sql():
                 database.fetch_all(statement)
-        return prove(database, parts, Sources(star.datasets(), star.physical(), database.dialect)).functional
+        return prove(database.session, parts, Sources(star.datasets(), star.physical(), database.dialect)).functional

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from airflow_atscale_aggs.engine.lifecycle.proofs import Proofs
 from airflow_atscale_aggs.engine.lifecycle.query import plain_planner
@@ -29,6 +30,7 @@ from airflow_atscale_aggs.engine.rewriting.flat_table import SurfaceNames
 from airflow_atscale_aggs.engine.rewriting.match.aggregate_index import InstanceIndex
 from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.rewriting.mdx.calculation_reader import CalculatedMetrics
+from airflow_atscale_aggs.engine.rewriting.parse.model_statements import Statement
 from airflow_atscale_aggs.engine.rewriting.plain import plain_reader as plain
 from airflow_atscale_aggs.engine.rewriting.plain import star_joins
 from airflow_atscale_aggs.engine.rewriting.plain.star_joins import PhysicalModel
@@ -135,13 +137,16 @@ def _ask(database: Database, star: Star, text: PlainSql, instances: list[Serving
             event(f"as it stands: {found.untouched[0].rpartition(':')[2] if found.untouched else 'no match'}")
             continue
         event("rewritten")
-        composed = found.composed
-        whole = found.statement.replace_selects(lambda number, _, made=composed: made[number])
+        whole = _put_in(found.statement, found.composed)
         routed = render(whole, database.dialect)
         rows = database.fetch_all(routed)
         wrong = same_rows(rows, wanted)
         assert not wrong, f"{wrong}\n{text.sql}\n{routed}"
         assert [row[: text.keys] for row in rows] == [row[: text.keys] for row in wanted], text.sql
+
+
+def _put_in(statement: Statement, composed: Sequence[exp.Query]) -> exp.Query:
+    return statement.replace_selects(lambda number, _: composed[number])
 
 
 def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelSnapshot:

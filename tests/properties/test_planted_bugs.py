@@ -17,6 +17,7 @@ from sqlglot import exp
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute
 from airflow_atscale_aggs.engine.rewriting.compose import compose as composing
+from airflow_atscale_aggs.engine.rewriting.compose.finish import finish
 from airflow_atscale_aggs.engine.rewriting.match import aggregate_index, miss, serving
 from airflow_atscale_aggs.engine.sql.derivations import InstanceRows
 from airflow_atscale_aggs.engine.sql.rows import AggregateRows, FactRows, MetricPieces
@@ -140,7 +141,7 @@ def _change_conditions(patch: pytest.MonkeyPatch, change: Callable[[exp.Expr], e
 
 def _having_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """HAVING is forgotten on aggregates and facts alike; plain Python remembers."""
-    plain = composing.finish
+    plain = finish
     patch.setattr(
         composing,
         "finish",

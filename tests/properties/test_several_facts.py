@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove
-from airflow_atscale_aggs.engine.model.datasets import Column, Dataset
+from airflow_atscale_aggs.engine.model.datasets import Column, Dataset, PhysicalTables
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinKind, JoinStep, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Metric, SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
@@ -54,7 +55,7 @@ def _bound(fact: str, role: Role, name: str) -> BoundAttribute:
     )
 
 
-class Paths:
+class Paths(JoinPaths):
     """Shops are reached from all facts, kinds from some."""
 
     def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
@@ -140,7 +141,11 @@ def _expected(
         for row in tables[fact]:
             cells = dict(zip(FACTS[fact], row, strict=True))
             shop, kind = shops.get(cells["shop_id"]), kinds.get(cells.get("kind_id"))
-            here = {"Shop": shop and shop[1], "City": shop and shop[2], "Kind": kind and kind[1]}
+            here: dict[str, Value] = {
+                "Shop": shop[1] if shop else None,
+                "City": shop[2] if shop else None,
+                "Kind": kind[1] if kind else None,
+            }
             mine = [name for name in used if name in reached]
             if any((kind if name == "Kind" else shop) is None for name in mine):
                 continue
@@ -148,7 +153,7 @@ def _expected(
                 continue
             groups.setdefault(tuple(here[key] for key in own), []).append(cells["amount"])
         results[fact] = {
-            key: sum(v for v in values if v is not None) if any(v is not None for v in values) else None
+            key: sum(int(str(v)) for v in values if v is not None) if any(v is not None for v in values) else None
             for key, values in groups.items()
         }
     whole = [fact for fact in owned if owned[fact] == keys]
@@ -170,7 +175,8 @@ def _check(database: Database, data: st.DataObject) -> None:
     keys = tuple(data.draw(st.lists(st.sampled_from(["Shop", "City", "Kind"]), unique=True, max_size=3)))
     facts = tuple(data.draw(st.lists(st.sampled_from(list(FACTS)), unique=True, min_size=1, max_size=3)))
     where = data.draw(st.none() | st.sampled_from(["Shop", "City", "Kind"]))
-    model, paths = _model(handling), Paths()
+    model = _model(handling)
+    paths = Paths(model)
     shown = ", ".join(f'"{name}"' for name in (*keys, *facts))
     text = f"SELECT {shown} FROM tests.facts"
     text += f' WHERE "{where}" IS NOT NULL' if where else ""
@@ -184,7 +190,7 @@ def _check(database: Database, data: st.DataObject) -> None:
     parts = split_by_fact(query, model, paths)
     with database.example():
         sources = Sources(model.datasets, _create(database, tables), database.dialect)
-        proven = prove(database, [part.needed for part in parts], sources)
+        proven = prove(database.session, [part.needed for part in parts], sources)
         select = compose(query, [(part, FactRows(part.needed, sources, proven)) for part in parts])
         text_asked = render(select, database.dialect)
         found = database.fetch_all(text_asked)
@@ -192,7 +198,7 @@ def _check(database: Database, data: st.DataObject) -> None:
         assert not wrong, f"{wrong}\n{text} ({handling})\n{text_asked}"
 
 
-def _create(database: Database, tables: Tables) -> dict[tuple[None, None, str], dict[str, str]]:
+def _create(database: Database, tables: Tables) -> PhysicalTables:
     names = {**FACTS, "shop": ("shop_id", "name", "city"), "kind": ("kind_id", "name")}
     for table, rows in tables.items():
         columns = {name: "VARCHAR(9)" if name in {"name", "city"} else "INTEGER" for name in names[table]}
@@ -229,7 +235,7 @@ def test_the_same_name_twice_is_told_apart() -> None:
     (select,) = read_statement(
         'SELECT "sales" AS a, "other sales" AS a, "returns" FROM tests.facts', dialect="postgres"
     ).selects
-    query = read_select(select, SurfaceNames(model, Paths()), CalculatedMetrics(model), dialect="postgres")
+    query = read_select(select, SurfaceNames(model, Paths(model)), CalculatedMetrics(model), dialect="postgres")
 
     assert query.names == ("a", "a", "returns")
-    assert [sorted(part.metrics) for part in split_by_fact(query, model, Paths())] == [[0, 1], [2]]
+    assert [sorted(part.metrics) for part in split_by_fact(query, model, Paths(model))] == [[0, 1], [2]]

@@ -51,7 +51,7 @@ def test_other_runs_ask_when_their_plan_begins(run_type: str) -> None:
 
 def test_events_a_clearing_and_loads_before_the_plan_ask_when_the_plan_begins() -> None:
     """An event of a clock that is ahead asks when it says."""
-    asked = {"run_type": "manual", "run_after": _at(1), "began_at": _at(9)}
+    asked: dict[str, Any] = {"run_type": "manual", "run_after": _at(1), "began_at": _at(9)}
 
     assert moment_of_request(**asked, events=[_at(2)]) == _at(9)
     assert moment_of_request(**asked, events=[_at(2), _at(11)]) == _at(11)

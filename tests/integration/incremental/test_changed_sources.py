@@ -364,7 +364,8 @@ def test_a_table_that_is_swapped_while_the_batch_runs_is_not_mixed(on_postgres: 
     """The increment fails and says why; the next batch reads everything."""
     star.deploy_and_build(on_postgres, tmp_path)
     star.load(on_postgres, Sale(at=START + 5))
-    fetch_all, is_swapped = DbApiSession.fetch_all, []
+    fetch_all = DbApiSession.fetch_all
+    is_swapped: list[bool] = []
 
     def swapping(session: DbApiSession, sql: str) -> Any:
         if "pg_rewrite" in sql and is_swapped and len(is_swapped) == 1:
@@ -389,12 +390,13 @@ def test_the_reason_is_told_before_anything_is_built(workspace: Workspace, tmp_p
     star.deploy_and_build(workspace, tmp_path)
     tiny_star.run_sql(workspace, "ALTER TABLE sales ALTER COLUMN amount TYPE DECIMAL(12,3)")
 
+    numbers = iter(range(99))
     plan = plan_batch(
         workspace,
         MODEL,
         build_type=BuildType.INCREMENTAL,
         now=utc_now(),
-        new_id=lambda number=iter(range(99)): str(next(number)),
+        new_id=lambda: str(next(numbers)),
     )
 
     assert any("`sales.amount` was" in note for note in plan.notes)

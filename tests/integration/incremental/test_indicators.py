@@ -11,6 +11,7 @@ from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.errors import InvalidModelError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from tests.support.stars import incremental_star as star
 from tests.support.stars import tiny_star
 from tests.support.stars.incremental_star import START, DeployModel, Sale
@@ -30,6 +31,7 @@ def test_deploy_refuses_an_indicator_of_another_type(workspace: Workspace, tmp_p
         deploy(workspace, folder, now=utc_now())
 
     issue = next(issue for issue in raised.value.issues if issue.is_error)
+    assert isinstance(issue, ModelIssue)
     assert column in issue.message
     assert issue.file == "dataset_sales.yml"
     assert issue.code == "indicator-type"
@@ -96,7 +98,7 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
         star.check_views(workspace)
         star.load(workspace, Sale(at=START + 1), Sale(at=START - 10))
         tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
-        report = star.build(workspace, at=START + 2)
-        assert set(star.reasons(report).values()) == {""}
-        assert any("digits beyond microseconds" in note for note in report.batch.notes)
+        built = star.build(workspace, at=START + 2)
+        assert set(star.reasons(built).values()) == {""}
+        assert any("digits beyond microseconds" in note for note in built.batch.notes)
         star.check_views(workspace)

@@ -16,6 +16,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import answer
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.indicator_lookup import indicator_kind, is_finer_than_kept, range_condition
 from airflow_atscale_aggs.engine.sql.owner_mark import MARK_TABLE
@@ -137,6 +138,7 @@ def test_other_types_are_refused_when_the_model_is_deployed(workspace: Workspace
         deploy(workspace, star.write_model(tmp_path / "model", column="amount"), now=utc_now())
 
     (issue,) = (issue for issue in raised.value.issues if issue.is_error)
+    assert isinstance(issue, ModelIssue)
     assert "`amount` of dataset `sales` has type " in issue.message
     assert issue.file == "dataset_sales.yml"
 

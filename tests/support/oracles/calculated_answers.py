@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import row_count
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove, prove_claims
+from airflow_atscale_aggs.engine.model.datasets import PhysicalTables
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver
@@ -108,7 +109,7 @@ class _Asker:
 
     def __init__(self, database: Database, grains: Sequence[Sequence[str]]) -> None:
         self._database, self._model, self._paths = database, _model(), _paths()
-        physical = {
+        physical: PhysicalTables = {
             (None, None, name): {column: str(one.data_type) for column, one in dataset.columns.items()}
             for name, dataset in self._model.datasets.items()
         }
@@ -120,7 +121,7 @@ class _Asker:
             FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures)
             for grain in grains
         ]
-        self._facts = prove(database, parts, self._sources)
+        self._facts = prove(database.session, parts, self._sources)
         self._instances = [self._built(part) for part in parts]
 
     def _built(self, part: FactPart) -> ServingInstance:
@@ -143,9 +144,9 @@ class _Asker:
             *(calendar.part for calendar in calendars),
             *(instance.part for instance in self._instances),
         ]
-        facts = prove(self._database, needed, self._sources)
+        facts = prove(self._database.session, needed, self._sources)
         claims = {claim for calendar in calendars for claim in calendar.all_claims}
-        facts = prove_claims(self._database, facts, sorted(claims), self._sources)
+        facts = prove_claims(self._database.session, facts, sorted(claims), self._sources)
         parts = tuple(_proven(part, facts) for part in parts)
         found = [("facts", self._run(query, parts, facts, None))]
         for instance in self._instances:

@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.sql.derivations import select_from_instance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.physical_names import instance_table
-from airflow_atscale_aggs.engine.sql.probes import find_wanted_dependencies, keys_to_prove, proof_statement
+from airflow_atscale_aggs.engine.sql.probes import Claim, find_wanted_dependencies, keys_to_prove, proof_statement
 from airflow_atscale_aggs.engine.sql.queries import select_from_fact
 from airflow_atscale_aggs.engine.sql.sources import Sources
 from airflow_atscale_aggs.engine.sql.statements import (
@@ -153,7 +153,7 @@ def statements(dialect: Dialect) -> dict[str, exp.Expr]:
         made[f"derived: {name}"] = create_table_as(target, select, dialect)
     for number, statement in enumerate(view_statements(table("agg_sales_fine", "aggs"), target, FINE, dialect)):
         made[f"view {number}"] = statement
-    claims = [*keys_to_prove((FINE, COARSE)), *sorted(facts.functional)]
+    claims: list[Claim] = [*keys_to_prove((FINE, COARSE)), *sorted(facts.functional)]
     asked, proof = proof_statement(claims, given, facts)
     assert proof is not None
     assert asked == tuple(claims)

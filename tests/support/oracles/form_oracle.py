@@ -334,9 +334,9 @@ class _Calendar:
         found: dict[Value, tuple[Value, ...]] = {}
         for member in self.order:
             own = [row for row in self._rows if row[self._column] == member]
-            path = [min(row[column] for row in own) for column in columns]
+            path = [min((row[column] for row in own), key=_place) for column in columns]
             if len(columns) > 1:
-                path[0] = min(row[columns[0]] for row in self._rows if row[columns[1]] == path[1])
+                path[0] = min((row[columns[0]] for row in self._rows if row[columns[1]] == path[1]), key=_place)
             found[member] = tuple(path)
         return found
 
@@ -372,11 +372,17 @@ class _Calendar:
         path = (*self.path[member], member)
         whole = [(*self.path[one], one) for one in self.order]
         return tuple(
-            sorted({other[depth] for other in whole if depth == 0 or other[depth - 1] == path[depth - 1]}).index(
-                path[depth]
-            )
+            sorted(
+                {other[depth] for other in whole if depth == 0 or other[depth - 1] == path[depth - 1]}, key=_place
+            ).index(path[depth])
             for depth in range(len(path))
         )
+
+
+def _place(value: Value) -> tuple[int, str]:
+    """Where a value stands among others of its type."""
+    assert value is not None
+    return (value, "") if isinstance(value, int) else (0, value)
 
 
 def _tell(rows: Sequence[Row], names: Sequence[str], column: str, *, nulls_allowed: bool = True, by: str = "") -> bool:
@@ -416,6 +422,15 @@ def _left(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Conditio
     return _parted(conditions, gone)
 
 
+_FUNCTIONS: Mapping[str, Callable[[Sequence[int]], int | float]] = {
+    "sum": sum,
+    "minimum": min,
+    "maximum": max,
+    "average": lambda numbers: math.fsum(numbers) / len(numbers),
+}
+_SET_FUNCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": math.fsum, "min": min, "max": max}
+
+
 def _metric(name: str, rows: Sequence[Row]) -> Value | float:
     method, column = METRICS[name]
     values = [row[column] for row in rows if row[column] is not None]
@@ -426,9 +441,7 @@ def _metric(name: str, rows: Sequence[Row]) -> Value | float:
     if not values:
         return None
     numbers = [int(str(value)) for value in values]
-    return {"sum": sum, "minimum": min, "maximum": max, "average": lambda each: math.fsum(each) / len(each)}[method](
-        numbers
-    )
+    return _FUNCTIONS[method](numbers)
 
 
 def _brought_together(form: Form, members: Sequence[Sequence[Row]]) -> Value | float:
@@ -439,5 +452,5 @@ def _brought_together(form: Form, members: Sequence[Sequence[Row]]) -> Value | f
     name = form.function.casefold()
     if name == "avg":
         return math.fsum(numbers) / len(numbers)
-    whole = {"sum": math.fsum, "min": min, "max": max}[name](numbers)
+    whole = _SET_FUNCTIONS[name](numbers)
     return whole if form.metric == "Mean" else round(whole)

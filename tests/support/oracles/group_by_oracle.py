@@ -10,7 +10,7 @@ from decimal import Decimal
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure
 from airflow_atscale_aggs.engine.model.paths import JoinKind, JoinStep
-from tests.support.strategies.strategies import Row, Star, Value
+from tests.support.strategies.strategies import Row, Star, Value, as_number, greatest, least
 
 Path = tuple[JoinStep, ...]
 Group = tuple[Value, ...]
@@ -133,15 +133,15 @@ def _measure(measure: StoredMeasure, rows: Sequence[Row]) -> Value:
         return None
     match measure.function:
         case StoredFunction.SUM:
-            return sum(values)
+            return sum(map(as_number, values))
         case StoredFunction.SUM_DISTINCT:
-            return sum(set(values))
+            return sum(map(as_number, set(values)))
         case StoredFunction.MINIMUM:
-            return min(values)
+            return least(values)
         case StoredFunction.MAXIMUM:
-            return max(values)
+            return greatest(values)
         case StoredFunction.CENTERED_SQUARES:
-            floats = [float(value) for value in values]
+            floats = [float(as_number(value)) for value in values]
             mean = math.fsum(floats) / len(floats)
             return math.fsum((value - mean) ** 2 for value in floats)
     message = f"the oracle does not know {measure.function}"

@@ -12,7 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.model.paths import GrainAttribute
 from tests.support.oracles.group_by_oracle import _is_ambiguous, _meetings
 from tests.support.strategies.query_strategies import METRICS, Filtered, Meeting, StarQuery
-from tests.support.strategies.strategies import Row, Star, Value
+from tests.support.strategies.strategies import Row, Star, Value, as_number, greatest, least
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _met(star: Star, part: FactPart, row: Row) -> Iterator[_Met]:
 
 def _members(query: StarQuery, group: Sequence[_Met]) -> Iterator[Value]:
     for function, attribute in query.members:
-        values = {met.names[attribute] for met in group} - {None}
-        yield len(values) if function == "count" else max(values, default=None)
+        values = list({met.names[attribute] for met in group} - {None})
+        yield len(values) if function == "count" else greatest(values) if values else None
 
 
 def _tuples(query: StarQuery, group: Sequence[_Met]) -> Iterator[Value]:
@@ -125,16 +125,16 @@ def _metric(name: str, rows: Sequence[Row]) -> Value:
         return len(set(values))
     if len(values) < (2 if method.endswith("samp") else 1):
         return None
-    floats = [float(value) for value in values] if metric.column != "DEG" else []
+    floats = [float(as_number(value)) for value in values] if metric.column != "DEG" else []
     match method:
         case "sum":
-            return sum(values) if not isinstance(values[0], float) else math.fsum(values)
+            return sum(map(as_number, values)) if not isinstance(values[0], float) else math.fsum(floats)
         case "sum distinct":
-            return sum(set(values))
+            return sum(map(as_number, set(values)))
         case "minimum":
-            return min(values)
+            return least(values)
         case "maximum":
-            return max(values)
+            return greatest(values)
         case "average":
             return math.fsum(floats) / len(floats)
         case "stddev_samp":

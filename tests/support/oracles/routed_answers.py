@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.proofs import prove
+from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
 from airflow_atscale_aggs.engine.rewriting.compose.compose import compose
@@ -45,7 +46,7 @@ _QUERIES = 4
 """Per star and its aggregates."""
 
 
-class StarPaths:
+class StarPaths(JoinPaths):
     """`JoinPaths` of a star: its attributes are reached as they were drawn."""
 
     def __init__(self, star: Star) -> None:
@@ -72,7 +73,7 @@ def check(database: Database, data: st.DataObject) -> None:
 
 
 def build_all(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
-    facts = prove(database, parts, sources)
+    facts = prove(database.session, parts, sources)
     built = []
     for part in parts:
         try:
@@ -92,7 +93,7 @@ def _ask(database: Database, star: Star, asked: StarQuery, instances: list[Servi
         _ask_levels(database, star, asked, (query, split_levels(query, model, paths)), (instances, sources))
         return
     (part,) = split_by_fact(query, model, paths)
-    facts = prove(database, [part.needed, *(instance.part for instance in instances)], sources)
+    facts = prove(database.session, [part.needed, *(instance.part for instance in instances)], sources)
     expected = expected_answer(star, asked)
     if expected is None:
         event("refused: a join would have to guess")
@@ -131,7 +132,7 @@ def _ask_levels(
     """Each level from the facts, then from any aggregate that serves it."""
     (query, levels), (instances, sources) = read, context
     parts = [part.needed for _, part in levels]
-    facts = prove(database, [*parts, *(instance.part for instance in instances)], sources)
+    facts = prove(database.session, [*parts, *(instance.part for instance in instances)], sources)
     expected = expected_answer(star, asked)
     if expected is None:
         return

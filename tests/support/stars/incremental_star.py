@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -198,7 +198,7 @@ def write_model(
     indicator: str = "timestamp",
     grace: str = "10s",
     immutable: Sequence[str] = ("shop", "day"),
-    aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
+    aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
     column: str = "",
     more_columns: str = "",
 ) -> Path:
@@ -350,5 +350,10 @@ def record_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A list to which every query of a warehouse session is added from now on."""
     queries: list[str] = []
     fetch_all = DbApiSession.fetch_all
-    monkeypatch.setattr(DbApiSession, "fetch_all", lambda self, sql: queries.append(sql) or fetch_all(self, sql))
+
+    def record_query(self: DbApiSession, sql: str) -> Any:
+        queries.append(sql)
+        return fetch_all(self, sql)
+
+    monkeypatch.setattr(DbApiSession, "fetch_all", record_query)
     return queries

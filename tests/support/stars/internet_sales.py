@@ -20,9 +20,15 @@ FACT = "factinternetsales"
 
 COUNTRIES = {"DE": (), "FR": (), "US": ()}
 
-STATES = {1: ("Bayern", "DE"), 2: ("Hessen", "DE"), 3: ("Paris", "FR"), 4: ("Lost", "XX"), 5: (None, "US")}
+STATES: dict[int | None, tuple[str | None, str]] = {
+    1: ("Bayern", "DE"),
+    2: ("Hessen", "DE"),
+    3: ("Paris", "FR"),
+    4: ("Lost", "XX"),
+    5: (None, "US"),
+}
 
-CITIES = {
+CITIES: dict[int | None, tuple[str | None, int | None]] = {
     1: ("Hof", 1),
     2: ("Hof", 2),
     3: ("Fulda", 2),
@@ -32,10 +38,12 @@ CITIES = {
     7: (None, 5),
 }
 
-CUSTOMERS = {number: (number % 9 or None, ("M", "F", None, "X")[number % 4]) for number in range(1, 30)}
+CUSTOMERS: dict[Value, tuple[int | None, str | None]] = {
+    number: (number % 9 or None, ("M", "F", None, "X")[number % 4]) for number in range(1, 30)
+}
 """Number to (geography, gender); some geographies and genders do not exist."""
 
-GENDERS = {"M": "Male", "F": "Female"}
+GENDERS: dict[str | None, str] = {"M": "Male", "F": "Female"}
 
 PRODUCTS = {
     number: (("R", "M", None)[number % 3], number % 4, ("Bikes", "Helmets", "Locks", None)[number % 4])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import psycopg
@@ -18,7 +19,7 @@ from airflow_atscale_aggs.engine.rewriting.match.serving import ServingInstance
 from airflow_atscale_aggs.engine.sql.dialects import Dialect, find_dialect
 from airflow_atscale_aggs.engine.sql.statements import create_table_as, render, table
 
-Rows = list[tuple[object, ...]]
+Rows = list[tuple[Any, ...]]
 
 PROFILE = settings(
     deadline=None,
@@ -35,6 +36,11 @@ class Database:
     dialect: Dialect
     fetch_all: Callable[[str], Rows]
     made: int = field(default=0)
+
+    @property
+    def session(self) -> Any:
+        """Itself, for functions that ask a session for rows and for nothing else."""
+        return self
 
     @contextlib.contextmanager
     def example(self) -> Iterator[None]:

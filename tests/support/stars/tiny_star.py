@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -114,7 +115,7 @@ def run_sql(workspace: Workspace, *statements: str) -> None:
             session.execute(statement)
 
 
-def write_model(folder: Path, aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:
+def write_model(folder: Path, aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:
     """Write the SML files; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
@@ -150,7 +151,7 @@ def dataset(table: str, columns: tuple[str, ...]) -> str:
     )
 
 
-def _aggregates(aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> str:
+def _aggregates(aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> str:
     text = "aggregates:\n" if aggregates else ""
     for name, (attributes, metrics) in aggregates.items():
         text += f"  - unique_name: {name}\n    label: {name}\n    attributes:\n"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from airflow_atscale_aggs.engine.aggregates.definition import FactPart
-from airflow_atscale_aggs.engine.model.paths import BoundAttribute, JoinStep
+from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, JoinStep
 from tests.support.strategies.query_strategies import METRICS, StarQuery
 from tests.support.strategies.strategies import Star
 
@@ -62,7 +63,9 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
     shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
     columns = _key_columns(asked, bounds, alias)
-    shown += draw(st.lists(st.sampled_from(columns), max_size=2)) if columns and draw(st.booleans()) else []
+    shows_columns = draw(st.booleans()) if columns else False
+    if shows_columns:
+        shown += draw(st.lists(st.sampled_from(columns), max_size=2))
     condition = draw(_conditions(asked, bounds, alias))
     keys = len(shown)
     shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in asked.metrics]
@@ -116,7 +119,7 @@ def key_sql(draw: st.DrawFn, parts: tuple[FactPart, ...]) -> PlainSql | None:
 
 
 def _said(
-    text: str, asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+    text: str, asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> str:
     for attribute in asked.attributes:
         text = text.replace(f'"{attribute.query_name}"', _column(bounds[attribute], alias))
@@ -124,7 +127,7 @@ def _said(
 
 
 def _key_columns(
-    asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+    asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> list[str]:
     """Columns of the keys of the attributes that a query uses, and the foreign keys that lead to them."""
     columns: list[str] = []
@@ -146,7 +149,7 @@ _FORMS = ("", "case", "filter", "else 0")
 
 
 def _conditions(
-    asked: StarQuery, bounds: dict[object, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+    asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> st.SearchStrategy[str]:
     """Conditions on attributes of the query, for aggregates of some rows."""
     columns = [_column(bounds[attribute], alias) for attribute in asked.attributes if attribute.name != "New"]

@@ -13,7 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import FactPart
 from airflow_atscale_aggs.engine.aggregates.measures import stored_measures
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute, Role
 from airflow_atscale_aggs.engine.model.semantic_model import Calculation, Dimension, Metric, SemanticModel
-from tests.support.strategies.strategies import Star, Value
+from tests.support.strategies.strategies import Star, Value, as_text
 
 Truth = bool | None
 Meeting = Mapping[GrainAttribute, Value]
@@ -379,7 +379,9 @@ def _shown(draw: st.DrawFn, bound: BoundAttribute) -> Shown:
             value=lambda value: "none" if value is None else value,
         )
     return Shown(
-        sql=f"LENGTH({name})", attribute=bound.attribute, value=lambda value: None if value is None else len(value)
+        sql=f"LENGTH({name})",
+        attribute=bound.attribute,
+        value=lambda value: None if value is None else len(as_text(value)),
     )
 
 
@@ -403,7 +405,7 @@ def _leaves(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
 
     is_null = made(f"{name} IS NULL", lambda value: value is None)
     if attribute.name == "New":
-        return st.sampled_from([is_null, made(f"{name} = TRUE", lambda value: value)])
+        return st.sampled_from([is_null, made(f"{name} = TRUE", _truth)])
     text = st.sampled_from(["a", "b", "it's", "größe", "A", "zzz"])
     return st.one_of(
         st.just(is_null),
@@ -412,10 +414,17 @@ def _leaves(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
         st.lists(text, min_size=1, max_size=3).map(
             lambda ts: made(f"{name} IN ({', '.join(map(_text, ts))})", _strict(lambda value: value in ts))
         ),
-        text.map(lambda t: made(f"{name} LIKE {_text(t[0] + '%')}", _strict(lambda value: value.startswith(t[0])))),
-        st.just(made(f"LENGTH({name}) > 1", _strict(lambda value: len(value) > 1))),
+        text.map(
+            lambda t: made(f"{name} LIKE {_text(t[0] + '%')}", _strict(lambda value: as_text(value).startswith(t[0])))
+        ),
+        st.just(made(f"LENGTH({name}) > 1", _strict(lambda value: len(as_text(value)) > 1))),
         st.just(made(f"{name} = 'a' AND {name} = 'b'", _strict(lambda _: False))),
     )
+
+
+def _truth(value: Value) -> Truth:
+    assert value is None or isinstance(value, bool), value
+    return value
 
 
 def _strict(test: Callable[[Value], bool]) -> Callable[[Value], Truth]:

@@ -22,6 +22,29 @@ from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribu
 Value = int | str | bool | float | Decimal | None
 Row = Mapping[str, Value]
 
+
+def as_text(value: Value) -> str:
+    """A value of a column of texts."""
+    assert isinstance(value, str), value
+    return value
+
+
+def as_number(value: Value) -> int | float | Decimal:
+    """A value of a column of numbers."""
+    assert isinstance(value, int | float | Decimal), value
+    return value
+
+
+def least(values: Sequence[Value]) -> Value:
+    """The least of values that are all texts, or all numbers."""
+    return min(map(as_text, values)) if isinstance(values[0], str) else min(map(as_number, values))
+
+
+def greatest(values: Sequence[Value]) -> Value:
+    """The greatest of values that are all texts, or all numbers."""
+    return max(map(as_text, values)) if isinstance(values[0], str) else max(map(as_number, values))
+
+
 INT, TEXT, BOOL, DECIMAL, DOUBLE = "INTEGER", "VARCHAR(20)", "BOOLEAN", "DECIMAL(9,2)", "DOUBLE PRECISION"
 
 
@@ -324,8 +347,8 @@ def _members(draw: st.DrawFn, key: tuple[str, ...]) -> list[tuple[Value, ...]]:
 
 def _made_functional(row: tuple[Value, ...], names: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
     """The row with middle name, top and outrigger key chosen by its middle key alone."""
-    known = isinstance(row[3], int) and row[3] < len(names)
-    middle_name, top, outer = names[row[3]] if known else (None, None, None)
+    middle = row[3]
+    middle_name, top, outer = names[middle] if isinstance(middle, int) and middle < len(names) else (None, None, None)
     return (*row[:4], middle_name, top, *row[6:8], outer, row[9])
 
 
@@ -335,7 +358,7 @@ def _table(
     values: list[tuple[Value, ...]],
     calculated: Mapping[str, str],
     *,
-    is_query=False,
+    is_query: bool = False,
 ) -> Table:
     rows = [dict(zip(types, row, strict=True)) for row in values]
     if calculated:

@@ -6,8 +6,9 @@ import os
 import pickle
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -256,7 +257,7 @@ def test_no_permission_is_said(tmp_path: Path, path: str, as_nobody: Callable[[]
 
 
 @pytest.fixture
-def as_nobody():
+def as_nobody() -> Iterator[Callable[[], None]]:
     """Gives up root's rights until the end of the test; whoever is not root has none to give up."""
     user = os.geteuid()
     yield lambda: os.seteuid(65534) if user == 0 else None
@@ -266,7 +267,7 @@ def as_nobody():
 def test_a_path_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     """A storage that is down is a problem of its own path."""
 
-    def open_filesystem(url: str):
+    def open_filesystem(url: str) -> Any:
         if url.endswith("b"):
             raise OSError("connection refused")
         return fsspec.core.url_to_fs(url)

@@ -147,6 +147,7 @@ def test_files_are_there_and_databases_that_are_not_attached_are_not(session: Db
 
 def test_a_variable_of_the_program_is_no_table(session: DbApiSession) -> None:
     rows = duckdb.sql("SELECT 1 AS a")
+    assert rows is not None
 
     with pytest.raises(PermanentWarehouseError, match="rows"):
         session.fetch_all("SELECT * FROM rows")

@@ -12,7 +12,9 @@ from airflow_atscale_aggs.engine.warehouse.postgres import is_lost, is_transient
 _TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
 _PERMANENT_CLASSES = {"0A", "21", "22", "23", "28", "3D", "3F", "42"}
 _KINDS: list[type[psycopg.Error]] = [
-    kind for _, kind in inspect.getmembers(psycopg.errors, inspect.isclass) if getattr(kind, "sqlstate", None)
+    kind
+    for _, kind in inspect.getmembers(psycopg.errors, inspect.isclass)
+    if issubclass(kind, psycopg.Error) and kind.sqlstate
 ]
 
 
