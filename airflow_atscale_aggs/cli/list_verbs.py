@@ -296,13 +296,15 @@ def _use_of_definitions(place: Workspace, models: Sequence[str]) -> dict[str, tu
 
 def _remaining_instances(place: Workspace, models: Sequence[str]) -> dict[str, tuple[tuple[str, ...], str]]:
     """(ids of instances, name) by definition: instances of user-defined aggregates that have left the model."""
+    from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
+
     remaining: dict[str, tuple[tuple[str, ...], str]] = {}
     for model in models:
         definitions_known = place.read.definitions.names_and_statuses(model)
         for instance in place.read.instances.retained(model, of_users=True):
             definition = instance.step.definition_id
             name, status = definitions_known[definition]
-            if status == "retired":
+            if status is DefinitionStatus.RETIRED:
                 remaining[definition] = ((*remaining.get(definition, ((), ""))[0], instance.id), name)
     return remaining
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendReport, RecommendRequest, recommend
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -112,7 +112,11 @@ def test_blocked_ones_stay_blocked(workspace: Workspace) -> None:
     (recommendation,) = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now()).recommendations
     registry = workspace.registry
     registry.definitions.set_status(
-        [recommendation.definition.id], "blocked", "wrong", expected="defined", now=utc_now()
+        [recommendation.definition.id],
+        DefinitionStatus.BLOCKED,
+        "wrong",
+        expected=DefinitionStatus.DEFINED,
+        now=utc_now(),
     )
     report = recommend(workspace, "tiny_sales", request=request, apply=True, now=utc_now())
 

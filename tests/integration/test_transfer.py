@@ -13,7 +13,7 @@ import pytest
 
 from airflow_atscale_aggs import __version__
 from airflow_atscale_aggs.cli.main import run
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.errors import ImportRefusedError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import BatchRequest, run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -317,8 +317,12 @@ def _options(place: Workspace) -> list[str]:
 def test_a_blocked_definition_stays_blocked_and_a_retired_one_comes_back(exported: bytes, target: Workspace) -> None:
     """What a person decided here outweighs what another system has learnt."""
     ids = define(target, {name: _WANTED[name] for name in ("days", "all_members")})
-    target.registry.definitions.set_status([ids["days"]], "blocked", "wrong", expected="defined", now=NOW)
-    target.registry.definitions.set_status([ids["all_members"]], "retired", "unused", expected="defined", now=NOW)
+    target.registry.definitions.set_status(
+        [ids["days"]], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
+    target.registry.definitions.set_status(
+        [ids["all_members"]], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW
+    )
 
     report = import_definitions(target, "tiny_sales", exported, now=NOW)
 

@@ -20,6 +20,17 @@ _NOT_WORD = re.compile(r"\W+")
 _PREFIX = _NAMESPACE.bytes + b"definition\x00"
 
 
+class DefinitionStatus(StrEnum):
+    """Where a definition stands. Only defined ones are built."""
+
+    DEFINED = "defined"
+    RETIRED = "retired"
+    """It left the model, or the engine needs it no more."""
+
+    BLOCKED = "blocked"
+    """A person wants it neither used nor built."""
+
+
 class DefinitionOrigin(StrEnum):
     """Who defined an aggregate (AtScale, "Life Cycle of Aggregate Tables": Defined)."""
 

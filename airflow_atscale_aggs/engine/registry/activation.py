@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry.successions import complete_successions
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models
@@ -52,7 +53,9 @@ def _supersede_replaced_instances(
     heirs = definitions.alias("heirs")
     has_heir = (
         select(heirs.c.id)
-        .where(heirs.c.model_id == model_id, heirs.c.status == "defined", heirs.c.name == definitions.c.name)
+        .where(
+            heirs.c.model_id == model_id, heirs.c.status == DefinitionStatus.DEFINED, heirs.c.name == definitions.c.name
+        )
         .exists()
     )
     retired = _select_retired(model_id)
@@ -86,4 +89,6 @@ def _is_replaced_by(batch_id: str) -> ColumnElement[bool]:
 
 
 def _select_retired(model_id: str) -> Select[tuple[str]]:
-    return select(definitions.c.id).where(definitions.c.model_id == model_id, definitions.c.status != "defined")
+    return select(definitions.c.id).where(
+        definitions.c.model_id == model_id, definitions.c.status != DefinitionStatus.DEFINED
+    )

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from airflow_atscale_aggs.engine.aggregates.definition import (
     AggregateDefinition,
     DefinitionOrigin,
+    DefinitionStatus,
     definition_id,
     name_word,
 )
@@ -52,7 +53,7 @@ class DefinitionReader(RegistryPart):
         """A model's definitions, oldest first, then by name."""
         query = select(definitions).where(definitions.c.model_id == model_id)
         if not include_retired:
-            query = query.where(definitions.c.status == "defined")
+            query = query.where(definitions.c.status == DefinitionStatus.DEFINED)
         rows = self._rows(query.order_by(definitions.c.created_at, definitions.c.name))
         decoder = documents.DefinitionDecoder(self._attributes)
         return tuple(definition_record(row, decoder) for row in rows)
@@ -62,10 +63,11 @@ class DefinitionReader(RegistryPart):
         row = self._row(select(definitions), definitions.c.id, definition_id, "definition")
         return definition_record(row, documents.DefinitionDecoder(self._attributes))
 
-    def names_and_statuses(self, model_id: str) -> Mapping[str, tuple[str, str]]:
+    def names_and_statuses(self, model_id: str) -> Mapping[str, tuple[str, DefinitionStatus]]:
         """(name, status) of all definitions of a model by id; documents are not read."""
         query = select(definitions.c.id, definitions.c.name, definitions.c.status)
-        return {row[0]: (row[1], row[2]) for row in self._rows(query.where(definitions.c.model_id == model_id))}
+        rows = self._rows(query.where(definitions.c.model_id == model_id))
+        return {row[0]: (row[1], DefinitionStatus(row[2])) for row in rows}
 
     def ids_with_instances(self, model_id: str) -> AbstractSet[str]:
         """Ids of the definitions that a batch was ever begun for."""
@@ -106,7 +108,7 @@ class DefinitionWriter(RegistryPart):
                     definitions.c.model_id == proposed[0].definition.model_id
                 )
             ).all()
-            status = {row.id: row.status for row in rows}
+            status = {row.id: DefinitionStatus(row.status) for row in rows}
             names = Counter(name_word(row.name) for row in rows)
             encoder = documents.DefinitionEncoder()
             outcomes, new, back = [], [], []
@@ -114,7 +116,9 @@ class DefinitionWriter(RegistryPart):
                 identity, fingerprint = proposal.identity or _identity(proposal.definition)
                 outcome = _outcome(status.get(identity))
                 outcomes.append(outcome)
-                status[identity] = "blocked" if outcome is DefinitionOutcome.BLOCKED else "defined"
+                status[identity] = (
+                    DefinitionStatus.BLOCKED if outcome is DefinitionOutcome.BLOCKED else DefinitionStatus.DEFINED
+                )
                 if outcome is DefinitionOutcome.ADDED:
                     definition = _with_free_name(proposal.definition, fingerprint, names)
                     new.append(_row(proposal, definition, (identity, fingerprint), encoder.encode(definition)))
@@ -122,7 +126,7 @@ class DefinitionWriter(RegistryPart):
                     back.append((identity, proposal))
             same = {
                 "model_id": proposed[0].definition.model_id,
-                "status": "defined",
+                "status": DefinitionStatus.DEFINED.value,
                 "created_at": now,
                 "defined_at": now,
             }
@@ -132,17 +136,24 @@ class DefinitionWriter(RegistryPart):
             _bring_back(connection, back, now)
             return tuple(outcomes)
 
-    def set_status(self, definition_ids: Iterable[str], status: str, why: str, *, expected: str, now: datetime) -> int:
+    def set_status(
+        self,
+        definition_ids: Iterable[str],
+        status: DefinitionStatus,
+        why: str,
+        *,
+        expected: DefinitionStatus,
+        now: datetime,
+    ) -> int:
         """Move definitions of one model from one status to another by compare-and-set; how many moved.
 
         Args:
-            status: ``defined`` | ``retired`` | ``blocked``.
             why: kept as ``status_reason``.
             expected: those that stand elsewhere meanwhile are left alone.
         """
         moved = 0
         wanted = list(definition_ids)
-        when = {"retired_at": None, "defined_at": now} if status == "defined" else {"retired_at": now}
+        when = {"retired_at": None, "defined_at": now} if status is DefinitionStatus.DEFINED else {"retired_at": now}
         with self.database.writing() as connection:
             for start in range(0, len(wanted), _CHUNK):
                 moved += connection.execute(
@@ -171,10 +182,13 @@ def _identity(definition: AggregateDefinition) -> tuple[str, str]:
     return definition_id(fingerprint), fingerprint
 
 
-def _outcome(status: str | None) -> DefinitionOutcome:
+def _outcome(status: DefinitionStatus | None) -> DefinitionOutcome:
     if status is None:
         return DefinitionOutcome.ADDED
-    outcomes = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
+    outcomes = {
+        DefinitionStatus.DEFINED: DefinitionOutcome.DUPLICATE,
+        DefinitionStatus.BLOCKED: DefinitionOutcome.BLOCKED,
+    }
     return outcomes.get(status, DefinitionOutcome.RETURNED)
 
 
@@ -208,7 +222,7 @@ def _with_free_name(definition: AggregateDefinition, fingerprint: str, names: Co
 def _bring_back(connection: Connection, back: Sequence[tuple[str, ProposedDefinition]], now: datetime) -> None:
     if not back:
         return
-    values = {"status": "defined", "status_reason": "", "retired_at": None, "defined_at": now}
+    values = {"status": DefinitionStatus.DEFINED, "status_reason": "", "retired_at": None, "defined_at": now}
     connection.execute(
         update(definitions).where(definitions.c.id == bindparam("one_id")).values(**values),
         [

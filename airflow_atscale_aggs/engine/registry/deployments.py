@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.registry.setting_records import deployed_scope
@@ -102,7 +102,7 @@ def _record_definitions(
     ).all()
     rows_by_id = {row.id: row for row in everything}
     rows = [row for row in everything if row.origin == DefinitionOrigin.USER_DEFINED]
-    serving = {row.name for row in rows if row.status == "defined"}
+    serving = {row.name for row in rows if row.status == DefinitionStatus.DEFINED}
     wanted = {definition.id: definition for definition in deployment.definitions}
     appeared: list[str] = []
     changed: list[str] = []
@@ -110,25 +110,27 @@ def _record_definitions(
     for definition in wanted.values():
         row = rows_by_id.get(definition.id)
         document = documents.encode_definition(definition)
-        if row is not None and row.status == "blocked":
+        if row is not None and row.status == DefinitionStatus.BLOCKED:
             # A person has blocked it, and unblocks it.
-            _update(connection, definition, document, status="blocked")
+            _update(connection, definition, document, status=DefinitionStatus.BLOCKED)
             unchanged.append(definition.name)
         elif row is None:
             _insert(connection, definition, document, now)
             (changed if definition.name in serving else appeared).append(definition.name)
-        elif row.status == "defined" and bytes(row.document) == document:
+        elif row.status == DefinitionStatus.DEFINED and bytes(row.document) == document:
             unchanged.append(definition.name)
         else:
             # Also takes over what the engine had defined by itself: from now on it is the user's.
-            _update(connection, definition, document, status="defined", status_reason="", retired_at=None)
-            (changed if row.status == "defined" else appeared).append(definition.name)
-    gone = [row for row in rows if row.status == "defined" and row.id not in wanted]
+            _update(
+                connection, definition, document, status=DefinitionStatus.DEFINED, status_reason="", retired_at=None
+            )
+            (changed if row.status == DefinitionStatus.DEFINED else appeared).append(definition.name)
+    gone = [row for row in rows if row.status == DefinitionStatus.DEFINED and row.id not in wanted]
     if gone:
         connection.execute(
             update(definitions)
             .where(definitions.c.id.in_([row.id for row in gone]))
-            .values(status="retired", status_reason="it left the model", retired_at=now)
+            .values(status=DefinitionStatus.RETIRED, status_reason="it left the model", retired_at=now)
         )
     wanted_names = {definition.name for definition in wanted.values()}
     return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
@@ -145,9 +147,11 @@ def _record_system_definitions(connection: Connection, deployment: Deployment, n
         )
     names: list[str] = []
     for identity, why in deployment.left.items():
-        is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == "defined")
+        is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == DefinitionStatus.DEFINED)
         names += connection.scalars(select(definitions.c.name).where(is_it))
-        connection.execute(update(definitions).where(is_it).values(status="retired", status_reason=why, retired_at=now))
+        connection.execute(
+            update(definitions).where(is_it).values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
+        )
     return tuple(names)
 
 
@@ -159,7 +163,7 @@ def _insert(connection: Connection, definition: AggregateDefinition, document: b
             fingerprint=definition.fingerprint,
             name=definition.name,
             origin=definition.origin,
-            status="defined",
+            status=DefinitionStatus.DEFINED,
             document=document,
             created_at=now,
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, func, literal, or_, select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
@@ -206,8 +206,8 @@ class InstanceWriter(RegistryPart):
             for definition, why in retire.items():
                 connection.execute(
                     update(definitions)
-                    .where(definitions.c.id == definition, definitions.c.status == "defined")
-                    .values(status="retired", status_reason=why, retired_at=now)
+                    .where(definitions.c.id == definition, definitions.c.status == DefinitionStatus.DEFINED)
+                    .values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
                 )
             connection.execute(
                 update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)

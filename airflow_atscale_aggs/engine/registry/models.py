@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, func, select, update
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import UNACTIVATED, BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
@@ -109,8 +110,8 @@ class ModelWriter(RegistryPart):
             )
             connection.execute(
                 update(definitions)
-                .where(definitions.c.model_id == model_id, definitions.c.status == "defined")
-                .values(status="retired", status_reason=why, retired_at=now)
+                .where(definitions.c.model_id == model_id, definitions.c.status == DefinitionStatus.DEFINED)
+                .values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
             )
             connection.execute(
                 update(batches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import (
@@ -36,7 +37,7 @@ def definition_record(row: Any, decoder: documents.DefinitionDecoder) -> Definit
     """A row of definitions as a value."""
     return DefinitionRecord(
         definition=decoder.decode(row.document),
-        status=row.status,
+        status=DefinitionStatus(row.status),
         created_at=row.created_at,
         retired_at=row.retired_at,
         reason=row.reason,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import BuiltSegment, SegmentKey
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
@@ -44,8 +44,6 @@ class DefinitionRecord:
     """A definition and where it stands; it and its statistics are kept for ever (law 5).
 
     Attributes:
-        status: ``defined`` | ``retired`` (it left the model, or the engine needs it no more) | ``blocked``
-            (by a person). Only defined ones are built.
         retired_at: when it ceased to be defined.
         reason: why it exists, in a sentence; empty for user-defined ones.
         status_reason: why it is retired or blocked.
@@ -54,7 +52,7 @@ class DefinitionRecord:
     """
 
     definition: AggregateDefinition
-    status: str
+    status: DefinitionStatus
     created_at: datetime
     retired_at: datetime | None = None
     reason: str = ""

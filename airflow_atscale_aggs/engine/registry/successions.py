@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
@@ -39,7 +39,7 @@ class SuccessionReader(RegistryPart):
         """All successions of a model, or those that wait for their successor, oldest first."""
         query = _PENDING.where(successions.c.model_id == model_id)
         if pending:
-            query = query.where(successions.c.done_at.is_(None), _old.c.status == "defined")
+            query = query.where(successions.c.done_at.is_(None), _old.c.status == DefinitionStatus.DEFINED)
         return tuple(map(_succession_record, self._rows(query)))
 
 
@@ -126,7 +126,7 @@ def _may_give_way(connection: Connection, row: Any) -> bool:
     if row.old_origin == DefinitionOrigin.USER_DEFINED:
         return False
     # Read now: either of the two may have given way a moment ago, in this transaction.
-    is_defined = (definitions.c.id.in_((row.old_id, row.new_id)), definitions.c.status == "defined")
+    is_defined = (definitions.c.id.in_((row.old_id, row.new_id)), definitions.c.status == DefinitionStatus.DEFINED)
     if set(connection.scalars(select(definitions.c.id).where(*is_defined))) != {row.old_id, row.new_id}:
         return False
     active = connection.scalars(
@@ -142,7 +142,7 @@ def _give_way(connection: Connection, row: Any, now: datetime) -> None:
     connection.execute(
         update(definitions)
         .where(definitions.c.id == row.old_id)
-        .values(status="retired", status_reason=reason, retired_at=now)
+        .values(status=DefinitionStatus.RETIRED, status_reason=reason, retired_at=now)
     )
     # No time to drop them: they are retained for comparisons until retention needs their place.
     connection.execute(

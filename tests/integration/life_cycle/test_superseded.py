@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.errors import UnknownNameError
 from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
@@ -201,7 +202,9 @@ def test_what_was_retired_while_its_batch_ran_does_not_go_live(workspace: Worksp
         nonlocal retired
         if not retired:
             why = "not needed"
-            workspace.registry.definitions.set_status([ids["month"]], "retired", why, expected="defined", now=utc_now())
+            workspace.registry.definitions.set_status(
+                [ids["month"]], DefinitionStatus.RETIRED, why, expected=DefinitionStatus.DEFINED, now=utc_now()
+            )
             retired = True
 
     run_batch(workspace, MODEL, owner="test", on_event=retire)

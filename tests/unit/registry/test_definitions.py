@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionOutcome
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
 from airflow_atscale_aggs.engine.registry.registry import Registry
@@ -66,21 +66,29 @@ def test_blocked_stays_blocked_and_retired_comes_back(any_registry: Registry) ->
     propose(registry, TAX)
     definitions = registry.definitions
 
-    assert definitions.set_status([TAX.id], "retired", "unused", expected="blocked", now=NOW) == 0
-    assert definitions.set_status([TAX.id], "retired", "unused", expected="defined", now=NOW) == 1
+    assert (
+        definitions.set_status([TAX.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.BLOCKED, now=NOW)
+        == 0
+    )
+    assert (
+        definitions.set_status([TAX.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW)
+        == 1
+    )
     assert _system_defined(registry) == []
     (retired,) = _system_defined(registry, include_retired=True)
     assert (retired.status, retired.status_reason, retired.retired_at) == ("retired", "unused", NOW)
     assert definitions.add([_proposal(TAX)], now=NOW) == (DefinitionOutcome.RETURNED,)
     assert registry.read.definitions.get(TAX.id).status_reason == ""
-    definitions.set_status([TAX.id], "blocked", "wrong", expected="defined", now=NOW)
+    definitions.set_status([TAX.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW)
     assert definitions.add([_proposal(TAX)], now=NOW) == (DefinitionOutcome.BLOCKED,)
     assert _system_defined(registry) == []
 
 
 def test_what_comes_back_has_the_reason_and_the_figures_of_now(registry: Registry) -> None:
     propose(registry, TAX)
-    registry.definitions.set_status([TAX.id], "retired", "unused", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [TAX.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW
+    )
     predicted = replace(TAX, origin=DefinitionOrigin.PREDICTION_DEFINED)
 
     registry.definitions.add([_proposal(predicted, "predicted", rows=7.0)], now=LATER)
@@ -93,14 +101,19 @@ def test_what_comes_back_has_the_reason_and_the_figures_of_now(registry: Registr
 @pytest.mark.parametrize(
     ("status", "expected", "moved", "retired_at", "defined_at"),
     [
-        ("blocked", "defined", 2, LATER, NOW),
-        ("retired", "defined", 2, LATER, NOW),
-        ("defined", "defined", 2, None, LATER),
-        ("defined", "blocked", 0, None, NOW),
+        (DefinitionStatus.BLOCKED, DefinitionStatus.DEFINED, 2, LATER, NOW),
+        (DefinitionStatus.RETIRED, DefinitionStatus.DEFINED, 2, LATER, NOW),
+        (DefinitionStatus.DEFINED, DefinitionStatus.DEFINED, 2, None, LATER),
+        (DefinitionStatus.DEFINED, DefinitionStatus.BLOCKED, 0, None, NOW),
     ],
 )
 def test_several_statuses_are_moved_at_once(
-    registry: Registry, status: str, expected: str, moved: int, retired_at: object, defined_at: object
+    registry: Registry,
+    status: DefinitionStatus,
+    expected: DefinitionStatus,
+    moved: int,
+    retired_at: object,
+    defined_at: object,
 ) -> None:
     other = make_system_aggregate("profit", "profit")
     propose(registry, TAX, other)
@@ -114,7 +127,9 @@ def test_several_statuses_are_moved_at_once(
 
 def test_a_moved_status_is_a_new_version_of_the_model(registry: Registry) -> None:
     before = registry.read.models.version(MODEL)
-    registry.definitions.set_status([UNITS.id], "blocked", "wrong", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [UNITS.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
 
     assert registry.read.models.version(MODEL) == before + 1
 
@@ -170,7 +185,9 @@ def test_attributes_are_kept_once_for_all_definitions(registry: Registry) -> Non
 
 def test_names_and_statuses_are_told_without_documents(registry: Registry) -> None:
     propose(registry, TAX)
-    registry.definitions.set_status([UNITS.id], "blocked", "wrong", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [UNITS.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
 
     assert registry.read.definitions.names_and_statuses(MODEL) == {
         REVENUE.id: ("revenue", "defined"),

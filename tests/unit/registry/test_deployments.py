@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.registry.records import DeploymentOutcome
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
@@ -102,7 +102,9 @@ def test_what_a_user_defines_too_is_the_users(any_registry: Registry) -> None:
 
 def test_what_a_person_has_blocked_stays_blocked(registry: Registry) -> None:
     """It takes its new name all the same."""
-    registry.definitions.set_status([UNITS.id], "blocked", "wrong", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [UNITS.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
 
     outcome = _deploy(registry, REVENUE, replace(UNITS, name="pieces"))
 
@@ -115,7 +117,9 @@ def test_system_defined_ones_are_bound_anew_or_leave_with_the_reason(registry: R
     """Users' definitions are none of them, and what is not defined does not leave."""
     stays, leaves, blocked = (make_system_aggregate(name, name) for name in ("stays", "leaves", "blocked"))
     propose(registry, stays, leaves, blocked)
-    registry.definitions.set_status([blocked.id], "blocked", "wrong", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [blocked.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
     bound_anew = replace(stays, label="as it is joined today")
     reasons = {leaves.id: "column `x` is gone", blocked.id: "column `y` is gone", UNITS.id: "no reason"}
 

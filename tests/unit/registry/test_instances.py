@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.registry.records import BuiltParts, ServiceRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
@@ -113,7 +114,9 @@ def test_what_is_active_or_was_not_told_to_go_is_retained(registry: Registry) ->
     profit = make_system_aggregate("profit", "profit")
     propose(registry, TAX, profit)
     run_batch(registry, "b")
-    registry.definitions.set_status([profit.id], "retired", "unused", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [profit.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW
+    )
     run_batch(registry, "c", now=LATER)
 
     def ids(*, of_users: bool) -> list[str]:
@@ -130,7 +133,9 @@ def test_how_long_each_definition_has_served(registry: Registry) -> None:
     propose(registry, TAX)
     run_batch(registry, "b", steps=make_steps([REVENUE, TAX], "b"))
     run_batch(registry, "c", steps=make_steps([TAX], "c"), now=LATER)
-    registry.definitions.set_status([TAX.id], "retired", "unused", expected="defined", now=LATER)
+    registry.definitions.set_status(
+        [TAX.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=LATER
+    )
     propose(registry, TAX, now=LATER + HOUR)
     run_batch(registry, "d", steps=make_steps([TAX], "d"), now=LATER + 2 * HOUR)
     open_batch(registry, "e")
@@ -146,7 +151,9 @@ def test_a_definition_that_was_not_built_since_it_came_back_has_served_since_its
 ) -> None:
     propose(registry, TAX)
     run_batch(registry, "b", steps=make_steps([TAX], "b"))
-    registry.definitions.set_status([TAX.id], "retired", "unused", expected="defined", now=LATER)
+    registry.definitions.set_status(
+        [TAX.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=LATER
+    )
     propose(registry, TAX, now=LATER)
 
     service = registry.read.instances.services(MODEL)[TAX.id]
@@ -212,7 +219,9 @@ def test_what_is_retained_can_be_let_go(
     profit = make_system_aggregate("profit", "profit")
     propose(registry, TAX, profit)
     run_batch(registry, "b", steps=make_steps([TAX, profit], "b"))
-    registry.definitions.set_status([profit.id], "retired", "unused", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [profit.id], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW
+    )
     run_batch(registry, "c", steps=make_steps([TAX], "c"))
     open_batch(registry, "d", steps=make_steps([TAX], "d"))
 
@@ -226,7 +235,9 @@ def test_definitions_are_retired_with_their_instances(registry: Registry) -> Non
     """One that a person has blocked meanwhile stays as it is."""
     propose(registry, TAX)
     run_batch(registry, "b")
-    registry.definitions.set_status([UNITS.id], "blocked", "wrong", expected="defined", now=NOW)
+    registry.definitions.set_status(
+        [UNITS.id], DefinitionStatus.BLOCKED, "wrong", expected=DefinitionStatus.DEFINED, now=NOW
+    )
     before = registry.read.models.version(MODEL)
 
     _let_go(registry, "b-tax", **{TAX.id: "least used", UNITS.id: "least used"})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, insert, select
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import AttemptStatus, BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.record_rows import (
@@ -115,7 +116,7 @@ def test_a_model_with_perspectives(registry: Registry) -> None:
 
 
 def test_a_definition_was_defined_when_it_was_made_where_nothing_else_is_noted(registry: Registry) -> None:
-    least = DefinitionRecord(definition=_TAX, status="blocked", created_at=NOW, defined_at=NOW)
+    least = DefinitionRecord(definition=_TAX, status=DefinitionStatus.BLOCKED, created_at=NOW, defined_at=NOW)
 
     assert definition_record(_row(registry, definitions), documents.DefinitionDecoder(dict)) == least
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionStatus
 from airflow_atscale_aggs.engine.registry.records import QuerySource, SuccessionRecord, UsageRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.query_records import make_query_record
@@ -137,14 +137,16 @@ def test_of_two_successors_that_serve_one_takes_the_place_and_the_uses(registry:
     assert uses == {A.id: 3, B.id: 3}
 
 
-@pytest.mark.parametrize("status", ["retired", "blocked"])
+@pytest.mark.parametrize("status", [DefinitionStatus.RETIRED, DefinitionStatus.BLOCKED])
 @pytest.mark.parametrize("whose", ["old", "new"])
-def test_what_is_not_defined_neither_gives_way_nor_takes_a_place(registry: Registry, status: str, whose: str) -> None:
+def test_what_is_not_defined_neither_gives_way_nor_takes_a_place(
+    registry: Registry, status: DefinitionStatus, whose: str
+) -> None:
     propose(registry, A, B)
     run_batch(registry, "b", steps=make_steps([A, B], "b"))
     registry.successions.propose([_succession(A, B)])
     aggregate = A if whose == "old" else B
-    registry.definitions.set_status([aggregate.id], status, "why", expected="defined", now=NOW)
+    registry.definitions.set_status([aggregate.id], status, "why", expected=DefinitionStatus.DEFINED, now=NOW)
 
     assert _complete(registry) == []
     assert _status(registry, aggregate) == (status, "why")

@@ -23,7 +23,12 @@ from airflow_atscale_aggs.engine.advising.predicted_grains import (
     predicted_definition,
     shape,
 )
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
+from airflow_atscale_aggs.engine.aggregates.definition import (
+    AggregateDefinition,
+    DefinitionOrigin,
+    DefinitionStatus,
+    FactPart,
+)
 from airflow_atscale_aggs.engine.errors import WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.recommend import RecommendRequest, make_proposal, recommend
@@ -260,7 +265,9 @@ class _Prediction:
             ids = [
                 identity for identity, reason in self._retired.items() if reason == why and identity not in giving_way
             ]
-            registry.definitions.set_status(ids, "retired", why, expected="defined", now=self._now)
+            registry.definitions.set_status(
+                ids, DefinitionStatus.RETIRED, why, expected=DefinitionStatus.DEFINED, now=self._now
+            )
             retired.update({self._existing[identity].name: why for identity in ids})
         new = {DefinitionOutcome.ADDED, DefinitionOutcome.RETURNED}
         appeared = [

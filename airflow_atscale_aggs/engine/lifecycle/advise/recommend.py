@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.advising.advisor import Advice, DefinedPart, Fa
 from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label, aggregate_name, attribute_names, times
 from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import (
     MAKES_ROOM,
@@ -427,7 +427,7 @@ def _recommendations(
 ) -> tuple[list[Recommendation], list[Unserved]]:
     """The proposals as definitions, and those that a person has blocked."""
     names = {record.definition.name: record.definition.id for record in records}
-    blocked = {record.definition.id for record in records if record.status == "blocked"}
+    blocked = {record.definition.id for record in records if record.status is DefinitionStatus.BLOCKED}
     recommendations, blocked_proposals = [], []
     for proposal in advice.proposals:
         definition = _definition(snapshot, proposal, request.origin, names)

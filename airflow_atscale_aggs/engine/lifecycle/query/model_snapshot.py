@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, FactPart
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionStatus, FactPart
 from airflow_atscale_aggs.engine.aggregates.rebinding import rebind
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
@@ -178,7 +178,7 @@ def _split_instances(
     history = _History(read, record, {identity: definition.definition for identity, definition in current.items()})
     serving: list[ServingInstance] = []
     others: list[Candidate] = []
-    blocked = {identity for identity, definition in current.items() if definition.status == "blocked"}
+    blocked = {identity for identity, definition in current.items() if definition.status is DefinitionStatus.BLOCKED}
     for instance in active:
         if instance.step.definition_id in blocked:
             others.append(Candidate(aggregate=instance.step.aggregate, fact=instance.step.fact, miss=Miss.BLOCKED))
@@ -191,7 +191,7 @@ def _split_instances(
             serving.append(_make_serving(instance, part, read, now))
     built = {(instance.step.definition_id, instance.step.fact) for instance in active}
     for definition in current.values():
-        for part in definition.definition.parts if definition.status == "defined" else ():
+        for part in definition.definition.parts if definition.status is DefinitionStatus.DEFINED else ():
             if (definition.definition.id, part.fact) not in built:
                 name, change = definition.definition.part_name(part), f"build it: `atscale-aggs build {record.name}`"
                 others.append(Candidate(aggregate=name, fact=part.fact, miss=Miss.NOT_BUILT, change=change))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.user_defined import define_user_aggregates
 from airflow_atscale_aggs.engine.errors import UnknownNameError, near_names
 from airflow_atscale_aggs.engine.lifecycle.deployed_model import read_deployed_model
@@ -14,8 +15,6 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.validation import IssueList
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ModelRecord
-
-_DEFINED, _BLOCKED, _RETIRED = "defined", "blocked", "retired"
 
 
 def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: str, now: datetime) -> DefinitionRecord:
@@ -30,8 +29,10 @@ def block_definition(workspace: Workspace, model: str, aggregate: str, *, why: s
         NotRegisteredError: no such model.
         UnknownNameError: no definition of that name is in use; carries near names.
     """
-    record = _find(workspace, workspace.read.models.get(model), aggregate, _DEFINED)
-    workspace.registry.definitions.set_status([record.definition.id], _BLOCKED, why, expected=_DEFINED, now=now)
+    record = _find(workspace, workspace.read.models.get(model), aggregate, DefinitionStatus.DEFINED)
+    workspace.registry.definitions.set_status(
+        [record.definition.id], DefinitionStatus.BLOCKED, why, expected=DefinitionStatus.DEFINED, now=now
+    )
     return workspace.read.definitions.get(record.definition.id)
 
 
@@ -45,19 +46,21 @@ def unblock_definition(workspace: Workspace, model: str, aggregate: str, *, now:
         UnknownNameError: none of that name is blocked; carries near names.
     """
     model_record = workspace.read.models.get_deployed(model)
-    record = _find(workspace, model_record, aggregate, _BLOCKED)
-    status, why = _DEFINED, ""
+    record = _find(workspace, model_record, aggregate, DefinitionStatus.BLOCKED)
+    status, why = DefinitionStatus.DEFINED, ""
     if not record.definition.origin.is_system_defined and not _is_in_model(workspace, model_record, record):
-        status, why = _RETIRED, "it left the model"
-    workspace.registry.definitions.set_status([record.definition.id], status, why, expected=_BLOCKED, now=now)
+        status, why = DefinitionStatus.RETIRED, "it left the model"
+    workspace.registry.definitions.set_status(
+        [record.definition.id], status, why, expected=DefinitionStatus.BLOCKED, now=now
+    )
     return workspace.read.definitions.get(record.definition.id)
 
 
-def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: str) -> DefinitionRecord:
+def _find(workspace: Workspace, model: ModelRecord, aggregate: str, status: DefinitionStatus) -> DefinitionRecord:
     standing = [
         record
         for record in workspace.read.definitions.of_model(model.id, include_retired=True)
-        if record.status == status
+        if record.status is status
     ]
     for record in standing:
         if record.definition.name == aggregate:

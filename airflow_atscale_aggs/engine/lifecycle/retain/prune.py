@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_atscale_aggs.engine.advising.retention import RetainedInstance, choose_instances_to_prune, is_unused
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
 from airflow_atscale_aggs.engine.lifecycle.build.activate import drop_gone_views
@@ -141,7 +142,7 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
     instance = registry.read.instances.get(instance_id)
     definition = registry.read.definitions.get(instance.step.definition_id)
     name = instance.step.aggregate
-    if instance.status is InstanceStatus.ACTIVE and definition.status == "defined":
+    if instance.status is InstanceStatus.ACTIVE and definition.status is DefinitionStatus.DEFINED:
         remedy = f"take it out of the model and deploy, or block it: `atscale-aggs block MODEL {name}`"
         raise InstanceNeededError(instance_id, name, "it serves, and the next batch would build it again", remedy)
     if instance.status not in {InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED}:

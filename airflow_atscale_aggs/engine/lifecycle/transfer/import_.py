@@ -17,7 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from airflow_atscale_aggs import __version__
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, definition_id
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus, definition_id
 from airflow_atscale_aggs.engine.aggregates.exported import (
     ExportedDefinition,
     ExportedStatistics,
@@ -148,7 +148,10 @@ def import_definitions(
     )
 
 
-_IGNORED = {"defined": DefinitionOutcome.DUPLICATE, "blocked": DefinitionOutcome.BLOCKED}
+_IGNORED = {
+    DefinitionStatus.DEFINED: DefinitionOutcome.DUPLICATE,
+    DefinitionStatus.BLOCKED: DefinitionOutcome.BLOCKED,
+}
 """Definitions that stand here already are not made again, so that importing the same file again is cheap."""
 
 
@@ -170,7 +173,7 @@ class _Import:
         for exported, meaning in zip(file.definitions, resolved, strict=True):
             identity = definition_id(meaning.fingerprint) if isinstance(meaning, ResolvedMeaning) else ""
             identities.append(identity)
-            outcomes.append(_IGNORED.get(registered.get(identity, ("", ""))[1]))
+            outcomes.append(_IGNORED.get(registered[identity][1]) if identity in registered else None)
             if isinstance(meaning, ResolvedMeaning) and outcomes[-1] is None:
                 proposals.append(self._proposal(exported, meaning, identity))
         recorded = iter(self._registry.definitions.add(proposals, now=now))

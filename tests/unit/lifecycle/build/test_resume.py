@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.provenance import SourceState
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
@@ -144,13 +145,14 @@ def test_a_batch_of_other_aggregates_is_closed(deployed_star: Workspace, *, is_b
     """Somebody has blocked one, or taken that back."""
     records = deployed_star.read.definitions.of_model(model_id(deployed_star))
     (city,) = [record.definition.id for record in records if record.definition.name == "by_city"]
-    statuses = ["blocked", "defined"] if is_blocked_before else ["defined", "blocked"]
+    blocked, defined = DefinitionStatus.BLOCKED, DefinitionStatus.DEFINED
+    statuses = [blocked, defined] if is_blocked_before else [defined, blocked]
 
-    def turn_into(status: str, expected: str) -> None:
+    def turn_into(status: DefinitionStatus, expected: DefinitionStatus) -> None:
         deployed_star.registry.definitions.set_status([city], status, "", expected=expected, now=NOW)
 
     if is_blocked_before:
-        turn_into("blocked", "defined")
+        turn_into(blocked, defined)
     begin(deployed_star)
     turn_into(statuses[1], statuses[0])
 

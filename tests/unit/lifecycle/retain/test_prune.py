@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.aggregates.build_step import TARGET_ATTEMPT, BuildStep, SourceOption
-from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, FactPart
+from airflow_atscale_aggs.engine.aggregates.definition import (
+    AggregateDefinition,
+    DefinitionOrigin,
+    DefinitionStatus,
+    FactPart,
+)
 from airflow_atscale_aggs.engine.aggregates.definition import model_id as id_of_model
 from airflow_atscale_aggs.engine.aggregates.instance import BuildType
 from airflow_atscale_aggs.engine.aggregates.measures import StoredFunction, StoredMeasure, row_count
@@ -239,7 +244,9 @@ def test_an_instance_of_a_blocked_definition_is_deleted_by_hand(built_star: Work
     put_settings(built_star, drop_delay_seconds=60)
     city = serving(built_star, "by_city")
     identity = city.step.definition_id
-    built_star.registry.definitions.set_status([identity], "blocked", "", expected="defined", now=LATER)
+    built_star.registry.definitions.set_status(
+        [identity], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
+    )
 
     deleted = delete_instance(built_star, city.id, now=LATER)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.retain.supersede import SupersedeReport, supersede
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
@@ -111,7 +112,9 @@ def test_a_union_that_a_person_has_blocked_is_not_proposed_again(built_star: Wor
     define(built_star, "days", "day_id")
     (union,) = _supersede(built_star).defined
     identity = definition(built_star, union).definition.id
-    built_star.registry.definitions.set_status([identity], "blocked", "", expected="defined", now=LATER)
+    built_star.registry.definitions.set_status(
+        [identity], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
+    )
 
     report = _supersede(built_star)
 
