@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,14 @@ class AttemptReader(RegistryPart):
         return documents.decode_verification(rows[0][0]).totals if rows else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Success:
+    """What an attempt built, and how it was compared with the facts; None: it was not."""
+
+    verified: Verified | None
+    built: BuiltParts
+
+
 class AttemptWriter(RegistryPart):
     """The writes that a build makes."""
 
@@ -180,7 +188,7 @@ class AttemptWriter(RegistryPart):
             verified: how the table was compared with the facts.
         """
         values = {"new_rows": built.rows, "new_seconds": seconds, "new_source": source}
-        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, (verified, built))
+        return self._finish(claim, AttemptStatus.DONE, _FINISH, values, now, _Success(verified, built))
 
     def fail(self, claim: Claim, *, error: str, now: datetime) -> InstanceRecord:
         """FAILED, if no newer attempt was claimed; counts against the limits. Raises StaleStatusError otherwise."""
@@ -233,7 +241,7 @@ class AttemptWriter(RegistryPart):
         statement: Update,
         values: dict[str, Any],
         now: datetime,
-        verified_and_built: tuple[Verified | None, BuiltParts] | None = None,
+        success: _Success | None = None,
     ) -> InstanceRecord:
         instance_id, number = claim.instance.id, claim.attempt
         with self.database.writing() as connection:
@@ -242,9 +250,9 @@ class AttemptWriter(RegistryPart):
             ).rowcount
             if moved_rows:
                 self._end_attempt(connection, instance_id, number, ended, now, values.get("new_error"))
-                if verified_and_built is not None:
-                    self._record_verification(connection, claim, verified_and_built[0])
-                    record_parts(connection, claim, verified_and_built[1], now)
+                if success is not None:
+                    self._record_verification(connection, claim, success.verified)
+                    record_parts(connection, claim, success.built, now)
                 if ended is AttemptStatus.FAILED:
                     connection.execute(
                         update(batches)

@@ -121,7 +121,7 @@ class DefinitionWriter(RegistryPart):
                 )
                 if outcome is DefinitionOutcome.ADDED:
                     definition = _with_free_name(proposal.definition, fingerprint, names)
-                    new.append(_row(proposal, definition, (identity, fingerprint), encoder.encode(definition)))
+                    new.append(_row(proposal, definition, identity, fingerprint, encoder.encode(definition)))
                 elif outcome is DefinitionOutcome.RETURNED:
                     back.append((identity, proposal))
             same = {
@@ -193,14 +193,14 @@ def _outcome(status: DefinitionStatus | None) -> DefinitionOutcome:
 
 
 def _row(
-    proposal: ProposedDefinition, definition: AggregateDefinition, keys: tuple[str, str], document: bytes
+    proposal: ProposedDefinition, definition: AggregateDefinition, identity: str, fingerprint: str, document: bytes
 ) -> dict[str, object]:
     if definition.origin is DefinitionOrigin.USER_DEFINED:
         message = "user-defined definitions are recorded by deployments"
         raise AssertionError(message)
     return {
-        "id": keys[0],
-        "fingerprint": keys[1],
+        "id": identity,
+        "fingerprint": fingerprint,
         "name": definition.name,
         "origin": definition.origin.value,
         "document": document,
