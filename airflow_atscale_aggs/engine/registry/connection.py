@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
@@ -209,11 +210,11 @@ def _engine(url: URL) -> Engine:
     engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "do_connect")
-    def _make_file(dialect, record, arguments, options) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
+    def _make_file(dialect: object, record: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:  # noqa: ARG001
         make_private_file(arguments[0] if arguments else options.get("database"))
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection, record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001
+    def _prepare(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001
         # SQLAlchemy begins transactions itself where we ask for it; the driver must not.
         connection.isolation_level = None
         _write_ahead(connection)
