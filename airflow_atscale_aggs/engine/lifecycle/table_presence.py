@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord
 from airflow_atscale_aggs.engine.registry.registry import RegistryReader
@@ -44,7 +45,7 @@ def missing_of_active(workspace: Workspace, instances: Iterable[InstanceRecord])
     Raises:
         WarehouseError: the warehouse cannot be asked.
     """
-    active = [instance for instance in instances if instance.status == "active"]
+    active = [instance for instance in instances if instance.status is InstanceStatus.ACTIVE]
     if not active:
         return {}
     with workspace.warehouse.session() as session:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, literal, or_, select, update
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
-from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BUILT, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import instance_record
@@ -80,7 +80,7 @@ class InstanceReader(RegistryPart):
     def built_sources(self, batch_id: str) -> Mapping[str, tuple[int, int]]:
         """(winning attempt, rows) of the batch's built instances, by id."""
         query = select(instances.c.id, instances.c.attempt, instances.c.rows).where(
-            instances.c.batch_id == batch_id, instances.c.status.in_(("done", "active"))
+            instances.c.batch_id == batch_id, instances.c.status.in_(BUILT)
         )
         return {row[0]: (row[1], row[2] or 0) for row in self._rows(query)}
 

@@ -15,6 +15,7 @@ from airflow_atscale_aggs.engine.advising.aggregate_names import aggregate_label
 from airflow_atscale_aggs.engine.advising.query_requirements import QueryRequirement
 from airflow_atscale_aggs.engine.advising.selection import Budget
 from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition, DefinitionOrigin, DefinitionStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
 from airflow_atscale_aggs.engine.lifecycle.advise.data_statistics import Statistician
 from airflow_atscale_aggs.engine.lifecycle.advise.make_room import (
     MAKES_ROOM,
@@ -332,7 +333,7 @@ def _count_builds(workspace: Workspace, model_id: str, settings: Settings, now: 
     ends = [
         batch.finished_at
         for batch in workspace.read.batches.find(model_id)
-        if batch.status == "done" and batch.finished_at
+        if batch.status is BatchStatus.DONE and batch.finished_at
     ]
     return max(1.0, sum(decay(end, settings, now=now) for end in ends))
 
