@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -52,6 +53,42 @@ def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
+@functools.cache
+def _type_aliases(file: Path) -> dict[str, ast.expr]:
+    """What stands behind the names that a file defines, or imports from a module of the package."""
+    aliases: dict[str, ast.expr] = {}
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            aliases[node.targets[0].id] = node.value
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{_PACKAGE.name}."):
+            source = _ROOT / f"{node.module.replace('.', '/')}.py"
+            behind = _type_aliases(source) if source.exists() else {}
+            aliases |= {name.asname or name.name: behind[name.name] for name in node.names if name.name in behind}
+    return aliases
+
+
+def _count_values(annotation: ast.expr | None, aliases: dict[str, ast.expr]) -> int:
+    """How many values a parameter carries: a tuple of fixed length carries as many as it has members."""
+    match annotation:
+        case ast.Name(id=name) if name in aliases:
+            return _count_values(aliases[name], {})
+        case ast.BinOp(left=left, right=right):
+            return max(_count_values(left, aliases), _count_values(right, aliases))
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=members)):
+            is_open = any(isinstance(member, ast.Constant) and member.value is ... for member in members)
+            return 1 if is_open else len(members)
+    return 1
+
+
+def _count_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, aliases: dict[str, ast.expr]) -> int:
+    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    return sum(
+        _count_values(argument.annotation, aliases)
+        for argument in arguments
+        if argument.arg not in {"self", "cls", "ctx"}
+    )
+
+
 def _is_listed(name: str, listed: dict[str, str]) -> bool:
     return any(name.endswith(known) for known in listed)
 
@@ -78,17 +115,34 @@ def test_functions_are_short() -> None:
 
 
 def test_functions_take_few_parameters() -> None:
-    """At most six besides self; exceptions carry a reason, and are needed."""
-
-    def count(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-        arguments = node.args
-        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-        return len([name for name in names if name not in {"self", "cls", "ctx"}])
-
-    many = {name for name, node in _functions() if count(node) > _MOST_PARAMETERS}
+    """At most six besides self; exceptions carry a reason, and are needed. A tuple counts as what is packed in it."""
+    aliases = {str(file.relative_to(_PACKAGE)): _type_aliases(file) for file in _FILES}
+    many = {
+        name for name, node in _functions() if _count_parameters(node, aliases[name.split(":")[0]]) > _MOST_PARAMETERS
+    }
 
     assert {name for name in many if not _is_listed(name, _MANY_PARAMETERS)} == set()
     assert {known for known in _MANY_PARAMETERS if not any(name.endswith(known) for name in many)} == set()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "number"),
+    [
+        ("self, a, *, b: int", 2),
+        ("a: tuple[int, str, bytes], b: int", 4),
+        ("a: None | tuple[int, str]", 2),
+        ("a: tuple[int, ...], *b: tuple[int, int]", 1),
+        ("a: Mapping[str, tuple[int, int]]", 1),
+        ("a: Pair", 2),
+    ],
+)
+def test_parameters_that_are_packed_in_a_tuple_are_counted(parameters: str, number: int) -> None:
+    """Whether the tuple stands in the annotation or behind a name."""
+    (alias, function) = ast.parse(f"Pair = tuple[int, str]\ndef f({parameters}): ...").body
+    assert isinstance(alias, ast.Assign)
+    assert isinstance(function, ast.FunctionDef)
+
+    assert _count_parameters(function, {"Pair": alias.value}) == number
 
 
 @pytest.mark.parametrize(
