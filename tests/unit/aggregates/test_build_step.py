@@ -103,11 +103,11 @@ def test_a_step_is_full_or_an_increment(step: BuildStep, kind: str) -> None:
 @pytest.mark.parametrize("step", [_STEP, _SEGMENTED], ids=["one table", "segments"])
 def test_the_number_of_the_attempt_stands_wherever_its_token_stood(step: BuildStep) -> None:
     """The token of the source stays: which attempt won there is known when the build begins."""
-    built = step.of_attempt(7)
+    attempt = step.of_attempt(7)
 
     assert TARGET_ATTEMPT in repr(step)
-    assert TARGET_ATTEMPT not in repr(built)
-    assert repr(built) == repr(step).replace(TARGET_ATTEMPT, "7")
+    assert TARGET_ATTEMPT not in repr(attempt)
+    assert repr(attempt) == repr(step).replace(TARGET_ATTEMPT, "7")
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_statements_that_fill_a_table(
     step: BuildStep, source: SourceOption, source_attempt: int | None, statements: list[str]
 ) -> None:
     """A merging segment has a statement of its own, the others have those of the source; the view comes last."""
-    built = step.of_attempt(7)
+    attempt = step.of_attempt(7)
     source = source.replace_text(TARGET_ATTEMPT, "7")
 
-    assert list(built.create_statements(source, source_attempt)) == statements
-    assert built.create_statement(source, source_attempt) == ";\n".join(statements)
+    assert list(attempt.create_statements(source, source_attempt)) == statements
+    assert attempt.create_statement(source, source_attempt) == ";\n".join(statements)
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,7 @@ def test_what_a_part_stores(
             ("sales",),
             (("Calendar", "Paid {0}", "Month"),),
             ("Amount",),
-            [
-                "attribute `Paid Month` of dimension `Calendar` for dataset `sales`, which has `Ship Month`, `Sold Month`"
-            ],
+            [f"attribute `Paid Month` of dimension `Calendar` for dataset `sales`, which has {_ROLES}"],
         ),
         (
             ("returns",),

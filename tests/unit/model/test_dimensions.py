@@ -138,7 +138,7 @@ def test_what_is_wrong_with_a_dataset(more: dict[str, Any], issue: str) -> None:
 
     dataset_of(folder.of_type("dataset")["s"], folder.of_type("connection"), issues, allowed=True)
 
-    (shown,) = [f"{found.severity} {found.code}: {found.message}" for found in issues.all()] or [""]
+    (shown,) = [f"{item.severity} {item.code}: {item.message}" for item in issues.all()] or [""]
     assert shown.startswith(issue)
     assert bool(shown) is bool(issue)
 
@@ -321,9 +321,9 @@ def test_calculation_groups_are_kept_as_names() -> None:
     group = {"unique_name": "G", "calculated_members": [{"unique_name": "A"}, {"unique_name": "B"}]}
     document = dimension("D", [level("L", "shop", "a")], calculation_groups=[group])
 
-    (found,) = calculation_groups(_read(document))
+    (kept,) = calculation_groups(_read(document))
 
-    assert found == CalculationGroup(name="G", label="G", dimension="D", members=("A", "B"), where=found.where)
+    assert kept == CalculationGroup(name="G", label="G", dimension="D", members=("A", "B"), where=kept.where)
 
 
 def test_metrics_on_levels_belong_to_their_dimension() -> None:

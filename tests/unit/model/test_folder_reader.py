@@ -122,11 +122,11 @@ def test_a_folder_of_unreadable_files_has_issues_and_no_documents(tmp_path: Path
 
 
 def test_of_two_objects_with_one_name_the_first_counts_and_both_places_are_named(tmp_path: Path) -> None:
-    folder = _folder(tmp_path, one=_SALES, two=_SALES.replace("amount", "price"))
+    folder = _folder(tmp_path, a=_SALES, b=_SALES.replace("amount", "price"))
 
     (issue,) = folder.issues.all()
-    assert (issue.code, issue.file) == ("duplicate-name", "two.yml")
-    assert "metric `Sales` is defined twice, first at one.yml:1" in issue.message
+    assert (issue.code, issue.file) == ("duplicate-name", "b.yml")
+    assert "metric `Sales` is defined twice, first at a.yml:1" in issue.message
     assert folder.of_type("metric")["Sales"].value["column"] == "amount"
 
 
@@ -147,21 +147,21 @@ def test_variables_come_from_the_env_file_and_only_used_ones_are_kept(tmp_path: 
 
 def test_what_a_registry_keeps_gives_the_same_documents_without_the_folder(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("db=prod\nother=x\n")
-    folder = _folder(tmp_path, one=_SALES, two=_METRIC.format(name="Cost"), connection=_CONNECTION)
+    folder = _folder(tmp_path, a=_SALES, b=_METRIC.format(name="Cost"), connection=_CONNECTION)
 
     again = folder_from_bytes(folder.to_bytes(), "kept")
 
     assert again.documents == folder.documents
-    assert [document.where for document in again.of_type("metric").values()] == ["one.yml:1", "two.yml:1"]
+    assert [document.where for document in again.of_type("metric").values()] == ["a.yml:1", "b.yml:1"]
     assert again.content_hash() == folder.content_hash()
     assert (again.folder, again.issues.all()) == ("kept", ())
 
 
 def test_the_content_hash_is_of_meaning(tmp_path: Path) -> None:
     """Comments, the order of keys and file names do not count; a changed value does."""
-    first = _folder(tmp_path / "a", one=_SALES)
+    first = _folder(tmp_path / "a", x=_SALES)
     same = _folder(tmp_path / "b", other="# a comment\n" + "\n".join(reversed(_SALES.splitlines())))
-    changed = _folder(tmp_path / "c", one=_SALES.replace("amount", "price"))
+    changed = _folder(tmp_path / "c", x=_SALES.replace("amount", "price"))
 
     assert first.content_hash() == same.content_hash()
     assert first.content_hash() != changed.content_hash()

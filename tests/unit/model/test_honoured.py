@@ -26,10 +26,10 @@ def test_every_property_of_the_table_has_a_treatment_and_no_other_has_one() -> N
     ],
 )
 def test_a_treatment_and_its_reason(shape: str, name: str, treatment: Treatment, reason: str) -> None:
-    found = PROPERTY_TREATMENTS[shape][name]
+    property_treatment = PROPERTY_TREATMENTS[shape][name]
 
-    assert found.treatment is treatment
-    assert reason in found.reason
+    assert property_treatment.treatment is treatment
+    assert reason in property_treatment.reason
 
 
 def test_what_is_not_honoured_has_a_reason_and_what_is_honoured_needs_none() -> None:

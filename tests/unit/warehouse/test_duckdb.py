@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError, WarehouseError
+from airflow_atscale_aggs.engine.errors import PermanentWarehouseError, TransientWarehouseError
 from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiSession
 from airflow_atscale_aggs.engine.warehouse.duckdb import open_duckdb
 
@@ -83,27 +83,18 @@ def test_a_conflict_of_two_transactions_is_transient() -> None:
 
 def test_another_thread_interrupts_a_statement_and_that_is_transient() -> None:
     warehouse = open_duckdb(":memory:", config={}, lock_timeout=0, aggregate_schema="")
-    errors: list[WarehouseError] = []
-    started = threading.Event()
 
-    def work() -> None:
+    def count() -> None:
         with warehouse.session() as session:
-            session.fetch_all("SELECT 1")
-            started.set()
-            try:
-                session.fetch_all(_SLOW)
-            except WarehouseError as error:
-                errors.append(error)
+            session.fetch_all(_SLOW)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    started.wait()
-    while thread.is_alive():
-        warehouse.cancel_all()
-        thread.join(timeout=0.01)
+    with ThreadPoolExecutor() as pool:
+        counting = pool.submit(count)
+        while not wait([counting], timeout=0.01).done:
+            warehouse.cancel_all()
     warehouse.close()
 
-    assert [type(error) for error in errors] == [TransientWarehouseError]
+    assert isinstance(counting.exception(), TransientWarehouseError)
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_queries_of_a_warehouse_that_keeps_dependents_are_asked_as_they_stand(se
     """Here rows are written down in place of a catalog; names keep their case."""
     queries = find_dialect("duckdb").catalog
     assert queries is not None
-    told = replace(
+    keeping = replace(
         queries,
         reads="SELECT 'V', x FROM (VALUES ('t'), ('u')) AS r(x) WHERE 'V' IN ({names})",
         dependents="SELECT 'T', 'public.report', 'view', ['city'] WHERE 'T' IN ({names})",
@@ -164,7 +164,7 @@ def test_queries_of_a_warehouse_that_keeps_dependents_are_asked_as_they_stand(se
         grant_select="SELECT 'GRANT SELECT ON ' || {target} || ' TO owner_of_' || {name}",
         rights="SELECT 'me in ' || {schema}, FALSE, TRUE",
     )
-    catalog = Catalog(session, "aggs", told)
+    catalog = Catalog(session, "aggs", keeping)
 
     assert catalog.reads(["V"]) == {"v": frozenset({"t", "u"})}
     assert catalog.dependents(["T"]) == {"t": (Dependent("public.report", "view", frozenset({"city"})),)}

@@ -30,9 +30,9 @@ from tests.support.translated import parsed
 @pytest.fixture
 def translator() -> Translator:
     """Whoever translates for DuckDB."""
-    found = translator_of("postgres", find_dialect("duckdb"))
-    assert found is not None
-    return found
+    duckdb_translator = translator_of("postgres", find_dialect("duckdb"))
+    assert duckdb_translator is not None
+    return duckdb_translator
 
 
 def _sql(node: exp.Expr) -> str:
