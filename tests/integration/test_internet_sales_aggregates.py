@@ -20,7 +20,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
-from tests.support.oracles.hand_written import Built, Case
+from tests.support.oracles.hand_written import BuiltModel, Case
 from tests.support.oracles.query_cases import QueryCase
 from tests.support.stars.internet_sales import (
     BRIDGE,
@@ -297,7 +297,7 @@ EXPECTED = [
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def built_model(
     request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Built]:
+) -> Iterator[BuiltModel]:
     """The sample with aggregates added, deployed and built on the data above."""
     folder = tmp_path_factory.mktemp("internet_sales")
     model = folder / "model"
@@ -311,14 +311,14 @@ def built_model(
             yield from _build(url, model)
 
 
-def _build(warehouse: str, model: Path) -> Iterator[Built]:
+def _build(warehouse: str, model: Path) -> Iterator[BuiltModel]:
     registry = f"sqlite:///{model.parent / 'registry.sqlite'}"
     with open_workspace(
         registry=registry, warehouse=warehouse, aggregate_schema="aggs", settings=SETTINGS
     ) as workspace:
         _load(workspace)
         (deployed,) = deploy(workspace, model, now=utc_now()).models
-        yield Built.of(workspace, run_batch(workspace, deployed.model, owner=process_owner()))
+        yield BuiltModel.of(workspace, run_batch(workspace, deployed.model, owner=process_owner()))
 
 
 def _load(workspace: Workspace) -> None:
@@ -331,7 +331,7 @@ def _load(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.aggregate)
-def test_an_aggregate_equals_plain_python(built_model: Built, expected: Expected) -> None:
+def test_an_aggregate_equals_plain_python(built_model: BuiltModel, expected: Expected) -> None:
     """Every group is right, with every stored piece of its measures."""
     case = expected.case()
     instance = built_model.instances[expected.aggregate, FACT]
@@ -347,19 +347,19 @@ def test_an_aggregate_equals_plain_python(built_model: Built, expected: Expected
         assert row[size:] == pytest.approx(tuple(wanted[row[:size]]), rel=1e-9, abs=1e-4), row[:size]
 
 
-def test_deviations_are_derived_along_the_geography(built_model: Built) -> None:
+def test_deviations_are_derived_along_the_geography(built_model: BuiltModel) -> None:
     """The two coarser ones come from other aggregates, so their squares were combined and not recomputed."""
     assert built_model.instances["by state", FACT].source == "by city"
     assert built_model.instances["by country", FACT].source == "by state"
 
 
-def test_distinct_counts_and_many_to_many_are_not_added_up(built_model: Built) -> None:
+def test_distinct_counts_and_many_to_many_are_not_added_up(built_model: BuiltModel) -> None:
     """Both would count some rows or customers twice."""
     assert built_model.instances["customers by line", FACT].source == FACT
     assert built_model.instances["by reason type", FACT].source == FACT
 
 
-def test_what_cannot_be_stored_is_refused_by_name(built_model: Built) -> None:
+def test_what_cannot_be_stored_is_refused_by_name(built_model: BuiltModel) -> None:
     """The others are built all the same."""
     assert not {("estimated", FACT), ("by color", FACT)} & built_model.instances.keys()
     notes = built_model.report.batch.notes
@@ -368,7 +368,7 @@ def test_what_cannot_be_stored_is_refused_by_name(built_model: Built) -> None:
 
 
 @pytest.mark.parametrize("case", QueryCase.read("internet_sales_sample"), ids=lambda case: case.name)
-def test_a_query_equals_the_select_written_by_hand(built_model: Built, case: QueryCase) -> None:
+def test_a_query_equals_the_select_written_by_hand(built_model: BuiltModel, case: QueryCase) -> None:
     """The answer is the same from the facts and routed."""
     model = built_model.report.batch.model_id
 

@@ -61,7 +61,9 @@ def test_requests_while_a_batch_runs_become_one_further_batch(workspace: Workspa
     _finish(workspace, second, "run 2", _at(7))
     others = [_begin(workspace, f"run {n}", _at(8), BatchRequest(requested_at=_at(n))) for n in (3, 4, 5)]
 
-    assert [(one.is_coalesced, one.batch.id, one.instances) for one in others] == [(True, second.batch.id, ())] * 3
+    assert [(begun.is_coalesced, begun.batch.id, begun.instances) for begun in others] == [
+        (True, second.batch.id, ())
+    ] * 3
     assert not _begin(workspace, "run 6", _at(9), BatchRequest(requested_at=_at(8))).is_coalesced
 
 
@@ -102,19 +104,19 @@ def test_a_narrower_or_shallower_batch_answers_nothing(workspace: Workspace) -> 
 def test_an_increment_with_a_grace_period_of_its_own_is_answered_by_full_batches_only(workspace: Workspace) -> None:
     """Another increment may not have read as far back."""
     _make_incremental(workspace, is_on=True)
-    asked = BatchRequest(requested_at=_at(0), grace_periods={"sales": "9d"})
+    request = BatchRequest(requested_at=_at(0), grace_periods={"sales": "9d"})
     _finish(workspace, _begin(workspace, "a", _at(1), BatchRequest(), BuildType.INCREMENTAL), "a", _at(2))
-    own = _begin(workspace, "b", _at(3), asked, BuildType.INCREMENTAL)
+    own = _begin(workspace, "b", _at(3), request, BuildType.INCREMENTAL)
     assert not own.is_coalesced
     _finish(workspace, own, "b", _at(4))
     full = _begin(workspace, "c", _at(5), BatchRequest())
     _finish(workspace, full, "c", _at(6))
 
-    assert _begin(workspace, "d", _at(7), asked, BuildType.INCREMENTAL).batch.id == full.batch.id
+    assert _begin(workspace, "d", _at(7), request, BuildType.INCREMENTAL).batch.id == full.batch.id
 
 
 def test_the_same_run_again_gets_its_own_batch(workspace: Workspace) -> None:
-    """A plan that is tried again, and a whole run that is cleared after it ended well, which begins anew."""
+    """A plan is tried again; a whole run that is cleared after it ended well begins anew."""
     request = BatchRequest(requested_at=_at(0), signals=("s1",))
     first = _begin(workspace, "a", _at(1), request)
     again = _begin(workspace, "a", _at(2), request)
@@ -127,7 +129,7 @@ def test_the_same_run_again_gets_its_own_batch(workspace: Workspace) -> None:
 
 
 def test_a_signal_has_one_effect(workspace: Workspace) -> None:
-    """Delivered twice, in any company, also when its batch was closed by a newer one; but not when it was cancelled."""
+    """It may come twice, with any others, or after a newer batch closed its own; a cancelled batch does not count."""
     many = tuple(f"s3://bucket/{'long/' * 50}{number}" for number in range(1200))
     first = _begin(workspace, "a", _at(1), BatchRequest(signals=many))
     workspace.registry.batches.fail(first.batch.id, owner="a", now=_at(2))
@@ -163,18 +165,18 @@ def test_what_a_person_gives_up_counts_as_no_failure(workspace: Workspace) -> No
     model_id = workspace.read.models.get(_MODEL).id
     before = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
     begun = _begin(workspace, "b", _at(9e6), BatchRequest())
-    left = next(instance for instance in begun.instances if instance.step.aggregate == "by_city")
+    by_city = next(instance for instance in begun.instances if instance.step.aggregate == "by_city")
     for instance in begun.instances:
-        if instance.id != left.id:
+        if instance.id != by_city.id:
             build_instance(workspace, instance.id, owner="b", lease=timedelta(hours=1))
 
-    report = activate_batch(workspace, begun.batch.id, owner="b", now=_at(9e6), given_up={left.id})
+    report = activate_batch(workspace, begun.batch.id, owner="b", now=_at(9e6), given_up={by_city.id})
 
     after = {instance.step.aggregate: instance.table for instance in workspace.read.instances.serving(model_id)}
     assert report.batch.status is BatchStatus.DONE
     assert {name for name in before if before[name] == after[name]} == {"by_city"}
-    assert workspace.read.instances.get(left.id).status == "failed"
-    assert str(workspace.read.instances.get(left.id).error).startswith("given up by a person")
+    assert workspace.read.instances.get(by_city.id).status == "failed"
+    assert str(workspace.read.instances.get(by_city.id).error).startswith("given up by a person")
 
 
 @pytest.mark.postgres
@@ -217,7 +219,7 @@ def test_a_switch_of_views_gives_way_to_readers(postgres_url: str, tmp_path: Pat
 def test_grace_periods_that_cannot_be_meant_are_refused(
     workspace: Workspace, overrides: dict[str, str], is_on: bool, expected: str
 ) -> None:
-    """Before a batch is begun; both settings must allow them."""
+    """They are refused before a batch is begun; both settings must allow them."""
     _make_incremental(workspace, is_on=is_on)
 
     with pytest.raises(AtScaleAggsError, match=expected):
@@ -227,7 +229,7 @@ def test_grace_periods_that_cannot_be_meant_are_refused(
 
 
 def test_a_grace_period_is_noted_with_the_batch(workspace: Workspace) -> None:
-    """Also that it changes nothing as long as the batch is built in full."""
+    """The note also says that it changes nothing as long as the batch is built in full."""
     _make_incremental(workspace, is_on=True)
 
     begun = _begin(workspace, "a", _at(1), BatchRequest(grace_periods={"sales": "2d"}))

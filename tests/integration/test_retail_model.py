@@ -36,13 +36,13 @@ def workspace(
         load_duckdb(parquet, folder / "warehouse.duckdb", SCHEMA)
         with open_workspace(
             registry=registry, warehouse=f"duckdb:///{folder / 'warehouse.duckdb'}", aggregate_schema="aggs"
-        ) as found:
-            yield found
+        ) as opened:
+            yield opened
         return
     with request.getfixturevalue("postgres_database")("retail") as url:
         load_postgres(parquet, url, SCHEMA, TABLES, folder)
-        with open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs") as found:
-            yield found
+        with open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs") as opened:
+            yield opened
 
 
 def test_derived_aggregates_equal_those_built_from_the_facts(workspace: Workspace) -> None:
@@ -56,33 +56,35 @@ def test_derived_aggregates_equal_those_built_from_the_facts(workspace: Workspac
     }
 
     assert len(derived) == len(direct) >= 20
-    assert all(one.source == one.step.fact for one in direct.values())
-    assert len([one for one in derived if one.source != one.step.fact]) >= 10
+    assert all(instance.source == instance.step.fact for instance in direct.values())
+    assert len([instance for instance in derived if instance.source != instance.step.fact]) >= 10
     with workspace.warehouse.session() as session:
-        for one in derived:
-            assert one.rows == direct[one.step.aggregate].rows, one.step.aggregate
-            assert _differences(session, one, direct[one.step.aggregate]) == [], (
-                f"{one.step.aggregate} from {one.source}"
+        for instance in derived:
+            assert instance.rows == direct[instance.step.aggregate].rows, instance.step.aggregate
+            assert _differences(session, instance, direct[instance.step.aggregate]) == [], (
+                f"{instance.step.aggregate} from {instance.source}"
             )
 
 
-def _differences(session: WarehouseSession, one: InstanceRecord, other: InstanceRecord) -> list[object]:
+def _differences(session: WarehouseSession, first: InstanceRecord, second: InstanceRecord) -> list[object]:
     """Some of the rows that only one of two tables has; squared deviations may differ a little."""
-    tables = [("aggs", str(instance.table)) for instance in (one, other)]
+    tables = [("aggs", str(instance.table)) for instance in (first, second)]
     (columns,) = session.columns([(None, *tables[0])]).values()
     squares = [name for name in columns if name.startswith("squares_")]
     exact = [name for name in columns if name not in squares]
     listed = ", ".join(f'"{name}"' for name in exact)
-    left, right = (f'"{schema}"."{table}"' for schema, table in tables)
-    found: list[object] = []
-    for here, there in ((left, right), (right, left)):
-        found += session.fetch_all(f"SELECT {listed} FROM {here} EXCEPT SELECT {listed} FROM {there} LIMIT 3")
+    first_table, second_table = (f'"{schema}"."{table}"' for schema, table in tables)
+    differing_rows: list[object] = []
+    for here, there in ((first_table, second_table), (second_table, first_table)):
+        differing_rows += session.fetch_all(f"SELECT {listed} FROM {here} EXCEPT SELECT {listed} FROM {there} LIMIT 3")
     listed_squares = ", ".join(f'"{name}"' for name in squares)
     for name in squares:
-        both = " UNION ALL ".join(f"SELECT {listed}, {listed_squares} FROM {table}" for table in (left, right))
+        both = " UNION ALL ".join(
+            f"SELECT {listed}, {listed_squares} FROM {table}" for table in (first_table, second_table)
+        )
         far = f'MAX("{name}") - MIN("{name}") > {RELATIVE_TOLERANCE} * (1 + MAX("{name}"))'
-        found += session.fetch_all(
+        differing_rows += session.fetch_all(
             f"SELECT {listed} FROM ({both}) AS rows_of_both GROUP BY {listed} "
             f'HAVING {far} OR COUNT("{name}") NOT IN (0, 2) LIMIT 3'
         )
-    return found
+    return differing_rows

@@ -51,49 +51,49 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def tpcds(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The sample on generated data, nothing built."""
-    with deployed(database, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds")) as made:
-        yield made
+    with deployed(database, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds")) as sample:
+        yield sample
 
 
 @pytest.fixture(scope="module")
 def internet_sales(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The sample on data made here, with a retail calendar of three years."""
-    with deployed(database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")) as made:
-        yield made
+    with deployed(database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")) as sample:
+        yield sample
 
 
 def test_no_join_of_a_sound_model_is_said_to_be_refused(tpcds: Deployed, internet_sales: Deployed) -> None:
     """Their tables are there."""
-    codes = {issue.code for made in (tpcds, internet_sales) for issue in made.report.issues}
+    codes = {issue.code for sample in (tpcds, internet_sales) for issue in sample.report.issues}
 
     assert not {"refused-join", "columns-not-checked"} & codes
 
 
-def _names(of: Deployed, folder: Path) -> list[str]:
+def _names(sample: Deployed, folder: Path) -> list[str]:
     """Calculated metrics of a folder, as they are deployed."""
-    found = of.model.calculations
-    assert len(found) == len(list((folder / "calculations").glob("*.yml")))
-    return sorted(found)
+    calculations = sample.model.calculations
+    assert len(calculations) == len(list((folder / "calculations").glob("*.yml")))
+    return sorted(calculations)
 
 
 def _sales() -> list[str]:
     """The tables that other tests have, with orders over three years."""
-    found = tables()
+    star_tables = tables()
     days, columns = _calendar()
     draw = random.Random(3)
-    kinds, rows = found["factinternetsales"]
+    kinds, rows = star_tables["factinternetsales"]
     place = [part.split()[0] for part in kinds.split(", ")].index("orderdatekey")
     moved = [(*row[:place], draw.choice(days)[0], *row[place + 1 :], draw.randint(1, 9)) for row in rows]
-    kinds_of_products, products = found["dimproduct"]
+    kinds_of_products, products = star_tables["dimproduct"]
     named = [(*row, f"product {row[0]}") for row in products]
     # What only these queries need of the tables.
-    found["dimproduct"] = (f"{kinds_of_products}, englishproductname varchar(20)", named)
-    found |= {"factinternetsales": (f"{kinds}, unitprice integer", moved), "datecustom": (columns, days)}
+    star_tables["dimproduct"] = (f"{kinds_of_products}, englishproductname varchar(20)", named)
+    star_tables |= {"factinternetsales": (f"{kinds}, unitprice integer", moved), "datecustom": (columns, days)}
     statements = [f"CREATE SCHEMA {SCHEMA}"]
-    for table, (spelled, values) in found.items():
+    for table, (spelled, values) in star_tables.items():
         statements.append(f"CREATE TABLE {SCHEMA}.{table} ({spelled})")
-        shown = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in values)
-        statements.append(f"INSERT INTO {SCHEMA}.{table} VALUES {shown}")
+        values_text = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in values)
+        statements.append(f"INSERT INTO {SCHEMA}.{table} VALUES {values_text}")
     return statements
 
 
@@ -121,23 +121,23 @@ def _calendar() -> tuple[list[tuple[Any, ...]], str]:
         [
             *(f"{column} integer" for column in columns),
             *(f"{text} varchar(20)" for text in texts),
-            *(f"{one} integer" for one in lags),
+            *(f"{lag} integer" for lag in lags),
         ]
     )
 
 
 def test_every_calculation_of_tpcds_is_answered(tpcds: Deployed, sample_models: Path) -> None:
-    """By what they move along; the one that stands on a metric that does not exist is refused by name."""
+    """Each is asked beside what it moves along; the one that stands on a missing metric is refused by name."""
     router = tpcds.router
     names = _names(tpcds, sample_models / "tpcds")
     answered: dict[str, set[str]] = {name: set() for name in names}
     for name in names:
         for grouping, (keys, where) in TPCDS_GROUPINGS.items():
             try:
-                found = router.answer(f'SELECT {keys}"{name}" FROM tpcds_benchmark_model{where}')
+                result = router.answer(f'SELECT {keys}"{name}" FROM tpcds_benchmark_model{where}')
             except UnsupportedQueryError:
                 continue
-            assert found.rows, (name, grouping)
+            assert result.rows, (name, grouping)
             answered[name].add(grouping)
 
     broken = [name for name, groupings in answered.items() if not groupings]
@@ -159,7 +159,7 @@ def test_every_calculation_of_tpcds_is_answered(tpcds: Deployed, sample_models: 
 
 
 def test_every_calculation_of_internet_sales_is_answered(internet_sales: Deployed, sample_models: Path) -> None:
-    """Alone and by every level of the retail calendar; by those of the other one, which has its own parallel periods."""
+    """Each is asked alone and by every level of the retail calendar, and one of them by those of the other calendar."""
     router = internet_sales.router
     names = _names(internet_sales, sample_models / "internet-sales")
     of_custom = "Sales Amount Prior Year"
@@ -169,14 +169,14 @@ def test_every_calculation_of_internet_sales_is_answered(internet_sales: Deploye
             kind = "Custom" if name == of_custom else "Reporting"
             if kind == "Custom" and level == "Half Year":
                 continue
-            found = router.answer(f'SELECT "Order {kind} {level}", "{name}" FROM internet_sales')
-            assert found.rows, name
+            result = router.answer(f'SELECT "Order {kind} {level}", "{name}" FROM internet_sales')
+            assert result.rows, name
         assert len(router.answer(f'SELECT "{name}" FROM internet_sales').rows) == 1
     assert len(names) == 21
 
 
 def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Deployed, internet_sales: Deployed) -> None:
-    """What deploy says about calculations: only the one that is broken."""
+    """Deployment says something of the broken calculation only."""
     issues = [issue for sample in (tpcds, internet_sales) for issue in sample.report.issues]
 
     assert [issue.code for issue in issues if issue.code == "untranslated-calculation"] == []
@@ -184,7 +184,7 @@ def test_nothing_of_the_samples_is_told_to_be_untranslated(tpcds: Deployed, inte
 
 
 def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed) -> None:
-    """Against plain Python: the period before and after, the year before, to date, and a moving average over days."""
+    """They equal plain Python: the periods before and after, the year before, to date, and an average over days."""
     workspace, router = internet_sales.workspace, internet_sales.router
     days, _ = _calendar()
     with workspace.warehouse.session() as session:
@@ -196,23 +196,27 @@ def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed)
     day_names = {row[0]: row[11] for row in days}
 
     def total(keys: Sequence[object], by: dict[object, object] | None = None) -> float | None:
-        found = [sale[1] for sale in sales if (by[sale[0]] if by else sale[0]) in keys and sale[1] is not None]
-        return math.fsum(found) if found else None
+        amounts = [sale[1] for sale in sales if (by[sale[0]] if by else sale[0]) in keys and sale[1] is not None]
+        return math.fsum(amounts) if amounts else None
 
-    query = 'SELECT "Order Reporting Month", "Sales Amount Prior Period", "Sales Amount Next Period", "Sales Amount Year to Date", '
+    query = (
+        'SELECT "Order Reporting Month", "Sales Amount Prior Period", "Sales Amount Next Period", "Sales Amount '
+        "Year "
+        'to Date", '
+    )
     query += '"Customer Count Prior Year" FROM internet_sales WHERE "Order Reporting Year" = \'FY 2020\''
-    found = {row[0]: row[1:] for row in router.answer(query).rows}
+    values_of = {row[0]: row[1:] for row in router.answer(query).rows}
     for place, month in enumerate(months):
         if month // 100 == 2020 and total([month], month_of) is not None:
-            to_date = [one for one in months[: place + 1] if one // 100 == 2020]
+            to_date = [earlier for earlier in months[: place + 1] if earlier // 100 == 2020]
             customers = {sale[2] for sale in sales if month_of[sale[0]] == month - 100} - {None}
             wanted = (
                 total([months[place - 1]], month_of),
                 total([months[place + 1]], month_of),
                 total(to_date, month_of),
             )
-            assert found[name_of[month]][:3] == pytest.approx(wanted)
-            assert (found[name_of[month]][3] or 0) == len(customers)
+            assert values_of[name_of[month]][:3] == pytest.approx(wanted)
+            assert (values_of[name_of[month]][3] or 0) == len(customers)
 
     moving = 'SELECT "Order Reporting Day", "Sales Amount 30 Period Moving Average" FROM internet_sales'
     by_day = {day: total([day]) for day in order}
@@ -221,6 +225,6 @@ def test_internet_sales_move_along_the_retail_calendar(internet_sales: Deployed)
     for place, day in enumerate(order):
         if day_names[day] in averages:
             days_of_window = order[max(place - 29, 0) : place + 1]
-            window = [amount for one in days_of_window if (amount := by_day[one]) is not None]
+            window = [amount for near_day in days_of_window if (amount := by_day[near_day]) is not None]
             wanted_average = math.fsum(window) / len(window) if window else None
             assert averages[day_names[day]] == pytest.approx(wanted_average)

@@ -178,7 +178,7 @@ def test_a_retired_model_is_let_go_and_comes_back(first: Workspace, tmp_path: Pa
     assert registry.read.models.current() != ()
     report = retire(first, "tiny_sales", dry_run=False, now=utc_now())
 
-    assert set(report.tables) == {one.table for one in served}
+    assert set(report.tables) == {instance.table for instance in served}
     assert ["report" in note for note in report.notes] == [True]
     assert registry.read.models.current() == ()
     with pytest.raises(ModelRetiredError, match="Deploy it again"):
@@ -205,7 +205,7 @@ def test_a_model_of_the_same_name_in_another_catalog_stays(first: Workspace, tmp
 
     retire(first, "tiny.tiny_sales", dry_run=False, now=utc_now())
 
-    assert [one.catalog for one in first.read.models.current()] == ["new"]
+    assert [model.catalog for model in first.read.models.current()] == ["new"]
     _build(first)
     assert first.read.batches.with_pending_views() == ()
 
@@ -225,24 +225,24 @@ def test_tables_that_no_registry_knows_are_listed_and_dropped_when_asked(
         second,
         f"CREATE VIEW report AS SELECT city FROM {CITY}",
     )
-    kept = _relations(second)
+    relations = _relations(second)
 
     strays = find_strays(second)
 
-    known = {instance.table for instance in first.read.instances.serving(first.read.models.current()[0].id)}
+    own_tables = {instance.table for instance in first.read.instances.serving(first.read.models.current()[0].id)}
     views = {f"agg_tiny_sales_{name}" for name in tiny_star.AGGREGATES if name != "by_month"}
-    assert {stray.table for stray in strays} == known | views
+    assert {stray.table for stray in strays} == own_tables | views
     # The view that is read stays, and its table with it.
     stays = [stray.table for stray in strays if stray.kept_for]
     assert len(stays) == 2
-    assert all("by_city" in one for one in stays)
+    assert all("by_city" in table for table in stays)
     assert not sweep(second, dry_run=False, now=utc_now() + _LATER).tables
-    assert _relations(second) == kept
+    assert _relations(second) == relations
 
-    gone = drop_strays(second, strays)
+    dropped_strays = drop_strays(second, strays)
 
-    assert [one.table for one in gone if not one.dropped] == stays
-    assert not any(one.error for one in gone)
+    assert [stray.table for stray in dropped_strays if not stray.dropped] == stays
+    assert not any(stray.error for stray in dropped_strays)
     adopted = adopt_strays(second, find_strays(second), now=utc_now())
     assert len(adopted) == 2
     assert find_strays(second) == ()
@@ -260,27 +260,27 @@ def test_the_command_line_asks_before_it_drops_or_retires(
         monkeypatch.setenv(f"ATSCALE_AGGS_{key}", value)
     with open_workspace(
         registry="sqlite:///r.sqlite", warehouse="duckdb:///w.duckdb", aggregate_schema="aggs"
-    ) as place:
-        tiny_star.run_sql(place, *tiny_star.SETUP_SQL, 'CREATE TABLE aggs."mine" AS SELECT 1 AS one')
+    ) as workspace:
+        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL, 'CREATE TABLE aggs."mine" AS SELECT 1 AS one')
     tiny_star.write_model(tmp_path / "model")
     assert cli(["deploy", "model"]) == cli(["build", "tiny_sales"]) == 0
     with open_workspace(
         registry="sqlite:///r.sqlite", warehouse="duckdb:///w.duckdb", aggregate_schema="aggs"
-    ) as place:
-        tiny_star.run_sql(place, 'CREATE TABLE aggs."as_agg_12345678_lost_a1" AS SELECT 1 AS one')
+    ) as workspace:
+        tiny_star.run_sql(workspace, 'CREATE TABLE aggs."as_agg_12345678_lost_a1" AS SELECT 1 AS one')
     capsys.readouterr()
 
     def document(*arguments: str) -> Any:
         assert cli([*arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    assert [one["table"] for one in document("sweep")["unknown"]] == ["as_agg_12345678_lost_a1"]
-    assert [one["dropped"] for one in document("sweep", "--yes")["unknown"]] == [False]
-    assert [one["dropped"] for one in document("sweep", "--unknown", "drop")["unknown"]] == [False]
-    assert [one["dropped"] for one in document("sweep", "--yes", "--unknown", "drop", "--dry-run")["unknown"]] == [
+    assert [stray["table"] for stray in document("sweep")["unknown"]] == ["as_agg_12345678_lost_a1"]
+    assert [stray["dropped"] for stray in document("sweep", "--yes")["unknown"]] == [False]
+    assert [stray["dropped"] for stray in document("sweep", "--unknown", "drop")["unknown"]] == [False]
+    assert [stray["dropped"] for stray in document("sweep", "--yes", "--unknown", "drop", "--dry-run")["unknown"]] == [
         False
     ]
-    assert [one["dropped"] for one in document("sweep", "--yes", "--unknown", "drop")["unknown"]] == [True]
+    assert [stray["dropped"] for stray in document("sweep", "--yes", "--unknown", "drop")["unknown"]] == [True]
     assert document("sweep")["unknown"] == []
     assert document("retire", "tiny_sales")["dry_run"] is True
     assert len(document("models")) == 1

@@ -25,36 +25,39 @@ _FACTS = QuerySource(fact="sales")
 
 @pytest.fixture
 def options(tmp_path: Path) -> list[str]:
-    """Of the command line: where registry and warehouse are."""
+    """Options of the command line that lead to registry and warehouse."""
     registry, warehouse = f"sqlite:///{tmp_path}/r.sqlite", f"duckdb:///{tmp_path}/w.duckdb?threads=1"
     return ["--registry", registry, "--warehouse", warehouse, "--schema", "aggs"]
 
 
 @pytest.fixture
-def place(options: list[str], tmp_path: Path) -> Iterator[Workspace]:
+def workspace(options: list[str], tmp_path: Path) -> Iterator[Workspace]:
     """The tiny star with two aggregates, both built."""
-    with open_workspace(registry=options[1], warehouse=options[3], aggregate_schema=options[5]) as workspace:
-        tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
-        deploy(workspace, tiny_star.write_model(tmp_path / "model", _AGGREGATES), now=utc_now())
-        run_batch(workspace, _MODEL, owner="test")
-        yield workspace
+    with open_workspace(registry=options[1], warehouse=options[3], aggregate_schema=options[5]) as opened:
+        tiny_star.run_sql(opened, *tiny_star.SETUP_SQL)
+        deploy(opened, tiny_star.write_model(tmp_path / "model", _AGGREGATES), now=utc_now())
+        run_batch(opened, _MODEL, owner="test")
+        yield opened
 
 
-def _source(place: Workspace, name: str) -> QuerySource:
-    definitions = {it.definition.name: it.definition.id for it in place.read.definitions.of_model(_id(place))}
+def _source(workspace: Workspace, name: str) -> QuerySource:
+    definitions = {
+        record.definition.name: record.definition.id
+        for record in workspace.read.definitions.of_model(_model_id(workspace))
+    }
     return QuerySource(fact="sales", aggregate=name, definition_id=definitions[name])
 
 
-def _id(place: Workspace) -> str:
-    return place.read.models.get(_MODEL).id
+def _model_id(workspace: Workspace) -> str:
+    return workspace.read.models.get(_MODEL).id
 
 
-def _query(place: Workspace) -> Callable[..., QueryRecord]:
-    return partial(make_query_record, model_id=_id(place), asked_at=utc_now())
+def _query(workspace: Workspace) -> Callable[..., QueryRecord]:
+    return partial(make_query_record, model_id=_model_id(workspace), asked_at=utc_now())
 
 
 def _documents(options: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[dict, dict]]:  # type: ignore[type-arg]
-    """By aggregate: what `definitions` and what `evaluate` says with ``--json``."""
+    """What `definitions` and `evaluate` say of each aggregate with ``--json``."""
     capsys.readouterr()
     assert run(["definitions", "--json", *options]) == 0
     listed = {document["name"]: document for document in json.loads(capsys.readouterr().out)}
@@ -65,7 +68,7 @@ def _documents(options: list[str], capsys: pytest.CaptureFixture[str]) -> dict[s
 
 
 def _cells(arguments: list[str], column: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """By aggregate: one column of a table, right-aligned under its heading."""
+    """One column of a table for each aggregate, right-aligned under its heading."""
     capsys.readouterr()
     assert run(arguments) == 0
     heading, *lines = capsys.readouterr().out.splitlines()
@@ -74,17 +77,17 @@ def _cells(arguments: list[str], column: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_slow_run_on_the_facts_changes_neither_figure(
-    place: Workspace, options: list[str], capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One use at 1 s, the same query on the facts at 2, 3 and 40 s: 2 s are saved, by the median, and that is measured."""
-    query = _query(place)
-    place.registry.queries.record(
+    """One use took 1 s, and the same query on the facts 2, 3 and 40 s: 2 s are saved, measured by the median."""
+    query = _query(workspace)
+    workspace.registry.queries.record(
         [
-            query(_source(place, "by_city"), seconds=1.0),
+            query(_source(workspace, "by_city"), seconds=1.0),
             *(query(_FACTS, seconds=seconds) for seconds in (2.0, 3.0, 40.0)),
         ]
     )
-    place.close()
+    workspace.close()
 
     listed, judged = _documents(options, capsys)["by_city"]
 
@@ -95,11 +98,11 @@ def test_a_slow_run_on_the_facts_changes_neither_figure(
 
 
 def test_uses_times_the_average_is_what_all_uses_saved(
-    place: Workspace, options: list[str], capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With estimates, with records that stand for several queries, and with queries of several parts; both are marked."""
-    city, month, query = _source(place, "by_city"), _source(place, "by_month"), _query(place)
-    place.registry.queries.record(
+    """It holds with estimates, with records of several queries and with queries of several parts; both are marked."""
+    city, month, query = _source(workspace, "by_city"), _source(workspace, "by_month"), _query(workspace)
+    workspace.registry.queries.record(
         [
             query(city, fingerprint="both ways", seconds=0.5, weight=6),
             query(_FACTS, fingerprint="both ways", seconds=2.5),
@@ -108,8 +111,8 @@ def test_uses_times_the_average_is_what_all_uses_saved(
             query(city, fingerprint="never on the facts", seconds=0.25),
         ]
     )
-    build = build_seconds(place.read.instances.find(model_id=_id(place)))["sales"]
-    place.close()
+    build = build_seconds(workspace.read.instances.find(model_id=_model_id(workspace)))["sales"]
+    workspace.close()
 
     documents = _documents(options, capsys)
 

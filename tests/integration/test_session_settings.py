@@ -56,27 +56,29 @@ def open_with(warehouse_url: str, tmp_path: Path) -> Iterator[Open]:
     """Opens the one workspace with settings of the session, as a URL gives them."""
     opened: list[Workspace] = []
 
-    def open_one(chosen: Settings) -> Workspace:
+    def open_workspace_with(session_settings: Settings) -> Workspace:
         while opened:
             opened.pop().close()
         if _dialect(warehouse_url) == "duckdb":
-            query = urlencode(chosen)
+            query = urlencode(session_settings)
         else:
-            options = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in chosen.items())
+            options = " ".join(
+                f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in session_settings.items()
+            )
             query = f"options={quote(options)}"
-        url = f"{warehouse_url}{'&' if '?' in warehouse_url else '?'}{query}" if chosen else warehouse_url
+        url = f"{warehouse_url}{'&' if '?' in warehouse_url else '?'}{query}" if session_settings else warehouse_url
         registry = f"sqlite:///{tmp_path / 'registry.sqlite'}"
         opened.append(open_workspace(registry=registry, warehouse=url, aggregate_schema="aggs"))
         return opened[0]
 
-    yield open_one
+    yield open_workspace_with
     while opened:
         opened.pop().close()
 
 
 @pytest.fixture
-def deployed(open_with: Open, warehouse_url: str, tmp_path: Path) -> str:
-    """The table, in three schemas on PostgreSQL, and its model; the dialect."""
+def deployed_dialect(open_with: Open, warehouse_url: str, tmp_path: Path) -> str:
+    """The dialect, once the table and its model are there; on PostgreSQL the table is in three schemas."""
     dialect = _dialect(warehouse_url)
     workspace = open_with({})
     run_sql(workspace, *tables(dialect), "CREATE SCHEMA other", "CREATE SCHEMA empty", *tables(dialect, "other.", 5000))
@@ -100,8 +102,8 @@ def _rows(workspace: Workspace, attribute: str, *, use_aggregates: bool) -> list
     return sorted(map(repr, answer(workspace, _query(attribute), use_aggregates=use_aggregates).rows))
 
 
-def test_an_aggregate_of_another_time_zone_does_not_answer(deployed: str, open_with: Open) -> None:
-    """The facts do, as the session that asks sees them; what the zone does not decide is answered from its aggregate."""
+def test_an_aggregate_of_another_time_zone_does_not_answer(deployed_dialect: str, open_with: Open) -> None:
+    """The facts do, as the session sees them; what the zone does not decide is answered from its aggregate."""
     _build(open_with(_UTC))
     assert _aggregate(open_with(_UTC), "Local Day") == "by Local Day"
 
@@ -109,16 +111,16 @@ def test_an_aggregate_of_another_time_zone_does_not_answer(deployed: str, open_w
     plan = explain(workspace, _query("Local Day"))
 
     assert plan.sources[0].aggregate is None
-    (told,) = [candidate for candidate in plan.candidates[0] if candidate.aggregate == "by Local Day"]
-    assert told.miss is Miss.OTHER_SETTINGS
-    assert told.missing == ("TimeZone of its session was `UTC` and is now `Europe/Berlin`",)
+    (by_local_day,) = [candidate for candidate in plan.candidates[0] if candidate.aggregate == "by Local Day"]
+    assert by_local_day.miss is Miss.OTHER_SETTINGS
+    assert by_local_day.missing == ("TimeZone of its session was `UTC` and is now `Europe/Berlin`",)
     days = {str(row[0]): row[1] for row in answer(workspace, _query("Local Day")).rows}
     assert days == {"2024-03-31": 11, "2025-01-01": 1100}
     assert _aggregate(workspace, "Doubled") == "by Doubled"
     assert _aggregate(workspace, "Letter") == "by Letter"
 
 
-def test_plain_sql_passes_by_what_a_view_makes_of_another_time_zone(deployed: str, open_with: Open) -> None:
+def test_plain_sql_passes_by_what_a_view_makes_of_another_time_zone(deployed_dialect: str, open_with: Open) -> None:
     """Nobody knows what a view does, so all settings may matter to it; the statement is run as it stands."""
     days = "CAST(CAST(moment AS DATE) AS VARCHAR(20)) AS letter, number, divisor, fraction, amount"
     run_sql(
@@ -130,15 +132,15 @@ def test_plain_sql_passes_by_what_a_view_makes_of_another_time_zone(deployed: st
     sql = "SELECT letter, SUM(amount) AS amount FROM facts GROUP BY letter"
     assert explain(open_with(_UTC), sql).sources[0].aggregate == "by Letter"
 
-    found = answer(open_with(_BERLIN), sql)
+    result = answer(open_with(_BERLIN), sql)
 
-    assert not found.plan.uses_aggregates
-    assert dict(found.rows) == {"2024-03-31": 11, "2025-01-01": 1100}
+    assert not result.plan.uses_aggregates
+    assert dict(result.rows) == {"2024-03-31": 11, "2025-01-01": 1100}
 
 
 @pytest.mark.parametrize("needed", [None, ("TimeZone",)], ids=["not looked at", "not kept"])
 def test_what_was_built_before_settings_were_recorded(
-    deployed: str, open_with: Open, needed: tuple[str, ...] | None
+    deployed_dialect: str, open_with: Open, needed: tuple[str, ...] | None
 ) -> None:
     """It serves where no setting matters."""
     workspace = open_with(_UTC)
@@ -147,7 +149,11 @@ def test_what_was_built_before_settings_were_recorded(
     with workspace.registry.database.writing() as connection:
         connection.exec_driver_sql("UPDATE atscale_aggs_batches SET surroundings = NULL")
         if needed is None:
-            text = "UPDATE atscale_aggs_instances SET step = CAST(json_remove(CAST(step AS TEXT), '$.settings_needed') AS BLOB)"
+            text = (
+                "UPDATE atscale_aggs_instances SET step = CAST(json_remove(CAST(step AS TEXT), "
+                "'$.settings_needed') "
+                "AS BLOB)"
+            )
             connection.exec_driver_sql(text)
 
     workspace = open_with(_UTC)
@@ -159,7 +165,7 @@ def test_what_was_built_before_settings_were_recorded(
     assert _aggregate(open_with(_UTC), "Doubled") == "by Doubled"
 
 
-def test_verification_runs_under_the_settings_of_the_build(deployed: str, open_with: Open) -> None:
+def test_verification_runs_under_the_settings_of_the_build(deployed_dialect: str, open_with: Open) -> None:
     """An aggregate is not wrong because somebody looks from elsewhere; the session has its own settings again
     afterwards.
     """
@@ -193,17 +199,17 @@ def test_a_default_that_changes_while_a_router_lives(
     assert router.answer(_query("Local Day")).plan.uses_aggregates
 
     run_sql(workspace, f"ALTER DATABASE {database} SET TimeZone = 'Europe/Berlin'")
-    found = router.answer(_query("Local Day"))
+    result = router.answer(_query("Local Day"))
 
-    assert {str(row[0]): row[1] for row in found.rows} == {"2024-03-31": 11, "2025-01-01": 1100}
-    assert found.fallback_reason == "TimeZone of its session was `UTC` and is now `Europe/Berlin`"
+    assert {str(row[0]): row[1] for row in result.rows} == {"2024-03-31": 11, "2025-01-01": 1100}
+    assert result.fallback_reason == "TimeZone of its session was `UTC` and is now `Europe/Berlin`"
     assert router.answer(_query("Local Day")).fallback_reason == ""
 
 
 @pytest.mark.postgres
-def test_a_name_without_schema_means_the_same_table(deployed: str, open_with: Open) -> None:
+def test_a_name_without_schema_means_the_same_table(deployed_dialect: str, open_with: Open) -> None:
     """Another search path leads to another table, which no aggregate knows; its second schema is looked in as well."""
-    if deployed != "postgres":
+    if deployed_dialect != "postgres":
         pytest.skip("a DuckDB URL has no search path")
     _build(open_with({"search_path": "public"}))
 
@@ -215,7 +221,7 @@ def test_a_name_without_schema_means_the_same_table(deployed: str, open_with: Op
     assert sum(row[1] for row in answer(same, _query("Doubled")).rows) == 1111
 
 
-def _chosen(dialect: str) -> st.SearchStrategy[dict[str, str]]:
+def _session_settings(dialect: str) -> st.SearchStrategy[dict[str, str]]:
     return st.fixed_dictionaries({name: st.sampled_from(values) for name, values in _CHOICES[dialect].items()})
 
 
@@ -226,28 +232,30 @@ def _chosen(dialect: str) -> st.SearchStrategy[dict[str, str]]:
     suppress_health_check=list(HealthCheck),
 )
 @given(data=st.data())
-def test_answers_are_those_of_the_facts_under_any_settings(deployed: str, open_with: Open, data: st.DataObject) -> None:
-    """Built under some settings and asked under others: each attribute, from aggregates and from facts."""
-    _build(open_with(data.draw(_chosen(deployed), label="built under")))
+def test_answers_are_those_of_the_facts_under_any_settings(
+    deployed_dialect: str, open_with: Open, data: st.DataObject
+) -> None:
+    """Aggregates are built under some settings and asked under others, for each attribute."""
+    _build(open_with(data.draw(_session_settings(deployed_dialect), label="built under")))
 
-    workspace = open_with(data.draw(_chosen(deployed), label="asked under"))
+    workspace = open_with(data.draw(_session_settings(deployed_dialect), label="asked under"))
 
-    for attribute in attributes(deployed):
+    for attribute in attributes(deployed_dialect):
         try:
-            wanted = _rows(workspace, attribute, use_aggregates=False)
+            expected_rows = _rows(workspace, attribute, use_aggregates=False)
         except Exception as error:  # noqa: BLE001 - the same must be said of both
-            wanted = [type(error).__name__]
+            expected_rows = [type(error).__name__]
         try:
-            found = _rows(workspace, attribute, use_aggregates=True)
+            rows = _rows(workspace, attribute, use_aggregates=True)
         except Exception as error:  # noqa: BLE001
-            found = [type(error).__name__]
-        assert found == wanted, attribute
+            rows = [type(error).__name__]
+        assert rows == expected_rows, attribute
 
 
 @pytest.mark.postgres
-def test_a_backslash_is_a_backslash_in_every_session(deployed: str, open_with: Open) -> None:
+def test_a_backslash_is_a_backslash_in_every_session(deployed_dialect: str, open_with: Open) -> None:
     """`standard_conforming_strings = off` would read our literals as escapes."""
-    if deployed != "postgres":
+    if deployed_dialect != "postgres":
         pytest.skip("DuckDB has no such setting")
     run_sql(open_with({}), r"UPDATE facts SET letter = 'a\nb' WHERE amount = 10")
     _build(open_with({}))

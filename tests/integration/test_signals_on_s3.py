@@ -75,7 +75,7 @@ def test_lines_of_an_object_that_is_written_anew_with_more_in_it(s3: _S3) -> Non
 
 
 def test_a_missing_bucket_and_no_permission(s3: _S3) -> None:
-    """The first may come, the second is said."""
+    """The first may come, the second is an error."""
     look = _watcher("s3://no-such-bucket/_SUCCESS", "s3://no-such-bucket/*/_SUCCESS").look(1)
     assert (len(look.missing), look.problems, look.hopeless) == (2, [], [])
     s3.deny_everything()
@@ -89,7 +89,7 @@ def test_a_thousand_objects_each_once(s3: _S3) -> None:
     rng = random.Random(5)
     watch = Watch(("s3://lake/in/*.done",), settle_seconds=0)
     stored: str | None = None
-    told: list[Signal] = []
+    signals: list[Signal] = []
     watcher = Watcher(watch, open_filesystem)
     written = 0
     while written < 1000 or watcher.look(1).signals or watcher.state.untold:
@@ -101,17 +101,17 @@ def test_a_thousand_objects_each_once(s3: _S3) -> None:
         if fate != "before writing":
             stored = json.dumps(watcher.state.to_json())
             if fate != "before telling":
-                told += look.signals
+                signals += look.signals
             if fate == "lives":
                 watcher.confirm(watcher.state.untold)
                 stored = json.dumps(watcher.state.to_json())
                 continue
         watcher = Watcher(watch, open_filesystem, WatchState.from_json(json.loads(stored) if stored else None))
-        told += watcher.state.untold
+        signals += watcher.state.untold
         watcher.confirm(watcher.state.untold)
 
     by_url: dict[str, set[str]] = {}
-    for signal in told:
+    for signal in signals:
         by_url.setdefault(signal.url, set()).add(signal.id)
     assert sorted(by_url) == [f"s3://lake/in/{number:04d}.done" for number in range(1000)]
     assert all(len(ids) == 1 for ids in by_url.values())

@@ -18,19 +18,26 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.oracles.query_oracle import same_rows
 from tests.support.stars import tiny_star
 
-_RATIO = "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / [Measures].[Quantity]'\n"
+_RATIO = (
+    "unique_name: Ratio\nobject_type: metric_calc\nlabel: r\nexpression: '[Measures].[Amount] / "
+    "[Measures].[Quantity]'\n"
+)
 _SHOPS = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id"
 _DAYS = f"{_SHOPS} JOIN day d ON f.day_id = d.day_id"
 _RANKED = f"SELECT s.city, SUM(f.amount) AS a, RANK() OVER (ORDER BY SUM(f.amount) DESC) AS r {_SHOPS} GROUP BY 1"
 
 _ANSWERED = {
     "qualify": (
-        'SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1 QUALIFY RANK() OVER (ORDER BY SUM("Amount") DESC) <= 2',
+        (
+            'SELECT "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1 QUALIFY RANK() OVER (ORDER BY SUM("Amount") '
+            "DESC) <= 2"
+        ),
         f"SELECT city, a FROM ({_RANKED}) t WHERE r <= 2",
     ),
     "qualify by a name, and the first of what is kept": (
         (
-            'SELECT "City", SUM("Amount") AS a, RANK() OVER (ORDER BY SUM("Amount") DESC) AS r FROM tiny_sales GROUP BY 1 '
+            'SELECT "City", SUM("Amount") AS a, RANK() OVER (ORDER BY SUM("Amount") DESC) AS r FROM tiny_sales '
+            "GROUP BY 1 "
             'QUALIFY r <= 2 ORDER BY SUM("Amount") LIMIT 1'
         ),
         f"SELECT city, a, r FROM ({_RANKED}) t WHERE r = 2",
@@ -38,17 +45,23 @@ _ANSWERED = {
     "qualify in a CTE, of what shares its name with a metric": (
         (
             'WITH best AS (SELECT "Month", "City", SUM("Amount") AS "Amount" FROM tiny_sales GROUP BY 1, 2 '
-            'QUALIFY ROW_NUMBER() OVER (PARTITION BY "Month" ORDER BY SUM("Amount") DESC) = 1) SELECT SUM("Amount") FROM best'
+            'QUALIFY ROW_NUMBER() OVER (PARTITION BY "Month" ORDER BY SUM("Amount") DESC) = 1) '
+            'SELECT SUM("Amount") FROM best'
         ),
         (
-            f"SELECT SUM(a) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY d.month ORDER BY SUM(f.amount) DESC) AS n, SUM(f.amount) AS a "
+            "SELECT SUM(a) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY d.month "
+            "ORDER BY SUM(f.amount) DESC) AS n, SUM(f.amount) AS a "
             f"{_DAYS} GROUP BY d.month, s.city) t WHERE n = 1"
         ),
     ),
     "the first of each": (
-        'SELECT DISTINCT ON ("Month") "Month", "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1, 2 ORDER BY 1, a DESC',
         (
-            f"SELECT DISTINCT ON (m) m, c, a FROM (SELECT d.month AS m, s.city AS c, SUM(f.amount) AS a {_DAYS} GROUP BY 1, 2) t "
+            'SELECT DISTINCT ON ("Month") "Month", "City", SUM("Amount") AS a FROM tiny_sales GROUP BY 1, 2 '
+            "ORDER BY 1, a DESC"
+        ),
+        (
+            f"SELECT DISTINCT ON (m) m, c, a FROM (SELECT d.month AS m, s.city AS c, SUM(f.amount) AS a {_DAYS} "
+            "GROUP BY 1, 2) t "
             "ORDER BY m, a DESC"
         ),
     ),
@@ -87,12 +100,19 @@ _ANSWERED = {
         f"SELECT s.city, SUM(f.amount) {_SHOPS} GROUP BY 1 HAVING SUM(f.quantity) >= 25",
     ),
     "a calculated metric, rounded": (
-        'SELECT "City", ROUND(SUM("Ratio"), 2), TRUNC("Ratio", 1) FROM tiny_sales GROUP BY 1 HAVING ROUND("Ratio", 1) > 0',
-        f"SELECT s.city, ROUND(SUM(f.amount) / SUM(f.quantity), 2), TRUNC(SUM(f.amount) / SUM(f.quantity), 1) {_SHOPS} GROUP BY 1",
+        (
+            'SELECT "City", ROUND(SUM("Ratio"), 2), TRUNC("Ratio", 1) FROM tiny_sales GROUP BY 1 '
+            'HAVING ROUND("Ratio", 1) > 0'
+        ),
+        (
+            "SELECT s.city, ROUND(SUM(f.amount) / SUM(f.quantity), 2), TRUNC(SUM(f.amount) / SUM(f.quantity), 1) "
+            f"{_SHOPS} GROUP BY 1"
+        ),
     ),
     "the middle of totals, and a quarter from above": (
         (
-            "SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) AS m, PERCENTILE_CONT(0.25) WITHIN GROUP (ORDER BY a DESC) AS q "
+            "SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) AS m, PERCENTILE_CONT(0.25) WITHIN GROUP "
+            "(ORDER BY a DESC) AS q "
             'FROM (SELECT "Month", SUM("Amount") AS a FROM tiny_sales GROUP BY 1) t'
         ),
         (
@@ -107,22 +127,29 @@ _ANSWERED = {
             "ON t.\"Month\" = 'month ' || n.i"
         ),
         (
-            "SELECT CASE d.month WHEN 'month 0' THEN 0 WHEN 'month 1' THEN 1 WHEN 'month 2' THEN 2 ELSE 3 END, SUM(f.amount) "
+            "SELECT CASE d.month WHEN 'month 0' THEN 0 WHEN 'month 1' THEN 1 WHEN 'month 2' THEN 2 ELSE 3 END, "
+            "SUM(f.amount) "
             "FROM sales f JOIN day d ON f.day_id = d.day_id GROUP BY 1 UNION ALL SELECT 4, NULL"
         ),
     ),
     "a clock of another place": (
-        "SELECT \"City\", DATE_PART('hour', TIMESTAMP '2024-01-15 10:00:00' AT TIME ZONE 'Europe/Berlin' AT TIME ZONE 'UTC') AS t, SUM(\"Amount\") FROM tiny_sales GROUP BY 1",
+        (
+            "SELECT \"City\", DATE_PART('hour', TIMESTAMP '2024-01-15 10:00:00' AT TIME ZONE 'Europe/Berlin' AT TIME "
+            "ZONE 'UTC') AS t, SUM(\"Amount\") FROM tiny_sales GROUP BY 1"
+        ),
         f"SELECT s.city, 9, SUM(f.amount) {_SHOPS} GROUP BY 1",
     ),
 }
 
 _REFUSED = {
-    'SELECT "City", (SELECT MAX(month) FROM day WHERE day_name = "Shop") AS m, SUM("Amount") FROM tiny_sales GROUP BY 1': (
-        '`"Shop"` depends on the row around it'
-    ),
+    (
+        'SELECT "City", (SELECT MAX(month) FROM day WHERE day_name = "Shop") AS m, SUM("Amount") FROM tiny_sales '
+        "GROUP BY 1"
+    ): ('`"Shop"` depends on the row around it'),
     "SELECT COLUMNS('A.*') FROM tiny_sales": "not part of the SQL surface",
-    'SELECT DISTINCT ON ("City") "City", SUM("Amount") FROM tiny_sales GROUP BY 1 ORDER BY "City", "Shop"': "Add it to SELECT",
+    'SELECT DISTINCT ON ("City") "City", SUM("Amount") FROM tiny_sales GROUP BY 1 ORDER BY "City", "Shop"': (
+        "Add it to SELECT"
+    ),
 }
 
 
@@ -141,29 +168,29 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
 
 
 def test_they_are_answered_as_on_the_tables(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
-    """From aggregates, which serve all of it, and from the facts; nothing is said to the log."""
+    """Aggregates serve all of it, and so do the facts; nothing is written to the log."""
     for name, (sql, equals) in _ANSWERED.items():
         with workspace.warehouse.session() as session:
             wanted = session.fetch_all(equals)
         assert wanted, name
         for use in (True, False):
             with caplog.at_level(logging.WARNING, "sqlglot"):
-                found = answer(workspace, sql, use_aggregates=use)
-            assert same_rows(found.rows, wanted) == "", (name, found.plan.sql)
-            assert found.plan.uses_aggregates is use, name
+                result = answer(workspace, sql, use_aggregates=use)
+            assert same_rows(result.rows, wanted) == "", (name, result.plan.sql)
+            assert result.plan.uses_aggregates is use, name
     assert not [record for record in caplog.records if record.name == "sqlglot"]
 
 
 def test_what_is_refused_says_what_to_do(workspace: Workspace) -> None:
-    """By name, on both warehouses, before anything runs."""
-    for sql, told in _REFUSED.items():
+    """It is refused by name, on both warehouses, before anything runs."""
+    for sql, message in _REFUSED.items():
         with pytest.raises(UnsupportedQueryError) as refused:
             answer(workspace, sql)
-        assert told in str(refused.value)
+        assert message in str(refused.value)
 
 
 def test_columns_may_be_left_out_of_all(workspace: Workspace) -> None:
-    """Of a sample, and where only the names are asked."""
+    """They are left out of a sample, and of an answer without rows."""
     for end in ("LIMIT 1", "LIMIT 0"):
         columns = answer(workspace, f'SELECT * EXCLUDE ("City", "Ratio") FROM tiny_sales {end}').columns
         assert columns == ("Month", "Day", "Shop", "Quantity", "Amount", "Average Amount")

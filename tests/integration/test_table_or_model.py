@@ -25,7 +25,7 @@ _ROWS = "INSERT INTO tiny_sales VALUES ('Elsewhere', 7), ('Nowhere', 8)"
 _BY_CITY = "SELECT s.city, SUM(f.amount) FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY 1"
 
 
-def _facts(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
+def _warehouse_rows(workspace: Workspace, sql: str) -> list[tuple[Any, ...]]:
     with workspace.warehouse.session() as session:
         return session.fetch_all(sql)
 
@@ -41,23 +41,23 @@ def test_a_table_of_the_models_name_is_read_to_the_letter(workspace: Workspace) 
         'WITH c AS (SELECT * FROM tiny_sales) SELECT MAX(n), MIN("City") FROM c',
         'SELECT * FROM (SELECT "City" FROM tiny_sales WHERE n > 7) AS x',
     ):
-        found = answer(workspace, sql)
-        assert (found.plan.sql, found.rows) == (sql, _facts(workspace, sql))
-        assert found.plan.meant == (
+        result = answer(workspace, sql)
+        assert (result.plan.sql, result.rows) == (sql, _warehouse_rows(workspace, sql))
+        assert result.plan.meant == (
             "`tiny_sales` is the warehouse's table. Write `tiny.tiny_sales` for the model of this name.",
         )
 
     of_model = answer(workspace, 'SELECT "City", "Amount" FROM tiny.tiny_sales')
-    assert same_rows(of_model.rows, _facts(workspace, _BY_CITY)) == ""
+    assert same_rows(of_model.rows, _warehouse_rows(workspace, _BY_CITY)) == ""
     assert explain(workspace, 'SELECT "Amount" FROM TINY.tiny_sales').meant == (
         "`tiny.tiny_sales` is the model `tiny.tiny_sales`.",
     )
 
 
 def test_the_model_is_meant_where_there_is_no_table_of_its_name(workspace: Workspace) -> None:
-    """Under the schemas and databases that clients put before it, whatever the case where the warehouse ignores it."""
-    wanted = _facts(workspace, _BY_CITY)
-    (own_schema, own_base), *_ = _facts(workspace, "SELECT current_schema(), current_database()")
+    """Clients put schemas and databases before it, and use any case where the warehouse ignores it."""
+    wanted = _warehouse_rows(workspace, _BY_CITY)
+    (own_schema, own_base), *_ = _warehouse_rows(workspace, "SELECT current_schema(), current_database()")
     for name in (
         "tiny_sales",
         "tiny.tiny_sales",
@@ -70,10 +70,10 @@ def test_the_model_is_meant_where_there_is_no_table_of_its_name(workspace: Works
         "Tiny_Sales",
         '"TINY_SALES"',
     ):
-        found = answer(workspace, f'SELECT "City", SUM("Amount") AS a FROM {name} AS m GROUP BY 1')
-        assert same_rows(found.rows, wanted) == "", name
-        assert found.plan.uses_aggregates
-        assert "is the model `tiny.tiny_sales`" in found.plan.meant[0]
+        result = answer(workspace, f'SELECT "City", SUM("Amount") AS a FROM {name} AS m GROUP BY 1')
+        assert same_rows(result.rows, wanted) == "", name
+        assert result.plan.uses_aggregates
+        assert "is the model `tiny.tiny_sales`" in result.plan.meant[0]
 
 
 @pytest.mark.parametrize("name", ["other.tiny_sales", "tiny_sale", '"tiny"."sales"', "tiny.public.tiny_sale"])
@@ -108,8 +108,8 @@ def test_names_in_another_case_are_other_tables_where_the_warehouse_tells_them_a
 @pytest.mark.postgres
 @pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 def test_a_table_on_the_search_path_is_there(workspace: Workspace) -> None:
-    """Wherever PostgreSQL itself would find it."""
-    (base,) = _facts(workspace, "SELECT current_database()")[0]
+    """It is found wherever PostgreSQL itself would find it."""
+    (base,) = _warehouse_rows(workspace, "SELECT current_database()")[0]
     tiny_star.run_sql(
         workspace,
         "CREATE SCHEMA far",
@@ -122,7 +122,7 @@ def test_a_table_on_the_search_path_is_there(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_tables_of_attached_databases_are_there(workspace: Workspace) -> None:
-    """By database and schema, or by database alone."""
+    """They are named by database and schema, or by database alone."""
     tiny_star.run_sql(
         workspace,
         "ATTACH ':memory:' AS tiny",
@@ -152,7 +152,7 @@ def test_a_table_that_appears_later_is_seen_within_a_minute(workspace: Workspace
 
 
 def test_the_warehouse_is_not_asked_again_for_each_query(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither for one plan of many values, nor for plans of other shapes on the same name."""
+    """This holds for one plan of many values, and for plans of other shapes on the same name."""
     with QueryRouter(workspace) as router:
         router.plan('SELECT "Amount" FROM tiny_sales WHERE "City" = \'North\'')
         monkeypatch.setattr(type(workspace.warehouse), "session", None)
@@ -176,11 +176,11 @@ def test_the_warehouse_is_not_asked_again_for_each_query(workspace: Workspace, m
     ],
 )
 def test_what_is_about_no_model_is_run_as_it_stands(workspace: Workspace, sql: str) -> None:
-    """With a default model as well."""
-    wanted = _facts(workspace, sql)
+    """It is so with a default model as well."""
+    wanted = _warehouse_rows(workspace, sql)
     for model in (None, "tiny_sales"):
-        found = answer(workspace, sql, model=model)
-        assert (found.rows, found.plan.sql, found.plan.uses_aggregates) == (wanted, sql, False)
+        result = answer(workspace, sql, model=model)
+        assert (result.rows, result.plan.sql, result.plan.uses_aggregates) == (wanted, sql, False)
 
 
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
@@ -202,7 +202,10 @@ def test_what_is_about_no_model_is_run_as_it_stands(workspace: Workspace, sql: s
         "SELECT city, shop_id FROM shop QUALIFY ROW_NUMBER() OVER (PARTITION BY city ORDER BY shop_id) = 1 ORDER BY 2",
         "SELECT SUM(list_sum(list_transform([amount, 1], lambda x: x + 1))) AS a FROM sales",
         "SELECT s.city, l.n FROM shop s, LATERAL (SELECT s.shop_id + 1 AS n) AS l ORDER BY 2",
-        "SELECT city, UNNEST([1, 2]) AS u, SUM(amount) AS a FROM sales JOIN shop USING (shop_id) GROUP BY 1 ORDER BY ALL",
+        (
+            "SELECT city, UNNEST([1, 2]) AS u, SUM(amount) AS a FROM sales JOIN shop USING (shop_id) GROUP BY 1 "
+            "ORDER BY ALL"
+        ),
         "SELECT s.city, f.amount FROM sales f ASOF JOIN shop s ON f.shop_id >= s.shop_id ORDER BY 1, 2",
         "SELECT COUNT(*) AS n FROM sales USING SAMPLE 100 PERCENT (bernoulli)",
         "SELECT #1, COUNT(*) FROM (SELECT city FROM shop) GROUP BY 1 ORDER BY 2, 1",
@@ -210,9 +213,9 @@ def test_what_is_about_no_model_is_run_as_it_stands(workspace: Workspace, sql: s
     ],
 )
 def test_what_only_the_warehouse_knows_is_run_as_it_stands(workspace: Workspace, sql: str) -> None:
-    """DuckDB's own: never answered from an aggregate on a guess."""
-    found = answer(workspace, sql)
-    assert (found.rows, found.plan.sql, found.fallback_reason) == (_facts(workspace, sql), sql, "")
+    """It is DuckDB's own, and no aggregate answers it on a guess."""
+    result = answer(workspace, sql)
+    assert (result.rows, result.plan.sql, result.fallback_reason) == (_warehouse_rows(workspace, sql), sql, "")
 
 
 @pytest.mark.parametrize(
@@ -225,25 +228,25 @@ def test_what_only_the_warehouse_knows_is_run_as_it_stands(workspace: Workspace,
     ],
 )
 def test_what_changes_something_is_refused(workspace: Workspace, sql: str) -> None:
-    """Also where the parser takes it for something else."""
+    """It is refused also where the parser takes it for something else."""
     with pytest.raises(UnreadableQueryError):
         answer(workspace, sql)
-    assert _facts(workspace, "SELECT COUNT(*) FROM sales") == [(tiny_star.FACT_ROWS,)]
+    assert _warehouse_rows(workspace, "SELECT COUNT(*) FROM sales") == [(tiny_star.FACT_ROWS,)]
 
 
 def test_a_text_without_sense_is_unreadable(workspace: Workspace) -> None:
-    """With what the warehouse says about it."""
+    """The error has what the warehouse says about it."""
     for sql in ("SELECT FROM WHERE", 'SELECT "Amount" ? , 1 FROM tiny_sales', "SELEC 1"):
         with pytest.raises(UnreadableQueryError, match="cannot be read"):
             answer(workspace, sql)
 
 
 def test_a_subquery_may_be_a_condition(workspace: Workspace) -> None:
-    """By itself, and with others."""
+    """It may stand by itself or with others."""
     all_rows = answer(workspace, 'SELECT "City", SUM("Amount") FROM tiny_sales GROUP BY 1')
     for condition in ("(SELECT TRUE)", "(SELECT TRUE) AND (SELECT 1 = 1)", "(SELECT COUNT(*) > 0 FROM shop)"):
-        kept = answer(workspace, f'SELECT "City", SUM("Amount") FROM tiny_sales WHERE {condition} GROUP BY 1')
-        assert same_rows(kept.rows, all_rows.rows) == ""
+        filtered = answer(workspace, f'SELECT "City", SUM("Amount") FROM tiny_sales WHERE {condition} GROUP BY 1')
+        assert same_rows(filtered.rows, all_rows.rows) == ""
     assert answer(workspace, 'SELECT "City" FROM tiny_sales WHERE (SELECT FALSE) GROUP BY 1').rows == []
 
 
@@ -265,9 +268,9 @@ def test_models_and_tables_stand_in_one_statement(workspace: Workspace) -> None:
         f"SELECT x.city, x.a, y.n FROM ({_BY_CITY.replace('SUM(f.amount)', 'SUM(f.amount) AS a')}) x "
         "JOIN (SELECT city, COUNT(*) AS n FROM shop GROUP BY 1) y ON y.city = x.city"
     )
-    found = answer(workspace, sql)
-    assert same_rows(found.rows, _facts(workspace, wanted)) == ""
-    assert [source.aggregate for source in found.plan.sources] == ["by_city"]
+    result = answer(workspace, sql)
+    assert same_rows(result.rows, _warehouse_rows(workspace, wanted)) == ""
+    assert [source.aggregate for source in result.plan.sources] == ["by_city"]
     with pytest.raises(NotRegisteredError, match="the warehouse no table, `shops`"):
         answer(workspace, sql.replace("FROM shop ", "FROM shops "))
 
@@ -275,9 +278,9 @@ def test_models_and_tables_stand_in_one_statement(workspace: Workspace) -> None:
 def test_levels_of_totals_on_tables_are_explained(workspace: Workspace) -> None:
     """ROLLUP is run as it stands, and said to be what it is."""
     sql = "SELECT s.city, SUM(f.amount) AS a FROM sales f JOIN shop s ON f.shop_id = s.shop_id GROUP BY ROLLUP (s.city)"
-    found = answer(workspace, sql)
-    assert (same_rows(found.rows, _facts(workspace, sql)), found.plan.sql) == ("", sql)
-    assert "several levels of totals" in found.plan.untouched[0]
+    result = answer(workspace, sql)
+    assert (same_rows(result.rows, _warehouse_rows(workspace, sql)), result.plan.sql) == ("", sql)
+    assert "several levels of totals" in result.plan.untouched[0]
 
 
 def test_instants_with_a_time_zone_are_answered(workspace: Workspace) -> None:
@@ -287,18 +290,25 @@ def test_instants_with_a_time_zone_are_answered(workspace: Workspace) -> None:
 
 
 def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
-    """With the types that their answers have, beside the warehouse's own tables."""
-    of_model = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_name = 'tiny_sales' ORDER BY ordinal_position"
+    """They have the types of their answers, and stand beside the warehouse's own tables."""
+    of_model = (
+        "SELECT table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_name = 'tiny_sales' "
+        "ORDER BY ordinal_position"
+    )
     rows = [(name, column, kind.casefold()) for name, column, kind in answer(workspace, of_model).rows]
     assert [column for _, column, _ in rows] == ["Month", "Day", "City", "Shop", "Quantity", "Amount", "Average Amount"]
     kinds = {column: kind for _, column, kind in rows}
     assert kinds["City"] in {"varchar", "character varying", "text"}
     assert kinds["Average Amount"] in {"double", "double precision"}
 
-    both = "SELECT t.table_name, t.table_type FROM information_schema.tables AS t WHERE LOWER(t.table_name) IN ('tiny_sales', 'sales') ORDER BY 1"
+    both = (
+        "SELECT t.table_name, t.table_type FROM information_schema.tables AS t "
+        "WHERE LOWER(t.table_name) IN ('tiny_sales', 'sales') ORDER BY 1"
+    )
     assert answer(workspace, both).rows == [("sales", "BASE TABLE"), ("tiny_sales", "VIEW")]
     own = "SELECT COUNT(*) AS n FROM information_schema.columns WHERE table_name = 'shop'"
-    assert answer(workspace, own).rows == _facts(workspace, own)
+    assert answer(workspace, own).rows == _warehouse_rows(workspace, own)
     assert "shows models as views" in explain(workspace, own).untouched[0]
 
 
@@ -311,9 +321,7 @@ def test_the_catalog_shows_models_as_views(workspace: Workspace) -> None:
     ],
 )
 def test_what_is_no_query_on_a_model_is_refused_by_name(workspace: Workspace, sql: str, clause: str) -> None:
-    """In one sentence of ours, not with what the warehouse says of a table that it does not have; `explain` says it as
-    well.
-    """
+    """The error is one sentence of ours, not the warehouse's about a table that it lacks; `explain` says it as well."""
     for ask in (answer, explain):
         with pytest.raises(UnsupportedQueryError, match="is a model, and a model is asked by SELECT alone") as refused:
             ask(workspace, sql)
@@ -321,7 +329,7 @@ def test_what_is_no_query_on_a_model_is_refused_by_name(workspace: Workspace, sq
 
 
 def test_what_is_no_query_on_a_table_is_explained(workspace: Workspace) -> None:
-    """Also where the table has the model's name, or a column has it."""
+    """It is explained also where the table has the model's name, or a column has it."""
     tiny_star.run_sql(workspace, _TABLE, "CREATE TABLE spread (tiny_sales INTEGER)")
     for sql in ("DESCRIBE tiny_sales", "PIVOT spread ON tiny_sales"):
         assert "is not a query" in explain(workspace, sql).untouched[0]

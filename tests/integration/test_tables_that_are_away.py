@@ -23,7 +23,7 @@ _AGGREGATES = {"by_city": (("City",), ("Amount",)), "by_day": (("Day",), ("Amoun
 
 
 @pytest.fixture
-def built(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
+def built_star(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     """The tiny star with two aggregates."""
     run_sql(empty_workspace, *SETUP_SQL)
     deploy(empty_workspace, write_model(tmp_path / "model", _AGGREGATES), now=utc_now())
@@ -50,40 +50,40 @@ _AWAY = {
 
 @pytest.mark.parametrize("how", _AWAY)
 @pytest.mark.parametrize("is_new_process", [True, False], ids=["asked for the first time", "asked before"])
-def test_an_aggregate_answers_while_its_facts_are_away(built: Workspace, how: str, is_new_process: bool) -> None:
-    """In a process that has never seen the table, too."""
-    wanted = answer(built, _BY_CITY).rows
-    router = QueryRouter(built)
+def test_an_aggregate_answers_while_its_facts_are_away(built_star: Workspace, how: str, is_new_process: bool) -> None:
+    """It answers in a process that has never seen the table, too."""
+    wanted = answer(built_star, _BY_CITY).rows
+    router = QueryRouter(built_star)
     if not is_new_process:
         router.plan(_BY_CITY)
 
-    run_sql(built, *_AWAY[how])
-    found = router.answer(_BY_CITY)
+    run_sql(built_star, *_AWAY[how])
+    result = router.answer(_BY_CITY)
     router.close()
 
-    assert (found.plan.sources[0].aggregate, found.fallback_reason) == ("by_city", "")
-    assert found.rows == wanted
+    assert (result.plan.sources[0].aggregate, result.fallback_reason) == ("by_city", "")
+    assert result.rows == wanted
 
 
-def test_the_facts_are_said_to_be_away_where_they_are_needed(built: Workspace) -> None:
-    """In our words, with the table's name."""
-    run_sql(built, "DROP TABLE sales CASCADE")
+def test_the_facts_are_said_to_be_away_where_they_are_needed(built_star: Workspace) -> None:
+    """The error is in our words, with the table's name."""
+    run_sql(built_star, "DROP TABLE sales CASCADE")
 
     with pytest.raises(UnsupportedQueryError, match=r"of dataset `sales` .* is not in the warehouse now"):
-        answer(built, _BY_CITY, use_aggregates=False)
+        answer(built_star, _BY_CITY, use_aggregates=False)
     with pytest.raises(UnsupportedQueryError, match=r"of dataset `sales` .* is not in the warehouse now"):
-        answer(built, 'SELECT "City", "Quantity" FROM tiny_sales GROUP BY 1')
+        answer(built_star, 'SELECT "City", "Quantity" FROM tiny_sales GROUP BY 1')
 
 
-def test_what_was_proven_stands_while_a_dimension_is_locked(built: Workspace) -> None:
+def test_what_was_proven_stands_while_a_dimension_is_locked(built_star: Workspace) -> None:
     """Plain SQL relies on its key being unique, which was proven before the build; its rows are not needed."""
     sql = "SELECT s.city, SUM(f.amount) AS a FROM sales f LEFT JOIN shop s ON f.shop_id = s.shop_id GROUP BY s.city"
-    if built.warehouse.dialect.name == "duckdb":
+    if built_star.warehouse.dialect.name == "duckdb":
         pytest.skip("a DuckDB table is never locked for readers")
     locked, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with built.warehouse.session() as session, session.transaction():
+        with built_star.warehouse.session() as session, session.transaction():
             session.execute("LOCK TABLE shop, sales IN ACCESS EXCLUSIVE MODE")
             locked.set()
             done.wait(60)
@@ -92,24 +92,24 @@ def test_what_was_proven_stands_while_a_dimension_is_locked(built: Workspace) ->
     holder.start()
     try:
         assert locked.wait(60)
-        found = answer(built, sql)
+        result = answer(built_star, sql)
     finally:
         done.set()
         holder.join()
 
-    assert found.plan.sources[0].aggregate == "by_city"
-    assert len(found.rows) == 3
+    assert result.plan.sources[0].aggregate == "by_city"
+    assert len(result.rows) == 3
 
 
-def test_a_table_that_is_back_is_asked_again(built: Workspace) -> None:
+def test_a_table_that_is_back_is_asked_again(built_star: Workspace) -> None:
     """Proofs that were seen last give way to what the data says now: a day in two months is in none of them for
     certain.
     """
-    assert answer(built, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"
-    run_sql(built, "DROP TABLE sales CASCADE", *[sql for sql in SETUP_SQL if " sales " in sql])
-    assert answer(built, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"
+    assert answer(built_star, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"
+    run_sql(built_star, "DROP TABLE sales CASCADE", *[sql for sql in SETUP_SQL if " sales " in sql])
+    assert answer(built_star, _MONTH_OF_DAY).plan.sources[0].aggregate == "by_day"
 
-    run_sql(built, "INSERT INTO day VALUES (1, 'day 1', 'another month')")
+    run_sql(built_star, "INSERT INTO day VALUES (1, 'day 1', 'another month')")
 
     with pytest.raises(UnsupportedQueryError, match="would multiply measures"):
-        answer(built, _MONTH_OF_DAY)
+        answer(built_star, _MONTH_OF_DAY)

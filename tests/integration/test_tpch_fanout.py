@@ -16,7 +16,7 @@ from airflow_atscale_aggs.engine.lifecycle.build.batch import run_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import open_workspace, process_owner, utc_now
-from tests.support.oracles.hand_written import Built, Case
+from tests.support.oracles.hand_written import BuiltModel, Case
 from tests.support.oracles.query_cases import QueryCase
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 
@@ -110,7 +110,8 @@ CASES = [
         -- matched: L_ORDERKEY = item_matched
         -- measure: sum(O_TOTALPRICE) = revenue
         -- measure: count_rows = row_count
-        SELECT CASE WHEN has_items THEN o_orderkey END AS item_order, CASE WHEN has_items THEN 1 ELSE 0 END AS item_matched,
+        SELECT CASE WHEN has_items THEN o_orderkey END AS item_order,
+               CASE WHEN has_items THEN 1 ELSE 0 END AS item_matched,
                SUM(o_totalprice) AS revenue, COUNT(*) AS row_count
         FROM (
             SELECT o.*, EXISTS (SELECT 1 FROM lineitem AS l WHERE l.l_orderkey = o.o_orderkey) AS has_items
@@ -216,9 +217,9 @@ DIRT = (
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def built(
+def built_model(
     request: pytest.FixtureRequest, sample_models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Built]:
+) -> Iterator[BuiltModel]:
     """The sample with aggregates added, deployed and built."""
     folder = tmp_path_factory.mktemp("tpch")
     parquet = generate("tpch", SCALE, folder)
@@ -231,7 +232,7 @@ def built(
         yield from _build(url, sample_models, folder)
 
 
-def _build(warehouse: str, sample_models: Path, folder: Path) -> Iterator[Built]:
+def _build(warehouse: str, sample_models: Path, folder: Path) -> Iterator[BuiltModel]:
     model = folder / "model"
     shutil.copytree(sample_models / "tpch", model)
     with (model / "models" / "Retail TPCH.yml").open("a", encoding="utf-8") as text:
@@ -245,39 +246,41 @@ def _build(warehouse: str, sample_models: Path, folder: Path) -> Iterator[Built]
         assert "refused-join" not in {issue.code for issue in report.issues}
         done = run_batch(workspace, deployed.model, owner=process_owner())
         assert any(note.startswith("orders by line number is not built: ") for note in done.batch.notes)
-        yield Built.of(workspace, done)
+        yield BuiltModel.of(workspace, done)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.aggregate}-{case.fact}")
-def test_no_order_or_item_is_counted_twice(built: Built, case: Case) -> None:
+def test_no_order_or_item_is_counted_twice(built_model: BuiltModel, case: Case) -> None:
     """Totals and groups equal the SELECT written by hand."""
-    built.check(case, search_path=SCHEMA)
+    built_model.check(case, search_path=SCHEMA)
 
 
 @pytest.mark.parametrize("aggregate", ["orders by year", "orders by item key", "both by priority", "orders by country"])
-def test_order_revenue_does_not_grow(built: Built, aggregate: str) -> None:
+def test_order_revenue_does_not_grow(built_model: BuiltModel, aggregate: str) -> None:
     """The total over all groups is that of the orders themselves."""
-    table = built.instances[aggregate, "orders"].table
-    with built.workspace.warehouse.session() as session:
+    table = built_model.instances[aggregate, "orders"].table
+    with built_model.workspace.warehouse.session() as session:
         (total,) = session.fetch_all(f'SELECT SUM(sum_o_totalprice), SUM(row_count) FROM aggs."{table}"')
 
         assert session.fetch_all(f"SELECT SUM(o_totalprice), COUNT(*) FROM {SCHEMA}.orders") == [total]
 
 
-def test_an_attribute_with_several_values_per_order_is_refused_by_name(built: Built) -> None:
+def test_an_attribute_with_several_values_per_order_is_refused_by_name(built_model: BuiltModel) -> None:
     """An order has several line numbers; picking one or counting it several times would both be wrong."""
-    assert ("orders by line number", "orders") not in built.instances
-    assert [note for note in built.report.batch.notes if "orders by line number" in note and "L_LINENUMBER" in note]
+    assert ("orders by line number", "orders") not in built_model.instances
+    assert [
+        note for note in built_model.report.batch.notes if "orders by line number" in note and "L_LINENUMBER" in note
+    ]
 
 
-def test_an_aggregate_of_the_same_fact_is_derived(built: Built) -> None:
+def test_an_aggregate_of_the_same_fact_is_derived(built_model: BuiltModel) -> None:
     """The coarser one of two comes from the finer one."""
-    assert built.instances["items by status", "lineitem"].source == "items by status and year"
+    assert built_model.instances["items by status", "lineitem"].source == "items by status and year"
 
 
 @pytest.mark.parametrize("case", QueryCase.read("tpch_sample"), ids=lambda case: case.name)
-def test_a_query_equals_the_select_written_by_hand(built: Built, case: QueryCase) -> None:
-    """From the facts and routed."""
-    model = built.report.batch.model_id
+def test_a_query_equals_the_select_written_by_hand(built_model: BuiltModel, case: QueryCase) -> None:
+    """The answer is the same from the facts and routed."""
+    model = built_model.report.batch.model_id
 
-    case.check(QueryRouter(built.workspace), built.workspace, SCHEMA, model)
+    case.check(QueryRouter(built_model.workspace), built_model.workspace, SCHEMA, model)

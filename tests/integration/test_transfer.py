@@ -1,4 +1,4 @@
-"""Exporting and importing: each sentence of the product's page is a test, then files that somebody has tampered with."""
+"""Exporting and importing: each sentence of the product's page is a test, then come files that somebody changed."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ _WANTED = {
 _QUERY = 'SELECT "Month", SUM("Quantity") FROM tiny_sales GROUP BY 1 ORDER BY 1'
 
 
-def _workspace(folder: Path, name: str, **places: str) -> Workspace:
+def _open_system(folder: Path, name: str, **urls: str) -> Workspace:
     """A system with the tiny star's model and facts."""
-    made = open_workspace(
-        **{"registry": f"sqlite:///{folder}/{name}.sqlite", "warehouse": f"duckdb:///{folder}/{name}.duckdb", **places},  # type: ignore[arg-type]
+    opened = open_workspace(
+        **{"registry": f"sqlite:///{folder}/{name}.sqlite", "warehouse": f"duckdb:///{folder}/{name}.duckdb", **urls},  # type: ignore[arg-type]
         aggregate_schema="aggs",
     )
-    with made.warehouse.session() as session:
+    with opened.warehouse.session() as session:
         for statement in tiny_star.SETUP_SQL:
             session.execute(statement)
-    deploy(made, tiny_star.write_model(folder / f"{name}_model", _ONE_USERS), now=NOW)
-    return made
+    deploy(opened, tiny_star.write_model(folder / f"{name}_model", _ONE_USERS), now=NOW)
+    return opened
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Where three definitions have been learnt, built and used; the tests only read it."""
-    with _workspace(tmp_path_factory.mktemp("source"), "source") as made:
-        define(made, _WANTED)
-        run_batch(made, "tiny_sales", owner="test")
-        answer(made, _QUERY)
-        yield made
+    with _open_system(tmp_path_factory.mktemp("source"), "source") as opened:
+        define(opened, _WANTED)
+        run_batch(opened, "tiny_sales", owner="test")
+        answer(opened, _QUERY)
+        yield opened
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Workspace]:
     """Another system with the same model, which has learnt nothing yet."""
-    with _workspace(tmp_path, "target") as made:
-        yield made
+    with _open_system(tmp_path, "target") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def exported(source: Workspace) -> bytes:
-    """The file."""
+def export_data(source: Workspace) -> bytes:
+    """The bytes of an export file."""
     return export_definitions(source, "tiny_sales", now=NOW).data
 
 
@@ -74,12 +74,12 @@ def _outcomes(report: ImportReport) -> dict[str, str]:
     return {definition.name: definition.outcome for definition in report.definitions}
 
 
-def _names(place: Workspace) -> set[str]:
-    model_id = place.read.models.get("tiny_sales").id
-    return {record.definition.name for record in place.read.definitions.of_model(model_id)}
+def _names(workspace: Workspace) -> set[str]:
+    model_id = workspace.read.models.get("tiny_sales").id
+    return {record.definition.name for record in workspace.read.definitions.of_model(model_id)}
 
 
-def _changed(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+def _with_change(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
     document = json.loads(data)
     change(document)
     return json.dumps(document).encode()
@@ -89,29 +89,29 @@ def test_definitions_are_exported_to_a_file_and_imported_into_a_separate_system(
     source: Workspace, tmp_path: Path, postgres_database: PostgresDatabase
 ) -> None:
     """DuckDB to PostgreSQL, other registries, other physical places; then the same file again changes nothing."""
-    exported = export_definitions(source, "tiny_sales", now=NOW).data
+    export_data = export_definitions(source, "tiny_sales", now=NOW).data
     with (
         postgres_database("transfer_registry") as registry,
         postgres_database("transfer_warehouse") as warehouse,
-        _workspace(tmp_path, "far", registry=registry, warehouse=warehouse) as far,
+        _open_system(tmp_path, "far", registry=registry, warehouse=warehouse) as far,
     ):
-        report = import_definitions(far, "tiny_sales", exported, now=NOW)
+        report = import_definitions(far, "tiny_sales", export_data, now=NOW)
         assert _outcomes(report) == dict.fromkeys(_WANTED, "imported")
         run_batch(far, "tiny_sales", owner="test", request=BatchRequest(aggregates=report.to_build))
-        found = answer(far, _QUERY)
-        assert found.plan.sources[0].aggregate == "month_city"
-        assert found.rows == answer(source, _QUERY, use_aggregates=False).rows
+        result = answer(far, _QUERY)
+        assert result.plan.sources[0].aggregate == "month_city"
+        assert result.rows == answer(source, _QUERY, use_aggregates=False).rows
         before = far.read.definitions.of_model(far.read.models.get("tiny_sales").id)
-        again = import_definitions(far, "tiny_sales", exported, now=NOW + timedelta(days=1))
+        again = import_definitions(far, "tiny_sales", export_data, now=NOW + timedelta(days=1))
         assert (again.counts, again.to_build) == ({"duplicate": 3}, ())
         assert far.read.definitions.of_model(far.read.models.get("tiny_sales").id) == before
         back = import_definitions(source, "tiny_sales", export_definitions(far, "tiny_sales", now=NOW).data, now=NOW)
         assert back.counts == {"duplicate": 3}
 
 
-def test_definitions_move_only_between_models_with_the_same_model_id(exported: bytes, target: Workspace) -> None:
+def test_definitions_move_only_between_models_with_the_same_model_id(export_data: bytes, target: Workspace) -> None:
     """Another one is refused with both ids, and nothing is recorded."""
-    other = _changed(exported, lambda file: file.update(model_id="0" * 8, model="other"))
+    other = _with_change(export_data, lambda file: file.update(model_id="0" * 8, model="other"))
 
     with pytest.raises(ImportRefusedError, match=r"ModelID 00000000, and `tiny.tiny_sales` has ModelID"):
         import_definitions(target, "tiny_sales", other, now=NOW)
@@ -119,39 +119,48 @@ def test_definitions_move_only_between_models_with_the_same_model_id(exported: b
 
 
 def test_the_model_id_is_globally_unique_and_stored_in_the_file(
-    exported: bytes, source: Workspace, target: Workspace
+    export_data: bytes, source: Workspace, target: Workspace
 ) -> None:
     """The same model has the same one wherever it is deployed."""
-    ids = {place.read.models.get("tiny_sales").id for place in (source, target)}
+    ids = {workspace.read.models.get("tiny_sales").id for workspace in (source, target)}
 
-    assert ids == {json.loads(exported)["model_id"]}
+    assert ids == {json.loads(export_data)["model_id"]}
 
 
-def test_the_model_must_be_deployed_in_the_target_first(exported: bytes, tmp_path: Path) -> None:
+def test_the_model_must_be_deployed_in_the_target_first(export_data: bytes, tmp_path: Path) -> None:
     """Otherwise the import is refused, and says what to do."""
     urls = {"registry": f"sqlite:///{tmp_path}/e.sqlite", "warehouse": "duckdb:///:memory:"}
-    with open_workspace(**urls) as empty, pytest.raises(ImportRefusedError, match=r"not deployed here .*deploy DIR"):  # type: ignore[arg-type]
-        import_definitions(empty, "tiny_sales", exported, now=NOW)
+    with (
+        open_workspace(**urls) as empty,
+        pytest.raises(
+            ImportRefusedError,
+            match=(
+                r"not deployed here .*deploy "
+                r"DIR"
+            ),
+        ),
+    ):  # type: ignore[arg-type]
+        import_definitions(empty, "tiny_sales", export_data, now=NOW)
 
 
-def test_the_same_release_version_is_no_reason_for_a_word(exported: bytes, target: Workspace) -> None:
-    """No warning."""
-    assert json.loads(exported)["product_version"] == __version__
-    assert import_definitions(target, "tiny_sales", exported, now=NOW).warnings == ()
+def test_the_same_release_version_is_no_reason_for_a_word(export_data: bytes, target: Workspace) -> None:
+    """There is no warning."""
+    assert json.loads(export_data)["product_version"] == __version__
+    assert import_definitions(target, "tiny_sales", export_data, now=NOW).warnings == ()
 
 
 @pytest.mark.parametrize("change", [{"product_version": "99.0"}, {"format_version": 2, "unheard_of": {"x": 1}}])
 def test_definitions_cannot_be_imported_to_a_version_older_than_the_source(
-    exported: bytes, target: Workspace, change: Mapping[str, object]
+    export_data: bytes, target: Workspace, change: Mapping[str, object]
 ) -> None:
     """Both versions are named, even when the newer file holds what this version does not know."""
     with pytest.raises(ImportRefusedError, match=rf"newer version .*this is {re.escape(__version__)}"):
-        import_definitions(target, "tiny_sales", _changed(exported, lambda file: file.update(change)), now=NOW)
+        import_definitions(target, "tiny_sales", _with_change(export_data, lambda file: file.update(change)), now=NOW)
 
 
-def test_importing_from_an_older_version_works_with_a_warning(exported: bytes, target: Workspace) -> None:
+def test_importing_from_an_older_version_works_with_a_warning(export_data: bytes, target: Workspace) -> None:
     """Backwards compatibility is not guaranteed, and the warning says so."""
-    old = _changed(exported, lambda file: file.update(product_version="0.0.1.dev1"))
+    old = _with_change(export_data, lambda file: file.update(product_version="0.0.1.dev1"))
 
     report = import_definitions(target, "tiny_sales", old, now=NOW)
 
@@ -160,11 +169,11 @@ def test_importing_from_an_older_version_works_with_a_warning(exported: bytes, t
 
 
 def test_what_exists_does_not_fail_the_import_is_ignored_and_reported_as_duplicate(
-    exported: bytes, target: Workspace
+    export_data: bytes, target: Workspace
 ) -> None:
-    """By meaning, whatever it is called; also when a user has defined it."""
+    """The meaning decides, not the name; it may also be one that a user has defined."""
     define(target, {"other_name": (("City", "Month"), ("Average Amount", "Quantity"))})
-    of_user = _changed(exported, lambda file: file["definitions"].append(_as_users_by_city(file)))
+    of_user = _with_change(export_data, lambda file: file["definitions"].append(_as_users_by_city(file)))
 
     report = import_definitions(target, "tiny_sales", of_user, now=NOW)
 
@@ -185,29 +194,29 @@ def _as_users_by_city(file: dict[str, Any]) -> dict[str, Any]:
     return {**file["definitions"][0], "name": "cities", "attributes": attributes, "metrics": ["Amount"]}
 
 
-def test_user_defined_aggregates_are_not_included(exported: bytes, source: Workspace, target: Workspace) -> None:
+def test_user_defined_aggregates_are_not_included(export_data: bytes, source: Workspace, target: Workspace) -> None:
     """They are part of the model. A file that says that it holds one is no export file."""
-    document = json.loads(exported)
+    document = json.loads(export_data)
 
     assert "by_city" in _names(source)
-    assert [one["name"] for one in document["definitions"]] == ["all_members", "days", "month_city"]
-    claimed = _changed(exported, lambda file: file["definitions"][0].update(origin="user_defined"))
+    assert [definition["name"] for definition in document["definitions"]] == ["all_members", "days", "month_city"]
+    claimed = _with_change(export_data, lambda file: file["definitions"][0].update(origin="user_defined"))
     with pytest.raises(ImportRefusedError, match="user_defined"):
         import_definitions(target, "tiny_sales", claimed, now=NOW)
 
 
-def test_source_and_target_should_have_the_same_deployed_model(exported: bytes, tmp_path: Path) -> None:
+def test_source_and_target_should_have_the_same_deployed_model(export_data: bytes, tmp_path: Path) -> None:
     """What the target's model lacks is named one by one, and nothing else suffers from it."""
-    with _workspace(tmp_path, "old") as place:
+    with _open_system(tmp_path, "old") as workspace:
         folder = tiny_star.write_model(tmp_path / "older", _ONE_USERS)
         calendar = (folder / "calendar.yml").read_text()
         (folder / "calendar.yml").write_text(calendar.replace("unique_name: Month", "unique_name: Monat"))
         model = (folder / "model.yml").read_text()
         (folder / "model.yml").write_text(model.replace("  - unique_name: Average Amount\n", ""))
         (folder / "metric_Average Amount.yml").unlink()
-        deploy(place, folder, now=NOW)
+        deploy(workspace, folder, now=NOW)
 
-        report = import_definitions(place, "tiny_sales", exported, now=NOW)
+        report = import_definitions(workspace, "tiny_sales", export_data, now=NOW)
 
     assert _outcomes(report) == {"month_city": "refused", "all_members": "refused", "days": "imported"}
     assert report.warnings == ("The model deployed here is not the same as where the file was made.",)
@@ -217,12 +226,12 @@ def test_source_and_target_should_have_the_same_deployed_model(exported: bytes, 
 
 
 def test_each_definition_travels_with_its_statistics_and_the_reason_why_it_exists(
-    exported: bytes, source: Workspace, target: Workspace
+    export_data: bytes, source: Workspace, target: Workspace
 ) -> None:
-    """As figures of where it comes from; its own statistics begin anew."""
-    file = json.loads(exported)
-    (sent,) = [one for one in file["definitions"] if one["name"] == "month_city"]
-    import_definitions(target, "tiny_sales", exported, now=NOW)
+    """The figures are those of its source; its own statistics begin anew."""
+    file = json.loads(export_data)
+    (sent,) = [definition for definition in file["definitions"] if definition["name"] == "month_city"]
+    import_definitions(target, "tiny_sales", export_data, now=NOW)
     model_id = target.read.models.get("tiny_sales").id
     (got,) = [record for record in target.read.definitions.of_model(model_id) if record.definition.name == "month_city"]
 
@@ -237,9 +246,9 @@ def test_each_definition_travels_with_its_statistics_and_the_reason_why_it_exist
     assert target.read.queries.usages(model_id) == ()
 
 
-def test_the_file_holds_no_secret_no_path_and_no_query(exported: bytes, tmp_path: Path) -> None:
-    """Names and figures alone."""
-    text = exported.decode()
+def test_the_file_holds_no_secret_no_path_and_no_query(export_data: bytes, tmp_path: Path) -> None:
+    """It holds names and figures only."""
+    text = export_data.decode()
 
     assert not re.search(r"select|password|://|aggs[.]|warehouse", text, re.IGNORECASE)
     assert str(tmp_path) not in text
@@ -250,11 +259,11 @@ def test_the_file_holds_no_secret_no_path_and_no_query(exported: bytes, tmp_path
 
 
 def test_importing_immediately_queues_the_aggregates_and_their_status_can_be_seen(
-    exported: bytes, target: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    export_data: bytes, target: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A batch of just those starts; a second import has nothing to queue."""
     file, places = tmp_path / "file.json", _options(target)
-    file.write_bytes(exported)
+    file.write_bytes(export_data)
     target.close()
 
     assert run(["import", "tiny_sales", str(file), *places]) == 0
@@ -270,11 +279,11 @@ def test_importing_immediately_queues_the_aggregates_and_their_status_can_be_see
 
 
 def test_users_who_wish_to_avoid_the_load_import_without_building(
-    exported: bytes, target: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    export_data: bytes, target: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The definitions wait; the same file without --no-build builds what is still waiting."""
     file, places = tmp_path / "file.json", _options(target)
-    file.write_bytes(exported)
+    file.write_bytes(export_data)
     target.close()
 
     assert run(["import", "tiny_sales", str(file), "--no-build", *places]) == 0
@@ -288,7 +297,7 @@ def test_users_who_wish_to_avoid_the_load_import_without_building(
 def test_a_deployed_set_of_definitions_is_exported_from_the_command_line(
     target: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """To a path, or to a URL that fsspec knows; the same content but for the time."""
+    """It goes to a path, or to a URL that fsspec knows, with the same content but for the time."""
     define(target, _WANTED)
     places = _options(target)
     target.close()
@@ -301,9 +310,9 @@ def test_a_deployed_set_of_definitions_is_exported_from_the_command_line(
     assert sorted(path.name for path in tmp_path.glob("*.json*")) == ["here.json", "there.json"]
 
 
-def _options(place: Workspace) -> list[str]:
+def _options(workspace: Workspace) -> list[str]:
     """Options of the command line that name a workspace's registry and warehouse."""
-    folder = Path(str(place.registry.database.url.database))
+    folder = Path(str(workspace.registry.database.url.database))
     return [
         "--registry",
         f"sqlite:///{folder}",
@@ -314,7 +323,7 @@ def _options(place: Workspace) -> list[str]:
     ]
 
 
-def test_a_blocked_definition_stays_blocked_and_a_retired_one_comes_back(exported: bytes, target: Workspace) -> None:
+def test_a_blocked_definition_stays_blocked_and_a_retired_one_comes_back(export_data: bytes, target: Workspace) -> None:
     """What a person decided here outweighs what another system has learnt."""
     ids = define(target, {name: _WANTED[name] for name in ("days", "all_members")})
     target.registry.definitions.set_status(
@@ -324,16 +333,16 @@ def test_a_blocked_definition_stays_blocked_and_a_retired_one_comes_back(exporte
         [ids["all_members"]], DefinitionStatus.RETIRED, "unused", expected=DefinitionStatus.DEFINED, now=NOW
     )
 
-    report = import_definitions(target, "tiny_sales", exported, now=NOW)
+    report = import_definitions(target, "tiny_sales", export_data, now=NOW)
 
     assert _outcomes(report) == {"month_city": "imported", "all_members": "returned", "days": "blocked"}
     assert _names(target) == {"by_city", "month_city", "all_members"}
     assert set(report.to_build) == {"month_city", "all_members"}
 
 
-def test_a_name_that_is_taken_is_made_unique(exported: bytes, target: Workspace) -> None:
-    """And told."""
-    named = _changed(exported, lambda file: file["definitions"][0].update(name="by_city"))
+def test_a_name_that_is_taken_is_made_unique(export_data: bytes, target: Workspace) -> None:
+    """The report says so."""
+    named = _with_change(export_data, lambda file: file["definitions"][0].update(name="by_city"))
 
     report = import_definitions(target, "tiny_sales", named, now=NOW)
 
@@ -375,11 +384,11 @@ def _set(**values: object) -> Callable[[dict[str, Any]], object]:
     ],
 )
 def test_a_damaged_or_hostile_file_is_refused(
-    exported: bytes, target: Workspace, change: Callable[[dict[str, Any]], object], reason: str
+    export_data: bytes, target: Workspace, change: Callable[[dict[str, Any]], object], reason: str
 ) -> None:
-    """With the place, and nothing of it is recorded."""
+    """The error names the place, and nothing of the file is recorded."""
     with pytest.raises(ImportRefusedError, match=reason):
-        import_definitions(target, "tiny_sales", _changed(exported, change), now=NOW)
+        import_definitions(target, "tiny_sales", _with_change(export_data, change), now=NOW)
     assert _names(target) == {"by_city"}
 
 
@@ -421,11 +430,11 @@ def test_a_damaged_or_hostile_file_is_refused(
     ],
 )
 def test_bytes_that_are_no_export_file_are_refused(
-    exported: bytes, target: Workspace, damage: Callable[[bytes], bytes], reason: str
+    export_data: bytes, target: Workspace, damage: Callable[[bytes], bytes], reason: str
 ) -> None:
-    """However deep, whatever the encoding."""
+    """Neither depth nor encoding matters."""
     with pytest.raises(ImportRefusedError, match=reason):
-        import_definitions(target, "tiny_sales", damage(exported), now=NOW)
+        import_definitions(target, "tiny_sales", damage(export_data), now=NOW)
 
 
 def test_a_file_that_is_too_large_is_not_even_parsed(target: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,18 +460,20 @@ def test_a_file_that_is_too_large_is_not_even_parsed(target: Workspace, monkeypa
     ],
 )
 def test_what_the_targets_model_lacks_is_named(
-    exported: bytes, target: Workspace, values: dict[str, object], lacking: str
+    export_data: bytes, target: Workspace, values: dict[str, object], lacking: str
 ) -> None:
-    """With near names; the other definitions are imported."""
-    report = import_definitions(target, "tiny_sales", _changed(exported, _set(**values)), now=NOW)
+    """It is named with near names; the other definitions are imported."""
+    report = import_definitions(target, "tiny_sales", _with_change(export_data, _set(**values)), now=NOW)
 
     assert report.counts == {"refused": 1, "imported": 2}
     assert lacking in report.definitions[0].why
 
 
-def test_the_fingerprint_of_the_file_is_not_believed(exported: bytes, target: Workspace) -> None:
+def test_the_fingerprint_of_the_file_is_not_believed(export_data: bytes, target: Workspace) -> None:
     """The identity is what the definition means in the target's model."""
-    forged = _changed(exported, lambda file: [one.update(fingerprint="0" * 32) for one in file["definitions"]])
+    forged = _with_change(
+        export_data, lambda file: [definition.update(fingerprint="0" * 32) for definition in file["definitions"]]
+    )
 
     report = import_definitions(target, "tiny_sales", forged, now=datetime.now(UTC))
 

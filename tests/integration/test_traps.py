@@ -74,7 +74,7 @@ _TRAPS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("trap", _TRAPS)
 def test_each_trap_has_its_case(trap: str) -> None:
-    """By name, so that a case that is renamed or removed is missed."""
+    """It is looked up by name, so that a case that is renamed or removed is missed."""
     code = "\n".join(file.read_text(encoding="utf-8") for file in sorted(_TESTS.rglob("*.py")))
     cases = "\n".join(file.read_text(encoding="utf-8") for file in sorted((_TESTS / "cases").rglob("*.sql")))
     there = {*re.findall(r"^def (\w+)\(", code, re.MULTILINE), *re.findall(r"^-- case: (.+)$", cases, re.MULTILINE)}
@@ -92,7 +92,8 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
     tiny_star.run_sql(empty_workspace, *tiny_star.SETUP_SQL)
     folder = tiny_star.write_model(tmp_path / "model")
     (folder / "edge.yml").write_text(
-        "unique_name: Edge\nobject_type: metric\nlabel: Edge\ncalculation_method: sum\ndataset: sales\ncolumn: quantity\n"
+        "unique_name: Edge\nobject_type: metric\nlabel: Edge\ncalculation_method: sum\ndataset: sales\ncolumn: "
+        "quantity\n"
         "semi_additive: {position: last, relationships: [sales_day]}\n",
         encoding="utf-8",
     )
@@ -107,7 +108,7 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ("ALTER TABLE sales RENAME COLUMN amount TO amount_2", "column `amount` of dataset `sales`"),
         ("ALTER TABLE shop RENAME COLUMN city TO town", "column `city` of dataset `shop`"),
@@ -115,7 +116,7 @@ def workspace(empty_workspace: Workspace, tmp_path: Path) -> Workspace:
         ("ALTER TABLE sales ALTER COLUMN amount TYPE DOUBLE PRECISION", ""),
     ],
 )
-def test_a_table_that_changed_is_answered_as_of_the_build(workspace: Workspace, change: str, told: str) -> None:
+def test_a_table_that_changed_is_answered_as_of_the_build(workspace: Workspace, change: str, message: str) -> None:
     """What is stored is what it was; facts that cannot be read any more say which column, and plain SQL is the
     warehouse's.
     """
@@ -125,12 +126,14 @@ def test_a_table_that_changed_is_answered_as_of_the_build(workspace: Workspace, 
     after = answer(workspace, _BY_CITY)
 
     assert (after.rows, after.plan.sources[0].aggregate) == (before.rows, "by_city")
-    if not told:
-        facts = answer(workspace, _BY_CITY, use_aggregates=False).rows
-        assert [(city, float(amount)) for city, amount in facts] == [(city, float(one)) for city, one in before.rows]
+    if not message:
+        from_facts = answer(workspace, _BY_CITY, use_aggregates=False).rows
+        assert [(city, float(amount)) for city, amount in from_facts] == [
+            (city, float(amount)) for city, amount in before.rows
+        ]
         assert answer(workspace, _PLAIN).rows == before.rows
         return
-    with pytest.raises(UnsupportedQueryError, match=told):
+    with pytest.raises(UnsupportedQueryError, match=message):
         answer(workspace, _BY_CITY, use_aggregates=False)
     with pytest.raises(PermanentWarehouseError):
         answer(workspace, _PLAIN)
@@ -166,19 +169,20 @@ def _edges_are_everywhere(patch: pytest.MonkeyPatch) -> None:
 def test_bugs_of_semi_additive_metrics_are_found(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None] | None
 ) -> None:
-    """By the case that stands without them."""
+    """The case that stands without them finds them."""
     tiny_star.run_sql(workspace, "DELETE FROM sales WHERE shop_id = 3 AND day_id > 11")
     wanted = []
     with workspace.warehouse.session() as session:
         rows = session.fetch_all(
-            "SELECT s.city, f.day_id, f.quantity FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE f.quantity IS NOT NULL"
+            "SELECT s.city, f.day_id, f.quantity FROM sales f JOIN shop s ON f.shop_id = s.shop_id "
+            "WHERE f.quantity IS NOT NULL"
         )
     for city in {row[0] for row in rows}:
-        last = max(day for one, day, _ in rows if one == city)
-        wanted.append((city, sum(quantity for one, day, quantity in rows if (one, day) == (city, last))))
+        last = max(day for row_city, day, _ in rows if row_city == city)
+        wanted.append((city, sum(quantity for row_city, day, quantity in rows if (row_city, day) == (city, last))))
     if plant is not None:
         plant(monkeypatch)
 
-    found = answer(workspace, 'SELECT "City", "Edge" FROM tiny.tiny_sales').rows
+    answer_rows = answer(workspace, 'SELECT "City", "Edge" FROM tiny.tiny_sales').rows
 
-    assert (sorted(found, key=str) == sorted(wanted, key=str)) == (plant is None)
+    assert (sorted(answer_rows, key=str) == sorted(wanted, key=str)) == (plant is None)

@@ -48,7 +48,8 @@ _CORRUPTIONS = {
     "empty table": "DELETE FROM {0}",
 }
 _MOVED = (
-    "UPDATE {0} SET sum_amount = sum_amount + CASE WHEN sum_amount = (SELECT MAX(sum_amount) FROM {0}) THEN 1 ELSE -1 END "
+    "UPDATE {0} SET sum_amount = sum_amount + CASE WHEN sum_amount = (SELECT MAX(sum_amount) "
+    "FROM {0}) THEN 1 ELSE -1 END "
     "WHERE sum_amount IN (SELECT MAX(sum_amount) FROM {0} UNION ALL SELECT MIN(sum_amount) FROM {0})"
 )
 """Moves an amount from one group to another: no total tells it."""
@@ -58,28 +59,28 @@ _MOVED = (
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     """A tiny star with its model deployed."""
     url = str(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    with _open(tmp_path, url) as made:
-        yield made
+    with _open(tmp_path, url) as opened:
+        yield opened
 
 
 @pytest.fixture
 def duckdb_workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with _open(tmp_path, None) as made:
-        yield made
+    with _open(tmp_path, None) as opened:
+        yield opened
 
 
 def _open(folder: Path, url: str | None) -> Workspace:
-    made = open_workspace(
+    opened = open_workspace(
         registry=url or f"sqlite:///{folder / 'registry.sqlite'}",
         warehouse=url or f"duckdb:///{folder / 'w.duckdb'}",
         aggregate_schema="aggs",
     )
-    _sql(made, *tiny_star.SETUP_SQL)
-    deploy(made, tiny_star.write_model(folder / "model"), now=datetime.now(UTC))
-    return made
+    _run_sql(opened, *tiny_star.SETUP_SQL)
+    deploy(opened, tiny_star.write_model(folder / "model"), now=datetime.now(UTC))
+    return opened
 
 
-def _sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
+def _run_sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     with workspace.warehouse.session() as session:
         for statement in statements:
@@ -93,24 +94,26 @@ def _sql(workspace: Workspace, *statements: str) -> list[tuple[object, ...]]:
 def _plant(monkeypatch: pytest.MonkeyPatch, aggregate: str, corruption: str) -> None:
     """After every CREATE TABLE of the aggregate, in the same session, corrupt the table."""
     original = DbApiSession.execute
-    made = re.compile(rf'CREATE TABLE ("aggs"\."as_agg_[0-9a-f]{{8}}_{aggregate[:14]}_a\d+")')
+    creation = re.compile(rf'CREATE TABLE ("aggs"\."as_agg_[0-9a-f]{{8}}_{aggregate[:14]}_a\d+")')
 
     def execute(session: DbApiSession, sql: str) -> int | None:
         written = original(session, sql)
-        found = made.match(sql)
-        if found:
-            original(session, corruption.format(found[1]))
+        match = creation.match(sql)
+        if match:
+            original(session, corruption.format(match[1]))
         return written
 
     monkeypatch.setattr(DbApiSession, "execute", execute)
 
 
-def _level(workspace: Workspace, level: str) -> None:
+def _set_level(workspace: Workspace, level: str) -> None:
     workspace.registry.settings.put(None, _SETTING, level)
 
 
 def _views(workspace: Workspace) -> list[list[tuple[object, ...]]]:
-    return [_sql(workspace, f"SELECT * FROM aggs.agg_tiny_sales_{name} ORDER BY 1, 2") for name in tiny_star.AGGREGATES]
+    return [
+        _run_sql(workspace, f"SELECT * FROM aggs.agg_tiny_sales_{name} ORDER BY 1, 2") for name in tiny_star.AGGREGATES
+    ]
 
 
 def _failure(workspace: Workspace, aggregate: str, *, before: list[str] | None = None) -> BuildFailedError:
@@ -118,7 +121,7 @@ def _failure(workspace: Workspace, aggregate: str, *, before: list[str] | None =
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=datetime.now(UTC))
     for instance in begun.instances:
         if instance.step.aggregate == aggregate:
-            _sql(workspace, *(before or []))
+            _run_sql(workspace, *(before or []))
             with pytest.raises(BuildFailedError) as caught:
                 build_instance(workspace, instance.id, owner="me")
             return caught.value
@@ -131,10 +134,10 @@ def _failure(workspace: Workspace, aggregate: str, *, before: list[str] | None =
 def test_a_corruption_is_caught_and_the_old_one_serves_on(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, aggregate: str, corruption: str
 ) -> None:
-    """At the default level; permanent, so tried once; the corrupt table is gone."""
+    """It is caught at the default level. The failure is permanent, so it is tried once; the corrupt table is gone."""
     run_batch(workspace, _MODEL, owner="me")
     serving = _views(workspace)
-    _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
+    _run_sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
     _plant(monkeypatch, aggregate, _CORRUPTIONS[corruption])
 
     with pytest.raises(BatchFailedError) as caught:
@@ -154,7 +157,7 @@ def test_a_corruption_is_caught_and_the_old_one_serves_on(
 
 
 @pytest.mark.parametrize(
-    ("corruption", "measure", "expected", "found"),
+    ("corruption", "measure", "expected", "actual"),
     [
         ("changed measure", "sum(sales.amount)", "1785", "1785.01"),
         ("lost measure", "sum(sales.quantity)", "156", "NULL"),
@@ -167,7 +170,7 @@ def test_the_error_names_measure_expected_and_found(
     corruption: str,
     measure: str,
     expected: str,
-    found: str,
+    actual: str,
 ) -> None:
     _plant(monkeypatch, _ROOT, _CORRUPTIONS[corruption])
 
@@ -176,7 +179,7 @@ def test_the_error_names_measure_expected_and_found(
     cause = failure.__cause__
     assert isinstance(cause, VerificationError)
     assert (cause.aggregate, cause.fact) == (_ROOT, "sales")
-    assert (cause.measure, cause.expected, cause.found) == (measure, expected, found)
+    assert (cause.measure, cause.expected, cause.found) == (measure, expected, actual)
     assert not failure.may_retry
 
 
@@ -188,11 +191,11 @@ def test_a_stale_source_is_caught(workspace: Workspace) -> None:
         for instance in workspace.read.instances.serving(workspace.read.models.get(_MODEL).id)
         if instance.step.aggregate == _ROOT
     ]
-    _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
+    _run_sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
     begun = begin_batch(workspace, _MODEL, build_type=BuildType.FULL, owner="me", now=datetime.now(UTC))
     root, *others = begun.instances
     new = build_instance(workspace, root.id, owner="me").table
-    _sql(workspace, f'DELETE FROM aggs."{new}"', f'INSERT INTO aggs."{new}" SELECT * FROM aggs."{old}"')
+    _run_sql(workspace, f'DELETE FROM aggs."{new}"', f'INSERT INTO aggs."{new}" SELECT * FROM aggs."{old}"')
 
     with pytest.raises(BuildFailedError, match=r"`count_rows\(sales\)` should be 61 but is 60"):
         build_instance(workspace, others[0].id, owner="me")
@@ -201,11 +204,11 @@ def test_a_stale_source_is_caught(workspace: Workspace) -> None:
 def test_totals_that_hide_a_corruption_do_not_hide_it_from_groups(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An amount moved between groups: not seen by totals, seen by sample and full."""
+    """An amount moves between groups; totals do not show it, a sample and a full comparison do."""
     _plant(monkeypatch, _ROOT, _MOVED)
     run_batch(workspace, _MODEL, owner="me")
     for level in ("sample", "full"):
-        _level(workspace, level)
+        _set_level(workspace, level)
 
         with pytest.raises(BatchFailedError) as caught:
             run_batch(workspace, _MODEL, owner="me")
@@ -221,7 +224,7 @@ def test_totals_that_hide_a_corruption_do_not_hide_it_from_groups(
 
 def test_off_compares_nothing(duckdb_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong goes live then; the event and the record say that nothing was compared."""
-    _level(duckdb_workspace, "off")
+    _set_level(duckdb_workspace, "off")
     _plant(monkeypatch, _ROOT, _CORRUPTIONS["changed measure"])
     events: list[BuildEvent] = []
 
@@ -231,7 +234,7 @@ def test_off_compares_nothing(duckdb_workspace: Workspace, monkeypatch: pytest.M
     verified = [
         duckdb_workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances
     ]
-    assert {one.level if one else "" for one in verified} == {"off"}
+    assert {verification.level if verification else "" for verification in verified} == {"off"}
 
 
 def test_the_level_is_checked() -> None:
@@ -244,14 +247,14 @@ def test_the_level_is_checked() -> None:
 @pytest.mark.parametrize("level", ["totals", "sample", "full"])
 def test_facts_that_change_between_builds_raise_no_false_alarm(workspace: Workspace, level: str) -> None:
     """Before each build a row is added, and one moves to another shop, which no total tells."""
-    _level(workspace, level)
+    _set_level(workspace, level)
     events: list[BuildEvent] = []
 
     def load(event: BuildEvent) -> None:
         events.append(event)
         if event.kind == "source":
             number = len(events)
-            _sql(
+            _run_sql(
                 workspace,
                 f"INSERT INTO sales VALUES ({number % 20}, 1, {number}, {number}.75)",
                 f"UPDATE sales SET shop_id = {number % 4} WHERE day_id = {number % 20}",
@@ -265,8 +268,8 @@ def test_facts_that_change_between_builds_raise_no_false_alarm(workspace: Worksp
     assert sources[_DERIVED] == ("by_month_and_city" if level == "totals" else "sales")
     assert [event.text for event in events if event.kind == "undecided" and "Built from" not in event.text] == []
     run_batch(workspace, _MODEL, owner="me")
-    found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
-    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
+    verification = verify(workspace, _MODEL, level=VerificationLevel.FULL)
+    assert [instance.finding for instance in verification.instances] == [Finding.AGREES] * 4
 
 
 @pytest.mark.postgres
@@ -287,7 +290,7 @@ def test_an_etl_that_writes_all_the_time_raises_no_false_alarm(postgres_url: str
                 written += 1
 
     with _open(tmp_path, postgres_url) as workspace:
-        _level(workspace, level)
+        _set_level(workspace, level)
         etl = threading.Thread(target=load)
         etl.start()
         try:
@@ -298,31 +301,31 @@ def test_an_etl_that_writes_all_the_time_raises_no_false_alarm(postgres_url: str
             stop.set()
             etl.join()
         run_batch(workspace, _MODEL, owner="me")
-        found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
+        verification = verify(workspace, _MODEL, level=VerificationLevel.FULL)
 
     assert during > 10
     assert {instance.status.value for report in reports for instance in report.instances} == {"active"}
-    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
+    assert [instance.finding for instance in verification.instances] == [Finding.AGREES] * 4
 
 
 def test_the_facts_are_totalled_once_per_batch(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not once per aggregate, whether derived or from the facts; the tasks of a batch may be processes of their own."""
-    asked: list[str] = []
+    """It is not once per aggregate, derived or from the facts; the tasks of a batch may be processes of their own."""
+    queries: list[str] = []
     original = DbApiSession.fetch_all
 
     def fetch_all(session: DbApiSession, sql: str) -> list[tuple[object, ...]]:
         if re.search(r'SUM\("sales"\."amount"\).* FROM "sales" AS "sales"$', sql):
-            asked.append(sql)
+            queries.append(sql)
         return original(session, sql)
 
     monkeypatch.setattr(DbApiSession, "fetch_all", fetch_all)
     workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "false")
     for batch in (1, 2):
         run_batch(workspace, _MODEL, owner="me")
-        assert len(asked) == batch
+        assert len(queries) == batch
     workspace.registry.settings.put(None, "aggregates.batch.buildFromExisting.enabled", "true")
     run_batch(workspace, _MODEL, owner="me")
-    assert len(asked) == 3
+    assert len(queries) == 3
 
 
 def _without_snapshots(workspace: Workspace) -> Workspace:
@@ -343,16 +346,16 @@ def test_without_snapshots_changed_facts_are_undecided(
     def load(event: BuildEvent) -> None:
         events.append(event)
         if event.kind == "sql":
-            _sql(workspace, row)
+            _run_sql(workspace, row)
 
     report = run_batch(workspace, _MODEL, owner="me", on_event=load)
 
-    told = {event.aggregate: event.text for event in events if event.kind == "undecided"}
-    assert told[_ROOT] == (
+    texts = {event.aggregate: event.text for event in events if event.kind == "undecided"}
+    assert texts[_ROOT] == (
         "`count_rows(sales)` should be 62 but is 61, but the facts may have changed since `sales` was read, and this "
         "warehouse has no snapshots"
     )
-    assert told.keys() == set(tiny_star.AGGREGATES)
+    assert texts.keys() == set(tiny_star.AGGREGATES)
     assert {instance.status.value for instance in report.instances} == {"active"}
 
 
@@ -362,7 +365,9 @@ def test_without_snapshots_facts_that_stay_are_verified(duckdb_workspace: Worksp
     report = run_batch(workspace, _MODEL, owner="me")
     verified = [workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances]
 
-    assert [one.totals[_ROWS] if one and one.totals else None for one in verified] == ["60"] * 4
+    assert [
+        verification.totals[_ROWS] if verification and verification.totals else None for verification in verified
+    ] == ["60"] * 4
 
 
 def test_without_snapshots_unchanged_facts_decide(duckdb_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,30 +382,30 @@ def test_without_snapshots_unchanged_facts_decide(duckdb_workspace: Workspace, m
 @pytest.mark.parametrize("kind", ["REAL", "DOUBLE PRECISION"])
 def test_floating_amounts_raise_no_false_alarm(workspace: Workspace, kind: str) -> None:
     """Thirds, amounts that cancel, and then NaN, at the level that looks at everything."""
-    _level(workspace, "full")
-    _sql(
+    _set_level(workspace, "full")
+    _run_sql(
         workspace,
         f"ALTER TABLE sales ALTER COLUMN amount TYPE {kind}",
         "UPDATE sales SET amount = amount / 3 - 10",
         "INSERT INTO sales VALUES (1, 1, 1, 1e15), (2, 1, 1, -1e15), (7, 3, 1, 1e15), (9, 2, 1, -1e15)",
     )
     run_batch(workspace, _MODEL, owner="me")
-    _sql(workspace, "INSERT INTO sales VALUES (3, 1, 1, 'NaN')")
+    _run_sql(workspace, "INSERT INTO sales VALUES (3, 1, 1, 'NaN')")
 
     report = run_batch(workspace, _MODEL, owner="me")
 
     verified = [workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances]
-    assert [one.undecided if one else None for one in verified] == [()] * 4
-    found = verify(workspace, _MODEL, level=VerificationLevel.FULL)
-    assert [instance.finding for instance in found.instances] == [Finding.AGREES] * 4
+    assert [verification.undecided if verification else None for verification in verified] == [()] * 4
+    comparison = verify(workspace, _MODEL, level=VerificationLevel.FULL)
+    assert [instance.finding for instance in comparison.instances] == [Finding.AGREES] * 4
 
 
 @pytest.mark.postgres
 def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_url: str, tmp_path: Path) -> None:
-    """A total out of range where each group is in range: built from the facts without the comparison, and told."""
+    """A total is out of range and no group is; the aggregate is built from the facts, and a note says why."""
     events: list[BuildEvent] = []
     with _open(tmp_path, postgres_url) as workspace:
-        _sql(
+        _run_sql(
             workspace,
             "ALTER TABLE sales ALTER COLUMN amount TYPE DOUBLE PRECISION",
             "INSERT INTO sales VALUES (1, 1, 1, 1.5e308), (6, 3, 1, 1.5e308)",
@@ -411,12 +416,14 @@ def test_a_comparison_that_the_warehouse_cannot_compute_fails_nothing(postgres_u
         verified = [
             workspace.read.attempts.verification(instance.id, instance.attempt) for instance in report.instances
         ]
-        found = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
+        comparison = verify(workspace, _MODEL, level=VerificationLevel.TOTALS)
     reason = "the comparison failed: value out of range: overflow"
     assert {instance.status.value for instance in report.instances} == {"active"}
     assert f"Built from sales: {reason}" in {event.text for event in events if event.kind == "undecided"}
-    assert [(one.totals, one.undecided) if one else None for one in verified] == [(None, (reason,))] * 4
-    assert [(instance.finding, instance.undecided) for instance in found.instances] == [
+    assert [(verification.totals, verification.undecided) if verification else None for verification in verified] == [
+        (None, (reason,))
+    ] * 4
+    assert [(instance.finding, instance.undecided) for instance in comparison.instances] == [
         (Finding.UNDECIDED, (reason,))
     ] * 4
 
@@ -433,10 +440,10 @@ def test_active_instances_can_be_verified(workspace: Workspace, level: Verificat
     """They agree; after a load they are behind; a changed table differs."""
     run_batch(workspace, _MODEL, owner="me")
     fresh = verify(workspace, _MODEL, level=level)
-    _sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
+    _run_sql(workspace, "INSERT INTO sales VALUES (1, 2, 3, 1000.00)")
     behind = verify(workspace, _MODEL, level=level)
     table = next(instance.table for instance in fresh.instances if instance.aggregate == _DERIVED)
-    _sql(workspace, f'UPDATE aggs."{table}" SET row_count = row_count + 1')
+    _run_sql(workspace, f'UPDATE aggs."{table}" SET row_count = row_count + 1')
     wrong = verify(workspace, _MODEL, aggregate=_DERIVED, level=level)
 
     assert [instance.finding for instance in fresh.instances] == [Finding.AGREES] * 4

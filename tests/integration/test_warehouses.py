@@ -33,9 +33,9 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DbApiW
         if request.param == "duckdb"
         else str(request.getfixturevalue("postgres_url"))
     )
-    made = open_warehouse(url, aggregate_schema="aggs")
-    yield made
-    made.close()
+    opened = open_warehouse(url, aggregate_schema="aggs")
+    yield opened
+    opened.close()
 
 
 def test_rows_written_are_told(warehouse: DbApiWarehouse) -> None:
@@ -46,7 +46,7 @@ def test_rows_written_are_told(warehouse: DbApiWarehouse) -> None:
 
 
 def test_a_transaction_is_all_or_nothing(warehouse: DbApiWarehouse) -> None:
-    """Also for tables and views."""
+    """This includes tables and views."""
     with warehouse.session() as session:
         session.execute("CREATE TABLE aggs.old AS SELECT 1 AS a")
         with pytest.raises(PermanentWarehouseError), session.transaction():
@@ -62,12 +62,12 @@ def test_a_transaction_is_all_or_nothing(warehouse: DbApiWarehouse) -> None:
 
 def test_other_sessions_see_only_what_is_committed(warehouse: DbApiWarehouse) -> None:
     """Sessions of one warehouse have transactions of their own."""
-    with warehouse.session() as one, warehouse.session() as other:
-        one.execute("CREATE TABLE aggs.t (a INTEGER)")
-        with one.transaction():
-            one.execute("INSERT INTO aggs.t VALUES (1)")
-            assert other.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(0,)]
-        assert other.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(1,)]
+    with warehouse.session() as writer, warehouse.session() as reader:
+        writer.execute("CREATE TABLE aggs.t (a INTEGER)")
+        with writer.transaction():
+            writer.execute("INSERT INTO aggs.t VALUES (1)")
+            assert reader.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(0,)]
+        assert reader.fetch_all("SELECT COUNT(*) FROM aggs.t") == [(1,)]
 
 
 def test_columns_are_found_exactly_then_without_case(warehouse: DbApiWarehouse) -> None:
@@ -76,11 +76,11 @@ def test_columns_are_found_exactly_then_without_case(warehouse: DbApiWarehouse) 
     with warehouse.session() as session:
         session.execute('CREATE TABLE aggs."Mixed" ("Key" INTEGER, name VARCHAR(5))')
         session.execute("CREATE TABLE plain (a INTEGER)")
-        found = session.columns(
+        columns_by_table = session.columns(
             [(None, "aggs", "mixed"), (None, None, "PLAIN"), (None, default, "plain"), (None, "aggs", "plain")]
         )
 
-    assert {key: list(columns) for key, columns in found.items()} == {
+    assert {key: list(columns) for key, columns in columns_by_table.items()} == {
         (None, "aggs", "mixed"): ["Key", "name"],
         (None, None, "PLAIN"): ["a"],
         (None, default, "plain"): ["a"],

@@ -80,7 +80,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltModel:
     """The aggregates of a model, built and activated; keys are (aggregate, fact)."""
 
     workspace: Workspace
@@ -89,7 +89,7 @@ class Built:
     parts: dict[tuple[str, str], FactPart]
 
     @classmethod
-    def of(cls, workspace: Workspace, report: BatchReport) -> Built:
+    def of(cls, workspace: Workspace, report: BatchReport) -> BuiltModel:
         """What a batch has built."""
         definitions = [record.definition for record in workspace.read.definitions.of_model(report.batch.model_id)]
         names = {definition.id: definition.name for definition in definitions}
