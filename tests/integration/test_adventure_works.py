@@ -26,7 +26,7 @@ from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, utc_now
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.model.semantic_model import DimensionRelationship, Relationship
 from tests.support.oracles.query_cases import QueryCase
-from tests.support.stars.deployed import deployed
+from tests.support.stars.deployed import deploy_for_queries
 from tests.support.stars.model_data import ModelData, Row, Value, days
 
 DATABASE = "atscale_tutorial_data"
@@ -65,7 +65,7 @@ def adventure(
 
 
 def _open_sample(warehouse: str, folder: Path, scratch: Path) -> Iterator[WorkspaceAndRouter]:
-    with deployed(warehouse, folder, scratch) as sample:
+    with deploy_for_queries(warehouse, folder, scratch) as sample:
         data = ModelData(sample.model, SCHEMA, SIZES, CHOICES, {"DateCustom": list(_calendar())})
         with sample.workspace.warehouse.session() as session:
             for statement in data.statements():

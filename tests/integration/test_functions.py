@@ -24,7 +24,7 @@ from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.functions.surfaces import translator_of
 from airflow_atscale_aggs.engine.sql.functions.types import find_type
 from airflow_atscale_aggs.engine.sql.statements import parse_text, render
-from tests.support.oracles.function_grid import COLUMNS, ERROR, Comparison, answers, compared, grid
+from tests.support.oracles.function_grid import COLUMNS, ERROR, Comparison, answers, compare_answers, grid
 from tests.support.oracles.function_surface import AGGREGATES, SURFACE
 
 PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
@@ -111,7 +111,7 @@ def _compare(expression: str, true: list[Any], engine: Engine, *, of_all: bool) 
         reason = error.reason if isinstance(error, UnsupportedQueryError) else str(error)
         is_error = all(value == ERROR for value in true)
         return Comparison(expression, "an error in PostgreSQL" if is_error else "refused", reason)
-    return compared(expression, true, answers(engine.fetch, engine.errors, sql, "grid", of_all=of_all))
+    return compare_answers(expression, true, answers(engine.fetch, engine.errors, sql, "grid", of_all=of_all))
 
 
 @pytest.mark.postgres

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
-from tests.support.stars.deployed import Deployed, deployed
+from tests.support.stars.deployed import Deployed, deploy_for_queries
 from tests.support.stars.internet_sales import SCHEMA, literal, tables
 from tests.support.stars.tpc_data import generate, load_duckdb, load_postgres
 from tests.support.stars.tpcds_model import DATABASE, TABLES
@@ -51,14 +51,16 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def tpcds(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The sample on generated data, nothing built."""
-    with deployed(database, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds")) as sample:
+    with deploy_for_queries(database, sample_models / "tpcds", tmp_path_factory.mktemp("tpcds")) as sample:
         yield sample
 
 
 @pytest.fixture(scope="module")
 def internet_sales(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The sample on data made here, with a retail calendar of three years."""
-    with deployed(database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")) as sample:
+    with deploy_for_queries(
+        database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")
+    ) as sample:
         yield sample
 
 

@@ -11,13 +11,13 @@ from tests.support.stars.throwaway_database import Database, duckdb_in_memory, p
 
 @pytest.fixture(scope="module")
 def on_duckdb() -> Iterator[Database]:
-    """In memory."""
+    """A DuckDB in memory."""
     with duckdb_in_memory() as database:
         yield database
 
 
 @pytest.fixture
 def on_postgres(postgres_url: str) -> Iterator[Database]:
-    """A real server."""
+    """A real PostgreSQL server."""
     with postgres_at(postgres_url) as database:
         yield database

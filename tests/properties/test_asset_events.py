@@ -61,8 +61,8 @@ class _Scheduler:
             return
         if self.queued_at is not None:
             since = max((run.run_after for run in self.ended if run.run_type == "asset_triggered"), default=_T0)
-            told = tuple(at for at in self.events if since < at <= self.queued_at)
-            self.active, self.queued_at = _Run("asset_triggered", self.queued_at, told), None
+            event_times = tuple(at for at in self.events if since < at <= self.queued_at)
+            self.active, self.queued_at = _Run("asset_triggered", self.queued_at, event_times), None
         elif self.triggered:
             self.active = self.triggered.pop(0)
 
@@ -99,7 +99,7 @@ class _Scheduler:
 
 @given(st.lists(st.tuples(st.sampled_from(_ACTIONS), st.sampled_from((0.001, 0.4, 1.5, 60))), max_size=60))
 def test_each_event_and_request_is_followed_by_a_batch_that_was_begun_after_it(steps: list[tuple[str, float]]) -> None:
-    """And there are no more batches than runs, nor runs without an event or a request."""
+    """There are no more batches than runs, and no runs without an event or a request."""
     scheduler = _Scheduler()
     for action, seconds in steps:
         scheduler.do(action, seconds)
@@ -112,7 +112,7 @@ def test_each_event_and_request_is_followed_by_a_batch_that_was_begun_after_it(s
 
 @given(st.integers(2, 50))
 def test_a_burst_makes_two_batches(size: int) -> None:
-    """One of the first event, one of all that came while it ran; queued requests of people share one, too."""
+    """One is of the first event, and one of all that came while it ran; queued requests of people share one, too."""
     scheduler = _Scheduler()
     scheduler.do("event", 1)
     scheduler.do("schedule", 1)

@@ -18,7 +18,7 @@ POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 @given(data=st.data())
 @settings(PROFILE, max_examples=EXAMPLES)
 def test_forms_equal_plain_python_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
-    """From the facts and from each aggregate that matches."""
+    """The answers come from the facts and from each aggregate that matches."""
     check(on_duckdb, data)
 
 

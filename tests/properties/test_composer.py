@@ -37,13 +37,13 @@ from tests.support.strategies.strategies import Star, aggregates_of, stars
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 4, 1)
 _MOST_DERIVATIONS = 12
-"""Per example; longer chains come from using the table made last as the next source."""
+"""Derivations of an example; longer chains come from using the newest table as the next source."""
 
 
 @given(data=st.data())
 @settings(PROFILE, max_examples=EXAMPLES)
 def test_aggregates_equal_their_group_by_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
-    """Built from facts or derived along any path, on DuckDB."""
+    """They are built from facts or derived along any path, on DuckDB."""
     _check(on_duckdb, data)
 
 
@@ -51,7 +51,7 @@ def test_aggregates_equal_their_group_by_on_duckdb(on_duckdb: Database, data: st
 @given(data=st.data())
 @settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
 def test_aggregates_equal_their_group_by_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
-    """Built from facts or derived along any path, on PostgreSQL."""
+    """They are built from facts or derived along any path, on PostgreSQL."""
     _check(on_postgres, data)
 
 
@@ -59,36 +59,36 @@ def _check(database: Database, data: st.DataObject) -> None:
     star = data.draw(stars(), label="star")
     parts = data.draw(aggregates_of(star), label="aggregates")
     with database.example():
-        for each in star.tables.values():
-            for statement in each.setup_sql():
+        for star_table in star.tables.values():
+            for statement in star_table.setup_sql():
                 database.fetch_all(statement)
         _build_all(database, star, parts, data)
 
 
 def _build_all(database: Database, star: Star, parts: Sequence[FactPart], data: st.DataObject) -> None:
     sources = Sources(star.datasets(), star.physical(), database.dialect)
-    facts = prove(database.session, parts, sources)
-    built: dict[FactPart, str] = {}
+    constraints = prove(database.session, parts, sources)
+    table_names: dict[FactPart, str] = {}
     for part in parts:
         expected = expected_rows(star, part)
         if expected is None:
             event("refused: a join would have to guess")
             with pytest.raises(DefinitionError):
-                select_from_fact(part, sources, facts)
+                select_from_fact(part, sources, constraints)
             continue
-        built[part] = database.create(select_from_fact(part, sources, facts))
-        _assert_equal(database, star, part, built[part], "from the facts")
+        table_names[part] = database.create(select_from_fact(part, sources, constraints))
+        _assert_equal(database, star, part, table_names[part], "from the facts")
         if any(bound.is_many_to_many for bound in part.attributes):
             event("many-to-many")
-    verifier = _Verifier(database, VerificationComposer(built, sources, facts))
-    for part, name in built.items():
+    verifier = _Verifier(database, VerificationComposer(table_names, sources, constraints))
+    for part, name in table_names.items():
         verifier.check_sound(part, name)
-    _derive_along_paths(database, star, facts, built, data)
-    for part, name in built.items():
+    _derive_along_paths(database, star, constraints, table_names, data)
+    for part, name in table_names.items():
         verifier.check_sound(part, name)
-    if built:
-        part = data.draw(st.sampled_from(list(built)), label="corrupted")
-        verifier.check_corrupted(part, built[part], data.draw(st.sampled_from(_CORRUPTIONS), label="corruption"))
+    if table_names:
+        part = data.draw(st.sampled_from(list(table_names)), label="corrupted")
+        verifier.check_corrupted(part, table_names[part], data.draw(st.sampled_from(_CORRUPTIONS), label="corruption"))
 
 
 _CORRUPTIONS = (
@@ -140,15 +140,19 @@ class _Verifier:
 
 
 def _derive_along_paths(
-    database: Database, star: Star, facts: ProvenConstraints, built: dict[FactPart, str], data: st.DataObject
+    database: Database,
+    star: Star,
+    constraints: ProvenConstraints,
+    table_names: dict[FactPart, str],
+    data: st.DataObject,
 ) -> None:
     """Derive whatever can be, in a random order, each from the newest table of its parent."""
     sources = Sources(star.datasets(), star.physical(), database.dialect)
     ways = [
         (child, parent, way)
-        for child in built
-        for parent in built
-        if child != parent and (way := derivation(child, parent, facts.functional)) is not None
+        for child in table_names
+        for parent in table_names
+        if child != parent and (way := derivation(child, parent, constraints.functional)) is not None
     ]
     event(f"derivations: {min(len(ways), 5)}{'+' if len(ways) > 5 else ''}")
     if not ways:
@@ -156,9 +160,9 @@ def _derive_along_paths(
     for child, parent, way in data.draw(st.permutations(ways), label="order")[:_MOST_DERIVATIONS]:
         if not all(origin.is_stored for origin in way.origins):
             event("joined back")
-        select = select_from_instance(child, parent, way, table(built[parent]), sources, facts)
-        source, built[child] = built[parent], database.create(select)
-        _assert_equal(database, star, child, built[child], f"from {source}")
+        select = select_from_instance(child, parent, way, table(table_names[parent]), sources, constraints)
+        source, table_names[child] = table_names[parent], database.create(select)
+        _assert_equal(database, star, child, table_names[child], f"from {source}")
 
 
 def _assert_equal(database: Database, star: Star, part: FactPart, name: str, source: str) -> None:

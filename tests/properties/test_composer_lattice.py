@@ -23,10 +23,10 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 @given(data=st.data())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_derivability_is_a_partial_order(data: st.DataObject) -> None:
-    """Reflexive, transitive, and mutual only between aggregates with the same groups and the same measures."""
+    """It is reflexive and transitive, and mutual only between aggregates with the same groups and measures."""
     star = data.draw(stars())
     parts = tuple(dict.fromkeys((*data.draw(aggregates_of(star)), *data.draw(aggregates_of(star)))))
-    proven = _proven(star, parts)
+    proven = _proven_hierarchies(star, parts)
 
     derives = {(a, b) for a in parts for b in parts if derivation(a, b, proven) is not None}
 
@@ -48,7 +48,7 @@ def test_a_derivation_or_a_reason_never_both(data: st.DataObject) -> None:
     child, parent, *_ = data.draw(aggregates_of(star))
 
     unproven: frozenset[Dependency] = frozenset()
-    for proven in (unproven, _proven(star, (child, parent))):
+    for proven in (unproven, _proven_hierarchies(star, (child, parent))):
         is_derivable = derivation(child, parent, proven) is not None
 
         assert is_derivable == (why_not_derivable(child, parent, proven) is None)
@@ -66,7 +66,7 @@ def _finest(part: FactPart) -> set[GrainAttribute]:
     }
 
 
-def _proven(star: Star, parts: Sequence[FactPart]) -> frozenset[Dependency]:
+def _proven_hierarchies(star: Star, parts: Sequence[FactPart]) -> frozenset[Dependency]:
     with duckdb_in_memory() as database:
         for table in star.tables.values():
             for statement in table.setup_sql():

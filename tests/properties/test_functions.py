@@ -53,18 +53,18 @@ _VALUES = st.fixed_dictionaries(
 )
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _filled(pattern: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.tuples(*parts).map(lambda found: pattern.format(*found))
+def _fill(pattern: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(lambda texts: pattern.format(*texts))
 
 
 def _any_of(patterns: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """One of the patterns, one a line, with its places filled."""
     lines = [line.strip() for line in patterns.strip().splitlines()]
-    return st.one_of([_filled(line, *parts) for line in lines])
+    return st.one_of([_fill(line, *parts) for line in lines])
 
 
 def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
@@ -73,7 +73,7 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
     if depth == 0:
         days = st.dates(date(1000, 1, 1), date(3000, 1, 1)).map(lambda day: f"DATE '{day.isoformat()}'")
         return {
-            "text": st.sampled_from(["t", "u"]) | _LETTERS.map(lambda text: f"CAST({_quoted(text)} AS TEXT)"),
+            "text": st.sampled_from(["t", "u"]) | _LETTERS.map(lambda text: f"CAST({_quote(text)} AS TEXT)"),
             "whole": st.sampled_from(["i", "j"]) | small.map(lambda number: f"({number})"),
             "decimal": st.just("n") | st.decimals(-99, 99, places=2).map(lambda number: f"({number})"),
             "day": st.just("d") | days,
@@ -95,14 +95,17 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
         )
         | _any_of("SUBSTR({0}, {1}, ABS({2}))\nSPLIT_PART({0}, 'a', 1 + ABS({1} + 0 * {2}))", text, small, small)
         | _any_of(
-            "{0} || {1}\nCONCAT({0}, {1})\nREPLACE({0}, {1}, 'z')\nCOALESCE({0}, {1})\nNULLIF({0}, {1})\nTRIM({1} FROM {0})\nTRANSLATE({0}, 'ab', {1})",
+            (
+                "{0} || {1}\nCONCAT({0}, {1})\nREPLACE({0}, {1}, 'z')\nCOALESCE({0}, {1})\nNULLIF({0}, {1})\nTRIM({1} "
+                "FROM {0})\nTRANSLATE({0}, 'ab', {1})"
+            ),
             text,
             text,
         )
-        | _filled("CAST({0} AS TEXT)", whole | decimal | truth | day)
+        | _fill("CAST({0} AS TEXT)", whole | decimal | truth | day)
         | _any_of("CAST({0} AS VARCHAR(3))\nCAST(CAST({0} AS CHAR(4)) AS TEXT)", text)
-        | _filled("TO_CHAR({0}, '{1}')", day | moment, forms)
-        | _filled("CASE WHEN {0} THEN {1} ELSE {2} END", truth, text, text),
+        | _fill("TO_CHAR({0}, '{1}')", day | moment, forms)
+        | _fill("CASE WHEN {0} THEN {1} ELSE {2} END", truth, text, text),
         "whole": whole
         | _any_of("LENGTH({0})\nSTRPOS({0}, 'a')\nASCII({0})\nOCTET_LENGTH({0})", text)
         | _any_of(
@@ -110,12 +113,15 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
             whole,
             whole,
         )
-        | _filled("CAST({0} AS INTEGER)", decimal | truth)
-        | _filled("({0} - {1})", day, day)
-        | _filled("CASE WHEN {0} THEN {1} ELSE {2} END", truth, whole, whole),
+        | _fill("CAST({0} AS INTEGER)", decimal | truth)
+        | _fill("({0} - {1})", day, day)
+        | _fill("CASE WHEN {0} THEN {1} ELSE {2} END", truth, whole, whole),
         "decimal": decimal
         | _any_of(
-            "({0} + {1})\n({0} - {1})\nROUND({0}, 1)\nTRUNC({0}, 0)\nCEIL({0})\nFLOOR({0})\nABS({0})\nROUND({0})\nNULLIF({0}, {1})",
+            (
+                "({0} + {1})\n({0} - {1})\nROUND({0}, 1)\nTRUNC({0}, "
+                "0)\nCEIL({0})\nFLOOR({0})\nABS({0})\nROUND({0})\nNULLIF({0}, {1})"
+            ),
             decimal,
             decimal,
         )
@@ -140,10 +146,10 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
                 ]
             ),
         )
-        | _filled("CAST({0} AS NUMERIC(12,1))", whole | decimal),
+        | _fill("CAST({0} AS NUMERIC(12,1))", whole | decimal),
         "day": day
         | _any_of("({0} + {1})\n({0} - {1})\n({0} + ({1}))", day, small)
-        | _filled("CAST({0} AS DATE)", moment)
+        | _fill("CAST({0} AS DATE)", moment)
         | _any_of("GREATEST({0}, {1})\nCOALESCE({0}, {1})", day, day),
         "moment": moment
         | _any_of(
@@ -155,12 +161,12 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
         "truth": truth
         | _any_of("{0} = {1}\n{0} < {1}\n{0} IS DISTINCT FROM {1}\n{0} IN ({1}, NULL)", whole, whole)
         | _any_of("{0} = {1}\n{0} <= {1}\n{0} LIKE {1} || '%'", text, text)
-        | _filled("{0} BETWEEN SYMMETRIC {1} AND {2}", decimal, decimal, whole)
-        | _filled("{0} LIKE {1}", text, _LETTERS.map(_quoted))
-        | _filled("{0} SIMILAR TO {1}", text, st.text("ab%_|", max_size=4).filter(_is_plain).map(_quoted))
+        | _fill("{0} BETWEEN SYMMETRIC {1} AND {2}", decimal, decimal, whole)
+        | _fill("{0} LIKE {1}", text, _LETTERS.map(_quote))
+        | _fill("{0} SIMILAR TO {1}", text, st.text("ab%_|", max_size=4).filter(_is_plain).map(_quote))
         | _any_of("({0} AND {1})\n({0} OR {1})\n(NOT {0})\n({0} IS NOT TRUE)", truth, truth)
         | _any_of("({0}, {1}) = ({1}, {2})\n({0}, {1}) < ({2}, {1})", whole, whole, whole)
-        | _filled("{0} > {1}", day, moment),
+        | _fill("{0} > {1}", day, moment),
     }
 
 
@@ -217,18 +223,20 @@ def test_an_expression_has_postgresqls_value(
 ) -> None:
     server, local = connections
     note(expression)
-    sql = _translated(expression)
+    sql = _translate(expression)
     if sql is None:
         return
     note(sql)
-    true = _answer(server, psycopg.Error, "%s", f"SELECT {expression}", values)
-    found = _answer(local, duckdb.Error, "?", f"SELECT {sql}", values)
+    on_postgres = _answer(server, psycopg.Error, "%s", f"SELECT {expression}", values)
+    on_duckdb = _answer(local, duckdb.Error, "?", f"SELECT {sql}", values)
 
     # A text like the clock's or a number too long may be an error on one of them only.
-    assert found == ERROR or is_same(true, found) or (true == ERROR and _is_out_of_python(found)), (true, found)
+    assert (
+        on_duckdb == ERROR or is_same(on_postgres, on_duckdb) or (on_postgres == ERROR and _is_out_of_python(on_duckdb))
+    ), (on_postgres, on_duckdb)
 
 
-def _translated(expression: str) -> str | None:
+def _translate(expression: str) -> str | None:
     (statement,) = parse_text(f"SELECT {expression}", "postgres")
     assert statement is not None
     translator = translator_of("postgres", _DUCKDB)

@@ -37,7 +37,7 @@ AGGREGATES = {
     "plain": ("by_city", "by_tag"),
     "instant": ("by_city", "by_day_and_shop", "by_month"),
 }
-"""By indicator. ``by_tag`` is many-to-many. The last ones derive their segments from each other, as a setting allows."""
+"""Aggregates by indicator. ``by_tag`` is many-to-many; the last derive their segments from each other."""
 
 VERIFY = {"plain": "full", "milliseconds": "totals", "timestamp": "off", "instant": "off"}
 """Builds compare themselves with the facts as well, in half of the stories."""
@@ -58,7 +58,7 @@ class Killed(BaseException):
 
 @dataclass
 class World:
-    """A workspace that many stories are told in, one after the other."""
+    """A workspace in which many stories happen, one after the other."""
 
     folder: Path
     url: str
@@ -84,7 +84,7 @@ class World:
         return workspace
 
     def close(self) -> None:
-        """Give it up."""
+        """Close the workspace, if there is one."""
         if self.workspace is not None:
             self.workspace.close()
 
@@ -209,8 +209,8 @@ class Story:
         active = registry.read.instances.serving(registry.read.models.get(star.MODEL).id)
         settled = [
             segment.table
-            for made in active
-            for segment in registry.read.instances.segments(made.id)
+            for instance in active
+            for segment in registry.read.instances.segments(instance.id)
             if segment.is_settled
         ]
         if settled and not self.is_killed:
@@ -279,8 +279,8 @@ class Story:
 
     def _check_old_or_new(self, before: dict[str, Any]) -> None:
         """Law 2: what serves is what served before, or the new, whole."""
-        found = star.view_contents(self.workspace, AGGREGATES[self.indicator])
-        if not all(star.is_same(found[name], before[name]) for name in before):
+        contents = star.view_contents(self.workspace, AGGREGATES[self.indicator])
+        if not all(star.is_same(contents[name], before[name]) for name in before):
             star.check_views(self.workspace, AGGREGATES[self.indicator])
 
     def _check_router(self) -> None:
@@ -288,8 +288,8 @@ class Story:
         routed = answer(self.workspace, query)
         plain = answer(self.workspace, query, use_aggregates=False)
         assert routed.plan.uses_aggregates
-        one, other = ({row[:1]: row[1:] for row in found.rows} for found in (routed, plain))
-        assert star.is_same(one, other)
+        routed_rows, rows_of_facts = ({row[:1]: row[1:] for row in result.rows} for result in (routed, plain))
+        assert star.is_same(routed_rows, rows_of_facts)
 
     def _check_tables(self) -> None:
         """Law 3: the warehouse holds the views, and what active instances consist of."""
@@ -307,22 +307,22 @@ def killed_at(point: int | None) -> Iterator[None]:
     if point is None:
         yield
         return
-    left = point
+    points_left = point
 
     def pass_point() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
+        nonlocal points_left
+        points_left -= 1
+        if points_left == 0:
             raise Killed
 
     def around(original: Callable[[DbApiSession, str], Any]) -> Callable[[DbApiSession, str], Any]:
         def with_points(session: DbApiSession, sql: str) -> Any:
             if sql != "ROLLBACK":
                 pass_point()
-            found = original(session, sql)
+            result = original(session, sql)
             if sql != "ROLLBACK":
                 pass_point()
-            return found
+            return result
 
         return with_points
 
@@ -370,40 +370,40 @@ _STEPS = st.lists(
 )
 
 
-def tell(world: World, steps: list[tuple[Any, ...]]) -> None:
-    """One story from its beginning to its end."""
+def run_story(world: World, steps: list[tuple[Any, ...]]) -> None:
+    """Run one story from its beginning to its end."""
     workspace = world.fresh()
     story = Story(workspace, world.indicator)
     story.load([0, 5, 30, 60, 61], (1, 3))
     star.build(workspace, BuildType.FULL, at=story.clock)
     star.check_views(workspace, AGGREGATES[world.indicator])
-    for name, *given_ in steps:
-        note(f"{name} {given_}")
+    for name, *arguments in steps:
+        note(f"{name} {arguments}")
         if name == "load":
-            seconds, *rest = given_
+            seconds, *rest = arguments
             story.clock += seconds
             story.load(*rest)
         else:
-            getattr(story, name)(*given_)
+            getattr(story, name)(*arguments)
     story.end(is_routed=world.stories % _ROUTED == 1)
 
 
 @pytest.fixture(scope="module", params=sorted(INDICATORS))
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """DuckDB in memory."""
-    made = World(tmp_path_factory.mktemp("world"), "duckdb:///:memory:?threads=1", request.param)
-    yield made
-    made.close()
+    """A world on DuckDB in memory."""
+    opened = World(tmp_path_factory.mktemp("world"), "duckdb:///:memory:?threads=1", request.param)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module", params=sorted(INDICATORS))
 def postgres_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """PostgreSQL."""
+    """A world on PostgreSQL."""
     database = request.getfixturevalue("postgres_database")
     with database(f"increments_{request.param}") as url:
-        made = World(tmp_path_factory.mktemp("world"), url, request.param)
-        yield made
-        made.close()
+        opened = World(tmp_path_factory.mktemp("world"), url, request.param)
+        yield opened
+        opened.close()
 
 
 _SETTINGS: dict[str, Any] = {
@@ -416,13 +416,13 @@ _SETTINGS: dict[str, Any] = {
 @settings(max_examples=EXAMPLES, **_SETTINGS)
 @given(steps=_STEPS)
 def test_increments_equal_a_full_rebuild(world: World, steps: list[tuple[Any, ...]]) -> None:
-    """On DuckDB."""
-    tell(world, steps)
+    """They do on DuckDB."""
+    run_story(world, steps)
 
 
 @pytest.mark.postgres
 @settings(max_examples=max(1, EXAMPLES // 10), **_SETTINGS)
 @given(steps=_STEPS)
 def test_increments_equal_a_full_rebuild_on_postgres(postgres_world: World, steps: list[tuple[Any, ...]]) -> None:
-    """The same on PostgreSQL."""
-    tell(postgres_world, steps)
+    """They do on PostgreSQL, too."""
+    run_story(postgres_world, steps)

@@ -47,7 +47,7 @@ from tests.support.oracles.routed_answers import (
     build_all,
 )
 from tests.support.stars.throwaway_database import PROFILE, Database, Rows, duckdb_in_memory
-from tests.support.strategies.plain_strategies import PlainSql, key_sql, of_plain, plain_sql, plainly_said
+from tests.support.strategies.plain_strategies import PlainSql, key_sql, plain_part, plain_sql, with_plain_attributes
 from tests.support.strategies.query_strategies import StarQuery, model_of, queries_of
 from tests.support.strategies.strategies import Star, aggregates_of, stars
 
@@ -64,7 +64,7 @@ class _Warehouse:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[_Warehouse]:
-        """Itself."""
+        """The warehouse itself."""
         yield self
 
     @contextlib.contextmanager
@@ -77,7 +77,7 @@ class _Warehouse:
         return self._database.fetch_all(sql)
 
     def columns(self, tables: Sequence[tuple[str | None, str | None, str]]) -> Mapping[Any, TableColumns]:
-        """Of the star's tables."""
+        """The columns of the star's tables."""
         there = self._star.physical()
         return {
             key: TableColumns(there[None, None, key[2]], ("", "", key[2]))
@@ -89,7 +89,7 @@ class _Warehouse:
 @given(data=st.data())
 @settings(PROFILE, max_examples=max(EXAMPLES // 2, 1))
 def test_plain_sql_is_answered_alike_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
-    """Rewritten = as it stands, on DuckDB."""
+    """A rewritten statement answers as it does as it stands, on DuckDB."""
     check(on_duckdb, data)
 
 
@@ -97,59 +97,59 @@ def test_plain_sql_is_answered_alike_on_duckdb(on_duckdb: Database, data: st.Dat
 @given(data=st.data())
 @settings(PROFILE, max_examples=POSTGRES_EXAMPLES)
 def test_plain_sql_is_answered_alike_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
-    """Rewritten = as it stands, on PostgreSQL."""
+    """A rewritten statement answers as it does as it stands, on PostgreSQL."""
     check(on_postgres, data)
 
 
 def check(database: Database, data: st.DataObject) -> None:
-    """One star with its aggregates, asked a few plain queries."""
+    """Make one star with its aggregates, and ask it a few plain queries."""
     star = data.draw(stars(), label="star")
     parts = data.draw(aggregates_of(star), label="aggregates")
-    said, sayable = plainly_said(star), tuple(of_plain(star, part) for part in parts)
-    asked = [data.draw(queries_of(said, sayable)) for _ in range(_QUERIES)]
-    texts = [data.draw(plain_sql(said, one), label="SQL") for one in asked]
-    by_key = data.draw(key_sql(sayable), label="SQL by keys")
-    texts += [by_key] if by_key is not None else []
+    plain_star, plain_parts = with_plain_attributes(star), tuple(plain_part(star, part) for part in parts)
+    queries = [data.draw(queries_of(plain_star, plain_parts)) for _ in range(_QUERIES)]
+    statements = [data.draw(plain_sql(plain_star, query), label="SQL") for query in queries]
+    by_key = data.draw(key_sql(plain_parts), label="SQL by keys")
+    statements += [by_key] if by_key is not None else []
     with database.example():
-        for each in star.tables.values():
-            for statement in each.setup_sql():
+        for star_table in star.tables.values():
+            for statement in star_table.setup_sql():
                 database.fetch_all(statement)
-        sources = Sources(star.datasets(), _spelled(star), database.dialect)
+        sources = Sources(star.datasets(), _spelled_columns(star), database.dialect)
         instances = build_all(database, parts, sources)
-        for text in texts:
-            _ask(database, star, text, instances, sources)
+        for plain in statements:
+            _ask(database, star, plain, instances, sources)
 
 
-def _spelled(star: Star) -> Mapping[Any, TableColumns]:
+def _spelled_columns(star: Star) -> Mapping[Any, TableColumns]:
     return {key: TableColumns(columns, ("", "", key[2])) for key, columns in star.physical().items()}
 
 
-def _ask(database: Database, star: Star, text: PlainSql, instances: list[ServingInstance], sources: Sources) -> None:
-    wanted = database.fetch_all(text.sql)
+def _ask(database: Database, star: Star, plain: PlainSql, instances: list[ServingInstance], sources: Sources) -> None:
+    wanted = database.fetch_all(plain.sql)
     for instance in instances:
         workspace: Any = Workspace(None, _Warehouse(database, star), Settings())  # type: ignore[arg-type]
         planner = PlainPlanner(workspace, WarehouseTables(workspace))
-        read = planner.read(text.sql)
-        assert read is not None, text.sql
-        assert read.root is not None, text.sql
-        found = planner.plan(text.sql, read.root, [_known(star, instance, sources)], since=None, written=text.sql)
-        if not found.composed:
-            event(f"as it stands: {found.untouched[0].rpartition(':')[2] if found.untouched else 'no match'}")
+        read = planner.read(plain.sql)
+        assert read is not None, plain.sql
+        assert read.root is not None, plain.sql
+        plan = planner.plan(plain.sql, read.root, [_snapshot(star, instance, sources)], since=None, written=plain.sql)
+        if not plan.composed:
+            event(f"as it stands: {plan.untouched[0].rpartition(':')[2] if plan.untouched else 'no match'}")
             continue
         event("rewritten")
-        whole = _put_in(found.statement, found.composed)
-        routed = render(whole, database.dialect)
+        statement = _put_in(plan.statement, plan.composed)
+        routed = render(statement, database.dialect)
         rows = database.fetch_all(routed)
         wrong = same_rows(rows, wanted)
-        assert not wrong, f"{wrong}\n{text.sql}\n{routed}"
-        assert [row[: text.keys] for row in rows] == [row[: text.keys] for row in wanted], text.sql
+        assert not wrong, f"{wrong}\n{plain.sql}\n{routed}"
+        assert [row[: plain.keys] for row in rows] == [row[: plain.keys] for row in wanted], plain.sql
 
 
 def _put_in(statement: Statement, composed: Sequence[exp.Query]) -> exp.Query:
     return statement.replace_selects(lambda number, _: composed[number])
 
 
-def _known(star: Star, instance: ServingInstance, sources: Sources) -> ModelSnapshot:
+def _snapshot(star: Star, instance: ServingInstance, sources: Sources) -> ModelSnapshot:
     model, paths = model_of(star, _NOTHING), StarPaths(star)
     return ModelSnapshot(
         record=ModelRecord(
@@ -183,15 +183,15 @@ _NOTHING = StarQuery(keys=(), metrics=(), members=(), where=None, least_rows=Non
 
 def _keys_are_believed(patch: pytest.MonkeyPatch) -> None:
     """Joins on keys that are not unique are followed."""
-    patch.setattr(PlainPlanner, "_prove", lambda self, plain, known: None)
+    patch.setattr(PlainPlanner, "_prove", lambda self, plain, snapshot: None)
 
 
 def _left_joins_are_inner(patch: pytest.MonkeyPatch) -> None:
     """Rows without a member are left out by every join."""
-    found = star_joins.find_stars
+    find_stars = star_joins.find_stars
 
-    def inner(*given: Any) -> Iterator[Any]:
-        for joins in found(*given):
+    def inner(*arguments: Any) -> Iterator[Any]:
+        for joins in find_stars(*arguments):
             yield replace(joins, inner=frozenset(alias for alias, path in joins.paths.items() if path))
 
     patch.setattr(plain_planner, "find_stars", inner)
@@ -199,13 +199,13 @@ def _left_joins_are_inner(patch: pytest.MonkeyPatch) -> None:
 
 def _inner_joins_are_left(patch: pytest.MonkeyPatch) -> None:
     """Rows without a member stay whatever the join says."""
-    found = star_joins.find_stars
+    find_stars = star_joins.find_stars
 
-    def left(*given: Any) -> Iterator[Any]:
-        for joins in found(*given):
+    def without_inner(*arguments: Any) -> Iterator[Any]:
+        for joins in find_stars(*arguments):
             yield replace(joins, inner=frozenset())
 
-    patch.setattr(plain_planner, "find_stars", left)
+    patch.setattr(plain_planner, "find_stars", without_inner)
 
 
 def _unused_joins_are_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -220,9 +220,9 @@ def _foreign_keys_are_keys(patch: pytest.MonkeyPatch) -> None:
     def of_every_join(self: Any, path: Any, name: str) -> Iterator[Any]:
         joins = self._joins
         self._joins = replace(joins, inner=frozenset(alias for alias, steps in joins.paths.items() if steps))
-        found = list(shown(self, path, name))
+        columns = list(shown(self, path, name))
         self._joins = joins
-        yield from found
+        yield from columns
 
     patch.setattr(plain._PlainReader, "_shown", of_every_join)
 

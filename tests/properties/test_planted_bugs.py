@@ -31,7 +31,7 @@ def _rows_from_a_count(patch: pytest.MonkeyPatch) -> None:
     plain = InstanceRows.roll_up
 
     def roll_up(self: InstanceRows, measure: StoredMeasure, only: exp.Expr | None = None) -> exp.Expr:
-        counts = [one for one in self._from.measures if one.function is StoredFunction.COUNT]
+        counts = [measure for measure in self._from.measures if measure.function is StoredFunction.COUNT]
         if measure.function is StoredFunction.COUNT_ROWS and counts:
             return plain(self, counts[0])
         return plain(self, measure)
@@ -67,7 +67,8 @@ def _average_of_averages(patch: pytest.MonkeyPatch) -> None:
         if wanted.method != "average":
             return plain(self, wanted)
         pieces = [
-            StoredMeasure(one, self._needed.fact, wanted.column) for one in (StoredFunction.SUM, StoredFunction.COUNT)
+            StoredMeasure(function, self._needed.fact, wanted.column)
+            for function in (StoredFunction.SUM, StoredFunction.COUNT)
         ]
         total, count = (self._rows.stored_column(piece) for piece in pieces)
         return exp.Avg(
@@ -172,13 +173,13 @@ def _roles_are_one(patch: pytest.MonkeyPatch) -> None:
     def value(self: AggregateRows, bound: BoundAttribute, column: str | None = None) -> exp.Expr:
         layout = self._rows._from.attributes
         others = [
-            one
-            for one in layout
-            if one.role.dimension == bound.attribute.role.dimension and one.name == bound.attribute.name
+            attribute
+            for attribute in layout
+            if attribute.role.dimension == bound.attribute.role.dimension and attribute.name == bound.attribute.name
         ]
         if bound.attribute not in layout or len(others) < 2:
             return plain(self, bound, column)
-        return self._rows._parent(layout[next(one for one in others if one != bound.attribute)].name)
+        return self._rows._parent(layout[next(attribute for attribute in others if attribute != bound.attribute)].name)
 
     patch.setattr(AggregateRows, "value", value)
 

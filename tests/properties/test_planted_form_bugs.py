@@ -29,16 +29,16 @@ def _all_keeps_filters(patch: pytest.MonkeyPatch) -> None:
     """`[All]` replaces the grouping alone."""
     plain = scopes._Shifter._leave_out
 
-    def leave_out(self: scopes._Shifter, one: Without) -> None:
-        kept = list(self._conditions)
-        plain(self, one)
-        self._conditions = kept
+    def leave_out(self: scopes._Shifter, without: Without) -> None:
+        conditions = list(self._conditions)
+        plain(self, without)
+        self._conditions = conditions
 
     patch.setattr(scopes._Shifter, "_leave_out", leave_out)
 
 
 def _members_are_in_order_of_names(patch: pytest.MonkeyPatch) -> None:
-    """Instead of that of keys."""
+    """Members are in the order of names instead of that of keys."""
     plain = members._column
 
     def column(bound: BoundAttribute, name: str) -> BoundAttribute:
@@ -48,7 +48,7 @@ def _members_are_in_order_of_names(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_name_is_one_member(patch: pytest.MonkeyPatch) -> None:
-    """Whatever the data says."""
+    """Each name is taken for one member, whatever the data says."""
     patch.setattr("tests.support.oracles.calculated_answers.proven_calendar", lambda calendar, functional: calendar)
 
 
@@ -64,7 +64,7 @@ def _places_between_do_not_matter(patch: pytest.MonkeyPatch) -> None:
 
 
 def _empty_members_count(patch: pytest.MonkeyPatch) -> None:
-    """As nothing."""
+    """Empty members count as zero."""
     plain = members.over_members
 
     def over(function: str, value: exp.Expr) -> exp.Expr:
@@ -75,12 +75,12 @@ def _empty_members_count(patch: pytest.MonkeyPatch) -> None:
 
 
 def _distinct_counts_add_up(patch: pytest.MonkeyPatch) -> None:
-    """Over the members of a set."""
+    """Distinct counts are added up over the members of a set."""
     patch.setitem(parts.ROLLED_UP, "count distinct", "sum")
 
 
 def _windows_end_early(patch: pytest.MonkeyPatch) -> None:
-    """One member too few."""
+    """A window has one member too few."""
     plain = members._meeting_conditions
 
     def meeting(move: Move, calendar: Calendar) -> list[exp.Expr]:
@@ -94,11 +94,11 @@ def _moved_rows_make_groups(patch: pytest.MonkeyPatch) -> None:
     plain = composing._union
 
     def union(whole: list[parts.FactQuery], names: composing._Names) -> exp.Expr:
-        made = plain(whole, names)
-        for one in made.find_all(exp.Alias):
-            if one.alias == names.is_there:
-                one.set("this", exp.Literal.number(1))
-        return made
+        statement = plain(whole, names)
+        for alias in statement.find_all(exp.Alias):
+            if alias.alias == names.is_there:
+                alias.set("this", exp.Literal.number(1))
+        return statement
 
     patch.setattr(composing, "_union", union)
 

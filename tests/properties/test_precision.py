@@ -91,8 +91,8 @@ class NumericType:
             whole = st.one_of(
                 st.integers(self.least, self.greatest), st.integers(-3, 3), st.just(self.greatest), st.just(self.least)
             )
-            kept = whole.filter(lambda number: self.least <= number <= self.greatest)
-            return st.one_of(st.none(), kept.map(lambda number: Fraction(number, 10 ** (self.places or 0))))
+            in_range = whole.filter(lambda number: self.least <= number <= self.greatest)
+            return st.one_of(st.none(), in_range.map(lambda number: Fraction(number, 10 ** (self.places or 0))))
         width: Any = 32 if self.is_single else 64
         most = 2.0**60 if self.is_single else 2.0**300
         numbers = st.floats(-most, most, width=width, allow_nan=False, allow_subnormal=False)
@@ -152,7 +152,7 @@ Row = tuple[str, str, Any]
 
 
 @contextmanager
-def _measured(folder: Path, url: str, kind: NumericType) -> Iterator[Workspace]:
+def _open_measured(folder: Path, url: str, kind: NumericType) -> Iterator[Workspace]:
     """A workspace with an empty fact, and its model."""
     model = folder / "model"
     tiny_star.write_model(model, {})
@@ -168,14 +168,14 @@ def _measured(folder: Path, url: str, kind: NumericType) -> Iterator[Workspace]:
         (model / f"metric_{name}.yml").write_text(tiny_star.METRIC.format(name=name, method=method, column="x"))
     listed = "\n".join(f"  - unique_name: {name}" for name in methods)
     (model / "model.yml").write_text(_MODEL.format(metrics=listed, names=", ".join(methods)))
-    with open_workspace(registry=f"sqlite:///{folder / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as made:
+    with open_workspace(registry=f"sqlite:///{folder / 'r.sqlite'}", warehouse=url, aggregate_schema="aggs") as opened:
         tiny_star.run_sql(
-            made,
+            opened,
             "DROP TABLE IF EXISTS sales CASCADE",
             f"CREATE TABLE sales (coarse VARCHAR(9), fine VARCHAR(9), x {kind.name})",
         )
-        deploy(made, model, now=utc_now())
-        yield made
+        deploy(opened, model, now=utc_now())
+        yield opened
 
 
 def _exact(method: str, values: Sequence[Any]) -> Any:
@@ -205,18 +205,18 @@ def _exact(method: str, values: Sequence[Any]) -> Any:
     return math.sqrt(variance) if method.startswith("stddev") else variance
 
 
-def _agrees(method: str, found: Any, values: Sequence[Any], *, is_exact: bool) -> bool:
+def _agrees(method: str, actual: Any, values: Sequence[Any], *, is_exact: bool) -> bool:
     """Whether an answer is the exact one: to the last digit where it is a whole or decimal number."""
     expected = _exact(method, values)
-    if expected is None or found is None:
-        return bool(expected is found)
+    if expected is None or actual is None:
+        return bool(expected is actual)
     if method.startswith(("var", "stddev")) and len([value for value in values if value is not None]) == 1:
         # Of one NaN, warehouses say either.
-        return float(found) == 0 or str(float(found)) == str(expected)
+        return float(actual) == 0 or str(float(actual)) == str(expected)
     if isinstance(expected, float) and not math.isfinite(expected):
-        return str(float(found)) == str(expected)
+        return str(float(actual)) == str(expected)
     if "count" in method or method in {"minimum", "maximum"} or (is_exact and method.startswith("sum")):
-        return bool(Fraction(found) == Fraction(expected))
+        return bool(Fraction(actual) == Fraction(expected))
     sizes = [abs(float(value)) for value in values if value is not None]
     if method.startswith("var"):
         scale = max(sizes) ** 2
@@ -224,7 +224,7 @@ def _agrees(method: str, found: Any, values: Sequence[Any], *, is_exact: bool) -
         scale = math.fsum(sizes) if method.startswith("sum") else max(sizes)
     # The root of what is lost in a variance is lost in a deviation.
     lost = 1e-6 if method.startswith("stddev") else 1e-9
-    return math.isfinite(float(found)) and abs(float(found) - float(expected)) <= lost * scale
+    return math.isfinite(float(actual)) and abs(float(actual) - float(expected)) <= lost * scale
 
 
 def _check(workspace: Workspace, kind: NumericType, rows: list[Row]) -> None:
@@ -236,14 +236,14 @@ def _check(workspace: Workspace, kind: NumericType, rows: list[Row]) -> None:
         groups: dict[tuple[str, ...], list[Any]] = {}
         for *names, value in rows:
             groups.setdefault(tuple(names[:keys]), []).append(value)
-        asked = ", ".join(f'"{name}"' for name in [*("Coarse Name", "Fine Name")[:keys], *methods])
-        sql = f"SELECT {asked} FROM measured"
+        columns = ", ".join(f'"{name}"' for name in [*("Coarse Name", "Fine Name")[:keys], *methods])
+        sql = f"SELECT {columns} FROM measured"
         odd: list[list[str]] = [[], []]
         for uses_aggregates in (True, False):
-            found = answer(workspace, sql, use_aggregates=uses_aggregates)
-            assert found.plan.uses_aggregates is uses_aggregates
-            assert not found.fallback_reason
-            by_group = {row[:keys]: row[keys:] for row in found.rows}
+            result = answer(workspace, sql, use_aggregates=uses_aggregates)
+            assert result.plan.uses_aggregates is uses_aggregates
+            assert not result.fallback_reason
+            by_group = {row[:keys]: row[keys:] for row in result.rows}
             assert by_group.keys() == groups.keys()
             for group, values in groups.items():
                 for (name, method), value in zip(methods.items(), by_group[group], strict=True):
@@ -267,8 +267,8 @@ _SETTINGS: dict[str, Any] = {"deadline": None, "suppress_health_check": list(Hea
 
 @pytest.mark.parametrize("kind", DUCKDB_TYPES, ids=lambda kind: kind.name)
 def test_every_measure_of_every_type_is_exact(kind: NumericType, tmp_path: Path) -> None:
-    """On DuckDB."""
-    with _measured(tmp_path, "duckdb:///:memory:?threads=1", kind) as workspace:
+    """It is exact on DuckDB."""
+    with _open_measured(tmp_path, "duckdb:///:memory:?threads=1", kind) as workspace:
 
         @settings(max_examples=EXAMPLES, **_SETTINGS)
         @given(rows=_rows(kind))
@@ -281,8 +281,8 @@ def test_every_measure_of_every_type_is_exact(kind: NumericType, tmp_path: Path)
 @pytest.mark.postgres
 @pytest.mark.parametrize("kind", POSTGRES_TYPES, ids=lambda kind: kind.name)
 def test_every_measure_of_every_type_is_exact_on_postgres(kind: NumericType, tmp_path: Path, postgres_url: str) -> None:
-    """The same on PostgreSQL."""
-    with _measured(tmp_path, postgres_url, kind) as workspace:
+    """It is exact on PostgreSQL, too."""
+    with _open_measured(tmp_path, postgres_url, kind) as workspace:
 
         @settings(max_examples=max(1, EXAMPLES // 2), **_SETTINGS)
         @given(rows=_rows(kind))
@@ -298,7 +298,7 @@ def test_small_numbers_are_not_lost_beside_a_large_sum(
 ) -> None:
     """Added up in single precision, a fifth of a million tenths would be missing."""
     where = request.getfixturevalue("postgres_url") if url else "duckdb:///:memory:"
-    with _measured(tmp_path, where, NumericType("REAL", 0, 0, None, is_single=True)) as workspace:
+    with _open_measured(tmp_path, where, NumericType("REAL", 0, 0, None, is_single=True)) as workspace:
         tiny_star.run_sql(
             workspace,
             "INSERT INTO sales SELECT 'a', 'x', CAST(16777216 AS REAL)",
@@ -322,14 +322,14 @@ def test_deviations_of_numbers_whose_squares_are_no_numbers(
     """PostgreSQL refuses a product that is too small; one that is zero beside the rest is meant."""
     where = request.getfixturevalue("postgres_url") if url else "duckdb:///:memory:"
     kind = NumericType("DOUBLE PRECISION", 0, 0, None)
-    with _measured(tmp_path, where, kind) as workspace:
+    with _open_measured(tmp_path, where, kind) as workspace:
         _check(workspace, kind, [("a", "x", 1e-200), ("a", "y", 2e-200), ("b", "x", math.nan), ("b", "y", None)])
 
 
 @pytest.mark.postgres
 def test_sums_of_a_narrow_column_are_left_to_postgres(tmp_path: Path, postgres_url: str) -> None:
     """Plain SQL means what the warehouse says, in the precision that it says it in."""
-    with _measured(tmp_path, postgres_url, NumericType("REAL", 0, 0, None, is_single=True)) as workspace:
+    with _open_measured(tmp_path, postgres_url, NumericType("REAL", 0, 0, None, is_single=True)) as workspace:
         tiny_star.run_sql(workspace, "INSERT INTO sales VALUES ('a', 'x', 0.1), ('a', 'y', 0.2)")
         run_batch(workspace, "measured", build_type=BuildType.FULL, owner="a test")
 

@@ -59,11 +59,11 @@ class Paths(JoinPaths):
     """Shops are reached from all facts, kinds from some."""
 
     def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
-        """What a fact reaches."""
-        found = [_bound(fact, _SHOP, "Shop"), _bound(fact, _SHOP, "City")]
+        """The attributes that a fact reaches."""
+        bounds = [_bound(fact, _SHOP, "Shop"), _bound(fact, _SHOP, "City")]
         if "kind_id" in FACTS.get(fact, ()):
-            found.append(_bound(fact, _KIND, "Kind"))
-        return {bound.attribute: bound for bound in found} if fact in FACTS else {}
+            bounds.append(_bound(fact, _KIND, "Kind"))
+        return {bound.attribute: bound for bound in bounds} if fact in FACTS else {}
 
 
 def _model(handling: str) -> SemanticModel:
@@ -102,33 +102,33 @@ Tables = dict[str, list[tuple[Value, ...]]]
 
 def _tables(seed: int) -> Tables:
     draw = random.Random(seed)
-    made: Tables = {
+    rows_by_table: Tables = {
         "shop": [
             (n, draw.choice(("a", "b", None)), draw.choice(("x", "y", None))) for n in range(1, draw.randint(2, 6))
         ],
         "kind": [(n, draw.choice(("k", "l", None))) for n in range(1, 4)],
     }
     for fact, names in FACTS.items():
-        made[fact] = [
+        rows_by_table[fact] = [
             tuple(
                 draw.choice((1, 2, 3, 4, 9, None)) if name != "amount" else draw.choice((None, 1, 2, 5))
                 for name in names
             )
             for _ in range(draw.choice((0, 3, 12)))
         ]
-    return made
+    return rows_by_table
 
 
 def _expected(
-    tables: Tables, keys: tuple[str, ...], facts: tuple[str, ...], where: str | None, handling: str
+    tables: Tables, keys: tuple[str, ...], fact_names: tuple[str, ...], where: str | None, handling: str
 ) -> Rows | None:
-    """None: refused."""
+    """The rows of the answer; None where the query must be refused."""
     used = (*keys, *([where] if where else []))
     shops = {row[0]: row for row in tables["shop"]}
     kinds = {row[0]: row for row in tables["kind"]}
     results: dict[str, dict[tuple[Value, ...], Value]] = {}
     owned: dict[str, tuple[str, ...]] = {}
-    for fact in facts:
+    for fact in fact_names:
         reached = {"Shop", "City"} | ({"Kind"} if "kind_id" in FACTS[fact] else set())
         if not set(used) <= reached:
             if handling == "error":
@@ -166,23 +166,23 @@ def _expected(
             return None
         return results[fact].get(tuple(cell for name, cell in zip(keys, key, strict=True) if name in owned[fact]))
 
-    return [(*key, *(value(fact, key) for fact in facts)) for key in every]
+    return [(*key, *(value(fact, key) for fact in fact_names)) for key in every]
 
 
 def _check(database: Database, data: st.DataObject) -> None:
     tables = _tables(data.draw(st.integers(0, 2**32)))
     handling = data.draw(st.sampled_from(["error", "empty", "repeat"]))
     keys = tuple(data.draw(st.lists(st.sampled_from(["Shop", "City", "Kind"]), unique=True, max_size=3)))
-    facts = tuple(data.draw(st.lists(st.sampled_from(list(FACTS)), unique=True, min_size=1, max_size=3)))
+    fact_names = tuple(data.draw(st.lists(st.sampled_from(list(FACTS)), unique=True, min_size=1, max_size=3)))
     where = data.draw(st.none() | st.sampled_from(["Shop", "City", "Kind"]))
     model = _model(handling)
     paths = Paths(model)
-    shown = ", ".join(f'"{name}"' for name in (*keys, *facts))
+    shown = ", ".join(f'"{name}"' for name in (*keys, *fact_names))
     text = f"SELECT {shown} FROM tests.facts"
     text += f' WHERE "{where}" IS NOT NULL' if where else ""
     (select,) = read_statement(text, dialect="postgres").selects
     query = read_select(select, SurfaceNames(model, paths), CalculatedMetrics(model), dialect="postgres")
-    expected = _expected(tables, keys, facts, where, handling)
+    expected = _expected(tables, keys, fact_names, where, handling)
     if expected is None:
         with pytest.raises(UnsupportedQueryError):
             split_by_fact(query, model, paths)
@@ -193,8 +193,8 @@ def _check(database: Database, data: st.DataObject) -> None:
         proven = prove(database.session, [part.needed for part in parts], sources)
         select = compose(query, [(part, FactRows(part.needed, sources, proven)) for part in parts])
         text_asked = render(select, database.dialect)
-        found = database.fetch_all(text_asked)
-        wrong = same_rows(found, expected)
+        rows = database.fetch_all(text_asked)
+        wrong = same_rows(rows, expected)
         assert not wrong, f"{wrong}\n{text} ({handling})\n{text_asked}"
 
 
@@ -215,7 +215,7 @@ def _create(database: Database, tables: Tables) -> PhysicalTables:
 @given(data=st.data())
 @settings(PROFILE, max_examples=EXAMPLES)
 def test_facts_are_laid_together_on_duckdb(on_duckdb: Database, data: st.DataObject) -> None:
-    """Error, empty or repeat; with and without keys."""
+    """Other facts are an error, empty or repeated; there are keys or none."""
     _check(on_duckdb, data)
 
 
@@ -223,7 +223,7 @@ def test_facts_are_laid_together_on_duckdb(on_duckdb: Database, data: st.DataObj
 @given(data=st.data())
 @settings(PROFILE, max_examples=max(EXAMPLES // 4, 1))
 def test_facts_are_laid_together_on_postgres(on_postgres: Database, data: st.DataObject) -> None:
-    """Where NULL keys and untyped NULLs are handled differently."""
+    """NULL keys and untyped NULLs are handled differently there."""
     _check(on_postgres, data)
 
 

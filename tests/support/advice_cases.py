@@ -1,4 +1,4 @@
-"""A million sales on a thousand days in thirty months: requirements, defined aggregates, and the fact's workload."""
+"""A million sales on a thousand days in thirty months: requirements, defined aggregates, and a workload."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def increments_input(
         (None, None, "returns"): _TYPES,
         (None, None, "shop"): {"shop_id": "integer", "city": "varchar"},
     }
-    given = IncrementsInput(
+    inputs = IncrementsInput(
         build_type=BuildType.INCREMENTAL,
         deployment_id="d",
         now=NOW,
@@ -82,7 +82,7 @@ def increments_input(
         sources=Sources(datasets, physical, find_dialect(dialect)),
         settings=Settings(),
     )
-    return replace(given, **changes)
+    return replace(inputs, **changes)
 
 
 def segment_of(

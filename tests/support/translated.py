@@ -87,7 +87,7 @@ def answers(expression: str, inputs: Iterable[Any]) -> dict[Any, Any]:
     """The value of the expression for each input: the value of its column, or a tuple in the order of its columns."""
     sql = _sql(expression)
     names = list(dict.fromkeys(column.name for column in parsed(expression).find_all(exp.Column, bfs=False)))
-    return {given: _value(sql, names, given if len(names) != 1 else (given,)) for given in inputs}
+    return {values: _value(sql, names, values if len(names) != 1 else (values,)) for values in inputs}
 
 
 def answer(expression: str) -> Any:

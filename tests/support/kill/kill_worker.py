@@ -56,10 +56,10 @@ NO_POINT = -1
 class Trap:
     """Counts points; at one of them the process dies, or the statement is said to have failed."""
 
-    def __init__(self, job: dict[str, Any], told: Callable[[int], None]) -> None:
+    def __init__(self, job: dict[str, Any], report: Callable[[int], None]) -> None:
         self._kill_at, self._fail_at = job.get("kill_at") or NO_POINT, job.get("fail_at") or NO_POINT
         self._kill_after_sql = job.get("kill_after_sql", "")
-        self._told = told
+        self._report = report
         self.points = 0
 
     def point(self, failure: Exception) -> None:
@@ -71,7 +71,7 @@ class Trap:
             raise failure
 
     def _die(self) -> None:
-        self._told(self.points)
+        self._report(self.points)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def set_in_warehouse(self) -> None:
@@ -129,10 +129,10 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     if job.get("kill_after_ms") is not None:
         _kill_after(pid, job["kill_after_ms"])
     _, status = os.waitpid(pid, 0)
-    with os.fdopen(reading, encoding="utf-8") as told:
-        said = told.read()
-    facts = json.loads(said) if said else {"points": 0, "error": ""}
-    return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, **facts}
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        text = pipe.read()
+    ending = json.loads(text) if text else {"points": 0, "error": ""}
+    return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, **ending}
 
 
 def _kill_after(pid: int, milliseconds: float) -> None:
@@ -157,8 +157,8 @@ def _run_child(job: dict[str, Any], descriptor: int) -> None:
     error = ""
     try:
         _deploy(job) if job.get("deploy") else _build_and_sweep(job)
-    except AtScaleAggsError as found:
-        error = f"{type(found).__name__}: {found}"
+    except AtScaleAggsError as failure:
+        error = f"{type(failure).__name__}: {failure}"
     tell(trap.points, error)
     os._exit(0)
 

@@ -28,7 +28,7 @@ def plants(all_plants: Iterable[Plant], *, is_slow: Callable[[Plant], bool]) -> 
 
 
 def assert_found(plant: Plant, check: Callable[[st.DataObject], None], *, examples: int) -> None:
-    """The property fails within a number of examples, more with ``FUZZ_EXAMPLES``: an assertion, or an error of DuckDB."""
+    """Check that the property fails within a number of examples, more with ``FUZZ_EXAMPLES``."""
 
     @seed(20260101)
     @settings(

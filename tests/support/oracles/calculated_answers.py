@@ -42,11 +42,11 @@ from tests.support.stars.throwaway_database import Database, Rows
 from tests.support.strategies.form_strategies import form_queries, form_stars
 
 _QUERIES = 6
-"""Per star."""
+"""Queries for each star."""
 
 
 def check(database: Database, data: st.DataObject) -> None:
-    """One star with two aggregates, asked a few queries."""
+    """Make one star with two aggregates, and ask it a few queries."""
     tables = data.draw(form_stars(), label="star")
     queries = [data.draw(form_queries(tables), label="query") for _ in range(_QUERIES)]
     chosen = [data.draw(st.lists(st.sampled_from(_GRAINS), max_size=5, unique=True), label="grain") for _ in range(2)]
@@ -93,9 +93,9 @@ _GRAINS = (
 @cache
 def _model() -> SemanticModel:
     with tempfile.TemporaryDirectory() as folder:
-        found = read_model_folder(write_model(Path(folder) / "model"))
-    model = ModelResolver(found).resolve("forms")
-    datasets = {name: replace(one, schema=None) for name, one in model.datasets.items()}
+        model_folder = read_model_folder(write_model(Path(folder) / "model"))
+    model = ModelResolver(model_folder).resolve("forms")
+    datasets = {name: replace(dataset, schema=None) for name, dataset in model.datasets.items()}
     return replace(model, datasets=datasets)
 
 
@@ -110,30 +110,30 @@ class _Asker:
     def __init__(self, database: Database, grains: Sequence[Sequence[str]]) -> None:
         self._database, self._model, self._paths = database, _model(), _paths()
         physical: PhysicalTables = {
-            (None, None, name): {column: str(one.data_type) for column, one in dataset.columns.items()}
+            (None, None, name): {column: str(sml_column.data_type) for column, sml_column in dataset.columns.items()}
             for name, dataset in self._model.datasets.items()
         }
         self._sources = Sources(self._model.datasets, physical, database.dialect)
-        reached = {one.query_name: bound for one, bound in self._paths.attributes_of("sales").items()}
+        reached = {attribute.query_name: bound for attribute, bound in self._paths.attributes_of("sales").items()}
         pieces = {piece for name in METRICS for piece in pieces_of(self._model.metrics[name], "sales")}
         measures = tuple(sorted({*pieces, row_count("sales")}))
         parts = [
             FactPart(fact="sales", attributes=tuple(reached[name] for name in grain), measures=measures)
             for grain in grains
         ]
-        self._facts = prove(database.session, parts, self._sources)
-        self._instances = [self._built(part) for part in parts]
+        self._constraints = prove(database.session, parts, self._sources)
+        self._instances = [self._build(part) for part in parts]
 
-    def _built(self, part: FactPart) -> ServingInstance:
-        return self._database.build(part, select_from_fact(part, self._sources, self._facts))
+    def _build(self, part: FactPart) -> ServingInstance:
+        return self._database.build(part, select_from_fact(part, self._sources, self._constraints))
 
-    def answers(self, asked: FormQuery) -> list[tuple[str, Rows]]:
-        """From the facts, then from each aggregate that answers some part of the query."""
+    def answers(self, form_query: FormQuery) -> list[tuple[str, Rows]]:
+        """The answers from the facts, then from each aggregate that answers some part of the query."""
         model = replace(
-            self._model, calculations={"Form": Calculation(name="Form", label="Form", expression=asked.form.mdx)}
+            self._model, calculations={"Form": Calculation(name="Form", label="Form", expression=form_query.form.mdx)}
         )
         names = SurfaceNames(model, self._paths)
-        statement = read_statement(asked.sql, dialect="postgres")
+        statement = read_statement(form_query.sql, dialect="postgres")
         query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
         parts = split_by_fact(query, model, self._paths)
         calendars = [
@@ -144,37 +144,43 @@ class _Asker:
             *(calendar.part for calendar in calendars),
             *(instance.part for instance in self._instances),
         ]
-        facts = prove(self._database.session, needed, self._sources)
+        constraints = prove(self._database.session, needed, self._sources)
         claims = {claim for calendar in calendars for claim in calendar.all_claims}
-        facts = prove_claims(self._database.session, facts, sorted(claims), self._sources)
-        parts = tuple(_proven(part, facts) for part in parts)
-        found = [("facts", self._run(query, parts, facts, None))]
+        constraints = prove_claims(self._database.session, constraints, sorted(claims), self._sources)
+        parts = tuple(_with_proven_calendar(part, constraints) for part in parts)
+        results = [("facts", self._run(query, parts, constraints, None))]
         for instance in self._instances:
-            if any(InstanceIndex([instance]).find(query, part, facts.functional) for part in parts):
+            if any(InstanceIndex([instance]).find(query, part, constraints.functional) for part in parts):
                 grain = [bound.attribute.query_name for bound in instance.part.attributes]
-                found.append((f"aggregate: {grain}", self._run(query, parts, facts, instance)))
-        return found
+                results.append((f"aggregate: {grain}", self._run(query, parts, constraints, instance)))
+        return results
 
     def _run(
-        self, query: ModelQuery, parts: Sequence[FactQuery], facts: ProvenConstraints, instance: ServingInstance | None
+        self,
+        query: ModelQuery,
+        parts: Sequence[FactQuery],
+        constraints: ProvenConstraints,
+        instance: ServingInstance | None,
     ) -> Rows:
         def rows_of(part: FactPart) -> FactRows:
-            return FactRows(part, self._sources, facts)
+            return FactRows(part, self._sources, constraints)
 
         rows: list[AnswerRows] = []
         for part in parts:
-            match = InstanceIndex([instance]).find(query, part, facts.functional) if instance is not None else None
+            match = (
+                InstanceIndex([instance]).find(query, part, constraints.functional) if instance is not None else None
+            )
             if match is None:
                 rows.append(rows_of(part.needed))
             else:
                 place, layout = table(match.instance.table), match.instance.layout
-                rows.append(AggregateRows(part.needed, layout, match.way, place, self._sources, facts))
-        made = compose(query, list(zip(parts, rows, strict=True)), rows_of)
-        return self._database.fetch_all(render(made, self._database.dialect))
+                rows.append(AggregateRows(part.needed, layout, match.way, place, self._sources, constraints))
+        select = compose(query, list(zip(parts, rows, strict=True)), rows_of)
+        return self._database.fetch_all(render(select, self._database.dialect))
 
 
-def _proven(part: FactQuery, facts: ProvenConstraints) -> FactQuery:
+def _with_proven_calendar(part: FactQuery, constraints: ProvenConstraints) -> FactQuery:
     scope = part.shift
     if scope is None or scope.calendar is None:
         return part
-    return replace(part, shift=replace(scope, calendar=proven_calendar(scope.calendar, facts.functional)))
+    return replace(part, shift=replace(scope, calendar=proven_calendar(scope.calendar, constraints.functional)))

@@ -49,7 +49,7 @@ REASON = JoinStep(JoinKind.BRIDGE, "sales", ("reason_id",), "sale_reasons", ("re
 
 def datasets() -> dict[str, Dataset]:
     """The star's datasets; the city is a query, the day has calculated columns."""
-    made = {
+    by_name = {
         name: Dataset(
             name=name, schema="retail", table=name, columns={c: Column(name=c, data_type=t) for c, t in types.items()}
         )
@@ -59,10 +59,10 @@ def datasets() -> dict[str, Dataset]:
         name: Column(name=name, data_type="string", variants=(SqlVariant(dialect=None, sql=sql),))
         for name, sql in _CALCULATED.items()
     }
-    made["day"] = Dataset(name="day", schema="retail", table="day", columns={**made["day"].columns, **calculated})
+    by_name["day"] = Dataset(name="day", schema="retail", table="day", columns={**by_name["day"].columns, **calculated})
     query = SqlVariant(dialect=None, sql="SELECT c.city_id, UPPER(c.city_name) AS city_name FROM retail.city AS c")
-    made["city"] = Dataset(name="city", variants=(query,), columns=made["city"].columns)
-    return made
+    by_name["city"] = Dataset(name="city", variants=(query,), columns=by_name["city"].columns)
+    return by_name
 
 
 def physical() -> dict[tuple[str | None, str | None, str], dict[str, str]]:
@@ -70,8 +70,8 @@ def physical() -> dict[tuple[str | None, str | None, str], dict[str, str]]:
     return {(None, "retail", name): dict(types) for name, types in _TYPES.items()}
 
 
-def bound(
-    name: str, dataset: str, keys: tuple[str, ...], shown: str, steps: tuple[JoinStep, ...], *determines: str
+def bound_attribute(
+    name: str, dataset: str, keys: tuple[str, ...], name_column: str, steps: tuple[JoinStep, ...], *determines: str
 ) -> BoundAttribute:
     """An attribute in the role named like its first join's target."""
     role = Role(steps[0].to_dataset) if steps else Role("sales")
@@ -80,20 +80,20 @@ def bound(
         label=name,
         dataset=dataset,
         key_columns=keys,
-        name_column=shown,
+        name_column=name_column,
         steps=steps,
         determines=frozenset(determines),
     )
 
 
-DAY_LEVEL = bound("Day", "day", ("day_id",), "d_date", (DAY,), "Month", "Quarter", "Open", "Kind")
-MONTH = bound("Month", "day", ("month_id",), "month_name", (DAY,), "Quarter")
-QUARTER = bound("Quarter", "day", ("quarter",), "quarter", (DAY,))
-OPEN = bound("Open", "day", ("is_open",), "is_open", (DAY,))
-KIND = bound("Kind", "day", ("kind",), "kind", (DAY,))
-SHOP_LEVEL = bound("Shop", "shop", ("shop_id",), "shop_name", (SHOP,), "City")
-CITY_LEVEL = bound("City", "city", ("city_id",), "city_name", (SHOP, CITY))
-REASON_LEVEL = bound("Reason", "sale_reasons", ("member",), "member", (REASON,))
+DAY_LEVEL = bound_attribute("Day", "day", ("day_id",), "d_date", (DAY,), "Month", "Quarter", "Open", "Kind")
+MONTH = bound_attribute("Month", "day", ("month_id",), "month_name", (DAY,), "Quarter")
+QUARTER = bound_attribute("Quarter", "day", ("quarter",), "quarter", (DAY,))
+OPEN = bound_attribute("Open", "day", ("is_open",), "is_open", (DAY,))
+KIND = bound_attribute("Kind", "day", ("kind",), "kind", (DAY,))
+SHOP_LEVEL = bound_attribute("Shop", "shop", ("shop_id",), "shop_name", (SHOP,), "City")
+CITY_LEVEL = bound_attribute("City", "city", ("city_id",), "city_name", (SHOP, CITY))
+REASON_LEVEL = bound_attribute("Reason", "sale_reasons", ("member",), "member", (REASON,))
 
 ROLLING = (
     StoredMeasure(StoredFunction.SUM, "sales", "QTY"),
@@ -124,11 +124,13 @@ def sources(dialect: Dialect) -> Sources:
     return Sources(datasets(), physical(), dialect)
 
 
-def all_facts() -> ProvenConstraints:
+def all_constraints() -> ProvenConstraints:
     """Everything that the model claims, proven; the day's key is not unique, so that one row per key is made."""
     unique = frozenset({("shop", ("shop_id",)), ("city", ("city_id",))})
-    facts = ProvenConstraints(unique_keys=unique)
-    return ProvenConstraints(unique_keys=unique, functional=find_wanted_dependencies((FINE, COARSE, TOTAL), facts))
+    unique_only = ProvenConstraints(unique_keys=unique)
+    return ProvenConstraints(
+        unique_keys=unique, functional=find_wanted_dependencies((FINE, COARSE, TOTAL), unique_only)
+    )
 
 
 def target_and_source(dialect: Dialect) -> tuple[exp.Table, exp.Table]:
@@ -139,36 +141,36 @@ def target_and_source(dialect: Dialect) -> tuple[exp.Table, exp.Table]:
 
 def statements(dialect: Dialect) -> dict[str, exp.Expr]:
     """Every kind of statement by a name for people."""
-    given, facts = sources(dialect), all_facts()
+    star_sources, constraints = sources(dialect), all_constraints()
     target, source = target_and_source(dialect)
-    made = {
-        f"from facts: {name}": create_table_as(target, select_from_fact(one, given, facts), dialect)
-        for name, one in {"fine": FINE, "coarse": COARSE, "total": TOTAL}.items()
+    composed = {
+        f"from facts: {name}": create_table_as(target, select_from_fact(fact_part, star_sources, constraints), dialect)
+        for name, fact_part in {"fine": FINE, "coarse": COARSE, "total": TOTAL}.items()
     }
     for name, child in {"coarse": COARSE, "same grain": part(*FINE.attributes), "total": TOTAL}.items():
         parent = part(DAY_LEVEL, SHOP_LEVEL) if child is TOTAL else FINE
-        way = derivation(child, parent, facts.functional)
+        way = derivation(child, parent, constraints.functional)
         assert way is not None, name
-        select = select_from_instance(child, parent, way, source, given, facts)
-        made[f"derived: {name}"] = create_table_as(target, select, dialect)
+        select = select_from_instance(child, parent, way, source, star_sources, constraints)
+        composed[f"derived: {name}"] = create_table_as(target, select, dialect)
     for number, statement in enumerate(view_statements(table("agg_sales_fine", "aggs"), target, FINE, dialect)):
-        made[f"view {number}"] = statement
-    claims: list[Claim] = [*keys_to_prove((FINE, COARSE)), *sorted(facts.functional)]
-    asked, proof = proof_statement(claims, given, facts)
+        composed[f"view {number}"] = statement
+    claims: list[Claim] = [*keys_to_prove((FINE, COARSE)), *sorted(constraints.functional)]
+    claims_asked, proof = proof_statement(claims, star_sources, constraints)
     assert proof is not None
-    assert asked == tuple(claims)
-    return made | {"proof": proof, "drop": drop_table(target), "count": count_rows(target)}
+    assert claims_asked == tuple(claims)
+    return composed | {"proof": proof, "drop": drop_table(target), "count": count_rows(target)}
 
 
 def comparisons(dialect: Dialect) -> dict[str, str]:
     """The text of every query that compares a table with its facts; those of the fine one have a total and floats."""
     target, _ = target_and_source(dialect)
-    composer = VerificationComposer((FINE, COARSE, TOTAL), sources(dialect), all_facts())
-    made: dict[str, str] = {}
-    for name, one in {"fine": FINE, "coarse": COARSE, "total": TOTAL}.items():
-        verification = composer.verification(one, target)
-        made |= {f"{name}: facts": verification.facts.sql, f"{name}: table": verification.table.sql}
+    composer = VerificationComposer((FINE, COARSE, TOTAL), sources(dialect), all_constraints())
+    texts: dict[str, str] = {}
+    for name, fact_part in {"fine": FINE, "coarse": COARSE, "total": TOTAL}.items():
+        verification = composer.verification(fact_part, target)
+        texts |= {f"{name}: facts": verification.facts.sql, f"{name}: table": verification.table.sql}
         for is_sample in (True, False):
-            groups = composer.groups_query(one, target, is_sample=is_sample)
-            made[f"{name}: {'sample' if is_sample else 'full'}"] = groups.sql
-    return made
+            groups = composer.groups_query(fact_part, target, is_sample=is_sample)
+            texts[f"{name}: {'sample' if is_sample else 'full'}"] = groups.sql
+    return texts

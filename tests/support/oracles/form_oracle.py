@@ -62,7 +62,7 @@ class Form:
     """A calculated metric.
 
     Attributes:
-        kind: ``lag`` | ``parallel`` | ``window`` | ``to date`` | ``between`` | ``each`` | ``all class`` | ``all`` | ``in class``.
+        kind: ``lag``, ``parallel``, ``window``, ``to date``, ``between``, ``each``, ``all class``, ``all``, ``in class``.
         numbers: places before the current member, first and last.
         level: the ancestor, or the level that a set is of.
     """
@@ -77,7 +77,7 @@ class Form:
 
     @property
     def mdx(self) -> str:
-        """As a model writes it."""
+        """The MDX that a model has for it."""
         here = f"[Sold Dates].[{self.hierarchy}]"
         current, measure = f"{here}.CurrentMember", f"[Measures].[{self.metric}]"
         level = f"{here}.[{self.shown_level(self.level)}]"
@@ -115,12 +115,12 @@ class Condition:
     values: tuple[Value, ...]
 
     def holds(self, row: Row) -> bool:
-        """As WHERE sees it."""
+        """Whether WHERE keeps a row."""
         return any(row[COLUMNS[name]] is not None and row[COLUMNS[name]] in self.values for name in self.attributes)
 
     @property
     def sql(self) -> str:
-        """As a query writes it."""
+        """The SQL that a query has for it."""
         lists = []
         for name in self.attributes:
             is_text = COLUMNS[name] not in {"year_id", "week_id"}
@@ -133,7 +133,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class FormQuery:
-    """What is asked."""
+    """A query on the model with one calculated metric."""
 
     keys: tuple[str, ...]
     form: Form
@@ -166,15 +166,15 @@ class FormOracle:
 
     def answer(self, query: FormQuery) -> list[tuple[Value | float, ...]]:
         """The rows in any order. Raises `Refused`."""
-        value = self._form(query)
+        value = self._value_of_form(query)
         groups: dict[tuple[Value, ...], list[Row]] = {} if query.keys else {(): []}
-        for row in self._filtered(query.conditions, query.keys):
+        for row in self._rows_where(query.conditions, query.keys):
             groups.setdefault(_key(row, query.keys), []).append(row)
         name = query.form.metric
         own = {key: (_metric(name, rows),) if query.shows_metric else () for key, rows in groups.items()}
         return [(*key, *own[key], value(key)) for key in groups]
 
-    def _filtered(self, conditions: Iterable[Condition], keys: Iterable[str], more: Iterable[str] = ()) -> list[Row]:
+    def _rows_where(self, conditions: Iterable[Condition], keys: Iterable[str], more: Iterable[str] = ()) -> list[Row]:
         """Rows that conditions and join rules leave."""
         conditions = tuple(conditions)
         used = {*keys, *more, *(name for condition in conditions for name in condition.attributes)}
@@ -186,40 +186,42 @@ class FormOracle:
             and (row["has product"] or not used & ASSORTMENT)
         ]
 
-    def _form(self, query: FormQuery) -> Callable[[tuple[Value, ...]], Value | float]:
+    def _value_of_form(self, query: FormQuery) -> Callable[[tuple[Value, ...]], Value | float]:
         form = query.form
         match form.kind:
             case "all class":
-                return self._without(query, frozenset({"Class"}))
+                return self._value_without(query, frozenset({"Class"}))
             case "all":
-                return self._without(query, ASSORTMENT)
+                return self._value_without(query, ASSORTMENT)
             case "in class":
                 if "Class" not in query.keys and set(query.keys) & ASSORTMENT:
                     raise Refused
-                return self._without(query, ASSORTMENT - {"Class"})
+                return self._value_without(query, ASSORTMENT - {"Class"})
             case "each":
                 keys = tuple(name for name in query.keys if name != form.level)
-                return self._over(query, keys, query.conditions, (form.level, None))
+                return self._value_over(query, keys, query.conditions, (form.level, None))
             case "between":
                 gone = LEVELS | DETERMINED["Sold Month"]
                 if any(name in DATES - gone for name in query.keys):
                     raise Refused
                 keys = tuple(name for name in query.keys if name not in DATES)
-                return self._over(query, keys, _left(query.conditions, gone), ("Sold Month", form.bounds))
-        return self._moved(query)
+                return self._value_over(
+                    query, keys, _whole_conditions_without(query.conditions, gone), ("Sold Month", form.bounds)
+                )
+        return self._value_moved(query)
 
-    def _without(self, query: FormQuery, gone: frozenset[str]) -> Callable[[tuple[Value, ...]], Value | float]:
+    def _value_without(self, query: FormQuery, gone: frozenset[str]) -> Callable[[tuple[Value, ...]], Value | float]:
         keys = tuple(name for name in query.keys if name not in gone)
-        left = _parted(query.conditions, gone)
-        rows = self._filtered(left, keys)
+        conditions = _conditions_without(query.conditions, gone)
+        rows = self._rows_where(conditions, keys)
 
         def value(key: tuple[Value, ...]) -> Value | float:
-            wanted = tuple(one for name, one in zip(query.keys, key, strict=True) if name in keys)
+            wanted = tuple(member for name, member in zip(query.keys, key, strict=True) if name in keys)
             return _metric(query.form.metric, [row for row in rows if _key(row, keys) == wanted])
 
         return value
 
-    def _over(
+    def _value_over(
         self,
         query: FormQuery,
         keys: tuple[str, ...],
@@ -228,23 +230,23 @@ class FormOracle:
     ) -> Callable[[tuple[Value, ...]], Value | float]:
         """Over members of a level: all that the filter leaves, or those between two."""
         level, bounds = of
-        rows = [row for row in self._filtered(conditions, keys, [level]) if row[COLUMNS[level]] is not None]
+        rows = [row for row in self._rows_where(conditions, keys, [level]) if row[COLUMNS[level]] is not None]
         if bounds is not None:
             rows = [row for row in rows if bounds[0] <= str(row[COLUMNS[level]]) <= bounds[1]]
 
         def value(key: tuple[Value, ...]) -> Value | float:
-            wanted = tuple(one for name, one in zip(query.keys, key, strict=True) if name in keys)
+            wanted = tuple(member for name, member in zip(query.keys, key, strict=True) if name in keys)
             here = [row for row in rows if _key(row, keys) == wanted]
             if query.form.function.casefold() == "aggregate":
                 return _metric(query.form.metric, here) if here or not keys else None
             members: dict[Value, list[Row]] = {}
             for row in here:
                 members.setdefault(row[COLUMNS[level]], []).append(row)
-            return _brought_together(query.form, list(members.values()))
+            return _combine(query.form, list(members.values()))
 
         return value
 
-    def _moved(self, query: FormQuery) -> Callable[[tuple[Value, ...]], Value | float]:
+    def _value_moved(self, query: FormQuery) -> Callable[[tuple[Value, ...]], Value | float]:
         form = query.form
         levels = [name for name in HIERARCHIES[form.hierarchy] if form.shown_level(name) in query.keys]
         own = [name for name in query.keys if name in DATES]
@@ -252,7 +254,7 @@ class FormOracle:
             if own:
                 raise Refused
             is_all = form.kind == "window" and form.numbers[0] >= 0 >= form.numbers[1]
-            rows = self._filtered(query.conditions, query.keys)
+            rows = self._rows_where(query.conditions, query.keys)
             return lambda key: (
                 _metric(form.metric, [row for row in rows if _key(row, query.keys) == key]) if is_all else None
             )
@@ -261,28 +263,30 @@ class FormOracle:
         if form.level and order.index(form.level) > order.index(level):
             return lambda _: None
         on_the_way = {*(form.shown_level(name) for name in order), *DETERMINED[level]}
-        left = _parted(query.conditions, LEVELS | DETERMINED[level])
-        if any(name in DATES and self._is_one_of(name, level) for one in left for name in one.attributes):
+        conditions = _conditions_without(query.conditions, LEVELS | DETERMINED[level])
+        if any(
+            name in DATES and self._is_one_of(name, level) for condition in conditions for name in condition.attributes
+        ):
             raise Refused
         beside = {name for name in own if name not in on_the_way and not self._is_one_of(name, level)}
         own = [name for name in own if name not in beside]
         calendar = _Calendar(self._calendar, level, own, order[order.index(form.level or level) : order.index(level)])
         others = tuple(name for name in query.keys if name not in DATES or name in beside)
-        rows = self._filtered(left, others, query.keys)
+        rows = self._rows_where(conditions, others, query.keys)
         at: dict[tuple[Value, tuple[Value, ...]], list[Row]] = {}
         for row in rows:
             at.setdefault((calendar.member(row), _key(row, others)), []).append(row)
 
         def value(key: tuple[Value, ...]) -> Value | float:
             named = dict(zip(query.keys, key, strict=True))
-            member = calendar.named(named)
+            member = calendar.member_of_group(named)
             if member is None:
                 return None
             rest = tuple(named[name] for name in others)
-            there = [at[one, rest] for one in calendar.moved(form, member) if (one, rest) in at]
+            there = [at[target, rest] for target in calendar.target_members(form, member) if (target, rest) in at]
             if form.kind in {"lag", "parallel"} or form.function.casefold() == "aggregate":
                 return _metric(form.metric, [row for rows in there for row in rows]) if there else None
-            return _brought_together(form, there)
+            return _combine(form, there)
 
         return value
 
@@ -293,7 +297,7 @@ class FormOracle:
         for row in self._calendar:
             if row[key] is not None:
                 values.setdefault(row[key], set()).add(row[COLUMNS[name]])
-        return all(len(one) < 2 for one in values.values())
+        return all(len(value_set) < 2 for value_set in values.values())
 
 
 class _Calendar:
@@ -308,50 +312,52 @@ class _Calendar:
         self.path = self._paths(above)
 
     def _check_names(self, rows: Sequence[Row]) -> None:
-        """One member, one name of all that is shown; one name, one member."""
+        """One member has one name of all that is shown, and one name has one member."""
         for name in (*self._shown, self._level):
             values: dict[Value, set[Value]] = {}
             for row in rows:
                 if row[self._column] is not None:
                     values.setdefault(row[self._column], set()).add(row[COLUMNS[name]])
-            if any(len(one) > 1 for one in values.values()):
+            if any(len(value_set) > 1 for value_set in values.values()):
                 raise Refused
-        if _tell(rows, [self._level], self._column, nulls_allowed=True):
+        if _has_one_value_each(rows, [self._level], self._column, nulls_allowed=True):
             self._by = [self._level]
-        elif _tell(rows, self._shown, self._column, nulls_allowed=False):
+        elif _has_one_value_each(rows, self._shown, self._column, nulls_allowed=False):
             self._by = list(self._shown)
         else:
             raise Refused
 
     def _paths(self, above: Sequence[str]) -> dict[Value, tuple[Value, ...]]:
-        """By member: its ancestors, coarse to fine, each the first of several."""
+        """The ancestors of each member, coarse to fine, each the first of several."""
         columns = [KEYS.get(name, COLUMNS[name]) for name in above]
         chain = [*columns[1:], self._column]
         if len(columns) > 1:
             for parent, child in pairwise(chain):
-                if not _tell(self._rows, [], parent, by=child):
+                if not _has_one_value_each(self._rows, [], parent, by=child):
                     raise Refused
-        found: dict[Value, tuple[Value, ...]] = {}
+        paths: dict[Value, tuple[Value, ...]] = {}
         for member in self.order:
             own = [row for row in self._rows if row[self._column] == member]
             path = [min((row[column] for row in own), key=_place) for column in columns]
             if len(columns) > 1:
                 path[0] = min((row[columns[0]] for row in self._rows if row[columns[1]] == path[1]), key=_place)
-            found[member] = tuple(path)
-        return found
+            paths[member] = tuple(path)
+        return paths
 
     def member(self, row: Row) -> Value:
         """The key of the member that a fact row is of."""
         return row[self._column] if row[COLUMNS[self._level]] is not None else None
 
-    def named(self, names: Mapping[str, Value]) -> Value:
+    def member_of_group(self, names: Mapping[str, Value]) -> Value:
         """The key of the member of a group."""
         if names[self._level] is None:
             return None
-        found = {row[self._column] for row in self._rows if all(row[COLUMNS[name]] == names[name] for name in self._by)}
-        return next(iter(found), None)
+        members = {
+            row[self._column] for row in self._rows if all(row[COLUMNS[name]] == names[name] for name in self._by)
+        }
+        return next(iter(members), None)
 
-    def moved(self, form: Form, member: Value) -> list[Value]:
+    def target_members(self, form: Form, member: Value) -> list[Value]:
         """The members that are meant from a current one."""
         place = self.order.index(member)
         first, last = form.numbers
@@ -363,14 +369,16 @@ class _Calendar:
         if form.kind == "to date":
             if not self.path[member]:
                 return [member]
-            return [one for one in self.order[: place + 1] if self.path[one][0] == self.path[member][0]]
+            return [
+                candidate for candidate in self.order[: place + 1] if self.path[candidate][0] == self.path[member][0]
+            ]
         mine = self._address(member)
-        return [one for one in self.order if self._address(one) == (mine[0] - first, *mine[1:])]
+        return [candidate for candidate in self.order if self._address(candidate) == (mine[0] - first, *mine[1:])]
 
     def _address(self, member: Value) -> tuple[int, ...]:
         """The place of the first ancestor among all, then of each below within the one above it."""
         path = (*self.path[member], member)
-        whole = [(*self.path[one], one) for one in self.order]
+        whole = [(*self.path[key], key) for key in self.order]
         return tuple(
             sorted(
                 {other[depth] for other in whole if depth == 0 or other[depth - 1] == path[depth - 1]}, key=_place
@@ -385,24 +393,26 @@ def _place(value: Value) -> tuple[int, str]:
     return (value, "") if isinstance(value, int) else (0, value)
 
 
-def _tell(rows: Sequence[Row], names: Sequence[str], column: str, *, nulls_allowed: bool = True, by: str = "") -> bool:
+def _has_one_value_each(
+    rows: Sequence[Row], names: Sequence[str], column: str, *, nulls_allowed: bool = True, by: str = ""
+) -> bool:
     """Whether names, or another column, have one value of a column each."""
-    found: dict[tuple[Value, ...], set[Value]] = {}
+    values_by_key: dict[tuple[Value, ...], set[Value]] = {}
     for row in rows:
         key = (row[by],) if by else tuple(row[COLUMNS[name]] for name in names)
         if None in key:
             if not nulls_allowed:
                 return False
             continue
-        found.setdefault(key, set()).add(row[column])
-    return all(len(one) == 1 for one in found.values())
+        values_by_key.setdefault(key, set()).add(row[column])
+    return all(len(values) == 1 for values in values_by_key.values())
 
 
 def _key(row: Row, names: Sequence[str]) -> tuple[Value, ...]:
     return tuple(row[COLUMNS[name]] for name in names)
 
 
-def _parted(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
+def _conditions_without(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
     """The conditions that hold; one of both kinds is refused."""
     held = []
     for condition in conditions:
@@ -414,12 +424,12 @@ def _parted(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condit
     return held
 
 
-def _left(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
-    """The same, where a part of a member would be kept as well."""
+def _whole_conditions_without(conditions: Iterable[Condition], gone: Iterable[str]) -> list[Condition]:
+    """The conditions that hold, where a part of a member would be kept as well."""
     conditions = tuple(conditions)
     if any(name in DATES and name not in set(gone) for condition in conditions for name in condition.attributes):
         raise Refused
-    return _parted(conditions, gone)
+    return _conditions_without(conditions, gone)
 
 
 _FUNCTIONS: Mapping[str, Callable[[Sequence[int]], int | float]] = {
@@ -444,7 +454,7 @@ def _metric(name: str, rows: Sequence[Row]) -> Value | float:
     return _FUNCTIONS[method](numbers)
 
 
-def _brought_together(form: Form, members: Sequence[Sequence[Row]]) -> Value | float:
+def _combine(form: Form, members: Sequence[Sequence[Row]]) -> Value | float:
     values = [value for value in (_metric(form.metric, rows) for rows in members) if value is not None]
     if not values:
         return None

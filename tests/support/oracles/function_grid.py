@@ -264,8 +264,8 @@ def is_same(value: Any, other: Any) -> bool:
 
 
 def _moment(value: date) -> datetime:
-    made = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-    return made.replace(tzinfo=None)
+    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    return moment.replace(tzinfo=None)
 
 
 def _is_same_number(value: Any, other: Any) -> bool:
@@ -290,16 +290,16 @@ class Comparison:
     reason: str = ""
 
 
-def compared(expression: str, truth: Sequence[Any], found: Sequence[Any]) -> Comparison:
+def compare_answers(expression: str, truth: Sequence[Any], other_answers: Sequence[Any]) -> Comparison:
     """Two warehouses' answers beside each other."""
     stricter, is_answered = "", False
-    for row, value, other in zip(grid(), truth, found, strict=False):
+    for row, value, other in zip(grid(), truth, other_answers, strict=False):
         if is_same(value, other):
             is_answered |= value not in (None, ERROR)
             continue
-        told = f"row {row}: {value!r}, not {other!r}"
+        difference = f"row {row}: {value!r}, not {other!r}"
         if other != ERROR or value is None:
-            return Comparison(expression, "different", told)
-        stricter = told
+            return Comparison(expression, "different", difference)
+        stricter = difference
     outcome = "same" if not stricter else "stricter" if is_answered else "never"
     return Comparison(expression, outcome, stricter)

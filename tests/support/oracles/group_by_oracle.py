@@ -38,49 +38,49 @@ def expected_rows(star: Star, part: FactPart) -> dict[Group, tuple[Value, ...]] 
 
 def differences(expected: Mapping[Group, Sequence[Value]], rows: Iterable[Sequence[Value]], width: int) -> list[str]:
     """What is wrong with a table's rows, whose first ``width`` columns are the group; empty when nothing is."""
-    found: dict[Group, Sequence[Value]] = {}
+    rows_by_group: dict[Group, Sequence[Value]] = {}
     wrong: list[str] = []
     for row in rows:
         group = tuple(row[:width])
-        if group in found:
+        if group in rows_by_group:
             wrong.append(f"{group} stands twice")
-        found[group] = row[width:]
-    wrong += [f"{group} is missing" for group in expected.keys() - found.keys()]
-    wrong += [f"{group} should not be there" for group in found.keys() - expected.keys()]
-    for group in expected.keys() & found.keys():
+        rows_by_group[group] = row[width:]
+    wrong += [f"{group} is missing" for group in expected.keys() - rows_by_group.keys()]
+    wrong += [f"{group} should not be there" for group in rows_by_group.keys() - expected.keys()]
+    for group in expected.keys() & rows_by_group.keys():
         wrong += [
             f"{group}: measure {number} is {got!r}, not {wanted!r}"
-            for number, (wanted, got) in enumerate(zip(expected[group], found[group], strict=True))
+            for number, (wanted, got) in enumerate(zip(expected[group], rows_by_group[group], strict=True))
             if not _agree(wanted, got)
         ]
     return wrong
 
 
 def _meetings(star: Star, part: FactPart, path: Path, row: Row | None) -> list[dict[object, Value]]:
-    """Everything that a row at the end of a path meets beyond it; one meeting per member of a many-to-many attribute."""
+    """All that a row at the end of a path meets beyond it; one meeting per member of a many-to-many attribute."""
     here: dict[object, Value] = {}
     for number, bound in enumerate(part.attributes):
         if bound.steps == path:
             here |= {(number, place): row[column] if row else None for place, column in enumerate(bound.columns)}
             here[path] = int(row is not None)
-    choices = [_beyond(star, part, (*path, step), row) for step in _next_steps(part, path)]
-    return [here | _merged(several) for several in itertools.product(*choices)]
+    choices = [_meetings_beyond(star, part, (*path, step), row) for step in _next_steps(part, path)]
+    return [here | _merge(several) for several in itertools.product(*choices)]
 
 
-def _beyond(star: Star, part: FactPart, path: Path, row: Row | None) -> list[dict[object, Value]]:
+def _meetings_beyond(star: Star, part: FactPart, path: Path, row: Row | None) -> list[dict[object, Value]]:
     step = path[-1]
     key = [row[column] if row else None for column in step.from_columns]
-    found = [
+    targets = [
         other
         for other in star.tables[step.to_dataset].rows
         if None not in key and [other[column] for column in step.to_columns] == key
     ]
-    if not found:
+    if not targets:
         return _meetings(star, part, path, None)
     if step.kind is not JoinKind.BRIDGE:
-        return _meetings(star, part, path, found[0])
-    several = [meeting for other in found for meeting in _meetings(star, part, path, other)]
-    return [dict(one) for one in {frozenset(meeting.items()) for meeting in several}]
+        return _meetings(star, part, path, targets[0])
+    several = [meeting for other in targets for meeting in _meetings(star, part, path, other)]
+    return [dict(items) for items in {frozenset(meeting.items()) for meeting in several}]
 
 
 def _is_ambiguous(star: Star, part: FactPart) -> bool:
@@ -113,10 +113,10 @@ def _flag_paths(part: FactPart) -> list[Path]:
     return list(dict.fromkeys(bound.steps for bound in part.attributes if bound.steps))
 
 
-def _merged(several: Iterable[Mapping[object, Value]]) -> dict[object, Value]:
+def _merge(several: Iterable[Mapping[object, Value]]) -> dict[object, Value]:
     merged: dict[object, Value] = {}
-    for one in several:
-        merged |= one
+    for meeting in several:
+        merged |= meeting
     return merged
 
 

@@ -34,16 +34,19 @@ class Case:
 
     @classmethod
     def parse(cls, text: str) -> Case:
-        """From a SELECT with comment lines on top."""
-        said: dict[str, list[str]] = {"aggregate": [], "fact": [], "grain": [], "matched": [], "measure": []}
+        """A case from a SELECT with comment lines on top."""
+        texts_by_kind: dict[str, list[str]] = {"aggregate": [], "fact": [], "grain": [], "matched": [], "measure": []}
         for line in text.splitlines():
             kind, colon, rest = line.strip().removeprefix("-- ").partition(": ")
-            if line.strip().startswith("-- ") and colon and kind in said:
-                said[kind].append(rest)
-        named = {kind: [one.rpartition(" = ")[::2] for one in said[kind]] for kind in ("grain", "matched", "measure")}
+            if line.strip().startswith("-- ") and colon and kind in texts_by_kind:
+                texts_by_kind[kind].append(rest)
+        named = {
+            kind: [entry.rpartition(" = ")[::2] for entry in texts_by_kind[kind]]
+            for kind in ("grain", "matched", "measure")
+        }
         return cls(
-            aggregate=said["aggregate"][0],
-            fact=said["fact"][0],
+            aggregate=texts_by_kind["aggregate"][0],
+            fact=texts_by_kind["fact"][0],
             grain={name: tuple(columns.split(", ")) for name, columns in named["grain"]},
             matched=dict(named["matched"]),
             measures=dict(named["measure"]),
@@ -65,7 +68,7 @@ class Case:
         Fails when the aggregate has another grain or other measures than the case.
         """
         layout = stored_columns(part)
-        bound = {found.attribute.query_name: found for found in part.attributes}
+        bound = {bound_attribute.attribute.query_name: bound_attribute for bound_attribute in part.attributes}
         assert bound.keys() == self.grain.keys()
         assert len(layout.matched) == len(self.matched)
         measures = {_short(measure): column for measure, column in layout.measures.items()}
@@ -115,13 +118,13 @@ class BuiltModel:
             session.execute(f"CREATE TABLE oracle.truth AS {case.sql}")
             (groups,) = session.fetch_all("SELECT COUNT(*) FROM oracle.truth")
             for relation in (f'{schema}."{instance.table}"', f'{schema}."{instance.step.view}"'):
-                found = f"SELECT {columns} FROM {relation}"
+                stored_sql = f"SELECT {columns} FROM {relation}"
 
-                assert session.fetch_all(f"SELECT COUNT(*), {totals} FROM ({found}) AS found") == session.fetch_all(
-                    f"SELECT COUNT(*), {totals} FROM oracle.truth"
-                )
-                assert session.fetch_all(f"{found} EXCEPT SELECT {wanted} FROM oracle.truth LIMIT 3") == []
-                assert session.fetch_all(f"SELECT {wanted} FROM oracle.truth EXCEPT {found} LIMIT 3") == []
+                assert session.fetch_all(
+                    f"SELECT COUNT(*), {totals} FROM ({stored_sql}) AS found"
+                ) == session.fetch_all(f"SELECT COUNT(*), {totals} FROM oracle.truth")
+                assert session.fetch_all(f"{stored_sql} EXCEPT SELECT {wanted} FROM oracle.truth LIMIT 3") == []
+                assert session.fetch_all(f"SELECT {wanted} FROM oracle.truth EXCEPT {stored_sql} LIMIT 3") == []
         assert instance.rows == groups[0]
 
 

@@ -54,25 +54,25 @@ class QueryCase:
         if self.is_ordered:
             assert [row[0] for row in routed.rows] == [row[0] for row in wanted] == [row[0] for row in base.rows]
         if self.source != "any":
-            found = ", ".join(source.aggregate or "facts" for source in routed.plan.sources)
-            assert found == self.source, routed.plan.sql
+            sources = ", ".join(plan_source.aggregate or "facts" for plan_source in routed.plan.sources)
+            assert sources == self.source, routed.plan.sql
 
     def check_plain(self, router: QueryRouter, workspace: Workspace, schema: str) -> None:
         """The SELECT on tables, through the router: the same rows and names of columns as without it."""
-        sql = qualified(self.equals, schema, workspace.warehouse.dialect.sqlglot_name)
+        sql = qualify_tables(self.equals, schema, workspace.warehouse.dialect.sqlglot_name)
         with workspace.warehouse.session() as session:
             names, wanted = session.fetch_with_names(sql)
-        found = router.answer(sql)
+        result = router.answer(sql)
 
-        assert same_rows(found.rows, wanted) == "", found.plan.sql
-        assert (found.columns, found.fallback_reason) == (names, "")
-        assert found.plan.uses_aggregates or found.plan.sql == sql
+        assert same_rows(result.rows, wanted) == "", result.plan.sql
+        assert (result.columns, result.fallback_reason) == (names, "")
+        assert result.plan.uses_aggregates or result.plan.sql == sql
 
 
-def qualified(sql: str, schema: str, dialect: str) -> str:
-    """With a schema before the names of tables: plain SQL is looked up as the warehouse looks it up."""
+def qualify_tables(sql: str, schema: str, dialect: str) -> str:
+    """The SQL with a schema before the names of tables: plain SQL is looked up as the warehouse looks it up."""
     root = sqlglot.parse_one(sql, read=dialect)
-    own = {one.alias for one in root.find_all(exp.CTE)}
+    own = {cte.alias for cte in root.find_all(exp.CTE)}
     for table in root.find_all(exp.Table):
         if not table.db and table.name not in own:
             table.set("db", exp.to_identifier(schema))

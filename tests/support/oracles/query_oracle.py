@@ -32,28 +32,30 @@ def expected_answer(star: Star, query: StarQuery) -> list[tuple[Value, ...]] | N
     """The rows in any order; None when a join would have to guess."""
     bounds = {bound.attribute: bound for bound in star.attributes}
     sliced = (attribute for _, attribute, _ in query.tuples)
-    used = tuple(bounds[one] for one in dict.fromkeys((*query.attributes, *sliced, *query.filtering)))
+    used = tuple(bounds[attribute] for attribute in dict.fromkeys((*query.attributes, *sliced, *query.filtering)))
     part = FactPart(fact=star.fact, attributes=used, measures=())
     if _is_ambiguous(star, part):
         return None
-    kept = [
+    met_rows = [
         met
         for row in star.tables[star.fact].rows
         for met in _met(star, part, row)
         if met.there.issuperset(query.attributes) and (query.where is None or query.where.holds(met.names) is True)
     ]
     levels = query.levels or (tuple(range(len(query.keys))),)
-    groups = [group for places in levels for group in _level(query, places, kept)]
+    groups = [group for places in levels for group in _level(query, places, met_rows)]
     if not query.has_windows:
         return [row for row, _ in groups]
     numbers = [number for _, number in groups]
     return [(*row, sum(numbers), 1 + sum(other > number for other in numbers)) for row, number in groups]
 
 
-def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Iterator[tuple[tuple[Value, ...], int]]:
+def _level(
+    query: StarQuery, places: Sequence[int], met_rows: Sequence[_Met]
+) -> Iterator[tuple[tuple[Value, ...], int]]:
     """The rows that are grouped by some of the keys, and how many rows of the fact each has."""
     groups: dict[tuple[Value, ...], list[_Met]] = {} if places else {(): []}
-    for met in kept:
+    for met in met_rows:
         own = (query.keys[place] for place in places)
         groups.setdefault(tuple(key.value(met.names[key.attribute]) for key in own), []).append(met)
     for key, group in groups.items():
@@ -66,17 +68,17 @@ def _level(query: StarQuery, places: Sequence[int], kept: Sequence[_Met]) -> Ite
             *(_metric(name, rows) for name in query.metrics),
             *_members(query, group),
             *_tuples(query, group),
-            *(_filtered(one, group) for one in query.filtered),
+            *(_filtered_value(filtered_metric, group) for filtered_metric in query.filtered),
             *(int(place not in places) for place in range(len(query.keys)) if query.levels),
         )
         yield row, len(rows)
 
 
-def _filtered(asked: Filtered, group: Sequence[_Met]) -> Value:
-    there = [met for met in group if met.there.issuperset(asked.predicate.attributes)]
-    value = _metric(asked.metric, _once(met.row for met in there if asked.predicate.holds(met.names) is True))
-    has_others = any(asked.predicate.holds(met.names) is not True for met in there)
-    return 0 if value is None and asked.has_zero and has_others else value
+def _filtered_value(filtered: Filtered, group: Sequence[_Met]) -> Value:
+    there = [met for met in group if met.there.issuperset(filtered.predicate.attributes)]
+    value = _metric(filtered.metric, _once(met.row for met in there if filtered.predicate.holds(met.names) is True))
+    has_others = any(filtered.predicate.holds(met.names) is not True for met in there)
+    return 0 if value is None and filtered.has_zero and has_others else value
 
 
 def _once(rows: Iterable[Row]) -> list[Row]:
@@ -149,12 +151,12 @@ def _metric(name: str, rows: Sequence[Row]) -> Value:
     raise AssertionError(message)
 
 
-def same_rows(one: Sequence[Sequence[Value]], other: Sequence[Sequence[Value]]) -> str:
+def same_rows(rows: Sequence[Sequence[Value]], other_rows: Sequence[Sequence[Value]]) -> str:
     """Empty when two answers are equal as multisets, floats to a millionth; else what differs."""
-    left, right = sorted(map(_sortable, one)), sorted(map(_sortable, other))
-    if len(left) != len(right):
-        return f"{len(one)} rows, not {len(other)}"
-    for (_, mine), (_, yours) in zip(left, right, strict=True):
+    ours, theirs = sorted(map(_sortable, rows)), sorted(map(_sortable, other_rows))
+    if len(ours) != len(theirs):
+        return f"{len(rows)} rows, not {len(other_rows)}"
+    for (_, mine), (_, yours) in zip(ours, theirs, strict=True):
         for got, wanted in zip(mine, yours, strict=True):
             if not _agree(got, wanted):
                 return f"{mine} is not {yours}"

@@ -43,7 +43,7 @@ EXAMPLES = 10 * int(os.environ.get("FUZZ_EXAMPLES", "50"))
 POSTGRES_EXAMPLES = max(EXAMPLES // 10, 1)
 
 _QUERIES = 4
-"""Per star and its aggregates."""
+"""Queries for each star and its aggregates."""
 
 
 class StarPaths(JoinPaths):
@@ -53,18 +53,18 @@ class StarPaths(JoinPaths):
         self._reached = {bound.attribute: bound for bound in star.attributes}
 
     def attributes_of(self, fact: str) -> Mapping[GrainAttribute, BoundAttribute]:
-        """All of them, from the one fact."""
+        """All attributes, from the one fact."""
         return self._reached if fact == "sales" else {}
 
 
 def check(database: Database, data: st.DataObject) -> None:
-    """One star with its aggregates, asked a few queries."""
+    """Make one star with its aggregates, and ask it a few queries."""
     star = data.draw(with_join_rules(data.draw(stars(), label="star")))
     parts = data.draw(aggregates_of(star), label="aggregates")
     queries = [data.draw(queries_of(star, parts), label="query") for _ in range(_QUERIES)]
     with database.example():
-        for each in star.tables.values():
-            for statement in each.setup_sql():
+        for star_table in star.tables.values():
+            for statement in star_table.setup_sql():
                 database.fetch_all(statement)
         sources = Sources(star.datasets(), star.physical(), database.dialect)
         instances = build_all(database, parts, sources)
@@ -73,44 +73,47 @@ def check(database: Database, data: st.DataObject) -> None:
 
 
 def build_all(database: Database, parts: tuple[FactPart, ...], sources: Sources) -> list[ServingInstance]:
-    facts = prove(database.session, parts, sources)
-    built = []
+    """Build the aggregates whose joins the data allows."""
+    constraints = prove(database.session, parts, sources)
+    instances = []
     for part in parts:
         try:
-            select = select_from_fact(part, sources, facts)
+            select = select_from_fact(part, sources, constraints)
         except DefinitionError:
             continue
-        built.append(database.build(part, select))
-    return built
+        instances.append(database.build(part, select))
+    return instances
 
 
-def _ask(database: Database, star: Star, asked: StarQuery, instances: list[ServingInstance], sources: Sources) -> None:
-    model, paths = model_of(star, asked), StarPaths(star)
-    statement = read_statement(asked.sql, dialect="postgres")
+def _ask(
+    database: Database, star: Star, star_query: StarQuery, instances: list[ServingInstance], sources: Sources
+) -> None:
+    model, paths = model_of(star, star_query), StarPaths(star)
+    statement = read_statement(star_query.sql, dialect="postgres")
     names = SurfaceNames(model, paths)
     query = read_select(statement.selects[0], names, CalculatedMetrics(model), dialect="postgres")
     if query.sets:
-        _ask_levels(database, star, asked, (query, split_levels(query, model, paths)), (instances, sources))
+        _ask_levels(database, star, star_query, (query, split_levels(query, model, paths)), (instances, sources))
         return
     (part,) = split_by_fact(query, model, paths)
-    facts = prove(database.session, [part.needed, *(instance.part for instance in instances)], sources)
-    expected = expected_answer(star, asked)
+    constraints = prove(database.session, [part.needed, *(instance.part for instance in instances)], sources)
+    expected = expected_answer(star, star_query)
     if expected is None:
         event("refused: a join would have to guess")
         with pytest.raises(DefinitionError):
-            FactRows(part.needed, sources, facts)
+            FactRows(part.needed, sources, constraints)
         return
-    base = _run(database, query, part, FactRows(part.needed, sources, facts))
+    base = _run(database, query, part, FactRows(part.needed, sources, constraints))
     wrong = same_rows(base, expected)
-    assert not wrong, f"base: {wrong}\n{asked.sql}"
+    assert not wrong, f"base: {wrong}\n{star_query.sql}"
     for instance in instances:
-        match = InstanceIndex([instance]).find(query, part, facts.functional)
-        assert (match is not None) == (explain_miss(query, part, instance, facts.functional).miss is Miss.DEARER)
+        match = InstanceIndex([instance]).find(query, part, constraints.functional)
+        assert (match is not None) == (explain_miss(query, part, instance, constraints.functional).miss is Miss.DEARER)
         if match is None:
-            _check_change(query, part, instance, facts)
+            _check_change(query, part, instance, constraints)
             continue
-        _check_match(database, asked, (query, part), match, base, (sources, facts))
-    _check_index(query, part, instances, facts)
+        _check_match(database, star_query, (query, part), match, base, (sources, constraints))
+    _check_index(query, part, instances, constraints)
 
 
 def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> list[tuple[ModelQuery, FactQuery]]:
@@ -125,27 +128,27 @@ def split_levels(query: ModelQuery, model: SemanticModel, paths: StarPaths) -> l
 def _ask_levels(
     database: Database,
     star: Star,
-    asked: StarQuery,
+    star_query: StarQuery,
     read: tuple[ModelQuery, list[tuple[ModelQuery, FactQuery]]],
     context: tuple[list[ServingInstance], Sources],
 ) -> None:
-    """Each level from the facts, then from any aggregate that serves it."""
+    """Answer each level from the facts, then from any aggregate that serves it."""
     (query, levels), (instances, sources) = read, context
     parts = [part.needed for _, part in levels]
-    facts = prove(database.session, [*parts, *(instance.part for instance in instances)], sources)
-    expected = expected_answer(star, asked)
+    constraints = prove(database.session, [*parts, *(instance.part for instance in instances)], sources)
+    expected = expected_answer(star, star_query)
     if expected is None:
         return
     for instance in (None, *instances):
         index, selects = InstanceIndex([instance] if instance else []), []
         for level, part in levels:
-            match = index.find(level, part, facts.functional)
-            rows = _rows(part, match, (sources, facts))
+            match = index.find(level, part, constraints.functional)
+            rows = _rows(part, match, (sources, constraints))
             event(f"level: {'aggregate' if isinstance(rows, AggregateRows) else 'facts'}")
             selects.append(compose(level, [(part, rows)]))
         answer = database.fetch_all(render(compose_levels(query, selects), database.dialect))
         wrong = same_rows(answer, expected)
-        assert not wrong, f"levels: {wrong}\n{asked.sql}"
+        assert not wrong, f"levels: {wrong}\n{star_query.sql}"
 
 
 def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenConstraints]) -> FactRows | AggregateRows:
@@ -158,9 +161,11 @@ def _rows(part: FactQuery, match: Match | None, context: tuple[Sources, ProvenCo
     return FactRows(part.needed, *context)
 
 
-def _check_change(query: ModelQuery, part: FactQuery, instance: ServingInstance, facts: ProvenConstraints) -> None:
+def _check_change(
+    query: ModelQuery, part: FactQuery, instance: ServingInstance, constraints: ProvenConstraints
+) -> None:
     """The smallest change that is named would make the aggregate match."""
-    why = explain_miss(query, part, instance, facts.functional)
+    why = explain_miss(query, part, instance, constraints.functional)
     event(f"no match: {why.miss}")
     if why.change.startswith("add "):
         wider = FactPart(
@@ -168,25 +173,25 @@ def _check_change(query: ModelQuery, part: FactQuery, instance: ServingInstance,
             attributes=(*instance.part.attributes, *why.lacking),
             measures=tuple(sorted({*instance.part.measures, *part.needed.measures})),
         )
-        assert InstanceIndex([replace(instance, part=wider)]).find(query, part, facts.functional) is not None, why
+        assert InstanceIndex([replace(instance, part=wider)]).find(query, part, constraints.functional) is not None, why
     elif why.change:
         exact = replace(instance, part=part.needed)
-        assert InstanceIndex([exact]).find(query, part, facts.functional) is not None, why
+        assert InstanceIndex([exact]).find(query, part, constraints.functional) is not None, why
 
 
 def _check_match(
     database: Database,
-    asked: StarQuery,
+    star_query: StarQuery,
     read: tuple[ModelQuery, FactQuery],
     match: Match,
     base: Rows,
     context: tuple[Sources, ProvenConstraints],
 ) -> None:
     query, part = read
-    event("match: joined back" if not all(one.is_stored for one in match.way.origins) else "match: stored")
-    if asked.tuples:
+    event("match: joined back" if not all(origin.is_stored for origin in match.way.origins) else "match: stored")
+    if star_query.tuples:
         event("match: tuple")
-    if asked.filtered:
+    if star_query.filtered:
         event("match: filtered")
     if any("distinct" in str(name) for name in query.metrics):
         event("match: exact distinct")
@@ -198,23 +203,25 @@ def _check_match(
     routed = _run(database, query, part, rows)
     wrong = same_rows(routed, base)
     grain = [bound.attribute.query_name for bound in match.instance.part.attributes]
-    assert not wrong, f"routed to {grain}: {wrong}\n{asked.sql}"
+    assert not wrong, f"routed to {grain}: {wrong}\n{star_query.sql}"
     if query.keys:
         keys = len(query.keys)
-        assert [row[:keys] for row in routed] == [row[:keys] for row in base], asked.sql
+        assert [row[:keys] for row in routed] == [row[:keys] for row in base], star_query.sql
 
 
 def _check_index(
-    query: ModelQuery, part: FactQuery, instances: list[ServingInstance], facts: ProvenConstraints
+    query: ModelQuery, part: FactQuery, instances: list[ServingInstance], constraints: ProvenConstraints
 ) -> None:
     """The index finds what a loop finds: one with the fewest rows of those that match."""
     index = InstanceIndex(instances)
-    found = index.find(query, part, facts.functional)
+    match = index.find(query, part, constraints.functional)
     fit = [
-        instance for instance in instances if explain_miss(query, part, instance, facts.functional).miss is Miss.DEARER
+        instance
+        for instance in instances
+        if explain_miss(query, part, instance, constraints.functional).miss is Miss.DEARER
     ]
-    assert (found.instance.rows if found else None) == min((one.rows for one in fit), default=None)
-    assert len(index.misses(query, part, facts.functional)) == len(instances) - (found is not None)
+    assert (match.instance.rows if match else None) == min((instance.rows for instance in fit), default=None)
+    assert len(index.misses(query, part, constraints.functional)) == len(instances) - (match is not None)
 
 
 def _run(database: Database, query: ModelQuery, part: FactQuery, rows: FactRows | AggregateRows) -> Rows:

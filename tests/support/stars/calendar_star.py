@@ -59,7 +59,7 @@ SHOPS: list[Row] = [{"shop_id": number, "shop_name": (None, "north", "south")[nu
 
 
 def sales(days: int, rows: int = 900) -> list[Row]:
-    """Facts; no sale in two months of 2003, and none on many days."""
+    """Fact rows; there is no sale in two months of 2003, and none on many days."""
     draw = random.Random(7)
     open_days = [number for number in range(1, days + 1) if number % 4 and not 135 <= number <= 200]
     return [
@@ -145,14 +145,19 @@ CALCULATIONS = {
     "Sales Difference": "[Measures].[Sales] - [Measures].[Sales Before]",
     "Sales Year Ago": f"(ParallelPeriod({_YEAR}, 1, {_CURRENT}), [Measures].[Sales])",
     "Customers Year Ago": f"(ParallelPeriod({_YEAR}, 1, {_CURRENT}), [Measures].[Customers])",
-    "Sales Year Ago by Week": f"(ParallelPeriod({_DATES}.[Sold Weeks].[Sold Week Year], 1, {_WEEK}), [Measures].[Sales])",
+    "Sales Year Ago by Week": (
+        f"(ParallelPeriod({_DATES}.[Sold Weeks].[Sold Week Year], 1, {_WEEK}), [Measures].[Sales])"
+    ),
     "Sales 4 Weeks On": f"(ParallelPeriod({_DATES}.[Sold Weeks].[Sold Week], -4, {_WEEK}), [Measures].[Sales])",
-    "Sales Own Year Ago": f"(ParallelPeriod({_DATES}.[Sold Own].[Sold Own Year], 1, {_DATES}.[Sold Own].CurrentMember), "
+    "Sales Own Year Ago": f"(ParallelPeriod({_DATES}.[Sold Own].[Sold Own Year], 1, {_DATES}.[Sold "
+    "Own].CurrentMember), "
     "[Measures].[Sales])",
     "Sales to Date": f"Aggregate(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Sales])",
     "Lines to Date": f"Aggregate(PeriodsToDate({_YEAR}), [Measures].[Lines])",
     "Lowest to Date": f"Aggregate(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Lowest])",
-    "Highest in Quarter": f"Aggregate(PeriodsToDate({_DATES}.[Sold Calendar].[Sold Quarter], {_CURRENT}), [Measures].[Highest])",
+    "Highest in Quarter": (
+        f"Aggregate(PeriodsToDate({_DATES}.[Sold Calendar].[Sold Quarter], {_CURRENT}), [Measures].[Highest])"
+    ),
     "Customers to Date": f"Avg(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
     "Sum of Customers to Date": f"Sum(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
     "Distinct to Date": f"Aggregate(PeriodsToDate({_YEAR}, {_CURRENT}), [Measures].[Customers])",
@@ -166,9 +171,12 @@ CALCULATIONS = {
     "Best Season": f"Max({_DATES}.[Sold Season].[Sold Season].Members, [Measures].[Sales])",
     "Share of Classes": "[Measures].[Sales] / ([Products].[Class].[All], [Measures].[Sales])",
     "Share of Products": "[Measures].[Sales] / ([Products].[All], [Measures].[Sales])",
-    "Share in Class": "[Measures].[Sales] / ([Products].[Assortment].[All], [Products].[Class].CurrentMember, [Measures].[Sales])",
+    "Share in Class": (
+        "[Measures].[Sales] / ([Products].[Assortment].[All], [Products].[Class].CurrentMember, [Measures].[Sales])"
+    ),
     "North Before": f"({_CURRENT}.PrevMember, [Shops].[Shop].&[north], [Measures].[Sales])",
-    "Sales Two Own Years Ago": f"(ParallelPeriod({_DATES}.[Sold Own].[Sold Own Year], 2, {_DATES}.[Sold Own].CurrentMember), "
+    "Sales Two Own Years Ago": f"(ParallelPeriod({_DATES}.[Sold Own].[Sold Own Year], 2, {_DATES}.[Sold "
+    "Own].CurrentMember), "
     "[Measures].[Sales])",
     "Before a Weekday": f"({_DATES}.[Sold Weekday].CurrentMember.PrevMember, [Measures].[Sales])",
     "Average of Differences": f"Avg(PeriodsToDate({_YEAR}), [Measures].[Sales Difference])",
@@ -184,7 +192,7 @@ CALCULATIONS = {
 
 
 def write_model(folder: Path, aggregates: str = "") -> Path:
-    """The SML files."""
+    """Write the SML files; returns their folder."""
     files = {"catalog.yml": _CATALOG, "connection.yml": _CONNECTION, "model.yml": _MODEL + aggregates}
     for name, columns in _COLUMNS.items():
         kinds = "\n".join(
@@ -258,7 +266,11 @@ hierarchies:
           - {unique_name: Season, label: Season, dataset: calendar, key_columns: [season], name_column: season}
       - unique_name: Day
         secondary_attributes:
-          - {unique_name: First of Month, label: First, dataset: calendar, key_columns: [is_first], name_column: is_first}
+          - unique_name: First of Month
+            label: First
+            dataset: calendar
+            key_columns: [is_first]
+            name_column: is_first
           - {unique_name: Weekday, label: Weekday, dataset: calendar, key_columns: [weekday], name_column: weekday}
   - unique_name: Weeks
     label: Weeks
@@ -283,7 +295,12 @@ level_attributes:
   - {unique_name: Day, label: Day, dataset: calendar, is_unique_key: true, key_columns: [day_id], name_column: day_name}
   - {unique_name: Week Year, label: Week Year, dataset: calendar, key_columns: [year_id], name_column: year_id}
   - {unique_name: Week, label: Week, dataset: calendar, key_columns: [week_id], name_column: week_id}
-  - {unique_name: Day of Week, label: Day of Week, dataset: calendar, is_unique_key: true, key_columns: [day_id], name_column: day_id}
+  - unique_name: Day of Week
+    label: Day of Week
+    dataset: calendar
+    is_unique_key: true
+    key_columns: [day_id]
+    name_column: day_id
   - {unique_name: Own Year, label: Own Year, dataset: calendar, key_columns: [year_id], name_column: year_id}
   - {unique_name: Own Month, label: Own Month, dataset: calendar, key_columns: [month_id], name_column: month_name}
 """
@@ -304,7 +321,12 @@ hierarchies:
           - {unique_name: Code, label: Code, dataset: product, key_columns: [code], name_column: code}
 level_attributes:
   - {unique_name: Category, label: Category, dataset: product, key_columns: [category], name_column: category}
-  - {unique_name: Product, label: Product, dataset: product, is_unique_key: true, key_columns: [product_id], name_column: product_name}
+  - unique_name: Product
+    label: Product
+    dataset: product
+    is_unique_key: true
+    key_columns: [product_id]
+    name_column: product_name
 """
 _SHOPS_SML = """\
 unique_name: Shops
@@ -320,7 +342,12 @@ hierarchies:
         secondary_attributes:
           - {unique_name: Shop, label: Shop, dataset: shop, key_columns: [shop_name], name_column: shop_name}
 level_attributes:
-  - {unique_name: Shop Number, label: Shop Number, dataset: shop, is_unique_key: true, key_columns: [shop_id], name_column: shop_id}
+  - unique_name: Shop Number
+    label: Shop Number
+    dataset: shop
+    is_unique_key: true
+    key_columns: [shop_id]
+    name_column: shop_id
 """
 _MODEL = f"""\
 unique_name: {MODEL}

@@ -24,13 +24,13 @@ class Deployed:
 
     @property
     def model(self) -> SemanticModel:
-        """As the registry keeps it."""
+        """The model as the registry keeps it."""
         (record,) = self.workspace.read.models.current()
         return read_deployed_model(self.workspace.read, record)
 
 
 @contextlib.contextmanager
-def deployed(warehouse: str, folder: Path, scratch: Path) -> Iterator[Deployed]:
+def deploy_for_queries(warehouse: str, folder: Path, scratch: Path) -> Iterator[Deployed]:
     """Deploy a folder to the warehouse of a URL, for the length of a ``with`` block."""
     registry = f"sqlite:///{scratch / 'registry.sqlite'}"
     with open_workspace(registry=registry, warehouse=warehouse, aggregate_schema="aggs") as workspace:

@@ -70,7 +70,7 @@ BRIDGE = [
 
 
 def facts() -> list[dict[str, Value]]:
-    """Sales with NULL and unmatched keys and NULL measures; amounts are sums of binary fractions, so totals are exact."""
+    """Sales with NULL and unmatched keys and NULL measures. Amounts are sums of binary fractions; totals are exact."""
     draw = random.Random(42)
     return [
         {
@@ -113,11 +113,17 @@ def tables() -> dict[str, tuple[str, list[tuple[Value, ...]]]]:
         ),
         "dimgender": ("genderkey varchar(1), gendername varchar(20)", list(GENDERS.items())),
         "dimproduct": (
-            "productkey integer, productline varchar(1), productsubcategorykey integer, productsubcategoryname varchar(20)",
+            (
+                "productkey integer, productline varchar(1), productsubcategorykey integer, productsubcategoryname "
+                "varchar(20)"
+            ),
             [(key, *rest) for key, rest in PRODUCTS.items()],
         ),
         "dimorder": (
-            "salesorderlinenumber integer, salesordernumber varchar(20), currencykey integer, currency_name varchar(20), type varchar(20)",
+            (
+                "salesorderlinenumber integer, salesordernumber varchar(20), currencykey integer, currency_name "
+                "varchar(20), type varchar(20)"
+            ),
             [(*key, *rest) for key, rest in ORDER_LINES.items()],
         ),
         "dimsalesreason": (

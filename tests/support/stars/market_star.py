@@ -186,7 +186,7 @@ def files() -> dict[str, str]:
 
 
 def write_model(folder: Path, *changes: tuple[str, str, str]) -> Path:
-    """Write the SML files; the folder.
+    """Write the SML files; returns their folder.
 
     Args:
         changes: (file without its ending, text, what stands in its place).

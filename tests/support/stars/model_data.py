@@ -41,7 +41,7 @@ class ModelData:
         schema: where tables go that the model gives no schema.
         sizes: rows by dataset; others have 30.
         choices: values by column name, in every dataset.
-        given: rows of a dataset, of which the columns that are missing are drawn.
+        fixed_rows: rows of a dataset, of which the columns that are missing are drawn.
         seed: the same seed, the same rows.
     """
 
@@ -49,7 +49,7 @@ class ModelData:
     schema: str
     sizes: Mapping[str, int] = field(default_factory=dict)
     choices: Mapping[str, Sequence[Value]] = field(default_factory=dict)
-    given: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    fixed_rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     seed: int = 1
 
     def statements(self) -> Iterator[str]:
@@ -69,21 +69,21 @@ class ModelData:
         order = TopologicalSorter(
             {name: {edge[2] for edge in edges if edge[0] == name} for name in self.model.datasets}
         )
-        made: dict[str, list[Row]] = {}
+        rows_by_dataset: dict[str, list[Row]] = {}
         for name in order.static_order():
             draw = random.Random(f"{self.seed} {name}")
             numbered = {edge[3][0] for edge in edges if edge[2] == name and len(edge[3]) == 1}
-            given = self.given.get(name) or [{} for _ in range(self.sizes.get(name, 30))]
-            made[name] = [
-                self._drawn(draw, name, dict.fromkeys(numbered, number)) | row for number, row in enumerate(given, 1)
+            fixed = self.fixed_rows.get(name) or [{} for _ in range(self.sizes.get(name, 30))]
+            rows_by_dataset[name] = [
+                self._draw_row(draw, name, dict.fromkeys(numbered, number)) | row for number, row in enumerate(fixed, 1)
             ]
             for _, columns, target, keys in (edge for edge in edges if edge[0] == name):
-                there = [tuple(row[key] for key in keys) for row in made[target]]
-                for row in made[name]:
+                there = [tuple(row[key] for key in keys) for row in rows_by_dataset[target]]
+                for row in rows_by_dataset[name]:
                     row.update(zip(columns, _foreign_key(draw, there), strict=True))
-        return made
+        return rows_by_dataset
 
-    def _drawn(self, draw: random.Random, name: str, numbered: Row) -> Row:
+    def _draw_row(self, draw: random.Random, name: str, numbered: Row) -> Row:
         dataset = self.model.datasets[name]
         return {
             column: numbered[column]
@@ -110,14 +110,14 @@ class ModelData:
                 )
                 for relationship in dimension.relationships
             ]
-        found = []
+        edges = []
         for dataset, columns, dimension_name, level in joins:
             target = self.model.dimensions[dimension_name].attributes[level]
             ours = [_type(self.model.datasets[dataset], column) for column in columns]
             theirs = [_type(self.model.datasets[target.dataset], column) for column in target.key_columns]
             if ours == theirs:
-                found.append((dataset, columns, target.dataset, target.key_columns))
-        return found
+                edges.append((dataset, columns, target.dataset, target.key_columns))
+        return edges
 
     def _table(self, dataset: Dataset) -> str:
         """A query's only table stands for the query."""

@@ -46,7 +46,10 @@ def tables(dialect: str, schema: str = "", last: int = 1000) -> tuple[str, ...]:
         last: the amount of the last row.
     """
     instant, floating = _TYPES[dialect]
-    columns = f"moment {instant}, written VARCHAR(20), letter VARCHAR(5), number INTEGER, divisor INTEGER, fraction {floating}"
+    columns = (
+        f"moment {instant}, written VARCHAR(20), letter VARCHAR(5), number INTEGER, divisor INTEGER, fraction "
+        f"{floating}"
+    )
     return (f"CREATE TABLE {schema}facts ({columns}, amount INTEGER)", _ROWS.format(schema=schema, last=last))
 
 
@@ -56,14 +59,16 @@ def attributes(dialect: str) -> dict[str, tuple[str, str]]:
 
 
 def write_session_model(folder: Path, dialect: str) -> Path:
-    """The SML files; each attribute has an aggregate of its own, with its name."""
+    """Write the SML files, with an aggregate for each attribute that has its name; returns their folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = attributes(dialect)
+    own_attributes = attributes(dialect)
     files = {
         "catalog": "unique_name: sessions\nobject_type: catalog\nlabel: S\nversion: 1.6\n"
         "aggressive_agg_promotion: false\nbuild_speculative_aggs: false\n",
         "connection": "unique_name: warehouse\nobject_type: connection\nlabel: W\nas_connection: w\n",
-        "dataset": "unique_name: facts\nobject_type: dataset\nlabel: F\nconnection_id: warehouse\ntable: facts\ncolumns:\n"
+        "dataset": (
+            "unique_name: facts\nobject_type: dataset\nlabel: F\nconnection_id: warehouse\ntable: facts\ncolumns:\n"
+        )
         + "".join(
             f"  - {{name: {name}, data_type: {kind}}}\n"
             for name, kind in (
@@ -73,24 +78,26 @@ def write_session_model(folder: Path, dialect: str) -> Path:
         )
         + "".join(
             f'  - name: {_column(name)}\n    data_type: {kind}\n    sql: "{sql}"\n'
-            for name, (kind, sql) in found.items()
+            for name, (kind, sql) in own_attributes.items()
             if sql
         ),
         "model": "unique_name: moments\nobject_type: model\nlabel: M\nrelationships: []\ndimensions: ["
-        + ", ".join(f"Dim {name}" for name in found)
+        + ", ".join(f"Dim {name}" for name in own_attributes)
         + "]\nmetrics:\n  - unique_name: Amount\n  - unique_name: Mean\naggregates:\n"
         + "".join(
-            f"  - unique_name: by {name}\n    label: by {name}\n    attributes: [{{name: {name}, dimension: Dim {name}}}]\n"
+            f"  - unique_name: by {name}\n    label: by {name}\n    attributes: [{{name: {name}, dimension: Dim "
+            f"{name}}}]\n"
             "    metrics: [Amount, Mean]\n"
-            for name in found
+            for name in own_attributes
         ),
         "metric_amount": _metric("Amount", "sum"),
         "metric_mean": _metric("Mean", "average"),
     }
-    for name in found:
+    for name in own_attributes:
         column = _column(name)
         files[f"dimension_{column}"] = (
-            f"unique_name: Dim {name}\nobject_type: dimension\nlabel: D\ntype: standard\nis_degenerate: true\nhierarchies:\n"
+            f"unique_name: Dim {name}\nobject_type: dimension\nlabel: D\ntype: standard\nis_degenerate: "
+            "true\nhierarchies:\n"
             f"  - unique_name: H {name}\n    label: H\n    filter_empty: 'yes'\n    levels: [{{unique_name: {name}}}]\n"
             f"level_attributes:\n  - {{unique_name: {name}, label: {name}, dataset: facts, key_columns: [{column}], "
             f"name_column: {column}}}\n"

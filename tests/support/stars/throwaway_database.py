@@ -35,7 +35,7 @@ class Database:
 
     dialect: Dialect
     fetch_all: Callable[[str], Rows]
-    made: int = field(default=0)
+    table_count: int = field(default=0)
 
     @property
     def session(self) -> Any:
@@ -44,7 +44,7 @@ class Database:
 
     @contextlib.contextmanager
     def example(self) -> Iterator[None]:
-        """All that is done within is undone."""
+        """Undo all that is done within the block."""
         self.fetch_all("BEGIN")
         try:
             yield
@@ -53,8 +53,8 @@ class Database:
 
     def create(self, select: exp.Expr) -> str:
         """The name of a new table with the rows of a SELECT."""
-        self.made += 1
-        name = f"agg_{self.made}"
+        self.table_count += 1
+        name = f"agg_{self.table_count}"
         self.fetch_all(render(create_table_as(table(name), select, self.dialect), self.dialect))
         return name
 
@@ -67,7 +67,7 @@ class Database:
 
 @contextlib.contextmanager
 def duckdb_in_memory() -> Iterator[Database]:
-    """Of one thread, for the length of a ``with`` block."""
+    """A database in memory with one thread, for the length of a ``with`` block."""
     with duckdb.connect(config={"threads": "1"}) as connection:
         yield Database(find_dialect("duckdb"), lambda sql: connection.execute(sql).fetchall())
 

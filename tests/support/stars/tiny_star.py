@@ -13,7 +13,10 @@ SETUP_SQL = (
     "CREATE TABLE shop (shop_id INTEGER, shop_name VARCHAR(20), city VARCHAR(20))",
     "CREATE TABLE day (day_id INTEGER, day_name VARCHAR(20), month VARCHAR(20))",
     "CREATE TABLE sales (day_id INTEGER, shop_id INTEGER, quantity INTEGER, amount DECIMAL(9,2))",
-    "INSERT INTO shop VALUES (1, 'North 1', 'North'), (2, 'North 2', 'North'), (3, 'South', 'South'), (4, 'Closed', NULL)",
+    (
+        "INSERT INTO shop VALUES (1, 'North 1', 'North'), (2, 'North 2', 'North'), (3, 'South', 'South'), (4, "
+        "'Closed', NULL)"
+    ),
     "INSERT INTO day VALUES " + ", ".join(f"({d}, 'day {d}', 'month {d // 5}')" for d in range(20)),
     "INSERT INTO sales VALUES "
     + ", ".join(
@@ -116,7 +119,7 @@ def run_sql(workspace: Workspace, *statements: str) -> None:
 
 
 def write_model(folder: Path, aggregates: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None) -> Path:
-    """Write the SML files; the folder."""
+    """Write the SML files; returns their folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "catalog": _CATALOG,

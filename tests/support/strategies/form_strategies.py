@@ -138,6 +138,6 @@ def _conditions(draw: st.DrawFn, tables: Mapping[str, Sequence[Row]], near: Sequ
     for name in names:
         column = COLUMNS[name]
         table = next(rows for rows in tables.values() if column in rows[0])
-        found = sorted({row[column] for row in table} - {None}, key=str) or [0]
-        values += draw(st.lists(st.sampled_from(found), min_size=1, max_size=3))
+        choices = sorted({row[column] for row in table} - {None}, key=str) or [0]
+        values += draw(st.lists(st.sampled_from(choices), min_size=1, max_size=3))
     return Condition(tuple(names), tuple(values))

@@ -35,12 +35,12 @@ class PlainSql:
     keys: int
 
 
-def plainly_said(star: Star) -> Star:
+def with_plain_attributes(star: Star) -> Star:
     """The star with those attributes only that are columns of tables."""
     return replace(star, attributes=tuple(bound for bound in star.attributes if _is_plain(star, bound)))
 
 
-def of_plain(star: Star, part: FactPart) -> FactPart:
+def plain_part(star: Star, part: FactPart) -> FactPart:
     """The aggregate with the attributes that plain SQL can name."""
     return replace(part, attributes=tuple(bound for bound in part.attributes if _is_plain(star, bound)))
 
@@ -51,30 +51,30 @@ def _is_plain(star: Star, bound: BoundAttribute) -> bool:
 
 
 @st.composite
-def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
+def plain_sql(draw: st.DrawFn, star: Star, query: StarQuery) -> PlainSql:
     """The query on the star's tables; every join inner or left, some tables joined for nothing."""
     bounds = {bound.attribute: bound for bound in star.attributes}
-    paths = [bounds[attribute].steps for attribute in asked.attributes]
+    paths = [bounds[attribute].steps for attribute in query.attributes]
     if not draw(st.integers(0, 3)):
         paths.append(draw(st.sampled_from(star.attributes)).steps)
     nodes = list(dict.fromkeys(path[:depth] for path in paths for depth in range(1, len(path) + 1)))
     alias = {(): "f"} | {path: f"t{number}" for number, path in enumerate(nodes)}
     sides = draw(st.sampled_from(["JOIN", "JOIN", "LEFT JOIN", ""]))
     kinds = {path: sides or draw(st.sampled_from(["JOIN", "LEFT JOIN"])) for path in nodes}
-    shown = [_said(key.sql, asked, bounds, alias) for key in asked.keys]
-    columns = _key_columns(asked, bounds, alias)
+    shown = [_spell(key.sql, query, bounds, alias) for key in query.keys]
+    columns = _key_columns(query, bounds, alias)
     shows_columns = draw(st.booleans()) if columns else False
     if shows_columns:
         shown += draw(st.lists(st.sampled_from(columns), max_size=2))
-    condition = draw(_conditions(asked, bounds, alias))
+    condition = draw(_conditions(query, bounds, alias))
     keys = len(shown)
-    shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in asked.metrics]
+    shown += [_metric(name, draw(st.sampled_from(_FORMS)) if condition else "", condition) for name in query.metrics]
     shown += [
         f"{'MAX(' if function == 'max' else 'COUNT(DISTINCT '}{_column(bounds[attribute], alias)})"
-        for function, attribute in asked.members
+        for function, attribute in query.members
     ]
-    text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM "
-    where = _said(asked.where.sql, asked, bounds, alias) if asked.where else ""
+    text = f"SELECT {', '.join(f'{expression} AS c{number}' for number, expression in enumerate(shown))} FROM "
+    where = _spell(query.where.sql, query, bounds, alias) if query.where else ""
     if columns and not draw(st.integers(0, 3)):
         column = draw(st.sampled_from(columns))
         test = draw(st.sampled_from([f"{column} IS NULL", f"{column} IS NOT NULL", f"{column} = {column}"]))
@@ -89,7 +89,7 @@ def plain_sql(draw: st.DrawFn, star: Star, asked: StarQuery) -> PlainSql:
     positions = ", ".join(str(number + 1) for number in range(keys))
     groups = positions if draw(st.booleans()) else ", ".join(shown[:keys])
     text += f" GROUP BY {groups}" if keys else ""
-    text += f" HAVING COUNT(*) >= {asked.least_rows}" if asked.least_rows is not None else ""
+    text += f" HAVING COUNT(*) >= {query.least_rows}" if query.least_rows is not None else ""
     return PlainSql(sql=text + (f" ORDER BY {positions}" if keys else ""), keys=keys)
 
 
@@ -99,39 +99,46 @@ def key_sql(draw: st.DrawFn, parts: tuple[FactPart, ...]) -> PlainSql | None:
     keyed = [bound for part in parts for bound in part.attributes if bound.steps and "calc" not in bound.key_columns]
     if not keyed:
         return None
-    bound = draw(st.sampled_from(sorted(keyed, key=lambda one: one.steps[-1].to_columns != one.key_columns)[:2]))
+    bound = draw(
+        st.sampled_from(
+            sorted(keyed, key=lambda candidate: candidate.steps[-1].to_columns != candidate.key_columns)[:2]
+        )
+    )
     nodes = [bound.steps[:depth] for depth in range(1, len(bound.steps) + 1)]
     alias = {(): "f"} | {path: f"t{number}" for number, path in enumerate(nodes)}
     columns = [f'{alias[bound.steps]}."{name.lower()}"' for name in bound.columns]
     columns += [f'{alias[bound.steps[:-1]]}."{name.lower()}"' for name in bound.steps[-1].from_columns]
     shown = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=3, unique=True))
     joins = (
-        f'{draw(st.sampled_from(["JOIN", "LEFT JOIN"]))} "{path[-1].to_dataset}" AS {alias[path]} ON {_on(draw, path, alias)}'
+        (
+            f'{draw(st.sampled_from(["JOIN", "LEFT JOIN"]))} "{path[-1].to_dataset}" AS {alias[path]} ON '
+            f"{_on(draw, path, alias)}"
+        )
         for path in nodes
     )
     where = draw(
         st.sampled_from(["", *(f" WHERE {column} IS {test}NULL" for column in columns for test in ("", "NOT "))])
     )
     numbers = ", ".join(str(number + 1) for number in range(len(shown)))
-    listed = ", ".join(f"{one} AS c{number}" for number, one in enumerate(shown))
+    listed = ", ".join(f"{expression} AS c{number}" for number, expression in enumerate(shown))
     text = f'SELECT {listed}, COUNT(*) AS n FROM "{parts[0].fact}" AS f {" ".join(joins)}{where}'
     return PlainSql(sql=f"{text} GROUP BY {numbers} ORDER BY {numbers}", keys=len(shown))
 
 
-def _said(
-    text: str, asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+def _spell(
+    text: str, query: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> str:
-    for attribute in asked.attributes:
+    for attribute in query.attributes:
         text = text.replace(f'"{attribute.query_name}"', _column(bounds[attribute], alias))
     return text
 
 
 def _key_columns(
-    asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+    query: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> list[str]:
     """Columns of the keys of the attributes that a query uses, and the foreign keys that lead to them."""
     columns: list[str] = []
-    for attribute in asked.attributes:
+    for attribute in query.attributes:
         bound = bounds[attribute]
         if "calc" not in bound.key_columns:
             columns += (f'{alias[bound.steps]}."{name.lower()}"' for name in bound.key_columns)
@@ -149,10 +156,10 @@ _FORMS = ("", "case", "filter", "else 0")
 
 
 def _conditions(
-    asked: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
+    query: StarQuery, bounds: Mapping[GrainAttribute, BoundAttribute], alias: dict[tuple[JoinStep, ...], str]
 ) -> st.SearchStrategy[str]:
     """Conditions on attributes of the query, for aggregates of some rows."""
-    columns = [_column(bounds[attribute], alias) for attribute in asked.attributes if attribute.name != "New"]
+    columns = [_column(bounds[attribute], alias) for attribute in query.attributes if attribute.name != "New"]
     if not columns:
         return st.just("")
     return st.sampled_from(
@@ -179,7 +186,7 @@ def _metric(name: str, form: str, condition: str) -> str:
 def _on(draw: st.DrawFn, path: tuple[JoinStep, ...], alias: dict[tuple[JoinStep, ...], str]) -> str:
     step = path[-1]
     pairs = []
-    for one, other in zip(step.from_columns, step.to_columns, strict=True):
-        sides = [f'{alias[path[:-1]]}."{one.lower()}"', f'{alias[path]}."{other.lower()}"']
+    for from_column, to_column in zip(step.from_columns, step.to_columns, strict=True):
+        sides = [f'{alias[path[:-1]]}."{from_column.lower()}"', f'{alias[path]}."{to_column.lower()}"']
         pairs.append(" = ".join(draw(st.permutations(sides))))
     return " AND ".join(pairs)

@@ -79,7 +79,7 @@ class Filtered:
 
     @property
     def sql(self) -> str:
-        """As a query writes it."""
+        """The SQL that a query has for it."""
         if self.metric == "*":
             return f"COUNT(*) FILTER (WHERE {self.predicate.sql})"
         function, name = _FUNCTIONS[METRICS[self.metric].calculation_method], f'"{self.metric}"'
@@ -142,10 +142,13 @@ class StarQuery:
         shown += ["COUNT(*)" if name == "*" else f'"{name}"' for name in self.metrics]
         shown += [_member_sql(function, attribute) for function, attribute in self.members]
         shown += [f'"tuple {number}"' for number in range(len(self.tuples))]
-        shown += [one.sql for one in self.filtered]
+        shown += [filtered_metric.sql for filtered_metric in self.filtered]
         shown += [f"GROUPING({key.sql})" for key in self.keys if self.levels]
         shown += ["SUM(COUNT(*)) OVER ()", "RANK() OVER (ORDER BY COUNT(*) DESC)"] if self.has_windows else []
-        text = f"SELECT {', '.join(f'{one} AS c{number}' for number, one in enumerate(shown))} FROM tests.star"
+        text = (
+            f"SELECT {', '.join(f'{expression} AS c{number}' for number, expression in enumerate(shown))} "
+            "FROM tests.star"
+        )
         text += f" WHERE {self.where.sql}" if self.where else ""
         if self.levels:
             sets = (f"({', '.join(self.keys[place].sql for place in places)})" for places in self.levels)
@@ -156,16 +159,18 @@ class StarQuery:
 
     @property
     def attributes(self) -> tuple[GrainAttribute, ...]:
-        """All that are used."""
+        """All attributes that are used."""
         where = self.where.attributes if self.where else ()
         members = (attribute for _, attribute in self.members)
         return tuple(dict.fromkeys((*(key.attribute for key in self.keys), *where, *members)))
 
     @property
     def filtering(self) -> tuple[GrainAttribute, ...]:
-        """Those that only conditions of metrics use."""
-        used = dict.fromkeys(one for each in self.filtered for one in each.predicate.attributes)
-        return tuple(one for one in used if one not in self.attributes)
+        """The attributes that only conditions of metrics use."""
+        used = dict.fromkeys(
+            attribute for filtered_metric in self.filtered for attribute in filtered_metric.predicate.attributes
+        )
+        return tuple(attribute for attribute in used if attribute not in self.attributes)
 
 
 def bare_dimensions(names: Iterable[str]) -> dict[str, Dimension]:
@@ -220,22 +225,22 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
     if not draw(st.integers(0, 2)):
         role = draw(st.sampled_from(pool)).attribute.role
         pool = [bound for bound in pool if bound.attribute.role == role]
-    one = st.sampled_from(pool)
+    bounds = st.sampled_from(pool)
     if not draw(st.integers(0, 3)):
         return draw(_at_the_grain_of(chosen))
     keeps_members = draw(st.integers(0, 3)) > 0
     many = [bound for bound in chosen.attributes if bound.is_many_to_many] if keeps_members else []
-    keys = draw(st.lists(one, max_size=3, unique=True))
+    keys = draw(st.lists(bounds, max_size=3, unique=True))
     keys += [bound for bound in many if bound not in keys and draw(st.booleans())]
-    left = [bound for bound in many if bound not in keys]
-    where = draw(_predicates(st.sampled_from(left), depth=1) if left else st.none() | _predicates(one, depth=2))
+    others = [bound for bound in many if bound not in keys]
+    where = draw(_predicates(st.sampled_from(others), depth=1) if others else st.none() | _predicates(bounds, depth=2))
     texts = [bound.attribute for bound in pool if bound.attribute.name != "New"]
     tuples = draw(_tuples(star, chosen, {bound.attribute.role for bound in pool})) if draw(st.booleans()) else ()
     has_members = texts and not draw(st.integers(0, 4))
     shown = tuple(draw(_shown(bound)) for bound in keys)
     return StarQuery(
         keys=shown,
-        filtered=draw(_filtered(chosen, one)),
+        filtered=draw(_filtered(chosen, bounds)),
         levels=draw(_levels(shown)) if not tuples else (),
         has_windows=not draw(st.integers(0, 3)),
         metrics=draw(_metrics(chosen)),
@@ -247,7 +252,7 @@ def queries_of(draw: st.DrawFn, star: Star, parts: tuple[FactPart, ...]) -> Star
 
 
 @st.composite
-def _filtered(draw: st.DrawFn, part: FactPart, one: st.SearchStrategy[BoundAttribute]) -> tuple[Filtered, ...]:
+def _filtered(draw: st.DrawFn, part: FactPart, bounds: st.SearchStrategy[BoundAttribute]) -> tuple[Filtered, ...]:
     """Mostly none; metrics that the aggregate stores, under conditions on what it mostly stores."""
     names = [*_stored(part), *draw(st.sampled_from(((), ("*",), tuple(METRICS))))]
     if not names or draw(st.booleans()):
@@ -255,7 +260,7 @@ def _filtered(draw: st.DrawFn, part: FactPart, one: st.SearchStrategy[BoundAttri
     return tuple(
         Filtered(
             metric=draw(st.sampled_from(names)),
-            predicate=draw(_predicates(one, depth=1)),
+            predicate=draw(_predicates(bounds, depth=1)),
             spelling=draw(st.sampled_from(("filter", "case", "zero"))),
         )
         for _ in range(draw(st.integers(1, 2)))
@@ -271,7 +276,7 @@ def _levels(draw: st.DrawFn, keys: tuple[Shown, ...]) -> tuple[tuple[int, ...], 
     if draw(st.booleans()):
         return tuple(places[:length] for length in range(len(keys), -1, -1))
     chosen = draw(st.lists(st.lists(st.sampled_from(places), max_size=2, unique=True), min_size=1, max_size=3))
-    return (places, *(tuple(sorted(one)) for one in chosen))
+    return (places, *(tuple(sorted(level)) for level in chosen))
 
 
 @st.composite
@@ -296,7 +301,7 @@ def _tuples(
 
 @st.composite
 def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
-    """All attributes of an aggregate as keys, some perhaps held to one value instead: exact distinct metrics may serve."""
+    """All attributes of an aggregate as keys, one perhaps held to one value: exact distinct metrics may serve."""
     keys = list(part.attributes)
     distinct = [name for name in _stored(part) if METRICS[name].calculation_method.endswith("distinct")]
     is_distinct = distinct and draw(st.integers(0, 3)) > 0
@@ -316,12 +321,12 @@ def _at_the_grain_of(draw: st.DrawFn, part: FactPart) -> StarQuery:
 def _pins(draw: st.DrawFn, bound: BoundAttribute) -> Predicate:
     attribute, spelling = bound.attribute, draw(st.sampled_from(_SPELLINGS))
 
-    def made(text: str) -> Predicate:
+    def make_predicate(text: str) -> Predicate:
         holds = _strict(lambda value: value == text)
         sql = spelling.format(_quoted(attribute), _text(text))
         return Predicate(sql=sql, attributes=(attribute,), holds=lambda meeting: holds(meeting[attribute]))
 
-    return made(draw(st.sampled_from(["a", "b", "it's", "Other"])))
+    return make_predicate(draw(st.sampled_from(["a", "b", "it's", "Other"])))
 
 
 _SPELLINGS = (
@@ -385,40 +390,42 @@ def _shown(draw: st.DrawFn, bound: BoundAttribute) -> Shown:
     )
 
 
-def _predicates(one: st.SearchStrategy[BoundAttribute], *, depth: int) -> st.SearchStrategy[Predicate]:
+def _predicates(bounds: st.SearchStrategy[BoundAttribute], *, depth: int) -> st.SearchStrategy[Predicate]:
     if depth == 0:
-        return one.flatmap(_leaves)
-    inner = _predicates(one, depth=depth - 1)
+        return bounds.flatmap(_leaves)
+    inner = _predicates(bounds, depth=depth - 1)
     return st.one_of(
-        one.flatmap(_leaves),
+        bounds.flatmap(_leaves),
         inner.map(lambda p: Predicate(sql=f"NOT ({p.sql})", attributes=p.attributes, holds=lambda m: _not(p.holds(m)))),
-        st.tuples(inner, inner).map(lambda pair: _joined("AND", *pair)),
-        st.tuples(inner, inner).map(lambda pair: _joined("OR", *pair)),
+        st.tuples(inner, inner).map(lambda pair: _join("AND", *pair)),
+        st.tuples(inner, inner).map(lambda pair: _join("OR", *pair)),
     )
 
 
 def _leaves(bound: BoundAttribute) -> st.SearchStrategy[Predicate]:
     attribute, name = bound.attribute, _quoted(bound.attribute)
 
-    def made(sql: str, test: Callable[[Value], Truth]) -> Predicate:
+    def make_predicate(sql: str, test: Callable[[Value], Truth]) -> Predicate:
         return Predicate(sql=sql, attributes=(attribute,), holds=lambda meeting: test(meeting[attribute]))
 
-    is_null = made(f"{name} IS NULL", lambda value: value is None)
+    is_null = make_predicate(f"{name} IS NULL", lambda value: value is None)
     if attribute.name == "New":
-        return st.sampled_from([is_null, made(f"{name} = TRUE", _truth)])
+        return st.sampled_from([is_null, make_predicate(f"{name} = TRUE", _truth)])
     text = st.sampled_from(["a", "b", "it's", "größe", "A", "zzz"])
     return st.one_of(
         st.just(is_null),
-        text.map(lambda t: made(f"{name} = {_text(t)}", _strict(lambda value: value == t))),
-        text.map(lambda t: made(f"{name} <> {_text(t)}", _strict(lambda value: value != t))),
+        text.map(lambda t: make_predicate(f"{name} = {_text(t)}", _strict(lambda value: value == t))),
+        text.map(lambda t: make_predicate(f"{name} <> {_text(t)}", _strict(lambda value: value != t))),
         st.lists(text, min_size=1, max_size=3).map(
-            lambda ts: made(f"{name} IN ({', '.join(map(_text, ts))})", _strict(lambda value: value in ts))
+            lambda ts: make_predicate(f"{name} IN ({', '.join(map(_text, ts))})", _strict(lambda value: value in ts))
         ),
         text.map(
-            lambda t: made(f"{name} LIKE {_text(t[0] + '%')}", _strict(lambda value: as_text(value).startswith(t[0])))
+            lambda t: make_predicate(
+                f"{name} LIKE {_text(t[0] + '%')}", _strict(lambda value: as_text(value).startswith(t[0]))
+            )
         ),
-        st.just(made(f"LENGTH({name}) > 1", _strict(lambda value: len(as_text(value)) > 1))),
-        st.just(made(f"{name} = 'a' AND {name} = 'b'", _strict(lambda _: False))),
+        st.just(make_predicate(f"LENGTH({name}) > 1", _strict(lambda value: len(as_text(value)) > 1))),
+        st.just(make_predicate(f"{name} = 'a' AND {name} = 'b'", _strict(lambda _: False))),
     )
 
 
@@ -431,16 +438,16 @@ def _strict(test: Callable[[Value], bool]) -> Callable[[Value], Truth]:
     return lambda value: None if value is None else test(value)
 
 
-def _joined(word: str, left: Predicate, right: Predicate) -> Predicate:
+def _join(word: str, first: Predicate, second: Predicate) -> Predicate:
     def holds(meeting: Meeting) -> Truth:
-        both = left.holds(meeting), right.holds(meeting)
+        both = first.holds(meeting), second.holds(meeting)
         decisive = word == "OR"
         if decisive in both:
             return decisive
         return None if None in both else not decisive
 
     return Predicate(
-        sql=f"({left.sql}) {word} ({right.sql})", attributes=(*left.attributes, *right.attributes), holds=holds
+        sql=f"({first.sql}) {word} ({second.sql})", attributes=(*first.attributes, *second.attributes), holds=holds
     )
 
 

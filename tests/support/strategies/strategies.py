@@ -180,10 +180,10 @@ def stars(draw: st.DrawFn) -> Star:
         for role_number in range(draw(st.integers(1, 2))):
             role = Role(f"Dim {number}", (f"D{number} {{0}}", f"Other D{number} {{0}}")[role_number])
             stem = f"f{number}{role_number}"
-            made = draw(_role(dimension, kind, role, stem))
-            columns |= made.columns
-            tables |= {table.name: table for table in made.tables}
-            attributes += made.attributes
+            role_parts = draw(_role(dimension, kind, role, stem))
+            columns |= role_parts.columns
+            tables |= {table.name: table for table in role_parts.tables}
+            attributes += role_parts.attributes
     role = Role("Degenerate")
     attributes.append(_bound(role, "Deg", "sales", ("DEG",), "deg_name", (), frozenset()))
     attributes.append(_bound(role, "Deg Name", "sales", ("deg_name",), "deg_name", (), frozenset()))
@@ -219,11 +219,11 @@ def aggregates_of(draw: st.DrawFn, star: Star) -> tuple[FactPart, ...]:
     parts = [star.part(tuple(finest), draw(st.sampled_from([_ROLLING, ALL_MEASURES])))]
     for _ in range(draw(st.integers(1, 3))):
         keeps_members = draw(st.integers(0, 3)) > 0
-        kept = [one for bound in finest for one in draw(_fate(star, bound, keeps_members=keeps_members))]
+        coarser = [fate for bound in finest for fate in draw(_fate(star, bound, keeps_members=keeps_members))]
         columns = draw(st.sets(st.sampled_from(["quantity", "amount", "weight", "DEG"])))
         kinds = draw(st.sampled_from([_ROLLING, _ROLLING, ALL_MEASURES]))
         measures = tuple(measure for measure in kinds if measure.column in columns)
-        parts.append(star.part(tuple(dict.fromkeys(kept)), measures))
+        parts.append(star.part(tuple(dict.fromkeys(coarser)), measures))
     return tuple(parts)
 
 
@@ -237,7 +237,7 @@ def _fate(draw: st.DrawFn, star: Star, bound: BoundAttribute, *, keeps_members: 
         for other in star.attributes
         if other.attribute.role == bound.attribute.role and other.attribute.name in bound.determines
     ]
-    coarser = st.sampled_from(determined).map(lambda one: [one]) if determined else st.just([])
+    coarser = st.sampled_from(determined).map(lambda attribute: [attribute]) if determined else st.just([])
     return draw(st.one_of(st.just([bound]), st.just([]), coarser, coarser))
 
 
@@ -306,7 +306,7 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
     def attributes(role: Role, steps: tuple[JoinStep, ...], only: frozenset[str]) -> tuple[BoundAttribute, ...]:
         out = (*steps, JoinStep(JoinKind.UNIQUE_KEY, name, ("out_id",), outer.name, ("out_key",)))
         coarse = frozenset({"Mid", "Top", "Sec", "New", "Calc", "Out", "Group"})
-        made = (
+        bounds = (
             _bound(role, "Leaf", name, key, "name", steps, coarse),
             _bound(role, "Code", name, ("code",), "code", steps, coarse),
             _bound(role, "Mid", name, ("mid",), "mid_name", steps, frozenset({"Top", "Out", "Group", "Sec", "Calc"})),
@@ -317,7 +317,7 @@ def _dimensions(draw: st.DrawFn, name: str) -> _Dimension:
             _bound(role, "Out", outer.name, ("out_key",), "out_name", out, frozenset({"Group"})),
             _bound(role, "Group", outer.name, ("grp",), "grp", out, frozenset()),
         )
-        return tuple(bound for bound in made if bound.attribute.name in only)
+        return tuple(bound for bound in bounds if bound.attribute.name in only)
 
     return _Dimension(table=table, key=key, others=(outer,), attributes=attributes)
 
@@ -335,8 +335,12 @@ def _members(draw: st.DrawFn, key: tuple[str, ...]) -> list[tuple[Value, ...]]:
     functional = draw(st.sampled_from(["all", "all", "all but the outrigger", "none"]))
     if functional != "none":
         names = draw(_rows([_maybe_text, _maybe_text, _foreign_id], most=4))
-        made = [_made_functional(row, names) for row in rows]
-        rows = made if functional == "all" else [(*new[:-2], *row[-2:]) for new, row in zip(made, rows, strict=True)]
+        functional_rows = [_make_functional(row, names) for row in rows]
+        rows = (
+            functional_rows
+            if functional == "all"
+            else [(*new[:-2], *row[-2:]) for new, row in zip(functional_rows, rows, strict=True)]
+        )
     if rows and draw(st.integers(0, 3)) == 0:
         twin = draw(st.sampled_from(rows))
         rows.append(twin if draw(st.booleans()) else (*twin[:2], "twin", *twin[3:]))
@@ -345,7 +349,7 @@ def _members(draw: st.DrawFn, key: tuple[str, ...]) -> list[tuple[Value, ...]]:
     return rows
 
 
-def _made_functional(row: tuple[Value, ...], names: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
+def _make_functional(row: tuple[Value, ...], names: Sequence[tuple[Value, ...]]) -> tuple[Value, ...]:
     """The row with middle name, top and outrigger key chosen by its middle key alone."""
     middle = row[3]
     middle_name, top, outer = names[middle] if isinstance(middle, int) and middle < len(names) else (None, None, None)

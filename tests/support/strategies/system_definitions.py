@@ -18,7 +18,7 @@ _DIMENSIONS = {"City": "Shops", "Shop": "Shops", "Day": "Calendar", "Month": "Ca
 
 
 def make_definition(
-    place: Workspace,
+    workspace: Workspace,
     name: str,
     attributes: Sequence[str],
     metrics: Sequence[str],
@@ -27,8 +27,8 @@ def make_definition(
     fact: str = "sales",
 ) -> AggregateDefinition:
     """A definition of the tiny star's model."""
-    record = place.read.models.get("tiny_sales")
-    model = read_deployed_model(place.read, record)
+    record = workspace.read.models.get("tiny_sales")
+    model = read_deployed_model(workspace.read, record)
     definer = SystemDefiner(record.id, model, JoinPaths(model))
     grain = tuple((_DIMENSIONS[attribute], "{0}", attribute) for attribute in attributes)
     resolved = definer.resolve(NamedMeaning((fact,), grain, tuple(metrics)))
@@ -37,7 +37,7 @@ def make_definition(
 
 
 def define(
-    place: Workspace,
+    workspace: Workspace,
     wanted: Mapping[str, tuple[Sequence[str], Sequence[str]]],
     *,
     now: datetime = NOW,
@@ -45,11 +45,11 @@ def define(
     reason: str = "asked 12 times a day",
     evidence: Mapping[str, float] | None = None,
 ) -> dict[str, str]:
-    """Record definitions of (attributes, metrics) by name; their ids by name."""
-    made = {name: make_definition(place, name, *names, origin=origin) for name, names in wanted.items()}
+    """Record definitions of (attributes, metrics) by name; returns their ids by name."""
+    definitions = {name: make_definition(workspace, name, *names, origin=origin) for name, names in wanted.items()}
     proposed = [
-        ProposedDefinition(definition=one, reason=reason, evidence=evidence or {"predicted_rows": 4.0})
-        for one in made.values()
+        ProposedDefinition(definition=definition, reason=reason, evidence=evidence or {"predicted_rows": 4.0})
+        for definition in definitions.values()
     ]
-    assert set(place.registry.definitions.add(proposed, now=now)) <= {"added", "returned"}
-    return {name: one.id for name, one in made.items()}
+    assert set(workspace.registry.definitions.add(proposed, now=now)) <= {"added", "returned"}
+    return {name: definition.id for name, definition in definitions.items()}

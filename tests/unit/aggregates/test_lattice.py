@@ -30,11 +30,11 @@ from tests.support.oracles.composed_statements import (
     ROLLING,
     SHOP_LEVEL,
     TOTAL,
-    all_facts,
+    all_constraints,
     part,
 )
 
-PROVEN = all_facts().functional
+PROVEN = all_constraints().functional
 NOTHING: frozenset[Dependency] = frozenset()
 
 

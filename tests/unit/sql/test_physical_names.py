@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.sql.physical_names import (
     stored_columns,
     view_names,
 )
-from tests.support.oracles.composed_statements import DAY_LEVEL, FINE, REASON_LEVEL, bound, part
+from tests.support.oracles.composed_statements import DAY_LEVEL, FINE, REASON_LEVEL, bound_attribute, part
 
 POSTGRES, DUCKDB = DIALECTS["postgres"], DIALECTS["duckdb"]
 _ID = "e0bc4492-1111-2222-3333-444455556666"
@@ -60,7 +60,7 @@ def test_roles_and_compound_keys_show_in_column_names() -> None:
 
 
 def test_a_name_that_is_one_of_the_keys_is_stored_once() -> None:
-    layout = stored_columns(part(bound("Pair", "sales", ("a", "b"), "b", ()), measures=()))
+    layout = stored_columns(part(bound_attribute("Pair", "sales", ("a", "b"), "b", ()), measures=()))
 
     (pair,) = layout.attributes.values()
     assert (pair.keys, pair.name, pair.columns) == (("pair_key1", "pair_key2"), "pair_key2", ("pair_key1", "pair_key2"))
@@ -75,9 +75,9 @@ def test_sketches_show_in_column_names() -> None:
 
 
 def test_names_that_become_equal_are_numbered() -> None:
-    first = bound("Net Price", "sales", ("a",), "a", ())
-    second = bound("net-price", "sales", ("b",), "b", ())
-    counted = bound("Row Count", "sales", ("c",), "c", ())
+    first = bound_attribute("Net Price", "sales", ("a",), "a", ())
+    second = bound_attribute("net-price", "sales", ("b",), "b", ())
+    counted = bound_attribute("Row Count", "sales", ("c",), "c", ())
 
     names = stored_columns(part(first, second, counted, measures=())).names
 
@@ -86,7 +86,7 @@ def test_names_that_become_equal_are_numbered() -> None:
 
 @pytest.mark.parametrize("letter", ["x", "ü", "語"], ids=["ascii", "two bytes", "three bytes"])
 def test_long_names_of_any_script_stay_distinct_within_the_limit(letter: str) -> None:
-    attributes = [bound(letter * 80 + str(number), "sales", ("a",), "a", ()) for number in range(5)]
+    attributes = [bound_attribute(letter * 80 + str(number), "sales", ("a",), "a", ()) for number in range(5)]
     measures = tuple(StoredMeasure(StoredFunction.SUM, "sales", letter * 80 + str(number)) for number in range(5))
 
     names = stored_columns(part(*attributes, measures=measures)).names
@@ -101,7 +101,7 @@ def test_the_layout_depends_on_nothing_but_the_part() -> None:
 
 
 def test_a_matched_flag_stands_once_per_join_path() -> None:
-    month = bound("Month", "day", ("month_id",), "month_name", DAY_LEVEL.steps)
+    month = bound_attribute("Month", "day", ("month_id",), "month_name", DAY_LEVEL.steps)
 
     flags = stored_columns(part(DAY_LEVEL, month, REASON_LEVEL)).matched
 
