@@ -281,7 +281,10 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
 
 
 def test_queries_are_answered_and_explained(folder: Path) -> None:
-    """Rows come as table, CSV or JSON with their source. It is told why no aggregate answers, before and after a build."""
+    """Rows come as table, CSV or JSON with their source.
+
+    An explanation says why no aggregate answers, before and after a build.
+    """
     run_command(folder, "deploy", "m")
     by_city = 'SELECT "City", "Amount" FROM tiny.tiny_sales WHERE "City" IS NOT NULL ORDER BY 1'
 

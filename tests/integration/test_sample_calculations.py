@@ -58,9 +58,8 @@ def tpcds(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="module")
 def internet_sales(database: str, sample_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The sample on data made here, with a retail calendar of three years."""
-    with deploy_for_queries(
-        database, sample_models / "internet-sales", tmp_path_factory.mktemp("internet_sales")
-    ) as sample:
+    folder = tmp_path_factory.mktemp("internet_sales")
+    with deploy_for_queries(database, sample_models / "internet-sales", folder) as sample:
         yield sample
 
 

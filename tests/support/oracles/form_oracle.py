@@ -62,7 +62,8 @@ class Form:
     """A calculated metric.
 
     Attributes:
-        kind: ``lag``, ``parallel``, ``window``, ``to date``, ``between``, ``each``, ``all class``, ``all``, ``in class``.
+        kind: ``lag``, ``parallel``, ``window``, ``to date``, ``between``, ``each``, ``all class``, ``all``
+            or ``in class``.
         numbers: places before the current member, first and last.
         level: the ancestor, or the level that a set is of.
     """
