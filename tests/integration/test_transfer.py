@@ -129,17 +129,10 @@ def test_the_model_id_is_globally_unique_and_stored_in_the_file(
 
 def test_the_model_must_be_deployed_in_the_target_first(export_data: bytes, tmp_path: Path) -> None:
     """Otherwise the import is refused, and says what to do."""
-    urls = {"registry": f"sqlite:///{tmp_path}/e.sqlite", "warehouse": "duckdb:///:memory:"}
     with (
-        open_workspace(**urls) as empty,
-        pytest.raises(
-            ImportRefusedError,
-            match=(
-                r"not deployed here .*deploy "
-                r"DIR"
-            ),
-        ),
-    ):  # type: ignore[arg-type]
+        open_workspace(registry=f"sqlite:///{tmp_path}/e.sqlite", warehouse="duckdb:///:memory:") as empty,
+        pytest.raises(ImportRefusedError, match=r"not deployed here .*deploy DIR"),
+    ):
         import_definitions(empty, "tiny_sales", export_data, now=NOW)
 
 
