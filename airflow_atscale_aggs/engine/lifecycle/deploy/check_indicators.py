@@ -17,8 +17,7 @@ from airflow_atscale_aggs.engine.sql.sources import DatasetSource, Sources
 def check_indicators(checked: CheckInput) -> tuple[ModelIssue, ...]:
     """Errors for indicators of a type that cannot be one, and for grace periods that cannot be read.
 
-    Where the type is unknown, because the table does not exist yet or the warehouse did not answer, there is a warning.
-    The next batch checks it again.
+    Where the type is unknown because the table does not exist yet, there is a warning. The next batch checks it again.
     """
     issues = IssueList()
     for model in checked.models:
@@ -26,6 +25,8 @@ def check_indicators(checked: CheckInput) -> tuple[ModelIssue, ...]:
         sources = Sources(datasets, checked.physical, checked.dialect)
         for name, dataset in datasets.items():
             _check_grace(dataset, issues)
+            if not checked.has_answer:
+                continue
             try:
                 source = sources[name]
             except DefinitionError as error:

@@ -20,6 +20,7 @@ class CheckInput:
         names: of all models of the folder, whether they are deployed or not.
         models: those that are deployed now.
         physical: columns of the tables behind the models' datasets; a table that is not in the warehouse is absent.
+        has_answer: the warehouse was asked for them and has answered; otherwise it may have any table.
     """
 
     folder: ModelFolder
@@ -27,6 +28,7 @@ class CheckInput:
     models: Sequence[SemanticModel]
     physical: PhysicalTables
     dialect: Dialect
+    has_answer: bool = True
 
 
 Check = Callable[[CheckInput], tuple[ModelIssue, ...]]

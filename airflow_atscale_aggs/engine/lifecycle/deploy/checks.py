@@ -87,7 +87,12 @@ def run_checks(
     """
     physical, issues = _read_columns(workspace, models)
     checked = CheckInput(
-        folder=folder, names=names, models=models, physical=physical, dialect=workspace.warehouse.dialect
+        folder=folder,
+        names=names,
+        models=models,
+        physical=physical,
+        dialect=workspace.warehouse.dialect,
+        has_answer=not issues,
     )
     return (*issues, *(issue for check in CHECKS for issue in check(checked)))
 
