@@ -70,19 +70,19 @@ def zipf_log(draw: random.Random, templates: Sequence[Grain], queries: int, powe
 
 def merges(log: Iterable[Grain]) -> list[Grain]:
     """The grains of a log and the smallest ones that serve two of them."""
-    asked = list(log)
-    pairs = (tuple(map(max, grain, other)) for grain, other in itertools.combinations(asked, 2))
-    return sorted({*asked, *pairs})
+    grains = list(log)
+    pairs = (tuple(map(max, grain, other)) for grain, other in itertools.combinations(grains, 2))
+    return sorted({*grains, *pairs})
 
 
 def problem_of(
     log: Counter[Grain], candidates: Sequence[Grain], sizes: Sequence[Sequence[int]] = SIZES
 ) -> SelectionProblem:
     """The selection problem of a log. Without aggregates each query reads all rows of the fact."""
-    asked, given = np.array(list(log)), np.array(candidates)
+    required_levels, candidate_levels = np.array(list(log)), np.array(candidates)
     serves: NDArray[np.bool_] = np.ones((len(candidates), len(log)), dtype=np.bool_)
-    for place in range(asked.shape[1]):
-        serves &= given[:, place, None] >= asked[None, :, place]
+    for place in range(required_levels.shape[1]):
+        serves &= candidate_levels[:, place, None] >= required_levels[None, :, place]
     rows = np.array([rows_of(grain, sizes) for grain in candidates])
     return SelectionProblem(
         weights=np.array([float(count) for count in log.values()]),
@@ -100,9 +100,9 @@ def optimum(problem: SelectionProblem, budget: Budget) -> tuple[list[int], float
     from scipy.sparse import coo_matrix
 
     candidates, requirements = problem.serves.shape
-    candidate_places, asked = np.nonzero(problem.serves & (problem.rows[:, None] < problem.costs))
+    candidate_places, requirement_places = np.nonzero(problem.serves & (problem.rows[:, None] < problem.costs))
     answers = np.arange(len(candidate_places))
-    saved = problem.weights[asked] * (problem.costs[asked] - problem.rows[candidate_places])
+    saved = problem.weights[requirement_places] * (problem.costs[requirement_places] - problem.rows[candidate_places])
     only_chosen = coo_matrix(
         (
             np.r_[np.ones(len(candidate_places)), -np.ones(len(candidate_places))],
@@ -111,7 +111,7 @@ def optimum(problem: SelectionProblem, budget: Budget) -> tuple[list[int], float
         shape=(len(candidate_places), candidates + len(candidate_places)),
     )
     once = coo_matrix(
-        (np.ones(len(candidate_places)), (asked, candidates + answers)),
+        (np.ones(len(candidate_places)), (requirement_places, candidates + answers)),
         shape=(requirements, candidates + len(candidate_places)),
     )
     places = np.arange(candidates)
@@ -248,10 +248,10 @@ def counts(rows: int) -> None:
         ).requirements
         parts = [requirement.part for requirement in requirements]
         with workspace.warehouse.session() as session:
-            asked = Statistician(session, snapshot)
+            statistician = Statistician(session, snapshot)
             snapshot.proofs.add(session, parts)
             begun = time.perf_counter()
-            sketched = asked.sketch_groups(parts)
+            sketched = statistician.sketch_groups(parts)
             took = time.perf_counter() - begun
             begun = time.perf_counter()
             errors = []
@@ -263,7 +263,7 @@ def counts(rows: int) -> None:
             took_exact = time.perf_counter() - begun
         errors.sort()
         print(
-            f"{len(parts)} grains of {rows:,} rows: {asked.scans} scan, {took:.1f} s; exact, one by one: "
+            f"{len(parts)} grains of {rows:,} rows: {statistician.scans} scan, {took:.1f} s; exact, one by one: "
             f"{took_exact:.1f} s "
             f"({took_exact / took:.1f}x); error median {errors[len(errors) // 2]:.1%}, "
             f"p90 {errors[int(len(errors) * 0.9)]:.1%}, max {errors[-1]:.1%}"
@@ -297,9 +297,9 @@ def _dashboards(draw: random.Random, count: int) -> list[str]:
     """Queries by one to three levels, often with a filter."""
     queries = []
     for _ in range(count):
-        chosen = draw.sample(sorted(LEVELS), draw.choice((1, 2, 2, 3)))
+        dimensions = draw.sample(sorted(LEVELS), draw.choice((1, 2, 2, 3)))
         levels = [
-            draw.choices(LEVELS[dimension], weights=range(len(LEVELS[dimension]), 0, -1))[0] for dimension in chosen
+            draw.choices(LEVELS[dimension], weights=range(len(LEVELS[dimension]), 0, -1))[0] for dimension in dimensions
         ]
         metrics = draw.sample(("Amount", "Quantity", "Discount", "Least Amount"), draw.choice((1, 1, 2)))
         condition = f" WHERE \"{levels[-1]}\" <> 'x'" if len(levels) > 1 and draw.random() < 0.5 else ""
@@ -345,15 +345,15 @@ def main() -> None:
     verbs.add_parser("scale")
     verbs.add_parser("counts").add_argument("--rows", type=int, default=20_000_000)
     verbs.add_parser("fresh").add_argument("--rows", type=int, default=1_000_000)
-    given = parser.parse_args()
-    if given.verb == "choose":
-        choose(given.seeds, given.power)
-    elif given.verb == "scale":
+    arguments = parser.parse_args()
+    if arguments.verb == "choose":
+        choose(arguments.seeds, arguments.power)
+    elif arguments.verb == "scale":
         scale()
-    elif given.verb == "counts":
-        counts(given.rows)
+    elif arguments.verb == "counts":
+        counts(arguments.rows)
     else:
-        fresh(given.rows)
+        fresh(arguments.rows)
 
 
 if __name__ == "__main__":

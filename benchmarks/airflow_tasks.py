@@ -53,28 +53,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     # Bytecode is kept between tasks, as on any machine of a user.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name:
         folder = Path(name)
         bench = Bench(folder)
-        bench.make_star(12_000, distinct_grains(chosen.count))
+        bench.make_star(12_000, distinct_grains(arguments.count))
         (folder / "dags").mkdir()
         (folder / "dags" / "build.py").write_text(_BUILD_DAG)
-        (folder / "dags" / "empty.py").write_text(_EMPTY_DAG.format(count=chosen.count))
+        (folder / "dags" / "empty.py").write_text(_EMPTY_DAG.format(count=arguments.count))
         extra = {"registry_url": bench.registry, "warehouse_url": bench.warehouse}
         connection = {"AIRFLOW_CONN_BENCH": json.dumps({"conn_type": "atscale_aggs", "extra": extra})}
         seconds: dict[str, list[float]] = {"empty": [], "build": []}
         with LocalAirflow(folder / "home", folder / "dags", connection) as airflow:
-            for number in range(chosen.repeat + 1):
+            for number in range(arguments.repeat + 1):
                 for dag_id, times in seconds.items():
                     took = _per_task(airflow, dag_id)
                     # The first round warms caches up.
                     times.extend([took] if number else [])
     empty, build = (statistics.median(seconds[dag_id]) for dag_id in ("empty", "build"))
     print(
-        f"{chosen.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio "
+        f"{arguments.count} mapped tasks one at a time: empty {empty:.3f} s, build {build:.3f} s per task, ratio "
         f"{build / empty:.2f}"
     )
 

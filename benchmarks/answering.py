@@ -71,7 +71,7 @@ def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
                     answers[use] = session.fetch_all(plan.sql)
                     runs.append(time.perf_counter() - begun)
             took[use] = min(runs)
-        is_same = same(answers[False], answers[True])
+        is_same = is_same_answer(answers[False], answers[True])
         hits += plan.uses_aggregates
         ratios.append((took[False] / took[True], plan.uses_aggregates))
         source = ", ".join(source_part.aggregate or "facts" for source_part in plan.sources) or "as it stands"
@@ -87,7 +87,7 @@ def compare(workspace: Workspace, queries: Mapping[str, str]) -> None:
     )
 
 
-def same(rows: list[tuple[object, ...]], other_rows: list[tuple[object, ...]]) -> bool:
+def is_same_answer(rows: list[tuple[object, ...]], other_rows: list[tuple[object, ...]]) -> bool:
     """Whether two answers are equal as multisets, with numbers compared to a millionth."""
     return sorted(map(_comparable, rows)) == sorted(map(_comparable, other_rows))
 
@@ -153,12 +153,12 @@ def main() -> None:
     parser.add_argument("--scale", default="0.2")
     parser.add_argument("--engine", nargs="+", choices=["duckdb", "postgres"], default=["duckdb", "postgres"])
     parser.add_argument("--postgres", metavar="URL")
-    given = parser.parse_args()
-    for engine in given.engine:
-        if given.what == "ssb":
-            ssb(engine, given.rows, given.postgres)
+    arguments = parser.parse_args()
+    for engine in arguments.engine:
+        if arguments.what == "ssb":
+            ssb(engine, arguments.rows, arguments.postgres)
         else:
-            tpcds(engine, given.scale, given.postgres)
+            tpcds(engine, arguments.scale, arguments.postgres)
 
 
 if __name__ == "__main__":

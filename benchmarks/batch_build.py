@@ -185,11 +185,17 @@ def trivial(counts: list[int], repeat: int, *, with_dbt: bool) -> None:
             build = statistics.median(bench.build() for _ in range(repeat))
             statements = bench.statements()
             bare = statistics.median(_bare(bench, statements) for _ in range(repeat))
-            line = f"n={count}: build {build:.2f} s, bare SQL {bare:.2f} s, added {1000 * (build - bare) / count:.1f} ms/aggregate"
-            line += f" = 0.4 s + {1000 * (build - bare - 0.4) / count:.1f} ms/aggregate"
+            line = (
+                f"n={count}: build {build:.2f} s, bare SQL {bare:.2f} s, "
+                f"added {1000 * (build - bare) / count:.1f} ms/aggregate"
+                f" = 0.4 s + {1000 * (build - bare - 0.4) / count:.1f} ms/aggregate"
+            )
             if with_dbt:
                 dbt = _dbt(bench, statements, repeat)
-                line += f"; dbt {dbt:.2f} s, added {1000 * (dbt - bare) / count:.1f} ms/model; ratio of what is added {(dbt - bare) / (build - bare):.1f}x"
+                line += (
+                    f"; dbt {dbt:.2f} s, added {1000 * (dbt - bare) / count:.1f} ms/model; "
+                    f"ratio of what is added {(dbt - bare) / (build - bare):.1f}x"
+                )
             print(line)
 
 
@@ -285,13 +291,13 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[30, 300])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--without-dbt", action="store_true")
-    chosen = parser.parse_args()
-    if chosen.what == "overhead":
-        overhead(chosen.scale, chosen.repeat)
-    elif chosen.what == "trivial":
-        trivial(chosen.counts, chosen.repeat, with_dbt=not chosen.without_dbt)
+    arguments = parser.parse_args()
+    if arguments.what == "overhead":
+        overhead(arguments.scale, arguments.repeat)
+    elif arguments.what == "trivial":
+        trivial(arguments.counts, arguments.repeat, with_dbt=not arguments.without_dbt)
     else:
-        lattice(chosen.rows, chosen.repeat, chosen.postgres, chosen.without_largest)
+        lattice(arguments.rows, arguments.repeat, arguments.postgres, arguments.without_largest)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ def main() -> None:
     retail = Path(__file__).parents[1] / "dags" / "models" / "retail"
     parser.add_argument("folder", nargs="?", type=Path, default=retail)
     parser.add_argument("--repeat", type=int, default=7)
-    chosen = parser.parse_args()
-    files = sorted((*chosen.folder.rglob("*.yml"), *chosen.folder.rglob("*.yaml")))
+    arguments = parser.parse_args()
+    files = sorted((*arguments.folder.rglob("*.yml"), *arguments.folder.rglob("*.yaml")))
 
     def parse() -> None:
         for file in files:
@@ -45,13 +45,13 @@ def main() -> None:
                     opens.append(time.perf_counter() - started)
                     # The session stays open, and with it the database.
                     started = time.perf_counter()
-                    deploy(workspace, chosen.folder, now=utc_now())
+                    deploy(workspace, arguments.folder, now=utc_now())
                     deploys.append(time.perf_counter() - started)
 
     deploys: list[float] = []
     opens: list[float] = []
-    parses = [_seconds(parse) for _ in range(chosen.repeat)]
-    for _ in range(chosen.repeat + 1):
+    parses = [_seconds(parse) for _ in range(arguments.repeat)]
+    for _ in range(arguments.repeat + 1):
         deploy_once()
     parsed, deployed, opened = statistics.median(parses), statistics.median(deploys[1:]), statistics.median(opens[1:])
     print(

@@ -218,13 +218,13 @@ def segments(bench: Bench) -> None:
     bench.build(BuildType.FULL)
     before = _query_times(bench)
     print("queries over segments of one aggregate (ms): " + _shown(before, before, 2))
-    built = 2
+    segment_count = 2
     for count in (10, 50):
-        while built < count:
+        while segment_count < count:
             bench.load(bench.rows // 5000)
             bench.build(BuildType.INCREMENTAL, (_LAYERED,))
-            built += 1
-        print("  " + _shown(_query_times(bench), before, built))
+            segment_count += 1
+        print("  " + _shown(_query_times(bench), before, segment_count))
     bench.set("aggregate.incrementalUpdate.maxConsecutiveStaticPartitions", 2)
     bench.load(bench.rows // 5000)
     seconds, _ = bench.build(BuildType.INCREMENTAL, (_LAYERED,))
@@ -277,7 +277,7 @@ def _rivals(bench: Bench, folder: Path, *, with_dbt: bool) -> dict[str, Callable
 
 
 def _select(bench: Bench) -> str:
-    """The SELECT of the first aggregate from all facts, as the last full build said it, without the indicator's bounds."""
+    """The SELECT of the first aggregate from all facts, as the last full build ran it, without the indicator bounds."""
     active = bench.workspace.read.instances.serving(bench.workspace.read.models.get(_MODEL).id)
     step = next(instance.step for instance in active if instance.step.aggregate == _LAYERED)
     select = step.sources[-1].segment_sqls[0].split(" AS ", 1)[1]
@@ -332,9 +332,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--without-dbt", action="store_true")
-    chosen = parser.parse_args()
-    with _bench(chosen.rows, is_postgres=chosen.postgres) as (bench, folder):
-        increments(bench, folder, chosen.repeat, with_dbt=not chosen.without_dbt)
+    arguments = parser.parse_args()
+    with _bench(arguments.rows, is_postgres=arguments.postgres) as (bench, folder):
+        increments(bench, folder, arguments.repeat, with_dbt=not arguments.without_dbt)
         counting(bench)
         segments(bench)
 

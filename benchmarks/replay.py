@@ -142,10 +142,10 @@ class Replay:
         fact_rows = sum(self._dashboards.fact_rows.values())
         for week in range(weeks):
             begun = time.perf_counter()
-            asked = self._draw.choices(
+            queries_of_week = self._draw.choices(
                 self._pool, weights=[1.0 / (1 + rank) for rank in range(len(self._pool))], k=queries
             )
-            week_cost, best = self._ask(asked), self._oracle(asked)
+            week_cost, best = self._ask(queries_of_week), self._oracle(queries_of_week)
             self._clock.now = _START + timedelta(weeks=week, days=6)
             before = self._demand_definitions()
             self._maintain()
@@ -166,22 +166,22 @@ class Replay:
                 self._pool[self._draw.randrange(len(self._pool))] = sql
         print(f"from week 1 on: {sum(ratios) / len(ratios):.2f} times the oracle's cost on average")
 
-    def _ask(self, asked: Sequence[str]) -> Week:
+    def _ask(self, statements: Sequence[str]) -> Week:
         """Answer the queries, over five days."""
         week, rows = Week(), self._dashboards.fact_rows
         with QueryRouter(self._workspace, clock=self._clock) as router:
-            for sql in asked:
-                self._clock.now += timedelta(days=5) / len(asked)
+            for sql in statements:
+                self._clock.now += timedelta(days=5) / len(statements)
                 sources = router.answer(sql).plan.sources
                 week.hits += all(source.aggregate is not None for source in sources)
                 week.read += sum(rows[source.fact] if source.rows is None else source.rows for source in sources)
                 week.on_facts += sum(rows[source.fact] for source in sources)
         return week
 
-    def _oracle(self, asked: Sequence[str]) -> float:
+    def _oracle(self, statements: Sequence[str]) -> float:
         """The share of the cost that is left when the queries are known and nothing is defined yet."""
-        heard = [sql for sql, count in Counter(asked).items() for _ in range(count)]
-        request = RecommendRequest(queries=heard, ignored=self._demand_definitions())
+        repeated_statements = [sql for sql, count in Counter(statements).items() for _ in range(count)]
+        request = RecommendRequest(queries=repeated_statements, ignored=self._demand_definitions())
         report = recommend(self._workspace, self._id, request=request, now=self._clock())
         return report.cost_after / report.cost_before
 
@@ -261,14 +261,14 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=12)
     parser.add_argument("--queries", type=int, default=100, help="per week")
     parser.add_argument("--seed", type=int, default=11)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, simulated_time() as clock:
         folder = Path(name)
-        model = prepare(given.which, folder, given.rows, given.data)
+        model = prepare(arguments.which, folder, arguments.rows, arguments.data)
         registry, warehouse = f"sqlite:///{folder / 'r.sqlite'}", f"duckdb:///{folder / 'w.duckdb'}?threads=1"
         with open_workspace(registry=registry, warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=clock())
-            Replay(workspace, model, clock, given.seed).run(given.weeks, given.queries)
+            Replay(workspace, model, clock, arguments.seed).run(arguments.weeks, arguments.queries)
 
 
 if __name__ == "__main__":

@@ -140,9 +140,9 @@ def rewrite(counts: list[int], clock: Clock) -> None:
         router = QueryRouter(workspace)
         router.plan(QUERIES[0].format(m=MODEL))
         (key,) = router._models._snapshots  # noqa: SLF001 - made-up aggregates are registered nowhere
-        known = router._models._snapshots[key]  # noqa: SLF001
+        snapshot = router._models._snapshots[key]  # noqa: SLF001
         for count in counts:
-            router._models._snapshots[key] = replace(known, index=InstanceIndex(random_instances(known, count)))  # noqa: SLF001
+            router._models._snapshots[key] = replace(snapshot, index=InstanceIndex(random_instances(snapshot, count)))  # noqa: SLF001
             for fresh in (True, False):
                 floors, times, hits = plan_ms(router, clock, fresh=fresh)
                 mean, floor = statistics.mean(times), statistics.mean(floors)
@@ -189,11 +189,11 @@ def main() -> None:
         "--cpu", action="store_true", help="processor time, not wall time: on a machine that others use"
     )
     verbs.add_parser("answer").add_argument("--rows", type=int, default=3_000_000)
-    given = parser.parse_args()
-    if given.verb == "rewrite":
-        rewrite(given.counts, time.process_time if given.cpu else time.perf_counter)
+    arguments = parser.parse_args()
+    if arguments.verb == "rewrite":
+        rewrite(arguments.counts, time.process_time if arguments.cpu else time.perf_counter)
     else:
-        answer(given.rows)
+        answer(arguments.rows)
 
 
 if __name__ == "__main__":

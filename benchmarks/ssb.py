@@ -20,9 +20,11 @@ _SETUP = (
     """CREATE TABLE places AS SELECT i AS n, 'NATION ' || (i % 25) || '.' || (i % 10) AS city,
        CASE i % 25 WHEN 0 THEN 'UNITED STATES' WHEN 1 THEN 'UNITED KINGDOM' ELSE 'NATION ' || (i % 25) END AS nation,
        ['AMERICA', 'EUROPE', 'ASIA', 'AFRICA', 'MIDDLE EAST'][1 + i % 25 % 5] AS region FROM range(250) t(i)""",
-    """CREATE TABLE customer AS SELECT (i + 1)::INTEGER AS c_custkey, city AS c_city, nation AS c_nation, region AS c_region
+    """CREATE TABLE customer AS SELECT (i + 1)::INTEGER AS c_custkey, city AS c_city, nation AS c_nation,
+       region AS c_region
        FROM range(30000) t(i) JOIN places ON n = i % 250""",
-    """CREATE TABLE supplier AS SELECT (i + 1)::INTEGER AS s_suppkey, city AS s_city, nation AS s_nation, region AS s_region
+    """CREATE TABLE supplier AS SELECT (i + 1)::INTEGER AS s_suppkey, city AS s_city, nation AS s_nation,
+       region AS s_region
        FROM range(2000) t(i) JOIN places ON n = (i * 7) % 250""",
     """CREATE TABLE part AS SELECT (i + 1)::INTEGER AS p_partkey, 'MFGR#' || (1 + i % 5) AS p_mfgr,
        'MFGR#' || (1 + i % 5) || (1 + i // 5 % 5) AS p_category,

@@ -136,11 +136,11 @@ def main() -> None:
     parser.add_argument("--definitions", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--postgres", metavar="URL", nargs="?", const="", help="the server; none: one from a wheel")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with ExitStack() as stack:
-        server = stack.enter_context(server_from_wheel()) if given.postgres == "" else given.postgres
+        server = stack.enter_context(server_from_wheel()) if arguments.postgres == "" else arguments.postgres
         print(f"registry: {'SQLite' if server is None else 'PostgreSQL'}")
-        measure(given.definitions, given.repeat, server)
+        measure(arguments.definitions, arguments.repeat, server)
 
 
 def measure(counts: Sequence[int], repeat: int, server: str | None) -> None:

@@ -89,28 +89,34 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--from-facts", action="store_true")
     parser.add_argument("--levels", nargs="+", default=["totals"])
-    chosen = parser.parse_args()
-    place = _postgres if chosen.postgres else _duckdb
-    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name, place(Path(name), chosen.rows) as warehouse:
+    arguments = parser.parse_args()
+    place = _postgres if arguments.postgres else _duckdb
+    with tempfile.TemporaryDirectory(prefix="aggs-bench-") as name, place(Path(name), arguments.rows) as warehouse:
         folder = Path(name)
         write_model(folder / "model", LATTICE[:AGGREGATES])
         with open_workspace(registry=f"sqlite:///{folder / 'registry.sqlite'}", warehouse=warehouse) as workspace:
             deploy(workspace, folder / "model", now=datetime.now(UTC))
             workspace.registry.settings.put(None, "aggregates.drop.delaySeconds", "0")
             workspace.registry.settings.put(
-                None, "aggregates.batch.buildFromExisting.enabled", str(not chosen.from_facts).lower()
+                None, "aggregates.batch.buildFromExisting.enabled", str(not arguments.from_facts).lower()
             )
             _batch(workspace, "off")
-            runs = [[_batch(workspace, level) for level in ("off", *chosen.levels)] for _ in range(chosen.repeat)]
-    kind = "from facts" if chosen.from_facts else "build-from-existing"
-    print(f"{AGGREGATES} aggregates of {chosen.rows:,} rows, {place.__name__[1:]}, {kind}, median of {chosen.repeat}:")
+            runs = [[_batch(workspace, level) for level in ("off", *arguments.levels)] for _ in range(arguments.repeat)]
+    kind = "from facts" if arguments.from_facts else "build-from-existing"
+    print(
+        f"{AGGREGATES} aggregates of {arguments.rows:,} rows, {place.__name__[1:]}, {kind}, median of "
+        f"{arguments.repeat}:"
+    )
     off = statistics.median(run[0][0] for run in runs)
-    for number, level in enumerate(chosen.levels, 1):
+    for number, level in enumerate(arguments.levels, 1):
         batch_seconds = statistics.median(run[number][0] for run in runs)
         share = statistics.median(run[number][1] / run[number][0] for run in runs)
         ratio = statistics.median(run[number][0] / run[0][0] for run in runs)
-        line = f"  off {off:.2f} s, {level} {batch_seconds:.2f} s: batch ratio {ratio:.3f}, comparisons {100 * share:.1f} % of the batch"
-        if not chosen.postgres:
+        line = (
+            f"  off {off:.2f} s, {level} {batch_seconds:.2f} s: batch ratio {ratio:.3f}, "
+            f"comparisons {100 * share:.1f} % of the batch"
+        )
+        if not arguments.postgres:
             # The warehouse is in this process; on a busy machine its CPU tells more than the clock.
             line += f", CPU ratio {statistics.median(run[number][2] / run[0][2] for run in runs):.3f}"
         print(line)

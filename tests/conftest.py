@@ -51,9 +51,9 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
     ``ATSCALE_AGGS_TEST_POSTGRES`` names a server that runs already; else it is the compose file's warehouse where a
     Docker engine answers; else a server is started from a wheel. It is never skipped.
     """
-    given = os.environ.get("ATSCALE_AGGS_TEST_POSTGRES")
-    if given:
-        yield _with_driver(given)
+    server_url = os.environ.get("ATSCALE_AGGS_TEST_POSTGRES")
+    if server_url:
+        yield _with_driver(server_url)
         return
     if _docker_answers():
         os.environ.setdefault("AIRFLOW_SECRET_KEY", "unused")
@@ -78,7 +78,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: str) -> PostgresDatabase:
-    """Makes an empty database of a given name for the length of a ``with`` block; the block gets its URL.
+    """A maker of empty databases of given names, each for the length of a ``with`` block, which gets the URL.
 
     Some names are asked for by many tests, since models name their database. Runs that share a server wait for each
     other; within one, a second block of a name would drop the database under the first, and is refused.
@@ -121,21 +121,21 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def empty_workspace(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
-    """Nothing in it: SQLite beside DuckDB, and both in one PostgreSQL database."""
+    """An empty workspace: SQLite beside DuckDB, or both in one PostgreSQL database."""
     registry = f"sqlite:///{tmp_path / 'registry.sqlite'}" if warehouse_url.startswith("duckdb") else warehouse_url
-    with open_workspace(registry=registry, warehouse=warehouse_url, aggregate_schema="aggs") as made:
-        yield made
+    with open_workspace(registry=registry, warehouse=warehouse_url, aggregate_schema="aggs") as opened:
+        yield opened
 
 
 def _docker_answers() -> bool:
     if shutil.which("docker") is None:
         return False
     try:
-        done = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=20, check=False)
+        version = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=20, check=False)
         info = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0 and info.returncode == 0
+    return version.returncode == 0 and info.returncode == 0
 
 
 def _with_driver(url: str) -> str:

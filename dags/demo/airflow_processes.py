@@ -248,10 +248,10 @@ class LocalAirflow:
 
     def _is_healthy(self) -> bool:
         if not self._token:
-            given = {"username": "admin", "password": self.password}
+            credentials = {"username": "admin", "password": self.password}
             request = urllib.request.Request(
                 f"{self.url}/auth/token",
-                data=None if self.password is None else json.dumps(given).encode(),
+                data=None if self.password is None else json.dumps(credentials).encode(),
                 headers={"Content-Type": "application/json"},
             )
             with urllib.request.urlopen(request, timeout=5) as answer:

@@ -22,7 +22,7 @@ _QUERIES = ('SELECT "Month", "Amount" FROM tiny_sales',)
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A star with some thousand facts behind the connection `advised`."""
+    """A star with some thousand fact rows behind the connection `advised`."""
     urls: dict[str, Any] = {
         "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
         "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
@@ -41,10 +41,12 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_it_tells_and_defines(registry: str) -> None:
     """Without ``apply`` nothing is defined; what it returns can go through XCom."""
     options: dict[str, Any] = {"model": "tiny_sales", "queries": _QUERIES, "aggs_conn_id": "advised"}
-    told = RecommendAggregatesOperator(task_id="look", **options).execute({})
+    recommended = RecommendAggregatesOperator(task_id="look", **options).execute({})
     defined = RecommendAggregatesOperator(task_id="define", apply=True, **options).execute({})
 
-    assert [(one["aggregate"], one["rows"], one["outcome"]) for one in told] == [("sales_by_month", 4, "")]
+    assert [(entry["aggregate"], entry["rows"], entry["outcome"]) for entry in recommended] == [
+        ("sales_by_month", 4, "")
+    ]
     assert json.loads(json.dumps(defined))[0]["outcome"] == "added"
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
         (record,) = workspace.read.definitions.of_model(workspace.read.models.get("tiny_sales").id)
@@ -64,7 +66,7 @@ def test_an_unknown_model_fails_the_task_for_good(registry: str) -> None:
     [("suggest", "False", ""), ("define", "True", ""), ("define", "False", "added"), ("define and build", "", "added")],
 )
 def test_maintenance_defines_what_a_setting_allows(registry: str, autonomy: str, dry_run: str, outcome: str) -> None:
-    """And nothing in a dry run."""
+    """It defines nothing in a dry run."""
     with open_workspace(registry=registry, warehouse="duckdb:///:memory:") as workspace:
         model = workspace.read.models.get("tiny_sales").id
         workspace.registry.settings.put(model, "aggregates.maintenance.autonomy", autonomy)
@@ -77,4 +79,4 @@ def test_maintenance_defines_what_a_setting_allows(registry: str, autonomy: str,
         aggs_conn_id="advised",
     )
 
-    assert [one["outcome"] for one in operator.execute({})] == [outcome]
+    assert [entry["outcome"] for entry in operator.execute({})] == [outcome]

@@ -61,14 +61,14 @@ def test_the_operator_returns_rows_and_is_remembered(registry: str) -> None:
 
 
 def test_the_hook_has_the_same_rows(registry: str) -> None:
-    """With aggregates and without."""
+    """The hook returns the same rows with aggregates and without."""
     hook = AggregatesHook("asked")
 
     assert hook.get_records(_QUERY) == hook.get_records(_QUERY, use_aggregates=False) == [("North", Decimal("555.00"))]
 
 
 def test_plain_sql_is_answered_from_an_aggregate_or_run_as_it_stands(registry: str) -> None:
-    """By the operator and by the hook, which tells why."""
+    """The operator and the hook answer alike, and the hook says why."""
     star = "FROM sales f JOIN shop s ON f.shop_id = s.shop_id WHERE s.city = 'North'"
     for measure, reasons in (
         ("SUM(f.amount)", ()),
@@ -78,10 +78,10 @@ def test_plain_sql_is_answered_from_an_aggregate_or_run_as_it_stands(registry: s
         operator = AggregateAwareSQLOperator(task_id="ask", sql=sql, aggs_conn_id="asked")
         rows = operator.execute(_context())
 
-        found = AggregatesHook("asked").answer(sql)
+        result = AggregatesHook("asked").answer(sql)
 
-        assert found.rows == rows == [("North", Decimal("555.00"))]
-        assert (found.plan.uses_aggregates, found.plan.untouched) == (not reasons, reasons)
+        assert result.rows == rows == [("North", Decimal("555.00"))]
+        assert (result.plan.uses_aggregates, result.plan.untouched) == (not reasons, reasons)
 
 
 def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
@@ -93,6 +93,6 @@ def test_a_wrong_query_fails_the_task_for_good(registry: str) -> None:
 
 
 def test_sql_is_templated() -> None:
-    """Text and files."""
+    """The query may be a text or a file."""
     assert {"sql", "model", "parameters"} == set(AggregateAwareSQLOperator.template_fields)
     assert AggregateAwareSQLOperator.template_ext == (".sql",)

@@ -103,7 +103,7 @@ class _Place:
         self._post(asset, {"day": self.load()})
 
     def tell_last_line_again(self) -> None:
-        """As a triggerer does that was restarted before it knew that it was heard."""
+        """Post it as a triggerer does that was restarted before it knew that the event was stored."""
         sql = "SELECT extra FROM asset_event ORDER BY id DESC"
         self._post("etl_finished", next(extra for extra in self._extras(sql) if "payload" in extra))
 
@@ -128,7 +128,10 @@ class _Place:
         """Wait until a task (or the first of a mapped one) is in one of the states; its process id."""
 
         def row() -> list[tuple[Any, ...]]:
-            sql = "SELECT pid FROM task_instance WHERE run_id = %s AND task_id = %s AND map_index <= 0 AND state = ANY(%s)"
+            sql = (
+                "SELECT pid FROM task_instance "
+                "WHERE run_id = %s AND task_id = %s AND map_index <= 0 AND state = ANY(%s)"
+            )
             return self._metadata_rows(sql, run_id, task_id, list(states))
 
         ((pid,),) = self.until(row, f"{task_id} to be {' or '.join(states)}")
@@ -139,7 +142,7 @@ class _Place:
         self.until(lambda: self.runs()[run_id] in {"success", "failed"}, "the run to end")
 
     def clear(self, run_id: str, task_id: str) -> None:
-        """As the Clear dialog of a task instance does by default."""
+        """Clear it as the dialog of a task instance does by default."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -155,11 +158,11 @@ class _Place:
         return dict(self._metadata_rows("SELECT run_id, state FROM dag_run WHERE dag_id = %s", _DAG_ID))
 
     def number_of_batches(self) -> int:
-        """How many were begun since the beginning."""
+        """How many batches were begun since the beginning."""
         with self._workspace() as workspace:
             return len(workspace.read.batches.find(workspace.read.models.get("tiny_sales").id, 1000))
 
-    def told_lines(self) -> int:
+    def number_of_lines(self) -> int:
         """How many lines of the log were told as events."""
         extras = self._extras("SELECT extra FROM asset_event")
         return len(read_signals(extra["payload"] for extra in extras if "payload" in extra))
@@ -175,10 +178,10 @@ class _Place:
         with psycopg.connect(_libpq(self._warehouse)) as connection:
             by_day = connection.execute("SELECT day_key, row_count FROM aggs.agg_tiny_sales_by_day").fetchall()
             by_shop = connection.execute("SELECT sum(row_count) FROM aggs.agg_tiny_sales_by_shop").fetchone()
-            facts = connection.execute("SELECT count(*) FROM sales").fetchone()
+            fact_count = connection.execute("SELECT count(*) FROM sales").fetchone()
         assert self._loaded - {day for day, _ in by_day} == set(), "days whose rows are in no batch"
-        assert by_shop == facts
-        assert (sum(rows for _, rows in by_day),) == facts
+        assert by_shop == fact_count
+        assert (sum(rows for _, rows in by_day),) == fact_count
 
     def make_ready(self) -> None:
         """The DAGs are parsed, the asset is there, and a first batch is active."""
@@ -214,10 +217,10 @@ def _libpq(url: str) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresDatabase) -> Iterator[_Place]:
     with postgres_database("events_metadata") as metadata, postgres_database("events_warehouse") as warehouse:
-        made = _Place(tmp_path_factory.mktemp("events"), metadata, warehouse)
-        with made.airflow:
-            made.make_ready()
-            yield made
+        opened = _Place(tmp_path_factory.mktemp("events"), metadata, warehouse)
+        with opened.airflow:
+            opened.make_ready()
+            yield opened
 
 
 def test_events_at_every_moment_of_a_batch(place: _Place) -> None:
@@ -243,7 +246,7 @@ def test_events_at_every_moment_of_a_batch(place: _Place) -> None:
 
 
 def test_a_burst_of_events_begins_few_batches(place: _Place) -> None:
-    """One for the first, one for those that come while it runs, and one more where the burst outlasts a batch."""
+    """One begins for the first event, one for those that come while it runs, and one more if the burst outlasts it."""
     before = place.number_of_batches()
     with ThreadPoolExecutor(5) as pool:
         for posted in [pool.submit(place.event) for _ in range(_BURST)]:
@@ -302,13 +305,16 @@ def test_runs_of_people_and_other_dags_beside_events(place: _Place) -> None:
 
 
 def test_lines_of_a_log_beside_events(place: _Place) -> None:
-    """Each line has a batch after it. A run that is told only of a line that was answered stands for later events, too."""
+    """Each line has a batch after it.
+
+    A run that is told only of a line that was answered stands for later events, too.
+    """
     place.line()
-    place.until(lambda: place.told_lines() == 1, "the first line to be told")
+    place.until(lambda: place.number_of_lines() == 1, "the first line to be told")
     place.event()
     place.line()
     place.event()
-    place.until(lambda: place.told_lines() == 2, "the second line to be told")
+    place.until(lambda: place.number_of_lines() == 2, "the second line to be told")
     place.settle()
 
     run_id = place.run_of_event()

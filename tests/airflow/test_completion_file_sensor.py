@@ -53,7 +53,9 @@ def _sensor(*paths: Path, **options: Any) -> CompletionFileSensor:
         return CompletionFileSensor(task_id="loaded", paths=[str(path) for path in paths], **options)
 
 
-def _deferred(sensor: CompletionFileSensor, context: Any, meanwhile: Callable[[], object] = lambda: None) -> Any:
+def _payload_of_trigger(
+    sensor: CompletionFileSensor, context: Any, meanwhile: Callable[[], object] = lambda: None
+) -> Any:
     """What the trigger says, made anew from its arguments as by another triggerer."""
     with pytest.raises(TaskDeferred) as caught:
         sensor.execute(context)
@@ -75,7 +77,7 @@ def test_each_run_takes_the_next_signal(tmp_path: Path, deferrable: bool) -> Non
     marker.touch()
     first = _sensor(marker, deferrable=deferrable).execute(runs.new())
     if deferrable:
-        event = _deferred(_sensor(marker), context := runs.new())
+        event = _payload_of_trigger(_sensor(marker), context := runs.new())
         with pytest.raises(AirflowSensorTimeout, match="No signal within"):
             _sensor(marker).execute_complete(context, event)
     else:
@@ -91,17 +93,17 @@ def test_a_deferred_sensor_takes_what_the_trigger_found(tmp_path: Path) -> None:
     log, runs = tmp_path / "etl.log", _Runs()
     log.write_text("finished before\n")
     context = runs.new()
-    event = _deferred(
+    event = _payload_of_trigger(
         _sensor(log, pattern="finished"), context, lambda: log.write_text("finished before\nfinished now\n")
     )
     taken = _sensor(log, pattern="finished").execute_complete(context, event)
     assert [signal.text for signal in read_signals([taken])] == ["finished now"]
     assert _sensor(log, pattern="finished").execute(context) == taken
-    assert _deferred(_sensor(log, pattern="finished"), runs.new())["status"] == "timeout"
+    assert _payload_of_trigger(_sensor(log, pattern="finished"), runs.new())["status"] == "timeout"
 
 
 def test_a_retry_or_clear_has_the_signal_that_the_run_had(tmp_path: Path) -> None:
-    """Also when the worker died between taking it and remembering it for the next runs."""
+    """This holds as well when the worker died between taking the signal and remembering it for the next runs."""
     marker, runs = tmp_path / "_SUCCESS", _Runs()
     marker.touch()
     context = runs.new()
@@ -110,13 +112,13 @@ def test_a_retry_or_clear_has_the_signal_that_the_run_had(tmp_path: Path) -> Non
     runs.asset.clear()
     runs.asset.update(before)
     assert _sensor(marker).execute(context) == first
-    assert _deferred(_sensor(marker), runs.new())["status"] == "timeout"
+    assert _payload_of_trigger(_sensor(marker), runs.new())["status"] == "timeout"
 
 
 def test_a_timeout_says_what_was_missing(tmp_path: Path) -> None:
-    """Deferred and poking alike; soft_fail skips."""
+    """Deferred and poking tasks say the same; ``soft_fail`` skips."""
     gone = tmp_path / "gone" / "_SUCCESS"
-    event = _deferred(_sensor(gone), context := _Runs().new())
+    event = _payload_of_trigger(_sensor(gone), context := _Runs().new())
     with pytest.raises(AirflowSensorTimeout, match=f"{gone}: there is not even the folder"):
         _sensor(gone).execute_complete(context, event)
     with pytest.raises(AirflowSensorTimeout, match="there is not even the folder"):
@@ -127,7 +129,7 @@ def test_a_timeout_says_what_was_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["nothing-like-it://x", "gs://my_connection@bucket/_SUCCESS"])
 def test_what_only_a_person_can_change_fails_at_once(url: str) -> None:
-    """Nothing installed for the URL, or for the connection in it: no use waiting."""
+    """Nothing is installed for the URL, or for the connection in it, so waiting is of no use."""
     started = time.monotonic()
     sensor = CompletionFileSensor(task_id="loaded", paths=url, timeout=600)
     context: Any = {"task_state_store": _Store(), "asset_state_store": {sensor.inlets[-1]: _Store()}}
@@ -143,7 +145,7 @@ def test_paths_with_a_date_do_not_pile_up(tmp_path: Path) -> None:
         (tmp_path / f"{day}").touch()
         _sensor(tmp_path / f"{day}").execute(runs.new())
     assert len(runs.asset.get("completion_file")) == 20
-    assert _deferred(_sensor(tmp_path / "29"), runs.new())["status"] == "timeout"
+    assert _payload_of_trigger(_sensor(tmp_path / "29"), runs.new())["status"] == "timeout"
 
 
 def test_reschedule_mode_is_refused() -> None:

@@ -92,7 +92,7 @@ def _watch(path: Path, **options: Any) -> Callable[[], CompletionFileTrigger]:
 
 
 def test_an_event_that_was_not_stored_is_told_again_as_the_same_signal(tmp_path: Path) -> None:
-    """Killed between telling and storing: told again. Killed after: not."""
+    """It is told again if the triggerer was killed between telling and storing, and not if it was killed after."""
     marker = tmp_path / "_SUCCESS"
     marker.touch()
 
@@ -207,7 +207,7 @@ def test_it_says_once_what_it_waits_for(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_deferred_task_gets_one_event(tmp_path: Path) -> None:
-    """From the state that it gave; with the state to go on from."""
+    """The trigger goes on from the state that the task gave, and returns the state to go on from."""
     marker = tmp_path / "_SUCCESS"
 
     async def event_of(trigger: CompletionFileTrigger) -> Any:
@@ -244,7 +244,7 @@ def test_it_survives_serialization(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_found_when_the_dag_is_read() -> None:
-    """Not in the log of the triggerer."""
+    """They are not found only later, in the log of the triggerer."""
     with pytest.raises(UnsafePatternError):
         CompletionFileTrigger("/etl.log", pattern="(?=x)")
     with pytest.raises(WatchError):

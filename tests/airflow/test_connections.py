@@ -133,7 +133,7 @@ _BROKEN = {
 
 @pytest.mark.parametrize("extra", _BROKEN.values(), ids=_BROKEN)
 def test_the_test_button_answers_with_a_sentence(monkeypatch: pytest.MonkeyPatch, extra: Mapping[str, object]) -> None:
-    """Never an exception, never a password."""
+    """The answer is never an exception, and never shows a password."""
     _connect(monkeypatch, "aggs", conn_type="atscale_aggs", extra=extra)
     is_well, sentence = AggregatesHook("aggs").test_connection()
     assert not is_well
@@ -155,7 +155,7 @@ def test_the_test_button_answers_with_a_sentence(monkeypatch: pytest.MonkeyPatch
 def test_a_warehouse_connection_that_runs_no_sql_is_refused_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fields: Mapping[str, object]
 ) -> None:
-    """A sentence with the connection's name, and no retries."""
+    """The error is a sentence with the connection's name, and the task is not retried."""
     _connect(monkeypatch, "somewhere", **fields)
     extra = {"registry_url": f"sqlite:///{tmp_path}/r.sqlite", "warehouse_conn_id": "somewhere"}
     _connect(monkeypatch, "aggs", conn_type="atscale_aggs", extra=extra)

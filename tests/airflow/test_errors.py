@@ -58,14 +58,21 @@ _EXAMPLES: dict[type[errors.AtScaleAggsError], tuple[errors.AtScaleAggsError, bo
 }
 
 _ALL = sorted(
-    (one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.AtScaleAggsError)),
-    key=lambda one: one.__name__,
+    (
+        error_class
+        for _, error_class in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error_class, errors.AtScaleAggsError)
+    ),
+    key=lambda error_class: error_class.__name__,
 )
 
 
-@pytest.mark.parametrize("kind", _ALL, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("kind", _ALL, ids=lambda error_class: error_class.__name__)
 def test_every_error_is_mapped(kind: type[errors.AtScaleAggsError]) -> None:
-    """Worth retrying: raised as it is. Everything else: AirflowFailException with the same sentence."""
+    """An error that is worth retrying is raised as it is.
+
+    Everything else becomes an AirflowFailException with the same sentence.
+    """
     example, is_retried = _EXAMPLES[kind]
 
     assert is_worth_retrying(example) is is_retried
@@ -74,9 +81,9 @@ def test_every_error_is_mapped(kind: type[errors.AtScaleAggsError]) -> None:
     assert str(caught.value) == str(example)
 
 
-@pytest.mark.parametrize("kind", _ALL, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("kind", _ALL, ids=lambda error_class: error_class.__name__)
 def test_every_error_survives_pickling(kind: type[errors.AtScaleAggsError]) -> None:
-    """Errors travel between Airflow's processes with their facts."""
+    """Errors travel between Airflow's processes with all they know."""
     example, _ = _EXAMPLES[kind]
 
     copy = pickle.loads(pickle.dumps(example))

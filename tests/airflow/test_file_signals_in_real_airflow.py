@@ -64,15 +64,15 @@ class _Place:
         return [(time, json.loads(extra)["payload"]) for time, extra in rows]
 
     def signals(self) -> tuple[Signal, ...]:
-        """The distinct ones that were told."""
+        """The distinct signals that were told."""
         return read_signals(payload for _, payload in self.payloads())
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Place]:
-    made = _Place(tmp_path_factory.mktemp("signals"))
-    with made.airflow:
-        yield made
+    opened = _Place(tmp_path_factory.mktemp("signals"))
+    with opened.airflow:
+        yield opened
 
 
 def test_no_line_is_lost_or_told_as_two_when_the_triggerer_is_killed(place: _Place) -> None:
@@ -127,18 +127,18 @@ def test_a_sensor_succeeds_once_for_each_signal(place: _Place) -> None:
     assert place.airflow.run_state("wait", second) == "running"
     place.marker.write_text("again")
     assert _state_at_end(place, second) == "success"
-    told = [
+    results = [
         place.airflow.call(
             "GET", f"dags/wait/dagRuns/{run}/taskInstances/marker/xcomEntries/return_value?deserialize=true"
         )
         for run in (first, second)
     ]
-    assert len(read_signals(one["value"] for one in told)) == 2
+    assert len(read_signals(result["value"] for result in results)) == 2
 
 
 def _state_at_end(place: _Place, run_id: str) -> str:
-    def ended() -> str | None:
+    def end_state() -> str | None:
         state = place.airflow.run_state("wait", run_id)
         return state if state in {"success", "failed"} else None
 
-    return str(place.airflow.wait_for(ended, "the run to end", 180))
+    return str(place.airflow.wait_for(end_state, "the run to end", 180))

@@ -29,14 +29,14 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture
 def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A star that was built in full, new facts, and a connection to it."""
-    found: dict[str, Any] = {
+    """A star that was built in full, new fact rows, and a connection to it."""
+    addresses: dict[str, Any] = {
         "registry": f"sqlite:///{tmp_path / 'r.sqlite'}",
         "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}",
     }
-    extra = {f"{name}_url": url for name, url in found.items()} | {"aggregate_schema": "aggs"}
+    extra = {f"{name}_url": url for name, url in addresses.items()} | {"aggregate_schema": "aggs"}
     monkeypatch.setenv("AIRFLOW_CONN_TINY", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
-    with open_workspace(**found, aggregate_schema="aggs") as workspace:
+    with open_workspace(**addresses, aggregate_schema="aggs") as workspace:
         tiny_star.run_sql(workspace, *star.SETUP_SQL)
         star.load(workspace, *(Sale(at=START + 5 * n, day=n) for n in range(10)))
         deploy(workspace, star.write_model(tmp_path / "model"), now=utc_now())
@@ -48,7 +48,7 @@ def urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             workspace.registry.settings.put(model, key, "true")
         star.build(workspace, BuildType.FULL, at=START + 50)
         star.load(workspace, Sale(at=START + 60), Sale(at=START + 42, amount=1000))
-    return found
+    return addresses
 
 
 def _workspace(urls: dict[str, Any]) -> Workspace:
@@ -60,7 +60,7 @@ def _context(pulled: Any = None) -> Any:
     ti = SimpleNamespace(
         dag_id="batch_build",
         max_tries=0,
-        xcom_pull=lambda **asked: None if "key" in asked else pulled,
+        xcom_pull=lambda **options: None if "key" in options else pulled,
         get_task_states=lambda **_: {},
     )
     return {"dag_run": run, "ti": ti}
@@ -68,16 +68,19 @@ def _context(pulled: Any = None) -> Any:
 
 def test_the_example_builds_increments_hourly_and_everything_weekly() -> None:
     """Two DAGs of one model, each with its kind of build as the form's default."""
-    found = runpy.run_path(str(Path(__file__).parents[2] / "dags" / "batch_build_incremental.py"))
+    module_globals = runpy.run_path(str(Path(__file__).parents[2] / "dags" / "batch_build_incremental.py"))
 
-    hourly, weekly = found["hourly"], found["weekly"]
+    hourly, weekly = module_globals["hourly"], module_globals["weekly"]
     assert (hourly.params["build_type"], weekly.params["build_type"]) == ("incremental", "full")
     assert (hourly.schedule, weekly.schedule) == ("5 * * * *", "0 2 * * 0")
     assert hourly.task_dict["plan"].model == weekly.task_dict["plan"].model == "retail"
 
 
 def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, Any]) -> None:
-    """Planned with the values of the form, as the DAG's templates render them; built and activated task by task."""
+    """The batch is planned with the values of the form, as the DAG's templates render them.
+
+    It is built and activated task by task.
+    """
     dag = batch_build_dag(MODEL, aggs_conn_id="tiny", build_type="incremental")
     assert dag.params["build_type"] == "incremental"
     plan = dag.task_dict["plan"]
@@ -89,20 +92,20 @@ def test_an_incremental_batch_reaches_the_mapped_tasks(urls: dict[str, Any]) -> 
 
     planned = operator.execute(_context())
 
-    assert {one["aggregate"] for one in planned} == set(star.AGGREGATES)
+    assert {arguments["aggregate"] for arguments in planned} == set(star.AGGREGATES)
     lineages = {}
     with structlog.testing.capture_logs() as logged:
-        for one in planned:
-            build = BuildAggregateOperator(task_id="build", aggs_conn_id="tiny", **one)
+        for arguments in planned:
+            build = BuildAggregateOperator(task_id="build", aggs_conn_id="tiny", **arguments)
             build.execute(_context())
-            lineages[one["aggregate"]] = build.get_openlineage_facets_on_complete(None)
+            lineages[arguments["aggregate"]] = build.get_openlineage_facets_on_complete(None)
         ActivateBatchOperator(task_id="activate", model=MODEL, aggs_conn_id="tiny").execute(_context(planned))
     with _workspace(urls) as workspace:
         star.check_views(workspace)
         (batch, _) = workspace.read.batches.find()
         assert batch.build_type is BuildType.INCREMENTAL
         assert "Grace period of sales: 5s instead of 10s." in batch.notes
-    told = [one["event"] for one in logged if one["event"].startswith("Segment ")]
-    assert len(told) == 2 * len(planned)
-    assert all("fact rows, wrote" in one for one in told)
-    assert {one.name for one in lineages["by_city"].inputs} >= {"sales", "shop"}
+    messages = [entry["event"] for entry in logged if entry["event"].startswith("Segment ")]
+    assert len(messages) == 2 * len(planned)
+    assert all("fact rows, wrote" in message for message in messages)
+    assert {dataset.name for dataset in lineages["by_city"].inputs} >= {"sales", "shop"}

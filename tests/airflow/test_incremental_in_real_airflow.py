@@ -25,10 +25,12 @@ dag = batch_build_dag("tiny_sales", aggs_conn_id="tiny", models_folder={folder!r
 
 
 def test_a_run_that_asks_for_increments_reads_what_is_new(tmp_path: Path) -> None:
-    """Full, then incremental: the same numbers as the facts, from a segment of the new rows only."""
+    """A full and an incremental run give the numbers of the fact rows; the second reads a segment of new rows only."""
     urls = {"registry": f"sqlite:///{tmp_path / 'r.sqlite'}", "warehouse": f"duckdb:///{tmp_path / 'w.duckdb'}"}
-    _in_warehouse(urls, lambda it: tiny_star.run_sql(it, *star.SETUP_SQL))
-    _in_warehouse(urls, lambda it: star.load(it, *(star.Sale(star.START + number, shop=1) for number in range(100))))
+    _in_warehouse(urls, lambda workspace: tiny_star.run_sql(workspace, *star.SETUP_SQL))
+    _in_warehouse(
+        urls, lambda workspace: star.load(workspace, *(star.Sale(star.START + number, shop=1) for number in range(100)))
+    )
     folder = star.write_model(tmp_path / "model")
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "tiny.py").write_text(_DAG_FILE.format(folder=str(folder)))
@@ -38,7 +40,9 @@ def test_a_run_that_asks_for_increments_reads_what_is_new(tmp_path: Path) -> Non
     with LocalAirflow(tmp_path / "home", tmp_path / "dags", variables) as airflow:
         _run(airflow, "full")
         _in_warehouse(urls, star.check_views)
-        _in_warehouse(urls, lambda it: star.load(it, star.Sale(star.START + 150), star.Sale(star.START + 95)))
+        _in_warehouse(
+            urls, lambda workspace: star.load(workspace, star.Sale(star.START + 150), star.Sale(star.START + 95))
+        )
         run_id = _run(airflow, "incremental")
         _in_warehouse(urls, star.check_views)
         path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/build/logs/1?map_index=0"
@@ -57,8 +61,8 @@ def _in_warehouse(urls: dict[str, Any], do: Callable[[Workspace], None]) -> None
 
 def _run(airflow: LocalAirflow, build_type: str) -> str:
     run_id = airflow.trigger(_DAG_ID, {"build_type": build_type})
-    ended = airflow.wait_for(
+    end_state = airflow.wait_for(
         lambda: (state := airflow.run_state(_DAG_ID, run_id)) in {"success", "failed"} and state, "the run to end", 180
     )
-    assert ended == "success"
+    assert end_state == "success"
     return run_id

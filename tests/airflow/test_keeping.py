@@ -44,43 +44,43 @@ class _TaskInstance(SimpleNamespace):
         self.pushed[key] = value
 
     def xcom_pull(self, *, task_ids: str) -> Any:
-        return self.told.get(task_ids)
+        return self.returned.get(task_ids)
 
 
-def _context(**told: Any) -> Any:
-    return {"ti": _TaskInstance(dag_id="d", task_id="t", run_id="r", try_number=1, pushed={}, told=told)}
+def _context(**returned: Any) -> Any:
+    return {"ti": _TaskInstance(dag_id="d", task_id="t", run_id="r", try_number=1, pushed={}, returned=returned)}
 
 
-def _system(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def _open_system(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A deployed star behind the Airflow connection of that name."""
     urls = {"registry": f"sqlite:///{folder}/{name}.sqlite", "warehouse": f"duckdb:///{folder}/{name}.duckdb"}
     extra = {f"{what}_url": url for what, url in urls.items()} | {"aggregate_schema": "aggs"}
     monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "atscale_aggs", "extra": extra}))
-    made = open_workspace(registry=urls["registry"], warehouse=urls["warehouse"], aggregate_schema="aggs")
-    with made.warehouse.session() as session:
+    opened = open_workspace(registry=urls["registry"], warehouse=urls["warehouse"], aggregate_schema="aggs")
+    with opened.warehouse.session() as session:
         for statement in tiny_star.SETUP_SQL:
             session.execute(statement)
-    deploy(made, tiny_star.write_model(folder / "model", {"by_city": (("City",), ("Amount",))}), now=NOW)
-    return made
+    deploy(opened, tiny_star.write_model(folder / "model", {"by_city": (("City",), ("Amount",))}), now=NOW)
+    return opened
 
 
 @pytest.fixture
 def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """Where two definitions were learnt and built."""
-    with _system(tmp_path, "staging", monkeypatch) as made:
-        define(made, _TWO)
-        run_batch(made, "tiny_sales", owner="test")
+    """The system where two definitions were learnt and built."""
+    with _open_system(tmp_path, "staging", monkeypatch) as opened:
+        define(opened, _TWO)
+        run_batch(opened, "tiny_sales", owner="test")
         # DuckDB lets one process, and here one connection pool, write at a time.
-        made.warehouse.close()
-        yield made
+        opened.warehouse.close()
+        yield opened
 
 
 @pytest.fixture
 def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """Another system with the same model."""
-    with _system(tmp_path, "production", monkeypatch) as made:
-        made.warehouse.close()
-        yield made
+    with _open_system(tmp_path, "production", monkeypatch) as opened:
+        opened.warehouse.close()
+        yield opened
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_definitions_are_promoted_through_a_shared_path(
 def test_an_import_without_a_build_leaves_it_to_the_next_batch(
     staging: Workspace, production: Workspace, tmp_path: Path
 ) -> None:
-    """As `--no-build` does."""
+    """The task does as `--no-build` does."""
     path = str(tmp_path / "f.json")
     ExportAggregateDefinitionsOperator(task_id="e", model="tiny_sales", path=path, aggs_conn_id="staging").execute(
         _context()
@@ -167,7 +167,7 @@ def test_a_dry_run_only_tells(staging: Workspace) -> None:
 def test_a_setting_says_how_much_maintenance_may_do_on_its_own(
     staging: Workspace, autonomy: str, defined: bool, builds: bool
 ) -> None:
-    """Suggest, define, define and build."""
+    """It may suggest, define, or define and build."""
     staging.registry.settings.put(None, "aggregates.maintenance.autonomy", autonomy)
     options: dict[str, Any] = {"model": "tiny_sales", "dry_run": False, "aggs_conn_id": "staging"}
     lines = SupersedeAggregatesOperator(task_id="s", **options).execute(_context())
@@ -235,10 +235,10 @@ def test_the_maintenance_dag_runs_in_airflow(staging: Workspace, tmp_path: Path)
         timeout=180,
         check=False,
     )
-    told = [line for line in done.stdout.splitlines() if line.startswith("STATES ")]
+    state_lines = [line for line in done.stdout.splitlines() if line.startswith("STATES ")]
 
-    assert told, done.stdout[-3000:] + done.stderr[-3000:]
-    states = json.loads(told[0].removeprefix("STATES "))
+    assert state_lines, done.stdout[-3000:] + done.stderr[-3000:]
+    states = json.loads(state_lines[0].removeprefix("STATES "))
     assert states == {
         "run": "success",
         "build": "skipped",

@@ -36,18 +36,18 @@ def test_a_build_tells_what_it_read_and_made(tmp_path: Path, monkeypatch: pytest
         begun = begin_batch(
             workspace, "tiny_sales", build_type=BuildType.FULL, owner="airflow:d/r", now=utc_now(), lease=LEASE
         )
-    found = {}
+    facets = {}
     for instance in begun.instances:
         operator = BuildAggregateOperator(task_id="build", instance_id=instance.id, aggs_conn_id="tiny")
         operator.execute({"dag_run": run, "ti": SimpleNamespace(max_tries=0)})  # type: ignore[typeddict-item]
-        found[instance.step.aggregate] = operator.get_openlineage_facets_on_complete(None)
+        facets[instance.step.aggregate] = operator.get_openlineage_facets_on_complete(None)
 
     namespace = f"duckdb://{tmp_path / 'w.duckdb'}"
-    root, derived = found["by_day_and_shop"], found["by_month_and_city"]
-    assert {one.name for one in root.inputs} == {"sales", "shop", "day"}
-    assert {one.namespace for one in (*root.inputs, *root.outputs)} == {namespace}
+    root, derived = facets["by_day_and_shop"], facets["by_month_and_city"]
+    assert {dataset.name for dataset in root.inputs} == {"sales", "shop", "day"}
+    assert {dataset.namespace for dataset in (*root.inputs, *root.outputs)} == {namespace}
     assert root.outputs[1].name == "aggs.agg_tiny_sales_by_day_and_shop"
-    assert root.outputs[0].name in {one.name for one in derived.inputs}
+    assert root.outputs[0].name in {dataset.name for dataset in derived.inputs}
     assert root.job_facets["sql"].query.startswith("CREATE TABLE")
     assert root.outputs[0].outputFacets["outputStatistics"].rowCount > 0
 

@@ -45,8 +45,8 @@ def test_every_named_class_and_module_can_be_imported() -> None:
     modules = [
         module
         for kind in ("hooks", "operators", "sensors", "triggers")
-        for one in info[kind]
-        for module in one["python-modules"]
+        for entry in info[kind]
+        for module in entry["python-modules"]
     ]
     hooks = [connection_type["hook-class-name"] for connection_type in info["connection-types"]]
 
@@ -167,15 +167,17 @@ def test_the_page_about_files_shows_the_example_dags() -> None:
 
     assert len(examples) == len(files)
     assert all(example in file for example, file in zip(examples, files, strict=True))
-    one: dict[str, Any] = {"id": "1", "kind": "line", "url": "/etl.log", "text": "done"}
-    names: dict[str, object] = {"events": [SimpleNamespace(extra={"payload": {"signals": [one, one]}})]}
+    signal_fields: dict[str, Any] = {"id": "1", "kind": "line", "url": "/etl.log", "text": "done"}
+    names: dict[str, object] = {
+        "events": [SimpleNamespace(extra={"payload": {"signals": [signal_fields, signal_fields]}})]
+    }
     exec(last, names)
-    assert names["signals"] == (Signal(**one),)
+    assert names["signals"] == (Signal(**signal_fields),)
 
 
 @pytest.mark.parametrize(("process", "is_loaded"), [("scheduler", True), ("celery", True), ("api-server", False)])
 def test_the_plugin_preloads_where_tasks_are_forked(process: str, is_loaded: bool) -> None:
-    """Nowhere else: other processes build nothing."""
+    """It preloads nowhere else, since other processes build nothing."""
     code = (
         f"import sys; sys.argv = ['airflow', {process!r}]\n"
         "from airflow_atscale_aggs.plugins.aggregates import AggregatesPlugin\n"

@@ -61,7 +61,7 @@ with DAG("dashboard", schedule=[aggregate_asset("tiny_sales", "month_amount")]) 
 
 
 def _many_aggregates() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Twenty-one aggregates: every pair and single of attributes, with every choice of metrics that differs in meaning."""
+    """Twenty-one aggregates of single attributes and pairs, with every choice of metrics that differs in meaning."""
     grains = [(a,) for a in _ATTRIBUTES] + [("Day", "Shop"), ("Month", "City"), ("Day", "City")]
     return {
         f"{'_'.join(grain).lower()}_{metric.lower().replace(' ', '_')}": (grain, (metric,))
@@ -96,11 +96,11 @@ class _Place:
         return run_id, self.wait_for_end(run_id)
 
     def wait_for_end(self, run_id: str) -> str:
-        def ended() -> str | None:
+        def end_state() -> str | None:
             state = self.airflow.run_state(_DAG_ID, run_id)
             return state if state in {"success", "failed"} else None
 
-        return str(self.airflow.wait_for(ended, "the run to end", 180))
+        return str(self.airflow.wait_for(end_state, "the run to end", 180))
 
     def states(self, run_id: str) -> dict[tuple[str, int], tuple[str, int]]:
         """(task, map index) to (state, try number)."""
@@ -110,7 +110,7 @@ class _Place:
         }
 
     def clear(self, run_id: str, *tasks: tuple[str, int] | str, downstream: bool = True) -> None:
-        """As the Clear dialog of a task instance does by default."""
+        """Clear tasks as the dialog of a task instance does by default."""
         self.airflow.call(
             "POST",
             f"dags/{_DAG_ID}/clearTaskInstances",
@@ -129,7 +129,7 @@ class _Place:
         path = f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?map_index={map_index}"
         return json.dumps(self.airflow.call("GET", path))
 
-    def active(self) -> dict[str, str]:
+    def active_tables(self) -> dict[str, str]:
         """Aggregate to the physical table that serves."""
         with open_workspace(registry=self.registry, warehouse=self.warehouse) as workspace:
             model = workspace.read.models.get("tiny_sales")
@@ -141,20 +141,20 @@ class _Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, postgres_database: PostgresDatabase) -> Iterator[_Place]:
     with postgres_database("airflow_metadata") as metadata:
-        made = _Place(tmp_path_factory.mktemp("airflow"), metadata)
-        with made.airflow:
-            made.run_to_end()
-            yield made
+        opened = _Place(tmp_path_factory.mktemp("airflow"), metadata)
+        with opened.airflow:
+            opened.run_to_end()
+            yield opened
 
 
 def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> None:
     """The whole story, in one run of Airflow, since starting it is dear."""
     first_run, state = place.run_to_end()
-    builds = {key: one for key, one in place.states(first_run).items() if key[0] == "build"}
+    builds = {key: outcome for key, outcome in place.states(first_run).items() if key[0] == "build"}
     assert state == "success"
     assert len(builds) == 21
-    assert all(one[0] == "success" for one in builds.values())
-    before = place.active()
+    assert all(outcome[0] == "success" for outcome in builds.values())
+    before = place.active_tables()
     assert len(before) == 21
     assert place.run_sql("SELECT SUM(row_count), SUM(sum_amount) FROM aggs.agg_tiny_sales_month_city_amount") == (
         place.run_sql("SELECT COUNT(*), SUM(amount) FROM sales")
@@ -170,7 +170,7 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     assert failed
     assert states["activate", -1][0] == "failed"
     assert states["report", -1][0] == "success"
-    assert place.active() == before
+    assert place.active_tables() == before
 
     place.run_sql(*_MEND_QUANTITY)
     for index in failed:
@@ -180,8 +180,8 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
     for key, (_, tries) in states.items():
         if key[0] == "build" and key[1] not in failed:
             assert after[key] == ("success", tries), "an aggregate that was built is not built again"
-    assert set(place.active()) == set(before)
-    assert not set(place.active().values()) & set(before.values())
+    assert set(place.active_tables()) == set(before)
+    assert not set(place.active_tables().values()) & set(before.values())
     assert place.run_sql("SELECT SUM(sum_amount) FROM aggs.agg_tiny_sales_city_amount") == (
         place.run_sql("SELECT SUM(amount) FROM sales")
     )
@@ -192,14 +192,14 @@ def test_a_failed_aggregate_is_repaired_by_clearing_its_task(place: _Place) -> N
 
 def test_a_run_is_started_by_another_dag_for_one_aggregate_and_tells_its_asset(place: _Place) -> None:
     """The task returns the batch, links to the run; the asset of the aggregate starts whoever waits for it."""
-    before = place.active()
+    before = place.active_tables()
     place.airflow.unpause("dashboard")
     run_id = place.airflow.trigger("etl")
     place.airflow.wait_for(lambda: place.airflow.run_state("etl", run_id) in {"success", "failed"}, "the ETL run", 180)
     task = f"dags/etl/dagRuns/{run_id}/taskInstances/trigger"
     result = place.airflow.call("GET", f"{task}/xcomEntries/return_value?deserialize=true")["value"]
     link = place.airflow.call("GET", f"{task}/links")["extra_links"]["Batch run"]
-    after = place.active()
+    after = place.active_tables()
 
     assert place.airflow.run_state("etl", run_id) == "success"
     assert result["active"] == 1
@@ -218,18 +218,21 @@ def test_runs_that_are_asked_for_meanwhile_become_one_batch(place: _Place) -> No
     """Four at once: the first builds, the second builds once more, the others are answered by the second."""
     runs = [place.airflow.trigger(_DAG_ID, {"aggregates": list(_FEW)}) for _ in range(4)]
     assert [place.wait_for_end(run) for run in runs] == ["success"] * 4
-    built = [any(task == "build" and index >= 0 for task, index in place.states(run)) for run in runs]
+    has_built = [any(task == "build" and index >= 0 for task, index in place.states(run)) for run in runs]
     skipped = [place.states(run)["activate", -1][0] == "skipped" for run in runs]
 
-    assert sum(built) <= 2
-    assert [not one for one in built] == skipped
+    assert sum(has_built) <= 2
+    assert [not is_builder for is_builder in has_built] == skipped
     assert sum(skipped) >= 2
 
 
 def test_a_live_aggregate_is_not_rebuilt_in_its_old_batch(place: _Place) -> None:
-    """Clearing its task fails with a sentence that says what to do; the run as a whole may be cleared and builds anew."""
+    """Clearing its task fails with a sentence that says what to do.
+
+    The run as a whole may be cleared, and then builds anew.
+    """
     run_id, state = place.run_to_end(*_FEW)
-    before = place.active()
+    before = place.active_tables()
     place.clear(run_id, ("build", 0))
     place.wait_for_end(run_id)
     tries = place.states(run_id)["build", 0][1]
@@ -237,17 +240,20 @@ def test_a_live_aggregate_is_not_rebuilt_in_its_old_batch(place: _Place) -> None
     assert state == "success"
     assert place.states(run_id)["build", 0][0] == "failed"
     assert "trigger the DAG with `aggregates`" in place.log(run_id, "build", tries, 0)
-    assert place.active() == before
+    assert place.active_tables() == before
 
     place.clear(run_id, "plan")
     assert place.wait_for_end(run_id) == "success"
-    after = place.active()
+    after = place.active_tables()
     assert {name for name in before if before[name] != after[name]} == set(_FEW)
 
 
 def test_marking_a_failed_aggregate_as_success_gives_it_up(place: _Place) -> None:
-    """The rest goes live, its old instance serves on, the registry says so; its page shows it, to signed-in users only."""
-    before = place.active()
+    """The rest goes live, and its old instance serves on. The registry says so.
+
+    Its page shows it as well, to signed-in users only.
+    """
+    before = place.active_tables()
     place.run_sql(*_BREAK_QUANTITY)
     try:
         run_id, state = place.run_to_end(*_FEW)
@@ -262,10 +268,10 @@ def test_marking_a_failed_aggregate_as_success_gives_it_up(place: _Place) -> Non
     place.clear(run_id, "activate")
     assert place.wait_for_end(run_id) == "success"
 
-    after = place.active()
-    kept = {name for name in before if before[name] == after[name]}
+    after = place.active_tables()
+    unchanged = {name for name in before if before[name] == after[name]}
     assert len(failed) == 1
-    assert set(before) - kept == {"month_amount", "shop_amount"}
+    assert set(before) - unchanged == {"month_amount", "shop_amount"}
     link = place.airflow.call("GET", f"dags/{_DAG_ID}/dagRuns/{run_id}/taskInstances/build/links?map_index={failed[0]}")
     url = link["extra_links"]["Aggregate instance"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -289,7 +295,7 @@ def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:
         for task in place.airflow.task_instances(_DAG_ID, run_id)
         if task["state"] == "failed" and task["task_id"] == "build"
     ]
-    before = place.active()
+    before = place.active_tables()
     assert (state, len(failed)) == ("failed", 1)
 
     with playwright.sync_playwright() as browsers:
@@ -307,5 +313,5 @@ def test_a_person_repairs_an_aggregate_in_the_browser(place: _Place) -> None:
         place.airflow.wait_for(lambda: place.airflow.run_state(_DAG_ID, run_id) != "failed", "the run to go on", 180)
         assert place.wait_for_end(run_id) == "success"
         browser.close()
-    after = place.active()
+    after = place.active_tables()
     assert {name for name in after if before.get(name) != after[name]} == {"month_amount", "day_shop_quantity"}

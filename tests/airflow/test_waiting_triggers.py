@@ -1,4 +1,7 @@
-"""Triggers that wait in Airflow's database since the version before are made again: class paths and arguments are data."""
+"""Triggers that wait in Airflow's database since the version before are made again.
+
+Their class paths and arguments are data.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _STORED: list[tuple[str, dict[str, Any]]] = [
         },
     ),
 ]
-"""As the version before wrote them."""
+"""The triggers as the version before wrote them."""
 
 
 @pytest.mark.parametrize(("class_path", "arguments"), _STORED, ids=lambda value: str(value).rpartition(".")[2][:30])

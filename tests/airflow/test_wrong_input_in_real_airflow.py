@@ -70,10 +70,10 @@ def _load(file: Path) -> None:
 def _failed_tasks(airflow: LocalAirflow, dag_id: str, run_id: str) -> dict[str, tuple[int, str]]:
     """Task to the number of its tries and its log."""
 
-    def ended() -> bool:
+    def has_ended() -> bool:
         return airflow.run_state(dag_id, run_id) in {"success", "failed"}
 
-    airflow.wait_for(ended, "the run to end", 180)
+    airflow.wait_for(has_ended, "the run to end", 180)
     failed = {}
     for ti in airflow.task_instances(dag_id, run_id):
         if ti["state"] == "failed":

