@@ -17,29 +17,33 @@ class Choices(Protocol):
 
 
 STRANGE_TEXTS = (
-    "", " ", "\x00", "\x1b[2J", "\u202e", "\ud7ff", "é", "😀", "'", '"', '"";--', "\\", "%", "${x}", "{0}", "[", "]]", "&[", "::", "?", "$1", ":a", "#", "--", "/*", "*/",
-    "null", "NULL", "true", "0", "-1", "1e400", "9" * 25, "9" * 5000, "a" * 300, "2026-02-30", "no", "~", "*x", "&x", "!!python/object:x", "<<", "\t", "\r\n", "\n",
+    "", " ", "\x00", "\x1b[2J", "\u202e", "\ud7ff", "é", "😀", "'", '"', '"";--', "\\", "%", "${x}", "{0}", "[",
+    "]]", "&[", "::", "?", "$1", ":a", "#", "--", "/*", "*/", "null", "NULL", "true", "0", "-1", "1e400", "9" * 25,
+    "9" * 5000, "a" * 300, "2026-02-30", "no", "~", "*x", "&x", "!!python/object:x", "<<", "\t", "\r\n", "\n",
 )  # fmt: skip
 STRANGE_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 10**30, 1.5, float("nan"), float("inf"), "", "x", [], {}, [[]], [None], {"x": "y"}, {"": None}, [1, "a", None], "a" * 300,
+    None, True, False, 0, -1, 10**30, 1.5, float("nan"), float("inf"), "", "x", [], {}, [[]], [None], {"x": "y"},
+    {"": None}, [1, "a", None], "a" * 300,
 )  # fmt: skip
 
 _TOKEN = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\w+|\s+|[<>=!|:]{2}|.", re.DOTALL)
 
 _SQL_WORDS = """
-    SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET DISTINCT ALL AS ON USING JOIN LEFT RIGHT FULL INNER CROSS NATURAL LATERAL UNION
-    INTERSECT EXCEPT WITH RECURSIVE CASE WHEN THEN ELSE END CAST AND OR NOT IN EXISTS BETWEEN LIKE ILIKE SIMILAR TO ESCAPE IS NULL TRUE FALSE
-    FILTER OVER PARTITION ROWS RANGE PRECEDING FOLLOWING UNBOUNDED CURRENT ROW ROLLUP CUBE GROUPING SETS ANY SOME VALUES FETCH NEXT ONLY
-    TABLESAMPLE QUALIFY PIVOT UNPIVOT COLUMNS EXCLUDE REPLACE INTERVAL DATE TIMESTAMP ARRAY STRUCT MAP EXTRACT EPOCH YEAR ASC DESC NULLS FIRST
-    LAST WINDOW RETURNING INSERT DELETE UPDATE DROP CREATE TABLE EXPLAIN SHOW SET BEGIN COPY PRAGMA ATTACH CALL SUM COUNT AVG MIN MAX STDDEV
-    COALESCE NULLIF GREATEST ROUND SUBSTR UPPER DATE_TRUNC TO_CHAR STRING_AGG ROW_NUMBER LAG NTILE * ( ) , . ; = <> < > <= >= + - / % || :: ? $1
-    @ # ~ ! ^ & | { } [ ]
+    SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET DISTINCT ALL AS ON USING JOIN LEFT RIGHT FULL INNER
+    CROSS NATURAL LATERAL UNION INTERSECT EXCEPT WITH RECURSIVE CASE WHEN THEN ELSE END CAST AND OR NOT IN
+    EXISTS BETWEEN LIKE ILIKE SIMILAR TO ESCAPE IS NULL TRUE FALSE FILTER OVER PARTITION ROWS RANGE PRECEDING
+    FOLLOWING UNBOUNDED CURRENT ROW ROLLUP CUBE GROUPING SETS ANY SOME VALUES FETCH NEXT ONLY TABLESAMPLE
+    QUALIFY PIVOT UNPIVOT COLUMNS EXCLUDE REPLACE INTERVAL DATE TIMESTAMP ARRAY STRUCT MAP EXTRACT EPOCH YEAR
+    ASC DESC NULLS FIRST LAST WINDOW RETURNING INSERT DELETE UPDATE DROP CREATE TABLE EXPLAIN SHOW SET BEGIN
+    COPY PRAGMA ATTACH CALL SUM COUNT AVG MIN MAX STDDEV COALESCE NULLIF GREATEST ROUND SUBSTR UPPER DATE_TRUNC
+    TO_CHAR STRING_AGG ROW_NUMBER LAG NTILE * ( ) , . ; = <> < > <= >= + - / % || :: ? $1 @ # ~ ! ^ & | { } [ ]
 """
 SQL_WORDS = tuple(_SQL_WORDS.split())
 _MDX_WORDS = """
-    [Measures] . [Amount] [Quantity] [Calendar] [Shops] [Month] [Day] [City] CurrentMember PrevMember NextMember Lag Lead Members Children
-    Parent ParallelPeriod PeriodsToDate Aggregate Sum Avg Min Max IIF IsEmpty CASE WHEN THEN ELSE END AND OR NOT IS NULL [All] & [1] ( ) { } , :
-    + - * / = <> < > 0 1 1.5 'a' "a" YTD Ancestor Descendants Filter CoalesceEmpty Rank Order TopCount Distinct Count StrToMember Format_String
+    [Measures] . [Amount] [Quantity] [Calendar] [Shops] [Month] [Day] [City] CurrentMember PrevMember NextMember
+    Lag Lead Members Children Parent ParallelPeriod PeriodsToDate Aggregate Sum Avg Min Max IIF IsEmpty CASE
+    WHEN THEN ELSE END AND OR NOT IS NULL [All] & [1] ( ) { } , : + - * / = <> < > 0 1 1.5 'a' "a" YTD Ancestor
+    Descendants Filter CoalesceEmpty Rank Order TopCount Distinct Count StrToMember Format_String
 """
 MDX_WORDS = tuple(_MDX_WORDS.split())
 
@@ -49,9 +53,10 @@ def choose(choices: Choices, options: Sequence[Any]) -> Any:
     return options[choices.randrange(len(options))]
 
 
-def mutated_text(choices: Choices, seeds: Sequence[str], words: Sequence[str]) -> str:
-    """A text of the seeds' language, changed in a few places: tokens removed, doubled, swapped, replaced, nested,
-    spliced.
+def mutate_text(choices: Choices, seeds: Sequence[str], words: Sequence[str]) -> str:
+    """A text of the seeds' language that is changed in a few places.
+
+    Tokens are removed, doubled, swapped, replaced, nested or spliced.
     """
     tokens = _TOKEN.findall(choose(choices, seeds))
     for _ in range(1 + choices.randrange(6)):
@@ -88,19 +93,19 @@ def mutated_text(choices: Choices, seeds: Sequence[str], words: Sequence[str]) -
     return "".join(tokens)
 
 
-def mutated_files(choices: Choices, files: dict[str, str]) -> dict[str, bytes]:
+def mutate_files(choices: Choices, files: dict[str, str]) -> dict[str, bytes]:
     """The files of a model with a few values, keys or bytes changed."""
     changed = {name: text.encode() for name, text in files.items()}
     for _ in range(1 + choices.randrange(3)):
         name = choose(choices, sorted(changed))
         if choices.randrange(5):
-            changed[name] = _mutated_tree(choices, changed[name])
+            changed[name] = _mutate_tree(choices, changed[name])
         else:
-            changed[name] = _mutated_bytes(choices, changed[name])
+            changed[name] = _mutate_bytes(choices, changed[name])
     return changed
 
 
-def _mutated_tree(choices: Choices, content: bytes) -> bytes:
+def _mutate_tree(choices: Choices, content: bytes) -> bytes:
     try:
         tree = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -140,7 +145,7 @@ def _places(tree: Any, levels: int = 20) -> Any:
         yield from _places(value, levels - 1)
 
 
-def _mutated_bytes(choices: Choices, content: bytes) -> bytes:
+def _mutate_bytes(choices: Choices, content: bytes) -> bytes:
     place = choices.randrange(len(content) + 1)
     match choices.randrange(5):
         case 0:

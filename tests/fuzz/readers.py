@@ -17,7 +17,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.rewriting.mdx.mdx_reader import MdxError, read_mdx
-from tests.fuzz.mutations import MDX_WORDS, SQL_WORDS, Choices, mutated_files, mutated_text
+from tests.fuzz.mutations import MDX_WORDS, SQL_WORDS, Choices, mutate_files, mutate_text
 from tests.support.stars import tiny_star
 
 MOST_SECONDS = 20
@@ -34,18 +34,36 @@ expression: {expression}
 
 SQL_SEEDS = (
     'SELECT "Month", "Amount" FROM tiny_sales',
-    'SELECT "City", SUM("Amount") AS a FROM tiny.tiny_sales WHERE "Month" IN (\'month 1\', \'month 2\') GROUP BY 1 HAVING SUM("Amount") > 3 ORDER BY 2 DESC LIMIT 5',
+    (
+        'SELECT "City", SUM("Amount") AS a FROM tiny.tiny_sales WHERE "Month" IN (\'month 1\', \'month 2\') '
+        'GROUP BY 1 HAVING SUM("Amount") > 3 ORDER BY 2 DESC LIMIT 5'
+    ),
     'SELECT m."City", AVG("Average Amount") FROM tiny_sales m GROUP BY m."City"',
     'SELECT DISTINCT "Shop" FROM tiny_sales WHERE "City" IS NULL OR "Shop" LIKE \'N%\'',
     'WITH x AS (SELECT "Month" AS m, "Quantity" AS q FROM tiny_sales) SELECT m, q, SUM(q) OVER (ORDER BY m) FROM x',
-    'SELECT a."Month", a.q - b.q FROM (SELECT "Month", "Quantity" AS q FROM tiny_sales) a LEFT JOIN (SELECT "Month", "Quantity" AS q FROM tiny_sales) b ON a."Month" = b."Month"',
-    'SELECT CASE WHEN "City" = \'North\' THEN \'n\' ELSE \'other\' END AS c, SUM("Quantity") FROM tiny_sales GROUP BY 1',
-    'SELECT "Month", SUM(CASE WHEN "City" = \'North\' THEN "Amount" END), SUM("Amount") FILTER (WHERE "City" IS NOT NULL) FROM tiny_sales GROUP BY ROLLUP("Month")',
-    "SELECT d.month, SUM(s.amount) AS a FROM sales s JOIN day d ON s.day_id = d.day_id WHERE d.month <> 'month 2' GROUP BY d.month ORDER BY a",
+    (
+        'SELECT a."Month", a.q - b.q FROM (SELECT "Month", "Quantity" AS q FROM tiny_sales) a LEFT '
+        'JOIN (SELECT "Month", "Quantity" AS q FROM tiny_sales) b ON a."Month" = b."Month"'
+    ),
+    "SELECT CASE WHEN \"City\" = 'North' THEN 'n' ELSE 'other' END AS c, SUM(\"Quantity\") FROM tiny_sales GROUP BY 1",
+    (
+        'SELECT "Month", SUM(CASE WHEN "City" = \'North\' THEN "Amount" END), SUM("Amount") FILTER (WHERE "City" IS '
+        'NOT NULL) FROM tiny_sales GROUP BY ROLLUP("Month")'
+    ),
+    (
+        "SELECT d.month, SUM(s.amount) AS a FROM sales s JOIN day d ON s.day_id = d.day_id WHERE d.month <> 'month 2' "
+        "GROUP BY d.month ORDER BY a"
+    ),
     "SELECT p.city, COUNT(*), AVG(s.quantity) FROM sales s LEFT JOIN shop p ON p.shop_id = s.shop_id GROUP BY p.city",
-    "SELECT COUNT(*) FROM sales", "SELECT * FROM shop ORDER BY 1", "SELECT 1", "SELECT version()", "FROM sales SELECT COUNT(*)",
-    "SELECT * FROM tiny_sales LIMIT 3", 'SELECT COUNT(DISTINCT "Shop") FROM tiny_sales', 'SELECT "Amount" FROM tiny_sales WHERE "Shop" IN (SELECT "Shop" FROM tiny_sales ORDER BY "Amount" DESC LIMIT 1)',
-)  # fmt: skip
+    "SELECT COUNT(*) FROM sales",
+    "SELECT * FROM shop ORDER BY 1",
+    "SELECT 1",
+    "SELECT version()",
+    "FROM sales SELECT COUNT(*)",
+    "SELECT * FROM tiny_sales LIMIT 3",
+    'SELECT COUNT(DISTINCT "Shop") FROM tiny_sales',
+    'SELECT "Amount" FROM tiny_sales WHERE "Shop" IN (SELECT "Shop" FROM tiny_sales ORDER BY "Amount" DESC LIMIT 1)',
+)
 MDX_SEEDS = (
     "[Measures].[Amount] / [Measures].[Quantity]",
     "IIF([Measures].[Quantity] = 0, NULL, [Measures].[Amount] / [Measures].[Quantity])",
@@ -53,12 +71,21 @@ MDX_SEEDS = (
     "([Calendar].[Calendar levels].CurrentMember.PrevMember, [Measures].[Amount])",
     "([Calendar].[Calendar levels].[All], [Measures].[Amount]) - [Measures].[Amount]",
     "Avg(PeriodsToDate([Calendar].[Calendar levels].[Month]), [Measures].[Amount])",
-    "(ParallelPeriod([Calendar].[Calendar levels].[Month], 1, [Calendar].[Calendar levels].CurrentMember), [Measures].[Amount])",
+    (
+        "(ParallelPeriod([Calendar].[Calendar levels].[Month], 1, [Calendar].[Calendar levels].CurrentMember), "
+        "[Measures].[Amount])"
+    ),
     "([Shops].[Shops levels].[City].&[North], [Measures].[Amount])",
-    "Sum([Calendar].[Calendar levels].CurrentMember.Lag(2) : [Calendar].[Calendar levels].CurrentMember, [Measures].[Amount])",
+    (
+        "Sum([Calendar].[Calendar levels].CurrentMember.Lag(2) : [Calendar].[Calendar levels].CurrentMember, "
+        "[Measures].[Amount])"
+    ),
     "Sum([Shops].[Shops levels].[City].Members, [Measures].[Quantity])",
-    "[Amount]", "Amount", "1", "",
-)  # fmt: skip
+    "[Amount]",
+    "Amount",
+    "1",
+    "",
+)
 
 
 class Readers:
@@ -127,19 +154,19 @@ class Readers:
     # The three readers, each with an input that the choices decide.
 
     def fuzz_sql(self, choices: Choices) -> str:
-        text = mutated_text(choices, SQL_SEEDS, SQL_WORDS)
+        text = mutate_text(choices, SQL_SEEDS, SQL_WORDS)
         self.ask(text)
         return text
 
     def fuzz_mdx(self, choices: Choices) -> str:
-        text = mutated_text(choices, MDX_SEEDS, MDX_WORDS)
+        text = mutate_text(choices, MDX_SEEDS, MDX_WORDS)
         with contextlib.suppress(MdxError):
             read_mdx(text, lambda measure: measure.measure)
             self.calculate(text)
         return text
 
     def fuzz_model(self, choices: Choices) -> str:
-        files = mutated_files(choices, self.files)
+        files = mutate_files(choices, self.files)
         self.deploy(files)
         return repr({name: content for name, content in files.items() if content != self.files[name].encode()})
 

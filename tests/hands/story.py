@@ -3,91 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import random
-import shutil
 import socket
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
-from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType
 from airflow_atscale_aggs.engine.errors import AtScaleAggsError, WarehouseError
 from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance
-from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch, run_batch
+from airflow_atscale_aggs.engine.lifecycle.build.batch import begin_batch
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter, answer
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
-from airflow_atscale_aggs.engine.registry.batches import VIEW_NOTE
-from tests.hands.place import SCHEMA, Place
+from tests.hands.place import SCHEMA
+from tests.hands.story_state import GRACE_SECONDS, QUERIES, VIEWS, StoryState
 from tests.support.stars import incremental_star
 from tests.support.stars.incremental_star import MODEL, START, Sale
 
-GRACE_SECONDS = 10
 _NO_PROCESS = 4_194_305  # one more than Linux gives
-VIEWS = ("by_city", "by_day_and_shop", "by_month")
-QUERIES = (
-    'SELECT "City", "Amount", "Quantity", "Average Amount" FROM tiny_sales',
-    'SELECT "Month", "Greatest" FROM tiny_sales',
-    'SELECT "Day", "Shop", "Quantity", "Least" FROM tiny_sales',
-    'SELECT "Amount" FROM tiny_sales',
-)
 
-Rows = Counter[tuple[Any, ...]]
 Step = Callable[[], str]
 
 
-@dataclass
-class Story:
-    """What has happened so far, and what must be true now.
-
-    Attributes:
-        place: where it happens.
-        random: decides.
-        log: each step in words; a failed story prints it.
-        rights: what was granted, by (view, role): it must be there after every batch.
-        comments: by view.
-        reports: views that others made on ours, with what they show.
-        notes: of the last batch.
-        served: answers to the queries as the last batch left them.
-        is_damaged: somebody has changed an aggregate's own table since the last batch.
-    """
-
-    place: Place
-    random: random.Random
-    log: list[str] = field(default_factory=list)
-    rights: set[tuple[str, str]] = field(default_factory=set)
-    comments: dict[str, str] = field(default_factory=dict)
-    reports: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    served: list[Rows] = field(default_factory=list)
-    is_damaged: bool = False
-    moment: int = START
-    number: int = 0
-
-    # The beginning and the end of each story.
-
-    def begin(self) -> None:
-        """Tables of the ETL, a model, a first batch."""
-        etl = self._etl()
-        self.place.run(*incremental_star.SETUP_SQL, role=etl)
-        self._insert(*incremental_star.HISTORY)
-        self._write_model(incremental_star.AGGREGATES)
-        with self.place.workspace() as workspace:
-            deploy(workspace, self.place.folder / "model", now=utc_now())
-        if self.place.is_postgres:
-            self.place.run(*(f'GRANT USAGE ON SCHEMA public TO "{role}"' for role in self.place.roles))
-        self.build()
-        if self.place.is_postgres:
-            self.place.run(*(f'GRANT USAGE ON SCHEMA {SCHEMA} TO "{role}"' for role in self.place.roles))
+class Story(StoryState):
+    """Steps of others and of ourselves, each a method that says in words what it did."""
 
     def go_on(self, steps: int) -> None:
-        """Steps by chance, each followed by a look at the answers; a batch at the end, after which all must be well."""
+        """Take steps by chance and look at the answers after each; a batch at the end, after which all must be well."""
         for _ in range(steps):
             step = self.random.choice(self._steps())
             self.log.append(step.__name__)
@@ -98,57 +41,39 @@ class Story:
 
     def _steps(self) -> list[Step]:
         steps: list[Step] = [
-            self.etl_inserts, self.etl_inserts, self.etl_corrects_within_grace, self.etl_reloads, self.etl_swaps_the_table,
-            self.etl_widens_a_column, self.etl_adds_a_column, self.etl_renames_members, self.etl_is_at_work,
-            self.dba_comments, self.dba_views_a_view, self.dba_damages_a_segment, self.dba_drops_a_table_of_ours,
-            self.dba_drops_a_view_of_ours, self.bi_asks_while_the_registry_is_locked, self.model_changes,
-            self.batch, self.batch, self.batch_is_interrupted, self.batch_while_etl_works, self.sweeps,
-        ]  # fmt: skip
+            self.etl_inserts,
+            self.etl_inserts,
+            self.etl_corrects_within_grace,
+            self.etl_reloads,
+            self.etl_swaps_the_table,
+            self.etl_widens_a_column,
+            self.etl_adds_a_column,
+            self.etl_renames_members,
+            self.etl_is_at_work,
+            self.dba_comments,
+            self.dba_views_a_view,
+            self.dba_damages_a_segment,
+            self.dba_drops_a_table_of_ours,
+            self.dba_drops_a_view_of_ours,
+            self.bi_asks_while_the_registry_is_locked,
+            self.model_changes,
+            self.batch,
+            self.batch,
+            self.batch_is_interrupted,
+            self.batch_while_etl_works,
+            self.sweeps,
+        ]
         if self.place.is_postgres:
             steps += [
-                self.dba_grants, self.dba_grants, self.dba_changes_settings, self.dba_takes_a_view, self.dba_puts_a_table_in_a_views_place,
-                self.dba_revokes_the_facts, self.bi_holds_a_view,
-            ]  # fmt: skip
+                self.dba_grants,
+                self.dba_grants,
+                self.dba_changes_settings,
+                self.dba_takes_a_view,
+                self.dba_puts_a_table_in_a_views_place,
+                self.dba_revokes_the_facts,
+                self.bi_holds_a_view,
+            ]
         return steps
-
-    # What must hold.
-
-    def look(self) -> None:
-        """Every answer is that of the facts now, or that of the last batch; nothing in between, and no error."""
-        if self.is_damaged:
-            return
-        for sql, served, (found, facts) in zip(QUERIES, self.served, self._ask_all(), strict=True):
-            assert same(found, served) or (facts is not None and same(found, facts)), self._told(
-                f"{sql}\n  answered: {found}\n  the last batch: {served}\n  facts: {facts}"
-            )
-
-    def check(self) -> None:
-        """After a batch that nobody disturbed: answers, views and what others made of them equal the facts."""
-        self.is_damaged = False
-        self._check_answers()
-        with self.place.workspace() as workspace:
-            try:
-                incremental_star.check_views(workspace, self._views())
-            except AssertionError as error:
-                raise AssertionError(self._told(str(error))) from error
-        self._check_rights()
-        self._check_reports()
-
-    def _check_rights(self) -> None:
-        if not self.place.is_postgres:
-            return
-        for view, role in self.rights:
-            sql = f"SELECT has_table_privilege('{role}', '{SCHEMA}.{view}', 'SELECT')"
-            assert self.place.fetch(sql) == [(True,)], self._told(f"{role} lost its right to {view}")
-        for view, comment in self.comments.items():
-            sql = f"SELECT obj_description('{SCHEMA}.{view}'::regclass)"
-            assert self.place.fetch(sql) == [(comment,)], self._told(f"{view} lost its comment")
-
-    def _check_reports(self) -> None:
-        for report, truth in self.reports.items():
-            found = Counter(map(_rounded, self.place.fetch(f"SELECT * FROM {report}")))
-            facts = Counter(map(_rounded, self.place.fetch(truth)))
-            assert found == facts, self._told(f"{report} shows {found}, the facts say {facts}")
 
     # ETL.
 
@@ -166,20 +91,27 @@ class Story:
         return "updates"
 
     def etl_reloads(self) -> str:
-        """The same rows with other amounts; as many, or fewer."""
+        """The same rows come with other amounts; as many, or fewer."""
         fewer = "" if self.random.random() < 0.6 else " WHERE quantity IS NOT NULL AND day_id <> 3"
         self.place.run(
-            f"CREATE TABLE again AS SELECT * FROM sales{fewer}", "UPDATE again SET amount = amount * 2",
-            "DROP TABLE sales", "ALTER TABLE again RENAME TO sales", role=self._etl(),
-        )  # fmt: skip
+            f"CREATE TABLE again AS SELECT * FROM sales{fewer}",
+            "UPDATE again SET amount = amount * 2",
+            "DROP TABLE sales",
+            "ALTER TABLE again RENAME TO sales",
+            role=self._etl(),
+        )
         return "as a table anew"
 
     def etl_swaps_the_table(self) -> str:
-        """By renaming, as loaders that want no gap do."""
+        """The table is renamed, as loaders do that want no gap."""
         self.place.run(
-            "CREATE TABLE next AS SELECT * FROM sales", "UPDATE next SET quantity = quantity + 1 WHERE quantity IS NOT NULL",
-            "ALTER TABLE sales RENAME TO previous", "ALTER TABLE next RENAME TO sales", "DROP TABLE previous", role=self._etl(),
-        )  # fmt: skip
+            "CREATE TABLE next AS SELECT * FROM sales",
+            "UPDATE next SET quantity = quantity + 1 WHERE quantity IS NOT NULL",
+            "ALTER TABLE sales RENAME TO previous",
+            "ALTER TABLE next RENAME TO sales",
+            "DROP TABLE previous",
+            role=self._etl(),
+        )
         return "with a quantity more"
 
     def etl_widens_a_column(self) -> str:
@@ -199,7 +131,7 @@ class Story:
         return f"note_{self.number}"
 
     def etl_renames_members(self) -> str:
-        """Of a dimension that the model says may change: increments must not keep old names."""
+        """The model says that this dimension may change, so increments must not keep old names."""
         self.number += 1
         self.place.run(
             f"UPDATE shop SET city = 'City {self.number}' WHERE shop_id = {self.random.randint(1, 3)}", role=self._etl()
@@ -207,16 +139,16 @@ class Story:
         return f"City {self.number}"
 
     def etl_is_at_work(self) -> str:
-        """The fact table is away for a while: what aggregates hold is answered, whatever else is refused in a sentence."""
+        """The fact table is away for a while.
+
+        What aggregates hold is answered, and whatever else is refused in a sentence.
+        """
         self.place.run("ALTER TABLE sales RENAME TO away", role=self._etl())
         try:
-            for sql, served in zip(QUERIES, self.served, strict=True):
-                with contextlib.suppress(AtScaleAggsError):
-                    found = self._answer(sql)
-                    assert self.is_damaged or same(found, served), self._told(f"{sql}: {found} is not {served}")
+            self._check_served()
             with contextlib.suppress(AtScaleAggsError):
                 self._run_batch()
-                raise AssertionError(self._told("a batch without facts ended well"))
+                raise AssertionError(self.with_log("a batch without facts ended well"))
         finally:
             self.place.run("ALTER TABLE away RENAME TO sales", role=self._etl())
         return "the table was away"
@@ -318,7 +250,7 @@ class Story:
         try:
             self._run_batch()
             self._check_answers()
-            assert self.place.fetch(f"SELECT * FROM {SCHEMA}.{view}") == [], self._told("somebody's table is gone")
+            assert self.place.fetch(f"SELECT * FROM {SCHEMA}.{view}") == [], self.with_log("somebody's table is gone")
         finally:
             self.place.run(f"DROP TABLE {SCHEMA}.{view}")
         self.build()
@@ -327,9 +259,17 @@ class Story:
     def dba_changes_settings(self) -> str:
         builder = self.place.builder_url.partition("://")[2].partition("@")[0]
         setting = self.random.choice(
-            ("timezone TO 'Asia/Tokyo'", "datestyle TO 'German'", "intervalstyle TO 'iso_8601'", "extra_float_digits TO -5",
-             "timezone TO 'UTC'", "search_path TO public, aggs", "bytea_output TO 'escape'", "statement_timeout TO '50s'")
-        )  # fmt: skip
+            (
+                "timezone TO 'Asia/Tokyo'",
+                "datestyle TO 'German'",
+                "intervalstyle TO 'iso_8601'",
+                "extra_float_digits TO -5",
+                "timezone TO 'UTC'",
+                "search_path TO public, aggs",
+                "bytea_output TO 'escape'",
+                "statement_timeout TO '50s'",
+            )
+        )
         self.place.run(f'ALTER ROLE "{builder}" SET {setting}')
         return setting
 
@@ -337,18 +277,15 @@ class Story:
         builder = self.place.builder_url.partition("://")[2].partition("@")[0]
         self.place.run(f'REVOKE SELECT ON sales FROM "{builder}"')
         try:
-            for sql, served in zip(QUERIES, self.served, strict=True):
-                with contextlib.suppress(AtScaleAggsError):
-                    found = self._answer(sql)
-                    assert self.is_damaged or same(found, served), self._told(f"{sql}: {found} is not {served}")
+            self._check_served()
             try:
                 self._run_batch()
             except AtScaleAggsError as error:
-                assert "is not in the warehouse" not in str(error), self._told(
+                assert "is not in the warehouse" not in str(error), self.with_log(
                     f"a right that is missing is told as: {error}"
                 )
             else:
-                raise AssertionError(self._told("a batch without a right to the facts ended well"))
+                raise AssertionError(self.with_log("a batch without a right to the facts ended well"))
         finally:
             self.place.run(f'GRANT SELECT ON sales TO "{builder}"')
         return "and granted it again"
@@ -360,7 +297,7 @@ class Story:
             connection.execute("BEGIN IMMEDIATE")
             begun = time.monotonic()
             self._answer(QUERIES[3])
-            assert time.monotonic() - begun < 15, self._told("a query waited for the registry")
+            assert time.monotonic() - begun < 15, self.with_log("a query waited for the registry")
             connection.execute("ROLLBACK")
         return "answered"
 
@@ -426,7 +363,7 @@ class Story:
             stop.set()
             thread.join()
         self.moment += 3
-        assert not failures, self._told(f"the ETL failed: {failures}")
+        assert not failures, self.with_log(f"the ETL failed: {failures}")
         return self.build()
 
     def sweeps(self) -> str:
@@ -449,140 +386,34 @@ class Story:
         self.build()
         return ", ".join(aggregates)
 
-    def build(self) -> str:
-        """A batch that nobody disturbs; afterwards all is as the facts are."""
-        kind = self._run_batch()
-        self._drop_what_holds_a_view()
-        self.check()
-        return kind
-
-    def _drop_what_holds_a_view(self) -> None:
-        """A view that somebody's view depends on cannot change the type of a column; it goes on when that is dropped,
-        as it is said.
-        """
-        held = [note for note in self.notes if note.startswith(VIEW_NOTE)]
-        if not held:
-            return
-        assert self.place.is_postgres, self._told(f"views stay: {held}")
-        assert self.reports, self._told(f"views stay: {held}")
-        for note in held:
-            assert " depends on it. Drop that, build" in note, self._told(note)
-            assert " now, it was " in note, self._told(note)
-        for report in self.reports:
-            self.place.run(f"DROP VIEW IF EXISTS {report} CASCADE")
-        self.reports.clear()
-        self._run_batch()
-        assert not [note for note in self.notes if note.startswith(VIEW_NOTE)], self._told(f"views stay: {self.notes}")
-
-    # Tools.
-
-    def _run_batch(self) -> str:
-        kind = self._build_type()
-        with self.place.workspace() as workspace:
-            report = run_batch(
-                workspace, MODEL, build_type=kind, owner=f"story:{self.number}:{len(self.log)}:{self.random.random()}"
-            )
-            assert report.batch.status is BatchStatus.DONE
-            self.notes = report.batch.notes
-            if self.random.random() < 0.3:
-                sweep(workspace, dry_run=False, now=utc_now())
-        return f"{kind}"
-
-    def _check_answers(self) -> None:
-        served = []
-        for sql, (found, facts) in zip(QUERIES, self._ask_all(), strict=True):
-            assert facts is not None, self._told(f"{sql}: the facts cannot be asked")
-            assert same(found, facts), self._told(f"{sql}\n  answered: {found}\n  facts:    {facts}")
-            served.append(facts)
-        self.served, self.is_damaged = served, False
-
-    def _build_type(self) -> BuildType:
-        return self.random.choice((BuildType.FULL, BuildType.INCREMENTAL, BuildType.INCREMENTAL))
-
-    def _answer(self, sql: str) -> Rows:
-        with self.place.workspace() as workspace:
-            return Counter(map(_rounded, answer(workspace, sql).rows))
-
-    def _ask_all(self) -> list[tuple[Rows, Rows | None]]:
-        """Of each query: the answer, and that of the facts; None where the facts cannot be asked."""
-        answers: list[tuple[Rows, Rows | None]] = []
-        with self.place.workspace() as workspace, QueryRouter(workspace) as router:
-            for sql in QUERIES:
-                found, facts = Counter(map(_rounded, router.answer(sql).rows)), None
-                with contextlib.suppress(AtScaleAggsError):
-                    facts = Counter(map(_rounded, router.answer(sql, use_aggregates=False).rows))
-                answers.append((found, facts))
-        return answers
-
-    def _etl(self) -> str:
-        return self.place.roles[-1] if self.place.is_postgres else ""
-
-    def _insert(self, *sales: Sale) -> None:
-        columns = "day_id, shop_id, quantity, amount, seq, epoch_ms, loaded_at, loaded_tz"
-        self.place.run(
-            f"INSERT INTO sales ({columns}) VALUES {', '.join(sale.sql() for sale in sales)}", role=self._etl()
-        )
-        self.moment = max(self.moment, *(sale.at for sale in sales if sale.at is not None))
-
     def _sale(self, late: int) -> Sale:
         source = self.random
         at = self.moment + source.randint(1, 20) if source.random() < 0.6 else self.moment - late
-        return Sale(at=at, day=source.randint(0, 21), shop=source.choice((1, 2, 3, 4, 99, None)),
-                    quantity=source.choice((1, 5, None)), amount=source.choice((1, 25, None)))  # fmt: skip
-
-    def _write_model(self, aggregates: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
-        shutil.rmtree(self.place.folder / "model", ignore_errors=True)
-        incremental_star.write_model(
-            self.place.folder / "model", grace=f"{GRACE_SECONDS}s", immutable=("day",), aggregates=aggregates
+        return Sale(
+            at=at,
+            day=source.randint(0, 21),
+            shop=source.choice((1, 2, 3, 4, 99, None)),
+            quantity=source.choice((1, 5, None)),
+            amount=source.choice((1, 25, None)),
         )
 
     def _view(self) -> str:
         return f"agg_{MODEL}_{self.random.choice(VIEWS)}"
 
-    def _views(self) -> list[str]:
-        with self.place.workspace() as workspace:
-            active = workspace.read.instances.serving(workspace.read.models.get(MODEL).id)
-        return sorted({instance.step.aggregate for instance in active} & set(VIEWS))
-
     def _is_there(self, view: str) -> bool:
-        sql = f"SELECT 1 FROM information_schema.tables WHERE table_schema = '{SCHEMA}' AND table_name = '{view}' AND table_type = 'VIEW'"
+        sql = (
+            "SELECT 1 FROM information_schema.tables "
+            f"WHERE table_schema = '{SCHEMA}' AND table_name = '{view}' AND table_type = 'VIEW'"
+        )
         return bool(self.place.fetch(sql))
 
     def _own_tables(self) -> list[str]:
-        sql = f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{SCHEMA}' AND table_type = 'BASE TABLE' ORDER BY 1"
+        sql = (
+            "SELECT table_name FROM information_schema.tables "
+            f"WHERE table_schema = '{SCHEMA}' AND table_type = 'BASE TABLE' ORDER BY 1"
+        )
         return [name for (name,) in self.place.fetch(sql) if name.startswith("as_agg")]
 
     def _forget_rights(self, view: str = "") -> None:
         self.rights = {(name, role) for name, role in self.rights if view and name != view}
         self.comments = {name: text for name, text in self.comments.items() if view and name != view}
-
-    def _told(self, what: str) -> str:
-        return "\n".join([*self.log, what])
-
-
-def same(one: Rows, other: Rows) -> bool:
-    """Equal as multisets; values were rounded before."""
-    return one == other
-
-
-def _rounded(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers compare by value to nine digits, whatever type carries them."""
-    return tuple(
-        _number(value) if isinstance(value, (int, float)) or hasattr(value, "as_tuple") else value for value in row
-    )
-
-
-def _number(value: Any) -> float | str:
-    number = float(value)
-    return f"{number:.9g}" if math.isfinite(number) and number else "0"
-
-
-@contextlib.contextmanager
-def told(story: Story) -> Iterator[None]:
-    """Whatever goes wrong is told with all that led to it."""
-    try:
-        yield
-    except AssertionError:
-        raise
-    except BaseException as error:
-        raise AssertionError(story._told(f"{type(error).__name__}: {error}")) from error

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.hands.place import Place, postgres_place
-from tests.hands.story import Story, told
+from tests.hands.story import Story
+from tests.hands.story_state import log_failures
 
 _SEQUENCES = int(os.environ.get("HAND_SEQUENCES", "5"))
 _FIRST = int(os.environ.get("HAND_FIRST", "0"))
@@ -22,20 +23,20 @@ _STEPS = 8
 pytestmark = pytest.mark.slow
 
 
-def _tell(place: Place, seed: int) -> None:
+def _tell_story(place: Place, seed: int) -> None:
     story = Story(place, random.Random(seed))
-    with told(story):
+    with log_failures(story):
         story.begin()
         story.go_on(_STEPS)
 
 
 @pytest.mark.parametrize("seed", range(_FIRST, _FIRST + _SEQUENCES))
 def test_duckdb(tmp_path: Path, seed: int) -> None:
-    _tell(Place("duckdb", tmp_path), seed)
+    _tell_story(Place("duckdb", tmp_path), seed)
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("seed", range(_FIRST, _FIRST + _SEQUENCES))
 def test_postgres(tmp_path: Path, postgres_url: str, seed: int) -> None:
     with postgres_place(postgres_url, tmp_path, f"{os.getpid()}_{seed}") as place:
-        _tell(place, seed)
+        _tell_story(place, seed)
