@@ -139,7 +139,8 @@ def test_another_version_is_refused_with_the_command_to_run(registry: Registry) 
 
     with pytest.raises(
         RegistryVersionError,
-        match=rf"version 0000, this program needs {SCHEMA_VERSION}. Run: atscale-aggs registry upgrade --registry sqlite",
+        match=rf"version 0000, this program needs {SCHEMA_VERSION}. "
+        "Run: atscale-aggs registry upgrade --registry sqlite",
     ):
         open_registry(registry.database.name)
 

@@ -1,4 +1,4 @@
-"""What increments depend on is looked up once per batch: segments, the indicator, and whether older rows have changed."""
+"""What increments depend on is looked up once per batch: segments, the indicator, and changes of older rows."""
 
 from __future__ import annotations
 
@@ -255,7 +255,8 @@ def test_an_aggregate_is_one_table_where_it_cannot_be_cut(
 
 _BROKEN = (
     "ALTER TABLE sales RENAME TO rows",
-    "CREATE VIEW sales AS SELECT * REPLACE (CASE WHEN seq = -60 THEN error('broken') ELSE {column} END AS {column}) FROM rows",
+    "CREATE VIEW sales AS "
+    "SELECT * REPLACE (CASE WHEN seq = -60 THEN error('broken') ELSE {column} END AS {column}) FROM rows",
 )
 
 
