@@ -255,8 +255,10 @@ def test_an_aggregate_is_one_table_where_it_cannot_be_cut(
 
 _BROKEN = (
     "ALTER TABLE sales RENAME TO rows",
-    "CREATE VIEW sales AS "
-    "SELECT * REPLACE (CASE WHEN seq = -60 THEN error('broken') ELSE {column} END AS {column}) FROM rows",
+    (
+        "CREATE VIEW sales AS "
+        "SELECT * REPLACE (CASE WHEN seq = -60 THEN error('broken') ELSE {column} END AS {column}) FROM rows"
+    ),
 )
 
 

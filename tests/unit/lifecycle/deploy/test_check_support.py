@@ -43,8 +43,8 @@ def test_an_attribute_on_a_column_that_the_table_does_not_have(column: str) -> N
     (line,) = _missing(documents)
 
     assert line == (
-        "Shop.yml, missing-column: attribute `City` uses column `gone` of dataset `shop`, which table `s.shop` does not "
-        "have"
+        "Shop.yml, missing-column: attribute `City` uses column `gone` of dataset `shop`, which table `s.shop` "
+        "does not have"
     )
 
 

@@ -122,8 +122,8 @@ def test_a_key_of_the_product_that_changes_nothing_is_told_with_the_reason(file:
         (
             _file("model_settings", overrides={"mm": {_KEY: 1}}),
             (
-                "warning in 0.yml, unresolved-reference: `overrides` refers to model `mm`, which does not exist. Did you "
-                "mean `m`?"
+                "warning in 0.yml, unresolved-reference: `overrides` refers to model `mm`, which does not exist. "
+                "Did you mean `m`?"
             ),
         ),
         (_ours([1]), "error in 0.yml, wrong-kind: `settings` must be a mapping of product keys to values"),
