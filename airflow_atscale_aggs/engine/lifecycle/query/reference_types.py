@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_atscale_aggs.engine.errors import DefinitionError
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot
 from airflow_atscale_aggs.engine.model.paths import BoundAttribute, GrainAttribute
-from airflow_atscale_aggs.engine.rewriting.model_query import KeyColumn, ModelQuery, Ref
+from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref
 from airflow_atscale_aggs.engine.rewriting.parse.postgres_meaning import TypeOf
 from airflow_atscale_aggs.engine.sql.functions.aggregates import average_type, sum_type
 from airflow_atscale_aggs.engine.sql.functions.types import BIGINT, DOUBLE, UNKNOWN, SqlType, find_type
@@ -40,8 +40,7 @@ def _type_of_attribute(attribute: GrainAttribute, snapshot: ModelSnapshot) -> Sq
     bound = bound_of(attribute, snapshot)
     if bound is None:
         return UNKNOWN
-    column = attribute.column if isinstance(attribute, KeyColumn) else bound.name_column
-    return _type_of_column(bound.dataset, column, snapshot)
+    return _type_of_column(bound.dataset, bound.name_column, snapshot)
 
 
 def _type_of_column(dataset: str, column: str, snapshot: ModelSnapshot) -> SqlType:
