@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlglot import exp
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.errors import UnsupportedQueryError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.model_planner import SelectPlanner, _are_cheaper
@@ -240,7 +241,9 @@ def narrow_star(tmp_path: Path) -> Iterator[Workspace]:
     """Only ``by_city`` is defined, and built."""
     with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
         wide = definition(workspace, "by_day_and_shop").definition.id
-        workspace.registry.definitions.set_status([wide], "retired", "", expected="defined", now=NOW)
+        workspace.registry.definitions.set_status(
+            [wide], DefinitionStatus.RETIRED, "", expected=DefinitionStatus.DEFINED, now=NOW
+        )
         build(workspace)
         yield workspace
 

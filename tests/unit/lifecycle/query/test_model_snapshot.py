@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import ModelSnapshot, read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
@@ -60,7 +61,9 @@ def test_what_is_not_built_does_not_serve(deployed_star: Workspace) -> None:
 
 def test_what_a_person_has_blocked_does_not_serve(built_star: Workspace) -> None:
     identity = definition(built_star, "by_city").definition.id
-    built_star.registry.definitions.set_status([identity], "blocked", "", expected="defined", now=LATER)
+    built_star.registry.definitions.set_status(
+        [identity], DefinitionStatus.BLOCKED, "", expected=DefinitionStatus.DEFINED, now=LATER
+    )
 
     assert (_serving(built_star), _misses(built_star)) == ({"by_day_and_shop"}, {"by_city": Miss.BLOCKED})
 
