@@ -85,12 +85,15 @@ def test_rows_of_dimensions_that_are_joined_back_are_paid_for(market: AskedStar)
     query, fact_query = market.only_part(_BY_CITY)
     proven = market.proven(fact_query.needed, *(instance.part for instance in instances)).functional
     costs = {}
-    for shops in (30, 50):
+    for shops in (0, 30, 40, 50):
         match = InstanceIndex(instances).find(query, fact_query, proven, rows_of={"shop": shops}.__getitem__)
         assert match is not None
         costs[shops] = (match.instance.aggregate, match.cost)
 
-    assert costs == {30: ("by Shop", 80), 50: ("by Month, City", 90)}
+    assert costs == {0: ("by Shop", 50), 30: ("by Shop", 80), 40: ("by Shop", 90), 50: ("by Month, City", 90)}
+    match = InstanceIndex(instances).find(query, fact_query, proven)
+    assert match is not None
+    assert match.cost == 50
 
 
 def test_only_aggregates_that_know_the_facts_of_a_moment_answer(market: AskedStar) -> None:
@@ -120,6 +123,7 @@ def test_only_aggregates_that_know_the_facts_of_a_moment_answer(market: AskedSta
         ('SELECT "Day", "Year", "Amount" FROM market', [], ["Day"]),
         ('SELECT "Shop", "Amount" FROM market', ["by Shop", "by Day, Shop", "by Day, Shop, Channel"], []),
         ('SELECT "Customers", "Year" FROM market', [], []),
+        ('SELECT "Order", "Amount" FROM market', [], []),
     ],
 )
 def test_what_is_worth_proving_is_told_before_anything_is_proven(

@@ -178,6 +178,7 @@ def test_the_nearest_candidate_lacks_least() -> None:
         candidate("two attributes", Miss.ATTRIBUTE_NOT_STORED, "Month", "City"),
         candidate("a metric of many rows", Miss.METRIC_NOT_STORED, "Amount", rows=900),
         candidate("a metric of few rows", Miss.METRIC_NOT_STORED, "Amount"),
+        candidate("not built", Miss.NOT_BUILT, rows=1),
         candidate("a cheaper one answers", Miss.DEARER),
         candidate("the facts are cheaper", Miss.FACTS_CHEAPER),
     ]

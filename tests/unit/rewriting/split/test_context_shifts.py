@@ -59,6 +59,10 @@ def _shift(star: AskedStar, sql: str) -> tuple[ContextShift | None, str, str]:
             """SELECT "Weekday", "Year", "All but Here" FROM market WHERE "Month" = '2024-01'""",
             *("Year", """"Month" = '2024-01'"""),
         ),
+        (
+            """SELECT "Channel", "All but Here" FROM market WHERE "Month" = '2024-01'""",
+            *("Channel", """"Month" = '2024-01'"""),
+        ),
     ],
 )
 def test_the_all_member_replaces_keys_and_conditions_of_its_dimension(

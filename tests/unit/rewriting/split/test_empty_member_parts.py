@@ -26,6 +26,10 @@ def _members(market: AskedStar, sql: str, *changes: tuple[str, str, str]) -> lis
         ('SELECT "City", "Shop", "Month", "Amount" FROM market', ["shop by City, Shop"]),
         ('SELECT UPPER("City") AS c, "Amount" FROM market', ["shop by c"]),
         (
+            """SELECT "City", "Amount" FROM market WHERE "City" <> 'South'""",
+            ["""shop by City where "City" <> 'South'"""],
+        ),
+        (
             """SELECT "City", "Amount" FROM market WHERE "Shop" <> 'South' AND "Month" = '2024-01'""",
             ["""shop by City where "Shop" <> 'South'"""],
         ),

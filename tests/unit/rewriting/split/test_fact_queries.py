@@ -165,6 +165,16 @@ def test_a_query_that_has_no_one_meaning_is_refused_by_name(
     _check_refused(market, sql, clause, reason)
 
 
+def test_a_percentile_is_measured_at_the_one_quantile_that_it_names(market: AskedStar) -> None:
+    silent = market.changed(market_model(("metric_Middle", "named_quantiles: median\n", "")))
+    sql = 'SELECT "Middle" FROM market'
+
+    assert _parts(market, sql) == ["sales: Middle"]
+    _check_refused(
+        silent, sql, "Middle", "0 quantiles, and says none by itself. Add `named_quantiles` to it at metric_M"
+    )
+
+
 _MONTHS = "[Calendar].[Calendar levels]"
 
 

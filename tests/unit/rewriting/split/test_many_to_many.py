@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_atscale_aggs.engine.model.paths import EmptyMember
+from airflow_atscale_aggs.engine.model.paths import EmptyMember, JoinKind, JoinStep
 from airflow_atscale_aggs.engine.rewriting.split.many_to_many import (
     fixed_places,
     has_several_members,
@@ -51,6 +51,10 @@ def test_members_alone_are_met_once(market: AskedStar) -> None:
     assert not has_several_members(*market.only_part("""SELECT "Kind" FROM market WHERE "Reason" <> 'TV'"""))
 
 
+_TO_SHOP = JoinStep(JoinKind.UNIQUE_KEY, "sales", ("shop_id",), "shop", ("shop_id",))
+_TO_CITY = JoinStep(JoinKind.UNIQUE_KEY, "shop", ("city",), "town", ("city",))
+
+
 @pytest.mark.parametrize(
     ("changes", "is_one"),
     [
@@ -61,10 +65,13 @@ def test_members_alone_are_met_once(market: AskedStar) -> None:
         ({"filter_empty": "no"}, False),
         ({"filter_empty": "no", "steps": ()}, True),
         ({"filter_empty": "no", "key_columns": ("shop_id",), "name_column": "shop_id"}, True),
+        ({"filter_empty": "no", "steps": (_TO_SHOP, _TO_CITY)}, True),
+        ({"filter_empty": "no", "steps": (_TO_SHOP, _TO_CITY), "key_columns": ("shop_id",)}, False),
     ],
     ids=[
         *("the name is the key", "another key", "a longer key", "a named member for none"),
         *("NULL is a city without a name, or no shop", "a column of the fact", "NULL is no shop"),
+        *("NULL is no city", "another key than that of the last join"),
     ],
 )
 def test_one_value_stands_for_one_member(market: AskedStar, changes: dict[str, Any], is_one: bool) -> None:
