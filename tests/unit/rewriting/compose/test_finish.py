@@ -77,6 +77,7 @@ def test_equal_rows_are_left_out_where_there_may_be_some(market: AskedStar, sql:
     ("sql", "order"),
     [
         ('SELECT "City", "Amount" FROM market ORDER BY 2 DESC', '"Amount" DESC NULLS FIRST'),
+        ('SELECT "City", "Month", "Amount" FROM market ORDER BY 3', '"Amount" ASC'),
         (
             'SELECT "City", "Amount" FROM market ORDER BY "Amount" DESC NULLS LAST, "City" NULLS FIRST',
             '"Amount" DESC, "City" ASC NULLS FIRST',
@@ -86,7 +87,15 @@ def test_equal_rows_are_left_out_where_there_may_be_some(market: AskedStar, sql:
         ('SELECT "City" AS c, "City" AS d FROM market ORDER BY d', '"c" ASC'),
         ('SELECT "City", "Amount" AS city FROM market ORDER BY 1', "k0 ASC"),
     ],
-    ids=["by number", "nulls as asked for", "a metric that is not shown", "members", "shown twice", "two of one name"],
+    ids=[
+        "by number",
+        "by the third",
+        "nulls as asked for",
+        "a metric that is not shown",
+        "members",
+        "shown twice",
+        "two of one name",
+    ],
 )
 def test_rows_are_ordered_by_the_column_that_shows_the_value_if_its_name_is_its_own(
     market: AskedStar, sql: str, order: str
