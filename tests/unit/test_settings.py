@@ -98,12 +98,12 @@ def test_what_cannot_be_set_is_refused_with_the_key(key: str, value: Any, senten
 
 def test_the_least_value_itself_is_allowed_for_every_setting_that_has_one() -> None:
     least = {spec.metadata["key"]: spec.metadata["least"] for spec in fields(Settings)}
-    given = {key: value for key, value in least.items() if value is not None}
+    least_values = {key: value for key, value in least.items() if value is not None}
 
-    shown = {key: value for key, value, _, _ in describe_settings(Settings().with_values(given))}
+    shown = {key: value for key, value, _, _ in describe_settings(Settings().with_values(least_values))}
 
-    assert {key: shown[key] for key in given} == given
-    assert len(given) > 20
+    assert {key: shown[key] for key in least_values} == least_values
+    assert len(least_values) > 20
 
 
 def test_a_later_value_wins_and_the_others_stay() -> None:

@@ -98,7 +98,7 @@ def test_digits_beyond_microseconds_lose_no_row(tmp_path: Path) -> None:
         star.check_views(workspace)
         star.load(workspace, Sale(at=START + 1), Sale(at=START - 10))
         tiny_star.run_sql(workspace, f"UPDATE sales SET loaded_at = {late.format('999')} WHERE seq = 1")
-        built = star.build(workspace, at=START + 2)
-        assert set(star.reasons(built).values()) == {""}
-        assert any("digits beyond microseconds" in note for note in built.batch.notes)
+        report_of_increment = star.build(workspace, at=START + 2)
+        assert set(star.reasons(report_of_increment).values()) == {""}
+        assert any("digits beyond microseconds" in note for note in report_of_increment.batch.notes)
         star.check_views(workspace)

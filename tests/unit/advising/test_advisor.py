@@ -246,12 +246,12 @@ def test_facts_share_one_budget() -> None:
     visits = replace(visits, requirements=(QueryRequirement(part=part, weight=50, metrics=("visitors",)),))
     workloads = (sales_workload(sales_requirement("Month", weight=10)), visits)
 
-    both, one = (_advise(*workloads, budget=Budget(size=size, count=9)) for size in (60, 59))
+    advice_for_both, advice_for_visits = (_advise(*workloads, budget=Budget(size=size, count=9)) for size in (60, 59))
 
-    assert [proposal.part.fact for proposal in both.proposals] == ["visits", "sales"]
-    assert [proposal.part.fact for proposal in one.proposals] == ["visits"]
-    assert both.cost_before == 60 * MANY_ROWS
-    assert one.cost_after == 10 * MANY_ROWS + 50 * 30
+    assert [proposal.part.fact for proposal in advice_for_both.proposals] == ["visits", "sales"]
+    assert [proposal.part.fact for proposal in advice_for_visits.proposals] == ["visits"]
+    assert advice_for_both.cost_before == 60 * MANY_ROWS
+    assert advice_for_visits.cost_after == 10 * MANY_ROWS + 50 * 30
 
 
 def test_nothing_is_advised_where_nothing_is_asked() -> None:

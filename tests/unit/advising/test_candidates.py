@@ -41,16 +41,16 @@ from tests.support.grain_cases import (
 _grains = st.lists(st.sampled_from(sorted(LEVELS)), min_size=0, max_size=4, unique=True)
 
 
-def _candidates(*asked: str, largest: float = FACT_ROWS, most: int = 100) -> list[str]:
+def _candidates(*levels_of_needs: str, largest: float = FACT_ROWS, most: int = 100) -> list[str]:
     """The grains for requirements such as ``"Month Shop"``, in the same words."""
     space = grain_space()
-    needs = [requirement(*names.split()) for names in asked]
+    needs = [requirement(*names.split()) for names in levels_of_needs]
     grains = candidate_grains(space, needs, largest=largest, most=most)
     return [" ".join(sorted(names_of(space, grain.mask))) for grain in grains]
 
 
 @pytest.mark.parametrize(
-    ("asked", "grains"),
+    ("levels_of_needs", "grains"),
     [
         (["Month"], ["Month"]),
         (["Year Month"], ["Month"]),
@@ -65,8 +65,8 @@ def _candidates(*asked: str, largest: float = FACT_ROWS, most: int = 100) -> lis
     ],
     ids=["one", "determined", "one is finer", "a join of two", "the finer serves both", "joins of joins", "nothing"],
 )
-def test_joins_of_requirements_are_candidates_as_well(asked: list[str], grains: list[str]) -> None:
-    assert sorted(_candidates(*asked)) == sorted(grains)
+def test_joins_of_requirements_are_candidates_as_well(levels_of_needs: list[str], grains: list[str]) -> None:
+    assert sorted(_candidates(*levels_of_needs)) == sorted(grains)
 
 
 def test_grains_that_are_too_large_are_left_out_with_their_joins() -> None:
@@ -83,9 +83,9 @@ def test_there_are_no_more_candidates_than_are_looked_at() -> None:
 
 @settings(deadline=None)
 @given(st.lists(_grains, min_size=1, max_size=4), _grains)
-def test_a_grain_serves_what_the_lattice_derives_from_it(asked: list[list[str]], stored: list[str]) -> None:
+def test_a_grain_serves_what_the_lattice_derives_from_it(levels_of_needs: list[list[str]], stored: list[str]) -> None:
     """The table of bits and `derivation` agree."""
-    space, needs = grain_space(), [requirement(*names) for names in asked]
+    space, needs = grain_space(), [requirement(*names) for names in levels_of_needs]
     (row,) = serving_table(space, [CandidateGrain(mask_of(space, *stored))], needs)
 
     assert list(row) == [derivation(need.part, grain_part(*stored), PROVEN) is not None for need in needs]
@@ -93,10 +93,10 @@ def test_a_grain_serves_what_the_lattice_derives_from_it(asked: list[list[str]],
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(_grains.filter(bool), min_size=1, max_size=4))
-def test_no_grain_is_better_than_a_join_of_needs(asked: list[list[str]]) -> None:
+def test_no_grain_is_better_than_a_join_of_needs(levels_of_needs: list[list[str]]) -> None:
     """Whatever grain serves some needs, a candidate serves the same ones with no more rows."""
     space = grain_space()
-    needs = combine_requirements(requirement(*names) for names in asked)
+    needs = combine_requirements(requirement(*names) for names in levels_of_needs)
     candidates = candidate_grains(space, needs, largest=FACT_ROWS, most=10_000)
     rows = [space.rows(space.reduce(candidate.mask)) for candidate in candidates]
     table = serving_table(space, candidates, needs)

@@ -97,9 +97,9 @@ def test_a_level_of_several_roles_is_asked_for_in_each() -> None:
 def test_the_measures_are_those_that_were_given() -> None:
     model = market_model()
     part = FactPart(fact="visits", attributes=(), measures=(CUSTOMERS, row_count("visits")))
-    given = QueryRequirement(part=part, weight=1.0, metrics=("Visitors",))
+    query_requirement = QueryRequirement(part=part, weight=1.0, metrics=("Visitors",))
 
-    needs = requirements_of_structure(model, JoinPaths(model), [given])
+    needs = requirements_of_structure(model, JoinPaths(model), [query_requirement])
 
     assert {need.part.measures for need in needs} == {part.measures}
     assert {need.metrics for need in needs} == {("Visitors",)}

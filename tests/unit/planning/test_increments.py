@@ -48,8 +48,8 @@ _SECONDS = int(NOW.timestamp())
 def _prospect(last: LastBuild | None, **changes: Any) -> Prospect:
     """What is known of the aggregate by city before the indicator is looked up."""
     definition = definition_of(city_part())
-    given = increments_input(last={(definition.id, "sales"): last} if last is not None else {}, **changes)
-    candidate = prospect(definition, city_part(), given)
+    batch_input = increments_input(last={(definition.id, "sales"): last} if last is not None else {}, **changes)
+    candidate = prospect(definition, city_part(), batch_input)
     assert isinstance(candidate, Prospect)
     return candidate
 
@@ -223,7 +223,7 @@ _THREE = LastBuild(
 
 
 @pytest.mark.parametrize(
-    ("period", "last", "kept", "reason"),
+    ("period", "last", "ends_of_segments", "reason"),
     [
         ("15", _THREE, [60], ""),
         ("5", _THREE, [60, 89], ""),
@@ -234,11 +234,11 @@ _THREE = LastBuild(
     ids=["longer", "shorter", "by the newest that is not in the future", "too long", "a time"],
 )
 def test_a_grace_period_of_a_batch_says_how_far_back_is_read(
-    period: str, last: LastBuild, kept: list[int], reason: str
+    period: str, last: LastBuild, ends_of_segments: list[int], reason: str
 ) -> None:
     candidate = _prospect(last, grace_periods={"sales": period})
 
-    assert [segment.through for segment in candidate.kept] == kept
+    assert [segment.through for segment in candidate.kept] == ends_of_segments
     assert candidate.full_reason == reason
 
 

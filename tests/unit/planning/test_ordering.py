@@ -72,10 +72,10 @@ def test_sources_stand_before_what_derives_from_them(parents: list[frozenset[int
 @given(_relations())
 def test_nearest_sources_keep_a_way_to_every_source(parents: list[frozenset[int]]) -> None:
     """A source that is passed over lies above one that is kept; no kept source lies above another."""
-    kept = nearest_sources(parents)
+    nearest_by_step = nearest_sources(parents)
 
     for step, sources in enumerate(parents):
-        nearest = set(kept[step])
+        nearest = set(nearest_by_step[step])
         assert nearest <= sources
         assert all(any(far in parents[near] for near in nearest) for far in sources - nearest)
         assert not any(a in parents[b] for a in nearest for b in nearest)

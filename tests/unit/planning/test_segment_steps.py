@@ -147,12 +147,12 @@ def test_fact_rows_of_several_members_are_counted_in_the_fact(star: AskedStar) -
 
 
 def test_segments_that_stay_are_in_the_view(star: AskedStar) -> None:
-    kept = _older(star, 1, None, 2)
-    composer = _composer(star, _decision(_NEW, kept=(kept,)))
+    older_segment = _older(star, 1, None, 2)
+    composer = _composer(star, _decision(_NEW, kept=(older_segment,)))
     increment = composer.increment()
     _run(star, *composer.from_facts(), increment.create_view_sql)
 
-    assert (increment.kept, increment.kept_rows, len(increment.new)) == ((kept.key,), 5, 1)
+    assert (increment.kept, increment.kept_rows, len(increment.new)) == ((older_segment.key,), 5, 1)
     assert _rows(star, "SELECT * FROM by_city_a1") == sorted_rows([*_OLD_ROWS, *_NEW_ROWS])
 
 

@@ -87,9 +87,9 @@ def _is_proven(star: SmallStar, claim: Claim) -> bool:
     keys = keys_to_prove([part(GROUP)]) if claim == _WEEK_TO_GROUP else ()
     constraints = ProvenConstraints()
     for claims in (keys, [claim]):
-        asked, statement = proof_statement(claims, star.sources(), constraints)
+        claims_in_query, statement = proof_statement(claims, star.sources(), constraints)
         rows = star.rows(statement) if statement is not None else []
-        constraints = with_proofs(constraints, asked, rows)
+        constraints = with_proofs(constraints, claims_in_query, rows)
     is_key = isinstance(claim, UniqueKey)
     return (claim.dataset, claim.columns) in constraints.unique_keys if is_key else claim in constraints.functional
 
@@ -167,13 +167,13 @@ def test_all_claims_are_asked_in_one_statement_and_those_that_cannot_be_asked_ar
         _WEEK_TO_YEAR,
     ]
 
-    asked, statement = proof_statement(claims, star.sources(), ProvenConstraints())
+    claims_in_query, statement = proof_statement(claims, star.sources(), ProvenConstraints())
 
-    assert asked == (claims[0], claims[3], claims[4])
+    assert claims_in_query == (claims[0], claims[3], claims[4])
     assert statement is not None
     assert star.rows(statement) == [(0, 1), (1, 0), (2, 1)]
     before = ProvenConstraints(unique_keys=frozenset({("shop", ("shop_id",))}))
-    assert with_proofs(before, asked, star.rows(statement)).unique_keys == {
+    assert with_proofs(before, claims_in_query, star.rows(statement)).unique_keys == {
         ("shop", ("shop_id",)),
         ("day", ("d", "week")),
     }

@@ -150,10 +150,10 @@ def test_the_identities_of_all_tables_that_a_fact_names_are_asked_for() -> None:
     query = Dataset(name="it's", columns={}, variants=(SqlVariant(dialect=None, sql=text),))
     sources = described_sources("postgres", query, sales="amount integer")
 
-    asked = identities_query(["sales", "it's"], sources)
+    query = identities_query(["sales", "it's"], sources)
 
-    assert asked is not None
-    rows = asked.partition("(VALUES ")[2].partition(") AS t (dataset")[0]
+    assert query is not None
+    rows = query.partition("(VALUES ")[2].partition(") AS t (dataset")[0]
     assert rows.split("), (")[-1] == "'sales', '\"sales\"')"
     tables = [row.partition("', '")[2].rstrip("')") for row in rows.split("), (")[:-1]]
     assert sorted(tables) == ['"b"', '"s"."a"', '"s"."own"']
@@ -185,21 +185,21 @@ _UP_TO_100 = RowRange(column="n", kind=IndicatorKind.INTEGER, through=100)
 def test_which_changes_of_older_rows_a_checksum_shows(star: SmallStar, change: str, expected: str) -> None:
     """Rows that come late are no change, unless they are everywhere."""
     star.add("sales", "n amount note:varchar", *(f"{number}, {number % 3}, 'x'" for number in range(1, 120)))
-    asked = ChecksumRequest(_UP_TO_100, ("n", "amount"))
-    before = _checksum(star, asked)
+    request = ChecksumRequest(_UP_TO_100, ("n", "amount"))
+    before = _checksum(star, request)
 
     star.run(change)
 
-    reason = changed_rows(before[0], _checksum(star, asked)[0])
+    reason = changed_rows(before[0], _checksum(star, request)[0])
     assert reason.startswith(expected) if expected else reason == ""
     assert before[1] == 100
 
 
-def _checksum(star: SmallStar, asked: ChecksumRequest) -> tuple[Checksum, int]:
+def _checksum(star: SmallStar, request: ChecksumRequest) -> tuple[Checksum, int]:
     """The checksum of the sales, and how many rows are in it."""
-    statement = checksum_statement(asked, star.sources()["sales"])
+    statement = checksum_statement(request, star.sources()["sales"])
     assert statement is not None
-    checksum = read_checksum(asked.columns, [(row[0], row[1], row[2]) for row in star.rows(statement)])
+    checksum = read_checksum(request.columns, [(row[0], row[1], row[2]) for row in star.rows(statement)])
     return checksum, sum(rows for rows, _ in checksum.buckets.values())
 
 

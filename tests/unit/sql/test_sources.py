@@ -55,12 +55,12 @@ def _calculated(*variants: tuple[str | None, str]) -> Column:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("column", "expected"),
     [("O_ORDERKEY", '"t"."o_orderkey"'), ("mixed", '"t"."mixed"'), ("Mixed", '"t"."Mixed"')],
     ids=["without case", "exact lower", "exact mixed"],
 )
-def test_a_column_is_found_exactly_then_without_case(asked: str, expected: str) -> None:
-    assert _sql(_source(), asked) == expected
+def test_a_column_is_found_exactly_then_without_case(column: str, expected: str) -> None:
+    assert _sql(_source(), column) == expected
 
 
 def test_a_calculation_refers_to_physical_columns_under_the_alias() -> None:

@@ -37,11 +37,11 @@ _AMOUNT = 60 * 0.25 + sum(range(60))
 """Of the 60 sales of 0.25, 1.25, …, 59.25. The staged batch has seen one more, of 1000."""
 
 
-def _batch_with(workspace: Workspace, built: Collection[str]) -> str:
+def _batch_with(workspace: Workspace, aggregates: Collection[str]) -> str:
     """The id of a batch of both aggregates, of which only some are built."""
     begun = begin(workspace, now=LATER)
     for instance in begun.instances:
-        if instance.step.aggregate in built:
+        if instance.step.aggregate in aggregates:
             build_instance(workspace, instance.id, owner=OWNER)
     return begun.batch.id
 
@@ -75,7 +75,7 @@ def test_activating_again_changes_nothing(built_star: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("built", "max_failures", "given_up", "unbuilt"),
+    ("built_names", "max_failures", "given_up", "unbuilt"),
     [
         pytest.param({"by_day_and_shop"}, 0, (), ("by_city",), id="one too many"),
         pytest.param((), 1, (), ("by_day_and_shop", "by_city"), id="two where one is tolerated"),
@@ -84,14 +84,14 @@ def test_activating_again_changes_nothing(built_star: Workspace) -> None:
 )
 def test_a_batch_with_too_many_failures_is_failed_and_the_old_instances_serve_on(
     built_star: Workspace,
-    built: Collection[str],
+    built_names: Collection[str],
     max_failures: int,
     given_up: tuple[str, ...],
     unbuilt: tuple[str, ...],
 ) -> None:
     put_settings(built_star, max_failures=max_failures)
     old = serving(built_star, "by_city")
-    batch_id = _batch_with(built_star, built)
+    batch_id = _batch_with(built_star, built_names)
     ids = {i.id for i in built_star.read.instances.find(batch_id=batch_id) if i.step.aggregate in given_up}
 
     with pytest.raises(BatchFailedError, match=f"{len(unbuilt)} failed .*allows {max_failures}") as caught:
@@ -101,7 +101,7 @@ def test_a_batch_with_too_many_failures_is_failed_and_the_old_instances_serve_on
     assert built_star.read.batches.get(batch_id).status == "failed"
     assert serving(built_star, "by_city") == old
     # What was built stays staged for a resume.
-    assert {name for name, status in _statuses(built_star, batch_id).items() if status == "done"} == set(built)
+    assert {name for name, status in _statuses(built_star, batch_id).items() if status == "done"} == set(built_names)
 
 
 @pytest.mark.parametrize("is_given_up", [False, True])

@@ -62,10 +62,10 @@ def test_an_attempt_tells_what_it_does_and_leaves_a_verified_table(begun_star: W
     assert [event.kind for event in events] == ["start", "source", "sql", "verified", "done"]
     # Nothing that it could derive from is built yet.
     assert (events[1].source, events[-1].source, events[-1].rows) == ("sales", "sales", 4)
-    built = _instance(begun_star, "by_city")
-    assert (built.status, built.attempt, built.rows, built.source) == ("done", 1, 4, "sales")
-    assert rows_of(begun_star, f'SELECT SUM(row_count) FROM aggs."{built.table}"') == [(60,)]
-    verified = begun_star.read.attempts.verification(built.id, 1)
+    instance = _instance(begun_star, "by_city")
+    assert (instance.status, instance.attempt, instance.rows, instance.source) == ("done", 1, 4, "sales")
+    assert rows_of(begun_star, f'SELECT SUM(row_count) FROM aggs."{instance.table}"') == [(60,)]
+    verified = begun_star.read.attempts.verification(instance.id, 1)
     assert verified is not None
     assert (verified.level, verified.undecided) == ("totals", ())
     assert dict(verified.totals or {})["sum(sales.amount)"] == "1785"
@@ -197,8 +197,8 @@ def test_where_a_comparison_with_the_source_cannot_decide_the_facts_are_read(beg
     assert [event.source for event in events if event.kind == "source"] == ["by_day_and_shop", "sales"]
     (undecided,) = [event.text for event in events if event.kind == "undecided"]
     assert undecided.startswith("Built from by_day_and_shop: `count_rows(sales)` should be 61 but is 60, but the facts")
-    built = _instance(begun_star, "by_city")
-    assert rows_of(begun_star, f'SELECT SUM(row_count) FROM aggs."{built.table}"') == [(61,)]
+    instance = _instance(begun_star, "by_city")
+    assert rows_of(begun_star, f'SELECT SUM(row_count) FROM aggs."{instance.table}"') == [(61,)]
 
 
 def test_where_no_comparison_can_be_made_the_table_is_built_without_one(tmp_path: Path) -> None:
@@ -213,8 +213,8 @@ def test_where_no_comparison_can_be_made_the_table_is_built_without_one(tmp_path
 
         events = _build(workspace, "by_day_and_shop")
 
-        built = _instance(workspace, "by_day_and_shop")
-        verified = workspace.read.attempts.verification(built.id, 1)
+        instance = _instance(workspace, "by_day_and_shop")
+        verified = workspace.read.attempts.verification(instance.id, 1)
     assert [event.kind for event in events] == ["start", "source", "sql", "undecided", "sql", "done"]
     assert verified is not None
     assert verified.totals is None
@@ -230,5 +230,5 @@ def test_a_statement_that_fails_for_good_ends_the_attempts(begun_star: Workspace
     assert not caught.value.may_retry
     # A fresh allowance forgets the failure.
     run_sql(begun_star, "CREATE TABLE shop AS SELECT 1 AS shop_id, 'North 1' AS shop_name, 'North' AS city")
-    built = build_instance(begun_star, _instance(begun_star, "by_city").id, owner=OWNER, allowance="a person")
-    assert (built.status, built.failures, built.attempt) == ("done", 0, 2)
+    instance = build_instance(begun_star, _instance(begun_star, "by_city").id, owner=OWNER, allowance="a person")
+    assert (instance.status, instance.failures, instance.attempt) == ("done", 0, 2)

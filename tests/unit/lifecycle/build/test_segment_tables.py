@@ -127,7 +127,7 @@ def test_new_segments_are_made_beside_those_that_stay(star: SmallStar) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count_sql", "fact_rows_sql", "fact_rows", "mark", "told"),
+    ("count_sql", "fact_rows_sql", "fact_rows", "mark", "message"),
     [
         pytest.param("SELECT 2, 3", "", 3, "", "read 3 fact rows", id="no mark"),
         pytest.param("SELECT 2, 3, NULL", "", 3, "", "read 3 fact rows", id="a mark that is nothing"),
@@ -136,7 +136,7 @@ def test_new_segments_are_made_beside_those_that_stay(star: SmallStar) -> None:
     ],
 )
 def test_fact_rows_are_told_by_the_table_or_counted_before_it_is_made(
-    star: SmallStar, count_sql: str, fact_rows_sql: str, fact_rows: int | None, mark: str, told: str
+    star: SmallStar, count_sql: str, fact_rows_sql: str, fact_rows: int | None, mark: str, message: str
 ) -> None:
     """A table of a many-to-many attribute cannot tell them."""
     segment = replace(_OF_S2, is_settled=True, count_sql=count_sql, fact_rows_sql=fact_rows_sql)
@@ -144,7 +144,7 @@ def test_fact_rows_are_told_by_the_table_or_counted_before_it_is_made(
     parts, (text,) = _fill(star, replace(_INCREMENT, new=(segment,)))
 
     assert parts.segments == (BuiltSegment(number=1, rows=2, fact_rows=fact_rows, mark=mark),)
-    assert f"settled: {told}" in text or text.endswith(f"{told}, wrote 2 rows")
+    assert f"settled: {message}" in text or text.endswith(f"{message}, wrote 2 rows")
 
 
 def test_segments_are_kept_when_the_last_one_holds_what_its_facts_say(star: SmallStar) -> None:

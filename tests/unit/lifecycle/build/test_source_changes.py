@@ -132,22 +132,22 @@ def test_versions_of_rows_are_summed_up_only_where_a_table_is_told_from_others(
 def test_a_checksum_tells_whether_rows_of_a_range_have_changed(
     star: SmallStar, statement: str, *, is_same: bool
 ) -> None:
-    asked = ChecksumRequest(replace(_ALL_ROWS, through=4), ("amount",))
-    before = Checksums(star.session, star.sources(), "sales").of(asked)
+    request = ChecksumRequest(replace(_ALL_ROWS, through=4), ("amount",))
+    before = Checksums(star.session, star.sources(), "sales").of(request)
     assert before is not None
     assert sum(rows for rows, _ in before.buckets.values()) == 4
     star.run(statement)
 
-    assert (Checksums(star.session, star.sources(), "sales").of(asked) == before) is is_same
+    assert (Checksums(star.session, star.sources(), "sales").of(request) == before) is is_same
 
 
 def test_each_checksum_is_asked_for_once(star: SmallStar) -> None:
-    checksums, asked = Checksums(star.session, star.sources(), "sales"), ChecksumRequest(_ALL_ROWS, ("amount",))
-    before = checksums.of(asked)
+    checksums, request = Checksums(star.session, star.sources(), "sales"), ChecksumRequest(_ALL_ROWS, ("amount",))
+    before = checksums.of(request)
     star.run("DELETE FROM sales")
 
-    assert checksums.of(asked) is before
-    assert checksums.of(replace(asked, columns=("shop_id",))) != before
+    assert checksums.of(request) is before
+    assert checksums.of(replace(request, columns=("shop_id",))) != before
 
 
 def test_versions_of_rows_cannot_be_summed_up_where_there_are_none(star: SmallStar) -> None:
@@ -166,8 +166,8 @@ def _segment(star: SmallStar, whole: FactPart = _BY_CITY) -> Segment:
 
 
 def _damage(star: SmallStar, segment: Segment, whole: FactPart = _BY_CITY) -> str:
-    kept = {_KEY: KeptSegments(part=whole, schema="", segments=[segment])}
-    return damages(star.session, kept).get(_KEY, "")
+    segments_of_aggregate = {_KEY: KeptSegments(part=whole, schema="", segments=[segment])}
+    return damages(star.session, segments_of_aggregate).get(_KEY, "")
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_damage_to_a_segment_is_told_in_a_sentence(star: SmallStar, statement: s
 
     star.run(statement)
 
-    found = _damage(star, segment)
-    assert found.startswith("`segment`" if damage else "")
-    assert found.endswith(damage)
-    assert bool(found) is bool(damage)
+    problem = _damage(star, segment)
+    assert problem.startswith("`segment`" if damage else "")
+    assert problem.endswith(damage)
+    assert bool(problem) is bool(damage)
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,19 @@ def test_several_aggregates_are_looked_at_together(star: SmallStar) -> None:
     """The first damage of each is told."""
     whole, broken = _segment(star), ("broken", "sales")
     star.run("CREATE TABLE other AS SELECT * FROM segment WHERE city = 'N'", "CREATE TABLE third AS SELECT 1 AS x")
-    kept = {
+    segments_of_aggregates = {
         _KEY: KeptSegments(part=_BY_CITY, schema="", segments=[whole]),
         broken: KeptSegments(
             part=_BY_CITY, schema="", segments=[whole, replace(whole, table="other"), replace(whole, table="third")]
         ),
     }
 
-    assert damages(star.session, kept) == {broken: "`third` is not the table that was made for one of its segments"}
-    kept[broken] = replace(kept[broken], segments=kept[broken].segments[:2])
-    assert damages(star.session, kept) == {broken: "`other`, one of its segments, was made with 3 rows and has 1"}
+    assert damages(star.session, segments_of_aggregates) == {
+        broken: "`third` is not the table that was made for one of its segments"
+    }
+    segments_of_aggregates[broken] = replace(
+        segments_of_aggregates[broken], segments=segments_of_aggregates[broken].segments[:2]
+    )
+    assert damages(star.session, segments_of_aggregates) == {
+        broken: "`other`, one of its segments, was made with 3 rows and has 1"
+    }

@@ -124,9 +124,9 @@ def test_an_aggregate_of_another_fact_is_no_aggregate_of_this_one(market: AskedS
 
 def test_a_metric_adds_no_rows_and_an_attribute_an_unknown_number(market: AskedStar) -> None:
     instance = market.instance(["City"], ["Amount"])
-    asked = {"metric": 'SELECT "City", "Highest" FROM market', "attribute": 'SELECT "Month", "Amount" FROM market'}
+    queries = {"metric": 'SELECT "City", "Highest" FROM market', "attribute": 'SELECT "Month", "Amount" FROM market'}
     extra = {
-        what: explain_miss(*market.only_part(sql), instance, frozenset()).extra_rows for what, sql in asked.items()
+        what: explain_miss(*market.only_part(sql), instance, frozenset()).extra_rows for what, sql in queries.items()
     }
 
     assert extra == {"metric": 0, "attribute": None}

@@ -274,8 +274,8 @@ def test_own_parallel_periods_are_claimed_to_be_one(market: AskedStar) -> None:
 def test_everything_that_may_help_is_asked_at_once(market: AskedStar) -> None:
     calendar = _calendar(market, _BEFORE, "Weekday", "Day", beside="Year")
 
-    asked = [f"{', '.join(claim.key)} → {', '.join(claim.columns)}" for claim in calendar.all_claims]
-    assert asked == [
+    claims = [f"{', '.join(claim.key)} → {', '.join(claim.columns)}" for claim in calendar.all_claims]
+    assert claims == [
         *("day_id → weekday", "day_id → day_name"),
         *("day_name → day_id", "weekday, day_name → day_id", "day_name → day_id"),
         "day_id → year",

@@ -93,9 +93,9 @@ def test_parts_of_a_timestamp_have_short_names_and_plurals(part: str, value: obj
     ],
 )
 def test_a_timestamp_is_cut_to_the_start_of_a_unit(unit: str, start: str) -> None:
-    given = "2024-08-29 13:14:15.123456"
+    moment_text = "2024-08-29 13:14:15.123456"
 
-    assert answers(f"DATE_TRUNC('{unit}', ts)", [given]) == {given: moment(start)}
+    assert answers(f"DATE_TRUNC('{unit}', ts)", [moment_text]) == {moment_text: moment(start)}
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,9 @@ def test_what_postgresql_refuses_row_by_row_is_an_error(expression: str, values:
     assert message in error_of(expression, *values)
 
 
-@pytest.mark.parametrize(("given", "written"), [("24-02-29", "YYYY-MM-DD"), ("2024-02-29 and more", "YYYY-MM-DD")])
-def test_what_postgresql_would_guess_is_an_error_here(given: str, written: str) -> None:
-    assert "the text has not the form" in error_of(f"TO_DATE(t, '{written}')", given)
+@pytest.mark.parametrize(("text", "written"), [("24-02-29", "YYYY-MM-DD"), ("2024-02-29 and more", "YYYY-MM-DD")])
+def test_what_postgresql_would_guess_is_an_error_here(text: str, written: str) -> None:
+    assert "the text has not the form" in error_of(f"TO_DATE(t, '{written}')", text)
 
 
 @pytest.mark.parametrize(
