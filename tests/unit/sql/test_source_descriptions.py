@@ -147,8 +147,8 @@ def test_the_identities_of_all_tables_that_a_fact_names_are_asked_for() -> None:
     text = (
         "WITH own AS (SELECT * FROM s.a) SELECT own.x FROM own JOIN b ON TRUE JOIN (SELECT * FROM s.own) AS z ON TRUE"
     )
-    query = Dataset(name="it's", columns={}, variants=(SqlVariant(dialect=None, sql=text),))
-    sources = described_sources("postgres", query, sales="amount integer")
+    own_query = Dataset(name="it's", columns={}, variants=(SqlVariant(dialect=None, sql=text),))
+    sources = described_sources("postgres", own_query, sales="amount integer")
 
     query = identities_query(["sales", "it's"], sources)
 
