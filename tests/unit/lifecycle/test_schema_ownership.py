@@ -21,8 +21,8 @@ from airflow_atscale_aggs.engine.lifecycle.schema_ownership import (
 )
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace
 from airflow_atscale_aggs.engine.registry.registry import open_registry
-from airflow_atscale_aggs.engine.warehouse.dbapi import DbApiWarehouse
 from tests.support.registry_content import LATER, NOW, make_deployment, open_batch
+from tests.support.stars.stable_views import forget_catalog
 
 _TABLE = "as_agg_0123abcd_by_city_a1"
 
@@ -199,13 +199,11 @@ def test_something_else_in_the_place_of_the_mark(first: Workspace, columns: str,
 
 def test_a_warehouse_whose_catalog_nobody_knows_has_no_marks(first: Workspace, second: Workspace) -> None:
     """Nothing is read and nothing is written."""
-    warehouse = first.warehouse
-    assert isinstance(warehouse, DbApiWarehouse)
-    warehouse.dialect = replace(warehouse.dialect, catalog=None)
+    forget_catalog(first.warehouse)
 
     mark_schema(first, "b", now=NOW)
     check_schema(second)
 
     assert schema_mark(first) is None
-    with warehouse.session() as session:
+    with first.warehouse.session() as session:
         assert session.tables("aggs") == frozenset()
