@@ -19,7 +19,6 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_input import CheckInput
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import check_support
 from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_settings, settings_of
 from airflow_atscale_aggs.engine.model.folder_reader import read_model_folder
-from airflow_atscale_aggs.engine.model.honoured import PROPERTY_TREATMENTS, Treatment
 from airflow_atscale_aggs.engine.model.joins import JoinPaths
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.semantic_model import SemanticModel
@@ -34,6 +33,7 @@ from airflow_atscale_aggs.engine.sql.dialects import find_dialect
 from airflow_atscale_aggs.engine.sql.fact_joins import ProvenConstraints
 from airflow_atscale_aggs.engine.sql.rows import FactRows
 from airflow_atscale_aggs.engine.sql.sources import Sources
+from tests.support.property_treatments import PROPERTY_TREATMENTS, Treatment
 from tests.support.stars.everything_model import FILES, QUERIES
 
 

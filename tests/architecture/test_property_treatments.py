@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_atscale_aggs.engine.model.honoured import PROPERTY_TREATMENTS, PropertyTreatment, Treatment
 from airflow_atscale_aggs.engine.model.sml import SHAPES
+from tests.support.property_treatments import PROPERTY_TREATMENTS, PropertyTreatment, Treatment
 
 
 def test_every_property_of_the_table_has_a_treatment_and_no_other_has_one() -> None:

@@ -1,7 +1,6 @@
-"""Says for each property of SML whether it is honoured, refused by name, or harmless. `sml` lists the properties.
+"""Says for each property of SML whether it is honoured, refused by name, or harmless. `engine/model/sml.py` lists the properties.
 
-``name`` stands for an honoured property: an answer, an aggregate or a message depends on it. ``name!reason`` stands for
-a
+``name`` stands for an honoured property: an answer, an aggregate or a message depends on it. ``name!reason`` stands for a
 refused one: deploy says so, and a query that needs it is refused by name. ``name=reason`` stands for a harmless one: no
 answer depends on it.
 """
