@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -185,8 +186,8 @@ class DefinitionDecoder:
 
 
 def encode_evidence(evidence: Mapping[str, float]) -> bytes:
-    """The figures that spoke for a definition, as JSON."""
-    return _encode(dict(evidence))
+    """The figures that spoke for a definition, as JSON. Infinite ones are left out, since JSON cannot say them."""
+    return _encode({name: figure for name, figure in evidence.items() if math.isfinite(figure)})
 
 
 def decode_evidence(document: bytes) -> dict[str, float]:

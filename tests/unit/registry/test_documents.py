@@ -100,6 +100,12 @@ def test_equal_values_have_equal_documents() -> None:
     assert documents.encode_evidence({"a": 1.0, "b": 2.0}) == documents.encode_evidence({"b": 2.0, "a": 1.0})
 
 
+def test_figures_that_json_cannot_say_are_left_out() -> None:
+    evidence = {"rows": 5.0, "gain": float("inf"), "loss": float("-inf"), "share": float("nan")}
+
+    assert documents.decode_evidence(documents.encode_evidence(evidence)) == {"rows": 5.0}
+
+
 @pytest.mark.parametrize("label", ["größe", "Größe"])
 def test_short_documents_survive_the_round_trip(label: str) -> None:
     """Whatever the label, whosever the measures; and so do documents in full."""

@@ -8,7 +8,6 @@ Source: AtScale, "Exporting And Importing System-Defined Aggregate Definitions".
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,7 +120,7 @@ def _export_definition(record: DefinitionRecord, figures: _Figures) -> ExportedD
         metrics=definition.metrics,
         defined_at=record.defined_at,
         reason=record.reason,
-        evidence={name: value for name, value in record.evidence.items() if math.isfinite(value)},
+        evidence=dict(record.evidence),
         statistics=figures.of(record, definition_id(fingerprint)),
     )
 
