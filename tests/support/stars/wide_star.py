@@ -18,6 +18,20 @@ _METRICS = {"Days": "count distinct", "Visitors": "estimated count distinct", "T
 """Metrics that do not roll up, or only as estimates; they are of the column ``day_id``."""
 
 
+ROW_SECURITY = """\
+unique_name: own_shops
+object_type: row_security
+label: Own shops
+dataset: shop
+filter_key_column: city
+ids_column: city
+id_type: user
+scope: all
+use_filter_key: true
+"""
+"""Who sees which shops: a file of the model."""
+
+
 def laid(workspace: Workspace, folder: Path) -> None:
     """The tables are there, and the model is written in ``model``."""
     tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL, MORE_FACTS)
