@@ -122,7 +122,7 @@ class ModelSnapshot:
 
 
 def read_model_snapshot(workspace: Workspace, record: ModelRecord, *, now: datetime) -> ModelSnapshot:
-    """Take a snapshot: read a model from the read, and its tables' columns from the warehouse.
+    """Take a snapshot: read a model from the registry, and its tables' columns from the warehouse.
 
     Raises:
         WarehouseError: the warehouse cannot be asked.
