@@ -158,6 +158,21 @@ def test_rebuilds_go_first_unless_a_setting_says_otherwise(star: AskedStar) -> N
     assert orders == [["by channel", "by kind"], ["by kind", "by channel"]]
 
 
+@pytest.mark.parametrize(
+    ("is_user_first", "order"), [(False, ["by kind", "by channel"]), (True, ["by channel", "by kind"])]
+)
+def test_aggregates_of_users_go_first_where_a_setting_says_so(
+    star: AskedStar, is_user_first: bool, order: list[str]
+) -> None:
+    system = _candidate(star, "by kind", ["Kind"], age=1)
+    system = replace(system, definition=replace(system.definition, origin=DefinitionOrigin.DEMAND_DEFINED))
+    plan = _plan(
+        star, _candidate(star, "by channel", ["Channel"]), system, settings=Settings(user_defined_first=is_user_first)
+    )
+
+    assert [step.aggregate for step in plan.steps] == order
+
+
 def _build(star: AskedStar, plan: BatchPlan, choice: int) -> dict[str, BuildStep]:
     """Make the tables of a plan, each from its first source, or from its last one."""
     steps = {}

@@ -33,6 +33,7 @@ def test_a_batch_begins_after_a_request_when_the_clocks_cannot_be_the_reason(sec
         (_FULL, _INCREMENTAL, True),
         (_FULL, _DEEP, True),
         (_FULL, _FULL_A, True),
+        (_FULL_A, _FULL_A, True),
         (_FULL_AB, _FULL_A, True),
         (_FULL_AB, _INCREMENTAL_A, True),
         (_INCREMENTAL, _INCREMENTAL, True),

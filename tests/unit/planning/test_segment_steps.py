@@ -215,6 +215,7 @@ def test_an_unsettled_segment_that_is_as_it_was_differs_in_no_group(star: AskedS
     increment = _composer(star, _decision(_NEW, kept=last[:1], last=last, may_be_unchanged=True)).increment()
     assert increment.unchanged is not None
 
+    assert not increment.unchanged.is_sample
     assert _rows(star, increment.unchanged.sql) == []
     assert (increment.last, increment.last_rows) == (tuple(segment.key for segment in last), 10)
     _run(star, increment.unchanged_view_sql)
