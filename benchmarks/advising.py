@@ -38,6 +38,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
 from airflow_atscale_aggs.engine.lifecycle.query.model_snapshot import read_model_snapshot
 from airflow_atscale_aggs.engine.lifecycle.query.router import QueryRouter
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, process_owner, utc_now
+from airflow_atscale_aggs.engine.warehouse.base import WarehouseSession
 
 FACT = 60_000_000.0
 SIZES = ((3, 12, 36, 1096), (30, 500, 20_000), (8, 60, 200), (5, 100_000), (50,), (4,), (2, 20))
@@ -274,7 +275,7 @@ def _quote_names(grain: Sequence[str]) -> str:
     return ", ".join(f'"{level}"' for level in grain)
 
 
-def _exact(session: object, names: Sequence[str]) -> int:
+def _exact(session: WarehouseSession, names: Sequence[str]) -> int:
     keys = {
         "calendar": "day_id",
         "product": "sku_id",
@@ -290,7 +291,7 @@ def _exact(session: object, names: Sequence[str]) -> int:
         next(f"{t}.{keys[t] if n == ls[-1] else n.lower()}" for t, ls in LEVELS.items() if n in ls) for n in names
     ]
     sql = f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join(columns)} FROM sales{joins}) AS groups"
-    return int(session.fetch_all(sql)[0][0])  # type: ignore[attr-defined]
+    return int(session.fetch_all(sql)[0][0])
 
 
 def _dashboards(draw: random.Random, count: int) -> list[str]:

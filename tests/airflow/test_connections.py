@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -83,9 +84,9 @@ def test_a_postgres_connection_with_extras_of_other_tools_works(
         ({"host": "db", "schema": "dw", "extra": {"dbname": "other"}}, {"host": "db", "dbname": "dw"}),
     ],
 )
-def test_a_url_says_what_the_connection_says(fields: dict[str, object], expected: dict[str, str]) -> None:
+def test_a_url_says_what_the_connection_says(fields: dict[str, Any], expected: dict[str, str]) -> None:
     extra = json.dumps(fields.pop("extra", {}))
-    url = libpq_url(Connection(conn_id="pg", conn_type="postgres", extra=extra, **fields))  # type: ignore[arg-type]
+    url = libpq_url(Connection(conn_id="pg", conn_type="postgres", extra=extra, **fields))
     read = psycopg.conninfo.conninfo_to_dict(url.replace("+psycopg", "", 1))
     assert {key: str(value) for key, value in read.items()} == expected
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_a_build_tells_what_it_read_and_made(tmp_path: Path, monkeypatch: pytest
     facets = {}
     for instance in begun.instances:
         operator = BuildAggregateOperator(task_id="build", instance_id=instance.id, aggs_conn_id="tiny")
-        operator.execute({"dag_run": run, "ti": SimpleNamespace(max_tries=0)})  # type: ignore[typeddict-item]
+        context: Any = {"dag_run": run, "ti": SimpleNamespace(max_tries=0)}
+        operator.execute(context)
         facets[instance.step.aggregate] = operator.get_openlineage_facets_on_complete(None)
 
     namespace = f"duckdb://{tmp_path / 'w.duckdb'}"

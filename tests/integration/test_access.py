@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -172,7 +173,8 @@ def test_a_wrong_url_is_not_tried_again(
 ) -> None:
     """The database or the role is not there: waiting does not help."""
     url = sqlalchemy.make_url(postgres_url)
-    wrong = url.set(**{part: "not_there"}).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    elsewhere: dict[str, Any] = {part: "not_there"}
+    wrong = url.set(**elsewhere).render_as_string(hide_password=False)
     with open_workspace(registry=f"sqlite:///{tmp_path / 'registry.sqlite'}", warehouse=wrong) as workspace:
         error = _error_of(lambda: answer(workspace, _BY_CITY))
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,22 +166,22 @@ class _Flaky:
         inner = workspace.warehouse.session
         outer = self
 
-        class _Warehouse(type(workspace.warehouse)):  # type: ignore[misc]
-            def session(self):  # type: ignore[no-untyped-def]
+        class _Warehouse(type(workspace.warehouse)):  # type: ignore[misc] # a class that only the run knows
+            def session(self) -> Any:
                 return _Session(inner())
 
         class _Session:
-            def __init__(self, context) -> None:  # type: ignore[no-untyped-def]
+            def __init__(self, context: Any) -> None:
                 self._context = context
 
-            def __enter__(self):  # type: ignore[no-untyped-def]
+            def __enter__(self) -> Any:
                 self._session = self._context.__enter__()
                 return self
 
-            def __exit__(self, *error: object):  # type: ignore[no-untyped-def]
+            def __exit__(self, *error: object) -> Any:
                 return self._context.__exit__(*error)
 
-            def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
+            def __getattr__(self, name: str) -> Any:
                 return getattr(self._session, name)
 
             def execute(self, sql: str) -> int | None:

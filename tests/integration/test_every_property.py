@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlglot
@@ -124,7 +125,7 @@ def _answer(model: SemanticModel, sql: str) -> list[str]:
         return [str(error)]
 
 
-class _Any(frozenset):  # type: ignore[type-arg]
+class _Any(frozenset[Any]):
     def __contains__(self, item: object) -> bool:
         return True
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -37,7 +38,8 @@ def lock(logged_workspace: Workspace, request: pytest.FixtureRequest) -> Lock:
         engine = sqlalchemy.create_engine(logged_workspace.registry.database.url)
         with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+                driver: Any = connection.connection.driver_connection
+                driver.isolation_level = None
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             elif request.param == "the whole registry":
                 for table in ("queries", "usages", "models"):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,9 @@ def _query(workspace: Workspace) -> Callable[..., QueryRecord]:
     return partial(make_query_record, model_id=_model_id(workspace), asked_at=utc_now())
 
 
-def _documents(options: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[dict, dict]]:  # type: ignore[type-arg]
+def _documents(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """What `definitions` and `evaluate` say of each aggregate with ``--json``."""
     capsys.readouterr()
     assert run(["definitions", "--json", *options]) == 0

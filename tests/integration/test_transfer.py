@@ -36,10 +36,12 @@ _QUERY = 'SELECT "Month", SUM("Quantity") FROM tiny_sales GROUP BY 1 ORDER BY 1'
 
 def _open_system(folder: Path, name: str, **urls: str) -> Workspace:
     """A system with the tiny star's model and facts."""
-    opened = open_workspace(
-        **{"registry": f"sqlite:///{folder}/{name}.sqlite", "warehouse": f"duckdb:///{folder}/{name}.duckdb", **urls},  # type: ignore[arg-type]
-        aggregate_schema="aggs",
-    )
+    options: dict[str, Any] = {
+        "registry": f"sqlite:///{folder}/{name}.sqlite",
+        "warehouse": f"duckdb:///{folder}/{name}.duckdb",
+        **urls,
+    }
+    opened = open_workspace(**options, aggregate_schema="aggs")
     with opened.warehouse.session() as session:
         for statement in tiny_star.SETUP_SQL:
             session.execute(statement)

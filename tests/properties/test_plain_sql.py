@@ -127,7 +127,9 @@ def _spelled_columns(star: Star) -> Mapping[Any, TableColumns]:
 def _ask(database: Database, star: Star, plain: PlainSql, instances: list[ServingInstance], sources: Sources) -> None:
     wanted = database.fetch_all(plain.sql)
     for instance in instances:
-        workspace: Any = Workspace(None, _Warehouse(database, star), Settings())  # type: ignore[arg-type]
+        nothing: Any = None
+        warehouse: Any = _Warehouse(database, star)
+        workspace = Workspace(nothing, warehouse, Settings())
         planner = PlainPlanner(workspace, WarehouseTables(workspace))
         read = planner.read(plain.sql)
         assert read is not None, plain.sql

@@ -30,10 +30,10 @@ def _context(*events: SimpleNamespace, conf: dict[str, object] | None = None) ->
     return {"dag_run": run, "triggering_asset_events": _Events({"facts": (asset, events)}) if events else {}}
 
 
-class _Events(dict):  # type: ignore[type-arg]
+class _Events(dict[str, Any]):
     """Events by asset, whose keys need not be hashable here."""
 
-    def items(self):  # type: ignore[no-untyped-def]
+    def items(self) -> Any:
         return list(self.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,11 @@ from tests.support.stars.life_cycle_star import (
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """The tiny star with one user-defined aggregate."""
-    urls = {"registry": f"sqlite:///{tmp_path}/r.sqlite", "warehouse": f"duckdb:///{tmp_path}/w.duckdb?threads=1"}
-    with open_workspace(**urls, aggregate_schema=SCHEMA) as opened:  # type: ignore[arg-type]
+    urls: dict[str, Any] = {
+        "registry": f"sqlite:///{tmp_path}/r.sqlite",
+        "warehouse": f"duckdb:///{tmp_path}/w.duckdb?threads=1",
+    }
+    with open_workspace(**urls, aggregate_schema=SCHEMA) as opened:
         fill_star(opened, tmp_path)
         yield opened
 

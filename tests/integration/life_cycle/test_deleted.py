@@ -13,7 +13,7 @@ from airflow_atscale_aggs.cli.main import run
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
 from airflow_atscale_aggs.engine.errors import InstanceNeededError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import deploy
-from airflow_atscale_aggs.engine.lifecycle.retain.prune import delete_instance, prune
+from airflow_atscale_aggs.engine.lifecycle.retain.prune import PrunedInstance, delete_instance, prune
 from airflow_atscale_aggs.engine.lifecycle.retain.supersede import supersede
 from airflow_atscale_aggs.engine.lifecycle.retain.sweep import sweep
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace, open_workspace, utc_now
@@ -279,5 +279,5 @@ def test_several_definitions_are_pruned_in_the_order_of_both_criteria(workspace:
     assert _names(prune(workspace, MODEL, dry_run=True, now=now).pruned) == ["day", "shop"]
 
 
-def _names(pruned: Sequence[object]) -> list[str]:
-    return [pruned_aggregate.aggregate for pruned_aggregate in pruned]  # type: ignore[attr-defined]
+def _names(pruned: Sequence[PrunedInstance]) -> list[str]:
+    return [pruned_aggregate.aggregate for pruned_aggregate in pruned]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ _STEP = BuildStep(
 )
 
 
-def _segment(number: int, **more: object) -> NewSegment:
+def _segment(number: int, **more: Any) -> NewSegment:
     name = f"{_TABLE}_{number}"
     segment = NewSegment(
         number=number,
@@ -61,7 +62,7 @@ def _segment(number: int, **more: object) -> NewSegment:
         drop_sql=f"DROP TABLE IF EXISTS {name}",
         count_sql=f"SELECT COUNT(*) FROM {name}",
     )
-    return replace(segment, **more)  # type: ignore[arg-type]
+    return replace(segment, **more)
 
 
 def _increment(*segments: NewSegment, full_reason: str = "") -> Increment:

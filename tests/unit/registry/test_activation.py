@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinition
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
@@ -27,8 +28,8 @@ from tests.support.registry_content import (
 )
 
 
-def _deploy(registry: Registry, *aggregates: object, content: str = "2") -> None:
-    registry.models.record_deployments([make_deployment(*aggregates, content=content)], now=NOW)  # type: ignore[arg-type]
+def _deploy(registry: Registry, *aggregates: AggregateDefinition, content: str = "2") -> None:
+    registry.models.record_deployments([make_deployment(*aggregates, content=content)], now=NOW)
 
 
 def _activate(registry: Registry, batch: str, now: datetime = LATER) -> None:
@@ -98,7 +99,7 @@ def test_the_facts_of_one_aggregate_are_replaced_one_by_one(registry: Registry) 
     ids=["it left the model", "another one has its name"],
 )
 def test_an_aggregate_that_is_not_defined_any_more_serves_no_more(
-    registry: Registry, heir: tuple[object, ...], drop_after: datetime | None
+    registry: Registry, heir: tuple[AggregateDefinition, ...], drop_after: datetime | None
 ) -> None:
     """Its table is kept, unless another aggregate of the same name has taken its place."""
     run_batch(registry, "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ from tests.support.registry_content import (
 )
 
 
-def _claim(registry: Registry, instance_id: str = "b-revenue", **others: bool | str) -> Claim:
-    return registry.attempts.claim(instance_id, owner="me", now=NOW, **others)  # type: ignore[arg-type]
+def _claim(registry: Registry, instance_id: str = "b-revenue", **others: Any) -> Claim:
+    return registry.attempts.claim(instance_id, owner="me", now=NOW, **others)
 
 
 def _finish(registry: Registry, claim: Claim, *, rows: int = 1, verified: Verified | None = None) -> None:

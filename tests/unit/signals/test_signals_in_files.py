@@ -34,9 +34,9 @@ _DONE = "01:00 ETL finished in 3 s, status=0"
 class _Eyes:
     """A watcher whose clock is turned by hand."""
 
-    def __init__(self, *paths: Path | str, **options: object) -> None:
+    def __init__(self, *paths: Path | str, **options: Any) -> None:
         settle = options.pop("settle_seconds", 0)
-        self.watch = Watch(tuple(map(str, paths)), settle_seconds=settle, **options)  # type: ignore[arg-type]
+        self.watch = Watch(tuple(map(str, paths)), settle_seconds=settle, **options)
         self.now = 0.0
         self.watcher = Watcher(self.watch, fsspec.core.url_to_fs)
 
@@ -301,10 +301,10 @@ def test_a_pattern_that_backtracks_elsewhere_takes_no_time() -> None:
         ({"paths": ("/a",), "settle_seconds": -1}, "negative"),
     ],
 )
-def test_watches_that_make_no_sense(options: dict[str, object], said: str) -> None:
+def test_watches_that_make_no_sense(options: dict[str, Any], said: str) -> None:
     """They are refused when the DAG is read, not after a night of waiting."""
     with pytest.raises(WatchError, match=said):
-        Watch(**options).check()  # type: ignore[arg-type]
+        Watch(**options).check()
 
 
 @given(st.lists(st.text("ab[*?/", max_size=6)))

@@ -10,6 +10,7 @@ import pytest
 from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError, UnknownNameError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from tests.support.stars.standing_star import AGGREGATES, LATER, MODEL, NOW, deployed, laid, model_id, open_standing
 from tests.support.strategies.system_definitions import define
 
@@ -90,7 +91,9 @@ def test_errors_stop_the_deployment_with_all_issues(before: Workspace, folder: P
     with pytest.raises(InvalidModelError) as caught:
         deploy(before, folder, now=LATER)
 
-    issues = {(issue.file, issue.is_error): issue.message for issue in caught.value.issues}  # type: ignore[attr-defined]
+    issues = {
+        (issue.file, issue.is_error): issue.message for issue in caught.value.issues if isinstance(issue, ModelIssue)
+    }
     assert "Did you mean `Quantity`?" in issues["model.yml", True]
     assert "none of `yes`, `no`, `always`" in issues["shops.yml", False]
     assert before.read.models.get(MODEL).version == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlglot
@@ -287,9 +288,9 @@ def test_what_metrics_measure_is_known_by_its_calculation(market: AskedStar) -> 
     ],
 )
 def test_a_measure_has_the_name_of_the_metric_that_measures_the_same(
-    plain: PlainStar, metric: str, changes: dict[str, str], name: str
+    plain: PlainStar, metric: str, changes: dict[str, Any], name: str
 ) -> None:
-    measured = replace(plain.star.model.metrics[metric], **changes)  # type: ignore[arg-type]
+    measured = replace(plain.star.model.metrics[metric], **changes)
 
     assert plain.physical.metric_name(measured) == name
 
