@@ -47,43 +47,43 @@ Stage = Callable[[Workspace, Path], None]
 """Brings an empty workspace to a stage of its life; the folder takes the files of its model."""
 
 
-def laid(workspace: Workspace, folder: Path) -> None:
-    """The tables of the star are there, and its model is written in ``model``; nothing is deployed."""
+def lay_tables(workspace: Workspace, folder: Path) -> None:
+    """Make the tables of the star and write its model in ``model``; nothing is deployed."""
     tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL)
     tiny_star.write_model(folder / "model", AGGREGATES)
 
 
-def deployed(workspace: Workspace, folder: Path) -> None:
-    """Its model is deployed as well; nothing is built."""
-    laid(workspace, folder)
+def deploy_model(workspace: Workspace, folder: Path) -> None:
+    """Deploy its model as well; nothing is built."""
+    lay_tables(workspace, folder)
     deploy(workspace, folder / "model", now=NOW)
 
 
-def built(workspace: Workspace, folder: Path) -> None:
-    """Its aggregates serve."""
-    deployed(workspace, folder)
+def build_aggregates(workspace: Workspace, folder: Path) -> None:
+    """Build its aggregates, so that they serve."""
+    deploy_model(workspace, folder)
     build(workspace)
 
 
-def staged(workspace: Workspace, folder: Path) -> None:
-    """A second batch has built both aggregates anew at `LATER`, of a sale more, and waits for its activation."""
-    built(workspace, folder)
+def stage_batch(workspace: Workspace, folder: Path) -> None:
+    """Build both aggregates anew in a second batch at `LATER`, of a sale more; it waits for its activation."""
+    build_aggregates(workspace, folder)
     tiny_star.run_sql(workspace, "INSERT INTO sales VALUES (1, 1, 1, 1000)")
     for instance in begin(workspace, now=LATER).instances:
         build_instance(workspace, instance.id, owner=OWNER)
 
 
-def laid_incremental(workspace: Workspace, folder: Path) -> None:
-    """The tables of the incremental star are there with a minute of facts; the model of ``by_city`` is written."""
+def lay_incremental(workspace: Workspace, folder: Path) -> None:
+    """Make the tables of the incremental star with a minute of facts, and write a model of ``by_city``."""
     tiny_star.run_sql(workspace, *incremental_star.SETUP_SQL)
     incremental_star.load(workspace, *incremental_star.HISTORY)
     aggregates = {"by_city": incremental_star.AGGREGATES["by_city"]}
     incremental_star.write_model(folder / "model", aggregates=aggregates)
 
 
-def built_incremental(workspace: Workspace, folder: Path) -> None:
-    """Its aggregate serves, in segments."""
-    laid_incremental(workspace, folder)
+def build_incremental(workspace: Workspace, folder: Path) -> None:
+    """Deploy it and build its aggregate in segments, so that it serves."""
+    lay_incremental(workspace, folder)
     deploy(workspace, folder / "model", now=NOW)
     incremental_star.build(workspace)
 

@@ -32,21 +32,21 @@ use_filter_key: true
 """Who sees which shops: a file of the model."""
 
 
-def laid(workspace: Workspace, folder: Path) -> None:
-    """The tables are there, and the model is written in ``model``."""
+def lay_tables(workspace: Workspace, folder: Path) -> None:
+    """Make the tables, and write the model in ``model``."""
     tiny_star.run_sql(workspace, *tiny_star.SETUP_SQL, MORE_FACTS)
     tiny_star.write_model(folder / "model", {})
 
 
-def deployed(workspace: Workspace, folder: Path) -> None:
-    """The model is deployed as well."""
-    laid(workspace, folder)
+def deploy_model(workspace: Workspace, folder: Path) -> None:
+    """Deploy the model as well."""
+    lay_tables(workspace, folder)
     deploy(workspace, folder / "model", now=NOW)
 
 
-def with_distinct_metrics(workspace: Workspace, folder: Path) -> None:
-    """It is deployed with metrics that are hard to store."""
-    laid(workspace, folder)
+def deploy_with_distinct_metrics(workspace: Workspace, folder: Path) -> None:
+    """Deploy it with metrics that are hard to store."""
+    lay_tables(workspace, folder)
     for name, method in _METRICS.items():
         text = tiny_star.METRIC.format(name=name, method=method, column="day_id")
         (folder / "model" / f"metric_{name}.yml").write_text(text)

@@ -16,14 +16,14 @@ from tests.support.stars.standing_star import MODEL, NOW, open_standing
 @pytest.fixture
 def wide(tmp_path: Path) -> Iterator[Workspace]:
     """Some thousand facts, the model without aggregates; its files are in ``model``."""
-    with open_standing(tmp_path, wide_star.deployed) as workspace:
+    with open_standing(tmp_path, wide_star.deploy_model) as workspace:
         yield workspace
 
 
 @pytest.fixture(scope="module")
 def shared_wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The same with metrics that are hard to store, for tests that change nothing of it."""
-    with open_standing(tmp_path_factory.mktemp("star"), wide_star.with_distinct_metrics) as workspace:
+    with open_standing(tmp_path_factory.mktemp("star"), wide_star.deploy_with_distinct_metrics) as workspace:
         yield workspace
 
 

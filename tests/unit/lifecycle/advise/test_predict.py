@@ -30,9 +30,9 @@ _MONTHS = "day_by_month"
 _METRICS = ("Amount", "Average Amount", "Quantity")
 
 
-def _predicted(workspace: Workspace, folder: Path) -> None:
-    """The model is deployed, and its catalog wants predictions."""
-    wide_star.laid(workspace, folder)
+def _deploy_predicted(workspace: Workspace, folder: Path) -> None:
+    """Deploy the model with a catalog that wants predictions."""
+    wide_star.lay_tables(workspace, folder)
     run_sql(
         workspace,
         "INSERT INTO day SELECT 100 + a.day_id * 20 + b.day_id, a.day_name, 'month 9' FROM day AS a, day AS b",
@@ -42,7 +42,7 @@ def _predicted(workspace: Workspace, folder: Path) -> None:
 
 @pytest.fixture
 def predicted(tmp_path: Path) -> Iterator[Workspace]:
-    with open_standing(tmp_path, _predicted) as workspace:
+    with open_standing(tmp_path, _deploy_predicted) as workspace:
         yield workspace
 
 

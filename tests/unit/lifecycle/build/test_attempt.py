@@ -30,15 +30,15 @@ from tests.support.stars.standing_star import (
 )
 
 
-def _begun(workspace: Workspace, folder: Path) -> None:
-    """A batch of both aggregates is begun, and nothing of it is built."""
-    standing_star.deployed(workspace, folder)
+def _begin_batch(workspace: Workspace, folder: Path) -> None:
+    """Begin a batch of both aggregates; nothing of it is built."""
+    standing_star.deploy_model(workspace, folder)
     begin(workspace)
 
 
 @pytest.fixture
 def begun_star(tmp_path: Path) -> Iterator[Workspace]:
-    with standing_star.open_standing(tmp_path, _begun) as workspace:
+    with standing_star.open_standing(tmp_path, _begin_batch) as workspace:
         yield workspace
 
 
@@ -163,7 +163,7 @@ def test_an_error_that_may_pass_is_tried_again_while_attempts_are_left(
 ) -> None:
     """The facts are a file that is away for a while."""
     file = tmp_path / "sales.parquet"
-    with standing_star.open_standing(tmp_path / "star", standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path / "star", standing_star.deploy_model) as workspace:
         run_sql(
             workspace,
             f"COPY sales TO '{file}'",
@@ -203,7 +203,7 @@ def test_where_a_comparison_with_the_source_cannot_decide_the_facts_are_read(beg
 
 def test_where_no_comparison_can_be_made_the_table_is_built_without_one(tmp_path: Path) -> None:
     """The total of two groups is too large for any number of the warehouse."""
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         run_sql(
             workspace,
             "ALTER TABLE sales ALTER quantity TYPE HUGEINT",

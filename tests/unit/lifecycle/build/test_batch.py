@@ -341,7 +341,7 @@ def test_what_fails_for_a_while_is_tried_again_after_the_others(tmp_path: Path, 
         if event.kind == "failed" and away.exists():
             away.rename(file)
 
-    with standing_star.open_standing(tmp_path / "star", standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path / "star", standing_star.deploy_model) as workspace:
         view = f"CREATE VIEW sales AS SELECT * FROM read_parquet('{file}')"
         run_sql(workspace, f"COPY sales TO '{file}'", "DROP TABLE sales", view)
         run_batch(workspace, MODEL, jobs=jobs, owner=OWNER, on_event=bring_back)

@@ -31,15 +31,15 @@ _SETTLED = START - 10
 """The grace period is ten seconds: what is older than this is settled by the first build."""
 
 
-def _laid(workspace: Workspace, folder: Path) -> None:
-    """The model of the incremental star is deployed, and nothing is built."""
-    standing_star.laid_incremental(workspace, folder)
+def _deploy_model(workspace: Workspace, folder: Path) -> None:
+    """Deploy the model of the incremental star; nothing is built."""
+    standing_star.lay_incremental(workspace, folder)
     deploy(workspace, folder / "model", now=standing_star.NOW)
 
 
 @pytest.fixture
 def unbuilt_star(tmp_path: Path) -> Iterator[Workspace]:
-    with standing_star.open_standing(tmp_path, _laid) as workspace:
+    with standing_star.open_standing(tmp_path, _deploy_model) as workspace:
         yield workspace
 
 
@@ -218,7 +218,7 @@ def test_all_is_made_anew_when_the_model_was_edited(incremental_star: Workspace,
 
 
 @pytest.mark.parametrize(
-    ("grace", "kept", "reason"),
+    ("grace", "number_kept", "reason"),
     [
         pytest.param({}, 1, "", id="that of the model"),
         pytest.param({"sales": "5s"}, 1, "", id="a shorter one"),
@@ -226,11 +226,11 @@ def test_all_is_made_anew_when_the_model_was_edited(incremental_star: Workspace,
     ],
 )
 def test_a_longer_grace_period_of_one_batch_reads_further_back(
-    incremental_star: Workspace, grace: dict[str, str], kept: int, reason: str
+    incremental_star: Workspace, grace: dict[str, str], number_kept: int, reason: str
 ) -> None:
     segmented = _segmented(_decide(incremental_star, grace=grace))
 
-    assert (len(segmented.kept), segmented.full_reason) == (kept, reason)
+    assert (len(segmented.kept), segmented.full_reason) == (number_kept, reason)
 
 
 @pytest.mark.parametrize(

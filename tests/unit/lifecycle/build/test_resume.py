@@ -46,11 +46,11 @@ _ALL = Asked(build_type=BuildType.FULL)
 def _reason(
     workspace: Workspace,
     batch: BatchRecord | None = None,
-    asked: Asked = _ALL,
+    request: Asked = _ALL,
     requested_at: datetime | None = None,
 ) -> str:
     return find_reason_not_to_resume(
-        workspace, batch or open_batch(workspace), asked, requested_at=requested_at, now=LATER
+        workspace, batch or open_batch(workspace), request, requested_at=requested_at, now=LATER
     )
 
 
@@ -61,7 +61,7 @@ def test_a_batch_that_would_be_planned_the_same_is_gone_on_with(staged_star: Wor
 
 
 @pytest.mark.parametrize(
-    ("asked", "requested_at", "reason"),
+    ("request_", "requested_at", "reason"),
     [
         (
             Asked(build_type=BuildType.INCREMENTAL),
@@ -82,9 +82,9 @@ def test_a_batch_that_would_be_planned_the_same_is_gone_on_with(staged_star: Wor
     ],
 )
 def test_a_batch_that_was_asked_to_do_something_else_is_closed(
-    staged_star: Workspace, asked: Asked, requested_at: datetime | None, reason: str
+    staged_star: Workspace, request_: Asked, requested_at: datetime | None, reason: str
 ) -> None:
-    assert _reason(staged_star, asked=asked, requested_at=requested_at) == reason
+    assert _reason(staged_star, request=request_, requested_at=requested_at) == reason
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_segments_that_would_be_made_again_are_the_same_under_other_names(increm
     assert planned.step.increment is not None
     assert planned.step.increment.new
 
-    assert _reason(incremental_star, asked=Asked(build_type=BuildType.INCREMENTAL)) == ""
+    assert _reason(incremental_star, request=Asked(build_type=BuildType.INCREMENTAL)) == ""
 
 
 def _open(workspace: Workspace, steps: tuple[BuildStep, ...]) -> BatchRecord:

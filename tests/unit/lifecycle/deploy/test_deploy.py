@@ -11,7 +11,16 @@ from airflow_atscale_aggs.engine.errors import InvalidModelError, ModelFileError
 from airflow_atscale_aggs.engine.lifecycle.deploy.deploy import DeployReport, deploy
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
-from tests.support.stars.standing_star import AGGREGATES, LATER, MODEL, NOW, deployed, laid, model_id, open_standing
+from tests.support.stars.standing_star import (
+    AGGREGATES,
+    LATER,
+    MODEL,
+    NOW,
+    deploy_model,
+    lay_tables,
+    model_id,
+    open_standing,
+)
 from tests.support.strategies.system_definitions import define
 
 
@@ -24,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Workspace]:
     """The tables are there and the model is written; nothing is deployed."""
-    with open_standing(tmp_path, laid) as workspace:
+    with open_standing(tmp_path, lay_tables) as workspace:
         yield workspace
 
 
 @pytest.fixture
 def before(tmp_path: Path) -> Iterator[Workspace]:
     """The model was deployed."""
-    with open_standing(tmp_path, deployed) as workspace:
+    with open_standing(tmp_path, deploy_model) as workspace:
         yield workspace
 
 

@@ -14,7 +14,7 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.product_settings import check_
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from tests.support.deploy_checks import check_input, lines_of
 from tests.support.stars.documents import read_documents, star
-from tests.support.stars.standing_star import LATER, NOW, laid, model_id, open_standing
+from tests.support.stars.standing_star import LATER, NOW, lay_tables, model_id, open_standing
 
 _KEY = "aggregates.batch.max.failures"
 _OTHER = "aggregates.batch.leaseSeconds"
@@ -151,7 +151,7 @@ def test_a_model_that_cannot_be_read_is_not_told_to_be_missing() -> None:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """The tables of the tiny star are there, and its model is in ``model``; nothing is deployed."""
-    with open_standing(tmp_path, laid) as opened:
+    with open_standing(tmp_path, lay_tables) as opened:
         yield opened
 
 

@@ -13,5 +13,5 @@ from tests.support.stars import standing_star
 @pytest.fixture(scope="module")
 def asked_star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The tiny star with its aggregates, for tests that change nothing of it."""
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.built) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.build_aggregates) as workspace:
         yield workspace

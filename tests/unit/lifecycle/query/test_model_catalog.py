@@ -40,7 +40,7 @@ def _ask(workspace: Workspace, sql: str) -> list[tuple[Any, ...]] | None:
 
 @pytest.fixture(scope="module")
 def star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.deploy_model) as workspace:
         yield workspace
 
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_answered_for_models_is_left_as_it_stands(star: Workspace
 
 def test_a_table_hides_a_model_and_a_view_of_the_catalog(tmp_path: Path) -> None:
     tables = "SELECT table_schema, table_type FROM information_schema.tables WHERE table_name = 'tiny_sales'"
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         run_sql(workspace, "CREATE TABLE tiny_sales AS SELECT 1 AS x")
         assert _ask(workspace, tables) == [("main", "BASE TABLE"), ("tiny", "VIEW")]
         # Its name alone does not mean the model any more.
@@ -141,7 +141,7 @@ def test_a_table_hides_a_model_and_a_view_of_the_catalog(tmp_path: Path) -> None
 
 
 def test_a_schema_of_the_catalogs_name_is_not_shown_twice(tmp_path: Path) -> None:
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         run_sql(workspace, "CREATE SCHEMA tiny")
 
         assert _ask(workspace, "SELECT nspname FROM pg_namespace WHERE nspname = 'tiny'") == [("tiny",)]

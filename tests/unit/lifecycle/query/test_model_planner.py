@@ -34,9 +34,9 @@ _CALCULATIONS = {
 }
 
 
-def _with_calculations(workspace: Workspace, folder: Path) -> None:
-    """The star is built with calculated metrics."""
-    standing_star.laid(workspace, folder)
+def _build_with_calculations(workspace: Workspace, folder: Path) -> None:
+    """Build the star with calculated metrics."""
+    standing_star.lay_tables(workspace, folder)
     model, calendar = folder / "model" / "model.yml", folder / "model" / "calendar.yml"
     listed = "".join(f"  - unique_name: {name}\n" for name in _CALCULATIONS)
     model.write_text(model.read_text().replace("metrics:\n", f"metrics:\n{listed}", 1))
@@ -50,7 +50,7 @@ def _with_calculations(workspace: Workspace, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _with_calculations) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _build_with_calculations) as workspace:
         yield workspace
 
 
@@ -239,7 +239,7 @@ def test_others_are_told_with_the_reason_the_nearest_first(star: Workspace, snap
 @pytest.fixture
 def narrow_star(tmp_path: Path) -> Iterator[Workspace]:
     """Only ``by_city`` is defined, and built."""
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         wide = definition(workspace, "by_day_and_shop").definition.id
         workspace.registry.definitions.set_status(
             [wide], DefinitionStatus.RETIRED, "", expected=DefinitionStatus.DEFINED, now=NOW
@@ -282,7 +282,7 @@ def test_a_model_with_row_security_is_not_asked(star: Workspace, snapshot: Model
 
 
 def test_facts_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path) -> None:
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         run_sql(workspace, "ALTER TABLE sales DROP quantity")
 
         with pytest.raises(UnsupportedQueryError, match="quantity"):
@@ -291,7 +291,7 @@ def test_facts_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path) -> N
 
 def test_an_attribute_that_can_neither_be_joined_back_nor_read_is_told(tmp_path: Path) -> None:
     """The query is planned on an aggregate first, and on the facts then."""
-    with standing_star.open_standing(tmp_path, standing_star.built) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.build_aggregates) as workspace:
         run_sql(workspace, "DROP TABLE day", "CREATE TABLE day AS SELECT 1 AS day_id")
 
         with pytest.raises(UnsupportedQueryError, match="month"):
@@ -299,7 +299,7 @@ def test_an_attribute_that_can_neither_be_joined_back_nor_read_is_told(tmp_path:
 
 
 def test_a_calendar_whose_table_is_gone_cannot_be_moved_in(tmp_path: Path) -> None:
-    with standing_star.open_standing(tmp_path, _with_calculations) as workspace:
+    with standing_star.open_standing(tmp_path, _build_with_calculations) as workspace:
         run_sql(workspace, "DROP TABLE day")
 
         with pytest.raises(UnsupportedQueryError, match="day"):

@@ -189,7 +189,7 @@ def test_a_perspective_hides_a_part_of_the_model(deployed_star: Workspace, tmp_p
 
 
 def test_a_snapshot_is_of_one_version_of_the_registry(tmp_path: Path) -> None:
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         before = _snapshot(workspace)
         build(workspace)
 

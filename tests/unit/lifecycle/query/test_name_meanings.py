@@ -20,7 +20,7 @@ from tests.support.stars.standing_star import NOW, run_sql
 @pytest.fixture(scope="module")
 def star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A schema of the warehouse has a table of the model's name."""
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), standing_star.deploy_model) as workspace:
         run_sql(workspace, "CREATE SCHEMA other", "CREATE TABLE other.tiny_sales AS SELECT 1 AS x")
         yield workspace
 
@@ -67,7 +67,7 @@ def test_names_are_models_where_the_warehouse_has_no_such_table(
 
 
 def test_a_table_of_the_warehouse_is_hidden_by_no_model(tmp_path: Path) -> None:
-    with standing_star.open_standing(tmp_path, standing_star.deployed) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.deploy_model) as workspace:
         run_sql(workspace, "CREATE TABLE tiny_sales AS SELECT 1 AS x")
 
         plain, sure = _resolve(workspace, "tiny_sales"), _resolve(workspace, "tiny.tiny_sales")

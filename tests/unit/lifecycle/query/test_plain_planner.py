@@ -175,7 +175,7 @@ def test_other_candidates_are_told_for_each_source(asked_star: Workspace, snapsh
 
 def test_a_join_that_may_meet_several_rows_is_not_answered(tmp_path: Path) -> None:
     """It multiplies rows, and no aggregate says how often."""
-    with standing_star.open_standing(tmp_path, standing_star.built) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.build_aggregates) as workspace:
         snapshot = _snapshot(workspace)
         run_sql(workspace, "INSERT INTO shop VALUES (1, 'twice', 'North')")
 

@@ -86,8 +86,8 @@ def test_old_queries_are_forgotten(deployed_star: Workspace) -> None:
     history.add(_record(deployed_star))
     history.write(deployed_star.settings, now=NOW)
 
-    asked = [record.asked_at for record in deployed_star.read.queries.find(model_id(deployed_star))]
-    assert asked == [NOW, NOW - timedelta(days=days - 1)]
+    moments = [record.asked_at for record in deployed_star.read.queries.find(model_id(deployed_star))]
+    assert moments == [NOW, NOW - timedelta(days=days - 1)]
 
 
 def test_while_the_registry_is_locked_queries_go_on_waiting(deployed_star: Workspace, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ from tests.support.stars.standing_star import MODEL, NOW, build, rows_of
 _LONG = "Amount of all that was sold in the shops of the city to people who came from elsewhere"
 
 
-def _with_ratio(workspace: Workspace, folder: Path) -> None:
-    """The star is built with a calculated metric."""
-    standing_star.laid(workspace, folder)
+def _build_with_ratio(workspace: Workspace, folder: Path) -> None:
+    """Build the star with a calculated metric."""
+    standing_star.lay_tables(workspace, folder)
     model = folder / "model" / "model.yml"
     model.write_text(model.read_text().replace("metrics:\n", "metrics:\n  - unique_name: Price\n", 1))
     mdx = "[Measures].[Amount] / [Measures].[Quantity]"
@@ -43,7 +43,7 @@ def _with_ratio(workspace: Workspace, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def star(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _with_ratio) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _build_with_ratio) as workspace:
         yield workspace
 
 

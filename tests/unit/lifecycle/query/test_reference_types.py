@@ -31,9 +31,9 @@ _METRICS = {
 _UNKNOWN = "a type that is not known here"
 
 
-def _with_metrics(workspace: Workspace, folder: Path) -> None:
-    """The star is deployed with more metrics, and the table of the days is gone since."""
-    standing_star.laid(workspace, folder)
+def _deploy_with_metrics(workspace: Workspace, folder: Path) -> None:
+    """Deploy the star with more metrics, and drop the table of the days."""
+    standing_star.lay_tables(workspace, folder)
     model = folder / "model" / "model.yml"
     listed = "".join(f"  - unique_name: {name}\n" for name in _METRICS)
     model.write_text(model.read_text().replace("metrics:\n", f"metrics:\n{listed}", 1))
@@ -46,7 +46,7 @@ def _with_metrics(workspace: Workspace, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelSnapshot]:
-    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _with_metrics) as workspace:
+    with standing_star.open_standing(tmp_path_factory.mktemp("star"), _deploy_with_metrics) as workspace:
         yield read_model_snapshot(workspace, workspace.read.models.get(MODEL), now=NOW)
 
 
@@ -75,9 +75,9 @@ def test_a_reference_has_the_type_of_its_column_or_of_what_is_measured(
 ) -> None:
     query = _query(snapshot, columns)
 
-    found = type_of_references(query, snapshot)(kind, 0)
+    sql_type = type_of_references(query, snapshot)(kind, 0)
 
-    assert (str(found.kind), found.scale, found.is_double) == expected
+    assert (str(sql_type.kind), sql_type.scale, sql_type.is_double) == expected
 
 
 def test_another_method_of_a_metric_has_a_type_of_its_own(snapshot: ModelSnapshot) -> None:

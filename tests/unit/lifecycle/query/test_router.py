@@ -131,7 +131,7 @@ def test_a_setting_that_has_changed_since_the_plan_leads_to_the_facts(built_star
 
 def test_an_aggregate_is_read_under_the_settings_that_it_relies_on(tmp_path: Path) -> None:
     """Another session would see other groups in its texts."""
-    with standing_star.open_standing(tmp_path, standing_star.built) as workspace:
+    with standing_star.open_standing(tmp_path, standing_star.build_aggregates) as workspace:
         with QueryRouter(workspace, clock=_Clock()) as router:
             plan = router.plan(_BY_CITY)
             assert [dict(source.relies_on) for source in plan.sources] == [{"default_collation": ""}]

@@ -84,7 +84,7 @@ def test_a_name_of_several_catalogs_needs_its_catalog(deployed_star: Workspace, 
 
 
 @pytest.mark.parametrize(
-    ("sql", "named", "asked"),
+    ("sql", "named", "named_behind_verb"),
     [
         ("DESCRIBE tiny_sales", MODEL, MODEL),
         ("SHOW COLUMNS FROM Tiny_Sales", MODEL, MODEL),
@@ -93,11 +93,13 @@ def test_a_name_of_several_catalogs_needs_its_catalog(deployed_star: Workspace, 
         ("DESCRIBE tiny_sales_of_today", "", ""),
     ],
 )
-def test_a_model_is_found_among_the_words_of_a_text(asked_star: Workspace, sql: str, named: str, asked: str) -> None:
+def test_a_model_is_found_among_the_words_of_a_text(
+    asked_star: Workspace, sql: str, named: str, named_behind_verb: str
+) -> None:
     """Or behind its first word, FROM or JOIN."""
     cache = _looked(asked_star)
 
-    assert (cache.named_in(sql), cache.asked_in(sql)) == (named, asked)
+    assert (cache.named_in(sql), cache.asked_in(sql)) == (named, named_behind_verb)
 
 
 @pytest.mark.parametrize(("name", "near"), [("tiny_sale", ("tiny.tiny_sales",)), ("nonsense", ("tiny.tiny_sales",))])

@@ -18,7 +18,7 @@ _SEGMENT_VIEW = "CREATE VIEW aggs.as_agg_89abcdef_cut_a1 AS SELECT * FROM aggs.a
 _VIEW = "CREATE VIEW aggs.agg_lost AS SELECT * FROM aggs.as_agg_01234567_lost_a1"
 
 
-def _found(workspace: Workspace) -> list[tuple[str, str]]:
+def _list_strays(workspace: Workspace) -> list[tuple[str, str]]:
     return [(stray.table, stray.kind) for stray in find_strays(workspace)]
 
 
@@ -46,7 +46,7 @@ def test_strays_are_found_by_name_and_by_what_they_read(
 ) -> None:
     run_sql(built_star, *statements)
 
-    assert _found(built_star) == strays
+    assert _list_strays(built_star) == strays
 
 
 def test_nothing_is_looked_for_in_a_schema_without_a_mark(deployed_star: Workspace) -> None:
