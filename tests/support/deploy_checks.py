@@ -10,7 +10,7 @@ from airflow_atscale_aggs.engine.model.datasets import TableKey
 from airflow_atscale_aggs.engine.model.resolving import ModelResolver, model_names
 from airflow_atscale_aggs.engine.model.validation import ModelIssue
 from airflow_atscale_aggs.engine.sql.dialects import find_dialect
-from tests.support.stars.documents import read_documents
+from tests.support.stars.documents import Documents, dataset, dimension, embedded, level, read_documents, star
 
 TABLES = {
     "sales": "sold_id integer, ship_id integer, shop_id integer, kind varchar, amount decimal(9,2)",
@@ -19,6 +19,24 @@ TABLES = {
     "shop": "shop_id integer, city varchar, area varchar",
 }
 """The tables of the star of documents, with all that its model uses."""
+
+
+def star_with_areas(column: str, relationship: str) -> Documents:
+    """The star of documents, whose shops are joined to areas.
+
+    Args:
+        column: of the shop.
+        relationship: its name; empty for one without a name.
+    """
+    documents = star()
+    documents["area"] = dataset("area", "area_id")
+    documents["Area"] = dimension("Areas", [level("Area", "area", "area_id", is_unique_key=True)])
+    edge = embedded(relationship, "shop", [column], "Areas", "Area")
+    edge["from"]["level"] = "Shop"
+    if not relationship:
+        del edge["unique_name"]
+    documents["Shop"]["relationships"] = [edge]
+    return documents
 
 
 def check_input(

@@ -110,7 +110,7 @@ def make_step(aggregate: AggregateDefinition, batch: str = "b", position: int = 
 def with_segments(
     step: BuildStep,
     *bounds: tuple[int | None, int],
-    kept: tuple[SegmentKey, ...] = (),
+    older: tuple[SegmentKey, ...] = (),
     checksum: Checksum | None = None,
 ) -> BuildStep:
     """The step of an incremental aggregate, which makes a segment for each range of the indicator.
@@ -119,7 +119,7 @@ def with_segments(
 
     Args:
         bounds: after and through of each range.
-        kept: keys of older segments that it consists of as well.
+        older: keys of older segments that it consists of as well.
         checksum: of the facts of each new segment.
     """
     kind, name = IndicatorKind.INTEGER, step.instance_id.replace("-", "_")
@@ -141,7 +141,7 @@ def with_segments(
         grace_period="5",
         full_reason="",
         full_at=NOW,
-        kept=kept,
+        kept=older,
         new=new,
         create_view_sql=f"CREATE VIEW {step.table} AS SELECT 1",
     )

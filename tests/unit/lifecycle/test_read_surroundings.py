@@ -183,7 +183,7 @@ _ALL_SETTINGS = () if DUCKDB.session_settings is None else tuple(DUCKDB.session_
 
 
 @pytest.mark.parametrize(
-    ("noted", "tables", "needed"),
+    ("in_step", "tables", "needed"),
     [
         (("TimeZone",), ("sales", "shop"), ("TimeZone",)),
         ((), (), ()),
@@ -193,11 +193,11 @@ _ALL_SETTINGS = () if DUCKDB.session_settings is None else tuple(DUCKDB.session_
     ids=["noted", "noted that none is", "plain columns of tables", "a table that is not there"],
 )
 def test_settings_that_matter_are_noted_in_the_step_or_found_out_now(
-    noted: tuple[str, ...] | None, tables: tuple[str, ...], needed: tuple[str, ...]
+    in_step: tuple[str, ...] | None, tables: tuple[str, ...], needed: tuple[str, ...]
 ) -> None:
     """Where that fails, every setting counts."""
     sources = _sources(*(_table(name, "shop_id", "city", "amount") for name in tables))
-    step = replace(make_step(REVENUE), settings_needed=noted)
+    step = replace(make_step(REVENUE), settings_needed=in_step)
 
     assert needed_by(step, part(CITY), sources) == needed
     assert "TimeZone" in _ALL_SETTINGS

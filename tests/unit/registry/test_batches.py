@@ -125,20 +125,20 @@ def test_a_batch_keeps_what_it_was_asked_for_and_what_it_was_planned_in(registry
         settings={"TimeZone": "UTC"}, tables={"sales": SeenTable(place=("db", "main", "sales"), columns={"a": "int"})}
     )
     mark = SourceMark(dataset="sales", sql="SELECT 1", mark="1")
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "aggregates": ("revenue",),
         "grace_periods": {"sales": "1h"},
         "sources": (mark,),
         "schema": "aggs",
     }
-    batch = open_batch(registry, surroundings=surroundings, notes=("a note",), **asked)
+    batch = open_batch(registry, surroundings=surroundings, notes=("a note",), **request)
     registry.batches.cancel("b", now=NOW)
     plain = open_batch(registry, "c")
 
-    assert {name: getattr(batch, name) for name in asked} == asked
+    assert {name: getattr(batch, name) for name in request} == request
     assert (batch.status, batch.owner, batch.notes, batch.created_at) == ("in_progress", "me", ("a note",), NOW)
     assert registry.read.batches.surroundings("b") == surroundings
-    assert {name: getattr(plain, name) for name in asked} == {
+    assert {name: getattr(plain, name) for name in request} == {
         "aggregates": (),
         "grace_periods": {},
         "sources": (),

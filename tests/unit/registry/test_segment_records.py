@@ -100,12 +100,12 @@ def test_bounds_may_be_longer_than_the_numbers_of_a_database(registry: Registry)
 def test_an_increment_shares_older_segments_in_the_order_of_their_ranges(registry: Registry) -> None:
     """What the older instance alone consisted of goes when that one goes."""
     _build_two_segments(registry)
-    made = SegmentKey("c-revenue", 1, 1)
-    open_batch(registry, "c", steps=[with_segments(make_step(REVENUE, "c"), (10, 20), kept=(_FIRST,))])
-    _finish(registry, _claim(registry, "c"), BuiltSegment(number=1, rows=4, fact_rows=40), uses=(_FIRST, made))
+    new = SegmentKey("c-revenue", 1, 1)
+    open_batch(registry, "c", steps=[with_segments(make_step(REVENUE, "c"), (10, 20), older=(_FIRST,))])
+    _finish(registry, _claim(registry, "c"), BuiltSegment(number=1, rows=4, fact_rows=40), uses=(_FIRST, new))
     registry.batches.activate("c", owner="me", now=NOW, drop_after=LATER)
 
-    assert [segment.key for segment in registry.read.instances.segments("c-revenue")] == [_FIRST, made]
+    assert [segment.key for segment in registry.read.instances.segments("c-revenue")] == [_FIRST, new]
     assert [segment.key for segment in registry.read.instances.segments("b-revenue")] == [_FIRST, _SECOND]
     assert _segments_to_drop(registry) == ["as_seg_b_revenue_2_a1"]
 

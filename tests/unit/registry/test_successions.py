@@ -176,7 +176,7 @@ def test_a_pair_that_was_done_may_come_again(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "left"),
+    ("reason", "rest"),
     [
         ("finer", {"a to c", "b to c"}),
         ("", set()),
@@ -185,7 +185,7 @@ def test_a_pair_that_was_done_may_come_again(registry: Registry) -> None:
         ("coarser", {"a to b", "a to c", "b to c"}),
     ],
 )
-def test_proposals_are_withdrawn_by_how_their_reason_begins(registry: Registry, reason: str, left: set[str]) -> None:
+def test_proposals_are_withdrawn_by_how_their_reason_begins(registry: Registry, reason: str, rest: set[str]) -> None:
     """Signs that SQL matches by mean themselves. Only those of the named definitions go."""
     propose(registry, A, B, C)
     registry.successions.propose(
@@ -193,8 +193,8 @@ def test_proposals_are_withdrawn_by_how_their_reason_begins(registry: Registry, 
     )
     gone = registry.successions.withdraw([A.id] if reason else [A.id, B.id], reason=reason)
 
-    assert set(_names(registry.read.successions.find(MODEL))) == left
-    assert gone == 3 - len(left)
+    assert set(_names(registry.read.successions.find(MODEL))) == rest
+    assert gone == 3 - len(rest)
 
 
 def test_what_is_done_is_not_withdrawn(registry: Registry) -> None:

@@ -179,8 +179,8 @@ def test_views_of_what_serves_or_has_served_are_known(registry: Registry) -> Non
     assert registry.read.tables.views() == {"agg_revenue"}
 
 
-def _open_segmented(registry: Registry, batch: str = "b", kept: tuple[SegmentKey, ...] = ()) -> None:
-    step = with_segments(make_step(REVENUE, batch), (None, 10), (10, 15), kept=kept)
+def _open_segmented(registry: Registry, batch: str = "b") -> None:
+    step = with_segments(make_step(REVENUE, batch), (None, 10), (10, 15))
     open_batch(registry, batch, steps=[step])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_atscale_aggs.engine.lifecycle.deploy.check_joins import check_joins
-from tests.support.deploy_checks import TABLES, check_input, lines_of
-from tests.support.stars.documents import Documents, dataset, dimension, embedded, level, star
+from tests.support.deploy_checks import TABLES, check_input, lines_of, star_with_areas
+from tests.support.stars.documents import Documents, star
 
 _REMEDY = "Give both columns one type, or join on a calculated column that casts one of them."
 
@@ -43,17 +43,9 @@ def test_each_warehouse_has_its_own_rules(dialect: str, is_refused: bool) -> Non
     ("name", "who"), [("in_area", "relationship `in_area`"), ("", "a relationship without a name")]
 )
 def test_joins_inside_dimensions_are_checked(name: str, who: str) -> None:
-    documents = star()
-    documents["area"] = dataset("area", "area_id")
-    documents["Area"] = dimension("Areas", [level("Area", "area", "area_id", is_unique_key=True)])
-    edge = embedded(name, "shop", ["city"], "Areas", "Area")
-    edge["from"]["level"] = "Shop"
-    if not name:
-        del edge["unique_name"]
-    documents["Shop"]["relationships"] = [edge]
     tables = {**TABLES, "shop": "shop_id integer, city boolean, area varchar", "area": "area_id timestamp"}
 
-    (line,) = lines_of(check_joins(check_input(documents, tables)))
+    (line,) = lines_of(check_joins(check_input(star_with_areas("city", name), tables)))
 
     assert line.startswith(f"warning in Shop.yml, refused-join: {who}: `shop`.`city` (BOOLEAN) is joined to ")
 

@@ -11,8 +11,8 @@ from airflow_atscale_aggs.engine.lifecycle.deploy.check_support import (
     check_long_names,
     check_support,
 )
-from tests.support.deploy_checks import TABLES, check_input, lines_of
-from tests.support.stars.documents import Documents, dataset, dimension, embedded, level, metric, star
+from tests.support.deploy_checks import TABLES, check_input, lines_of, star_with_areas
+from tests.support.stars.documents import Documents, dataset, metric, star
 
 
 def _missing(documents: Documents, tables: dict[str, str] = TABLES) -> list[str]:
@@ -83,16 +83,7 @@ def test_a_relationship_of_the_model() -> None:
     ("name", "who"), [("in_area", "relationship `in_area`"), ("", "a relationship of dimension `Shops`")]
 )
 def test_a_relationship_inside_a_dimension(name: str, who: str) -> None:
-    documents = star()
-    documents["area"] = dataset("area", "area_id")
-    documents["Area"] = dimension("Areas", [level("Area", "area", "area_id", is_unique_key=True)])
-    edge = embedded(name, "shop", ["area_no"], "Areas", "Area")
-    edge["from"]["level"] = "Shop"
-    if not name:
-        del edge["unique_name"]
-    documents["Shop"]["relationships"] = [edge]
-
-    assert _missing(documents, {**TABLES, "area": "area_id integer"}) == [
+    assert _missing(star_with_areas("area_no", name), {**TABLES, "area": "area_id integer"}) == [
         f"Shop.yml, missing-column: {who} uses column `area_no` of dataset `shop`, which table `s.shop` does not have"
     ]
 

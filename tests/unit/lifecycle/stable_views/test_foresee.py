@@ -24,7 +24,7 @@ def _plan(workspace: Workspace) -> BatchPlan:
     return replace(plan_batch(workspace, MODEL, now=NOW, new_id=lambda: next(names) * 36), notes=("A note.",))
 
 
-def _noted(workspace: Workspace, plan: BatchPlan) -> BatchPlan:
+def _plan_with_notes(workspace: Workspace, plan: BatchPlan) -> BatchPlan:
     """The plan with notes."""
     with workspace.warehouse.session() as session:
         return note_view_obstacles(workspace, session, plan)
@@ -35,7 +35,7 @@ def test_where_nothing_is_in_the_way_nothing_is_noted(built_star: Workspace) -> 
     plan = _plan(built_star)
     run_sql(built_star, f"DROP VIEW {CITY}")
 
-    assert _noted(built_star, plan) == plan
+    assert _plan_with_notes(built_star, plan) == plan
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_what_has_the_name_of_a_view_is_noted(built_star: Workspace, statements:
     plan = _plan(built_star)
     run_sql(built_star, *statements)
 
-    noted = _noted(built_star, plan)
+    answer = _plan_with_notes(built_star, plan)
 
-    assert noted == replace(plan, notes=("A note.", f"{_NOTE}{why}"))
+    assert answer == replace(plan, notes=("A note.", f"{_NOTE}{why}"))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_reader_of_a_column_that_will_not_be_stored_is_noted(
     run_sql(built_star, f"CREATE OR REPLACE VIEW {CITY} AS SELECT {select} FROM {shown}")
     run_sql(built_star, f"CREATE VIEW report AS {report.format(CITY)}")
 
-    assert _noted(built_star, plan).notes == ("A note.", *([f"{_NOTE}{why}"] if why else []))
+    assert _plan_with_notes(built_star, plan).notes == ("A note.", *([f"{_NOTE}{why}"] if why else []))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_a_role_that_may_not_create_tables_builds_nothing(
     plan = _plan(built_star)
 
     change_catalog(built_star.warehouse, rights=f"SELECT 'ann', {may_create}, {has_schema}")
-    noted = _noted(built_star, plan)
+    answer = _plan_with_notes(built_star, plan)
 
     if is_refused:
         reason = (
             "role `ann` may not create tables in schema `aggs`; the owner of the schema grants USAGE and CREATE on it"
         )
-        assert noted == replace(
+        assert answer == replace(
             plan,
             steps=(),
             refused=tuple(
@@ -108,14 +108,14 @@ def test_a_role_that_may_not_create_tables_builds_nothing(
             ),
         )
     else:
-        assert noted == plan
+        assert answer == plan
 
 
 def test_a_plan_without_steps_needs_no_view(built_star: Workspace) -> None:
     plan = replace(_plan(built_star), steps=())
     run_sql(built_star, f"CREATE OR REPLACE VIEW {CITY} AS SELECT 42 AS mine")
 
-    assert _noted(built_star, plan) == plan
+    assert _plan_with_notes(built_star, plan) == plan
 
 
 def test_a_catalog_that_nobody_knows_cannot_be_looked_at(built_star: Workspace) -> None:
@@ -123,4 +123,4 @@ def test_a_catalog_that_nobody_knows_cannot_be_looked_at(built_star: Workspace) 
     run_sql(built_star, f"CREATE OR REPLACE VIEW {CITY} AS SELECT 42 AS mine")
     forget_catalog(built_star.warehouse)
 
-    assert _noted(built_star, plan) == plan
+    assert _plan_with_notes(built_star, plan) == plan
