@@ -23,6 +23,13 @@ PostgresDatabase = Callable[[str], AbstractContextManager[str]]
 _FAST_AND_FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that differ from process to process: the workers of pytest-xdist must see the same tests."""
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError(f"give these tests ids without addresses: {unstable[:3]}")
+
+
 @pytest.fixture(scope="session")
 def sample_models() -> Path:
     """The folder of the published SML sample models, which have no licence and so are not part of the project."""

@@ -164,7 +164,9 @@ def test_an_attempt(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "read"), [(batches, batch_record), (instances, instance_record), (attempts, attempt_record)], ids=str
+    ("table", "read"),
+    [(batches, batch_record), (instances, instance_record), (attempts, attempt_record)],
+    ids=["batches", "instances", "attempts"],
 )
 def test_a_status_that_nobody_knows_is_refused(registry: Registry, table: Table, read: Callable[[Any], object]) -> None:
     row = _row(registry, table, status="asleep")
