@@ -132,6 +132,15 @@ def test_a_joined_relation_is_a_subquery_with_a_condition(joined: str, on: str) 
     assert spell(query, query.joins[0].on) == on
 
 
+def test_the_greatest_value_of_a_joined_column_is_asked_for_and_its_sum_is_refused() -> None:
+    sql = 'SELECT {0}(n) AS x FROM shop_star JOIN (SELECT 1 AS n) AS t ON "Year" = n'
+    query = read_query(sql.format("MAX"))
+
+    assert spell(query, query.outputs[0].expression) == 'MAX("subquery 1"."n")'
+    with pytest.raises(UnsupportedQueryError, match="it is no aggregate of the model"):
+        read_query(sql.format("SUM"))
+
+
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [

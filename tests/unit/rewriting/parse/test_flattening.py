@@ -69,6 +69,10 @@ def _flat(sql: str) -> str:
             'SELECT "t"."Shop" AS "City", SUM("t"."Amount") FROM shop_star AS t GROUP BY "t"."Shop"',
         ),
         (
+            'SELECT MAX("Shop") AS "City" FROM (SELECT "City", "Shop" FROM shop_star) GROUP BY "City" ORDER BY "City"',
+            'SELECT MAX("shop_star"."Shop") AS "City" FROM shop_star GROUP BY "shop_star"."City" ORDER BY "City"',
+        ),
+        (
             'SELECT SUM(t."Amount") FROM (SELECT * FROM shop_star) AS t JOIN other ON t."City" = town',
             'SELECT SUM("t"."Amount") FROM shop_star AS t JOIN other ON "t"."City" = town',
         ),
@@ -101,6 +105,7 @@ def test_a_view_on_a_model_gives_way_to_the_model(tables: duckdb.DuckDBPyConnect
     [
         'SELECT "City", "Amount" FROM (SELECT "City", "Amount" FROM shop_star) AS t',
         'SELECT COUNT(*) FROM (SELECT "City" FROM shop_star) AS t',
+        'SELECT COUNT(*), MAX("City") FROM (SELECT "City" FROM shop_star) AS t',
         'SELECT AVG(a) FROM (SELECT "Amount" AS a FROM shop_star) AS t',
         'SELECT SUM(a) FROM (SELECT "Amount" * 2 AS a FROM shop_star) AS t',
         'SELECT a, COUNT(DISTINCT "City") FROM (SELECT "City", "Amount" AS a FROM shop_star) AS t GROUP BY a',

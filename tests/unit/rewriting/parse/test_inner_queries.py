@@ -55,6 +55,7 @@ def test_a_column_of_the_select_around_is_found(sql: str, outer: str) -> None:
         "SELECT city FROM t JOIN unknown ON TRUE",
         "SELECT city FROM (SELECT * FROM t) AS u",
         "SELECT city FROM (SELECT a AS city FROM t) AS u",
+        "SELECT city FROM (SELECT a FROM t UNION SELECT b FROM t) AS u",
         "SELECT city FROM t AS u (city, c)",
         "SELECT a AS city FROM t ORDER BY city",
         "SELECT (SELECT MAX(a) FROM t WHERE b = city) FROM unknown",

@@ -95,6 +95,7 @@ def test_a_parameter_without_a_value_is_refused(sql: str, parameter: str) -> Non
             ['SELECT "a" FROM m WHERE "b" IN (SELECT "b" FROM m LIMIT 1)', 'SELECT "b" FROM m LIMIT 1'],
         ),
         ('SELECT SUM("a") FROM t JOIN m ON t.b = m."b"', ['SELECT SUM("a") FROM m JOIN t ON t.b = m."b"']),
+        ('SELECT SUM("a") FROM t CROSS JOIN u CROSS JOIN m', ['SELECT SUM("a") FROM m CROSS JOIN u CROSS JOIN t']),
         (
             'SELECT SUM("a") FROM t JOIN (SELECT * FROM m) AS v ON t.b = v."b"',
             ['SELECT SUM("a") FROM m AS v JOIN t ON t.b = "v"."b"'],

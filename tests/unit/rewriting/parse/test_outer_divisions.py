@@ -106,6 +106,7 @@ def test_a_sum_of_64_bit_numbers_is_what_it_is_in_the_dialect_of_the_statement()
         (f"SELECT n / 2 FROM ({_N} UNION ALL (SELECT n, c FROM m)) AS q", "n / 2"),
         ("SELECT n / 2 FROM (VALUES (1)) AS v (n)", "n / 2"),
         ("SELECT b / 2 FROM (SELECT * FROM unknown, t) AS q (a, b)", "b / 2"),
+        ("SELECT i / 2 FROM (SELECT s, i FROM t UNION ALL SELECT *, i FROM unknown) AS q", "i / 2"),
         ("SELECT b / 2 FROM (SELECT * FROM unknown UNION ALL SELECT i FROM t) AS q (b)", "b / 2"),
     ],
 )

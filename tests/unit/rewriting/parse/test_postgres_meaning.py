@@ -200,6 +200,8 @@ def test_a_column_around_has_the_type_of_what_it_shows(sql: str, translated: str
         ("SELECT d AS n FROM t UNION ALL SELECT NULL", "n", "numeric"),
         ("SELECT i AS n FROM t EXCEPT SELECT s FROM t", "n", "unknown"),
         ("SELECT i AS n FROM t UNION ALL SELECT * FROM unknown", "n", "unknown"),
+        ("SELECT s, i AS n FROM t UNION ALL SELECT *, i FROM unknown", "n", "unknown"),
+        ("SELECT i AS n, d FROM t UNION ALL SELECT i FROM t", "n", "unknown"),
         ("SELECT i AS n, * FROM t", "n", "whole"),
         ("SELECT q.* FROM (SELECT d AS n FROM t) AS q, (SELECT n FROM m) AS r", "n", "numeric"),
         ("SELECT * FROM (SELECT d AS n FROM t) AS q JOIN (SELECT i FROM t) AS r ON TRUE", "i", "whole"),
@@ -218,6 +220,12 @@ def test_the_columns_of_a_subquery_have_types_by_name(inner: str, column: str, k
     divided = {"whole": f"({column} // 2)", "numeric": f"(CAST({column} AS DOUBLE) / 2)"}[kind]
 
     assert _around(sql).startswith(f"SELECT {divided} FROM ")
+
+
+@pytest.mark.parametrize("value", ["EXISTS (SELECT n FROM m)", "(SELECT n, x FROM m)"])
+def test_what_is_no_single_value_has_no_type(value: str) -> None:
+    with pytest.raises(UnsupportedQueryError, match="a type that is not known here"):
+        _around(f"SELECT {value} / 2")
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,12 @@ def test_a_select_without_them_or_with_a_star_stays_as_it_is(sql: str) -> None:
 
 def test_a_column_without_a_name_gets_one() -> None:
     around = _put_around(
-        'SELECT UPPER("City"), COUNT(*), MAX("Shop"), 1, "Size", CAST("Size" AS VARCHAR), COUNT(*) AS n '
+        'SELECT UPPER("City"), COUNT(*), MAX("Shop"), 1, "Size", CAST("Size" AS VARCHAR), COUNT(*) AS n, COUNT("City") '
         "FROM shop_star GROUP BY ALL QUALIFY TRUE"
     )
 
     names = [projection.alias for projection in sqlglot.parse_one(around, read="duckdb").expressions]
-    assert names == ["column_1", "count", "Shop", "column_4", "Size", "column_6", "n"]
+    assert names == ["column_1", "count", "Shop", "column_4", "Size", "column_6", "n", "City"]
 
 
 def test_an_order_that_would_make_more_groups_is_refused() -> None:

@@ -169,6 +169,7 @@ def test_levels_of_totals_are_sets_of_places_of_keys() -> None:
             "GROUPING is about what GROUP BY",
         ),
         ('SELECT "City" FROM shop_star LIMIT 1 + 1', "LIMIT 1 + 1", "only a plain number of rows is answered"),
+        ('SELECT "City" FROM shop_star LIMIT 2.5', "LIMIT 2.5", "only a plain number of rows is answered"),
         ('SELECT "City" FROM shop_star FETCH FIRST 2 ROWS WITH TIES', "WITH TIES", "only a plain number of rows"),
         (
             "SELECT COUNT(*), n FROM shop_star JOIN (SELECT 1 AS n, 2 AS m) AS t ON TRUE ORDER BY m",
