@@ -32,7 +32,7 @@ lint: $(STAMP) ## Check style and types only
 	$(BIN)/mypy
 
 unit: $(STAMP) ## Run the fast tests only, and print how much of the engine they cover
-	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n 2 tests/unit --cov --cov-report=term --cov-fail-under=85
 
 fuzz: $(STAMP) ## Run the property and kill tests with many examples, then the readers for an hour each (FUZZ_EXAMPLES=2000 FUZZ_SECONDS=3600)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/properties tests/integration/test_kill_and_resume.py tests/integration/test_kill_incremental.py
