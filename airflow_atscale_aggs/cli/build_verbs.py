@@ -215,8 +215,10 @@ def _on_event(event: BuildEvent, interruptible: Interruptible, progress: BuildPr
 
 
 def _say_interruption(place: Workspace, model: str) -> None:
+    from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
+
     last = place.read.batches.find(place.read.models.get(model).id, 1)
-    if last and last[0].status in {"in_progress", "failed"}:
+    if last and last[0].status in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
         say(
             "Interrupted. What was built is kept, the old instances keep serving; go on with: "
             f"atscale-aggs build {model} --resume {last[0].id}"
@@ -228,6 +230,7 @@ def _say_interruption(place: Workspace, model: str) -> None:
 def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_json: bool) -> None:
     """Print the final table and a summary, or the document; then failed aggregates with their errors."""
     from airflow_atscale_aggs.cli.list_verbs import batch_document, instance_document, print_instances
+    from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 
     batch = report.batch
     if as_json:
@@ -238,11 +241,11 @@ def _show_report(report: BatchReport, model: str, counts: dict[str, int], *, as_
         for note in batch.notes:
             say(note)
     for instance in report.instances:
-        if instance.error and instance.status == "failed":
+        if instance.error and instance.status is InstanceStatus.FAILED:
             say(f"failed: {instance.step.aggregate}: {instance.error}")
-    if batch.finished_at is None or batch.status != "done" or as_json:
+    if batch.finished_at is None or batch.status is not BatchStatus.DONE or as_json:
         return
-    active = [instance for instance in report.instances if instance.status == "active"]
+    active = [instance for instance in report.instances if instance.status is InstanceStatus.ACTIVE]
     total = sum(instance.rows or 0 for instance in active)
     took = (batch.finished_at - batch.created_at).total_seconds()
     say(f"Activated {len(active)} aggregates with {total:,} rows in {took:.1f} s (batch {batch.id}).")

@@ -116,9 +116,10 @@ def instances(
 
     Use it to see which tables serve now (status active), and after a failed build which ones failed, and why (--json).
     """
+    from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
     from airflow_atscale_aggs.engine.lifecycle.table_presence import describe_missing_tables
 
-    gone = {"superseded", "cancelled", "deleted"}
+    gone = {InstanceStatus.SUPERSEDED, InstanceStatus.CANCELLED, InstanceStatus.DELETED}
     with workspace(ctx, connection) as place:
         names = {model_record.id: model_record.name for model_record in place.read.models.all()}
         model_id = place.read.models.get(model).id if model else None
@@ -258,9 +259,9 @@ def _hint(records: Sequence[object], hint: str) -> None:
 
 def out_of_attempts(place: Workspace, batch: BatchRecord) -> list[str]:
     """Names of failed aggregates that are not tried again by themselves: their limit or the batch's is reached."""
-    from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+    from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 
-    if batch.status == "done":
+    if batch.status is BatchStatus.DONE:
         return []
     settings = place.settings_of(batch.model_id)
     is_batch_spent = batch.failures >= settings.max_attempts_per_batch

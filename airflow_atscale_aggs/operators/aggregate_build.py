@@ -57,6 +57,7 @@ class BuildAggregateOperator(AggregatesOperator):
 
     def execute(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - given after a deferral
         """Build the aggregate, log each step, and return rows, seconds and source."""
+        from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
         from airflow_atscale_aggs.engine.lifecycle.build.attempt import build_instance, must_wait
 
         owner = batch_owner(context)
@@ -68,8 +69,9 @@ class BuildAggregateOperator(AggregatesOperator):
             if must_wait(workspace, instance, most=most):
                 self.log.info("Waiting: other builds of the batch go first.")
                 self.defer(trigger=TimeDeltaTrigger(_WAIT), method_name="execute")
-            is_cleared = instance.status == "done" and self._is_cleared_alone(instance, allowance)
-            if instance.status == "done" and not is_cleared:
+            is_done = instance.status is InstanceStatus.DONE
+            is_cleared = is_done and self._is_cleared_alone(instance, allowance)
+            if is_done and not is_cleared:
                 workspace.registry.instances.keep_done(instance.id, allowance=allowance)
             built = build_instance(
                 workspace,
@@ -121,13 +123,14 @@ class BuildAggregateOperator(AggregatesOperator):
         Raises:
             BatchEndedError: the batch is live, cancelled, or was closed by a newer one.
         """
+        from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
         from airflow_atscale_aggs.engine.errors import BatchEndedError
 
         instance = workspace.read.instances.get(self.instance_id)
         batch = workspace.read.batches.get(instance.batch_id)
-        if batch.status in {"done", "cancelled"}:
+        if batch.status in {BatchStatus.DONE, BatchStatus.CANCELLED}:
             raise BatchEndedError(instance.step.aggregate, batch.id, batch.status)
-        if batch.status == "failed" and batch.owner == owner:
+        if batch.status is BatchStatus.FAILED and batch.owner == owner:
             # The import stands here because it loads SQL libraries, which most tasks do not need.
             from airflow_atscale_aggs.engine.lifecycle.build.batch import resume_batch
             from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now

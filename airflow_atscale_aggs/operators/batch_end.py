@@ -49,6 +49,7 @@ class ActivateBatchOperator(AggregatesOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Activate, or fail with the names of what is missing; the old instances serve on then."""
+        from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
         from airflow_atscale_aggs.engine.lifecycle.build.activate import activate_batch
         from airflow_atscale_aggs.engine.lifecycle.workspace import utc_now
 
@@ -61,7 +62,7 @@ class ActivateBatchOperator(AggregatesOperator):
             given_up = self._instances_with_green_task(context)
             report = activate_batch(workspace, batch.id, owner=batch_owner(context), now=utc_now(), given_up=given_up)
             counts = dict(workspace.read.instances.count_by_status(batch.id))
-        active = [instance for instance in report.instances if instance.status == "active"]
+        active = [instance for instance in report.instances if instance.status is InstanceStatus.ACTIVE]
         self._add_asset_events(context, active)
         for note in report.batch.notes:
             self.log.info("%s", note)

@@ -13,13 +13,12 @@ from airflow_atscale_aggs.hooks.aggregates import AggregatesHook
 
 
 def finished_batch(aggs_conn_id: str, model: str, since: datetime) -> dict[str, Any] | None:
-    """The newest batch of a model that is DONE, builds all aggregates and was begun since a time; None.
+    """The newest batch of a model that is DONE, builds all aggregates and was begun since a time; None without one."""
+    from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
 
-    There is none.
-    """
     with AggregatesHook(aggs_conn_id).get_registry() as registry:
         for batch in registry.read.batches.find(registry.read.models.get(model).id, 50):
-            if batch.status == "done" and not batch.aggregates and batch.created_at >= since:
+            if batch.status is BatchStatus.DONE and not batch.aggregates and batch.created_at >= since:
                 return {"batch_id": batch.id, **registry.read.instances.count_by_status(batch.id)}
     return None
 

@@ -177,8 +177,10 @@ def test_the_parsers_warnings_are_heard_by_others_only(
 ) -> None:
     """A statement that the parser does not know is run as it stands, or refused with a message of our own."""
     unknown = "VACUUM FULL t"
-    # The linter of imports, which other tests run, disables all loggers.
+    # Other tests run programs that disable loggers, or all of logging.
     monkeypatch.setattr(logging.getLogger("sqlglot"), "disabled", False)
+    monkeypatch.setattr(logging.getLogger("sqlglot"), "propagate", True)
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
     with caplog.at_level(logging.WARNING, logger="sqlglot"):
         parse_text(unknown, "duckdb")
         parse_text(unknown, "postgres")
