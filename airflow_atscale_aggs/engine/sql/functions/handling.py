@@ -47,7 +47,11 @@ def text_of(node: exp.Expr, t: Translating) -> exp.Expr:
 
 def number_of(node: exp.Expr, t: Translating, kinds: Collection[Kind] = NUMBERS) -> Value:
     """An argument that is a number."""
-    value = t.value(node)
+    return as_number(node, t.value(node), t, kinds)
+
+
+def as_number(node: exp.Expr, value: Value, t: Translating, kinds: Collection[Kind] = NUMBERS) -> Value:
+    """An argument that is translated already, as a number."""
     if value.kind in UNTYPED:
         value = t.as_type(value, SqlType(Kind.DOUBLE if Kind.DOUBLE in kinds else Kind.INTEGER))
     if value.kind not in kinds:

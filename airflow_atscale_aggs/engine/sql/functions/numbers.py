@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from airflow_atscale_aggs.engine.sql.functions.handling import (
@@ -9,6 +11,7 @@ from airflow_atscale_aggs.engine.sql.functions.handling import (
     Handlers,
     NamedHandlers,
     Translating,
+    as_number,
     error_if_zero,
     exact_decimal,
     literal_number,
@@ -232,16 +235,16 @@ def _result(value: Value) -> SqlType:
     return FLOATING_NUMERIC if value.kind is Kind.NUMERIC else DOUBLE
 
 
-def _decimal_beside(node: exp.Expr, other: exp.Expr, t: Translating) -> Value:
-    """A number; a text without a type beside a decimal is a decimal as well."""
-    value = t.value(node)
-    if value.kind in UNTYPED and t.value(other).kind is Kind.NUMERIC:
-        return t.as_type(value, SqlType(Kind.NUMERIC))
-    return number_of(node, t)
+def _numbers_of(nodes: Sequence[exp.Expr], t: Translating) -> list[Value]:
+    """Numbers of which each is translated once; a text without a type beside a decimal is a decimal as well."""
+    values = [t.value(node) for node in nodes]
+    if Kind.NUMERIC in {value.kind for value in values}:
+        values = [t.as_type(value, SqlType(Kind.NUMERIC)) for value in values]
+    return [as_number(node, value, t) for node, value in zip(nodes, values, strict=True)]
 
 
 def _power(node: exp.Expr, t: Translating) -> Value:
-    base, exponent = _decimal_beside(node.this, node.expression, t), _decimal_beside(node.expression, node.this, t)
+    base, exponent = _numbers_of((node.this, node.expression), t)
     power = call("POW", _double(base), _double(exponent))
     is_numeric = Kind.NUMERIC in {base.kind, exponent.kind} and not {base.kind, exponent.kind} & FLOATS
     kind = FLOATING_NUMERIC if is_numeric else DOUBLE

@@ -250,3 +250,13 @@ def test_what_postgresql_refuses_row_by_row_is_an_error(expression: str, values:
 )
 def test_what_is_not_the_same_is_refused(expression: str, reason: str) -> None:
     assert reason in refusal(expression)
+
+
+def test_powers_within_powers_are_translated_once_each() -> None:
+    """If each level translated its argument twice, sixty levels would never end."""
+    depth = 60
+    expression = "i"
+    for _ in range(depth):
+        expression = f"POWER({expression}, 1)"
+
+    assert sql_of(expression).count("POW(") == depth
