@@ -8,7 +8,7 @@ A column without a name, and the second one of a name, are stored under names th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sqlglot import exp
@@ -71,6 +71,19 @@ def _merges_columns(select: exp.Expr | None) -> bool:
 def is_complete(columns: Mapping[str, Kind]) -> bool:
     """Whether all columns are known, so that each has its place."""
     return _OTHERS not in columns
+
+
+def combine_columns(
+    left: Mapping[str, Kind], right: Mapping[str, Kind], kind_of_both: Callable[[Kind, Kind], Kind], unknown: Kind
+) -> dict[str, Kind]:
+    """The columns of UNION, INTERSECT and EXCEPT: the names of the first query, and place by place what both are.
+
+    Args:
+        unknown: the kind of all columns where it is not known which stand in one place.
+    """
+    if len(left) != len(right) or not (is_complete(left) and is_complete(right)):
+        return dict.fromkeys(left, unknown)
+    return {name: kind_of_both(kind, other) for (name, kind), other in zip(left.items(), right.values(), strict=True)}
 
 
 def rename_columns(columns: Mapping[str, Kind], alias: exp.Expr | None) -> Mapping[str, Kind]:

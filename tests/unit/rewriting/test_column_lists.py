@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.rewriting.column_lists import (
     add_column,
     add_star,
     column_name,
+    combine_columns,
     is_complete,
     rename_columns,
 )
@@ -115,3 +116,20 @@ def test_a_column_has_the_name_of_its_alias_or_of_the_column_that_it_shows(proje
     (shown,) = sqlglot.parse_one(f"SELECT {projection}", read="postgres").expressions
 
     assert column_name(shown) == name
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "combined"),
+    [
+        (("n", "m"), ("x", "y"), {"n": 11, "m": 22}),
+        (("n", "m"), ("x",), {"n": 0, "m": 0}),
+        (("n", "m"), ("x", "*"), {"n": 0, "m": 0}),
+    ],
+)
+def test_a_union_has_the_names_of_its_first_query_and_what_both_are_in_each_place(
+    left: tuple[str, ...], right: tuple[str, ...], combined: dict[str, int]
+) -> None:
+    """A kind is a number here, and that of both sides is ten times the one and the other."""
+    columns = combine_columns(_columns(*left), _columns(*right), lambda kind, other: 10 * kind + other, 0)
+
+    assert columns == combined

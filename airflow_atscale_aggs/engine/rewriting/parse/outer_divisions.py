@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.rewriting.column_lists import (
     add_column,
     add_star,
     column_name,
-    is_complete,
+    combine_columns,
     rename_columns,
 )
 from airflow_atscale_aggs.engine.rewriting.divisions import (
@@ -155,10 +155,7 @@ class _Columns:
     def _find_kinds(self, query: exp.Expr) -> _Kinds:
         if isinstance(query, exp.SetOperation):
             left, right = self._of_query(query.this), self._of_query(query.expression)
-            if len(left) != len(right) or not (is_complete(left) and is_complete(right)):
-                return {}
-            pairs = zip(left.items(), right.values(), strict=True)
-            return {name: kind if kind is other else NumberKind.UNKNOWN for (name, kind), other in pairs}
+            return combine_columns(left, right, _kind_of_both, NumberKind.UNKNOWN)
         if not isinstance(query, exp.Select):
             return {}
         kinds: dict[str, NumberKind] = {}
@@ -168,3 +165,7 @@ class _Columns:
             else:
                 add_column(kinds, column_name(projection), self.kind(projection.unalias()))
         return kinds
+
+
+def _kind_of_both(kind: NumberKind, other: NumberKind) -> NumberKind:
+    return kind if kind is other else NumberKind.UNKNOWN

@@ -15,7 +15,7 @@ from airflow_atscale_aggs.engine.rewriting.column_lists import (
     add_column,
     add_star,
     column_name,
-    is_complete,
+    combine_columns,
     rename_columns,
 )
 from airflow_atscale_aggs.engine.rewriting.model_query import ModelQuery, Ref, rebuild, reference_of, with_names
@@ -218,8 +218,8 @@ class _Around:
             columns = self.query(cte.this, inner_ctes, outer)
             inner_ctes[cte.alias] = rename_columns(columns, cte.args.get("alias"))
         if isinstance(query, exp.SetOperation):
-            sides = [self.query(side, inner_ctes, outer) for side in (query.this, query.expression)]
-            columns = _common_types(*sides)
+            left, right = (self.query(side, inner_ctes, outer) for side in (query.this, query.expression))
+            columns = combine_columns(left, right, _common_type, UNKNOWN)
             self._clauses(query, {"": columns}, outer, inner_ctes, columns)
         elif isinstance(query, exp.Subquery):
             columns = self.query(query.this, inner_ctes, outer)
@@ -311,13 +311,6 @@ class _Around:
         if leaf_type is not None:
             return Value(node, leaf_type)
         return self._translator.translate(node, leaf, lambda part: part)
-
-
-def _common_types(left: Columns, right: Columns) -> Columns:
-    """The types of the columns of UNION, INTERSECT and EXCEPT."""
-    if len(left) != len(right) or not (is_complete(left) and is_complete(right)):
-        return dict.fromkeys(left, UNKNOWN)
-    return {name: _common_type(kind, other) for (name, kind), other in zip(left.items(), right.values(), strict=True)}
 
 
 def _common_type(left: SqlType, right: SqlType) -> SqlType:
