@@ -95,7 +95,10 @@ def test_the_rows_are_those_of_a_warehouse_that_knows_these_clauses(
 @pytest.mark.parametrize(
     "sql",
     [
-        "WITH t AS (SELECT 1 AS n) SELECT {0} QUALIFY ROW_NUMBER() OVER (ORDER BY COUNT(*)) <= (SELECT n FROM t)",
+        (
+            "WITH t AS (SELECT 1 AS n) SELECT {0} QUALIFY "
+            'ROW_NUMBER() OVER (ORDER BY COUNT(*), "Month") <= (SELECT n FROM t)'
+        ),
         "SELECT * FROM (SELECT {0} QUALIFY RANK() OVER (ORDER BY COUNT(*)) = 1) AS t ORDER BY 1",
         "SELECT COUNT(*) FROM (SELECT DISTINCT ON (n) {0} ORDER BY n, 1)",
     ],
