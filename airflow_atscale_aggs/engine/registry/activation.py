@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, upd
 
 from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
 from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change
 from airflow_atscale_aggs.engine.registry.successions import complete_successions
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models
 
@@ -29,7 +30,7 @@ def activate_instances(
         .where(own, instances.c.status.in_((InstanceStatus.NEW, InstanceStatus.IN_PROGRESS)))
         .values(status=InstanceStatus.CANCELLED)
     )
-    connection.execute(update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1))
+    count_change(connection, models.c.id == model_id)
     complete_successions(connection, model_id, now)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_atscale_aggs.engine.aggregates.build_step import BuildStep
-from airflow_atscale_aggs.engine.aggregates.instance import UNACTIVATED, BatchStatus, BuildType, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, BuildType, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.source_mark import SourceMark
 from airflow_atscale_aggs.engine.aggregates.surroundings import Surroundings
 from airflow_atscale_aggs.engine.errors import BatchHeldError, IllegalTransitionError, StaleStatusError
@@ -19,6 +19,7 @@ from airflow_atscale_aggs.engine.registry.models import ModelReader
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import batch_record
 from airflow_atscale_aggs.engine.registry.records import BatchRecord
+from airflow_atscale_aggs.engine.registry.shared_changes import cancel_unactivated
 from airflow_atscale_aggs.engine.registry.signal_records import (
     chunk_values,
     hash_signal,
@@ -181,11 +182,7 @@ class BatchWriter(RegistryPart):
         try:
             with self.database.writing() as connection:
                 closed = [row[0] for row in connection.execute(failed)]
-                connection.execute(
-                    update(instances)
-                    .where(instances.c.batch_id.in_(failed), instances.c.status.in_(UNACTIVATED))
-                    .values(status=InstanceStatus.CANCELLED)
-                )
+                cancel_unactivated(connection, instances.c.batch_id.in_(failed))
                 connection.execute(
                     update(batches)
                     .where(batches.c.model_id == model_id, is_over)
@@ -341,11 +338,7 @@ class BatchWriter(RegistryPart):
                 .values(status=BatchStatus.CANCELLED, finished_at=now)
             ).rowcount
             if moved_rows:
-                connection.execute(
-                    update(instances)
-                    .where(instances.c.batch_id == batch_id, instances.c.status.in_(UNACTIVATED))
-                    .values(status=InstanceStatus.CANCELLED)
-                )
+                cancel_unactivated(connection, instances.c.batch_id == batch_id)
         batch = self._batch(batch_id)
         if not moved_rows:
             raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.CANCELLED)

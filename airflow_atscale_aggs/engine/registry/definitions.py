@@ -25,6 +25,7 @@ from airflow_atscale_aggs.engine.registry.bulk import insert_many
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import definition_record
 from airflow_atscale_aggs.engine.registry.records import DefinitionRecord, ProposedDefinition
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change
 from airflow_atscale_aggs.engine.registry.tables import attributes, definitions, instances, models
 
 _CHUNK = 500
@@ -163,9 +164,7 @@ class DefinitionWriter(RegistryPart):
                 ).rowcount
             # What is not defined does not serve; routers look again.
             model = select(definitions.c.model_id).where(definitions.c.id.in_(wanted[:_CHUNK])).distinct()
-            connection.execute(
-                update(models).where(models.c.id.in_(model)).values(change_counter=models.c.change_counter + 1)
-            )
+            count_change(connection, models.c.id.in_(model))
         return moved
 
 

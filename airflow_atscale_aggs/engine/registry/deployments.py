@@ -13,6 +13,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import AggregateDefinitio
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome
 from airflow_atscale_aggs.engine.registry.setting_records import deployed_scope
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
 from airflow_atscale_aggs.engine.registry.tables import definitions, deployments, models, settings
 
 
@@ -49,8 +50,8 @@ def record_deployment(connection: Connection, deployment: Deployment, now: datet
 def _revive_model(connection: Connection, deployment: Deployment) -> None:
     """Take the mark of retirement from a model that is deployed again."""
     is_retired = (models.c.id == deployment.model_id) & models.c.retired_at.is_not(None)
-    counter = models.c.change_counter + 1
-    connection.execute(update(models).where(is_retired).values(retired_at=None, change_counter=counter))
+    count_change(connection, is_retired)
+    connection.execute(update(models).where(is_retired).values(retired_at=None))
 
 
 def _record_settings(connection: Connection, deployment: Deployment) -> None:
@@ -76,9 +77,9 @@ def _record_version(
     if is_first:
         connection.execute(insert(models).values(id=deployment.model_id, **values))
     else:
-        counter = models.c.change_counter + 1
-        changed = update(models).where(models.c.id == deployment.model_id)
-        connection.execute(changed.values(**values, change_counter=counter))
+        is_it = models.c.id == deployment.model_id
+        connection.execute(update(models).where(is_it).values(**values))
+        count_change(connection, is_it)
     connection.execute(
         insert(deployments).values(
             id=deployment_id,
@@ -127,11 +128,8 @@ def _record_definitions(
             (changed if row.status == DefinitionStatus.DEFINED else appeared).append(definition.name)
     gone = [row for row in rows if row.status == DefinitionStatus.DEFINED and row.id not in wanted]
     if gone:
-        connection.execute(
-            update(definitions)
-            .where(definitions.c.id.in_([row.id for row in gone]))
-            .values(status=DefinitionStatus.RETIRED, status_reason="it left the model", retired_at=now)
-        )
+        is_gone = definitions.c.id.in_([row.id for row in gone])
+        retire_definitions(connection, is_gone, why="it left the model", now=now)
     wanted_names = {definition.name for definition in wanted.values()}
     return appeared, changed, [row.name for row in gone if row.name not in wanted_names], unchanged
 
@@ -149,9 +147,7 @@ def _record_system_definitions(connection: Connection, deployment: Deployment, n
     for identity, why in deployment.left.items():
         is_it = (definitions.c.id == identity) & is_system & (definitions.c.status == DefinitionStatus.DEFINED)
         names += connection.scalars(select(definitions.c.name).where(is_it))
-        connection.execute(
-            update(definitions).where(is_it).values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
-        )
+        retire_definitions(connection, is_it, why=why, now=now)
     return tuple(names)
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal, or_, select, update
+from sqlalchemy import func, literal, select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin, DefinitionStatus
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionOrigin
 from airflow_atscale_aggs.engine.aggregates.instance import BUILT, InstanceStatus
 from airflow_atscale_aggs.engine.aggregates.segment import Segment
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import instance_record
 from airflow_atscale_aggs.engine.registry.records import InstanceRecord, ServiceRecord
 from airflow_atscale_aggs.engine.registry.segment_records import is_used, segment_record
-from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, segment_uses, segments
-
-_RETAINED = or_(
-    instances.c.status == InstanceStatus.ACTIVE,
-    and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None)),
+from airflow_atscale_aggs.engine.registry.shared_changes import (
+    RETAINED,
+    count_change,
+    let_instances_go,
+    retire_definitions,
 )
-
+from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances, models, segment_uses, segments
 
 _SERVED = (InstanceStatus.ACTIVE, InstanceStatus.SUPERSEDED, InstanceStatus.DELETED)
 
@@ -112,7 +112,7 @@ class InstanceReader(RegistryPart):
         query = (
             select(instances)
             .join(definitions, definitions.c.id == instances.c.definition_id)
-            .where(instances.c.model_id == model_id, _RETAINED, is_users if of_users else ~is_users)
+            .where(instances.c.model_id == model_id, RETAINED, is_users if of_users else ~is_users)
             .order_by(instances.c.id)
         )
         return tuple(map(instance_record, self._rows(query)))
@@ -194,21 +194,7 @@ class InstanceWriter(RegistryPart):
         """
         with self.database.writing() as connection:
             for instance_id in instance_ids:
-                connection.execute(
-                    update(instances)
-                    .where(instances.c.id == instance_id, _RETAINED)
-                    .values(
-                        status=InstanceStatus.SUPERSEDED,
-                        drop_after=drop_after,
-                        superseded_at=func.coalesce(instances.c.superseded_at, now),
-                    )
-                )
+                let_instances_go(connection, instances.c.id == instance_id, now=now, drop_after=drop_after)
             for definition, why in retire.items():
-                connection.execute(
-                    update(definitions)
-                    .where(definitions.c.id == definition, definitions.c.status == DefinitionStatus.DEFINED)
-                    .values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
-                )
-            connection.execute(
-                update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)
-            )
+                retire_definitions(connection, definitions.c.id == definition, why=why, now=now)
+            count_change(connection, models.c.id == model_id)

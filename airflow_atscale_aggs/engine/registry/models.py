@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import select, update
 
-from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
-from airflow_atscale_aggs.engine.aggregates.instance import UNACTIVATED, BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.registry import documents
@@ -16,6 +15,12 @@ from airflow_atscale_aggs.engine.registry.deployments import record_deployment
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import model_record
 from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome, ModelRecord
+from airflow_atscale_aggs.engine.registry.shared_changes import (
+    cancel_unactivated,
+    count_change,
+    let_instances_go,
+    retire_definitions,
+)
 from airflow_atscale_aggs.engine.registry.tables import batches, definitions, deployments, instances, models
 
 
@@ -103,16 +108,9 @@ class ModelWriter(RegistryPart):
             drop_after: when the tables may go.
         """
         with self.database.writing() as connection:
-            is_its = instances.c.model_id == model_id
-            counter = models.c.change_counter + 1
-            connection.execute(
-                update(models).where(models.c.id == model_id).values(retired_at=now, change_counter=counter)
-            )
-            connection.execute(
-                update(definitions)
-                .where(definitions.c.model_id == model_id, definitions.c.status == DefinitionStatus.DEFINED)
-                .values(status=DefinitionStatus.RETIRED, status_reason=why, retired_at=now)
-            )
+            connection.execute(update(models).where(models.c.id == model_id).values(retired_at=now))
+            count_change(connection, models.c.id == model_id)
+            retire_definitions(connection, definitions.c.model_id == model_id, why=why, now=now)
             connection.execute(
                 update(batches)
                 .where(
@@ -121,19 +119,6 @@ class ModelWriter(RegistryPart):
                 )
                 .values(status=BatchStatus.CANCELLED, finished_at=now)
             )
-            connection.execute(
-                update(instances)
-                .where(is_its, instances.c.status.in_(UNACTIVATED))
-                .values(status=InstanceStatus.CANCELLED)
-            )
-            is_kept = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after.is_(None))
-            for which in (instances.c.status == InstanceStatus.ACTIVE, is_kept):
-                connection.execute(
-                    update(instances)
-                    .where(is_its, which)
-                    .values(
-                        status=InstanceStatus.SUPERSEDED,
-                        drop_after=drop_after,
-                        superseded_at=func.coalesce(instances.c.superseded_at, now),
-                    )
-                )
+            is_its = instances.c.model_id == model_id
+            cancel_unactivated(connection, is_its)
+            let_instances_go(connection, is_its, now=now, drop_after=drop_after)

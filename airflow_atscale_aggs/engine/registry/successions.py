@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.query_records import later_use
 from airflow_atscale_aggs.engine.registry.records import SuccessionRecord
+from airflow_atscale_aggs.engine.registry.shared_changes import count_change, retire_definitions
 from airflow_atscale_aggs.engine.registry.tables import definitions, instances, models, successions, usages
 
 _old, _new = definitions.alias("old"), definitions.alias("new")
@@ -100,9 +101,7 @@ class SuccessionWriter(RegistryPart):
         with self.database.writing() as connection:
             done = complete_successions(connection, model_id, now)
             if done:
-                connection.execute(
-                    update(models).where(models.c.id == model_id).values(change_counter=models.c.change_counter + 1)
-                )
+                count_change(connection, models.c.id == model_id)
         return done
 
 
@@ -139,11 +138,7 @@ def _may_give_way(connection: Connection, row: Any) -> bool:
 
 def _give_way(connection: Connection, row: Any, now: datetime) -> None:
     reason = f"superseded by `{row.new_name}`: {row.reason}"
-    connection.execute(
-        update(definitions)
-        .where(definitions.c.id == row.old_id)
-        .values(status=DefinitionStatus.RETIRED, status_reason=reason, retired_at=now)
-    )
+    retire_definitions(connection, definitions.c.id == row.old_id, why=reason, now=now)
     # No time to drop them: they are retained for comparisons until retention needs their place.
     connection.execute(
         update(instances)
