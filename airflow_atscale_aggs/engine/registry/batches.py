@@ -32,6 +32,7 @@ VIEW_NOTE = "Stable view "
 """How notes about stable views begin."""
 
 _NO_OVERRIDES: Mapping[str, str] = {}
+_UNFINISHED = (BatchStatus.IN_PROGRESS, BatchStatus.FAILED)
 
 
 class BatchReader(RegistryPart):
@@ -229,27 +230,19 @@ class BatchWriter(RegistryPart):
             values["failures"] = 0
         try:
             with self.database.writing() as connection:
-                moved_rows = connection.execute(
-                    update(batches)
-                    .where(
-                        batches.c.id == batch_id,
-                        batches.c.owner == previous_owner,
-                        batches.c.status.in_((BatchStatus.IN_PROGRESS, BatchStatus.FAILED)),
-                    )
-                    .values(**values)
-                ).rowcount
-                if moved_rows and fresh_allowance:
+                is_moved = _move_held_batch(connection, batch_id, _UNFINISHED, previous_owner, values)
+                if is_moved and fresh_allowance:
                     connection.execute(
                         update(instances)
                         .where(instances.c.batch_id == batch_id, instances.c.status == InstanceStatus.FAILED)
                         .values(failures=0)
                     )
-                if moved_rows and signals:
+                if is_moved and signals:
                     record_signals(connection, self._model_of(connection, batch_id), batch_id, signals)
         except IntegrityError:
             raise self._batch_held_error(self._batch(batch_id).model_id) from None
         batch = self._batch(batch_id)
-        if not moved_rows:
+        if not is_moved:
             raise StaleStatusError(
                 "Batch", batch_id, f"held by {previous_owner}", f"{batch.status}, held by {batch.owner}"
             )
@@ -275,21 +268,14 @@ class BatchWriter(RegistryPart):
         Raises:
             StaleStatusError: the batch is neither in progress nor failed under this owner; nothing was changed.
         """
+        values = {"status": BatchStatus.DONE, "views_pending": True, "finished_at": now}
         with self.database.writing() as connection:
-            moved_rows = connection.execute(
-                update(batches)
-                .where(
-                    batches.c.id == batch_id,
-                    batches.c.status.in_((BatchStatus.IN_PROGRESS, BatchStatus.FAILED)),
-                    batches.c.owner == owner,
-                )
-                .values(status=BatchStatus.DONE, views_pending=True, finished_at=now)
-            ).rowcount
-            if moved_rows:
+            is_moved = _move_held_batch(connection, batch_id, _UNFINISHED, owner, values)
+            if is_moved:
                 model_id = self._model_of(connection, batch_id)
                 activate_instances(connection, model_id, batch_id, now=now, drop_after=drop_after)
         batch = self._batch(batch_id)
-        if not moved_rows:
+        if not is_moved:
             raise self._stale_batch_error(batch, owner)
         return batch
 
@@ -318,12 +304,7 @@ class BatchWriter(RegistryPart):
 
     def fail(self, batch_id: str, *, owner: str, now: datetime) -> BatchRecord:
         """End a batch as FAILED; its instances stay as they are, for a resume. Raises StaleStatusError."""
-        return self._move(
-            batch_id,
-            (BatchStatus.IN_PROGRESS, BatchStatus.FAILED),
-            owner,
-            {"status": BatchStatus.FAILED, "finished_at": now},
-        )
+        return self._move(batch_id, _UNFINISHED, owner, {"status": BatchStatus.FAILED, "finished_at": now})
 
     def cancel(self, batch_id: str, *, now: datetime) -> BatchRecord:
         """Give a batch up, whoever holds it; its instances are CANCELLED.
@@ -345,16 +326,12 @@ class BatchWriter(RegistryPart):
         return batch
 
     def _move(
-        self, batch_id: str, from_: tuple[BatchStatus, ...], owner: str, values: dict[str, object]
+        self, batch_id: str, from_: Sequence[BatchStatus], owner: str, values: Mapping[str, object]
     ) -> BatchRecord:
         with self.database.writing() as connection:
-            moved_rows = connection.execute(
-                update(batches)
-                .where(batches.c.id == batch_id, batches.c.status.in_(from_), batches.c.owner == owner)
-                .values(**values)
-            ).rowcount
+            is_moved = _move_held_batch(connection, batch_id, from_, owner, values)
         batch = self._batch(batch_id)
-        if not moved_rows:
+        if not is_moved:
             raise self._stale_batch_error(batch, owner)
         return batch
 
@@ -376,3 +353,11 @@ class BatchWriter(RegistryPart):
     def _stale_batch_error(batch: BatchRecord, owner: str) -> StaleStatusError:
         expected = f"{BatchStatus.IN_PROGRESS} under {owner}"
         return StaleStatusError("Batch", batch.id, expected, f"{batch.status} under {batch.owner}")
+
+
+def _move_held_batch(
+    connection: Connection, batch_id: str, from_: Sequence[BatchStatus], owner: str, values: Mapping[str, object]
+) -> bool:
+    """Change a batch if an owner still holds it in one of the statuses; False when it does not."""
+    held = (batches.c.id == batch_id, batches.c.status.in_(from_), batches.c.owner == owner)
+    return connection.execute(update(batches).where(*held).values(**values)).rowcount > 0
