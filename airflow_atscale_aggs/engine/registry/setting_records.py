@@ -18,6 +18,10 @@ def deployed_scope(model_id: str) -> str:
     return f"sml:{model_id}"
 
 
+def _scope_of(model_id: str | None) -> str:
+    return ALL_MODELS if model_id is None else model_id
+
+
 class SettingReader(RegistryPart):
     """Reads about settings."""
 
@@ -25,8 +29,7 @@ class SettingReader(RegistryPart):
 
     def values(self, model_id: str | None) -> Mapping[str, str]:
         """Product key to value: of a model, or (None) of all models."""
-        scope = ALL_MODELS if model_id is None else model_id
-        query = select(settings.c.key, settings.c.value).where(settings.c.scope == scope)
+        query = select(settings.c.key, settings.c.value).where(settings.c.scope == _scope_of(model_id))
         return {row[0]: row[1] for row in self._rows(query)}
 
     def deployed(self, model_id: str) -> Mapping[str, str]:
@@ -41,14 +44,14 @@ class SettingWriter(RegistryPart):
 
     def put(self, model_id: str | None, key: str, value: str) -> None:
         """Set a product key for a model, or (None) for all models."""
-        scope = ALL_MODELS if model_id is None else model_id
+        scope = _scope_of(model_id)
         with self.database.writing() as connection:
             connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.key == key))
             connection.execute(insert(settings).values(scope=scope, key=key, value=value))
 
     def delete(self, model_id: str | None, key: str) -> bool:
         """Forget a setting; False when it was not set."""
-        scope = ALL_MODELS if model_id is None else model_id
+        scope = _scope_of(model_id)
         with self.database.writing() as connection:
             gone = connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.key == key))
             return gone.rowcount > 0

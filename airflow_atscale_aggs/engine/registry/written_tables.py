@@ -18,6 +18,15 @@ from airflow_atscale_aggs.engine.registry.records import UnneededSegment, Unneed
 from airflow_atscale_aggs.engine.registry.segment_records import is_used
 from airflow_atscale_aggs.engine.registry.tables import adopted, attempts, batches, instances, segment_uses, segments
 
+_BROKEN = (AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)
+_IS_WINNER = attempts.c.number == instances.c.attempt
+"""The condition that an attempt is the one whose table its instance has."""
+
+
+def _is_idle(now: datetime) -> ColumnElement[bool]:
+    """The condition that no owner with a live lease may be writing an attempt's table."""
+    return or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~_IS_WINNER)
+
 
 class WrittenTableReader(RegistryPart):
     """Reads about tables in the warehouse."""
@@ -41,19 +50,11 @@ class WrittenTableReader(RegistryPart):
 
         Never the winning table of a DONE or ACTIVE instance, never one that an owner with a live lease is writing.
         """
-        is_winner = attempts.c.number == instances.c.attempt
-        lost = or_(attempts.c.status.in_((AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)), ~is_winner)
+        lost = or_(attempts.c.status.in_(_BROKEN), ~_IS_WINNER)
         is_over = instances.c.status == InstanceStatus.CANCELLED
         is_superseded = and_(instances.c.status == InstanceStatus.SUPERSEDED, instances.c.drop_after <= now)
-        is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
-        query = (
-            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
-            .join(instances, instances.c.id == attempts.c.instance_id)
-            .join(batches, batches.c.id == instances.c.batch_id)
-            .where(attempts.c.dropped_at.is_(None), or_(lost, is_over, is_superseded), is_idle)
-            .order_by(attempts.c.table)
-        )
-        return tuple(map(_unneeded_table, self._rows(query)))
+        is_needless = or_(lost, is_over, is_superseded)
+        return self._unneeded_tables(and_(attempts.c.dropped_at.is_(None), is_needless, _is_idle(now)))
 
     def that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededTable, ...]:
         """Tables that were dropped, or found absent, and are there again.
@@ -65,16 +66,7 @@ class WrittenTableReader(RegistryPart):
         """
         dropped = attempts.c.dropped_at.is_not(None)
         back = [row[0] for row in self._rows(select(attempts.c.table).where(dropped)) if row[0] in existing]
-        if not back:
-            return ()
-        query = (
-            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
-            .join(instances, instances.c.id == attempts.c.instance_id)
-            .join(batches, batches.c.id == instances.c.batch_id)
-            .where(dropped, attempts.c.table.in_(back))
-            .order_by(attempts.c.table)
-        )
-        return tuple(map(_unneeded_table, self._rows(query)))
+        return self._unneeded_tables(and_(dropped, attempts.c.table.in_(back))) if back else ()
 
     def segments_to_drop(self, now: datetime) -> tuple[UnneededSegment, ...]:
         """Tables of segments that may exist and that no instance needs, with the reason.
@@ -92,23 +84,31 @@ class WrittenTableReader(RegistryPart):
             .where(is_used(), or_(users.c.status.in_(BUILT), is_kept))
             .exists()
         )
-        is_winner = attempts.c.number == instances.c.attempt
         is_over = instances.c.status.in_((InstanceStatus.CANCELLED, InstanceStatus.DELETED, InstanceStatus.SUPERSEDED))
         is_lost = or_(
-            attempts.c.status.in_((AttemptStatus.FAILED, AttemptStatus.INTERRUPTED)),
-            ~is_winner,
+            attempts.c.status.in_(_BROKEN),
+            ~_IS_WINNER,
             is_over,
             # Its instance was superseded in one breath with its use, or merged it away.
             attempts.c.status == AttemptStatus.DONE,
         )
-        is_idle = or_(batches.c.status != BatchStatus.IN_PROGRESS, batches.c.lease_until <= now, ~is_winner)
-        return self._unneeded_segments(and_(segments.c.dropped_at.is_(None), ~is_needed, is_lost, is_idle))
+        return self._unneeded_segments(and_(segments.c.dropped_at.is_(None), ~is_needed, is_lost, _is_idle(now)))
 
     def segments_that_came_back(self, existing: AbstractSet[str]) -> tuple[UnneededSegment, ...]:
         """Tables of segments that were dropped, or found absent, and are there again; see `that_came_back`."""
         dropped = segments.c.dropped_at.is_not(None)
         back = [row[0] for row in self._rows(select(segments.c.table).where(dropped)) if row[0] in existing]
         return self._unneeded_segments(and_(dropped, segments.c.table.in_(back))) if back else ()
+
+    def _unneeded_tables(self, where: ColumnElement[bool]) -> tuple[UnneededTable, ...]:
+        query: Select[Any] = (
+            select(attempts, instances.c.status, instances.c.step, batches.c.schema)
+            .join(instances, instances.c.id == attempts.c.instance_id)
+            .join(batches, batches.c.id == instances.c.batch_id)
+            .where(where)
+            .order_by(attempts.c.table)
+        )
+        return tuple(map(_unneeded_table, self._rows(query)))
 
     def _unneeded_segments(self, where: ColumnElement[bool]) -> tuple[UnneededSegment, ...]:
         query: Select[Any] = (
@@ -173,7 +173,7 @@ class WrittenTableWriter(RegistryPart):
 
 def _unneeded_table(row: Any) -> UnneededTable:
     attempt = attempt_record(row)
-    if attempt.status in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}:
+    if attempt.status in _BROKEN:
         why = f"attempt {attempt.number} was {attempt.status}"
     else:
         why = f"its instance is {row[-3]}"
@@ -190,7 +190,7 @@ def _unneeded_table(row: Any) -> UnneededTable:
 
 def _unneeded_segment(row: Any) -> UnneededSegment:
     attempt, instance, step, schema = row[-4:]
-    is_lost = attempt in {AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
+    is_lost = attempt in _BROKEN
     return UnneededSegment(
         key=SegmentKey(row.instance_id, row.attempt, row.number),
         table=row.table,
