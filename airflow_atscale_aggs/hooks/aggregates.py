@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_atscale_aggs.engine.lifecycle.query.router import Answer
     from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
-    from airflow_atscale_aggs.engine.registry.registry import Registry
+    from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
     from airflow_atscale_aggs.engine.settings import Settings
     from airflow_atscale_aggs.engine.warehouse.base import Warehouse
 
@@ -63,11 +63,11 @@ class AggregatesHook(BaseHook):
         return Workspace(self._registry(connection), self._warehouse(connection), settings)
 
     @contextlib.contextmanager
-    def get_registry(self) -> Iterator[Registry]:
-        """Open only the registry, for tasks that read and do not build. It raises the errors of `get_conn`."""
+    def get_registry(self) -> Iterator[RegistryReader]:
+        """Open only the registry, for those that read and do not build. It raises the errors of `get_conn`."""
         registry = self._registry(self.get_connection(self.aggs_conn_id))
         try:
-            yield registry
+            yield registry.read
         finally:
             registry.close()
 

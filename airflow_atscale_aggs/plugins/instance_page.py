@@ -50,8 +50,8 @@ def instance_page(aggs_conn_id: str, instance_id: str) -> HTMLResponse:
         )
     try:
         with hook.get_registry() as registry:
-            instance = registry.read.instances.get(instance_id)
-            attempts = registry.read.attempts.find(instance_id=instance_id)
+            instance = registry.instances.get(instance_id)
+            attempts = registry.attempts.find(instance_id=instance_id)
     except NotRegisteredError as error:
         return _problem(404, "Not found", str(error))
     except (AtScaleAggsError, AirflowException) as error:

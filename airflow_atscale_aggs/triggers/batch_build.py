@@ -17,9 +17,9 @@ def finished_batch(aggs_conn_id: str, model: str, since: datetime) -> dict[str, 
     from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
 
     with AggregatesHook(aggs_conn_id).get_registry() as registry:
-        for batch in registry.read.batches.find(registry.read.models.get(model).id, 50):
+        for batch in registry.batches.find(registry.models.get(model).id, 50):
             if batch.status is BatchStatus.DONE and not batch.aggregates and batch.created_at >= since:
-                return {"batch_id": batch.id, **registry.read.instances.count_by_status(batch.id)}
+                return {"batch_id": batch.id, **registry.instances.count_by_status(batch.id)}
     return None
 
 

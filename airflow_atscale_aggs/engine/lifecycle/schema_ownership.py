@@ -120,7 +120,7 @@ def unknown_tables(session: WarehouseSession, workspace: Workspace) -> frozenset
 
 
 def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark: SchemaMark | None) -> None:
-    registry, schema = workspace.registry, workspace.warehouse.aggregate_schema
+    read, schema = workspace.read, workspace.warehouse.aggregate_schema
     if mark is None:
         unknown = unknown_tables(session, workspace)
         if unknown:
@@ -128,9 +128,9 @@ def _refuse_foreign_schema(session: WarehouseSession, workspace: Workspace, mark
             raise SchemaOwnedError(
                 schema, f"it holds {len(unknown)} aggregate tables that this registry has not made ({some})"
             )
-    elif mark.registry_id != registry.read.ownership.registry_id():
+    elif mark.registry_id != read.ownership.registry_id():
         raise SchemaOwnedError(schema, f"the registry at {mark.registry} writes there, at last on {mark.marked_at}")
-    elif not registry.read.ownership.has_written(mark.stamp):
+    elif not read.ownership.has_written(mark.stamp):
         raise SchemaOwnedError(
             schema,
             f"a copy of this registry, at {mark.registry}, has written there on {mark.marked_at}, or this one was "

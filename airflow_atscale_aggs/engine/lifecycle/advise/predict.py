@@ -275,7 +275,7 @@ class _Prediction:
         ]
         return PredictReport(
             model=self._record.name,
-            appeared=tuple(registry.read.definitions.get(identity).definition.name for identity in appeared),
+            appeared=tuple(self._workspace.read.definitions.get(identity).definition.name for identity in appeared),
             retired=retired,
             giving_way={self._existing[old].name: new for old, new in giving_way.items()},
             kept=tuple(sorted(self._existing[identity].name for identity in self._kept)),
@@ -285,10 +285,10 @@ class _Prediction:
     def _giving_way(self) -> dict[str, str]:
         """Propose that definitions which serve give way to their heirs: name of the heir by id of the old one."""
         registry = self._workspace.registry
-        serving = {instance.step.definition_id for instance in registry.read.instances.serving(self._record.id)}
+        serving = {instance.step.definition_id for instance in self._workspace.read.instances.serving(self._record.id)}
         defined = {
             record.definition.id: record.definition.name
-            for record in registry.read.definitions.of_model(self._record.id)
+            for record in self._workspace.read.definitions.of_model(self._record.id)
         }
         heir_by_old: dict[str, AggregateDefinition] = {}
         for old in sorted(serving & self._heirs.keys() & defined.keys()):

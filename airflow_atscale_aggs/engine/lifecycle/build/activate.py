@@ -56,14 +56,14 @@ def activate_batch(
         SchemaOwnedError: another registry has taken the schema over.
     """
     registry = workspace.registry
-    batch = registry.read.batches.get(batch_id)
+    batch = workspace.read.batches.get(batch_id)
     if batch.status is BatchStatus.DONE:
         return _switch_and_report(workspace, batch)
     if batch.status is BatchStatus.CANCELLED:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.DONE)
     check_schema(workspace)
     settings = workspace.settings_of(batch.model_id)
-    instances = registry.read.instances.find(batch_id=batch_id)
+    instances = workspace.read.instances.find(batch_id=batch_id)
     registry.instances.give_up(
         [instance.id for instance in instances if instance.id in given_up and instance.status not in BUILT]
     )
@@ -74,7 +74,7 @@ def activate_batch(
     ]
     if len(unbuilt) > settings.max_failures:
         registry.batches.fail(batch_id, owner=owner, now=now)
-        raise BatchFailedError(registry.read.models.get(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
+        raise BatchFailedError(workspace.read.models.get(batch.model_id).name, batch_id, unbuilt, settings.max_failures)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     # Rights before anybody reads the new tables.
     registry.batches.add_notes(batch_id, (*carry_rights(workspace, batch), *disagreements(workspace, batch, instances)))

@@ -192,7 +192,7 @@ class _BatchOpener:
         is_own = older.owner == self.owner
         why = "its own run asks for it again" if is_own else "a new one would do the same, of the same facts"
         reason = f"Batch {older.id} of {older.owner} is gone on with: {why}."
-        return BegunBatch(batch, registry.read.instances.find(batch_id=older.id), is_resumed=True, reason=reason)
+        return BegunBatch(batch, self.workspace.read.instances.find(batch_id=older.id), is_resumed=True, reason=reason)
 
     def begin_anew(self, older: BatchRecord | None, reason: str) -> BegunBatch:
         """Open a new batch, and close the older one in the same transaction."""
@@ -222,7 +222,9 @@ class _BatchOpener:
         except (SchemaOwnedError, WarehouseError):
             registry.batches.cancel(batch.id, now=self.now)
             raise
-        return BegunBatch(batch, registry.read.instances.find(batch_id=batch.id), is_resumed=False, reason=closing)
+        return BegunBatch(
+            batch, self.workspace.read.instances.find(batch_id=batch.id), is_resumed=False, reason=closing
+        )
 
 
 def resume_batch(
@@ -237,19 +239,19 @@ def resume_batch(
         IllegalTransitionError: it ended well, was cancelled, or a newer batch of the model was begun.
     """
     registry = workspace.registry
-    batch = registry.read.batches.get(batch_id)
+    batch = workspace.read.batches.get(batch_id)
     lease = lease or timedelta(seconds=workspace.settings_of(batch.model_id).lease_seconds)
     if batch.status not in {BatchStatus.IN_PROGRESS, BatchStatus.FAILED}:
         raise IllegalTransitionError("Batch", batch_id, batch.status, BatchStatus.IN_PROGRESS)
     check_schema(workspace)
     _check_silent(workspace, batch, owner, now)
     if reason := find_damage(workspace, batch):
-        raise BatchDamagedError(registry.read.models.get(batch.model_id).name, batch_id, reason)
+        raise BatchDamagedError(workspace.read.models.get(batch.model_id).name, batch_id, reason)
     resumed = registry.batches.take_over(
         batch.id, owner=owner, previous_owner=batch.owner, lease_until=now + lease, fresh_allowance=True
     )
     mark_schema(workspace, batch_id, now=now)
-    return BegunBatch(resumed, registry.read.instances.find(batch_id=batch_id), is_resumed=True)
+    return BegunBatch(resumed, workspace.read.instances.find(batch_id=batch_id), is_resumed=True)
 
 
 def run_batch(

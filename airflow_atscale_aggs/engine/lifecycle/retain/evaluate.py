@@ -60,16 +60,16 @@ def evaluate(workspace: Workspace, model: str, *, record: bool = True, now: date
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    model_record = registry.read.models.get(model)
-    standing = registry.read.definitions.of_model(model_record.id)
-    active = registry.read.instances.serving(model_record.id)
+    model_record = workspace.read.models.get(model)
+    standing = workspace.read.definitions.of_model(model_record.id)
+    active = workspace.read.instances.serving(model_record.id)
     figures = _Figures(
         fact_rows=_fact_rows(workspace, model_record, standing),
-        usages=registry.read.queries.usages(model_record.id),
+        usages=workspace.read.queries.usages(model_record.id),
         active=active,
         sizes=_table_bytes(workspace, active),
-        services=registry.read.instances.services(model_record.id),
-        savings=average_savings(registry.read, model_record.id),
+        services=workspace.read.instances.services(model_record.id),
+        savings=average_savings(workspace.read, model_record.id),
     )
     evaluations = [
         Evaluation(definition=definition, record=figures.evaluate_definition(definition, model_record.id, now))

@@ -76,11 +76,11 @@ def prune(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) -> 
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    record = registry.read.models.get(model)
+    record = workspace.read.models.get(model)
     settings = workspace.settings_of(record.id)
     limits = _limits(settings)
-    retained = registry.read.instances.retained(record.id)
-    pruned = _rank_instances_to_prune(registry.read, record.id, retained, limits, now)
+    retained = workspace.read.instances.retained(record.id)
+    pruned = _rank_instances_to_prune(workspace.read, record.id, retained, limits, now)
     drop_after = now + timedelta(seconds=settings.drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if pruned and not dry_run:
@@ -139,8 +139,8 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
             no table that was ever used.
     """
     registry = workspace.registry
-    instance = registry.read.instances.get(instance_id)
-    definition = registry.read.definitions.get(instance.step.definition_id)
+    instance = workspace.read.instances.get(instance_id)
+    definition = workspace.read.definitions.get(instance.step.definition_id)
     name = instance.step.aggregate
     if instance.status is InstanceStatus.ACTIVE and definition.status is DefinitionStatus.DEFINED:
         remedy = f"take it out of the model and deploy, or block it: `atscale-aggs block MODEL {name}`"
@@ -156,7 +156,7 @@ def delete_instance(workspace: Workspace, instance_id: str, *, now: datetime) ->
         check_schema(workspace)
         registry.instances.let_go(instance.model_id, [instance_id], {}, now=now, drop_after=drop_after)
         notes = drop_gone_views(workspace, instance.model_id)
-    return DeletedInstance(registry.read.instances.get(instance_id), drop_after, notes)
+    return DeletedInstance(workspace.read.instances.get(instance_id), drop_after, notes)
 
 
 @dataclass(frozen=True, slots=True)

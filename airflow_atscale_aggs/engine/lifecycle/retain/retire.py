@@ -56,9 +56,9 @@ def retire(workspace: Workspace, model: str, *, dry_run: bool, now: datetime) ->
         SchemaOwnedError: another registry writes into the schema.
     """
     registry = workspace.registry
-    record = registry.read.models.get(model)
-    active = registry.read.instances.serving(record.id)
-    names = [record.definition.name for record in registry.read.definitions.of_model(record.id)]
+    record = workspace.read.models.get(model)
+    active = workspace.read.instances.serving(record.id)
+    names = [record.definition.name for record in workspace.read.definitions.of_model(record.id)]
     drop_after = now + timedelta(seconds=workspace.settings_of(record.id).drop_delay_seconds)
     notes: tuple[str, ...] = ()
     if not dry_run:

@@ -55,12 +55,12 @@ def supersede(workspace: Workspace, model: str, *, dry_run: bool, now: datetime)
         NotRegisteredError: no such model.
     """
     registry = workspace.registry
-    model_record = registry.read.models.get(model)
-    definitions = registry.read.definitions.of_model(model_record.id)
+    model_record = workspace.read.models.get(model)
+    definitions = workspace.read.definitions.of_model(model_record.id)
     unused = _find_unused_definitions(
         definitions,
-        registry.read.instances.services(model_record.id),
-        registry.read.queries.usages(model_record.id),
+        workspace.read.instances.services(model_record.id),
+        workspace.read.queries.usages(model_record.id),
         workspace,
         now,
     )
