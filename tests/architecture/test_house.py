@@ -169,14 +169,14 @@ def test_architecture_names_every_room() -> None:
 
 
 def test_what_documents_name_is_there() -> None:
-    """Every file and room of the package that a page names, but for decisions, which tell what was."""
+    """Every file and room of the package and of the tests that a page names, but for decisions, which tell what was."""
+    places = (_PACKAGE, _PACKAGE / "engine", _ROOT)
     named = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`")
     for page in sorted((_ROOT / "docs").glob("*.md")):
         for name in named.findall(page.read_text(encoding="utf-8")):
             first = name.split("/")[0]
-            if not any((folder / first).is_dir() for folder in (_PACKAGE, _PACKAGE / "engine")):
-                continue
-            assert any((folder / name).exists() for folder in (_PACKAGE, _PACKAGE / "engine")), f"{page.name}: {name}"
+            if any((place / first).is_dir() for place in places):
+                assert any((place / name).exists() for place in places), f"{page.name}: {name}"
 
 
 def test_every_public_thing_is_explained() -> None:
