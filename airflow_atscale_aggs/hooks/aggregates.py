@@ -114,10 +114,21 @@ class AggregatesHook(BaseHook):
             return False, f"The connection `{self.aggs_conn_id}` cannot be used: {type(error).__name__}: {error}"
         return True, "Registry and warehouse answer."
 
+    def registry_url(self) -> str:
+        """The registry's URL, which may hold a password. Raises AirflowFailException when the connection names none."""
+        return self._registry_url(self.get_connection(self.aggs_conn_id))
+
+    def open_warehouse(self) -> Warehouse:
+        """Open only the warehouse. It raises the errors of `get_conn`."""
+        return self._warehouse(self.get_connection(self.aggs_conn_id))
+
     def _registry(self, connection: Connection) -> Registry:
         from airflow_atscale_aggs.engine.registry.registry import open_registry
 
-        return open_registry(self._url(connection, "registry") or self._postgres_url(connection, "registry"))
+        return open_registry(self._registry_url(connection))
+
+    def _registry_url(self, connection: Connection) -> str:
+        return self._url(connection, "registry") or self._postgres_url(connection, "registry")
 
     def _warehouse(self, connection: Connection) -> Warehouse:
         from airflow_atscale_aggs.engine.sql.dialects import dialect_of_url

@@ -1,0 +1,237 @@
+"""Who may do what: Airflow's own rights on DAGs and connections decide it.
+
+    read        who may read a DAG that builds the model over the connection, or may read the connection
+    build       who may trigger such a DAG; also block, unblock, import and apply, and ask for data
+    administer  who may edit the connection: delete instances, change settings
+
+So nobody reads a model over a connection that he may not use, and models that share a registry stay apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.connection import Connection
+from airflow.models.dag import DagModel
+from fastapi import Depends
+
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.records import ModelRecord
+from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
+from airflow_atscale_aggs.plugins.api.model_dags import ModelDag, ModelDags
+from airflow_atscale_aggs.plugins.api.places import Places
+from airflow_atscale_aggs.plugins.api.problems import ProblemError
+
+places = Places()
+model_dags = ModelDags()
+
+
+class Right(StrEnum):
+    """What somebody may do; each includes the ones before."""
+
+    READ = "read"
+    BUILD = "build"
+    ADMINISTER = "administer"
+
+
+_WORDS = {
+    Right.READ: "read this model: you need to read a DAG that builds it over this connection, or the connection itself",
+    Right.BUILD: "do this: you need to trigger a DAG that builds the model over this connection",
+    Right.ADMINISTER: "do this: you need to edit the Airflow connection",
+}
+
+
+class Visitor:
+    """Who asks, and what Airflow lets him do."""
+
+    def __init__(self, user: BaseUser) -> None:
+        self.user = user
+        self._may_use: dict[tuple[str, str], bool] = {}
+
+    @property
+    def name(self) -> str:
+        """For logs and owners."""
+        return str(self.user.get_name())
+
+    @cached_property
+    def dags(self) -> tuple[ModelDag, ...]:
+        """The DAGs that build models and that he may read."""
+        return tuple(dag for dag in model_dags.all() if self._is_authorized(dag, "GET"))
+
+    def may_trigger(self, dag: ModelDag) -> bool:
+        """Whether he may start a run of a DAG."""
+        return self._is_authorized(dag, "POST", DagAccessEntity.RUN)
+
+    def may_use(self, connection: str, method: Any = "GET") -> bool:
+        """Whether he may read a connection, or edit it with ``PUT``."""
+        key = (connection, method)
+        if key not in self._may_use:
+            details = ConnectionDetails(conn_id=connection, team_name=Connection.get_team_name(connection))
+            allowed = get_auth_manager().is_authorized_connection(method=method, details=details, user=self.user)
+            self._may_use[key] = allowed
+        return self._may_use[key]
+
+    def place(self, connection: str, right: Right = Right.READ) -> Place:
+        """A connection over which he may read something.
+
+        Raises:
+            ProblemError: 403: he may not; whether the connection exists is not told.
+        """
+        dags = tuple(dag for dag in self.dags if dag.connection == connection)
+        if not dags and not self.may_use(connection):
+            detail = (
+                f"You may not use the Airflow connection `{connection}`: you need to read a DAG that builds a model "
+                "over it, or the connection itself."
+            )
+            raise ProblemError(HTTPStatus.FORBIDDEN, detail, "forbidden")
+        return Place(self, connection, dags, right)
+
+    def _is_authorized(self, dag: ModelDag, method: Any, entity: DagAccessEntity | None = None) -> bool:
+        details = DagDetails(id=dag.dag_id, team_name=DagModel.get_team_name(dag.dag_id))
+        return get_auth_manager().is_authorized_dag(
+            method=method, access_entity=entity, details=details, user=self.user
+        )
+
+
+class Place:
+    """A connection, as one visitor may use it for one kind of deed.
+
+    Attributes:
+        dags: those that build models over the connection and that he may read.
+        right: what the request needs.
+    """
+
+    def __init__(self, visitor: Visitor, connection: str, dags: tuple[ModelDag, ...], right: Right) -> None:
+        self.visitor, self.connection, self.dags, self.right = visitor, connection, dags, right
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry. Raises as `Places.registry`."""
+        return places.registry(self.connection)
+
+    @property
+    def read(self) -> RegistryReader:
+        """What the registry knows; not all of it is for the visitor, see `models`."""
+        return self.registry.read
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Workspace]:
+        """Registry and warehouse, for the length of the block."""
+        with places.workspace(self.connection) as workspace:
+            yield workspace
+
+    @cached_property
+    def models(self) -> tuple[ModelRecord, ...]:
+        """The deployed models that he may read over the connection, also retired ones."""
+        return tuple(model for model in self.read.models.all() if self.may(Right.READ, model))
+
+    def may(self, right: Right, model: ModelRecord) -> bool:
+        """Whether he has a right on a model over the connection."""
+        if right is Right.ADMINISTER:
+            return self.visitor.may_use(self.connection, "PUT")
+        dags = self.dags_of(model)
+        if right is Right.READ:
+            return bool(dags) or self.visitor.may_use(self.connection)
+        return any(self.visitor.may_trigger(dag) for dag in dags) or self.visitor.may_use(self.connection, "PUT")
+
+    def dags_of(self, model: ModelRecord) -> tuple[ModelDag, ...]:
+        """The DAGs that build a model and that he may read; those that do nothing else come first."""
+        names = {model.id, model.name, f"{model.catalog}.{model.name}"}
+        return tuple(dag for dag in self.dags if dag.model in names)
+
+    def model_ids(self, wanted: list[str]) -> tuple[str, ...]:
+        """Ids of the models with these names or ids; of all that he may read where none is given.
+
+        Raises:
+            NotRegisteredError: no such model.
+            ProblemError: 403: he may not read one of them.
+        """
+        return tuple(self.model(name).id for name in wanted) or tuple(model.id for model in self.models)
+
+    def model(self, name_or_id: str) -> ModelRecord:
+        """A model on which the request may do what it is for.
+
+        Raises:
+            NotRegisteredError: no such model.
+            ProblemError: 403.
+        """
+        record = self.read.models.get(name_or_id)
+        self.check(record)
+        return record
+
+    def check(self, model: ModelRecord | str) -> None:
+        """Raise ProblemError (403) unless the request may do what it is for, on a model or on the model of an id."""
+        record = self.read.models.get(model) if isinstance(model, str) else model
+        if not self.may(self.right, record):
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"You may not {_WORDS[self.right]}.", "forbidden")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """One model over one connection, after the rights were checked."""
+
+    place: Place
+    model: ModelRecord
+
+    @property
+    def read(self) -> RegistryReader:
+        """What the registry knows."""
+        return self.place.read
+
+
+def visitor_of(user: GetUserDep) -> Visitor:
+    """Who asks; 401 when nobody is signed in."""
+    return Visitor(user)
+
+
+VisitorDep = Annotated[Visitor, Depends(visitor_of)]
+
+
+def _reach(visitor: VisitorDep, connection: str) -> Place:
+    return visitor.place(connection)
+
+
+def _reach_to_build(visitor: VisitorDep, connection: str) -> Place:
+    return visitor.place(connection, Right.BUILD)
+
+
+def _reach_to_administer(visitor: VisitorDep, connection: str) -> Place:
+    return visitor.place(connection, Right.ADMINISTER)
+
+
+ReachableConnection = Annotated[Place, Depends(_reach)]
+"""A connection that may be read; each model is checked by `Place.model` or `Place.check`."""
+
+BuildingConnection = Annotated[Place, Depends(_reach_to_build)]
+ManagedConnection = BuildingConnection
+AdministeredConnection = Annotated[Place, Depends(_reach_to_administer)]
+AskingConnection = ReachableConnection
+"""A connection over which a query is asked: what the query reads decides the right that it needs."""
+
+
+def _read_model(place: ReachableConnection, model: str) -> ModelPlace:
+    return ModelPlace(place, place.model(model))
+
+
+def _buildable_model(place: BuildingConnection, model: str) -> ModelPlace:
+    return ModelPlace(place, place.model(model))
+
+
+def _administered_model(place: AdministeredConnection, model: str) -> ModelPlace:
+    return ModelPlace(place, place.model(model))
+
+
+ReachableModel = Annotated[ModelPlace, Depends(_read_model)]
+BuildableModel = Annotated[ModelPlace, Depends(_buildable_model)]
+ManagedModel = BuildableModel
+AdministeredModel = Annotated[ModelPlace, Depends(_administered_model)]

@@ -1,0 +1,77 @@
+"""The web application below ``/atscale_aggs``: the API, its documentation, the page's files, the published paths.
+
+Airflow imports it when it is asked for the first time, see `plugins/aggregates.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from airflow_atscale_aggs import __version__
+from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
+from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
+
+_DESCRIPTION = """
+Aggregate tables: models, definitions, instances, batches, queries.
+
+Sign in as to Airflow's own API: with a token from `POST /auth/token` in the header `Authorization: Bearer …`, or in
+the browser. Airflow's rights on DAGs and connections decide what you may do.
+"""
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": text}
+    for status, text in {
+        401: "Nobody is signed in.",
+        403: "You may not do this.",
+        404: "There is no such connection, model or thing.",
+        409: "It cannot be done in the present state; the detail says why.",
+        422: "The request is malformed.",
+        429: "Too many requests; `Retry-After` says when to ask again.",
+        503: "Something that is needed does not answer now; `Retry-After` says when to ask again.",
+    }.items()
+}
+
+
+_ROUTERS: tuple[APIRouter, ...] = ()
+"""The routes below ``/api``, in the order of the documentation."""
+
+
+def make_application() -> FastAPI:
+    """The application with all its routes."""
+    app = FastAPI(
+        title="Aggregate tables",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    add_problem_handlers(app)
+    api = APIRouter(prefix="/api", responses=_PROBLEMS)
+    for router in _ROUTERS:
+        api.include_router(router)
+    app.include_router(api)
+
+    app.add_api_route("/openapi.json", _openapi(app), include_in_schema=False)
+    app.add_api_route("/docs", _documentation, include_in_schema=False)
+    return app
+
+
+def _openapi(app: FastAPI) -> Callable[..., JSONResponse]:
+    def openapi(user: GetUserDep) -> JSONResponse:  # noqa: ARG001 - it asks who is signed in
+        return JSONResponse(app.openapi())
+
+    return openapi
+
+
+def _documentation(user: GetUserDep) -> HTMLResponse:  # noqa: ARG001 - it asks who is signed in
+    return get_swagger_ui_html(openapi_url="openapi.json", title="Aggregate tables: API")
+
+
+app = make_application()

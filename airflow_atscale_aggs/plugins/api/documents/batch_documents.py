@@ -1,0 +1,163 @@
+"""Documents about batches and the overview."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from airflow_atscale_aggs.plugins.api.documents.shared_documents import Document
+
+
+class BatchRow(Document):
+    """A row of the Batches tab."""
+
+    id: str
+    model_id: str
+    model: str
+    build_type: str
+    status: str = Field(examples=["in_progress"])
+    """`requested` (its run has not begun it yet), `in_progress`, `done`, `failed` or `cancelled`."""
+
+    owner: str
+    created_at: datetime
+    finished_at: datetime | None
+    seconds: float | None
+    usual_seconds: float | None
+    """Median of the model's last batches that ended well."""
+
+    failures: int
+    counts: dict[str, int]
+    """Instances by shown status."""
+
+    aggregates: list[str]
+    """Names that it was asked for; empty: all of the model."""
+
+    dag_id: str | None
+    run_id: str | None
+
+
+class BatchStep(Document):
+    """One aggregate of a batch."""
+
+    instance_id: str
+    definition_id: str
+    aggregate: str
+    fact: str
+    position: int
+    status: str
+    build: str
+    source: str | None
+    planned_source: str
+    rows: int | None
+    estimated_rows: int | None
+    seconds: float | None
+    usual_seconds: float | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempt: int
+    failures: int
+    error: str | None
+    map_index: int | None
+    """Of the task instance `build` in the batch's run."""
+
+
+class BatchDetail(BatchRow):
+    """A batch with its steps."""
+
+    notes: list[str]
+    grace_periods: dict[str, str]
+    steps: list[BatchStep]
+    done_share: float
+    """From 0 to 1, by the usual seconds of the steps."""
+
+    estimated_end_at: datetime | None
+    """While it runs; absent without history."""
+
+    out_of_attempts: list[str]
+    request_id: str | None
+    """The request that was answered by this batch, where one was asked for by its id."""
+
+
+class BatchStart(Document):
+    """A batch that is asked for."""
+
+    build_type: str = Field(default="incremental", pattern="^(full|incremental)$")
+    aggregates: list[str] = Field(default_factory=list, max_length=10_000)
+    """Names of those to build; empty: all of the model."""
+
+    grace_periods: dict[str, str] = Field(default_factory=dict)
+    """Durations by dataset, instead of the model's: `{"store_sales": "2d"}`."""
+
+    max_concurrent_builds: int | None = Field(default=None, ge=1, le=1000)
+
+
+class BatchStarted(Document):
+    """The run that was started for a batch."""
+
+    id: str
+    """Of the request. Ask for the batch by it; when another batch answers the request, you get that one."""
+
+    dag_id: str
+    run_id: str
+    run_url: str
+    status: str
+    message: str
+
+
+class DayFigures(Document):
+    """One day of queries."""
+
+    day: str = Field(examples=["2026-11-28"])
+    queries: int
+    hits: int
+    misses: int
+    fallbacks: int
+    seconds: float
+    rows_read: int
+    fact_rows: int
+    """What the facts would have read."""
+
+    seconds_saved: float
+
+
+class Attention(Document):
+    """Something that wants attention."""
+
+    kind: str
+    """`failed`, `stale`, `never_used`, `late_rows`, `refused_joins`, `missing_table`, `not_built` or `no_dag`."""
+
+    severity: str
+    """`error`, `warning` or `info`."""
+
+    text: str
+    """What, where and what to do, in a sentence."""
+
+    count: int
+    definition_ids: list[str]
+    batch_id: str | None = None
+
+
+class SizeTile(Document):
+    """How much room one aggregate takes."""
+
+    definition_id: str
+    aggregate: str
+    rows: int
+    bytes: int | None
+    uses: int
+
+
+class Overview(Document):
+    """How a model's aggregates are doing."""
+
+    days: list[DayFigures]
+    last_batch: BatchRow | None
+    attention: list[Attention]
+    sizes: list[SizeTile]
+    """The largest 50."""
+
+    active: int
+    definitions: int
+    rows: int
+    fact_rows: int | None

@@ -1,0 +1,100 @@
+"""Opens registries and warehouses for requests, and keeps registries open between them.
+
+A registry is opened once for each connection, with a pool of connections that bounds what the server holds. A
+warehouse is opened for one request and closed after it, since DuckDB lets one process at a time open a file, and the
+builds need it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from airflow_atscale_aggs.hooks.aggregates import AggregatesHook, read_settings
+from airflow_atscale_aggs.plugins.api.problems import ProblemError
+
+_MOST_REGISTRIES = 32
+
+
+@dataclass(slots=True)
+class _OpenRegistry:
+    url: str
+    registry: Registry
+
+
+class Places:
+    """The registries that are open. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, _OpenRegistry] = OrderedDict()
+
+    def hook(self, connection: str) -> AggregatesHook:
+        """The hook of a connection.
+
+        Raises:
+            ProblemError: 404: there is no such connection; 409: it is of another type.
+        """
+        hook = AggregatesHook(connection)
+        try:
+            found = hook.get_connection(connection)
+        except AirflowNotFoundException:
+            detail = f"There is no Airflow connection `{connection}`."
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail, "no-connection") from None
+        if found.conn_type != hook.conn_type:
+            detail = f"Airflow connection `{connection}` is of type `{found.conn_type}`; `{hook.conn_type}` is needed."
+            raise ProblemError(HTTPStatus.CONFLICT, detail, "wrong-connection-type")
+        return hook
+
+    def registry(self, connection: str) -> Registry:
+        """The registry of a connection; it is opened anew when the connection was changed.
+
+        Raises:
+            ProblemError: as `hook`.
+            AirflowException, AtScaleAggsError: the registry cannot be opened.
+        """
+        url = self.hook(connection).registry_url()
+        with self._lock:
+            known = self._open.get(connection)
+            if known is not None and known.url == url:
+                self._open.move_to_end(connection)
+                return known.registry
+        opened = _OpenRegistry(url, open_registry(url))
+        with self._lock:
+            old = self._open.pop(connection, None)
+            self._open[connection] = opened
+            gone = [old] if old is not None else []
+            while len(self._open) > _MOST_REGISTRIES:
+                gone.append(self._open.popitem(last=False)[1])
+        for closed in gone:
+            # Connections that are in use go back to a pool that is no more, and are closed there.
+            closed.registry.close()
+        return opened.registry
+
+    @contextlib.contextmanager
+    def workspace(self, connection: str) -> Iterator[Workspace]:
+        """Registry and warehouse, for the length of the block.
+
+        Raises as `registry` does, and what opening the warehouse raises.
+        """
+        registry = self.registry(connection)
+        warehouse = self.hook(connection).open_warehouse()
+        try:
+            yield Workspace(registry, warehouse, read_settings())
+        finally:
+            warehouse.close()
+
+    def close(self) -> None:
+        """Close all registries."""
+        with self._lock:
+            gone, self._open = list(self._open.values()), OrderedDict()
+        for opened in gone:
+            opened.registry.close()
