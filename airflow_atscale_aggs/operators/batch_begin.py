@@ -56,7 +56,8 @@ class PlanBatchBuildOperator(AggregatesOperator):
         be mapped over. The same run asking again gets the same list.
     """
 
-    template_fields: Sequence[str] = ("model", "build_type", "aggregates", "grace_periods")
+    # Not only templates: other processes read these fields of the serialized DAG, see `plugins/api/model_dags.py`.
+    template_fields: Sequence[str] = ("model", "aggs_conn_id", "build_type", "aggregates", "grace_periods")
 
     def __init__(
         self,

@@ -91,6 +91,11 @@ class ModelDags:
                 self._looked_at = now
             return self._all
 
+    def forget(self) -> None:
+        """Look again at the next question."""
+        with self._lock:
+            self._looked_at = None
+
     def _look(self) -> tuple[ModelDag, ...]:
         from airflow.models.dag import DagModel
         from airflow.models.serialized_dag import SerializedDagModel as Serialized
