@@ -30,6 +30,12 @@ _SETTINGS = {
     "history_literals": ("boolean", "false", "Keep the values of conditions in the log."),
 }
 
+_API_BOUNDS = {
+    "acting_requests_per_minute": ("integer", "60", "Requests a minute with which one user may change something."),
+    "asking_requests_per_minute": ("integer", "120", "Requests a minute with which one user may ask the warehouse."),
+    "warehouse_requests": ("integer", "4", "Requests that may ask the warehouse at the same time."),
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Connection type, hooks, operators, sensors, triggers, links and configuration of this provider."""
@@ -54,19 +60,24 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_connection_type()],
         "config": {
-            "atscale_aggs": {
-                "description": "Settings of the aggregate engine; a model's own values win over them.",
-                "options": {
-                    name: {
-                        "description": description,
-                        "version_added": "0.1.0",
-                        "type": kind,
-                        "example": None,
-                        "default": default,
-                    }
-                    for name, (kind, default, description) in _SETTINGS.items()
-                },
+            "atscale_aggs": _config("Settings of the aggregate engine; a model's own values win over them.", _SETTINGS),
+            "atscale_aggs_api": _config("Bounds of the REST API, for each process of the API server.", _API_BOUNDS),
+        },
+    }
+
+
+def _config(description: str, options: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "options": {
+            name: {
+                "description": meaning,
+                "version_added": "0.1.0",
+                "type": kind,
+                "example": None,
+                "default": default,
             }
+            for name, (kind, default, meaning) in options.items()
         },
     }
 

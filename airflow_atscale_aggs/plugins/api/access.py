@@ -28,12 +28,14 @@ from fastapi import Depends
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
+from airflow_atscale_aggs.plugins.api.bounds import Slots, configured_bound
 from airflow_atscale_aggs.plugins.api.model_dags import ModelDag, ModelDags
 from airflow_atscale_aggs.plugins.api.places import Places
 from airflow_atscale_aggs.plugins.api.problems import ProblemError
 
 places = Places()
 model_dags = ModelDags()
+warehouse_slots = Slots(configured_bound("warehouse_requests", 4), "asks the warehouse")
 
 
 class Right(StrEnum):
@@ -126,8 +128,12 @@ class Place:
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Workspace]:
-        """Registry and warehouse, for the length of the block."""
-        with places.workspace(self.connection) as workspace:
+        """Registry and warehouse, for the length of the block.
+
+        Raises ProblemError (503) when this process asks the warehouse for too many other requests, and as
+        `Places.workspace`.
+        """
+        with warehouse_slots.taken(), places.workspace(self.connection) as workspace:
             yield workspace
 
     @cached_property

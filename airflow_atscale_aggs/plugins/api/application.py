@@ -14,6 +14,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_atscale_aggs import __version__
+from airflow_atscale_aggs.plugins.api.bounds import AnswerHeaders, BoundedBodies
 from airflow_atscale_aggs.plugins.api.documents.shared_documents import Problem
 from airflow_atscale_aggs.plugins.api.problems import MEDIA_TYPE, add_problem_handlers
 
@@ -31,6 +32,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         403: "You may not do this.",
         404: "There is no such connection, model or thing.",
         409: "It cannot be done in the present state; the detail says why.",
+        413: "The request is too large.",
         422: "The request is malformed.",
         429: "Too many requests; `Retry-After` says when to ask again.",
         503: "Something that is needed does not answer now; `Retry-After` says when to ask again.",
@@ -53,6 +55,8 @@ def make_application() -> FastAPI:
         openapi_url=None,
     )
     add_problem_handlers(app)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(AnswerHeaders, prefix="/api")
     api = APIRouter(prefix="/api", responses=_PROBLEMS)
     for router in _ROUTERS:
         api.include_router(router)
