@@ -27,6 +27,7 @@ AtScaleAggsError
 │  ├─ SchemaOwnedError            another registry writes into the schema; carries what tells so
 │  ├─ ModelRetiredError           the model was let go; it is to be deployed again
 │  ├─ InstanceNeededError         an instance cannot be deleted by hand; carries why and what to do
+│  ├─ CursorError                 what continues a list cannot be read, or continues another one; carries why
 │  └─ NotRegisteredError          unknown model, definition, instance or batch; carries near names
 ├─ WarehouseError                 carries dialect and SQL; the driver's error is its __cause__
 │  ├─ TransientWarehouseError     worth retrying: connection, lock, deadlock, timeout
@@ -64,8 +65,7 @@ def near_names(name: str, candidates: Iterable[str], *, most: int = 3) -> tuple[
     ('Store Sales',)
     """
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
-    return tuple(by_folded[folded] for folded in near)
+    return tuple(by_folded[near] for near in difflib.get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6))
 
 
 def _did_you_mean(near: Sequence[str]) -> str:
@@ -241,8 +241,7 @@ class GracePeriodError(AtScaleAggsError):
     def __str__(self) -> str:
         return (
             f"Grace period `{self.value}` of dataset `{self.dataset}`: {self.reason}. A grace period is a whole number "
-            "and s, "
-            "m, h, d or w, for a fact dataset with `incremental` in the model; overrides need the settings "
+            "and s, m, h, d or w, for a fact dataset with `incremental` in the model; overrides need the settings "
             "`aggregate.batch.gracePeriodOverrides.enabled` and `aggregate.batch.cube.gracePeriodOverrides.enabled`."
         )
 
@@ -368,6 +367,17 @@ class InstanceNeededError(RegistryError):
         return f"Instance {self.instance_id} of `{self.aggregate}` is not deleted: {self.reason}; {self.remedy}."
 
 
+class CursorError(RegistryError):
+    """A cursor does not continue a list. Arguments: what the list is of, why not."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(subject, reason)
+        self.subject, self.reason = subject, reason
+
+    def __str__(self) -> str:
+        return f"The cursor does not continue this list of {self.subject}: {self.reason}. Read the list from its start."
+
+
 class NotRegisteredError(RegistryError):
     """The registry has no such thing. Arguments: kind, name, near names."""
 
@@ -426,8 +436,7 @@ class VerificationError(AtScaleAggsError):
         return (
             f"The table built for aggregate `{self.aggregate}` does not agree with its facts `{self.fact}`: "
             f"{'; '.join(lines)}. It was dropped, the old one serves on. Look for a dimension whose key is no longer "
-            "unique, "
-            "then build again."
+            "unique, then build again."
         )
 
 
@@ -447,13 +456,8 @@ class BuildFailedError(AtScaleAggsError):
 
     def __init__(self, aggregate: str, instance_id: str, used: int, allowed: int, cause: str) -> None:
         super().__init__(aggregate, instance_id, used, allowed, cause)
-        self.aggregate, self.instance_id, self.used, self.allowed, self.cause = (
-            aggregate,
-            instance_id,
-            used,
-            allowed,
-            cause,
-        )
+        self.aggregate, self.instance_id = aggregate, instance_id
+        self.used, self.allowed, self.cause = used, allowed, cause
 
     @property
     def may_retry(self) -> bool:
@@ -475,8 +479,7 @@ class BatchEndedError(AtScaleAggsError):
         became = "is live" if self.status == "done" else "was cancelled or closed by a newer one"
         return (
             f"`{self.aggregate}` is not built again: its batch {self.batch_id} {became}. To rebuild this aggregate, "
-            "begin "
-            f"a new batch for it: trigger the DAG with `aggregates` = `{self.aggregate}`, or run "
+            f"begin a new batch for it: trigger the DAG with `aggregates` = `{self.aggregate}`, or run "
             f"`atscale-aggs build MODEL --aggregate {self.aggregate}`."
         )
 
@@ -492,7 +495,6 @@ class BatchFailedError(AtScaleAggsError):
         return (
             f"Batch {self.batch_id} of model `{self.model}` is not activated: {len(self.failed)} failed "
             f"({', '.join(self.failed)}), `aggregates.batch.max.failures` allows {self.allowed}. The old instances "
-            "keep "
-            f"serving. Repair, then run `atscale-aggs build {self.model} --resume {self.batch_id}` or clear the failed "
-            "tasks."
+            f"keep serving. Repair, then run `atscale-aggs build {self.model} --resume {self.batch_id}` or clear the "
+            "failed tasks."
         )

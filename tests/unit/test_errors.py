@@ -74,6 +74,10 @@ _SENTENCES: list[tuple[e.AtScaleAggsError, str]] = [
         ),
     ),
     (
+        e.CursorError("queries", "it is damaged"),
+        "The cursor does not continue this list of queries: it is damaged. Read the list from its start.",
+    ),
+    (
         e.BatchDamagedError("m", "b", "a table is gone"),
         "Batch b of model `m` cannot be gone on with: a table is gone. Begin a new one with `atscale-aggs build m`.",
     ),

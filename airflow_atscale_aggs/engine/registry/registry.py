@@ -14,6 +14,7 @@ from airflow_atscale_aggs.engine.registry.connection import RegistryDatabase, up
 from airflow_atscale_aggs.engine.registry.definitions import DefinitionReader, DefinitionWriter
 from airflow_atscale_aggs.engine.registry.evaluations import EvaluationReader, EvaluationWriter
 from airflow_atscale_aggs.engine.registry.instances import InstanceReader, InstanceWriter
+from airflow_atscale_aggs.engine.registry.lists import ListReader
 from airflow_atscale_aggs.engine.registry.models import ModelReader, ModelWriter
 from airflow_atscale_aggs.engine.registry.ownership import OwnershipReader, OwnershipWriter
 from airflow_atscale_aggs.engine.registry.query_records import QueryReader, QueryWriter
@@ -37,6 +38,7 @@ class RegistryReader:
     successions: SuccessionReader
     settings: SettingReader
     ownership: OwnershipReader
+    lists: ListReader
 
     @classmethod
     def over(cls, database: RegistryDatabase) -> Self:
@@ -53,6 +55,7 @@ class RegistryReader:
             SuccessionReader(database),
             SettingReader(database),
             OwnershipReader(database),
+            ListReader.over(database),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_atscale_aggs.engine.registry.registry import Registry, open_registry
+from tests.conftest import PostgresDatabase
 from tests.support.registry_content import NOW, REVENUE, UNITS, make_deployment
 
 
@@ -43,6 +46,20 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'registry.sqlite'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def module_registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Like `any_registry`, once for all tests of a module, which fill it once and then only read."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('registry') / 'registry.sqlite'}"
+        else:
+            database: PostgresDatabase = request.getfixturevalue("postgres_database")
+            url = stack.enter_context(database(f"one_module_{os.getpid()}"))
+        registry = _open_with_model(url)
+        stack.callback(registry.close)
+        yield registry
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""What wants attention: what failed, what is stale, what nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.shown_status import ShownStatus
+from airflow_atscale_aggs.engine.registry.listings import Attention, Finding
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.standings import standings
+from airflow_atscale_aggs.engine.registry.tables import batches, instances
+
+MOST_IDS = 20
+"""Ids that a finding names."""
+
+UNUSED_AFTER = timedelta(days=30)
+"""How long a definition may be there without a use."""
+
+STALE_AFTER = timedelta(hours=36)
+"""How old an active instance may be: a daily build, and half a day of grace."""
+
+_others = batches.alias("others")
+_IS_NEWEST = batches.c.created_at == (
+    select(func.max(_others.c.created_at)).where(_others.c.model_id == batches.c.model_id).scalar_subquery()
+)
+"""The condition that a batch is its model's newest."""
+
+
+class AttentionReader(RegistryPart):
+    """Reads what wants attention."""
+
+    __slots__ = ()
+
+    def find(
+        self,
+        model_ids: Collection[str] | None,
+        *,
+        now: datetime,
+        unused_after: timedelta = UNUSED_AFTER,
+        stale_after: timedelta = STALE_AFTER,
+    ) -> Attention:
+        """What wants attention in some models; None: in all.
+
+        Args:
+            unused_after: how long a definition may serve nobody.
+            stale_after: how old an active instance may be.
+        """
+        is_serving = (standings.c.status == DefinitionStatus.DEFINED, standings.c.shown_status == ShownStatus.ACTIVE)
+        is_unused = (standings.c.uses == 0, standings.c.created_at < now - unused_after)
+        is_failed = (batches.c.status == BatchStatus.FAILED, _IS_NEWEST)
+        with self.database.reading() as connection:
+            search = _Search(connection, model_ids)
+            return Attention(
+                failed_instances=search.instances(instances.c.status == InstanceStatus.FAILED, _IS_NEWEST),
+                failed_batches=search.batches(*is_failed),
+                pending_views=search.batches(batches.c.views_pending),
+                never_used=search.definitions(*is_serving, *is_unused),
+                stale=search.definitions(*is_serving, standings.c.built_at < now - stale_after),
+                blocked=search.definitions(standings.c.status == DefinitionStatus.BLOCKED),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Finds things of some models; None: of all."""
+
+    connection: Connection
+    model_ids: Collection[str] | None
+
+    def definitions(self, *conditions: ColumnElement[bool]) -> Finding:
+        """Definitions of which conditions on standings hold."""
+        return self._find(select(standings.c.definition_id.label("id")).where(*conditions), standings.c.model_id)
+
+    def batches(self, *conditions: ColumnElement[bool]) -> Finding:
+        """Batches of which conditions hold."""
+        return self._find(select(batches.c.id).where(*conditions), batches.c.model_id)
+
+    def instances(self, *conditions: ColumnElement[bool]) -> Finding:
+        """Instances of which conditions on them and on their batch hold."""
+        query = select(instances.c.id).join(batches, batches.c.id == instances.c.batch_id).where(*conditions)
+        return self._find(query, instances.c.model_id)
+
+    def _find(self, query: Select[Any], model: ColumnElement[str]) -> Finding:
+        """How many ids a query gives, and the first ones."""
+        if self.model_ids is not None:
+            query = query.where(model.in_(sorted(self.model_ids)))
+        found = query.subquery()
+        number = self.connection.scalar(select(func.count()).select_from(found)) or 0
+        ids = self.connection.scalars(select(found.c.id).order_by(found.c.id).limit(MOST_IDS)) if number else ()
+        return Finding(number, tuple(ids))

@@ -1,0 +1,158 @@
+"""Lists of batches, and how long they usually take."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
+from airflow_atscale_aggs.engine.registry.listings import BatchListing
+from airflow_atscale_aggs.engine.registry.page import (
+    Count,
+    Order,
+    Page,
+    position_of,
+    read_after,
+    read_cursor,
+    rows_asked,
+    with_position,
+    write_cursor,
+)
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.record_rows import batch_record
+from airflow_atscale_aggs.engine.registry.tables import batches, instances
+
+USUAL_BATCHES = 20
+"""Batches whose median duration is the usual one."""
+
+USUAL_BUILDS = 5
+"""Builds of one aggregate whose median duration is the usual one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFilter:
+    """Which batches are listed; what is not given filters nothing.
+
+    Attributes:
+        model_ids: None: of all models; empty: none at all.
+        statuses: one of them; empty: any.
+    """
+
+    model_ids: Collection[str] | None = None
+    statuses: Collection[BatchStatus] = ()
+
+
+_ANY = BatchFilter()
+_ORDER = Order(
+    subject="batches",
+    name="created",
+    key=batches.c.created_at,
+    identity=batches.c.id,
+    descending=True,
+    may_be_missing=False,
+)
+
+
+class BatchLists(RegistryPart):
+    """Reads lists of batches."""
+
+    __slots__ = ()
+
+    def page(self, which: BatchFilter = _ANY, *, limit: int = 50, cursor: str | None = None) -> Page[BatchListing]:
+        """Some batches, newest first.
+
+        Args:
+            limit: rows at most; more than `page.MOST_ROWS` are cut.
+            cursor: of the page before; None: from the start.
+
+        Raises:
+            CursorError: the cursor does not continue such a list.
+        """
+        after = None if cursor is None else read_cursor(_ORDER, cursor)
+        query = with_position(select(batches).where(*_conditions(which)), _ORDER)
+        most = rows_asked(limit)
+        with self.database.reading() as connection:
+            rows = read_after(connection, query, _ORDER, after, most + 1)
+            counts = _counts(connection, [row.id for row in rows[:most]])
+        next_cursor = write_cursor(_ORDER, position_of(rows[most - 1])) if len(rows) > most else None
+        return Page(
+            tuple(BatchListing(batch=batch_record(row), instances=counts.get(row.id, {})) for row in rows[:most]),
+            next_cursor,
+        )
+
+    def get(self, batch_id: str) -> BatchListing:
+        """A batch by id. Raises NotRegisteredError."""
+        row = self._row(select(batches), batches.c.id, batch_id, "batch")
+        with self.database.reading() as connection:
+            counts = _counts(connection, [batch_id])
+        return BatchListing(batch=batch_record(row), instances=counts.get(batch_id, {}))
+
+    def count(self, which: BatchFilter = _ANY) -> Count:
+        """How many batches there are."""
+        return Count(self._rows(select(func.count()).select_from(batches).where(*_conditions(which)))[0][0])
+
+    def usual_duration(self, model_id: str) -> float | None:
+        """Seconds from begin to end of a usual batch of a model: the median of the last `USUAL_BATCHES` DONE ones.
+
+        None before the first.
+        """
+        query = (
+            select(batches.c.created_at, batches.c.finished_at)
+            .where(batches.c.model_id == model_id, batches.c.status == BatchStatus.DONE)
+            .order_by(batches.c.created_at.desc())
+            .limit(USUAL_BATCHES)
+        )
+        seconds = [(row[1] - row[0]).total_seconds() for row in self._rows(query) if row[1] is not None]
+        return statistics.median(seconds) if seconds else None
+
+    def usual_seconds(self, batch_id: str) -> Mapping[str, float]:
+        """How long each instance of a batch usually builds, by the instance's id.
+
+        The median of the last `USUAL_BUILDS` builds of the same definition over the same fact, in other batches;
+        instances without such are left out.
+        """
+        mine = select(instances.c.definition_id, instances.c.fact, instances.c.id).where(
+            instances.c.batch_id == batch_id
+        )
+        own = mine.subquery()
+        place = func.row_number().over(partition_by=own.c.id, order_by=instances.c.finished_at.desc())
+        built = (
+            select(own.c.id, instances.c.seconds, place.label("place"))
+            .join(
+                instances,
+                (instances.c.definition_id == own.c.definition_id) & (instances.c.fact == own.c.fact),
+            )
+            .where(
+                instances.c.batch_id != batch_id, instances.c.seconds.is_not(None), instances.c.finished_at.is_not(None)
+            )
+            .subquery()
+        )
+        seconds_by_id: dict[str, list[float]] = {}
+        for identity, seconds in self._rows(select(built.c.id, built.c.seconds).where(built.c.place <= USUAL_BUILDS)):
+            seconds_by_id.setdefault(identity, []).append(seconds)
+        return {identity: statistics.median(seconds) for identity, seconds in seconds_by_id.items()}
+
+
+def _conditions(which: BatchFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.model_ids is not None:
+        found.append(batches.c.model_id.in_(sorted(which.model_ids)))
+    if which.statuses:
+        found.append(batches.c.status.in_(sorted(str(status) for status in which.statuses)))
+    return found
+
+
+def _counts(connection: Connection, ids: Sequence[str]) -> Mapping[str, Mapping[InstanceStatus, int]]:
+    """How many instances stand where, by batch."""
+    query = (
+        select(instances.c.batch_id, instances.c.status, func.count())
+        .where(instances.c.batch_id.in_(ids))
+        .group_by(instances.c.batch_id, instances.c.status)
+    )
+    found: dict[str, dict[InstanceStatus, int]] = {}
+    for batch_id, status, number in connection.execute(query):
+        found.setdefault(batch_id, {})[InstanceStatus(status)] = number
+    return found

@@ -1,0 +1,179 @@
+"""Lists of instances: filtered, sorted and paged, without their build steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, false, func, select
+
+from airflow_atscale_aggs.engine.aggregates.instance import InstanceStatus
+from airflow_atscale_aggs.engine.aggregates.shown_status import SHOWN
+from airflow_atscale_aggs.engine.registry.listings import InstanceListing
+from airflow_atscale_aggs.engine.registry.page import (
+    Count,
+    Order,
+    Page,
+    is_storable,
+    position_of,
+    read_after,
+    read_cursor,
+    rows_asked,
+    with_position,
+    write_cursor,
+)
+from airflow_atscale_aggs.engine.registry.part import RegistryPart
+from airflow_atscale_aggs.engine.registry.tables import batches, definitions, instances
+
+MOST_COUNTED = 10_000
+"""Counting stops there."""
+
+
+class InstanceSort(StrEnum):
+    """What a list of instances is sorted by."""
+
+    STARTED = "started"
+    ROWS = "rows"
+    SECONDS = "seconds"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFilter:
+    """Which instances are listed; what is not given filters nothing.
+
+    Attributes:
+        model_ids: None: of all models; empty: none at all.
+        statuses: one of them; empty: any.
+        table_contains: a part of the table's name, in any case.
+        started_before, started_after: the newest attempt began before, or at or after.
+    """
+
+    model_ids: Collection[str] | None = None
+    definition_id: str | None = None
+    batch_id: str | None = None
+    statuses: Collection[InstanceStatus] = ()
+    table_contains: str = ""
+    started_before: datetime | None = None
+    started_after: datetime | None = None
+
+
+_ANY = InstanceFilter()
+_KEYS: Mapping[InstanceSort, tuple[ColumnElement[Any], bool]] = {
+    InstanceSort.STARTED: (instances.c.started_at, True),
+    InstanceSort.ROWS: (instances.c.rows, True),
+    InstanceSort.SECONDS: (instances.c.seconds, True),
+    InstanceSort.NAME: (func.lower(definitions.c.name, type_=Text), False),
+}
+_COLUMNS = [column for column in instances.c if column.name not in {"step", "allowance"}]
+
+
+class InstanceLists(RegistryPart):
+    """Reads lists of instances."""
+
+    __slots__ = ()
+
+    def page(
+        self,
+        which: InstanceFilter = _ANY,
+        *,
+        sort: InstanceSort = InstanceSort.STARTED,
+        descending: bool = True,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[InstanceListing]:
+        """Some instances in order; those without a sort key come last, whatever the direction.
+
+        Args:
+            limit: rows at most; more than `page.MOST_ROWS` are cut.
+            cursor: of the page before, with the same sort and direction; None: from the start.
+
+        Raises:
+            CursorError: the cursor does not continue such a list.
+        """
+        key, may_be_missing = _KEYS[sort]
+        order = Order(
+            subject="instances",
+            name=sort,
+            key=key,
+            identity=instances.c.id,
+            descending=descending,
+            may_be_missing=may_be_missing,
+        )
+        after = None if cursor is None else read_cursor(order, cursor)
+        query = with_position(_select_listed().where(*_conditions(which)), order)
+        most = rows_asked(limit)
+        with self.database.reading() as connection:
+            rows = read_after(connection, query, order, after, most + 1)
+        next_cursor = write_cursor(order, position_of(rows[most - 1])) if len(rows) > most else None
+        return Page(tuple(map(_listing, rows[:most])), next_cursor)
+
+    def of_batch(self, batch_id: str) -> tuple[InstanceListing, ...]:
+        """All instances of a batch, in build order."""
+        query = _select_listed().where(instances.c.batch_id == batch_id).order_by(instances.c.position)
+        return tuple(map(_listing, self._rows(query)))
+
+    def count(self, which: InstanceFilter = _ANY) -> Count:
+        """How many instances there are; counting stops at `MOST_COUNTED`."""
+        found = select(instances.c.id).where(*_conditions(which)).limit(MOST_COUNTED + 1).subquery()
+        number = self._rows(select(func.count()).select_from(found))[0][0]
+        return Count(min(number, MOST_COUNTED), is_exact=number <= MOST_COUNTED)
+
+
+def _select_listed() -> Select[Any]:
+    return (
+        select(*_COLUMNS, definitions.c.name.label("aggregate"), batches.c.created_at.label("batch_created_at"))
+        .join(definitions, definitions.c.id == instances.c.definition_id)
+        .join(batches, batches.c.id == instances.c.batch_id)
+    )
+
+
+def _conditions(which: InstanceFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.model_ids is not None:
+        found.append(instances.c.model_id.in_(sorted(which.model_ids)))
+    if which.definition_id is not None:
+        found.append(instances.c.definition_id == which.definition_id)
+    if which.batch_id is not None:
+        found.append(instances.c.batch_id == which.batch_id)
+    if which.statuses:
+        found.append(instances.c.status.in_(sorted(str(status) for status in which.statuses)))
+    if which.table_contains:
+        is_it = instances.c.table.icontains(which.table_contains, autoescape=True)
+        found.append(is_it if is_storable(which.table_contains) else false())
+    if which.started_after is not None:
+        found.append(instances.c.started_at >= which.started_after)
+    if which.started_before is not None:
+        found.append(instances.c.started_at < which.started_before)
+    return found
+
+
+def _listing(row: Any) -> InstanceListing:
+    status = InstanceStatus(row.status)
+    return InstanceListing(
+        id=row.id,
+        batch_id=row.batch_id,
+        model_id=row.model_id,
+        definition_id=row.definition_id,
+        aggregate=row.aggregate,
+        fact=row.fact,
+        position=row.position,
+        status=status,
+        shown_status=SHOWN[status],
+        batch_created_at=row.batch_created_at,
+        attempt=row.attempt,
+        failures=row.failures,
+        table=row.table,
+        rows=row.rows,
+        seconds=row.seconds,
+        source=row.source,
+        error=row.error,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        activated_at=row.activated_at,
+        superseded_at=row.superseded_at,
+        drop_after=row.drop_after,
+    )

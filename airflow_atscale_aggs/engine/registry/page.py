@@ -1,0 +1,208 @@
+"""Pages of lists: the next page begins where the last one ended, by the sort key and the id of its last row.
+
+A cursor says where a page ended. It holds the list's name, its order, the key and the id, so that reading on costs the
+same on every page and rows that come meanwhile move nothing (no OFFSET). It is text for URLs, and opaque: only
+`read_cursor` reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, literal, tuple_
+
+from airflow_atscale_aggs.engine.errors import CursorError
+
+Row = TypeVar("Row")
+Key = str | int | float | datetime
+
+MOST_ROWS = 1000
+"""The longest page; a longer one is cut to it."""
+
+_LONGEST_CURSOR = 8000
+_DIGEST_BYTES = 6
+_LARGEST_INTEGER = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows of a list, in its order.
+
+    Attributes:
+        rows: at most as many as were asked for. There may be fewer although more follow, where a filter was tried on
+            as many rows as one page may cost.
+        next_cursor: continues after the last row that was looked at; None at the end of the list.
+    """
+
+    rows: tuple[Row, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows a list has. ``is_exact`` is False where counting stopped at `number` because there are more."""
+
+    number: int
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last row's key, None where it has none, and its id."""
+
+    key: Key | None
+    identity: str | int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The order of a list: by a key, then by id in the same direction. Rows without a key come last either way.
+
+    Attributes:
+        subject: what the list is of, in plural; part of its cursors.
+        name: of the key, for people and in cursors.
+        key: what is sorted by.
+        identity: unique.
+        may_be_missing: some rows have no key.
+    """
+
+    subject: str
+    name: str
+    key: ColumnElement[Any]
+    identity: ColumnElement[Any]
+    descending: bool = False
+    may_be_missing: bool = True
+
+    @property
+    def tag(self) -> str:
+        """Names the order in cursors."""
+        return f"{self.subject}:{self.name}:{'desc' if self.descending else 'asc'}"
+
+
+def write_cursor(order: Order, position: Position) -> str:
+    """The text that continues a list after a position."""
+    key = position.key.isoformat() if isinstance(position.key, datetime) else position.key
+    body = json.dumps([order.tag, key, position.identity], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_digest(body) + body).decode().rstrip("=")
+
+
+def read_cursor(order: Order, cursor: str) -> Position:
+    """Where a list is continued.
+
+    Raises:
+        CursorError: it is damaged, or it was made for another list or another order.
+    """
+    try:
+        if len(cursor) > _LONGEST_CURSOR:
+            raise CursorError(order.subject, "it is too long")
+        content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        tag, key, identity = json.loads(body)
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise CursorError(order.subject, "it is damaged") from None
+    if digest != _digest(body):
+        raise CursorError(order.subject, "it is damaged")
+    if tag != order.tag:
+        raise CursorError(order.subject, "it was made for another list or another order")
+    # Anybody may write a cursor: what is no value of the columns must not reach the database.
+    if not _is_value(identity, order.identity.type.python_type):
+        raise CursorError(order.subject, "it is damaged")
+    if key is None and order.may_be_missing:
+        return Position(None, identity)
+    return Position(_read_key(order, key), identity)
+
+
+def read_after(
+    connection: Connection, query: Select[Any], order: Order, after: Position | None, most: int
+) -> list[Any]:
+    """The next rows of a query, in order.
+
+    Args:
+        query: gives the order's key as ``page_key`` and its id as ``page_id``; see `with_position`.
+        after: None: from the start.
+        most: rows.
+    """
+    rows: list[Any] = []
+    keyed, missing = query, query.where(order.key.is_(None))
+    if order.may_be_missing:
+        keyed = keyed.where(order.key.is_not(None))
+    if after is not None and after.key is not None:
+        place = tuple_(order.key, order.identity)
+        end = tuple_(literal(after.key, order.key.type), literal(after.identity, order.identity.type))
+        keyed = keyed.where(place < end if order.descending else place > end)
+    if after is None or after.key is not None:
+        columns = (order.key, order.identity)
+        rows += connection.execute(_sorted(keyed, columns, order).limit(most)).all()
+    elif order.descending:
+        missing = missing.where(order.identity < literal(after.identity, order.identity.type))
+    else:
+        missing = missing.where(order.identity > literal(after.identity, order.identity.type))
+    if order.may_be_missing and len(rows) < most:
+        rows += connection.execute(_sorted(missing, (order.identity,), order).limit(most - len(rows))).all()
+    return rows
+
+
+def with_position(query: Select[Any], order: Order) -> Select[Any]:
+    """A query that tells of each row where it stands in an order."""
+    return query.add_columns(order.key.label("page_key"), order.identity.label("page_id"))
+
+
+def position_of(row: Any) -> Position:
+    """Where a row of `with_position` stands."""
+    return Position(row.page_key, row.page_id)
+
+
+def rows_asked(limit: int) -> int:
+    """How many rows a page may have: at least 1, at most `MOST_ROWS`."""
+    return max(1, min(limit, MOST_ROWS))
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold a text at all; one that cannot is in no row. PostgreSQL has no NUL in texts."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _sorted(query: Select[Any], columns: tuple[ColumnElement[Any], ...], order: Order) -> Select[Any]:
+    return query.order_by(*(column.desc() if order.descending else column.asc() for column in columns))
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()[:_DIGEST_BYTES]
+
+
+def _read_key(order: Order, key: object) -> Key:
+    wanted = order.key.type.python_type
+    if wanted is datetime and isinstance(key, str):
+        try:
+            moment = datetime.fromisoformat(key)
+        except ValueError:
+            raise CursorError(order.subject, "it is damaged") from None
+        if moment.tzinfo is UTC:
+            return moment
+    elif isinstance(key, (str, int, float)) and _is_value(key, wanted):
+        return key
+    raise CursorError(order.subject, "it is damaged")
+
+
+def _is_value(value: object, wanted: type[Any]) -> bool:
+    """Whether a value of JSON is one of a column's."""
+    if wanted is str:
+        return isinstance(value, str) and is_storable(value)
+    if wanted is float:
+        return isinstance(value, float) and math.isfinite(value)
+    return (
+        wanted is int
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+        and -_LARGEST_INTEGER <= value < _LARGEST_INTEGER
+    )

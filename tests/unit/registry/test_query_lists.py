@@ -1,0 +1,129 @@
+"""Lists of the log of queries: filters, pages, and the figures of days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from airflow_atscale_aggs.engine.registry.listings import QueryDay, QueryOutcome
+from airflow_atscale_aggs.engine.registry.query_lists import QueryFilter
+from airflow_atscale_aggs.engine.registry.records import QueryRecord, QuerySource
+from airflow_atscale_aggs.engine.registry.registry import Registry
+from tests.support.query_records import make_query_record
+from tests.support.registry_content import HOUR, LATER, MODEL, NOW, OTHER_MODEL, REVENUE, UNITS
+
+_FACTS = QuerySource(fact="sales", fact_rows=100)
+_REVENUE = QuerySource(fact="sales", aggregate="revenue", definition_id=REVENUE.id, rows=5, fact_rows=100)
+_UNITS = QuerySource(fact="sales", aggregate="units", definition_id=UNITS.id, rows=7, fact_rows=100)
+
+
+def _query(name: str, *sources: QuerySource, hours: int = 0, **others: object) -> QueryRecord:
+    record = make_query_record(*sources, model_id=MODEL, fingerprint=name, asked_at=NOW + hours * HOUR, seconds=1.0)
+    return replace(record, **{"shape": f"SELECT {name}", **others})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def log(module_registry: Registry) -> Registry:
+    """Four queries of one model and one of another."""
+    module_registry.queries.record(
+        [
+            _query("hit", _REVENUE, user="ann"),
+            _query("miss", _FACTS, hours=1, user="bob"),
+            _query("fallback", _FACTS, planned=(_UNITS,), fallback_reason="no such table", hours=2),
+            _query("both 100%", _REVENUE, _UNITS, hours=2),
+            _query("other", _FACTS, hours=3, model_id=OTHER_MODEL),
+        ]
+    )
+    return module_registry
+
+
+def _names(registry: Registry, **which: object) -> list[str]:
+    page = registry.read.lists.queries.page(QueryFilter(**which))  # type: ignore[arg-type]
+    return [row.query.fingerprint for row in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("which", "names"),
+    [
+        ({}, ["other", "both 100%", "fallback", "miss", "hit"]),
+        ({"model_ids": [MODEL]}, ["both 100%", "fallback", "miss", "hit"]),
+        ({"model_ids": [MODEL, OTHER_MODEL], "asked_before": LATER}, ["hit"]),
+        ({"model_ids": []}, []),
+        ({"asked_after": LATER}, ["other", "both 100%", "fallback", "miss"]),
+        ({"outcomes": [QueryOutcome.HIT]}, ["both 100%", "hit"]),
+        ({"outcomes": [QueryOutcome.MISS, QueryOutcome.FALLBACK]}, ["other", "fallback", "miss"]),
+        ({"definition_id": UNITS.id}, ["both 100%"]),
+        ({"definition_id": REVENUE.id}, ["both 100%", "hit"]),
+        ({"user": "ann"}, ["hit"]),
+        ({"user": ""}, ["other", "both 100%", "fallback"]),
+        ({"user": "\0"}, []),
+        ({"shape_contains": "select M"}, ["miss"]),
+        ({"shape_contains": "0%"}, ["both 100%"]),
+        ({"shape_contains": "_"}, []),
+        ({"shape_contains": "\0"}, []),
+    ],
+    ids=str,
+)
+def test_filters(log: Registry, which: dict[str, object], names: list[str]) -> None:
+    assert _names(log, **which) == names
+
+
+def test_a_row_is_the_query_as_it_was_recorded_with_its_outcome(log: Registry) -> None:
+    row = log.read.lists.queries.page(QueryFilter(user="ann")).rows[0]
+
+    assert row.query == _query("hit", _REVENUE, user="ann")
+    assert row.outcome is QueryOutcome.HIT
+    assert log.read.lists.queries.get(row.id) == row
+    assert log.read.lists.queries.get(10**9) is None
+
+
+@pytest.mark.parametrize("which", [{}, {"model_ids": [MODEL, OTHER_MODEL]}, {"model_ids": [MODEL]}], ids=str)
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_of_queries_together_are_the_whole_log(log: Registry, which: dict[str, object], limit: int) -> None:
+    """Two were asked at the same moment."""
+    chosen, visited, cursor = QueryFilter(**which), [], None  # type: ignore[arg-type]
+    while True:
+        page = log.read.lists.queries.page(chosen, limit=limit, cursor=cursor)
+        visited += [row.query.fingerprint for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert visited == _names(log, **which)
+    assert len(page.rows) <= limit
+
+
+def test_a_page_that_finds_little_says_where_to_look_on(log: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page looks at a bounded number of queries."""
+    monkeypatch.setattr("airflow_atscale_aggs.engine.registry.query_lists.MOST_LOOKED_AT", 2)
+    page = log.read.lists.queries.page(QueryFilter(shape_contains="hit"))
+    pages = [page]
+    while page.next_cursor is not None:
+        page = log.read.lists.queries.page(QueryFilter(shape_contains="hit"), cursor=page.next_cursor)
+        pages.append(page)
+
+    assert [[row.query.fingerprint for row in page.rows] for page in pages] == [[], [], ["hit"]]
+
+
+def test_days_count_what_was_asked(any_registry: Registry) -> None:
+    """A record that stands for several queries is several; days are those of UTC."""
+    registry = any_registry
+    registry.queries.record(
+        [
+            _query("a", _REVENUE, weight=3),
+            _query("b", _FACTS, hours=11),
+            _query("c", _FACTS, hours=12, planned=(_UNITS,), fallback_reason="gone"),
+            _query("d", _FACTS, model_id=OTHER_MODEL),
+        ]
+    )
+    today, tomorrow = date(2026, 1, 1), date(2026, 1, 2)
+
+    days = registry.read.lists.queries.days([MODEL], since=today)
+    assert [replace(day, seconds_saved=0.0, savings_known=0) for day in days] == [
+        QueryDay(model_id=MODEL, day=today, queries=4, hits=3, misses=1, seconds=4.0, rows_read=115, fact_rows=400),
+        QueryDay(model_id=MODEL, day=tomorrow, queries=1, fallbacks=1, seconds=1.0, rows_read=100, fact_rows=100),
+    ]
+    assert [day.day for day in registry.read.lists.queries.days([MODEL], since=today + timedelta(days=1))] == [tomorrow]
+    assert {day.model_id for day in registry.read.lists.queries.days(since=today)} == {MODEL, OTHER_MODEL}
