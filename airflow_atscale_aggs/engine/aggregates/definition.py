@@ -53,6 +53,15 @@ def model_id(catalog: str, model: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"model\x00{catalog}\x00{model}"))
 
 
+def catalog_id(catalog: str) -> str:
+    """The id of a catalog: equal wherever the same SML is deployed, as `model_id`.
+
+    >>> catalog_id("retail") == catalog_id("retail")
+    True
+    """
+    return str(uuid.uuid5(_NAMESPACE, f"catalog\x00{catalog}"))
+
+
 def name_word(text: str) -> str:
     """Lower case, runs of anything but letters and digits become one underscore; letters of any script stay.
 

@@ -110,6 +110,7 @@ def _hierarchy(hierarchy: SmlMapping, levels: Sequence[SmlMapping], file: str) -
     return Hierarchy(
         name=str(hierarchy["unique_name"]),
         levels=tuple(str(level["unique_name"]) for level in levels),
+        label=str(hierarchy.get("label") or ""),
         filter_empty=_join_rule(hierarchy.get("filter_empty")),
         default_member=_default_member(hierarchy.get("default_member"), file),
         parallel_periods={

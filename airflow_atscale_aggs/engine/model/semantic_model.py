@@ -70,10 +70,12 @@ class Hierarchy:
     Attributes:
         filter_empty: ``yes`` | ``no`` | ``always``.
         parallel_periods: by (level, ancestor level): columns with the key of the member one ancestor earlier.
+        label: for people; empty: as the name.
     """
 
     name: str
     levels: tuple[str, ...]
+    label: str = ""
     filter_empty: str = "yes"
     parallel_periods: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     default_member: DefaultMember | None = None

@@ -64,6 +64,18 @@ class DefinitionReader(RegistryPart):
         row = self._row(select(definitions), definitions.c.id, definition_id, "definition")
         return definition_record(row, documents.DefinitionDecoder(self._attributes))
 
+    def some(self, definition_ids: Sequence[str]) -> tuple[DefinitionRecord, ...]:
+        """Definitions by id, in any order; those that are not there are left out."""
+        decoder = documents.DefinitionDecoder(self._attributes)
+        rows = [
+            row
+            for start in range(0, len(definition_ids), _CHUNK)
+            for row in self._rows(
+                select(definitions).where(definitions.c.id.in_(definition_ids[start : start + _CHUNK]))
+            )
+        ]
+        return tuple(definition_record(row, decoder) for row in rows)
+
     def names_and_statuses(self, model_id: str) -> Mapping[str, tuple[str, DefinitionStatus]]:
         """(name, status) of all definitions of a model by id; documents are not read."""
         query = select(definitions.c.id, definitions.c.name, definitions.c.status)

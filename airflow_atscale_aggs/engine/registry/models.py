@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus
+from airflow_atscale_aggs.engine.aggregates.definition import DefinitionStatus
+from airflow_atscale_aggs.engine.aggregates.instance import BatchStatus, InstanceStatus
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError, near_names
 from airflow_atscale_aggs.engine.model.datasets import Dataset
 from airflow_atscale_aggs.engine.registry import documents
 from airflow_atscale_aggs.engine.registry.deployments import record_deployment
 from airflow_atscale_aggs.engine.registry.part import RegistryPart
 from airflow_atscale_aggs.engine.registry.record_rows import model_record
-from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome, ModelRecord
+from airflow_atscale_aggs.engine.registry.records import Deployment, DeploymentOutcome, ModelFigures, ModelRecord
 from airflow_atscale_aggs.engine.registry.shared_changes import (
     cancel_unactivated,
     count_change,
@@ -64,6 +66,32 @@ class ModelReader(RegistryPart):
         if record.retired_at is not None:
             raise ModelRetiredError(record.name)
         return record
+
+    def figures(self, model_ids: Collection[str]) -> Mapping[str, ModelFigures]:
+        """What each of some models has, by id."""
+        ids = sorted(model_ids)
+        defined = (
+            select(definitions.c.model_id, func.count())
+            .where(definitions.c.model_id.in_(ids), definitions.c.status == DefinitionStatus.DEFINED)
+            .group_by(definitions.c.model_id)
+        )
+        active = (
+            select(instances.c.model_id, func.count(), func.max(instances.c.activated_at))
+            .where(instances.c.model_id.in_(ids), instances.c.status == InstanceStatus.ACTIVE)
+            .group_by(instances.c.model_id)
+        )
+        opened = select(batches.c.model_id, batches.c.id).where(
+            batches.c.model_id.in_(ids), batches.c.status == BatchStatus.IN_PROGRESS
+        )
+        found = {model_id: ModelFigures() for model_id in ids}
+        with self.database.reading() as connection:
+            for model_id, number in connection.execute(defined):
+                found[model_id] = replace(found[model_id], definitions=number)
+            for model_id, number, last in connection.execute(active):
+                found[model_id] = replace(found[model_id], active=number, last_activated_at=last)
+            for model_id, batch_id in connection.execute(opened):
+                found[model_id] = replace(found[model_id], open_batch_id=batch_id)
+        return found
 
     def content(self, deployment_id: str) -> bytes:
         """The SML documents of a deployment as they were recorded."""

@@ -40,6 +40,23 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFigures:
+    """What a model has.
+
+    Attributes:
+        definitions: that are defined, of whatever origin.
+        active: instances that serve.
+        open_batch_id: the batch that is in progress.
+        last_activated_at: when an instance went live last.
+    """
+
+    definitions: int = 0
+    active: int = 0
+    open_batch_id: str | None = None
+    last_activated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefinitionRecord:
     """A definition and where it stands; it and its statistics are kept for ever (law 5).
 

@@ -12,6 +12,7 @@ from airflow_atscale_aggs.engine.aggregates.definition import (
     AggregateDefinition,
     DefinitionOrigin,
     FactPart,
+    catalog_id,
     definition_id,
     fingerprint_of,
     grain_key,
@@ -59,6 +60,12 @@ def test_the_id_of_a_model_is_the_same_wherever_it_is_deployed() -> None:
     assert model_id("retail", "sales") == model_id("retail", "sales")
     assert model_id("retail", "sales") != model_id("retail", "returns")
     assert model_id("a", "bc") != model_id("ab", "c")
+
+
+def test_a_catalog_has_an_id_that_no_model_has() -> None:
+    """The same wherever the same SML is deployed."""
+    assert catalog_id("retail") == catalog_id("retail")
+    assert len({catalog_id("retail"), catalog_id("returns"), model_id("retail", ""), model_id("", "retail")}) == 4
 
 
 def test_the_id_of_a_definition_is_a_uuid_of_version_five() -> None:

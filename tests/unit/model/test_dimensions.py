@@ -280,6 +280,15 @@ def test_parallel_periods_and_the_default_member_of_a_hierarchy() -> None:
     )
 
 
+def test_a_hierarchy_has_a_label_or_its_name_serves() -> None:
+    document = dimension("D", [level("L", "shop", "a")])
+    (labelled,) = dimension_of(_read(document)).hierarchies
+    document["hierarchies"][0].pop("label")
+    (bare,) = dimension_of(_read(document)).hierarchies
+
+    assert (labelled.label, bare.label) == ("D", "")
+
+
 def test_relationships_inside_a_dimension_and_to_another_one() -> None:
     """An edge to row security is none."""
     snowflake = {"type": "snowflake", "from": {"dataset": "shop", "columns": ["city"]}, "to": {"level": "City"}}

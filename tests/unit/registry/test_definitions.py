@@ -211,3 +211,13 @@ def test_definitions_are_listed_oldest_first_then_by_name(registry: Registry) ->
 
     names = [record.definition.name for record in registry.read.definitions.of_model(MODEL)]
     assert names == ["revenue", "units", "a", "tax"]
+
+
+def test_some_definitions_are_read_by_id(any_registry: Registry) -> None:
+    """Those that are not there are left out."""
+    propose(any_registry, TAX)
+
+    found = any_registry.read.definitions.some([TAX.id, REVENUE.id, "nobody"])
+
+    assert {record.definition for record in found} == {TAX, REVENUE}
+    assert any_registry.read.definitions.some([]) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_atscale_aggs.engine.errors import ModelRetiredError, NotRegisteredError
+from airflow_atscale_aggs.engine.registry.records import ModelFigures
 from airflow_atscale_aggs.engine.registry.registry import Registry
 from tests.support.registry_content import (
     HOUR,
@@ -141,3 +142,18 @@ def test_other_models_stay_when_one_is_let_go(registry: Registry) -> None:
 
     assert set(statuses(registry).values()) == {"active"}
     assert {record.definition for record in registry.read.definitions.of_model(MODEL)} == {REVENUE, UNITS}
+
+
+def test_figures_of_models_are_counted(any_registry: Registry) -> None:
+    """What is defined, what serves since when, and the batch that is in progress; a model without all that has none."""
+    _add_model(any_registry, OTHER_MODEL, "shop", "visits")
+    before = any_registry.read.models.figures([MODEL, OTHER_MODEL])
+    run_batch(any_registry, "b")
+    run_batch(any_registry, "c", steps=[make_step(REVENUE, "c")], now=LATER)
+    open_batch(any_registry, "d")
+
+    after = any_registry.read.models.figures([MODEL])
+
+    assert before == {MODEL: ModelFigures(definitions=2), OTHER_MODEL: ModelFigures()}
+    assert after == {MODEL: ModelFigures(definitions=2, active=2, open_batch_id="d", last_activated_at=LATER)}
+    assert any_registry.read.models.figures([]) == {}
