@@ -45,15 +45,7 @@ class ModelReader(RegistryPart):
         Raises:
             NotRegisteredError: none or several have that name; carries near names.
         """
-        records = self.all()
-        wanted = [
-            record for record in records if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}
-        ]
-        wanted = [record for record in wanted if record.retired_at is None] or wanted
-        if len(wanted) == 1:
-            return wanted[0]
-        names = [f"{record.catalog}.{record.name}" for record in wanted]
-        raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in records]))
+        return find_model(self.all(), name_or_id)
 
     def get_deployed(self, name_or_id: str) -> ModelRecord:
         """A model that was not retired.
@@ -109,6 +101,16 @@ class ModelReader(RegistryPart):
     def version(self, model_id: str) -> int:
         """A number that grows with every deployment and activation; caches key on it."""
         return int(self._row(select(models.c.change_counter), models.c.id, model_id, "model")[0])
+
+
+def find_model(records: Sequence[ModelRecord], name_or_id: str) -> ModelRecord:
+    """One of some models, see `ModelReader.get`. Raises NotRegisteredError, which names none but these."""
+    wanted = [record for record in records if name_or_id in {record.id, record.name, f"{record.catalog}.{record.name}"}]
+    wanted = [record for record in wanted if record.retired_at is None] or wanted
+    if len(wanted) == 1:
+        return wanted[0]
+    names = [f"{record.catalog}.{record.name}" for record in wanted]
+    raise NotRegisteredError("model", name_or_id, names or near_names(name_or_id, [r.name for r in records]))
 
 
 class ModelWriter(RegistryPart):

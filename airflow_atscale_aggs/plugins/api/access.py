@@ -25,7 +25,9 @@ from airflow.models.connection import Connection
 from airflow.models.dag import DagModel
 from fastapi import Depends
 
+from airflow_atscale_aggs.engine.errors import NotRegisteredError
 from airflow_atscale_aggs.engine.lifecycle.workspace import Workspace
+from airflow_atscale_aggs.engine.registry.models import find_model
 from airflow_atscale_aggs.engine.registry.records import ModelRecord
 from airflow_atscale_aggs.engine.registry.registry import Registry, RegistryReader
 from airflow_atscale_aggs.plugins.api.bounds import Slots, configured_bound
@@ -59,6 +61,7 @@ class Visitor:
     def __init__(self, user: BaseUser) -> None:
         self.user = user
         self._may_use: dict[tuple[str, str], bool] = {}
+        self._teams: dict[str, str | None] = {}
 
     @property
     def name(self) -> str:
@@ -68,11 +71,19 @@ class Visitor:
     @cached_property
     def dags(self) -> tuple[ModelDag, ...]:
         """The DAGs that build models and that he may read."""
-        return tuple(dag for dag in model_dags.all() if self._is_authorized(dag, "GET"))
+        found = model_dags.all()
+        # One question for all: each of them costs a look into Airflow's database.
+        teams = DagModel.get_dag_id_to_team_name_mapping([dag.dag_id for dag in found]) if found else {}
+        self._teams.update({dag.dag_id: teams.get(dag.dag_id) for dag in found})
+        return tuple(dag for dag in found if self.may_read_dag(dag.dag_id))
+
+    def may_read_dag(self, dag_id: str, entity: DagAccessEntity | None = None) -> bool:
+        """Whether he may read a DAG, or what belongs to it; whether the DAG exists does not matter."""
+        return self._is_authorized(dag_id, "GET", entity)
 
     def may_trigger(self, dag: ModelDag) -> bool:
         """Whether he may start a run of a DAG."""
-        return self._is_authorized(dag, "POST", DagAccessEntity.RUN)
+        return self._is_authorized(dag.dag_id, "POST", DagAccessEntity.RUN)
 
     def may_use(self, connection: str, method: Any = "GET") -> bool:
         """Whether he may read a connection, or edit it with ``PUT``."""
@@ -98,8 +109,10 @@ class Visitor:
             raise ProblemError(HTTPStatus.FORBIDDEN, detail, "forbidden")
         return Place(self, connection, dags, right)
 
-    def _is_authorized(self, dag: ModelDag, method: Any, entity: DagAccessEntity | None = None) -> bool:
-        details = DagDetails(id=dag.dag_id, team_name=DagModel.get_team_name(dag.dag_id))
+    def _is_authorized(self, dag_id: str, method: Any, entity: DagAccessEntity | None) -> bool:
+        if dag_id not in self._teams:
+            self._teams[dag_id] = DagModel.get_team_name(dag_id)
+        details = DagDetails(id=dag_id, team_name=self._teams[dag_id])
         return get_auth_manager().is_authorized_dag(
             method=method, access_entity=entity, details=details, user=self.user
         )
@@ -171,7 +184,13 @@ class Place:
             NotRegisteredError: no such model.
             ProblemError: 403.
         """
-        record = self.read.models.get(name_or_id)
+        try:
+            record = find_model(self.models, name_or_id)
+        except NotRegisteredError as error:
+            # The error names models that nearly have the name: only such as he may read.
+            with contextlib.suppress(NotRegisteredError):
+                self.check(self.read.models.get(name_or_id))
+            raise error from None
         self.check(record)
         return record
 

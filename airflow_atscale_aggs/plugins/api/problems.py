@@ -74,6 +74,19 @@ def kind_of(error: Exception) -> str:
     return "-".join(_WORDS.split(type(error).__name__.removesuffix("Error").removesuffix("Exception"))).lower()
 
 
+def describe_failure(error: Exception) -> tuple[str, str]:
+    """(title, detail) of an error that is told within a document, since other parts of the document are right.
+
+    One that nobody foresaw is logged, and told as a defect.
+    """
+    if isinstance(error, ProblemError):
+        return error.kind.replace("-", " ").capitalize() or error.status.phrase, without_secrets(error.detail)
+    if status_of(error) is HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("A part of a document could not be made", exc_info=error)
+        return "Defect", f"This is a defect of the API ({type(error).__name__}). The log of the API server has details."
+    return kind_of(error).replace("-", " ").capitalize(), without_secrets(str(error))
+
+
 def without_secrets(text: str) -> str:
     """The text without passwords in URLs.
 
